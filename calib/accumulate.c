@@ -1,0 +1,320 @@
+#include "calib/accumulate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+enum { HALF = VLM_HISTOGRAM_BINS / 2, MIN_EXPONENT = -100, GRAIN = 1 << 16, FLUSH_ROWS = 256 };
+
+/* ---- extent ---- */
+
+typedef struct {
+  float min, max;
+  int64_t finite;
+} extent;
+
+static extent extent_of(const float *x, int64_t n) {
+  enum { LANES = 8 };
+  float low[LANES], high[LANES];
+  int32_t bad = 0;
+  for (int l = 0; l < LANES; l++) {
+    low[l] = INFINITY;
+    high[l] = -INFINITY;
+  }
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) {
+      float v = x[i + l];
+      low[l] = v < low[l] ? v : low[l];
+      high[l] = v > high[l] ? v : high[l];
+      bad |= v - v != 0.0f; /* NaN or infinity */
+    }
+  extent e = {INFINITY, -INFINITY, n};
+  for (; i < n; i++) {
+    e.min = x[i] < e.min ? x[i] : e.min;
+    e.max = x[i] > e.max ? x[i] : e.max;
+    bad |= x[i] - x[i] != 0.0f;
+  }
+  for (int l = 0; l < LANES; l++) {
+    e.min = fminf(e.min, low[l]);
+    e.max = fmaxf(e.max, high[l]);
+  }
+  if (!bad) return e;
+  e = (extent){INFINITY, -INFINITY, 0};
+  for (i = 0; i < n; i++) {
+    if (!isfinite(x[i])) continue;
+    e.min = fminf(e.min, x[i]);
+    e.max = fmaxf(e.max, x[i]);
+    e.finite++;
+  }
+  return e;
+}
+
+/* ---- histogram ---- */
+
+/* Smallest exponent whose 2 * HALF bins hold [min, max]. */
+static int32_t exponent_for(float min, float max) {
+  int high = MIN_EXPONENT, low = MIN_EXPONENT;
+  if (max > 0) {
+    frexpf(max, &high); /* max < 2^high */
+    high -= 11;
+  }
+  if (min < 0) {
+    float m = frexpf(-min, &low); /* -min <= 2^low, and 2^(low-1) itself still fits into the lower power */
+    low -= m == 0.5f ? 12 : 11;
+  }
+  int e = high > low ? high : low;
+  return e < MIN_EXPONENT ? MIN_EXPONENT : e;
+}
+
+static void double_width(vlm_histogram *h) {
+  int64_t merged[VLM_HISTOGRAM_BINS] = {0};
+  for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) {
+    int from_zero = i - HALF;
+    int bin = (from_zero < 0 ? (from_zero - 1) / 2 : from_zero / 2) + HALF;
+    merged[bin] += h->bins[i];
+  }
+  memcpy(h->bins, merged, sizeof merged);
+  h->exponent++;
+}
+
+void vlm_histogram_widen(vlm_histogram *h, int32_t exponent) {
+  if (exponent - h->exponent > 24) { /* everything falls into the two bins at zero */
+    int64_t below = 0, above = 0;
+    for (int i = 0; i < HALF; i++) {
+      below += h->bins[i];
+      above += h->bins[HALF + i];
+    }
+    memset(h->bins, 0, sizeof h->bins);
+    h->bins[HALF - 1] = below;
+    h->bins[HALF] = above;
+    h->exponent = exponent;
+  }
+  while (h->exponent < exponent) double_width(h);
+}
+
+typedef struct {
+  const float *x;
+  float inverse;
+  int64_t n;
+  int64_t (*bins)[VLM_HISTOGRAM_BINS]; /* one per worker */
+} binning;
+
+/* floor(x / w) exactly: the division is by a power of two and the truncation is corrected for negative values. */
+static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
+  enum { BLOCK = 64 };
+  int32_t index[BLOCK];
+  for (int64_t i = 0; i < n; i += BLOCK) {
+    int m = n - i < BLOCK ? (int)(n - i) : BLOCK;
+    for (int j = 0; j < m; j++) {
+      float t = x[i + j] * inverse;
+      int32_t k = (int32_t)t;
+      index[j] = k - (t < (float)k) + HALF;
+    }
+    for (int j = 0; j < m; j++) bins[index[j]]++;
+  }
+}
+
+static void count_finite(int64_t *bins, const float *x, int64_t n, float inverse) {
+  for (int64_t i = 0; i < n; i++)
+    if (isfinite(x[i])) count_bins(bins, x + i, 1, inverse);
+}
+
+static void bin_task(void *user, int64_t begin, int64_t end, int worker) {
+  const binning *b = user;
+  count_bins(b->bins[worker], b->x + begin, end - begin, b->inverse);
+}
+
+static vlm_status add_to_histogram(vlm_histogram *h, const float *x, int64_t n, bool all_finite, vlm_threads *threads, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  float inverse = ldexpf(1, -h->exponent);
+  if (!all_finite || n < 2 * GRAIN || vlm_threads_count(threads) == 1) {
+    if (all_finite) count_bins(h->bins, x, n, inverse);
+    else count_finite(h->bins, x, n, inverse);
+    return VLM_OK;
+  }
+  binning b = {.x = x, .inverse = inverse, .n = n};
+  int workers = vlm_threads_count(threads);
+  VLM_TRY(vlm_alloc((void **)&b.bins, (size_t)workers, sizeof *b.bins, err));
+  vlm_threads_range(threads, n, GRAIN, bin_task, &b);
+  for (int w = 0; w < workers; w++)
+    for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) h->bins[i] += b.bins[w][i];
+out:
+  vlm_free(b.bins);
+  return st;
+}
+
+/* ---- channels ---- */
+
+static void add_sum(vlm_sum128 *sum, int64_t value) {
+  uint64_t low = sum->low + (uint64_t)value;
+  sum->high += (value < 0 ? -1 : 0) + (low < sum->low);
+  sum->low = low;
+}
+
+/* value * 2^24 to the nearest integer, as a double: adding and taking away 1.5 * 2^52 rounds to nearest even. */
+static inline double fixed_point(float value) {
+  double v = value > 0x1p20f ? 0x1p20 : value < -0x1p20f ? -0x1p20 : value == value ? (double)value : 0;
+  return (v * 0x1p24 + 0x1.8p52) - 0x1.8p52;
+}
+
+static inline float keep_finite(float v) { return v - v == 0.0f ? v : 0.0f; }
+
+static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
+  for (int32_t c = 0; c < channels; c++) {
+    add_sum(&sums[c], (int64_t)partial[c]);
+    partial[c] = 0;
+  }
+}
+
+static void add_row(vlm_tensor_stats *s, double *partial, const float *x) {
+  for (int32_t c = 0; c < s->channels; c++) {
+    float v = keep_finite(x[c]);
+    s->channel_min[c] = v < s->channel_min[c] ? v : s->channel_min[c];
+    s->channel_max[c] = v > s->channel_max[c] ? v : s->channel_max[c];
+    partial[c] += fixed_point(v);
+  }
+}
+
+static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, int64_t rows) {
+  for (int64_t r = 0; r < rows; r++) {
+    add_row(s, partial, x + r * s->channels);
+    if ((r + 1) % FLUSH_ROWS == 0) flush_sums(s->channel_sum, partial, s->channels);
+  }
+  flush_sums(s->channel_sum, partial, s->channels);
+}
+
+/* [N, C, inner]: each channel is a contiguous run. */
+static void add_planes(vlm_tensor_stats *s, const float *x, int64_t outer, int64_t inner) {
+  for (int64_t p = 0; p < outer * s->channels; p++) {
+    int32_t c = (int32_t)(p % s->channels);
+    const float *plane = x + p * inner;
+    double partial = 0;
+    for (int64_t i = 0; i < inner; i++) {
+      float v = keep_finite(plane[i]);
+      s->channel_min[c] = v < s->channel_min[c] ? v : s->channel_min[c];
+      s->channel_max[c] = v > s->channel_max[c] ? v : s->channel_max[c];
+      partial += fixed_point(v);
+      if ((i + 1) % FLUSH_ROWS == 0) flush_sums(&s->channel_sum[c], &partial, 1);
+    }
+    flush_sums(&s->channel_sum[c], &partial, 1);
+  }
+}
+
+vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *s, int32_t channels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_alloc((void **)&s->channel_absmax, (size_t)channels, sizeof(float), err));
+  VLM_TRY(vlm_alloc((void **)&s->channel_min, (size_t)channels, sizeof(float), err));
+  VLM_TRY(vlm_alloc((void **)&s->channel_max, (size_t)channels, sizeof(float), err));
+  VLM_TRY(vlm_alloc((void **)&s->channel_sum, (size_t)channels, sizeof(vlm_sum128), err));
+  for (int32_t c = 0; c < channels; c++) {
+    s->channel_min[c] = INFINITY;
+    s->channel_max[c] = -INFINITY;
+  }
+  s->channels = channels;
+out:
+  return st;
+}
+
+/* The count of channels differs between runs (a sequence axis is last): there are no channels to speak of. */
+void vlm_tensor_stats_drop_channels(vlm_tensor_stats *s) {
+  vlm_free(s->channel_absmax);
+  vlm_free(s->channel_min);
+  vlm_free(s->channel_max);
+  vlm_free(s->channel_sum);
+  s->channel_absmax = s->channel_min = s->channel_max = NULL;
+  s->channel_sum = NULL;
+  s->channels = -1;
+  s->channel_axis = 0;
+  s->channel_count = 0;
+}
+
+enum { MAX_CHANNELS = 1 << 16 };
+
+static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  double *partial = NULL;
+  const float *x = t->data;
+  bool planes = t->rank == 4;
+  int axis = planes ? 1 : t->rank - 1;
+  if (s->channels < 0 || t->rank == 0) return VLM_OK;
+  int64_t channels = t->dims[axis], outer = vlm_tensor_span(t, 0, axis), inner = vlm_tensor_span(t, axis + 1, t->rank);
+  if (s->channels == 0 && channels > 0 && channels <= MAX_CHANNELS) {
+    s->channel_axis = axis;
+    VLM_TRY(vlm_tensor_stats_start_channels(s, (int32_t)channels, err));
+  }
+  if (channels != s->channels || axis != s->channel_axis) {
+    vlm_tensor_stats_drop_channels(s);
+    goto out;
+  }
+  if (planes) {
+    add_planes(s, x, outer, inner);
+  } else {
+    VLM_TRY(vlm_alloc((void **)&partial, (size_t)channels, sizeof *partial, err));
+    add_rows(s, partial, x, outer);
+  }
+  for (int64_t c = 0; c < channels; c++) s->channel_absmax[c] = fmaxf(fabsf(s->channel_min[c]), fabsf(s->channel_max[c]));
+  s->channel_count += outer * inner;
+out:
+  vlm_free(partial);
+  return st;
+}
+
+/* ---- token kinds ---- */
+
+static void add_kind(vlm_tensor_stats *s, vlm_token_kind kind, const float *x, int64_t n) {
+  if (n <= 0) return;
+  extent e = extent_of(x, n);
+  if (!e.finite) return;
+  bool first = s->kind_count[kind] == 0;
+  s->kind_min[kind] = first ? e.min : fminf(s->kind_min[kind], e.min);
+  s->kind_max[kind] = first ? e.max : fmaxf(s->kind_max[kind], e.max);
+  s->kind_count[kind] += e.finite;
+}
+
+static void add_kinds(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout) {
+  const float *x = t->data;
+  int64_t tokens = layout->image + layout->prompt;
+  if (t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens) {
+    add_kind(s, VLM_TOKEN_IMAGE, x, layout->image * t->dims[2]);
+    add_kind(s, VLM_TOKEN_PROMPT, x + layout->image * t->dims[2], layout->prompt * t->dims[2]);
+  } else if (tokens == 0) {
+    add_kind(s, layout->rest, x, vlm_tensor_count(t));
+  }
+}
+
+/* ---- all of it ---- */
+
+bool vlm_digest_less(vlm_digest a, vlm_digest b) { return a.high != b.high ? a.high < b.high : a.low < b.low; }
+
+static void add_extent(vlm_tensor_stats *s, const extent *e, vlm_digest sample) {
+  bool first = s->count == 0;
+  if (first || e->min < s->min || (e->min == s->min && vlm_digest_less(sample, s->widest_low))) s->widest_low = sample;
+  if (first || e->max > s->max || (e->max == s->max && vlm_digest_less(sample, s->widest_high))) s->widest_high = sample;
+  s->min = first ? e->min : fminf(s->min, e->min);
+  s->max = first ? e->max : fmaxf(s->max, e->max);
+}
+
+vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  if (t->dtype != VLM_F32) return VLM_OK;
+  int64_t n = vlm_tensor_count(t);
+  s->runs++;
+  if (n == 0) return VLM_OK;
+  extent e = extent_of(t->data, n);
+  s->not_finite += n - e.finite;
+  if (e.finite == 0) return VLM_OK;
+  if (e.min == 0) e.min = 0; /* -0 and 0 are one value */
+  if (e.max == 0) e.max = 0;
+  int32_t exponent = exponent_for(e.min, e.max);
+  if (s->count == 0) s->histogram.exponent = exponent;
+  vlm_histogram_widen(&s->histogram, exponent);
+  add_extent(s, &e, sample);
+  VLM_TRY(add_to_histogram(&s->histogram, t->data, n, e.finite == n, threads, err));
+  s->count += e.finite;
+  VLM_TRY(add_channels(s, t, err));
+  add_kinds(s, t, layout);
+out:
+  return st;
+}

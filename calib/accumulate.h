@@ -1,0 +1,24 @@
+/* One tensor's contribution to its statistics. */
+#ifndef VLM_CALIB_ACCUMULATE_H
+#define VLM_CALIB_ACCUMULATE_H
+
+#include "calib/stats.h"
+#include "runtime/base/threads.h"
+
+/* Rows of a token sequence by origin: tensors [batch, image + prompt, channels] are split there; image = prompt = 0: all rows are `rest`. */
+typedef struct vlm_token_layout {
+  int64_t image, prompt;
+  vlm_token_kind rest;
+} vlm_token_layout;
+
+/* Adds a float32 tensor (other types are ignored). Integer arithmetic only: the result does not depend on threads or order. */
+vlm_status vlm_accumulate(vlm_tensor_stats *stats, const vlm_tensor *tensor, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
+                          vlm_error *err);
+
+/* Parts of it that merging and reading need. */
+void vlm_histogram_widen(vlm_histogram *histogram, int32_t exponent);
+vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *stats, int32_t channels, vlm_error *err);
+void vlm_tensor_stats_drop_channels(vlm_tensor_stats *stats);
+bool vlm_digest_less(vlm_digest a, vlm_digest b);
+
+#endif

@@ -1,0 +1,96 @@
+#include "cli/program.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/file.h"
+
+static void interrupted(int signal_number) {
+  (void)signal_number;
+  vlm_writer_abort_all();
+  _exit(130);
+}
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = interrupted};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_args_parse(args, cli->program, argc, argv, err));
+  cli->quiet = vlm_args_has(args, VLM_OPT_QUIET);
+  cli->verbose = vlm_args_has(args, VLM_OPT_VERBOSE);
+  if (vlm_args_has(args, VLM_OPT_HELP)) vlm_print_help(stdout, cli->program);
+  else if (vlm_args_has(args, VLM_OPT_VERSION)) printf("%s %s\n", cli->program->name, VLM_VERSION);
+  else VLM_TRY(cli->program->run(cli, err));
+  VLM_CHECK(fflush(stdout) == 0 && !ferror(stdout), err, VLM_IO, "standard output cannot be written");
+out:
+  return st;
+}
+
+int vlm_program_main(const vlm_program *program, int argc, char **argv) {
+  vlm_error err = {0};
+  vlm_args args;
+  vlm_cli cli = {.program = program, .args = &args};
+  memset(&args, 0, sizeof args);
+  catch_signals();
+  vlm_status st = run(&cli, argc, argv, &args, &err);
+  if (st != VLM_OK) fprintf(stderr, "%s: %s\n", program->name, err.text[0] ? err.text : vlm_status_text(st));
+  vlm_args_free(&args);
+  return vlm_status_exit_code(st);
+}
+
+void vlm_say(const vlm_cli *cli, const char *format, ...) {
+  if (cli->quiet) return;
+  va_list list;
+  va_start(list, format);
+  vfprintf(stderr, format, list);
+  va_end(list);
+  fputc('\n', stderr);
+}
+
+vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_writer *w = NULL;
+  if (!vlm_args_has(cli->args, VLM_OPT_JSON)) return VLM_OK;
+  const char *path = vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+  if (!path) {
+    puts(text);
+    return VLM_OK;
+  }
+  VLM_TRY(vlm_writer_open(&w, path, err));
+  VLM_TRY(vlm_writer_write(w, text, strlen(text), err));
+  VLM_TRY(vlm_writer_write(w, "\n", 1, err));
+  VLM_TRY(vlm_writer_commit(w, err));
+out:
+  vlm_writer_free(w);
+  return st;
+}
+
+vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err) {
+  int64_t threads;
+  vlm_status st = vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err);
+  if (st != VLM_OK) return st;
+  const vlm_context_opts opts = {.threads = (int)threads, .cpu_level = vlm_args_text(cli->args, VLM_OPT_CPU, NULL)};
+  return vlm_context_create(out, &opts, err);
+}
+
+double vlm_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double vlm_peak_rss_mib(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)usage.ru_maxrss / 1024.0;
+}

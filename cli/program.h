@@ -1,0 +1,55 @@
+/* What every program shares: start-up, messages, exit code, JSON output, progress, opening a model. */
+#ifndef VLM_CLI_PROGRAM_H
+#define VLM_CLI_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "cli/options.h"
+#include "runtime/exec/session.h"
+#include "runtime/pipeline/bundle.h"
+#include "runtime/pipeline/json_writer.h"
+
+#define VLM_VERSION "0.1.0"
+
+typedef struct vlm_cli {
+  const struct vlm_program *program;
+  const vlm_args *args;
+  bool quiet, verbose;
+} vlm_cli;
+
+typedef struct vlm_program {
+  const char *name, *summary, *usage, *examples;
+  char letter; /* in options.def */
+  vlm_status (*run)(const vlm_cli *cli, vlm_error *err);
+} vlm_program;
+
+/* The body of main: parses, runs, prints the error, gives the exit code. SIGINT and SIGTERM remove half-written files. */
+int vlm_program_main(const vlm_program *program, int argc, char **argv);
+
+/* A line on standard error unless --quiet. */
+void vlm_say(const vlm_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes finished JSON text to standard output or the file of --json=FILE; nothing when --json was not given. */
+vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err);
+
+/* Threads and CPU level from the command line. */
+vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err);
+/* Bundle folder, .onnx or .vlmq; integer operators are lowered when `lower`. The caller frees it with vlm_bundle_free. */
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err);
+
+/* Seconds on a monotonic clock; peak resident memory of the process in MiB. */
+double vlm_now(void);
+double vlm_peak_rss_mib(void);
+
+/* A bar with rate and time left on a terminal, a plain line now and then otherwise. total 0 = not known. */
+typedef struct vlm_progress {
+  const vlm_cli *cli;
+  const char *what;
+  int64_t total, done;
+  double start, shown;
+} vlm_progress;
+void vlm_progress_begin(vlm_progress *p, const vlm_cli *cli, const char *what, int64_t total);
+void vlm_progress_step(vlm_progress *p, int64_t done);
+void vlm_progress_end(vlm_progress *p);
+
+#endif

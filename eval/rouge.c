@@ -1,0 +1,71 @@
+#include <string.h>
+
+#include "eval/scores.h"
+#include "runtime/base/memory.h"
+
+typedef struct word {
+  const char *text;
+  size_t bytes;
+} word;
+
+static int32_t count_words(const char *text) {
+  int32_t n = 1;
+  for (; *text; text++) n += *text == ' ';
+  return n;
+}
+
+static void split(word *words, const char *text) {
+  for (;; text++) {
+    const char *end = strchr(text, ' ');
+    *words++ = (word){text, end ? (size_t)(end - text) : strlen(text)};
+    if (!end) return;
+    text = end;
+  }
+}
+
+static int same(word a, word b) { return a.bytes == b.bytes && memcmp(a.text, b.text, a.bytes) == 0; }
+
+/* Length of the longest common subsequence; `row` has n_b + 1 entries. */
+static int32_t common(const word *a, int32_t n_a, const word *b, int32_t n_b, int32_t *row) {
+  memset(row, 0, ((size_t)n_b + 1) * sizeof(*row));
+  for (int32_t i = 0; i < n_a; i++) {
+    int32_t diagonal = 0;
+    for (int32_t j = 0; j < n_b; j++) {
+      const int32_t above = row[j + 1];
+      if (same(a[i], b[j])) row[j + 1] = diagonal + 1;
+      else if (row[j] > above) row[j + 1] = row[j];
+      diagonal = above;
+    }
+  }
+  return row[n_b];
+}
+
+vlm_status vlm_rouge_l(double *out, const vlm_score_image *image, vlm_error *err) {
+  const double beta2 = 1.2 * 1.2;
+  vlm_status st = VLM_OK;
+  word *candidate = NULL, *ref = NULL;
+  int32_t *row = NULL;
+  double precision = 0, recall = 0;
+  const int32_t k = count_words(image->candidate);
+  VLM_TRY(vlm_alloc((void **)&candidate, (size_t)k, sizeof(*candidate), err));
+  split(candidate, image->candidate);
+  for (int32_t r = 0; r < image->n_refs; r++) {
+    const int32_t m = count_words(image->refs[r]);
+    VLM_TRY(vlm_alloc((void **)&ref, (size_t)m, sizeof(*ref), err));
+    VLM_TRY(vlm_alloc((void **)&row, (size_t)m + 1, sizeof(*row), err));
+    split(ref, image->refs[r]);
+    const double length = common(candidate, k, ref, m, row);
+    if (length / k > precision) precision = length / k;
+    if (length / m > recall) recall = length / m;
+    vlm_free(ref);
+    vlm_free(row);
+    ref = NULL;
+    row = NULL;
+  }
+  *out = precision > 0 && recall > 0 ? (1 + beta2) * precision * recall / (recall + beta2 * precision) : 0;
+out:
+  vlm_free(candidate);
+  vlm_free(ref);
+  vlm_free(row);
+  return st;
+}

@@ -1,0 +1,102 @@
+#include "onnx/import.h"
+
+#include <string.h>
+
+#include "onnx/importer.h"
+#include "onnx/proto.h"
+
+enum { MAX_IR = 13, MIN_OPSET = 7, MAX_OPSET = 24, MAX_NODES = 1000000, MAX_NESTING = 64 };
+/* A level of subgraphs is a graph in an attribute in a node; types and tensors add a few levels. */
+enum { MESSAGES_PER_LEVEL = 3, MESSAGES_EXTRA = 24 };
+
+static vlm_onnx_opts with_defaults(const vlm_onnx_opts *given) {
+  vlm_onnx_opts opts = given != NULL ? *given : (vlm_onnx_opts){0};
+  if (opts.max_nodes <= 0) opts.max_nodes = MAX_NODES;
+  if (opts.max_nesting <= 0 || opts.max_nesting > MAX_NESTING) opts.max_nesting = MAX_NESTING;
+  if (opts.min_opset <= 0) opts.min_opset = MIN_OPSET;
+  if (opts.max_opset <= 0) opts.max_opset = MAX_OPSET;
+  return opts;
+}
+
+static vlm_status check_versions(const vlm_importer *im) {
+  vlm_status st = VLM_OK;
+  const Onnx__ModelProto *model = im->model;
+  VLM_CHECK(model->ir_version <= MAX_IR, im->err, VLM_UNSUPPORTED, "%s: IR version is %lld, versions up to %d are supported", im->source,
+            (long long)model->ir_version, MAX_IR);
+  for (size_t k = 0; k < model->n_opset_import; k++) {
+    const Onnx__OperatorSetIdProto *set = model->opset_import[k];
+    if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
+    VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
+              "%s: opset is %lld, opsets %d to %d are supported; export the model again with one of these", im->source, (long long)set->version,
+              im->opts.min_opset, im->opts.max_opset);
+  }
+  /* Before IR 3 there was one operator set and no field for it. */
+  VLM_CHECK(model->n_opset_import > 0 || im->opts.min_opset <= 1, im->err, VLM_UNSUPPORTED,
+            "%s: the model names no opset (which means opset 1), opsets %d to %d are supported; export the model again with one of these", im->source,
+            im->opts.min_opset, im->opts.max_opset);
+  VLM_CHECK(model->graph != NULL, im->err, VLM_INPUT, "%s: holds no graph; is it an ONNX model?", im->source);
+out:
+  return st;
+}
+
+static vlm_status import_root(vlm_importer *im) {
+  vlm_status st = VLM_OK;
+  Onnx__OperatorSetIdProto first = {.domain = NULL, .has_version = 1, .version = 1};
+  Onnx__OperatorSetIdProto *only_first[] = {&first};
+  vlm_scope scope = {.graph = im->root, .prefix = "", .opsets = im->model->opset_import, .n_opsets = im->model->n_opset_import};
+  if (scope.n_opsets == 0) {
+    scope.opsets = only_first;
+    scope.n_opsets = 1;
+  }
+  VLM_TRY(vlm_import_functions(im));
+  VLM_TRY(vlm_import_graph(im, &scope, im->model->graph));
+  VLM_TRY(vlm_graph_resolve(im->root, im->err));
+out:
+  return st;
+}
+
+vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t bytes, const char *source, const vlm_onnx_opts *opts,
+                                  vlm_error *err) {
+  vlm_status st = VLM_OK;
+  ProtobufCMessage *message = NULL;
+  vlm_importer im = {.opts = with_defaults(opts), .source = source, .err = err};
+  *out = NULL;
+  VLM_TRY(vlm_proto_unpack(&message, &onnx__model_proto__descriptor, data, bytes, im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA,
+                           source, err));
+  im.model = (Onnx__ModelProto *)message;
+  VLM_TRY(check_versions(&im));
+  VLM_TRY(vlm_graph_create(&im.root, im.model->graph->name, source, err));
+  VLM_TRY(import_root(&im));
+  vlm_import_release_taken(&im);
+  vlm_proto_free(message);
+  message = NULL;
+  if (!im.opts.keep_as_written) VLM_TRY(vlm_graph_clean(im.root, &im.opts.clean, err));
+  *out = im.root;
+out:
+  vlm_import_release_taken(&im);
+  if (st != VLM_OK) vlm_graph_free(im.root);
+  vlm_import_free_functions(&im);
+  vlm_free(im.externals);
+  vlm_proto_free(message);
+  return st;
+}
+
+vlm_status vlm_onnx_import(vlm_graph **out, const char *path, const vlm_onnx_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_file file = {0};
+  char *folder = NULL;
+  vlm_onnx_opts mine = opts != NULL ? *opts : (vlm_onnx_opts){0};
+  *out = NULL;
+  VLM_TRY(vlm_file_map(&file, path, err));
+  if (mine.folder == NULL) {
+    VLM_TRY(vlm_strdup(&folder, path, err));
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL) slash[slash == folder] = '\0';
+    mine.folder = slash != NULL ? folder : "";
+  }
+  VLM_TRY(vlm_onnx_import_memory(out, file.data, file.bytes, path, &mine, err));
+out:
+  vlm_file_unmap(&file);
+  vlm_free(folder);
+  return st;
+}

@@ -1,0 +1,95 @@
+#include <string.h>
+
+#include "onnx/evaluate.h"
+#include "onnx/pass.h"
+#include "runtime/ops/op.h"
+
+static const size_t default_max_bytes = (size_t)4 << 20;
+
+typedef struct fold {
+  vlm_graph *graph;
+  vlm_evaluator *evaluator;
+  size_t max_bytes;
+  const vlm_tensor **in;
+  vlm_tensor *out;
+} fold;
+
+/* The quantized form of a model is what it is stored and lowered as. */
+static bool stays(const vlm_node *node) {
+  static const char *const kept[] = {"DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear"};
+  for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
+    if (strcmp(node->op_type, kept[k]) == 0) return true;
+  for (int32_t a = 0; a < node->n_attrs; a++)
+    if (node->attrs[a].kind == VLM_ATTR_GRAPH) return true;
+  return (node->op->flags & VLM_OP_IMPURE) != 0;
+}
+
+static bool all_constant(fold *f, const vlm_node *node) {
+  for (int32_t k = 0; k < node->n_inputs; k++) {
+    f->in[k] = node->inputs[k] == VLM_NO_VALUE ? NULL : vlm_graph_constant(f->graph, node->inputs[k]);
+    if (f->in[k] == NULL && node->inputs[k] != VLM_NO_VALUE) return false;
+  }
+  return true;
+}
+
+static void become_constant(vlm_graph *graph, int32_t n, int32_t k, const vlm_tensor *tensor) {
+  vlm_value *value = &graph->values[graph->nodes[n].outputs[k]];
+  value->kind = VLM_VALUE_CONSTANT;
+  value->tensor = *tensor;
+  value->producer = -1;
+  memset(value->dim_names, 0, sizeof value->dim_names);
+  graph->nodes[n].outputs[k] = VLM_NO_VALUE;
+}
+
+static vlm_status keep_results(fold *f, int32_t n, bool shared, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  int32_t k = 0, count = f->graph->nodes[n].n_outputs;
+  for (; k < count; k++) {
+    if (f->graph->nodes[n].outputs[k] == VLM_NO_VALUE) continue;
+    if (!(shared && k == 0)) VLM_TRY(vlm_graph_keep(f->graph, f->out[k].data, vlm_free, err));
+    become_constant(f->graph, n, k, &f->out[k]);
+  }
+out:
+  for (k++; st != VLM_OK && k < count; k++) vlm_free(f->out[k].data);
+  return st;
+}
+
+/* A weight is stored once, in the orientation in which it is used; everything else is only folded when small. */
+static size_t limit_of(const fold *f, const vlm_node *node) { return vlm_pass_is(node, "Transpose") ? SIZE_MAX : f->max_bytes; }
+
+static vlm_status fold_node(fold *f, int32_t n, int32_t *changes, vlm_error *err) {
+  const vlm_node *node = &f->graph->nodes[n];
+  vlm_error reason = {0};
+  bool shared = false;
+  if (stays(node) || !all_constant(f, node)) return VLM_OK;
+  vlm_status st = vlm_evaluate_node(f->evaluator, node, f->in, f->out, &shared, limit_of(f, node), &reason);
+  if (st == VLM_MEMORY) return vlm_fail(err, st, "%s", reason.text);
+  /* A node that cannot be folded stays: whoever runs the graph gets the message, if the node is reached at all. */
+  if (st != VLM_OK) return VLM_OK;
+  ++*changes;
+  return keep_results(f, n, shared, err);
+}
+
+static void widest_node(const vlm_graph *graph, int32_t *inputs, int32_t *outputs) {
+  *inputs = *outputs = 1;
+  for (int32_t n = 0; n < graph->n_nodes; n++) {
+    if (graph->nodes[n].n_inputs > *inputs) *inputs = graph->nodes[n].n_inputs;
+    if (graph->nodes[n].n_outputs > *outputs) *outputs = graph->nodes[n].n_outputs;
+  }
+}
+
+vlm_status vlm_pass_fold(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  fold f = {.graph = graph, .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes};
+  int32_t inputs = 0, outputs = 0;
+  widest_node(graph, &inputs, &outputs);
+  VLM_TRY(vlm_evaluator_create(&f.evaluator, err));
+  VLM_TRY(vlm_alloc((void **)&f.in, (size_t)inputs, sizeof *f.in, err));
+  VLM_TRY(vlm_alloc((void **)&f.out, (size_t)outputs, sizeof *f.out, err));
+  for (int32_t n = 0; n < graph->n_nodes; n++) VLM_TRY(fold_node(&f, n, changes, err));
+out:
+  vlm_evaluator_free(f.evaluator);
+  vlm_free(f.in);
+  vlm_free(f.out);
+  return st;
+}

@@ -1,0 +1,182 @@
+#include "runtime/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/memory.h"
+
+vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  struct stat info;
+  *out = (vlm_file){.data = (const unsigned char *)""};
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  VLM_CHECK(fd >= 0, err, VLM_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+  VLM_CHECK(fstat(fd, &info) == 0, err, VLM_IO, "%s: %s", path, strerror(errno));
+  VLM_CHECK(S_ISREG(info.st_mode), err, VLM_INPUT, "%s: is not a file", path);
+  if (info.st_size == 0) goto out;
+  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", path, strerror(errno));
+  *out = (vlm_file){.data = data, .bytes = (size_t)info.st_size};
+out:
+  if (fd >= 0) close(fd);
+  return st;
+}
+
+void vlm_file_unmap(vlm_file *file) {
+  if (file->bytes) munmap((void *)file->data, file->bytes);
+  *file = (vlm_file){.data = (const unsigned char *)""};
+}
+
+vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err) {
+  vlm_file file;
+  *out = NULL;
+  vlm_status st = vlm_file_map(&file, path, err);
+  if (st != VLM_OK) return st;
+  VLM_TRY(vlm_alloc((void **)out, file.bytes + 1, 1, err));
+  memcpy(*out, file.data, file.bytes);
+out:
+  vlm_file_unmap(&file);
+  return st;
+}
+
+bool vlm_file_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool vlm_file_is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_error *err) {
+  size_t bytes = strlen(folder) + strlen(name) + 2;
+  vlm_status st = vlm_alloc((void **)out, bytes, 1, err);
+  if (st != VLM_OK) return st;
+  size_t n = strlen(folder);
+  bool bare = name[0] == '/' || n == 0;
+  snprintf(*out, bytes, "%s%s%s", bare ? "" : folder, bare || folder[n - 1] == '/' ? "" : "/", name);
+  return VLM_OK;
+}
+
+/* ---- writer ---- */
+
+struct vlm_writer {
+  char *path, *temporary;
+  int fd;
+  int slot;
+};
+
+/* Temporary names that a signal handler has to remove; fixed slots because a handler may not allocate or lock. */
+enum { SLOTS = 16, NAME_BYTES = 4096 };
+static char pending_names[SLOTS][NAME_BYTES];
+static volatile sig_atomic_t pending_used[SLOTS];
+
+static int remember(const char *name) {
+  for (int i = 0; i < SLOTS; i++) {
+    if (pending_used[i] || strlen(name) >= NAME_BYTES) continue;
+    strcpy(pending_names[i], name);
+    pending_used[i] = 1;
+    return i;
+  }
+  return -1;
+}
+
+static void forget(int slot) {
+  if (slot >= 0) pending_used[slot] = 0;
+}
+
+void vlm_writer_abort_all(void) {
+  for (int i = 0; i < SLOTS; i++)
+    if (pending_used[i]) unlink(pending_names[i]);
+}
+
+static vlm_status folder_of(char **out, const char *path, vlm_error *err) {
+  vlm_status st = vlm_strdup(out, path, err);
+  if (st != VLM_OK) return st;
+  char *slash = strrchr(*out, '/');
+  if (!slash) strcpy(*out, *path ? "." : "");
+  else slash[slash == *out] = 0;
+  return VLM_OK;
+}
+
+vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_writer *w = NULL;
+  *out = NULL;
+  VLM_CHECK(*path, err, VLM_USAGE, "the output name is empty");
+  VLM_CHECK(!vlm_file_is_folder(path), err, VLM_INPUT, "%s: is a folder, a file name is wanted", path);
+  VLM_TRY(vlm_alloc((void **)&w, 1, sizeof *w, err));
+  w->fd = w->slot = -1;
+  VLM_TRY(vlm_strdup(&w->path, path, err));
+  size_t bytes = strlen(path) + 32;
+  VLM_TRY(vlm_alloc((void **)&w->temporary, bytes, 1, err));
+  snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());
+  w->fd = open(w->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  VLM_CHECK(w->fd >= 0, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
+  w->slot = remember(w->temporary);
+out:
+  if (st != VLM_OK) {
+    vlm_writer_free(w);
+    w = NULL;
+  }
+  *out = w;
+  return st;
+}
+
+const char *vlm_writer_path(const vlm_writer *w) { return w->temporary; }
+
+vlm_status vlm_writer_write(vlm_writer *w, const void *data, size_t bytes, vlm_error *err) {
+  const char *at = data;
+  while (bytes) {
+    ssize_t n = write(w->fd, at, bytes > (1u << 30) ? 1u << 30 : bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return vlm_fail(err, VLM_IO, "%s: writing failed: %s", w->path, strerror(errno));
+    at += n;
+    bytes -= (size_t)n;
+  }
+  return VLM_OK;
+}
+
+vlm_status vlm_writer_seek(vlm_writer *w, size_t offset, vlm_error *err) {
+  if (lseek(w->fd, (off_t)offset, SEEK_SET) >= 0) return VLM_OK;
+  return vlm_fail(err, VLM_IO, "%s: cannot seek to %zu: %s", w->path, offset, strerror(errno));
+}
+
+static vlm_status sync_folder(const char *path, vlm_error *err) {
+  char *folder = NULL;
+  vlm_status st = folder_of(&folder, path, err);
+  if (st != VLM_OK) return st;
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    fsync(fd); /* best effort: some file systems refuse it */
+    close(fd);
+  }
+  vlm_free(folder);
+  return VLM_OK;
+}
+
+vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
+  if (fsync(w->fd) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be flushed to disk: %s", w->path, strerror(errno));
+  int closed = close(w->fd);
+  w->fd = -1;
+  if (closed != 0) return vlm_fail(err, VLM_IO, "%s: closing failed: %s", w->path, strerror(errno));
+  if (rename(w->temporary, w->path) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be renamed into place: %s", w->path, strerror(errno));
+  forget(w->slot);
+  w->slot = -1;
+  w->temporary[0] = 0;
+  return sync_folder(w->path, err);
+}
+
+void vlm_writer_free(vlm_writer *w) {
+  if (!w) return;
+  if (w->fd >= 0) close(w->fd);
+  if (w->temporary && w->temporary[0]) unlink(w->temporary);
+  forget(w->slot);
+  vlm_free(w->path);
+  vlm_free(w->temporary);
+  vlm_free(w);
+}

@@ -1,0 +1,38 @@
+/* Whole files: mapped reading, and writing that a kill or a full disk cannot leave half done. */
+#ifndef VLM_BASE_FILE_H
+#define VLM_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdbool.h>
+
+#include "runtime/base/status.h"
+
+/* A read-only mapping of a file. bytes may be 0 (data is then a valid pointer to nothing). */
+typedef struct vlm_file {
+  const unsigned char *data;
+  size_t bytes;
+} vlm_file;
+
+vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err);
+void vlm_file_unmap(vlm_file *file);
+/* Reads a text file into zero-terminated memory; free with vlm_free. */
+vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err);
+bool vlm_file_exists(const char *path);
+bool vlm_file_is_folder(const char *path);
+
+/* Writes to PATH.tmp-PID in the same folder; commit fsyncs and renames, free without commit removes it.
+ * A process that is interrupted removes pending files through vlm_writer_abort_all (async-signal-safe). */
+typedef struct vlm_writer vlm_writer;
+vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err);
+/* Path of the temporary file, for libraries that open files themselves (HDF5). */
+const char *vlm_writer_path(const vlm_writer *writer);
+vlm_status vlm_writer_write(vlm_writer *writer, const void *data, size_t bytes, vlm_error *err);
+vlm_status vlm_writer_seek(vlm_writer *writer, size_t offset, vlm_error *err);
+vlm_status vlm_writer_commit(vlm_writer *writer, vlm_error *err);
+void vlm_writer_free(vlm_writer *writer);
+void vlm_writer_abort_all(void);
+
+/* folder + "/" + name in new memory (name alone when it is absolute); free with vlm_free. */
+vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_error *err);
+
+#endif

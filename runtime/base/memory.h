@@ -1,0 +1,38 @@
+/* Checked sizes, allocation and the arena. All memory of vlmq is taken here, so that a fault-injection test has one place to hook. */
+#ifndef VLM_BASE_MEMORY_H
+#define VLM_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+#define VLM_ALIGN 64 /* every tensor buffer starts on a cache line */
+
+/* Overflow-checked arithmetic on sizes: false when the result does not fit. */
+bool vlm_size_mul(size_t a, size_t b, size_t *out);
+bool vlm_size_add(size_t a, size_t b, size_t *out);
+static inline size_t vlm_size_align(size_t n) { return (n + (VLM_ALIGN - 1)) & ~(size_t)(VLM_ALIGN - 1); }
+
+/* Zeroed memory of count * size bytes, 64-byte aligned; never NULL on VLM_OK (count 0 gives a valid pointer). Free with vlm_free. */
+vlm_status vlm_alloc(void **out, size_t count, size_t size, vlm_error *err);
+/* Grows *data (or allocates it when NULL), keeps old_count elements, zeroes the rest. On failure *data is unchanged. */
+vlm_status vlm_grow(void **data, size_t old_count, size_t new_count, size_t size, vlm_error *err);
+/* Frees a block of vlm_alloc / vlm_grow / vlm_strdup; NULL is fine. */
+void vlm_free(void *data);
+vlm_status vlm_strdup(char **out, const char *text, vlm_error *err);
+
+/* Fault injection: the Nth allocation from now on fails (0 = off). For tests only. */
+void vlm_memory_fail_after(long n);
+
+/* Bump allocator: everything is freed at once. Memory is zeroed, 64-byte aligned when size >= 64, else 16. Never moves. */
+typedef struct vlm_arena vlm_arena;
+vlm_status vlm_arena_create(vlm_arena **out, vlm_error *err);
+void vlm_arena_free(vlm_arena *arena);
+vlm_status vlm_arena_alloc(vlm_arena *arena, void **out, size_t count, size_t size, vlm_error *err);
+vlm_status vlm_arena_strdup(vlm_arena *arena, const char **out, const char *text, vlm_error *err);
+vlm_status vlm_arena_format(vlm_arena *arena, const char **out, vlm_error *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+size_t vlm_arena_used(const vlm_arena *arena);
+
+#endif

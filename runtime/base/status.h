@@ -1,0 +1,44 @@
+/* Status codes and the error text that travels with them.
+ *
+ * Every function that can fail returns vlm_status and takes a `vlm_error *` as its last argument (NULL is allowed).
+ * The innermost failure describes itself with vlm_fail(); callers may add context in front with vlm_error_context().
+ * Convention inside a function: `vlm_status st = VLM_OK;`, VLM_TRY / VLM_CHECK jump to the label `out`, the one exit. */
+#ifndef VLM_BASE_STATUS_H
+#define VLM_BASE_STATUS_H
+
+typedef enum vlm_status {
+#define X(name, exit_code, text) VLM_##name,
+#include "runtime/base/status.def"
+#undef X
+} vlm_status;
+
+typedef struct vlm_error {
+  vlm_status status;
+  char text[768];
+} vlm_error;
+
+/* Writes the message and returns `status`, so that `return vlm_fail(...)` reads well. err may be NULL. */
+vlm_status vlm_fail(vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "context: " in front of the message. Returns err->status (VLM_INTERNAL when err is NULL). */
+vlm_status vlm_error_context(vlm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+const char *vlm_status_name(vlm_status status);
+const char *vlm_status_text(vlm_status status);
+int vlm_status_exit_code(vlm_status status);
+
+#define VLM_TRY(expression)            \
+  do {                                 \
+    st = (expression);                 \
+    if (st != VLM_OK) goto out;        \
+  } while (0)
+
+#define VLM_CHECK(condition, err, status, ...)    \
+  do {                                            \
+    if (!(condition)) {                           \
+      st = vlm_fail((err), (status), __VA_ARGS__); \
+      goto out;                                   \
+    }                                             \
+  } while (0)
+
+#endif

@@ -1,0 +1,190 @@
+#include "runtime/base/tensor.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+typedef struct {
+  const char *name;
+  int onnx, bits;
+} dtype_row;
+
+static const dtype_row ROWS[VLM_DTYPE_COUNT] = {
+#define X(name, text, onnx, bits) [VLM_##name] = {text, onnx, bits},
+#include "runtime/base/dtype.def"
+#undef X
+};
+
+const char *vlm_dtype_name(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT ? ROWS[d].name : "?"; }
+int vlm_dtype_bits(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT ? ROWS[d].bits : 0; }
+int vlm_dtype_onnx(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT ? ROWS[d].onnx : 0; }
+
+vlm_dtype vlm_dtype_from_onnx(int code) {
+  for (int d = 1; d < VLM_DTYPE_COUNT; d++)
+    if (ROWS[d].onnx == code) return (vlm_dtype)d;
+  return VLM_NONE;
+}
+
+bool vlm_dtype_is_float(vlm_dtype d) { return d == VLM_F32 || d == VLM_F16 || d == VLM_BF16 || d == VLM_F64; }
+bool vlm_dtype_is_integer(vlm_dtype d) { return d != VLM_NONE && d != VLM_BOOL && !vlm_dtype_is_float(d); }
+
+int64_t vlm_tensor_span(const vlm_tensor *t, int from, int to) {
+  int64_t n = 1;
+  for (int i = from; i < to; i++) n *= t->dims[i];
+  return n;
+}
+
+int64_t vlm_tensor_count(const vlm_tensor *t) { return vlm_tensor_span(t, 0, t->rank); }
+
+vlm_status vlm_tensor_bytes_checked(size_t *bytes, const vlm_tensor *t, vlm_error *err) {
+  char text[128];
+  size_t n = 1;
+  bool empty = false, fits = true;
+  for (int i = 0; i < t->rank; i++) {
+    if (t->dims[i] < 0) return vlm_fail(err, VLM_INPUT, "shape %s has a negative dimension", vlm_tensor_shape_text(t, text, sizeof text));
+    empty |= t->dims[i] == 0;
+    fits &= t->dims[i] == 0 || vlm_size_mul(n, (size_t)t->dims[i], &n);
+  }
+  if (empty) n = 0;
+  else if (!fits || n > (size_t)1 << 46)
+    return vlm_fail(err, VLM_LIMIT, "shape %s is too large", vlm_tensor_shape_text(t, text, sizeof text));
+  *bytes = (n * (size_t)vlm_dtype_bits(t->dtype) + 7) / 8;
+  return VLM_OK;
+}
+
+size_t vlm_tensor_bytes(const vlm_tensor *t) { return ((size_t)vlm_tensor_count(t) * (size_t)vlm_dtype_bits(t->dtype) + 7) / 8; }
+
+vlm_tensor vlm_tensor_make(vlm_dtype dtype, int rank, const int64_t *dims, void *data) {
+  vlm_tensor t = {.dtype = dtype, .rank = rank, .data = data};
+  for (int i = 0; i < rank; i++) t.dims[i] = dims[i];
+  return t;
+}
+
+bool vlm_tensor_same_shape(const vlm_tensor *a, const vlm_tensor *b) {
+  if (a->rank != b->rank) return false;
+  for (int i = 0; i < a->rank; i++)
+    if (a->dims[i] != b->dims[i]) return false;
+  return true;
+}
+
+const char *vlm_tensor_shape_text(const vlm_tensor *t, char *text, size_t size) {
+  size_t at = 0;
+  at += (size_t)snprintf(text, size, "[");
+  for (int i = 0; i < t->rank && at < size; i++)
+    at += (size_t)snprintf(text + at, size - at, t->dims[i] < 0 ? "%s?" : "%s%" PRId64, i ? ", " : "", t->dims[i]);
+  if (at < size) snprintf(text + at, size - at, t->rank < 0 ? "?]" : "]");
+  return text;
+}
+
+/* ---- half and bfloat16 ---- */
+
+static float bits_f32(uint32_t u) {
+  float f;
+  memcpy(&f, &u, 4);
+  return f;
+}
+static uint32_t f32_bits(float f) {
+  uint32_t u;
+  memcpy(&u, &f, 4);
+  return u;
+}
+
+float vlm_f16_to_f32(uint16_t h) {
+  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023;
+  if (exponent == 31) return bits_f32(sign | 0x7f800000u | mantissa << 13);
+  if (exponent) return bits_f32(sign | (exponent + 112) << 23 | mantissa << 13);
+  float tiny = (float)mantissa * 0x1p-24f;
+  return sign ? -tiny : tiny;
+}
+
+uint16_t vlm_f32_to_f16(float f) {
+  uint32_t u = f32_bits(f), sign = u >> 16 & 0x8000, rest = u & 0x7fffffff;
+  if (rest > 0x7f800000) return (uint16_t)(sign | 0x7e00);
+  if (rest >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
+  if (rest < 0x38800000) { /* subnormal result: rounding by the float adder */
+    float scaled = bits_f32(rest) + 0.5f;
+    return (uint16_t)(sign | (f32_bits(scaled) - f32_bits(0.5f)));
+  }
+  uint32_t rounded = rest + 0xfff + (rest >> 13 & 1);
+  return (uint16_t)(sign | (rounded - 0x38000000) >> 13);
+}
+
+float vlm_bf16_to_f32(uint16_t h) { return bits_f32((uint32_t)h << 16); }
+
+uint16_t vlm_f32_to_bf16(float f) {
+  uint32_t u = f32_bits(f);
+  if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40);
+  return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* ---- single elements ---- */
+
+static int nibble(const vlm_tensor *t, int64_t i) { return ((const uint8_t *)t->data)[i / 2] >> (i & 1 ? 4 : 0) & 15; }
+
+double vlm_tensor_get(const vlm_tensor *t, int64_t i) {
+  switch (t->dtype) {
+    case VLM_F32: return (double)((const float *)t->data)[i];
+    case VLM_F64: return ((const double *)t->data)[i];
+    case VLM_F16: return (double)vlm_f16_to_f32(((const uint16_t *)t->data)[i]);
+    case VLM_BF16: return (double)vlm_bf16_to_f32(((const uint16_t *)t->data)[i]);
+    case VLM_U64: return (double)((const uint64_t *)t->data)[i];
+    default: return (double)vlm_tensor_get_int(t, i);
+  }
+}
+
+int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t i) {
+  switch (t->dtype) {
+    case VLM_BOOL: return ((const uint8_t *)t->data)[i] != 0;
+    case VLM_U8: return ((const uint8_t *)t->data)[i];
+    case VLM_S8: return ((const int8_t *)t->data)[i];
+    case VLM_U16: return ((const uint16_t *)t->data)[i];
+    case VLM_S16: return ((const int16_t *)t->data)[i];
+    case VLM_U32: return ((const uint32_t *)t->data)[i];
+    case VLM_S32: return ((const int32_t *)t->data)[i];
+    case VLM_U64: return (int64_t)((const uint64_t *)t->data)[i];
+    case VLM_S64: return ((const int64_t *)t->data)[i];
+    case VLM_U4: return nibble(t, i);
+    case VLM_S4: return (nibble(t, i) ^ 8) - 8;
+    default: {
+      double value = vlm_tensor_get(t, i);
+      return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : 0;
+    }
+  }
+}
+
+static int64_t clamp_round(double value, double low, double high) {
+  if (!(value > low)) return value != value ? 0 : (int64_t)low;
+  return value >= high ? (int64_t)high : (int64_t)rint(value);
+}
+
+static void set_nibble(const vlm_tensor *t, int64_t i, int value) {
+  uint8_t *at = (uint8_t *)t->data + i / 2;
+  int shift = i & 1 ? 4 : 0;
+  *at = (uint8_t)((*at & ~(15 << shift)) | (value & 15) << shift);
+}
+
+void vlm_tensor_set(const vlm_tensor *t, int64_t i, double value) {
+  switch (t->dtype) {
+    case VLM_F32: ((float *)t->data)[i] = (float)value; break;
+    case VLM_F64: ((double *)t->data)[i] = value; break;
+    case VLM_F16: ((uint16_t *)t->data)[i] = vlm_f32_to_f16((float)value); break;
+    case VLM_BF16: ((uint16_t *)t->data)[i] = vlm_f32_to_bf16((float)value); break;
+    case VLM_BOOL: ((uint8_t *)t->data)[i] = value != 0; break;
+    case VLM_U8: ((uint8_t *)t->data)[i] = (uint8_t)clamp_round(value, 0, 255); break;
+    case VLM_S8: ((int8_t *)t->data)[i] = (int8_t)clamp_round(value, -128, 127); break;
+    case VLM_U16: ((uint16_t *)t->data)[i] = (uint16_t)clamp_round(value, 0, 65535); break;
+    case VLM_S16: ((int16_t *)t->data)[i] = (int16_t)clamp_round(value, -32768, 32767); break;
+    case VLM_U32: ((uint32_t *)t->data)[i] = (uint32_t)clamp_round(value, 0, 4294967295.0); break;
+    case VLM_S32: ((int32_t *)t->data)[i] = (int32_t)clamp_round(value, -2147483648.0, 2147483647.0); break;
+    case VLM_S64:
+      ((int64_t *)t->data)[i] = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value != value ? 0 : (int64_t)rint(value);
+      break;
+    case VLM_U64: ((uint64_t *)t->data)[i] = value >= 0x1p64 ? UINT64_MAX : value > 0 ? (uint64_t)rint(value) : 0; break;
+    case VLM_U4: set_nibble(t, i, (int)clamp_round(value, 0, 15)); break;
+    case VLM_S4: set_nibble(t, i, (int)clamp_round(value, -8, 7)); break;
+    default: break;
+  }
+}

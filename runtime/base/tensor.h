@@ -1,0 +1,58 @@
+/* A tensor is plain data: type, shape, pointer. It owns nothing; contiguous, row-major. */
+#ifndef VLM_BASE_TENSOR_H
+#define VLM_BASE_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+#define VLM_MAX_RANK 8
+
+typedef enum vlm_dtype {
+#define X(name, text, onnx, bits) VLM_##name,
+#include "runtime/base/dtype.def"
+#undef X
+  VLM_DTYPE_COUNT
+} vlm_dtype;
+
+typedef struct vlm_tensor {
+  vlm_dtype dtype;
+  int rank;                    /* 0 = scalar */
+  int64_t dims[VLM_MAX_RANK];  /* each >= 0 when known; -1 = not known (only in graph declarations) */
+  void *data;                  /* NULL = value not known; else vlm_tensor_bytes() readable bytes */
+} vlm_tensor;
+
+const char *vlm_dtype_name(vlm_dtype dtype);
+int vlm_dtype_bits(vlm_dtype dtype);
+int vlm_dtype_onnx(vlm_dtype dtype);          /* ONNX code of a type */
+vlm_dtype vlm_dtype_from_onnx(int code);      /* VLM_NONE when not one of ours */
+bool vlm_dtype_is_float(vlm_dtype dtype);     /* f16, bf16, f32, f64 */
+bool vlm_dtype_is_integer(vlm_dtype dtype);   /* every int and uint, not bool */
+
+/* Element count; dims must be known. The checked form refuses products above the address space. */
+int64_t vlm_tensor_count(const vlm_tensor *t);
+vlm_status vlm_tensor_bytes_checked(size_t *bytes, const vlm_tensor *t, vlm_error *err);
+size_t vlm_tensor_bytes(const vlm_tensor *t);
+/* Product of dims [from, to). */
+int64_t vlm_tensor_span(const vlm_tensor *t, int from, int to);
+
+vlm_tensor vlm_tensor_make(vlm_dtype dtype, int rank, const int64_t *dims, void *data);
+bool vlm_tensor_same_shape(const vlm_tensor *a, const vlm_tensor *b);
+/* "[1, 3, 192, 192]" into text (always terminated); returns text. */
+const char *vlm_tensor_shape_text(const vlm_tensor *t, char *text, size_t size);
+
+/* One element as double / int64, whatever the type (not for hot loops). */
+double vlm_tensor_get(const vlm_tensor *t, int64_t index);
+int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t index);
+/* Stores with rounding to nearest even and saturation for integer types. */
+void vlm_tensor_set(const vlm_tensor *t, int64_t index, double value);
+
+/* IEEE half and bfloat16, round to nearest even. */
+float vlm_f16_to_f32(uint16_t h);
+uint16_t vlm_f32_to_f16(float f);
+float vlm_bf16_to_f32(uint16_t h);
+uint16_t vlm_f32_to_bf16(float f);
+
+#endif

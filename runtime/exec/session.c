@@ -1,0 +1,50 @@
+#include "runtime/exec/session.h"
+
+#include "runtime/exec/frame.h"
+
+enum { DEFAULT_MAX_GIB = 64 };
+
+vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_session *s = NULL;
+  VLM_TRY(vlm_alloc((void **)&s, 1, sizeof *s, err));
+  s->context = context;
+  if (opts) s->opts = *opts;
+  if (!s->opts.max_bytes) s->opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
+  s->heap.max_bytes = s->opts.max_bytes;
+  VLM_TRY(vlm_frame_create(&s->root, s, graph, NULL, err));
+out:
+  if (st != VLM_OK) {
+    vlm_session_free(s);
+    s = NULL;
+  }
+  *out = s;
+  return st;
+}
+
+void vlm_session_free(vlm_session *s) {
+  if (!s) return;
+  vlm_frame_free(s->root);
+  vlm_heap_free(&s->heap);
+  vlm_free(s);
+}
+
+vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  return vlm_frame_run(s->root, inputs, n_inputs, err);
+}
+
+const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }
+
+static size_t arena_bytes(const vlm_frame *frame) {
+  size_t bytes = frame->bytes_size;
+  for (int32_t i = 0; i < frame->n_children; i++) bytes += arena_bytes(frame->children[i]);
+  return bytes;
+}
+
+vlm_session_stats vlm_session_get_stats(const vlm_session *s) {
+  return (vlm_session_stats){.arena_bytes = arena_bytes(s->root),
+                             .heap_bytes = s->heap.total_bytes,
+                             .plans = s->plans,
+                             .allocations = s->heap.allocations + s->arena_allocations,
+                             .steps = s->root->plan ? s->root->plan->n_steps : 0};
+}

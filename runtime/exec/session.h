@@ -1,0 +1,51 @@
+/* Execution: a context (threads, kernels), and sessions that run one graph.
+ *
+ * A session lowers its graph once per set of input shapes: shapes are inferred, constants folded, every buffer gets an offset in
+ * one arena by liveness, and running is a walk over steps. Nodes whose shape depends on data or on a live dim are inferred when reached. */
+#ifndef VLM_EXEC_SESSION_H
+#define VLM_EXEC_SESSION_H
+
+#include "runtime/base/threads.h"
+#include "runtime/graph/graph.h"
+
+typedef struct vlm_context vlm_context;
+typedef struct vlm_context_opts {
+  int threads;            /* 0 = all cores */
+  const char *cpu_level;  /* NULL = best */
+} vlm_context_opts;
+vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, vlm_error *err);
+void vlm_context_free(vlm_context *context);
+vlm_threads *vlm_context_threads(vlm_context *context);
+const struct vlm_kernels *vlm_context_kernels(const vlm_context *context);
+const char *vlm_context_cpu(const vlm_context *context);
+
+/* Called for each tapped value right after it is produced; the tensor is valid only during the call. `graph` tells which (sub)graph, `value` the id there. */
+typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err);
+
+typedef struct vlm_session_opts {
+  vlm_tap *tap;           /* NULL = none */
+  void *tap_user;
+  /* Which values are tapped; NULL with tap = every value. Asked once at creation. */
+  bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
+  size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
+} vlm_session_opts;
+
+typedef struct vlm_session vlm_session;
+/* The graph must outlive the session and be resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
+vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err);
+void vlm_session_free(vlm_session *session);
+/* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */
+vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
+/* Output i of the last run; owned by the session, valid until the next run. */
+const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
+
+typedef struct vlm_session_stats {
+  size_t arena_bytes;     /* planned activations */
+  size_t heap_bytes;      /* growable part, high-water mark */
+  int64_t plans;          /* how often the graph was lowered */
+  int64_t allocations;    /* system allocations made by runs */
+  int64_t steps;          /* steps of the current plan */
+} vlm_session_stats;
+vlm_session_stats vlm_session_get_stats(const vlm_session *session);
+
+#endif

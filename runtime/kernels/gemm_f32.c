@@ -1,0 +1,156 @@
+#include "runtime/kernels/gemm_f32.h"
+
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+/* A column block of b stays in the second-level cache while all rows pass; small products are not worth waking a thread. */
+enum { BLOCK_BYTES = 256 << 10, INLINE_WORK = 1 << 18, TASKS_PER_THREAD = 4 };
+
+typedef struct {
+  const vlm_gemm_f32 *g;
+  const vlm_kernels *kernels;
+  float *scratch;
+  size_t worker_floats, row_floats; /* scratch of a worker: packed columns, then packed rows, then one tile */
+  size_t panel_floats;
+  int64_t columns, column_blocks; /* per task */
+  int64_t rows, row_blocks;
+  bool direct;                    /* b is read in place: row-major and few rows */
+  bool pack_rows;                 /* a is column-major: a row tile is gathered first */
+} plan;
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t block_columns(const vlm_gemm_f32 *g, const vlm_kernels *kernels) {
+  int64_t unit = g->m == 1 ? (int64_t)kernels->gemm_f32->nr * VLM_GEMV_PANELS : kernels->gemm_f32->nr;
+  int64_t fit = BLOCK_BYTES / 4 / (g->k > 0 ? g->k : 1) / unit * unit;
+  if (fit < unit) fit = unit;
+  if (fit > 512) fit = 512;
+  return min64(fit, round_up(g->n, unit));
+}
+
+/* Enough tasks for every thread, of at least four tiles of rows each. */
+static int64_t block_rows(const vlm_gemm_f32 *g, const vlm_kernels *kernels, int64_t column_tasks, int threads) {
+  int64_t mr = kernels->gemm_f32->mr, wanted = (int64_t)threads * TASKS_PER_THREAD;
+  if (threads == 1 || column_tasks >= wanted) return g->m;
+  int64_t parts = (wanted + column_tasks - 1) / column_tasks;
+  int64_t rows = round_up((g->m + parts - 1) / parts, mr);
+  return rows < 4 * mr ? 4 * mr : rows;
+}
+
+static plan make_plan(const vlm_gemm_f32 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+  plan p = {.g = g, .kernels = kernels, .columns = block_columns(g, kernels)};
+  int nr = kernels->gemm_f32->nr, mr = kernels->gemm_f32->mr;
+  p.column_blocks = (g->n + p.columns - 1) / p.columns;
+  p.rows = min64(block_rows(g, kernels, g->batch * p.column_blocks, vlm_threads_count(threads)), g->m);
+  if (p.rows < 1) p.rows = 1;
+  p.row_blocks = (g->m + p.rows - 1) / p.rows;
+  p.panel_floats = (size_t)g->k * (size_t)nr;
+  p.direct = !g->panels && !g->pack && g->b_column == 1 && g->m <= 2 * mr;
+  p.pack_rows = g->a_column != 1 && g->m > 0;
+  if (!g->panels) p.worker_floats = p.direct ? p.panel_floats : (size_t)(round_up(p.columns, nr) / nr) * p.panel_floats;
+  p.row_floats = p.pack_rows ? (size_t)mr * (size_t)g->k : 0;
+  p.worker_floats = vlm_size_align((p.worker_floats + p.row_floats) * sizeof(float)) / sizeof(float);
+  return p;
+}
+
+size_t vlm_gemm_f32_scratch(const vlm_gemm_f32 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+  plan p = make_plan(g, kernels, threads);
+  return p.worker_floats * sizeof(float) * (size_t)vlm_threads_count(threads);
+}
+
+int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t n) { return round_up(n, kernels->gemm_f32->nr) * k; }
+
+static void pack_panel(float *panel, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr) {
+  for (int64_t p = 0; p < k; p++, panel += nr, b += b_row) {
+    if (b_column == 1) memcpy(panel, b, (size_t)n * sizeof *b);
+    else for (int64_t j = 0; j < n; j++) panel[j] = b[j * b_column];
+    for (int64_t j = n; j < nr; j++) panel[j] = 0;
+  }
+}
+
+void vlm_gemm_f32_pack(float *panels, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr) {
+  for (int64_t j = 0; j < n; j += nr, panels += k * nr) pack_panel(panels, b + j * b_column, b_row, b_column, k, min64(nr, n - j), nr);
+}
+
+/* Where the panels of a column block lie, and how far apart their rows and the panels themselves are. */
+typedef struct {
+  const float *data;
+  size_t stride, panel_stride;
+  int64_t tail; /* column of the block from which `tail_panel` is used; direct form only */
+  const float *tail_panel;
+} block;
+
+static block take_block(const plan *p, float *room, int64_t batch, int64_t column, int64_t n) {
+  const vlm_gemm_f32 *g = p->g;
+  int nr = p->kernels->gemm_f32->nr;
+  const float *b = g->b ? g->b + (g->b_offset ? g->b_offset[batch] : 0) + column * g->b_column : NULL;
+  block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
+  if (g->panels) {
+    k.data = g->panels + (g->b_offset ? g->b_offset[batch] : 0) + column / nr * (int64_t)p->panel_floats;
+  } else if (g->pack) {
+    g->pack(room, g->pack_user, batch, column, n, nr);
+  } else if (p->direct) {
+    k = (block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
+    if (k.tail < n) pack_panel(room, b + k.tail, g->b_row, 1, g->k, n - k.tail, nr);
+  } else {
+    vlm_gemm_f32_pack(room, b, g->b_row, g->b_column, g->k, n, nr);
+  }
+  return k;
+}
+
+static void gather_rows(float *dst, const float *a, int64_t a_row, int64_t a_column, int64_t k, int rows) {
+  for (int64_t p = 0; p < k; p++)
+    for (int i = 0; i < rows; i++) dst[i * k + p] = a[i * a_row + p * a_column];
+}
+
+/* Columns [from, n) of one row tile, panel by panel. */
+static void run_panels(const plan *p, const block *b, float *c, int64_t ldc, const float *a, int64_t lda, int rows, int64_t from, int64_t n) {
+  const vlm_kernel *kernel = p->kernels->gemm_f32;
+  float tile[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS];
+  int nr = kernel->nr;
+  for (int64_t j = from; j < n; j += nr) {
+    bool tail = j >= b->tail, whole = j + nr <= n;
+    const float *panel = tail ? b->tail_panel : b->data + (size_t)(j / nr) * b->panel_stride;
+    kernel->fn.gemm_f32(whole ? c + j : tile, whole ? (size_t)ldc : (size_t)nr, a, (size_t)lda, panel, tail ? (size_t)nr : b->stride, (size_t)p->g->k, rows);
+    for (int i = 0; !whole && i < rows; i++) memcpy(c + i * ldc + j, tile + i * nr, (size_t)(n - j) * sizeof *c);
+  }
+}
+
+static void run_tile(const plan *p, const block *b, float *c, const float *a, int64_t lda, int rows, int64_t n) {
+  int64_t wide = (int64_t)p->kernels->gemm_f32->nr * VLM_GEMV_PANELS, done = 0;
+  if (rows == 1)
+    for (; done + wide <= (b->tail < n ? b->tail : n); done += wide)
+      p->kernels->gemv_f32->fn.gemv_f32(c + done, a, b->data + (size_t)(done / p->kernels->gemm_f32->nr) * b->panel_stride, b->stride, b->panel_stride, (size_t)p->g->k);
+  run_panels(p, b, c, p->g->ldc, a, lda, rows, done, n);
+}
+
+static void task(void *user, int64_t index, int worker) {
+  const plan *p = user;
+  const vlm_gemm_f32 *g = p->g;
+  int64_t row0 = index % p->row_blocks * p->rows, rest = index / p->row_blocks;
+  int64_t column = rest % p->column_blocks * p->columns, batch = rest / p->column_blocks;
+  int64_t n = min64(p->columns, g->n - column), row1 = min64(row0 + p->rows, g->m);
+  float *room = p->scratch + (size_t)worker * p->worker_floats, *row_room = room + p->worker_floats - p->row_floats;
+  const float *a = g->a + (g->a_offset ? g->a_offset[batch] : 0);
+  vlm_epilogue_f32 epilogue = g->epilogue;
+  if (epilogue.row_bias && g->row_bias_offset) epilogue.row_bias += g->row_bias_offset[batch];
+  if (epilogue.add) epilogue.add += batch * g->add_batch;
+  block b = take_block(p, room, batch, column, n);
+  for (int64_t i = row0; i < row1; i += p->kernels->gemm_f32->mr) {
+    int rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
+    float *c = g->c + batch * g->c_batch + i * g->ldc + column;
+    if (p->pack_rows) gather_rows(row_room, a + i * g->a_row, g->a_row, g->a_column, g->k, rows);
+    run_tile(p, &b, c, p->pack_rows ? row_room : a + i * g->a_row, p->pack_rows ? g->k : g->a_row, rows, n);
+    for (int r = 0; r < rows; r++) vlm_epilogue_f32_row(c + r * g->ldc, &epilogue, p->kernels->rowops, i + r, column, n);
+  }
+}
+
+void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+  plan p = make_plan(g, kernels, threads);
+  double work = (double)g->batch * (double)g->m * (double)g->n * (double)(g->k + 16);
+  if (g->batch <= 0 || g->m <= 0 || g->n <= 0) return;
+  p.scratch = scratch;
+  vlm_threads_run(work < INLINE_WORK ? NULL : threads, g->batch * p.column_blocks * p.row_blocks, task, &p);
+}

@@ -1,0 +1,55 @@
+/* Template of the float tile kernels; a level file defines the vector vocabulary and includes this once.
+ *
+ * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 14), TILE_VECS (vectors per row), VEC, VEC_WIDTH, vec_zero(),
+ * vec_load(p), vec_store(p, v), vec_splat(p) (one float at p in every lane), vec_fma(a, b, c) = a * b + c with one rounding.
+ * Each output has one accumulator that walks k upwards: the order of the contract, whatever the tile. */
+#include "runtime/kernels/unroll.h"
+
+static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k) {
+  VEC acc[TILE_ROWS][TILE_VECS];
+  VLM_UNROLL for (int i = 0; i < rows; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
+  }
+  for (size_t p = 0; p < k; p++, a++, b += b_stride) {
+    VEC column[TILE_VECS];
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_load(b + j * VEC_WIDTH);
+    VLM_UNROLL for (int i = 0; i < rows; i++) {
+      VEC x = vec_splat(a + (size_t)i * lda);
+      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_fma(x, column[j], acc[i][j]);
+    }
+  }
+  VLM_UNROLL for (int i = 0; i < rows; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, acc[i][j]);
+  }
+}
+
+#define TILE_CASE(n) \
+  case n: tile_rows(n, c, ldc, a, lda, b, b_stride, k); break;
+void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
+  switch (rows) {
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+#if TILE_ROWS > 6
+    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+#endif
+  }
+}
+#undef TILE_CASE
+
+/* One row times VLM_GEMV_PANELS neighbouring panels: enough independent chains to hide the latency of the multiply-add. */
+void TILE_GEMV(float *c, const float *a, const float *b, size_t b_stride, size_t panel_stride, size_t k) {
+  VEC acc[VLM_GEMV_PANELS][TILE_VECS];
+  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
+  }
+  for (size_t p = 0; p < k; p++, b += b_stride) {
+    VEC x = vec_splat(a + p);
+    VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {
+      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) {
+        acc[i][j] = vec_fma(x, vec_load(b + (size_t)i * panel_stride + j * VEC_WIDTH), acc[i][j]);
+      }
+    }
+  }
+  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) vec_store(c + (i * TILE_VECS + j) * VEC_WIDTH, acc[i][j]);
+  }
+}

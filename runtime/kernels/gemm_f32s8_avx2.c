@@ -1,0 +1,14 @@
+#include <immintrin.h>
+
+#include "runtime/kernels/kernels.h"
+
+#define TILE_GEMM vlm_gemm_f32s8_avx2
+#define TILE_VECS 2
+#define VEC __m256
+#define VEC_WIDTH 8
+#define vec_zero() _mm256_setzero_ps()
+#define vec_store(p, v) _mm256_storeu_ps(p, v)
+#define vec_splat(p) _mm256_broadcast_ss(p)
+#define vec_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define vec_weights(p) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p))))
+#include "runtime/kernels/gemm_f32s8_tile.h"

@@ -1,0 +1,95 @@
+#include "runtime/kernels/gemm_w8.h"
+
+#include <string.h>
+
+#include "runtime/base/memory.h"
+
+/* Few rows: the kernel turns weights into floats in registers. Many rows: a panel becomes floats once and the float tile runs, with the same result. */
+enum { FEW_ROWS = 8, INLINE_WORK = 1 << 18 };
+
+typedef struct {
+  const vlm_gemm_w8 *g;
+  const vlm_kernels *kernels;
+  char *scratch;
+  size_t worker_bytes, panel_floats;
+  int64_t rows, row_blocks;
+} plan;
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static plan make_plan(const vlm_gemm_w8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+  int64_t panels = (g->n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS, wanted = 4 * (int64_t)vlm_threads_count(threads);
+  plan p = {.g = g, .kernels = kernels, .rows = g->m > 0 ? g->m : 1};
+  if (g->m > FEW_ROWS) {
+    if (vlm_threads_count(threads) > 1 && panels < wanted) p.rows = (g->m + wanted / panels - 1) / (wanted / panels);
+    p.rows = (p.rows + VLM_TILE_MAX_ROWS - 1) / VLM_TILE_MAX_ROWS * VLM_TILE_MAX_ROWS;
+    p.panel_floats = (size_t)g->k * VLM_W8_COLUMNS;
+  }
+  p.row_blocks = (g->m + p.rows - 1) / p.rows;
+  p.worker_bytes = vlm_size_align(p.panel_floats * sizeof(float));
+  return p;
+}
+
+size_t vlm_gemm_w8_scratch(const vlm_gemm_w8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+  return make_plan(g, kernels, threads).worker_bytes * (size_t)vlm_threads_count(threads);
+}
+
+void vlm_w8_pack(int8_t *panels, const int8_t *w, int64_t w_row, int64_t w_column, int64_t k, int64_t n) {
+  for (int64_t j0 = 0; j0 < n; j0 += VLM_W8_COLUMNS) {
+    for (int64_t p = 0; p < k; p++, panels += VLM_W8_COLUMNS)
+      for (int64_t j = 0; j < VLM_W8_COLUMNS; j++) panels[j] = j0 + j < n ? w[p * w_row + (j0 + j) * w_column] : 0;
+  }
+}
+
+static void finish_row(const plan *p, float *y, const float *sums, int64_t column, int64_t n) {
+  const vlm_gemm_w8 *g = p->g;
+  const vlm_rowops *rowops = p->kernels->rowops;
+  rowops->mul(y, sums, 1, g->scale + column, 1, n);
+  if (g->bias) rowops->add(y, y, 1, g->bias + column, 1, n);
+  if (g->activation) g->activation(y, y, n, g->params);
+}
+
+static void few_rows(const plan *p, const int8_t *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+  const vlm_gemm_w8 *g = p->g;
+  float sums[VLM_W8_ROWS * VLM_W8_COLUMNS];
+  for (int64_t i = row0; i < row1; i += VLM_W8_ROWS) {
+    int rows = (int)min64(VLM_W8_ROWS, row1 - i);
+    p->kernels->gemm_f32s8->fn.gemm_f32s8(sums, VLM_W8_COLUMNS, g->x + i * g->ldx, (size_t)g->ldx, panel, (size_t)g->k, rows);
+    for (int r = 0; r < rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+  }
+}
+
+static void many_rows(const plan *p, float *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+  const vlm_gemm_w8 *g = p->g;
+  const vlm_kernel *kernel = p->kernels->gemm_f32;
+  float sums[VLM_TILE_MAX_ROWS * VLM_W8_COLUMNS];
+  for (int64_t i = row0; i < row1; i += kernel->mr) {
+    int rows = (int)min64(kernel->mr, row1 - i);
+    for (int j = 0; j < VLM_W8_COLUMNS; j += kernel->nr)
+      kernel->fn.gemm_f32(sums + j, VLM_W8_COLUMNS, g->x + i * g->ldx, (size_t)g->ldx, panel + j, VLM_W8_COLUMNS, (size_t)g->k, rows);
+    for (int r = 0; r < rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+  }
+}
+
+static void task(void *user, int64_t index, int worker) {
+  const plan *p = user;
+  const vlm_gemm_w8 *g = p->g;
+  int64_t column = index / p->row_blocks * VLM_W8_COLUMNS, row0 = index % p->row_blocks * p->rows;
+  int64_t row1 = min64(row0 + p->rows, g->m), n = min64(VLM_W8_COLUMNS, g->n - column);
+  const int8_t *panel = g->panels + column * g->k;
+  float *floats = (float *)(void *)(p->scratch + (size_t)worker * p->worker_bytes);
+  if (p->panel_floats == 0) {
+    few_rows(p, panel, column, n, row0, row1);
+    return;
+  }
+  p->kernels->rowops->dequantize_s8(floats, panel, g->k * VLM_W8_COLUMNS, 1.0f, 0);
+  many_rows(p, floats, column, n, row0, row1);
+}
+
+void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+  plan p = make_plan(g, kernels, threads);
+  if (g->m <= 0 || g->n <= 0) return;
+  p.scratch = scratch;
+  int64_t panels = (g->n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS;
+  vlm_threads_run((double)g->m * (double)g->n * (double)g->k < INLINE_WORK ? NULL : threads, panels * p.row_blocks, task, &p);
+}

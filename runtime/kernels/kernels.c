@@ -1,0 +1,53 @@
+#include "runtime/kernels/kernels.h"
+
+#include "runtime/kernels/prepared.h"
+#include "runtime/kernels/rowops.h"
+
+static const vlm_kernel table[] = {
+#define X(kind_, level_, mr_, nr_, kr_, a_bytes_, function) \
+  {VLM_KERNEL_##kind_, VLM_CPU_##level_, #function, mr_, nr_, kr_, a_bytes_, {.kind_ = function}},
+#include "runtime/kernels/kernels.def"
+#undef X
+};
+
+const vlm_kernel *vlm_kernel_table(int *count) {
+  *count = (int)(sizeof table / sizeof table[0]);
+  return table;
+}
+
+const char *vlm_kernel_kind_name(vlm_kernel_kind kind) {
+  static const char *const names[VLM_KERNEL_KINDS] = {"gemm_f32", "gemv_f32", "gemm_u8s8", "gemm_f32s8", "depthwise_f32", "q8_row", "widen_u8"};
+  return names[kind];
+}
+
+/* The last row of a kind that the mask allows; the C row always is one. */
+static const vlm_kernel *best(vlm_kernel_kind kind, uint32_t cpu_mask) {
+  const vlm_kernel *found = NULL;
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    if (table[i].kind == kind && (table[i].level == VLM_CPU_C || (cpu_mask >> table[i].level & 1))) found = &table[i];
+  return found;
+}
+
+vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  *out = (vlm_kernels){.cpu_mask = cpu_mask,
+                       .gemm_f32 = best(VLM_KERNEL_gemm_f32, cpu_mask),
+                       .gemv_f32 = best(VLM_KERNEL_gemv_f32, cpu_mask),
+                       .gemm_u8s8 = best(VLM_KERNEL_gemm_u8s8, cpu_mask),
+                       .gemm_f32s8 = best(VLM_KERNEL_gemm_f32s8, cpu_mask),
+                       .depthwise_f32 = best(VLM_KERNEL_depthwise_f32, cpu_mask),
+                       .q8_row = best(VLM_KERNEL_q8_row, cpu_mask)->fn.q8_row,
+                       .widen_u8 = best(VLM_KERNEL_widen_u8, cpu_mask)->fn.widen_u8,
+                       .rowops = vlm_rowops_for(cpu_mask)};
+  VLM_CHECK(out->gemm_f32->nr == out->gemv_f32->nr, err, VLM_INTERNAL, "%s and %s take panels of different width", out->gemm_f32->name,
+            out->gemv_f32->name);
+  VLM_TRY(vlm_prepared_create(&out->prepared, err));
+out:
+  return st;
+}
+
+void vlm_kernels_release(vlm_kernels *kernels) {
+  if (!kernels) return;
+  vlm_prepared_free(kernels->prepared);
+  kernels->prepared = NULL;
+}

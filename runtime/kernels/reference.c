@@ -1,0 +1,62 @@
+/* The C row of every kind: the executable specification, plain loops. */
+#include <math.h>
+
+#include "runtime/kernels/kernels.h"
+
+void vlm_gemm_f32_c(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
+  for (int i = 0; i < rows; i++) {
+    for (size_t j = 0; j < 16; j++) {
+      float sum = 0;
+      for (size_t p = 0; p < k; p++) sum = fmaf(a[(size_t)i * lda + p], b[p * b_stride + j], sum);
+      c[(size_t)i * ldc + j] = sum;
+    }
+  }
+}
+
+void vlm_gemv_f32_c(float *c, const float *a, const float *b, size_t b_stride, size_t panel_stride, size_t k) {
+  for (size_t i = 0; i < VLM_GEMV_PANELS; i++) vlm_gemm_f32_c(c + i * 16, 16, a, k, b + i * panel_stride, b_stride, k, 1);
+}
+
+/* One int32 lane: the sum is exact modulo 2^32, and K up to 66 000 cannot leave the int32 range. */
+static int32_t dot_column(const uint8_t *a, const int8_t *b, size_t groups) {
+  uint32_t sum = 0;
+  for (size_t p = 0; p < groups; p++)
+    for (size_t q = 0; q < 4; q++) sum += (uint32_t)((int32_t)a[p * 4 + q] * b[p * 64 + q]);
+  return (int32_t)sum;
+}
+
+void vlm_gemm_u8s8_c(int32_t *c, size_t ldc, const void *a, size_t lda, const int8_t *b, size_t groups, int rows) {
+  for (size_t i = 0; i < (size_t)rows; i++)
+    for (size_t j = 0; j < 16; j++) c[i * ldc + j] = dot_column((const uint8_t *)a + i * lda, b + j * 4, groups);
+}
+
+void vlm_gemm_f32s8_c(float *c, size_t ldc, const float *a, size_t lda, const int8_t *b, size_t k, int rows) {
+  for (size_t i = 0; i < (size_t)rows; i++) {
+    for (size_t j = 0; j < VLM_W8_COLUMNS; j++) {
+      float sum = 0;
+      for (size_t p = 0; p < k; p++) sum = fmaf(a[i * lda + p], (float)b[p * VLM_W8_COLUMNS + j], sum);
+      c[i * ldc + j] = sum;
+    }
+  }
+}
+
+void vlm_depthwise_f32_c(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation, size_t n) {
+  for (size_t x = 0; x < n; x++) {
+    float sum = 0;
+    for (int kh = 0; kh < kh_count; kh++)
+      for (int kw = 0; kw < kw_count; kw++) sum = fmaf(rows[kh][x * stride + (size_t)kw * dilation], w[kh * kw_count + kw], sum);
+    y[x] = sum;
+  }
+}
+
+void vlm_q8_row_c(float *y, const int32_t *acc, const vlm_q8_epilogue *e, float a_scale, int32_t zero_point, size_t n) {
+  for (size_t j = 0; j < n; j++) {
+    int32_t sum = (int32_t)((uint32_t)acc[j] - (uint32_t)zero_point * (uint32_t)e->colsum[j]);
+    float scale = a_scale * e->w_scale[j];
+    y[j] = fmaf((float)sum, scale, e->bias ? e->bias[j] : 0.0f);
+  }
+}
+
+void vlm_widen_u8_c(uint16_t *y, const uint8_t *x, size_t n) {
+  for (size_t j = 0; j < n; j++) y[j] = x[j];
+}

@@ -1,0 +1,60 @@
+/* Vectorised operations on contiguous float32 rows.
+ *
+ * One body (rowops_body.h) is compiled once per instruction set, so every level gives the same bits (a NaN may differ in sign and payload).
+ * Elementwise results do not depend on the position in the row. Reductions keep 16 partial results, element i in partial i mod 16, and
+ * join them pairwise: j with j + 8, then + 4, + 2, + 1. Input and output may be the same array, never overlap otherwise.
+ * Errors: exp, log, tanh within 2 ulp, sigmoid 2.5 ulp, erf within 2e-7 absolute; sqrt and division are IEEE. NaN and infinities as in numpy.
+ *
+ * Parameters p of unary operations: swish {factor of x inside the sigmoid}, elu / celu / leaky_relu {alpha}, selu {alpha, gamma},
+ * clip {low, high}, hard_sigmoid {alpha, beta}; NULL for the others.
+ * gelu = x/2 (1 + erf(x/sqrt 2)); gelu_tanh its tanh form; round is to nearest even; min, max give NaN when an operand is NaN. */
+#ifndef VLM_KERNELS_ROWOPS_H
+#define VLM_KERNELS_ROWOPS_H
+
+#include <stdint.h>
+
+typedef void vlm_row_unary(float *z, const float *x, int64_t n, const float *p);
+/* Steps are 0 (one value for the whole row) or 1. */
+typedef void vlm_row_binary(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t n);
+/* n = 0: sum 0, prod 1, max -inf, min inf, absmax 0. absmax skips NaN; the others yield NaN when the row holds one. */
+typedef float vlm_row_reduce(const float *x, int64_t n);
+
+typedef struct vlm_rowops {
+  const char *name;
+#define VLM_ROW_UNARY(name) vlm_row_unary *name;
+#define VLM_ROW_BINARY(name) vlm_row_binary *name;
+#define VLM_ROW_REDUCE(name) vlm_row_reduce *row_##name;
+#include "runtime/kernels/rowops.def"
+#undef VLM_ROW_UNARY
+#undef VLM_ROW_BINARY
+#undef VLM_ROW_REDUCE
+  /* Smallest and largest value; NaN is skipped. n = 0: +inf, -inf. */
+  void (*minmax)(const float *x, int64_t n, float *low, float *high);
+  /* z = exp(x - max) / sum, or with logarithm: x - max - log(sum). */
+  void (*softmax)(float *z, const float *x, int64_t n);
+  void (*log_softmax)(float *z, const float *x, int64_t n);
+  /* z = (x - mean) / sqrt(var + eps) * scale + bias; bias may be NULL. mean and inverse deviation are stored when not NULL. */
+  void (*layer_norm)(float *z, const float *x, const float *scale, const float *bias, int64_t n, float eps, float *mean, float *inverse);
+  /* z = x / sqrt(mean(x^2) + eps) * scale. */
+  void (*rms_norm)(float *z, const float *x, const float *scale, int64_t n, float eps, float *inverse);
+  /* Mean and mean squared deviation; n = 0 gives NaN. */
+  void (*moments)(const float *x, int64_t n, float *mean, float *variance);
+  /* z = (x - shift) * factor + offset, one value each for the row. */
+  void (*affine)(float *z, const float *x, int64_t n, float shift, float factor, float offset);
+  /* q = saturate(round(x / scale) + zero), round to nearest even, true division; NaN gives the lowest value. */
+  void (*quantize_u8)(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero);
+  void (*quantize_s8)(int8_t *q, const float *x, int64_t n, float scale, int32_t zero);
+  /* x = (q - zero) * scale. */
+  void (*dequantize_u8)(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero);
+  void (*dequantize_s8)(float *x, const int8_t *q, int64_t n, float scale, int32_t zero);
+  /* z = a + b * factor, the accumulation step of column reductions. */
+  void (*add_scaled)(float *z, const float *a, const float *b, float factor, int64_t n);
+} vlm_rowops;
+
+/* The best table for a set of CPU levels (bit mask, base/cpu.h); never NULL. */
+const vlm_rowops *vlm_rowops_for(uint32_t cpu_mask);
+
+/* All tables and the level each needs (a vlm_cpu_level), for the checker. NULL past the end. */
+const vlm_rowops *vlm_rowops_variant(int index, int *level);
+
+#endif

@@ -1,0 +1,2 @@
+#define VLM_ROW_LEVEL avx2
+#include "runtime/kernels/rowops_body.h"

@@ -1,0 +1,293 @@
+/* The row operations, written once. Included by rowops_LEVEL.c, which defines VLM_ROW_LEVEL (the suffix of the table's name) first. */
+#include <string.h>
+
+#include "runtime/kernels/rowops.h"
+
+/* gcc's -O2 leaves loops with unknown trip counts alone; clang's does not. In front of rowops_math.h, or its functions are not inlined. */
+#if defined(__GNUC__) && !defined(__clang__)
+#include <math.h>
+#pragma GCC optimize("O3", "no-trapping-math", "vect-cost-model=dynamic")
+#endif
+#include "runtime/kernels/rowops_math.h"
+
+#define ROW_JOIN2(a, b) a##b
+#define ROW_JOIN(a, b) ROW_JOIN2(a, b)
+
+/* ---- elementwise ---- */
+
+#define ROW_UNARY(name, expression)                                         \
+  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
+    (void)p;                                                                \
+    for (int64_t i = 0; i < n; i++) {                                       \
+      float x = a[i];                                                       \
+      z[i] = expression;                                                    \
+    }                                                                       \
+  }
+#define ROW_UNARY_P1(name, expression)                                      \
+  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
+    float p0 = p[0];                                                        \
+    for (int64_t i = 0; i < n; i++) {                                       \
+      float x = a[i];                                                       \
+      z[i] = expression;                                                    \
+    }                                                                       \
+  }
+#define ROW_UNARY_P2(name, expression)                                      \
+  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
+    float p0 = p[0], p1 = p[1];                                             \
+    for (int64_t i = 0; i < n; i++) {                                       \
+      float x = a[i];                                                       \
+      z[i] = expression;                                                    \
+    }                                                                       \
+  }
+
+ROW_UNARY(exp, row_exp(x))
+ROW_UNARY(log, row_log(x))
+ROW_UNARY(erf, row_erf(x))
+ROW_UNARY(tanh, row_tanh(x))
+ROW_UNARY(sigmoid, row_sigmoid(x))
+ROW_UNARY(gelu, row_gelu(x))
+ROW_UNARY(gelu_tanh, row_gelu_tanh(x))
+ROW_UNARY_P1(swish, x *row_sigmoid(p0 *x))
+ROW_UNARY(softplus, row_softplus(x))
+ROW_UNARY(mish, row_mish(x))
+ROW_UNARY_P1(elu, x < 0.0f ? p0 * row_expm1(x) : x)
+ROW_UNARY_P1(celu, x < 0.0f ? p0 * row_expm1(x / p0) : x)
+ROW_UNARY_P2(selu, p1 *(x < 0.0f ? p0 * row_expm1(x) : x))
+ROW_UNARY(relu, x < 0.0f ? 0.0f : x)
+ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
+ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
+ROW_UNARY_P2(hard_sigmoid, row_min(row_max(p0 *x + p1, 0.0f), 1.0f))
+ROW_UNARY(hard_swish, x *row_min(row_max(x * (1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
+ROW_UNARY(softsign, x / (1.0f + row_abs(x)))
+ROW_UNARY(sqrt, __builtin_sqrtf(x))
+ROW_UNARY(reciprocal, 1.0f / x)
+ROW_UNARY(neg, -x)
+ROW_UNARY(abs, row_abs(x))
+ROW_UNARY(floor, __builtin_floorf(x))
+ROW_UNARY(ceil, __builtin_ceilf(x))
+ROW_UNARY(round, __builtin_rintf(x))
+
+#define ROW_BINARY(name, expression)                                                                              \
+  static void name##_row(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t n) { \
+    if (n <= 0) return;                                                                                           \
+    if (a_step && b_step) {                                                                                       \
+      for (int64_t i = 0; i < n; i++) {                                                                           \
+        float x = a[i], y = b[i];                                                                                 \
+        z[i] = expression;                                                                                        \
+      }                                                                                                           \
+    } else if (a_step) {                                                                                          \
+      float y = *b;                                                                                               \
+      for (int64_t i = 0; i < n; i++) {                                                                           \
+        float x = a[i];                                                                                           \
+        z[i] = expression;                                                                                        \
+      }                                                                                                           \
+    } else if (b_step) {                                                                                          \
+      float x = *a;                                                                                               \
+      for (int64_t i = 0; i < n; i++) {                                                                           \
+        float y = b[i];                                                                                           \
+        z[i] = expression;                                                                                        \
+      }                                                                                                           \
+    } else {                                                                                                      \
+      float x = *a, y = *b, value = expression;                                                                   \
+      for (int64_t i = 0; i < n; i++) z[i] = value;                                                               \
+    }                                                                                                             \
+  }
+
+ROW_BINARY(add, x + y)
+ROW_BINARY(sub, x - y)
+ROW_BINARY(mul, x *y)
+ROW_BINARY(div, x / y)
+ROW_BINARY(min, row_min(x, y))
+ROW_BINARY(max, row_max(x, y))
+
+static void affine_row(float *z, const float *x, int64_t n, float shift, float factor, float offset) {
+  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - shift, factor, offset);
+}
+
+static void add_scaled_row(float *z, const float *a, const float *b, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(b[i], factor, a[i]);
+}
+
+/* ---- reductions: 16 partial results in vectors of the widest kind that the level has ---- */
+
+#if defined(__AVX__)
+enum { ROW_WIDTH = 8 };
+#else
+enum { ROW_WIDTH = 4 };
+#endif
+typedef float row_vec __attribute__((vector_size(4 * ROW_WIDTH)));
+typedef int32_t row_mask __attribute__((vector_size(4 * ROW_WIDTH)));
+enum { ROW_VECTORS = 16 / ROW_WIDTH };
+
+static inline row_vec row_load(const float *p) {
+  row_vec v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+static inline row_vec row_pick(row_mask mask, row_vec a, row_vec b) { return (row_vec)((mask & (row_mask)a) | (~mask & (row_mask)b)); }
+static inline row_vec row_splat(float f) { return f - (row_vec){0}; }
+static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7fffffff - (row_mask){0})); }
+
+/* Joins 16 partial results pairwise. */
+#define ROW_TREE(lane, join)                   \
+  for (int half = 8; half > 0; half /= 2)      \
+    for (int j = 0; j < half; j++) {           \
+      float a = lane[j], b = lane[j + half];   \
+      lane[j] = join;                          \
+    }
+
+/* `step` takes a vector v into the accumulator a, `element` prepares one value v of the tail, `join` combines a and b. */
+#define ROW_REDUCE(name, start, step, element, join)                                 \
+  static inline row_vec name##_step(row_vec a, row_vec v) { return step; }           \
+  static inline float name##_element(float v) { return element; }                    \
+  static float name##_row(const float *x, int64_t n) {                               \
+    row_vec acc[ROW_VECTORS];                                                        \
+    for (int k = 0; k < ROW_VECTORS; k++) acc[k] = row_splat(start);                 \
+    int64_t i = 0;                                                                   \
+    for (; i + 16 <= n; i += 16)                                                     \
+      for (int k = 0; k < ROW_VECTORS; k++) acc[k] = name##_step(acc[k], row_load(x + i + k * ROW_WIDTH)); \
+    float lane[16];                                                                  \
+    memcpy(lane, acc, sizeof lane);                                                  \
+    for (int j = 0; i + j < n; j++) {                                                \
+      float a = lane[j], b = name##_element(x[i + j]);                               \
+      lane[j] = join;                                                                \
+    }                                                                                \
+    ROW_TREE(lane, join)                                                             \
+    return lane[0];                                                                  \
+  }
+
+ROW_REDUCE(row_sum, 0.0f, a + v, v, a + b)
+ROW_REDUCE(row_sumsq, 0.0f, a + v * v, v *v, a + b)
+ROW_REDUCE(row_sumabs, 0.0f, a + row_vabs(v), row_abs(v), a + b)
+ROW_REDUCE(row_prod, 1.0f, a *v, v, a *b)
+ROW_REDUCE(row_max, -INFINITY, row_pick((v > a) | (v != v), v, a), v, b > a || b != b ? b : a)
+ROW_REDUCE(row_min, INFINITY, row_pick((v < a) | (v != v), v, a), v, b < a || b != b ? b : a)
+ROW_REDUCE(row_absmax, 0.0f, row_pick(row_vabs(v) > a, row_vabs(v), a), row_abs(v), b > a ? b : a)
+ROW_REDUCE(row_high, -INFINITY, row_pick(v > a, v, a), v, b > a ? b : a)
+ROW_REDUCE(row_low, INFINITY, row_pick(v < a, v, a), v, b < a ? b : a)
+
+static void minmax_row(const float *x, int64_t n, float *low, float *high) {
+  *low = row_low_row(x, n);
+  *high = row_high_row(x, n);
+}
+
+/* Sum of (x - mean)^2. */
+static float centred_sumsq(const float *x, int64_t n, float mean) {
+  row_vec acc[ROW_VECTORS] = {{0}}, m = row_splat(mean);
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int k = 0; k < ROW_VECTORS; k++) {
+      row_vec d = row_load(x + i + k * ROW_WIDTH) - m;
+      acc[k] = acc[k] + d * d;
+    }
+  float lane[16];
+  memcpy(lane, acc, sizeof lane);
+  for (int j = 0; i + j < n; j++) lane[j] += (x[i + j] - mean) * (x[i + j] - mean);
+  ROW_TREE(lane, a + b)
+  return lane[0];
+}
+
+/* ---- softmax and norms ---- */
+
+static void exp_shifted_row(float *z, const float *x, int64_t n, float shift) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_exp(x[i] - shift);
+}
+
+static void softmax_row(float *z, const float *x, int64_t n) {
+  if (n <= 0) return;
+  exp_shifted_row(z, x, n, row_max_row(x, n));
+  float inverse = 1.0f / row_sum_row(z, n);
+  mul_row(z, z, 1, &inverse, 0, n);
+}
+
+/* The exponentials go through a fixed buffer in blocks of a multiple of 16, which keeps the order of the partial sums. */
+static void log_softmax_row(float *z, const float *x, int64_t n) {
+  if (n <= 0) return;
+  float max = row_max_row(x, n), lane[16] = {0}, block[256];
+  for (int64_t i = 0; i < n; i += 256) {
+    int64_t m = n - i < 256 ? n - i : 256;
+    exp_shifted_row(block, x + i, m, max);
+    for (int64_t j = 0; j < m; j++) lane[j & 15] += block[j];
+  }
+  ROW_TREE(lane, a + b)
+  float log_sum = row_log(lane[0]);
+  for (int64_t i = 0; i < n; i++) z[i] = (x[i] - max) - log_sum;
+}
+
+static void moments_row(const float *x, int64_t n, float *mean, float *variance) {
+  *mean = row_sum_row(x, n) / (float)n;
+  *variance = centred_sumsq(x, n, *mean) / (float)n;
+}
+
+static void layer_norm_row(float *z, const float *x, const float *scale, const float *bias, int64_t n, float eps, float *mean,
+                           float *inverse) {
+  float m, variance;
+  moments_row(x, n, &m, &variance);
+  float r = 1.0f / __builtin_sqrtf(variance + eps);
+  if (mean) *mean = m;
+  if (inverse) *inverse = r;
+  if (bias)
+    for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA((x[i] - m) * r, scale[i], bias[i]);
+  else
+    for (int64_t i = 0; i < n; i++) z[i] = (x[i] - m) * r * scale[i];
+}
+
+static void rms_norm_row(float *z, const float *x, const float *scale, int64_t n, float eps, float *inverse) {
+  float r = 1.0f / __builtin_sqrtf(row_sumsq_row(x, n) / (float)n + eps);
+  if (inverse) *inverse = r;
+  for (int64_t i = 0; i < n; i++) z[i] = x[i] * r * scale[i];
+}
+
+/* ---- quantization ---- */
+
+/* The bounds are integers, so clamping before rounding gives what clamping after it would. */
+static inline int32_t row_quantize(float x, float scale, float low, float high) {
+  float q = x / scale;
+  q = q > low ? q : low;
+  q = q < high ? q : high;
+  return (int32_t)__builtin_rintf(q);
+}
+
+static void quantize_u8_row(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero) {
+  float low = (float)-zero, high = (float)(255 - zero);
+  for (int64_t i = 0; i < n; i++) q[i] = (uint8_t)(row_quantize(x[i], scale, low, high) + zero);
+}
+
+static void quantize_s8_row(int8_t *q, const float *x, int64_t n, float scale, int32_t zero) {
+  float low = (float)(-128 - zero), high = (float)(127 - zero);
+  for (int64_t i = 0; i < n; i++) q[i] = (int8_t)(row_quantize(x[i], scale, low, high) + zero);
+}
+
+static void dequantize_u8_row(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero) {
+  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
+}
+
+static void dequantize_s8_row(float *x, const int8_t *q, int64_t n, float scale, int32_t zero) {
+  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
+}
+
+extern const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL);
+const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
+#define ROW_TEXT2(x) #x
+#define ROW_TEXT(x) ROW_TEXT2(x)
+    .name = ROW_TEXT(VLM_ROW_LEVEL),
+#define VLM_ROW_UNARY(name) .name = name##_row,
+#define VLM_ROW_BINARY(name) .name = name##_row,
+#define VLM_ROW_REDUCE(name) .row_##name = row_##name##_row,
+#include "runtime/kernels/rowops.def"
+#undef VLM_ROW_UNARY
+#undef VLM_ROW_BINARY
+#undef VLM_ROW_REDUCE
+    .minmax = minmax_row,
+    .softmax = softmax_row,
+    .log_softmax = log_softmax_row,
+    .layer_norm = layer_norm_row,
+    .rms_norm = rms_norm_row,
+    .moments = moments_row,
+    .affine = affine_row,
+    .quantize_u8 = quantize_u8_row,
+    .quantize_s8 = quantize_s8_row,
+    .dequantize_u8 = dequantize_u8_row,
+    .dequantize_s8 = dequantize_s8_row,
+    .add_scaled = add_scaled_row,
+};

@@ -1,0 +1,59 @@
+/* Row kernels: epilogue, widening, depthwise. Tails are scalar with the same operations. */
+#include <immintrin.h>
+
+#include "runtime/kernels/kernels.h"
+
+void vlm_q8_row_avx2(float *y, const int32_t *acc, const vlm_q8_epilogue *e, float a_scale, int32_t zero_point, size_t n) {
+  const __m256 scale = _mm256_set1_ps(a_scale);
+  const __m256i zero = _mm256_set1_epi32(zero_point);
+  size_t j = 0;
+  for (; j + 8 <= n; j += 8) {
+    __m256i shift = _mm256_mullo_epi32(zero, _mm256_loadu_si256((const __m256i *)(e->colsum + j)));
+    __m256 sum = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_loadu_si256((const __m256i *)(acc + j)), shift));
+    __m256 bias = e->bias ? _mm256_loadu_ps(e->bias + j) : _mm256_setzero_ps();
+    _mm256_storeu_ps(y + j, _mm256_fmadd_ps(sum, _mm256_mul_ps(scale, _mm256_loadu_ps(e->w_scale + j)), bias));
+  }
+  if (j < n) {
+    vlm_q8_epilogue rest = {e->colsum + j, e->w_scale + j, e->bias ? e->bias + j : NULL};
+    vlm_q8_row_c(y + j, acc + j, &rest, a_scale, zero_point, n - j);
+  }
+}
+
+void vlm_widen_u8_avx2(uint16_t *y, const uint8_t *x, size_t n) {
+  size_t j = 0;
+  for (; j + 16 <= n; j += 16) _mm256_storeu_si256((__m256i *)(y + j), _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(x + j))));
+  for (; j < n; j++) y[j] = x[j];
+}
+
+/* Four vectors of neighbouring outputs share the broadcast weight. */
+static void depthwise_step(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t dilation, size_t x) {
+  __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+  for (int kh = 0; kh < kh_count; kh++) {
+    const float *row = rows[kh] + x;
+    for (int kw = 0; kw < kw_count; kw++, row += dilation) {
+      __m256 tap = _mm256_broadcast_ss(w + kh * kw_count + kw);
+      for (int i = 0; i < 4; i++) acc[i] = _mm256_fmadd_ps(_mm256_loadu_ps(row + i * 8), tap, acc[i]);
+    }
+  }
+  for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + x + i * 8, acc[i]);
+}
+
+static void depthwise_rest(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation, size_t x, size_t n) {
+  for (; x < n; x++) {
+    float sum = 0;
+    for (int kh = 0; kh < kh_count; kh++)
+      for (int kw = 0; kw < kw_count; kw++) sum = __builtin_fmaf(rows[kh][x * stride + (size_t)kw * dilation], w[kh * kw_count + kw], sum);
+    y[x] = sum;
+  }
+}
+
+void vlm_depthwise_f32_avx2(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation, size_t n) {
+  size_t x = 0;
+  if (stride == 1)
+    for (; x + 32 <= n; x += 32) depthwise_step(y, rows, w, kh_count, kw_count, dilation, x);
+  if (stride == 1 && x < n && n >= 32) {
+    depthwise_step(y, rows, w, kh_count, kw_count, dilation, n - 32); /* overlaps: the same values again */
+    x = n;
+  }
+  depthwise_rest(y, rows, w, kh_count, kw_count, stride, dilation, x, n);
+}

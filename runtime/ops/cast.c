@@ -1,0 +1,123 @@
+/* Cast, CastLike. Float to integer truncates towards zero; out of range and NaN, where the standard is silent, give what numpy does on
+ * x86: the lowest value for int32 and int64, the low bits for the narrower types. Integer to integer wraps; to 4 bits from a float rounds to nearest even and saturates; to bool is "not zero". */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/rows.h"
+
+/* Types of TensorProto that have a name but no form here. */
+static const char *unsupported_name(int64_t code) {
+  static const struct {
+    int code;
+    const char *name;
+  } names[] = {{8, "string"},        {14, "complex64"},       {15, "complex128"}, {17, "float8e4m3fn"}, {18, "float8e4m3fnuz"},
+               {19, "float8e5m2"},   {20, "float8e5m2fnuz"},  {23, "float4e2m1"}, {24, "float8e8m0"},   {25, "uint2"}, {26, "int2"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (names[i].code == code) return names[i].name;
+  return "unknown";
+}
+
+vlm_status vlm_infer_cast(vlm_op_call *c) {
+  int64_t to = vlm_arg_int(c, 0, 0);
+  vlm_dtype type = to > 0 && to < 1000 ? vlm_dtype_from_onnx((int)to) : VLM_NONE;
+  if (type == VLM_NONE) return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to, unsupported_name(to));
+  vlm_out_shape(c, 0, type, c->in[0]->rank, c->in[0]->dims);
+  return VLM_OK;
+}
+
+vlm_status vlm_infer_cast_like(vlm_op_call *c) {
+  vlm_out_shape(c, 0, c->in[1]->dtype, c->in[0]->rank, c->in[0]->dims);
+  return VLM_OK;
+}
+
+typedef struct {
+  const vlm_tensor *in, *out;
+} cast_job;
+
+static int64_t truncate(double value) { return value > -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN; }
+
+static void store_bits(const vlm_tensor *t, int64_t i, int64_t value) {
+  switch (t->dtype) {
+    case VLM_BOOL: ((uint8_t *)t->data)[i] = value != 0; break;
+    case VLM_U4:
+    case VLM_S4: {
+      uint8_t *at = (uint8_t *)t->data + i / 2;
+      *at = (uint8_t)(i & 1 ? (*at & 15) | (value & 15) << 4 : (*at & 240) | (value & 15));
+      break;
+    }
+    default:
+      switch (vlm_dtype_bits(t->dtype)) {
+        case 8: ((uint8_t *)t->data)[i] = (uint8_t)value; break;
+        case 16: ((uint16_t *)t->data)[i] = (uint16_t)value; break;
+        case 32: ((uint32_t *)t->data)[i] = (uint32_t)value; break;
+        default: ((uint64_t *)t->data)[i] = (uint64_t)value; break;
+      }
+  }
+}
+
+static void cast_one(const cast_job *job, int64_t i) {
+  const vlm_tensor *in = job->in, *out = job->out;
+  bool from_float = vlm_dtype_is_float(in->dtype), to_float = vlm_dtype_is_float(out->dtype);
+  if (to_float && in->dtype == VLM_S64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const int64_t *)in->data)[i];
+  else if (to_float && in->dtype == VLM_U64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const uint64_t *)in->data)[i];
+  else if (to_float) vlm_tensor_set(out, i, vlm_tensor_get(in, i));
+  else if (!from_float) store_bits(out, i, vlm_tensor_get_int(in, i));
+  else {
+    double value = vlm_tensor_get(in, i);
+    if (out->dtype == VLM_BOOL) ((uint8_t *)out->data)[i] = value != 0;
+    else if (vlm_dtype_bits(out->dtype) == 4) vlm_tensor_set(out, i, value);
+    else if (out->dtype == VLM_U64 && value >= 0x1p63) ((uint64_t *)out->data)[i] = value < 0x1p64 ? (uint64_t)value : 0;
+    else if (out->dtype == VLM_S32 && !(value > -2147483649.0 && value < 2147483648.0)) ((int32_t *)out->data)[i] = INT32_MIN;
+    else store_bits(out, i, truncate(value));
+  }
+}
+
+static void cast_any(void *user, int64_t begin, int64_t end, int worker) {
+  const cast_job *job = user;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) cast_one(job, i);
+}
+
+#define CAST_LOOP(name, from, to, expression)                                    \
+  static void name(void *user, int64_t begin, int64_t end, int worker) {         \
+    const cast_job *job = user;                                                  \
+    const from *in = job->in->data;                                              \
+    to *out = job->out->data;                                                    \
+    (void)worker;                                                                \
+    for (int64_t i = begin; i < end; i++) {                                      \
+      from x = in[i];                                                            \
+      out[i] = expression;                                                       \
+    }                                                                            \
+  }
+CAST_LOOP(f16_f32, uint16_t, float, vlm_f16_to_f32(x))
+CAST_LOOP(f32_f16, float, uint16_t, vlm_f32_to_f16(x))
+CAST_LOOP(bf16_f32, uint16_t, float, vlm_bf16_to_f32(x))
+CAST_LOOP(f32_bf16, float, uint16_t, vlm_f32_to_bf16(x))
+CAST_LOOP(s64_f32, int64_t, float, (float)x)
+CAST_LOOP(s32_f32, int32_t, float, (float)x)
+CAST_LOOP(u8_f32, uint8_t, float, (float)x)
+CAST_LOOP(s8_f32, int8_t, float, (float)x)
+CAST_LOOP(f32_bool, float, uint8_t, x != 0.0f)
+CAST_LOOP(s64_s32, int64_t, int32_t, (int32_t)x)
+CAST_LOOP(s32_s64, int32_t, int64_t, x)
+
+static const struct {
+  vlm_dtype from, to;
+  vlm_range_task *loop;
+} loops[] = {
+    {VLM_F16, VLM_F32, f16_f32}, {VLM_F32, VLM_F16, f32_f16},   {VLM_BF16, VLM_F32, bf16_f32}, {VLM_F32, VLM_BF16, f32_bf16},
+    {VLM_S64, VLM_F32, s64_f32}, {VLM_S32, VLM_F32, s32_f32},   {VLM_U8, VLM_F32, u8_f32},     {VLM_S8, VLM_F32, s8_f32},
+    {VLM_BOOL, VLM_F32, u8_f32}, {VLM_F32, VLM_BOOL, f32_bool}, {VLM_S64, VLM_S32, s64_s32},   {VLM_S32, VLM_S64, s32_s64},
+};
+
+vlm_status vlm_run_cast(vlm_op_call *c) {
+  cast_job job = {c->in[0], c->out[0]};
+  vlm_range_task *loop = cast_any;
+  if (job.in->dtype == job.out->dtype) return vlm_run_copy(c);
+  for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
+    if (loops[i].from == job.in->dtype && loops[i].to == job.out->dtype) loop = loops[i].loop;
+  /* The grain is even: two 4-bit values share a byte. */
+  vlm_threads_range(c->threads, vlm_tensor_count(job.in), VLM_ROW_GRAIN, loop, &job);
+  return VLM_OK;
+}

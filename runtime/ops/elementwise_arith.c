@@ -1,0 +1,108 @@
+/* Add, Sub, Mul, Div, Mod, Min, Max, Sum, Mean, PRelu. Integers wrap; division truncates; division by zero gives 0, as numpy does. */
+#include <math.h>
+
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/rows.h"
+
+/* NaN of either operand goes through. */
+#define PICK(x, y, comparison) ((x) comparison (y) || (x) != (x) ? (x) : (y))
+/* True for -1 of a signed type: the one divisor that overflows. */
+#define MINUS_ONE(type, y) ((type)-1 < (type)1 && (y) == (type)-1)
+
+#define INT_ADD(type) (uint64_t) x + (uint64_t)y
+#define INT_SUB(type) (uint64_t) x - (uint64_t)y
+#define INT_MUL(type) (uint64_t) x *(uint64_t)y
+#define INT_DIV(type) y == 0 ? 0 : MINUS_ONE(type, y) ? (type)(0 - (uint64_t)x) : (type)(x / y)
+#define INT_MIN2(type) x < y ? x : y
+#define INT_MAX2(type) x > y ? x : y
+
+#define BINARY_INTEGER(op, suffix, NAME, type) \
+  static void op##_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, op##_INTEGER(type))
+#define BINARY(op, f64)                                                                            \
+  static void op##_f32(const vlm_row *row) {                                                       \
+    row->ops->op(row->out, row->in[0], row->step[0], row->in[1], row->step[1], row->n);            \
+  }                                                                                                \
+  static void op##_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, f64)                      \
+  VLM_ROW_INTEGERS(BINARY_INTEGER, op)                                                             \
+  static vlm_row_table op##_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, op)[VLM_F32] = op##_f32, [VLM_F64] = op##_f64};
+
+#define add_INTEGER INT_ADD
+#define sub_INTEGER INT_SUB
+#define mul_INTEGER INT_MUL
+#define div_INTEGER INT_DIV
+#define min_INTEGER INT_MIN2
+#define max_INTEGER INT_MAX2
+BINARY(add, x + y)
+BINARY(sub, x - y)
+BINARY(mul, x *y)
+BINARY(div, x / y)
+BINARY(min, PICK(x, y, <))
+BINARY(max, PICK(x, y, >))
+
+vlm_status vlm_run_add(vlm_op_call *c) { return vlm_rows_node(c, 2, add_rows, NULL); }
+vlm_status vlm_run_sub(vlm_op_call *c) { return vlm_rows_node(c, 2, sub_rows, NULL); }
+vlm_status vlm_run_mul(vlm_op_call *c) { return vlm_rows_node(c, 2, mul_rows, NULL); }
+vlm_status vlm_run_div(vlm_op_call *c) { return vlm_rows_node(c, 2, div_rows, NULL); }
+
+/* Folds all inputs into the output, left to right. */
+static vlm_status fold_inputs(vlm_op_call *c, vlm_row_table table) {
+  vlm_status st = VLM_OK;
+  if (c->n_in == 1) return vlm_run_copy(c);
+  VLM_TRY(vlm_rows_node(c, 2, table, NULL));
+  for (int k = 2; k < c->n_in; k++) {
+    const vlm_tensor *pair[2] = {c->out[0], c->in[k]};
+    VLM_TRY(vlm_rows_apply(c, c->out[0], pair, 2, table, NULL));
+  }
+out:
+  return st;
+}
+
+vlm_status vlm_run_min(vlm_op_call *c) { return fold_inputs(c, min_rows); }
+vlm_status vlm_run_max(vlm_op_call *c) { return fold_inputs(c, max_rows); }
+vlm_status vlm_run_sum(vlm_op_call *c) { return fold_inputs(c, add_rows); }
+
+static void divide_f32(const vlm_row *row) {
+  float count = (float)*(const int32_t *)row->opts;
+  row->ops->div(row->out, row->in[0], 1, &count, 0, row->n);
+}
+static void divide_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x / *(const int32_t *)row->opts)
+static vlm_row_table divide_rows = {[VLM_F32] = divide_f32, [VLM_F64] = divide_f64};
+
+vlm_status vlm_run_mean(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *sum = c->out[0];
+  VLM_TRY(fold_inputs(c, add_rows));
+  VLM_TRY(vlm_rows_apply(c, c->out[0], &sum, 1, divide_rows, &c->n_in));
+out:
+  return st;
+}
+
+/* fmod 0: the sign of the divisor (Python); fmod 1: the sign of the dividend (C). */
+#define REMAINDER(type) (y == 0 || MINUS_ONE(type, y) ? (type)0 : (type)(x % y))
+#define FLOORED(type, r) ((r) != 0 && ((r) < (type)1) != (y < (type)1) ? (type)((r) + y) : (r))
+#define MOD_INTEGER(op, suffix, NAME, type)                                                  \
+  static void fmod_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, REMAINDER(type)) \
+  static void mod_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, FLOORED(type, REMAINDER(type)))
+VLM_ROW_INTEGERS(MOD_INTEGER, mod)
+static double floored(double r, double y) { return r != 0.0 && (r < 0.0) != (y < 0.0) ? r + y : r; }
+static void fmod_f32(const vlm_row *row) VLM_ROW_LOOP2(float, float, fmodf(x, y))
+static void fmod_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, fmod(x, y))
+static void mod_f32(const vlm_row *row) VLM_ROW_LOOP2(float, float, floored(fmodf(x, y), y))
+static void mod_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, floored(fmod(x, y), y))
+static vlm_row_table fmod_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, fmod)[VLM_F32] = fmod_f32, [VLM_F64] = fmod_f64};
+static vlm_row_table mod_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, mod)[VLM_F32] = mod_f32, [VLM_F64] = mod_f64};
+
+vlm_status vlm_run_mod(vlm_op_call *c) { return vlm_rows_node(c, 2, vlm_arg_int(c, 0, 0) ? fmod_rows : mod_rows, NULL); }
+
+#define PRELU_INTEGER(op, suffix, NAME, type) static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < 0 ? (type)((uint64_t)x * (uint64_t)y) : x)
+#define PRELU_UNSIGNED(suffix, type) static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, ((void)y, x))
+PRELU_INTEGER(prelu, s32, S32, int32_t)
+PRELU_INTEGER(prelu, s64, S64, int64_t)
+PRELU_UNSIGNED(u32, uint32_t)
+PRELU_UNSIGNED(u64, uint64_t)
+static void prelu_f32(const vlm_row *row) VLM_ROW_LOOP2(float, float, x < 0.0f ? x * y : x)
+static void prelu_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, x < 0.0 ? x * y : x)
+static vlm_row_table prelu_rows = {[VLM_F32] = prelu_f32, [VLM_F64] = prelu_f64, [VLM_S32] = prelu_s32,
+                                   [VLM_S64] = prelu_s64, [VLM_U32] = prelu_u32, [VLM_U64] = prelu_u64};
+
+vlm_status vlm_run_prelu(vlm_op_call *c) { return vlm_rows_node(c, 2, prelu_rows, NULL); }

@@ -1,0 +1,89 @@
+/* Expand and Tile: repetition as a copy with zero source strides. */
+#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+
+vlm_status vlm_infer_Expand(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_tensor shape = {.dtype = VLM_S64};
+  int rank;
+  int64_t dims[VLM_MAX_RANK];
+  VLM_TRY(vlm_read_ints(c, c->in[1], shape.dims, VLM_MAX_RANK, &shape.rank));
+  for (int i = 0; i < shape.rank; i++)
+    VLM_CHECK(shape.dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)shape.dims[i]);
+  VLM_TRY(vlm_broadcast_dims(c, c->in[0], &shape, &rank, dims));
+  vlm_out_shape(c, 0, c->in[0]->dtype, rank, dims);
+out:
+  return st;
+}
+
+vlm_status vlm_run_Expand(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_tensor x, y;
+  int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK];
+  vlm_nd nd = {0};
+  VLM_TRY(vlm_unpacked_in(c, 0, &x));
+  VLM_TRY(vlm_unpacked_out(c, 0, &y));
+  vlm_byte_strides(&x, from);
+  vlm_byte_strides(&y, to);
+  for (int i = 0, lead = y.rank - x.rank; i < y.rank; i++)
+    vlm_nd_push(&nd, y.dims[i], to[i], i < lead || x.dims[i - lead] == 1 ? 0 : from[i - lead]);
+  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
+  vlm_pack_out(c, 0, &y);
+out:
+  return st;
+}
+
+/* Opset 1 gives one axis and its count; since 6 there is one count per axis. */
+static vlm_status read_repeats(vlm_op_call *c, int64_t *repeats) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  int n;
+  if (c->node->opset >= 6) {
+    VLM_TRY(vlm_read_ints(c, c->in[1], repeats, VLM_MAX_RANK, &n));
+    VLM_CHECK(n == x->rank, c->err, VLM_INPUT, "repeats has %d entries, the input %d dims", n, x->rank);
+  } else {
+    int axis;
+    VLM_CHECK(vlm_in(c, 2), c->err, VLM_INPUT, "axis is missing");
+    if (!c->in[1]->data || !c->in[2]->data) return VLM_UNKNOWN;
+    for (int i = 0; i < x->rank; i++) repeats[i] = 1;
+    VLM_TRY(vlm_axis(c, vlm_tensor_get_int(c->in[2], 0), x->rank, false, &axis));
+    repeats[axis] = vlm_tensor_get_int(c->in[1], 0);
+  }
+  for (int i = 0; i < x->rank; i++)
+    VLM_CHECK(repeats[i] >= 0, c->err, VLM_INPUT, "axis %d is repeated %lld times", i, (long long)repeats[i]);
+out:
+  return st;
+}
+
+vlm_status vlm_infer_Tile(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  int64_t dims[VLM_MAX_RANK];
+  VLM_TRY(read_repeats(c, dims));
+  for (int i = 0; i < x->rank; i++)
+    VLM_CHECK(!__builtin_mul_overflow(dims[i], x->dims[i], &dims[i]), c->err, VLM_LIMIT, "axis %d is repeated too often", i);
+  vlm_out_shape(c, 0, x->dtype, x->rank, dims);
+out:
+  return st;
+}
+
+vlm_status vlm_run_Tile(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_tensor x, y;
+  int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK], repeats[VLM_MAX_RANK];
+  vlm_nd nd = {0};
+  VLM_TRY(read_repeats(c, repeats));
+  VLM_TRY(vlm_unpacked_in(c, 0, &x));
+  VLM_TRY(vlm_unpacked_out(c, 0, &y));
+  vlm_byte_strides(&x, from);
+  vlm_byte_strides(&y, to);
+  for (int i = 0; i < x.rank; i++) {
+    vlm_nd_push(&nd, repeats[i], to[i] * x.dims[i], 0);
+    vlm_nd_push(&nd, x.dims[i], to[i], from[i]);
+  }
+  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
+  vlm_pack_out(c, 0, &y);
+out:
+  return st;
+}

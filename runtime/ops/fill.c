@@ -1,0 +1,212 @@
+/* Operators that make tensors out of a shape or a few numbers: Constant, ConstantOfShape, Range, EyeLike, OneHot, and Trilu. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+
+/* ---- Constant: value | value_float | value_floats | value_int | value_ints ---- */
+
+static vlm_status constant_value(vlm_op_call *c, vlm_tensor *t) {
+  enum { VALUE, FLOAT, FLOATS, INT, INTS };
+  int64_t n;
+  for (int k = VALUE; k <= INTS; k++) {
+    const vlm_attr *a = vlm_arg(c, k);
+    if (a->kind == VLM_ATTR_NONE) continue;
+    n = a->count;
+    switch (k) {
+      case VALUE: *t = *a->u.t; break;
+      case FLOAT: *t = vlm_tensor_make(VLM_F32, 0, NULL, (void *)(uintptr_t)&a->u.f); break;
+      case FLOATS: *t = vlm_tensor_make(VLM_F32, 1, &n, (void *)(uintptr_t)a->u.floats); break;
+      case INT: *t = vlm_tensor_make(VLM_S64, 0, NULL, (void *)(uintptr_t)&a->u.i); break;
+      default: *t = vlm_tensor_make(VLM_S64, 1, &n, (void *)(uintptr_t)a->u.ints); break;
+    }
+    return VLM_OK;
+  }
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Constant without value, value_float(s) or value_int(s) is not supported");
+}
+
+vlm_status vlm_infer_Constant(vlm_op_call *c) {
+  vlm_tensor t;
+  vlm_status st = constant_value(c, &t);
+  if (st == VLM_OK) vlm_out_shape(c, 0, t.dtype, t.rank, t.dims);
+  return st;
+}
+vlm_status vlm_run_Constant(vlm_op_call *c) {
+  vlm_tensor t;
+  vlm_status st = constant_value(c, &t);
+  if (st == VLM_OK) vlm_copy_bytes(NULL, c->out[0]->data, t.data, vlm_tensor_bytes(&t));
+  return st;
+}
+
+/* ---- ConstantOfShape ---- */
+
+vlm_status vlm_infer_ConstantOfShape(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_attr *a = vlm_arg(c, 0);
+  int64_t dims[VLM_MAX_RANK];
+  int rank;
+  VLM_TRY(vlm_read_ints(c, c->in[0], dims, VLM_MAX_RANK, &rank));
+  for (int i = 0; i < rank; i++) VLM_CHECK(dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)dims[i]);
+  vlm_out_shape(c, 0, a->kind == VLM_ATTR_TENSOR ? a->u.t->dtype : VLM_F32, rank, dims);
+out:
+  return st;
+}
+
+vlm_status vlm_run_ConstantOfShape(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_attr *a = vlm_arg(c, 0);
+  vlm_tensor y;
+  char value[8] = {0};
+  VLM_TRY(vlm_unpacked_out(c, 0, &y));
+  if (a->kind == VLM_ATTR_TENSOR) {
+    VLM_CHECK(vlm_tensor_count(a->u.t) == 1, c->err, VLM_INPUT, "value has %lld elements, wanted 1", (long long)vlm_tensor_count(a->u.t));
+    memcpy(value, a->u.t->data, vlm_item_size(&y));
+  }
+  vlm_nd nd = {0};
+  vlm_nd_push(&nd, vlm_tensor_count(&y), (int64_t)vlm_item_size(&y), 0);
+  vlm_nd_copy(c->threads, &nd, vlm_item_size(&y), y.data, value);
+  vlm_pack_out(c, 0, &y);
+out:
+  return st;
+}
+
+/* ---- Range ---- */
+
+static vlm_status range_count(vlm_op_call *c, int64_t *n) {
+  vlm_status st = VLM_OK;
+  for (int k = 0; k < 3; k++)
+    if (!c->in[k]->data) return VLM_UNKNOWN;
+  for (int k = 0; k < 3; k++)
+    VLM_CHECK(vlm_tensor_count(c->in[k]) == 1, c->err, VLM_INPUT, "input %d has %lld elements, wanted 1", k, (long long)vlm_tensor_count(c->in[k]));
+  if (vlm_dtype_is_float(c->in[0]->dtype)) {
+    double start = vlm_tensor_get(c->in[0], 0), limit = vlm_tensor_get(c->in[1], 0), delta = vlm_tensor_get(c->in[2], 0);
+    double steps = ceil((limit - start) / delta);
+    VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT, "range from %g to %g by %g has no length", start, limit, delta);
+    *n = steps > 0 ? (int64_t)steps : 0;
+  } else {
+    int64_t start = vlm_tensor_get_int(c->in[0], 0), limit = vlm_tensor_get_int(c->in[1], 0), delta = vlm_tensor_get_int(c->in[2], 0), span;
+    VLM_CHECK(delta != 0 && !__builtin_sub_overflow(limit, start, &span), c->err, VLM_INPUT, "range from %lld to %lld by %lld has no length",
+              (long long)start, (long long)limit, (long long)delta);
+    *n = (span > 0) != (delta > 0) || span == 0 ? 0 : (delta > 0 ? (span - 1) / delta : (span + 1) / delta) + 1;
+  }
+out:
+  return st;
+}
+
+vlm_status vlm_infer_Range(vlm_op_call *c) {
+  int64_t n;
+  vlm_status st = range_count(c, &n);
+  if (st == VLM_OK) vlm_out_shape(c, 0, c->in[0]->dtype, 1, &n);
+  return st;
+}
+
+vlm_status vlm_run_Range(vlm_op_call *c) {
+  vlm_tensor *y = c->out[0];
+  int64_t n = y->dims[0];
+  if (y->dtype == VLM_S64) {
+    int64_t start = vlm_tensor_get_int(c->in[0], 0), delta = vlm_tensor_get_int(c->in[2], 0);
+    for (int64_t i = 0; i < n; i++) ((int64_t *)y->data)[i] = start + i * delta;
+  } else if (y->dtype == VLM_F32) {
+    float start = *(const float *)c->in[0]->data, delta = *(const float *)c->in[2]->data;
+    for (int64_t i = 0; i < n; i++) ((float *)y->data)[i] = start + (float)i * delta;
+  } else {
+    double start = vlm_tensor_get(c->in[0], 0), delta = vlm_tensor_get(c->in[2], 0);
+    for (int64_t i = 0; i < n; i++) vlm_tensor_set(y, i, start + (double)i * delta);
+  }
+  return VLM_OK;
+}
+
+/* ---- EyeLike ---- */
+
+vlm_status vlm_infer_EyeLike(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_attr *type = vlm_arg(c, 0);
+  vlm_dtype dtype = type->kind == VLM_ATTR_INT ? vlm_dtype_from_onnx((int)type->u.i) : c->in[0]->dtype;
+  VLM_CHECK(c->in[0]->rank == 2, c->err, VLM_INPUT, "input has %d dims, wanted 2", c->in[0]->rank);
+  VLM_CHECK(dtype != VLM_NONE, c->err, VLM_UNSUPPORTED, "operator EyeLike: element type %lld is not supported", (long long)type->u.i);
+  vlm_out_shape(c, 0, dtype, 2, c->in[0]->dims);
+out:
+  return st;
+}
+vlm_status vlm_run_EyeLike(vlm_op_call *c) {
+  vlm_tensor *y = c->out[0];
+  int64_t k = vlm_arg_int(c, 1, 0);
+  memset(y->data, 0, vlm_tensor_bytes(y));
+  for (int64_t r = 0; r < y->dims[0]; r++)
+    if (r + k >= 0 && r + k < y->dims[1]) vlm_tensor_set(y, r * y->dims[1] + r + k, 1);
+  return VLM_OK;
+}
+
+/* ---- OneHot ---- */
+
+vlm_status vlm_infer_OneHot(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0], *depth = c->in[1], *values = c->in[2];
+  int64_t dims[VLM_MAX_RANK];
+  int axis;
+  VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported", x->rank, VLM_MAX_RANK - 1);
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank + 1, false, &axis));
+  if (!depth->data) return VLM_UNKNOWN;
+  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0, c->err, VLM_INPUT, "depth is not one positive number");
+  VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2", (long long)vlm_tensor_count(values));
+  for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)vlm_tensor_get(depth, 0) : x->dims[j++];
+  vlm_out_shape(c, 0, values->dtype, x->rank + 1, dims);
+out:
+  return st;
+}
+
+vlm_status vlm_run_OneHot(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0], *values = c->in[2];
+  vlm_tensor *y = c->out[0];
+  size_t item = vlm_item_size(y);
+  int axis;
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), y->rank, false, &axis));
+  VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported", vlm_dtype_name(y->dtype));
+  vlm_nd nd = {0};
+  vlm_nd_push(&nd, vlm_tensor_count(y), (int64_t)item, 0);
+  vlm_nd_copy(c->threads, &nd, item, y->data, values->data);
+  int64_t depth = y->dims[axis], inner = vlm_tensor_span(y, axis + 1, y->rank), n = vlm_tensor_count(x);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t k = vlm_dtype_is_float(x->dtype) ? (int64_t)vlm_tensor_get(x, i) : vlm_tensor_get_int(x, i);
+    if (k < 0) k += depth;
+    if (k < 0 || k >= depth) continue;
+    memcpy((char *)y->data + (size_t)((i / inner * depth + k) * inner + i % inner) * item, (const char *)values->data + item, item);
+  }
+out:
+  return st;
+}
+
+/* ---- Trilu ---- */
+
+vlm_status vlm_infer_Trilu(vlm_op_call *c) {
+  if (c->in[0]->rank < 2) return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
+  vlm_out_like(c, 0, 0);
+  return VLM_OK;
+}
+
+vlm_status vlm_run_Trilu(vlm_op_call *c) {
+  const vlm_tensor *x = c->in[0], *shift = vlm_in(c, 1);
+  size_t item = vlm_item_size(x);
+  int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1);
+  int64_t k = shift && vlm_tensor_count(shift) > 0 ? vlm_tensor_get_int(shift, 0) : 0;
+  bool upper = vlm_arg_int(c, 0, 1) != 0;
+  k = k < -rows - 1 ? -rows - 1 : k > cols + 1 ? cols + 1 : k;
+  for (int64_t r = 0; r < all; r++) {
+    int64_t cut = r % rows + k + (upper ? 0 : 1); /* first column kept (upper) or dropped (lower) */
+    cut = cut < 0 ? 0 : cut > cols ? cols : cut;
+    char *to = (char *)c->out[0]->data + (size_t)(r * cols) * item;
+    const char *from = (const char *)x->data + (size_t)(r * cols) * item;
+    size_t left = (size_t)cut * item, right = (size_t)(cols - cut) * item;
+    if (upper) {
+      memset(to, 0, left);
+      memcpy(to + left, from + left, right);
+    } else {
+      memcpy(to, from, left);
+      memset(to + left, 0, right);
+    }
+  }
+  return VLM_OK;
+}

@@ -1,0 +1,195 @@
+#include "runtime/ops/nd_copy.h"
+
+#include <string.h>
+
+#define TILE 8           /* side of a transposed block */
+#define STRIP 64         /* rows of a 2-D transpose handled as one piece of work */
+#define GRAIN 65536      /* bytes worth one piece of parallel work */
+
+typedef struct nd_job {
+  vlm_nd nd;             /* collapsed; the last dim, and for transposes dim `swap`, are handled inside one piece */
+  int swap;              /* dim that is contiguous in the source while the last is contiguous in the destination, or -1 */
+  int64_t strips;        /* pieces along `swap` */
+  size_t item;
+  char *dst;
+  const char *src;
+} nd_job;
+
+void vlm_nd_push(vlm_nd *nd, int64_t dim, int64_t dst_stride, int64_t src_stride) {
+  nd->dims[nd->rank] = dim;
+  nd->dst[nd->rank] = dst_stride;
+  nd->src[nd->rank] = src_stride;
+  nd->rank++;
+}
+
+size_t vlm_item_size(const vlm_tensor *t) {
+  return (size_t)vlm_dtype_bits(t->dtype) / 8;
+}
+
+void vlm_byte_strides(const vlm_tensor *t, int64_t *strides) {
+  int64_t s = (int64_t)vlm_item_size(t);
+  for (int i = t->rank - 1; i >= 0; i--) {
+    strides[i] = s;
+    s *= t->dims[i];
+  }
+}
+
+/* Drops unit dims and joins neighbours that are one run on both sides. */
+static void collapse(vlm_nd *out, const vlm_nd *in) {
+  out->rank = 0;
+  for (int i = 0; i < in->rank; i++) {
+    if (in->dims[i] == 1) continue;
+    int k = out->rank - 1;
+    if (k >= 0 && out->dst[k] == in->dst[i] * in->dims[i] && out->src[k] == in->src[i] * in->dims[i]) {
+      out->dims[k] *= in->dims[i];
+      out->dst[k] = in->dst[i];
+      out->src[k] = in->src[i];
+    } else {
+      vlm_nd_push(out, in->dims[i], in->dst[i], in->src[i]);
+    }
+  }
+}
+
+#define STRIDED(type)                                                                                       \
+  static void strided_##type(char *dst, int64_t ds, const char *src, int64_t ss, int64_t n) {               \
+    for (int64_t i = 0; i < n; i++) *(type *)(void *)(dst + i * ds) = *(const type *)(const void *)(src + i * ss); \
+  }
+STRIDED(uint8_t)
+STRIDED(uint16_t)
+STRIDED(uint32_t)
+STRIDED(uint64_t)
+
+static void move_strided(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t n) {
+  switch (item) {
+    case 1: strided_uint8_t(dst, ds, src, ss, n); break;
+    case 2: strided_uint16_t(dst, ds, src, ss, n); break;
+    case 4: strided_uint32_t(dst, ds, src, ss, n); break;
+    default: strided_uint64_t(dst, ds, src, ss, n); break;
+  }
+}
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAVE_SHUFFLE 1
+typedef uint32_t u32x4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* dst[r][c] = src[c][r] for a 4x4 block of 4-byte elements. */
+static inline void transpose_4x4(char *dst, int64_t ds, const char *src, int64_t ss) {
+  u32x4 a = *(const u32x4 *)(const void *)src, b = *(const u32x4 *)(const void *)(src + ss);
+  u32x4 c = *(const u32x4 *)(const void *)(src + 2 * ss), d = *(const u32x4 *)(const void *)(src + 3 * ss);
+  u32x4 ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  u32x4 cd0 = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd1 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *(u32x4 *)(void *)dst = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5);
+  *(u32x4 *)(void *)(dst + ds) = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7);
+  *(u32x4 *)(void *)(dst + 2 * ds) = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
+  *(u32x4 *)(void *)(dst + 3 * ds) = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
+}
+#endif
+#endif
+
+/* dst rows `ds` apart and dense; src columns dense, rows `ss` apart: dst[r][c] = src[c][r]. */
+static void transpose_tile(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t rows, int64_t cols) {
+#ifdef HAVE_SHUFFLE
+  if (item == 4 && rows == TILE && cols == TILE) {
+    for (int r = 0; r < TILE; r += 4)
+      for (int c = 0; c < TILE; c += 4) transpose_4x4(dst + r * ds + c * 4, ds, src + c * ss + r * 4, ss);
+    return;
+  }
+#endif
+  for (int64_t r = 0; r < rows; r++) move_strided(item, dst + r * ds, (int64_t)item, src + r * (int64_t)item, ss, cols);
+}
+
+static void transpose_2d(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t rows, int64_t cols) {
+  for (int64_t c = 0; c < cols; c += TILE) {
+    int64_t nc = cols - c < TILE ? cols - c : TILE;
+    for (int64_t r = 0; r < rows; r += TILE) {
+      int64_t nr = rows - r < TILE ? rows - r : TILE;
+      transpose_tile(item, dst + r * ds + c * (int64_t)item, ds, src + c * ss + r * (int64_t)item, ss, nr, nc);
+    }
+  }
+}
+
+static void run_piece(const nd_job *job, int64_t index) {
+  const vlm_nd *nd = &job->nd;
+  int last = nd->rank - 1;
+  char *dst = job->dst;
+  const char *src = job->src;
+  int64_t rows = 0;
+  if (job->swap >= 0) {
+    int64_t strip = index % job->strips * STRIP;
+    index /= job->strips;
+    rows = nd->dims[job->swap] - strip < STRIP ? nd->dims[job->swap] - strip : STRIP;
+    dst += strip * nd->dst[job->swap];
+    src += strip * nd->src[job->swap];
+  }
+  for (int i = last - 1; i >= 0; i--) {
+    if (i == job->swap) continue;
+    int64_t k = index % nd->dims[i];
+    index /= nd->dims[i];
+    dst += k * nd->dst[i];
+    src += k * nd->src[i];
+  }
+  if (job->swap >= 0)
+    transpose_2d(job->item, dst, nd->dst[job->swap], src, nd->src[last], rows, nd->dims[last]);
+  else if (nd->dst[last] == (int64_t)job->item && nd->src[last] == (int64_t)job->item)
+    memcpy(dst, src, (size_t)nd->dims[last] * job->item);
+  else
+    move_strided(job->item, dst, nd->dst[last], src, nd->src[last], nd->dims[last]);
+}
+
+static void run_range(void *user, int64_t begin, int64_t end, int worker) {
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) run_piece(user, i);
+}
+
+/* The dim to transpose against the last one, when the source is not dense along the last. */
+static int find_swap(const vlm_nd *nd, size_t item) {
+  int last = nd->rank - 1;
+  if (nd->dst[last] != (int64_t)item || nd->src[last] == (int64_t)item || nd->dims[last] < 4) return -1;
+  for (int i = last - 1; i >= 0; i--)
+    if (nd->src[i] == (int64_t)item && nd->dims[i] >= 4) return i;
+  return -1;
+}
+
+typedef struct bytes_job {
+  char *dst;
+  const char *src;
+} bytes_job;
+
+static void run_bytes(void *user, int64_t begin, int64_t end, int worker) {
+  bytes_job *job = user;
+  (void)worker;
+  memcpy(job->dst + begin, job->src + begin, (size_t)(end - begin));
+}
+
+void vlm_copy_bytes(vlm_threads *threads, void *dst, const void *src, size_t bytes) {
+  bytes_job job = {dst, src};
+  if (bytes == 0) return;
+  if (bytes < 4 * GRAIN) run_bytes(&job, 0, (int64_t)bytes, 0);
+  else vlm_threads_range(threads, (int64_t)bytes, 2 * GRAIN, run_bytes, &job);
+}
+
+void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst, const void *src) {
+  nd_job job = {.item = item, .dst = dst, .src = src, .strips = 1};
+  for (int i = 0; i < nd->rank; i++)
+    if (nd->dims[i] == 0) return;
+  collapse(&job.nd, nd);
+  if (job.nd.rank == 0) vlm_nd_push(&job.nd, 1, (int64_t)item, (int64_t)item);
+  int last = job.nd.rank - 1;
+  if (last == 0 && job.nd.dst[0] == (int64_t)item && job.nd.src[0] == (int64_t)item) {
+    vlm_copy_bytes(threads, dst, src, (size_t)job.nd.dims[0] * item);
+    return;
+  }
+  job.swap = find_swap(&job.nd, item);
+  int64_t pieces = 1, piece_bytes = job.nd.dims[last] * (int64_t)item;
+  for (int i = 0; i < last; i++)
+    if (i != job.swap) pieces *= job.nd.dims[i];
+  if (job.swap >= 0) {
+    job.strips = (job.nd.dims[job.swap] + STRIP - 1) / STRIP;
+    pieces *= job.strips;
+    piece_bytes *= job.nd.dims[job.swap] < STRIP ? job.nd.dims[job.swap] : STRIP;
+  }
+  int64_t grain = GRAIN / (piece_bytes > 0 ? piece_bytes : 1) + 1;
+  if (pieces <= grain) run_range(&job, 0, pieces, 0);
+  else vlm_threads_range(threads, pieces, grain, run_range, &job);
+}

@@ -1,0 +1,49 @@
+#include "runtime/ops/norm_rows.h"
+
+#include <math.h>
+
+#include "runtime/ops/rows.h"
+
+typedef struct {
+  const vlm_norm_rows *n;
+  const vlm_rowops *ops;
+} job;
+
+static const float *add_inputs(const job *j, int64_t i) {
+  const vlm_norm_rows *n = j->n;
+  const float *x = n->x + i * n->width;
+  float *sum = n->sum + i * n->width;
+  if (n->skip) j->ops->add(sum, x, 1, n->skip + i % n->skip_rows * n->width, 1, n->width);
+  if (n->bias0) j->ops->add(sum, n->skip ? sum : x, 1, n->bias0, 1, n->width);
+  return sum;
+}
+
+static void task(void *user, int64_t begin, int64_t end, int worker) {
+  const job *j = user;
+  const vlm_norm_rows *n = j->n;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) {
+    const float *x = n->skip || n->bias0 ? add_inputs(j, i) : n->x + i * n->width;
+    float *y = n->y + i * n->width, *mean = n->mean ? n->mean + i : NULL, *inverse = n->inverse ? n->inverse + i : NULL;
+    if (n->rms) j->ops->rms_norm(y, x, n->scale, n->width, n->eps, inverse);
+    else j->ops->layer_norm(y, x, n->scale, n->bias, n->width, n->eps, mean, inverse);
+  }
+}
+
+void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n) {
+  job j = {n, vlm_call_rowops(c)};
+  vlm_threads_range(c->threads, n->rows, VLM_ROW_GRAIN / (n->width + 1) + 1, task, &j);
+}
+
+void vlm_norm_rows_f64(int64_t rows, int64_t width, bool rms, double eps, const double *x, const double *scale, const double *bias, double *y,
+                       double *mean, double *inverse) {
+  for (int64_t i = 0; i < rows; i++, x += width, y += width) {
+    double m = 0.0, v = 0.0;
+    for (int64_t k = 0; k < width && !rms; k++) m += x[k] / (double)width;
+    for (int64_t k = 0; k < width; k++) v += (x[k] - m) * (x[k] - m) / (double)width;
+    double r = 1.0 / sqrt(v + eps);
+    for (int64_t k = 0; k < width; k++) y[k] = (x[k] - m) * r * scale[k] + (bias ? bias[k] : 0.0);
+    if (mean) mean[i] = m;
+    if (inverse) inverse[i] = r;
+  }
+}

@@ -1,0 +1,22 @@
+/* Plain float32 matrix products inside operators: c = a * b through the chosen kernels, summed over k in order. */
+#ifndef VLM_OPS_OP_GEMM_H
+#define VLM_OPS_OP_GEMM_H
+
+#include "runtime/kernels/gemm_f32.h"
+#include "runtime/ops/op.h"
+
+/* Weights packed once for many products with b = k x n. */
+typedef struct vlm_op_weights {
+  float *panels;
+  int64_t k, n;
+  void *scratch; /* enough for products of up to max_m rows */
+} vlm_op_weights;
+
+/* b element (p, j) at p * b_row + j * b_column. Memory is scratch of the call. */
+vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int64_t max_m);
+/* y[i, j] = sum over p of x[i, p] * b[p, j]; rows of x and y lie ldx and ldy floats apart. */
+void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const float *x, int64_t ldx, int64_t m, float *y, int64_t ldy);
+/* One product of any form; takes scratch from the call. */
+vlm_status vlm_op_gemm(vlm_op_call *c, const vlm_gemm_f32 *g);
+
+#endif

@@ -1,0 +1,192 @@
+/* MaxPool, AveragePool and LpPool over [N, C, spatial…]. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/kernels/elementary.h"
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/pool_window.h"
+
+enum { STORAGE_ORDER = VLM_POOL_MORE, COUNT_INCLUDE_PAD = VLM_POOL_MORE, LP_P = VLM_POOL_MORE };
+
+vlm_status vlm_infer_Pool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_pool_window w;
+  const vlm_tensor *x = c->in[0];
+  int64_t dims[VLM_MAX_RANK];
+  VLM_TRY(vlm_pool_window_read(c, &w));
+  for (int i = 0; i < x->rank; i++) dims[i] = i < 2 ? x->dims[i] : w.out[VLM_POOL_SPACE - x->rank + i];
+  vlm_out_shape(c, 0, x->dtype, x->rank, dims);
+  vlm_out_shape(c, 1, VLM_S64, x->rank, dims);
+out:
+  return st;
+}
+
+/* Output positions [*from, *to) whose tap at `offset` (column 0's input column) lies inside a row of n. */
+static void columns_of_tap(int64_t offset, int64_t stride, int64_t n, int64_t count, int64_t *from, int64_t *to) {
+  int64_t low = offset < 0 ? (-offset + stride - 1) / stride : 0, high = offset < n ? (n - 1 - offset) / stride + 1 : 0;
+  *to = high < count ? high : count;
+  *from = low < *to ? low : *to;
+}
+
+#define POOL_ROW(type, name)                                                                                       \
+  static void name##_row(const vlm_pool_window *w, bool max, const type *x, type *y) {                             \
+    for (int64_t k = 0; k < w->kernel[2]; k++) {                                                                   \
+      int64_t offset = k * w->dilation[2] - w->before[2], s = w->stride[2], from, to;                              \
+      columns_of_tap(offset, s, w->in[2], w->out[2], &from, &to);                                                  \
+      const type *p = x + offset;                                                                                  \
+      if (max && s == 1)                                                                                           \
+        for (int64_t i = from; i < to; i++) y[i] = p[i] > y[i] ? p[i] : y[i];                                      \
+      else if (max)                                                                                                \
+        for (int64_t i = from; i < to; i++) y[i] = p[i * s] > y[i] ? p[i * s] : y[i];                              \
+      else                                                                                                         \
+        for (int64_t i = from; i < to; i++) y[i] += p[i * s];                                                      \
+    }                                                                                                              \
+  }
+POOL_ROW(float, f32)
+POOL_ROW(double, f64)
+
+#define REAL float
+#define POOL(name) f32_##name
+#include "runtime/ops/pool_body.h"
+#undef REAL
+#undef POOL
+#define REAL double
+#define POOL(name) f64_##name
+#include "runtime/ops/pool_body.h"
+#undef REAL
+#undef POOL
+
+typedef struct pool_job {
+  vlm_pool_window w;
+  bool max, wide, column_major;
+  const void *x;
+  void *y;
+  int64_t *indices;       /* MaxPool's second output or NULL */
+  int64_t in_size, out_size;
+  bool divide, include_pad;
+} pool_job;
+
+/* Entries of the window along d that lie inside the input or its padding. */
+static int64_t padded_taps(const vlm_pool_window *w, int d, int64_t at) {
+  int64_t start = at * w->stride[d] - w->before[d], room = w->in[d] + w->after[d] - start;
+  int64_t n = (room + w->dilation[d] - 1) / w->dilation[d];
+  return n < w->kernel[d] ? n : w->kernel[d];
+}
+
+static int64_t window_count(const pool_job *j, int d, int64_t at) {
+  int64_t from, to;
+  if (j->include_pad) return padded_taps(&j->w, d, at);
+  vlm_pool_taps(&j->w, d, at, &from, &to);
+  return to - from;
+}
+
+static void divide_plane(const pool_job *j, int64_t plane) {
+  const vlm_pool_window *w = &j->w;
+  int64_t at = plane * j->out_size;
+  for (int64_t z = 0; z < w->out[0]; z++)
+    for (int64_t r = 0; r < w->out[1]; r++)
+      for (int64_t i = 0, rows = window_count(j, 0, z) * window_count(j, 1, r); i < w->out[2]; i++, at++) {
+        int64_t n = rows * window_count(j, 2, i);
+        n = n > 0 ? n : 1;
+        if (j->wide) ((double *)j->y)[at] /= (double)n;
+        else ((float *)j->y)[at] /= (float)n;
+      }
+}
+
+static double value_at(const pool_job *j, int64_t i) { return j->wide ? ((const double *)j->x)[i] : (double)((const float *)j->x)[i]; }
+
+/* Index of the first largest entry of each window, counted over the whole input. */
+static void index_plane(const pool_job *j, int64_t plane) {
+  const vlm_pool_window *w = &j->w;
+  int64_t *out = j->indices + plane * j->out_size;
+  for (int64_t z = 0; z < w->out[0]; z++)
+    for (int64_t r = 0; r < w->out[1]; r++)
+      for (int64_t i = 0; i < w->out[2]; i++) {
+        int64_t at[3] = {z, r, i}, from[3], to[3], best = -1;
+        for (int d = 0; d < 3; d++) vlm_pool_taps(w, d, at[d], &from[d], &to[d]);
+        for (int64_t a = from[0]; a < to[0]; a++)
+          for (int64_t b = from[1]; b < to[1]; b++)
+            for (int64_t e = from[2]; e < to[2]; e++) {
+              int64_t p = z * w->stride[0] - w->before[0] + a * w->dilation[0], q = r * w->stride[1] - w->before[1] + b * w->dilation[1];
+              int64_t k = (p * w->in[1] + q) * w->in[2] + i * w->stride[2] - w->before[2] + e * w->dilation[2];
+              if (best < 0 || value_at(j, plane * j->in_size + k) > value_at(j, plane * j->in_size + best)) best = k;
+            }
+        if (best >= 0 && j->column_major) {
+          int64_t p = best / w->in[2] / w->in[1], q = best / w->in[2] % w->in[1], s = best % w->in[2];
+          best = p + w->in[0] * (q + w->in[1] * s);
+        }
+        *out++ = best < 0 ? -1 : plane * j->in_size + best;
+      }
+}
+
+static void pool_planes(void *user, int64_t begin, int64_t end, int worker) {
+  const pool_job *j = user;
+  (void)worker;
+  for (int64_t p = begin; p < end; p++) {
+    if (j->wide)
+      f64_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const double *)j->x + p * j->in_size, (double *)j->y + p * j->out_size);
+    else
+      f32_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const float *)j->x + p * j->in_size, (float *)j->y + p * j->out_size);
+    if (j->divide) divide_plane(j, p);
+    if (j->indices) index_plane(j, p);
+  }
+}
+
+/* Fills in the rest of the job, runs it on all planes and stores the result. */
+static vlm_status run_pool(vlm_op_call *c, pool_job *j) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  VLM_TRY(vlm_pool_window_read(c, &j->w));
+  j->wide = x->dtype == VLM_F64;
+  j->in_size = vlm_tensor_span(x, 2, x->rank);
+  j->out_size = vlm_tensor_span(c->out[0], 2, x->rank);
+  if (j->wide) {
+    VLM_TRY(vlm_out_f64(c, 0, (double **)&j->y));
+    if (!j->x) j->x = x->data;
+  } else {
+    VLM_TRY(vlm_out_f32(c, 0, (float **)&j->y));
+    if (!j->x) VLM_TRY(vlm_as_f32(c, x, (const float **)&j->x));
+  }
+  int64_t work = j->out_size * j->w.kernel[0] * j->w.kernel[1] * j->w.kernel[2];
+  if (work > 0) vlm_threads_range(c->threads, j->w.planes, 16384 / work + 1, pool_planes, j);
+  if (!j->wide) vlm_store_f32(c, 0, j->y);
+out:
+  return st;
+}
+
+vlm_status vlm_run_MaxPool(vlm_op_call *c) {
+  pool_job job = {.max = true, .indices = vlm_out(c, 1) ? c->out[1]->data : NULL, .column_major = vlm_arg_int(c, STORAGE_ORDER, 0) != 0};
+  return run_pool(c, &job);
+}
+
+vlm_status vlm_run_AveragePool(vlm_op_call *c) {
+  pool_job job = {.divide = true, .include_pad = vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0};
+  return run_pool(c, &job);
+}
+
+/* ---- LpPool: (sum |x|^p)^(1/p) ---- */
+
+static float power(float x, double p) {
+  if (x == 0 || p == 1) return x;
+  return p == 2 ? x * x : (float)vlm_exp64(p * vlm_log64((double)x));
+}
+
+vlm_status vlm_run_LpPool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  int64_t p = vlm_arg_int(c, LP_P, 2), n = vlm_tensor_count(c->in[0]), m = vlm_tensor_count(c->out[0]);
+  const float *x;
+  float *powers, *y;
+  VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
+  VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED, "operator LpPool of float64 is not supported");
+  VLM_TRY(vlm_as_f32(c, c->in[0], &x));
+  VLM_TRY(vlm_scratch_array(c, (void **)&powers, n, sizeof *powers));
+  for (int64_t i = 0; i < n; i++) powers[i] = power(fabsf(x[i]), (double)p);
+  pool_job job = {.x = powers};
+  VLM_TRY(run_pool(c, &job));
+  y = job.y;
+  for (int64_t i = 0; i < m; i++) y[i] = p == 2 ? sqrtf(y[i]) : power(y[i], 1.0 / (double)p);
+  vlm_store_f32(c, 0, y);
+out:
+  return st;
+}

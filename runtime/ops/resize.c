@@ -1,0 +1,215 @@
+/* Resize (opset 10 and later) and Upsample (7 to 9). */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/resample.h"
+#include "runtime/ops/table_copy.h"
+
+enum { MODE, COORDINATES, CUBIC_A, EXCLUDE_OUTSIDE, EXTRAPOLATION, NEAREST_MODE, ANTIALIAS, AXES, ASPECT, SCALES };
+
+typedef struct resize_plan {
+  vlm_resample how;
+  vlm_resample_axis axes[VLM_MAX_RANK];
+} resize_plan;
+
+static const char *const mode_names[] = {"nearest", "linear", "cubic", NULL};
+static const char *const coordinate_names[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+                                               "tf_crop_and_resize", "tf_half_pixel_for_nn", NULL};
+static const char *const nearest_names[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+static const char *const aspect_names[] = {"stretch", "not_larger", "not_smaller", NULL};
+
+static vlm_status find_name(vlm_op_call *c, int k, const char *const *names, int fallback, int *out) {
+  const char *name = vlm_arg_string(c, k, NULL);
+  *out = fallback;
+  if (!name) return VLM_OK;
+  for (int i = 0; names[i]; i++)
+    if (strcmp(name, names[i]) == 0) {
+      *out = i;
+      return VLM_OK;
+    }
+  return vlm_fail(c->err, VLM_INPUT, "%s is \"%s\", which is not a known value", vlm_arg(c, k)->name, name);
+}
+
+static vlm_status read_how(vlm_op_call *c, vlm_resample *how) {
+  vlm_status st = VLM_OK;
+  bool old = c->node->opset < 11 || strcmp(c->node->op_type, "Upsample") == 0;
+  int mode, coordinates, nearest;
+  const char *name = vlm_arg_string(c, MODE, "nearest");
+  if (strcmp(name, "bilinear") == 0) mode = VLM_LINEAR; /* a spelling of Upsample 1 */
+  else VLM_TRY(find_name(c, MODE, mode_names, VLM_NEAREST, &mode));
+  VLM_TRY(find_name(c, COORDINATES, coordinate_names, old ? VLM_ASYMMETRIC : VLM_HALF_PIXEL, &coordinates));
+  VLM_TRY(find_name(c, NEAREST_MODE, nearest_names, old ? VLM_SIMPLE : VLM_ROUND_PREFER_FLOOR, &nearest));
+  *how = (vlm_resample){.coordinates = (vlm_coordinates)coordinates, .filter = (vlm_filter)mode, .nearest = (vlm_nearest)nearest,
+                        .antialias = vlm_arg_int(c, ANTIALIAS, 0) != 0, .exclude_outside = vlm_arg_int(c, EXCLUDE_OUTSIDE, 0) != 0,
+                        .cubic_a = vlm_arg_float(c, CUBIC_A, -0.75f)};
+out:
+  return st;
+}
+
+/* Value list from an optional input (an empty one counts as absent) or, for Upsample 7, an attribute. n = 0: not given. */
+static vlm_status read_numbers(vlm_op_call *c, int j, int attr, double *values, int *n) {
+  const vlm_tensor *t = vlm_in(c, j);
+  const vlm_attr *a = attr >= 0 ? vlm_arg(c, attr) : NULL;
+  *n = 0;
+  if (t) {
+    int64_t count = vlm_tensor_count(t);
+    if (count == 0) return VLM_OK;
+    if (!t->data) return VLM_UNKNOWN;
+    if (count > 2 * VLM_MAX_RANK) return vlm_fail(c->err, VLM_INPUT, "input %d has %lld entries", j, (long long)count);
+    for (*n = 0; *n < count; ++*n) values[*n] = vlm_tensor_get(t, *n);
+  } else if (a && a->kind == VLM_ATTR_FLOATS && a->count <= VLM_MAX_RANK) {
+    for (*n = 0; *n < a->count; ++*n) values[*n] = a->u.floats[*n];
+  }
+  return VLM_OK;
+}
+
+/* Output sizes from sizes, kept in proportion when asked. */
+static vlm_status apply_sizes(vlm_op_call *c, resize_plan *plan, const double *sizes, const int *axes, int n) {
+  vlm_status st = VLM_OK;
+  int aspect;
+  double chosen = 0;
+  VLM_TRY(find_name(c, ASPECT, aspect_names, 0, &aspect));
+  for (int i = 0; i < n; i++) {
+    vlm_resample_axis *a = &plan->axes[axes[i]];
+    VLM_CHECK(sizes[i] >= 0 && sizes[i] < 1e12, c->err, VLM_INPUT, "size %d is %g", i, sizes[i]);
+    a->out = (int64_t)sizes[i];
+    a->scale = a->in > 0 ? (double)a->out / (double)a->in : 1;
+    if (i == 0 || (aspect == 1 ? a->scale < chosen : a->scale > chosen)) chosen = a->scale;
+  }
+  for (int i = 0; i < n && aspect != 0; i++) {
+    vlm_resample_axis *a = &plan->axes[axes[i]];
+    a->scale = chosen;
+    a->out = (int64_t)(chosen * (double)a->in + 0.5);
+  }
+out:
+  return st;
+}
+
+static vlm_status make_plan(vlm_op_call *c, resize_plan *plan) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  bool old = c->node->opset < 11 || strcmp(c->node->op_type, "Upsample") == 0;
+  double scales[2 * VLM_MAX_RANK], sizes[2 * VLM_MAX_RANK], roi[2 * VLM_MAX_RANK];
+  int64_t listed[VLM_MAX_RANK];
+  int n_scales, n_sizes = 0, n_roi = 0, n_axes, axes[VLM_MAX_RANK];
+  VLM_TRY(read_how(c, &plan->how));
+  VLM_TRY(read_numbers(c, old ? 1 : 2, SCALES, scales, &n_scales));
+  if (!old && n_scales == 0) VLM_TRY(read_numbers(c, 3, -1, sizes, &n_sizes));
+  if (!old && plan->how.coordinates == VLM_TF_CROP_AND_RESIZE) VLM_TRY(read_numbers(c, 1, -1, roi, &n_roi));
+  VLM_TRY(vlm_ints_arg(c, AXES, 99, listed, VLM_MAX_RANK, &n_axes));
+  int n = n_axes < 0 ? x->rank : n_axes;
+  for (int i = 0; i < n; i++) VLM_TRY(vlm_axis(c, n_axes < 0 ? i : listed[i], x->rank, false, &axes[i]));
+  VLM_CHECK(n_scales == n || n_sizes == n, c->err, VLM_INPUT, "%d scales and %d sizes, wanted %d of one of them", n_scales, n_sizes, n);
+  for (int i = 0; i < x->rank; i++) plan->axes[i] = (vlm_resample_axis){.in = x->dims[i], .out = x->dims[i], .scale = 1, .end = 1};
+  for (int i = 0; i < n_scales; i++) {
+    vlm_resample_axis *a = &plan->axes[axes[i]];
+    VLM_CHECK(scales[i] > 0 && scales[i] * (double)a->in < 1e12, c->err, VLM_INPUT, "scale %d is %g", i, scales[i]);
+    a->scale = scales[i];
+    a->out = (int64_t)floorf((float)scales[i] * (float)a->in);
+  }
+  if (n_sizes > 0) VLM_TRY(apply_sizes(c, plan, sizes, axes, n));
+  for (int i = 0; i < x->rank; i++) {
+    vlm_resample_axis *a = &plan->axes[i];
+    a->width = n_sizes > 0 ? (double)a->out : a->scale * (double)a->in;
+    VLM_CHECK(a->in > 0 || a->out == 0, c->err, VLM_INPUT, "axis %d is empty and cannot become %lld", i, (long long)a->out);
+  }
+  for (int i = 0; i < n && n_roi == 2 * n; i++) {
+    plan->axes[axes[i]].start = roi[i];
+    plan->axes[axes[i]].end = roi[n + i];
+  }
+out:
+  return st;
+}
+
+vlm_status vlm_infer_Resize(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  resize_plan plan;
+  int64_t dims[VLM_MAX_RANK];
+  VLM_TRY(make_plan(c, &plan));
+  for (int i = 0; i < c->in[0]->rank; i++) dims[i] = plan.axes[i].out;
+  vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
+out:
+  return st;
+}
+
+static bool is_outside(const resize_plan *plan, int axis, int64_t at) {
+  double x = vlm_resample_coordinate(&plan->how, &plan->axes[axis], at);
+  return plan->how.coordinates == VLM_TF_CROP_AND_RESIZE && (x < 0 || x > (double)(plan->axes[axis].in - 1));
+}
+
+static vlm_status run_nearest(vlm_op_call *c, const resize_plan *plan) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  char constant[8] = {0};
+  vlm_tensor slot = vlm_tensor_make(x->dtype, 0, NULL, constant);
+  size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
+  VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator Resize of %s is not supported", vlm_dtype_name(x->dtype));
+  vlm_tensor_set(&slot, 0, vlm_arg_float(c, EXTRAPOLATION, 0));
+  vlm_table_copy job = {.rank = x->rank, .item = item, .run = item, .src = x->data, .dst = c->out[0]->data, .constant = constant};
+  for (int i = 0; i < x->rank; i++) {
+    int64_t *index;
+    VLM_TRY(vlm_scratch_array(c, (void **)&index, plan->axes[i].out, sizeof *index));
+    for (int64_t k = 0; k < plan->axes[i].out; k++) {
+      bool same = vlm_resample_identity(&plan->how, &plan->axes[i]);
+      index[k] = same ? k : is_outside(plan, i, k) ? -1 : vlm_resample_nearest(&plan->how, &plan->axes[i], k);
+    }
+    job.index[i] = index;
+    job.dims[i] = plan->axes[i].out;
+    job.strides[i] = vlm_tensor_span(x, i + 1, x->rank) * (int64_t)item;
+  }
+  vlm_table_copy_run(c->threads, &job);
+out:
+  return st;
+}
+
+/* Puts the extrapolation value wherever a coordinate lies outside the input. */
+static void mark_outside(vlm_op_call *c, const resize_plan *plan, float *y) {
+  const vlm_tensor *t = c->out[0];
+  for (int axis = 0; axis < t->rank; axis++) {
+    int64_t inner = vlm_tensor_span(t, axis + 1, t->rank), outer = vlm_tensor_span(t, 0, axis);
+    for (int64_t at = 0; at < t->dims[axis]; at++) {
+      if (!is_outside(plan, axis, at)) continue;
+      for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) y[(o * t->dims[axis] + at) * inner + i] = vlm_arg_float(c, EXTRAPOLATION, 0);
+    }
+  }
+}
+
+static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
+  vlm_status st = VLM_OK;
+  vlm_tensor now = *c->in[0];
+  const float *x;
+  float *last;
+  VLM_TRY(vlm_as_f32(c, c->in[0], &x));
+  VLM_TRY(vlm_out_f32(c, 0, &last));
+  for (int axis = now.rank - 1; axis >= 0; axis--) {
+    const vlm_resample_axis *a = &plan->axes[axis];
+    if (vlm_resample_identity(&plan->how, a)) continue;
+    int64_t taps = vlm_resample_taps(&plan->how, a), *index;
+    float *weight, *y;
+    VLM_TRY(vlm_scratch_array(c, (void **)&index, a->out * taps, sizeof *index));
+    VLM_TRY(vlm_scratch_array(c, (void **)&weight, a->out * taps, sizeof *weight));
+    vlm_resample_table(&plan->how, a, index, weight);
+    now.dims[axis] = a->out;
+    VLM_TRY(vlm_scratch_array(c, (void **)&y, vlm_tensor_count(&now), sizeof *y));
+    vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps, index, weight);
+    x = y;
+  }
+  memcpy(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);
+  if (plan->how.coordinates == VLM_TF_CROP_AND_RESIZE) mark_outside(c, plan, last);
+  if (!vlm_dtype_is_float(c->out[0]->dtype))
+    for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) last[i] = truncf(last[i]);
+  vlm_store_f32(c, 0, last);
+out:
+  return st;
+}
+
+vlm_status vlm_run_Resize(vlm_op_call *c) {
+  resize_plan plan;
+  vlm_status st = make_plan(c, &plan);
+  if (st != VLM_OK || vlm_tensor_count(c->out[0]) == 0) return st;
+  if (c->in[0]->rank == 0) return vlm_run_copy(c);
+  return plan.how.filter == VLM_NEAREST ? run_nearest(c, &plan) : run_filter(c, &plan);
+}

@@ -1,0 +1,76 @@
+/* Broadcasting elementwise engine: out[i] = f(in0[i], in1[i], in2[i]) with numpy broadcasting, in parallel.
+ *
+ * The shapes are collapsed to the fewest dims; the function then sees contiguous rows in which each input either steps or stands still.
+ * float16 and bfloat16 rows are converted to float32 around a float32 function and rounded once at the end. */
+#ifndef VLM_OPS_ROWS_H
+#define VLM_OPS_ROWS_H
+
+#include "runtime/kernels/rowops.h"
+#include "runtime/ops/op.h"
+
+enum { VLM_ROW_INPUTS = 3, VLM_ROW_GRAIN = 16384 };
+
+typedef struct vlm_row {
+  void *out;
+  const void *in[VLM_ROW_INPUTS];
+  int64_t step[VLM_ROW_INPUTS]; /* 0 or 1 elements */
+  int64_t n;
+  const void *opts;             /* of the caller */
+  const vlm_rowops *ops;
+} vlm_row;
+typedef void vlm_row_fn(const vlm_row *row);
+
+/* One function per element type of input 0; NULL = no such form. A missing F16 / BF16 entry falls back to F32 with conversions. */
+typedef vlm_row_fn *const vlm_row_table[VLM_DTYPE_COUNT];
+
+/* Every in[k] must broadcast to the shape of out. `out` may be in[0] itself (same shape). VLM_UNSUPPORTED when the table has no function. */
+vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table, const void *opts);
+/* The same with the function given, and element types left alone. */
+vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, const void *opts);
+
+/* c->out[0] = f(inputs of the node, at most three). */
+vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts);
+
+/* The row operations of the call's CPU level (the C ones when the call has no kernels). */
+const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);
+
+/* The loop of a row function: T is the type of the inputs, R of the result, the expression uses x, y, w. */
+#define VLM_ROW_LOOP1(T, R, expression)                                            \
+  {                                                                                \
+    const T *xs = row->in[0];                                                      \
+    R *zs = row->out;                                                              \
+    for (int64_t i = 0; i < row->n; i++) {                                         \
+      T x = xs[i * row->step[0]];                                                  \
+      zs[i] = (R)(expression);                                                     \
+    }                                                                              \
+  }
+#define VLM_ROW_LOOP2(T, R, expression)                                            \
+  {                                                                                \
+    const T *xs = row->in[0], *ys = row->in[1];                                    \
+    const int64_t x_step = row->step[0], y_step = row->step[1], count = row->n;    \
+    R *zs = row->out;                                                              \
+    if (x_step && y_step)                                                          \
+      for (int64_t i = 0; i < count; i++) {                                        \
+        T x = xs[i], y = ys[i];                                                    \
+        zs[i] = (R)(expression);                                                   \
+      }                                                                            \
+    else                                                                           \
+      for (int64_t i = 0; i < count; i++) {                                        \
+        T x = xs[i * x_step], y = ys[i * y_step];                                  \
+        zs[i] = (R)(expression);                                                   \
+      }                                                                            \
+  }
+
+/* Lists of types for table-making macros: M(argument, suffix, VLM_ name, C type). */
+#define VLM_ROW_INTEGERS(M, op) \
+  M(op, u8, U8, uint8_t)        \
+  M(op, s8, S8, int8_t)         \
+  M(op, u16, U16, uint16_t)     \
+  M(op, s16, S16, int16_t)      \
+  M(op, u32, U32, uint32_t)     \
+  M(op, s32, S32, int32_t)      \
+  M(op, u64, U64, uint64_t)     \
+  M(op, s64, S64, int64_t)
+#define VLM_ROW_ENTRY(op, suffix, NAME, type) [VLM_##NAME] = op##_##suffix,
+
+#endif

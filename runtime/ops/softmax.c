@@ -1,0 +1,111 @@
+/* Softmax, LogSoftmax, Hardmax along one axis. Rows (the axis is last) go through the row operation; other axes gather each line into a row. */
+#include <math.h>
+
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/rows.h"
+
+vlm_status vlm_infer_softmax(vlm_op_call *c) {
+  int axis, rank = c->in[0]->rank;
+  vlm_status st = rank == 0 ? VLM_OK : vlm_axis(c, vlm_arg_int(c, 0, -1), rank, c->node->opset < 13, &axis);
+  if (st == VLM_OK) vlm_out_like(c, 0, 0);
+  return st;
+}
+
+typedef void row_fn(const vlm_rowops *ops, float *z, const float *x, int64_t n);
+
+static void softmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) { ops->softmax(z, x, n); }
+static void log_softmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) { ops->log_softmax(z, x, n); }
+static void hardmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) {
+  (void)ops;
+  int64_t best = 0;
+  for (int64_t i = 1; i < n; i++)
+    if (x[i] > x[best]) best = i;
+  for (int64_t i = 0; i < n; i++) z[i] = i == best ? 1.0f : 0.0f;
+}
+
+typedef struct {
+  const vlm_rowops *ops;
+  row_fn *fn;
+  const float *x;
+  float *y, *line; /* line: 2 * count values per worker, when inner > 1 */
+  int64_t count, inner;
+} job;
+
+static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
+  const job *j = user;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) j->fn(j->ops, j->y + i * j->count, j->x + i * j->count, j->count);
+}
+
+static void lines_task(void *user, int64_t begin, int64_t end, int worker) {
+  const job *j = user;
+  float *in = j->line + (int64_t)worker * 2 * j->count, *out = in + j->count;
+  for (int64_t i = begin; i < end; i++) {
+    int64_t base = i / j->inner * j->count * j->inner + i % j->inner;
+    for (int64_t k = 0; k < j->count; k++) in[k] = j->x[base + k * j->inner];
+    j->fn(j->ops, out, in, j->count);
+    for (int64_t k = 0; k < j->count; k++) j->y[base + k * j->inner] = out[k];
+  }
+}
+
+/* float64 lines, in place over stride `inner`. */
+static void line_f64(double *y, const double *x, int64_t count, int64_t inner, row_fn *fn) {
+  double max = -(double)INFINITY, sum = 0.0;
+  int64_t best = 0;
+  for (int64_t k = 0; k < count; k++)
+    if (x[k * inner] > max) max = x[(best = k) * inner];
+  for (int64_t k = 0; k < count; k++) sum += exp(x[k * inner] - max);
+  for (int64_t k = 0; k < count; k++) {
+    double v = x[k * inner] - max;
+    y[k * inner] = fn == hardmax_row ? (k == best ? 1.0 : 0.0) : fn == softmax_row ? exp(v) / sum : v - log(sum);
+  }
+}
+
+static vlm_status run_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
+  vlm_status st = VLM_OK;
+  job j = {.ops = vlm_call_rowops(c), .fn = fn, .count = count, .inner = inner};
+  int64_t grain = 4096 / (count + 1) + 1;
+  if (outer * count * inner == 0) return VLM_OK;
+  if (c->in[0]->dtype == VLM_F64) {
+    for (int64_t i = 0; i < outer * inner; i++) {
+      int64_t base = i / inner * count * inner + i % inner;
+      line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, count, inner, fn);
+    }
+    return VLM_OK;
+  }
+  VLM_TRY(vlm_as_f32(c, c->in[0], &j.x));
+  VLM_TRY(vlm_out_f32(c, 0, &j.y));
+  if (inner > 1) {
+    void *lines;
+    VLM_TRY(vlm_scratch_array(c, &lines, 2 * count * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
+    j.line = lines;
+  }
+  vlm_threads_range(c->threads, outer * inner, grain, inner > 1 ? lines_task : rows_task, &j);
+  vlm_store_f32(c, 0, j.y);
+out:
+  return st;
+}
+
+static vlm_status along_axis(vlm_op_call *c, row_fn *fn) {
+  const vlm_tensor *x = c->in[0];
+  int axis;
+  if (x->rank == 0) return run_lines(c, fn, 1, 1, 1);
+  vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis);
+  return st != VLM_OK ? st : run_lines(c, fn, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank));
+}
+
+static vlm_status as_matrix(vlm_op_call *c, row_fn *fn) {
+  const vlm_tensor *x = c->in[0];
+  int axis;
+  if (x->rank == 0) return run_lines(c, fn, 1, 1, 1);
+  vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 1), x->rank, true, &axis);
+  return st != VLM_OK ? st : run_lines(c, fn, vlm_tensor_span(x, 0, axis), vlm_tensor_span(x, axis, x->rank), 1);
+}
+
+vlm_status vlm_run_softmax(vlm_op_call *c) { return along_axis(c, softmax_row); }
+vlm_status vlm_run_softmax_matrix(vlm_op_call *c) { return as_matrix(c, softmax_row); }
+vlm_status vlm_run_log_softmax(vlm_op_call *c) { return along_axis(c, log_softmax_row); }
+vlm_status vlm_run_log_softmax_matrix(vlm_op_call *c) { return as_matrix(c, log_softmax_row); }
+vlm_status vlm_run_hardmax(vlm_op_call *c) { return along_axis(c, hardmax_row); }
+vlm_status vlm_run_hardmax_matrix(vlm_op_call *c) { return as_matrix(c, hardmax_row); }

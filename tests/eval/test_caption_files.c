@@ -1,0 +1,227 @@
+/* Caption files: every format gives the same set; what is wrong is refused with a message that names it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "eval/metrics_only.h"
+#include "tests/eval/public_data.h"
+
+static char folder[] = "/tmp/vlmq-captions-XXXXXX";
+
+static const char *write_file(const char *name, const char *text) {
+  static char path[2][256];
+  static int turn;
+  char *p = path[turn ^= 1];
+  snprintf(p, sizeof(path[0]), "%s/%s", folder, name);
+  FILE *f = fopen(p, "w");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+  return p;
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  return mkdtemp(folder) ? 0 : 1;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  static const char *const names[] = {"refs.json", "refs.jsonl", "hyps.json", "df.tsv"};
+  char path[256];
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+    unlink(path);
+  }
+  return rmdir(folder);
+}
+
+#define COCO                                                                                                          \
+  "{\"images\":[{\"id\":7,\"file_name\":\"x/b.jpg\"},{\"id\":3,\"file_name\":\"a.jpg\"}],\"annotations\":["           \
+  "{\"id\":1,\"image_id\":3,\"caption\":\"a cat\"},{\"id\":2,\"image_id\":7,\"caption\":\"a bus\"},"                  \
+  "{\"id\":3,\"image_id\":7,\"caption\":\"one bus\"}]}"
+
+static const struct {
+  const char *name, *text;
+} formats[] = {
+    {"refs.json", COCO},
+    {"refs.json", "\xEF\xBB\xBF[{\"image_id\":7,\"caption\":\"a bus\"},{\"image_id\":7,\"caption\":\"one bus\"},{\"image_id\":\"3\",\"caption\":\"a cat\"}]"},
+    {"refs.json", "{\"7\":[\"a bus\",\"one bus\"],\"3\":\"a cat\"}"},
+    {"refs.jsonl", "{\"image_id\":7,\"caption\":\"a bus\"}\n\n{\"image_id\":7,\"caption\":\"one bus\"}\r\n{\"image_id\":3,\"caption\":\"a cat\"}"},
+    {"refs.json", "{\"image\":\"7\",\"prompt\":\"p\",\"refs\":[\"a bus\",\"one bus\"]}\n{\"image\":\"3\",\"refs\":[\"a cat\"]}\n"},
+    {"refs.json", "{\"images\":[{\"cocoid\":7,\"filename\":\"x/b.jpg\",\"split\":\"test\",\"sentences\":[{\"raw\":\"a bus\",\"tokens\":[]},{\"raw\":\"one bus\"}]},"
+                  "{\"cocoid\":9,\"split\":\"train\",\"sentences\":[{\"raw\":\"no\"}]},{\"cocoid\":3,\"split\":\"test\",\"sentences\":[{\"raw\":\"a cat\"}]}]}"},
+};
+
+static void test_formats(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+    vlm_error err = {0};
+    vlm_caption_set set;
+    const char *path = write_file(formats[i].name, formats[i].text);
+    if (vlm_caption_set_load(&set, path, &(vlm_caption_opts){.split = "test"}, &err) != VLM_OK) fail_msg("format %zu: %s", i, err.text);
+    assert_int_equal(set.n_images, 2);
+    assert_int_equal(set.n_texts, 3);
+    assert_string_equal(set.images[0].id, "7");
+    assert_int_equal(set.images[0].n_texts, 2);
+    assert_string_equal(set.images[0].texts[1], "one bus");
+    assert_string_equal(set.images[1].id, "3");
+    assert_string_equal(set.images[1].texts[0], "a cat");
+    vlm_caption_set_free(&set);
+  }
+}
+
+static void test_find_by_file_name(void **state) {
+  (void)state;
+  vlm_error err = {0};
+  vlm_caption_set set;
+  assert_int_equal(vlm_caption_set_load(&set, write_file("refs.json", COCO), NULL, &err), VLM_OK);
+  assert_string_equal(vlm_caption_set_find(&set, "3")->id, "3");
+  assert_string_equal(vlm_caption_set_find(&set, "/photos/b.jpg")->id, "7");
+  assert_string_equal(vlm_caption_set_find(&set, "a.png")->id, "3");
+  assert_null(vlm_caption_set_find(&set, "c.jpg"));
+  vlm_caption_set_free(&set);
+}
+
+/* Candidates against the COCO references above: each is refused, and the message has these words. */
+static const struct {
+  const char *hyps, *words[3];
+} refused[] = {
+    {"[]", {"no caption in the file"}},
+    {"{", {"hyps.json"}},
+    {"42", {"hyps.json", "list of captions"}},
+    {"[{\"image_id\":7,\"caption\":\"a\"},{\"image_id\":3,\"caption\":\"b\"},{\"image_id\":7,\"caption\":\"c\"}]", {"[2]", "second caption for image 7"}},
+    {"[{\"image_id\":7,\"caption\":\"a\"}]", {"no caption for 1 of the 2 images", "first: 3", "refs.json"}},
+    {"[{\"image_id\":7,\"caption\":\"a\"},{\"image_id\":3,\"caption\":\"b\"},{\"image_id\":99,\"caption\":\"c\"}]", {"image 99", "not in"}},
+    {"[{\"image_id\":7,\"text\":\"a\"}]", {"[0]", "no \"caption\""}},
+    {"[{\"image_id\":7}]", {"[0]", "no \"caption\""}},
+    {"[{\"image_id\":7,\"caption\":null}]", {"[0]", "null"}},
+    {"[{\"caption\":\"a\"}]", {"no \"image_id\""}},
+    {"[{\"image_id\":1.5,\"caption\":\"a\"}]", {"image_id", "integer or a text"}},
+    {"[[7,\"a\"]]", {"record"}},
+    {"{\"7\":{\"caption\":\"a\"}}", {"caption or a list"}},
+    {"{\"7\":[]}", {"empty list"}},
+    {"[{\"image_id\":7,\"caption\":\"\xFF\"}]", {"hyps.json"}},
+};
+
+static void test_refused(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    vlm_error err = {0};
+    vlm_metrics m;
+    const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", refused[i].hyps);
+    const vlm_status st = vlm_metrics_score_files(&m, hyps, refs, NULL, &err);
+    if (st != VLM_INPUT) fail_msg("case %zu: %s: %s", i, vlm_status_name(st), err.text);
+    for (int k = 0; k < 3 && refused[i].words[k]; k++) {
+      if (!strstr(err.text, refused[i].words[k])) fail_msg("case %zu: \"%s\" does not say \"%s\"", i, err.text, refused[i].words[k]);
+    }
+  }
+}
+
+static void test_bad_references(void **state) {
+  (void)state;
+  static const struct {
+    const char *refs, *word;
+  } cases[] = {
+      {"{\"images\":[{\"id\":7},{\"id\":3}],\"annotations\":[{\"image_id\":7,\"caption\":\"a\"}]}", "image 3 has no reference"},
+      {"{\"images\":[{\"id\":7}],\"annotations\":[{\"image_id\":7,\"caption\":\"a\"},{\"image_id\":3,\"caption\":\"a\"}]}", "image 3, which is not in"},
+      {"{\"images\":[{\"cocoid\":7,\"sentences\":[{\"tokens\":[\"a\"]}]}]}", "no \"raw\""},
+  };
+  for (size_t i = 0; i < 3; i++) {
+    vlm_error err = {0};
+    vlm_metrics m;
+    const char *refs = write_file("refs.json", cases[i].refs), *hyps = write_file("hyps.json", "{\"7\":\"a bus\",\"3\":\"a cat\"}");
+    assert_int_equal(vlm_metrics_score_files(&m, hyps, refs, NULL, &err), VLM_INPUT);
+    if (!strstr(err.text, cases[i].word)) fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].word);
+  }
+}
+
+static void test_counts_what_is_odd(void **state) {
+  (void)state;
+  vlm_error err = {0};
+  vlm_metrics m;
+  const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", "{\"7\":\"a\\rbus \\u0000now\",\"3\":\"...\"}");
+  if (vlm_metrics_score_files(&m, hyps, refs, NULL, &err) != VLM_OK) fail_msg("%s", err.text);
+  assert_int_equal(m.line_breaks, 1);
+  assert_int_equal(m.set.empty_candidates, 1);
+  assert_string_equal(m.set.images[0].candidate, "a bus now");
+  assert_string_equal(m.set.images[1].candidate, "");
+  assert_int_equal(m.set.n_refs, 3);
+  vlm_metrics_free(&m);
+}
+
+static void test_only_with_results(void **state) {
+  (void)state;
+  vlm_error err = {0};
+  vlm_metrics m;
+  const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", "{\"3\":\"a cat\"}");
+  assert_int_equal(vlm_metrics_score_files(&m, hyps, refs, &(vlm_metrics_opts){.only_with_results = true}, &err), VLM_OK);
+  assert_int_equal(m.set.n, 1);
+  assert_string_equal(m.set.ids[0], "3");
+  vlm_metrics_free(&m);
+}
+
+static void test_df_file(void **state) {
+  (void)state;
+  vlm_error err = {0};
+  vlm_df_file df;
+  assert_int_equal(vlm_df_file_load(&df, write_file("df.tsv", "#n_images\t50\n3\ta red\n50\ta\n"), &err), VLM_OK);
+  assert_int_equal(df.table.n_images, 50);
+  assert_int_equal(df.table.count, 2);
+  assert_string_equal(df.table.ngrams[0], "a red");
+  assert_int_equal(df.table.df[1], 50);
+  vlm_df_file_free(&df);
+  static const char *const bad[] = {"", "a\t3\n", "#n_images\t0\n", "#n_images\t5\n9\ta\n", "#n_images\t5\n-1\ta\n", "#n_images\t5\n3\t\n", "#n_images\t5\n3 a\n"};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    err.text[0] = 0;
+    assert_int_equal(vlm_df_file_load(&df, write_file("df.tsv", bad[i]), &err), VLM_INPUT);
+    assert_non_null(strstr(err.text, "df.tsv"));
+  }
+}
+
+/* The public files that no tool should score, each refused by name. */
+static void test_public_bad_files(void **state) {
+  (void)state;
+  SKIP_WITHOUT_DATA();
+  static const struct {
+    const char *file, *word;
+  } cases[] = {
+      {"bad_duplicate_id.json", "image 7"}, {"bad_missing_id.json", "1000000"},        {"bad_unknown_id.json", "image 99"}, {"bad_no_caption_key.json", ""},
+      {"bad_null_caption.json", "null"},    {"bad_not_a_list.json", "no caption for"}, {"bad_empty_list.json", "no caption"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    vlm_error err = {0};
+    vlm_metrics m;
+    char path[512];
+    snprintf(path, sizeof(path), METRICS "formats/%s", cases[i].file);
+    assert_int_equal(vlm_metrics_score_files(&m, path, METRICS "formats/coco_annotations.json", NULL, &err), VLM_INPUT);
+    if (!strstr(err.text, cases[i].file) || !strstr(err.text, cases[i].word)) fail_msg("%s: \"%s\"", cases[i].file, err.text);
+  }
+}
+
+/* No allocation failure may crash or leak. */
+static void test_memory_failures(void **state) {
+  (void)state;
+  const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", "{\"3\":\"a cat\",\"7\":\"a bus\"}");
+  vlm_status st = VLM_MEMORY;
+  for (long n = 1; st == VLM_MEMORY && n < 2000; n++) {
+    vlm_metrics m;
+    vlm_memory_fail_after(n);
+    st = vlm_metrics_score_files(&m, hyps, refs, NULL, NULL);
+    vlm_memory_fail_after(0);
+    if (st == VLM_OK) vlm_metrics_free(&m);
+  }
+  assert_int_equal(st, VLM_OK);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_formats),           cmocka_unit_test(test_find_by_file_name), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_bad_references),    cmocka_unit_test(test_counts_what_is_odd), cmocka_unit_test(test_only_with_results),
+      cmocka_unit_test(test_df_file),           cmocka_unit_test(test_public_bad_files),  cmocka_unit_test(test_memory_failures),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
