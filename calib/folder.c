@@ -38,8 +38,8 @@ static vlm_status visit(walk *w, const char *relative, const char *name, int dep
   const char *child = NULL, *path = NULL;
   struct stat info;
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_arena_format(w->arena, &child, w->err, "%s%s%s", relative, *relative ? "/" : "", name));
-  VLM_TRY(vlm_arena_format(w->arena, &path, w->err, "%s/%s", w->root, child));
+  VLM_TRY(vlm_path_join_in(&child, w->arena, relative, name, w->err));
+  VLM_TRY(vlm_path_join_in(&path, w->arena, w->root, child, w->err));
   if (stat(path, &info) != 0) goto out; /* a dangling link */
   if (S_ISDIR(info.st_mode)) VLM_TRY(visit_folder(w, child, depth + 1));
   else if (S_ISREG(info.st_mode) && (!w->accept || w->accept(path))) VLM_TRY(add(w, child));
@@ -52,7 +52,8 @@ static vlm_status visit_folder(walk *w, const char *relative, int depth) {
   DIR *dir = NULL;
   vlm_status st = VLM_OK;
   VLM_CHECK(depth <= MAX_DEPTH, w->err, VLM_LIMIT, "%s/%s: more than %d levels of folders; is a link circular?", w->root, relative, MAX_DEPTH);
-  VLM_TRY(vlm_arena_format(w->arena, &path, w->err, "%s%s%s", w->root, *relative ? "/" : "", relative));
+  path = w->root;
+  if (*relative) VLM_TRY(vlm_path_join_in(&path, w->arena, w->root, relative, w->err));
   dir = opendir(path);
   VLM_CHECK(dir, w->err, VLM_INPUT, "%s: cannot be listed: %s", path, strerror(errno));
   for (struct dirent *e; (e = readdir(dir)) != NULL; )
@@ -90,8 +91,26 @@ const char *vlm_path_suffix(const char *path) {
 
 bool vlm_path_has_suffix(const char *path, const char *suffix) { return strcasecmp(vlm_path_suffix(path), suffix) == 0; }
 
+vlm_status vlm_path_join_in(const char **out, vlm_arena *arena, const char *folder, const char *name, vlm_error *err) {
+  size_t n = name[0] == '/' || strcmp(folder, ".") == 0 ? 0 : strlen(folder), m = strlen(name);
+  bool slash = n > 0 && folder[n - 1] != '/';
+  char *text = NULL;
+  vlm_status st = vlm_arena_alloc(arena, (void **)&text, n + slash + m + 1, 1, err);
+  if (st != VLM_OK) return st;
+  memcpy(text, folder, n);
+  if (slash) text[n] = '/';
+  memcpy(text + n + slash, name, m + 1);
+  *out = text;
+  return VLM_OK;
+}
+
 vlm_status vlm_path_folder(const char **out, vlm_arena *arena, const char *path, vlm_error *err) {
   size_t n = (size_t)(vlm_path_base(path) - path);
+  char *text = NULL;
   if (n > 1) n--; /* without the slash, but "/" stays */
-  return n ? vlm_arena_format(arena, out, err, "%.*s", (int)n, path) : vlm_arena_strdup(arena, out, ".", err);
+  vlm_status st = vlm_arena_alloc(arena, (void **)&text, n + 2, 1, err);
+  if (st != VLM_OK) return st;
+  memcpy(text, n ? path : ".", n ? n : 1);
+  *out = text;
+  return VLM_OK;
 }

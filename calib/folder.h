@@ -23,6 +23,8 @@ const char *vlm_path_base(const char *path);
 /* ".png" of "a.b/c.png", "" without one. */
 const char *vlm_path_suffix(const char *path);
 bool vlm_path_has_suffix(const char *path, const char *suffix); /* letter case ignored */
+/* folder + "/" + name in the arena; name alone when it is absolute or the folder is "" or ".". */
+vlm_status vlm_path_join_in(const char **out, vlm_arena *arena, const char *folder, const char *name, vlm_error *err);
 /* Folder part of a path in the arena, "." without one. */
 vlm_status vlm_path_folder(const char **out, vlm_arena *arena, const char *path, vlm_error *err);
 

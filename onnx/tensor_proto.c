@@ -27,7 +27,11 @@ vlm_status vlm_onnx_tensor_shape(vlm_tensor *out, const Onnx__TensorProto *proto
   VLM_CHECK(proto->n_dims <= VLM_MAX_RANK, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has %zu dimensions, at most %d are supported", source, label,
             proto->n_dims, VLM_MAX_RANK);
   out->rank = (int)proto->n_dims;
-  for (int k = 0; k < out->rank; k++) out->dims[k] = proto->dims[k];
+  for (int k = 0; k < out->rank; k++) {
+    VLM_CHECK(proto->dims[k] >= 0, err, VLM_INPUT, "%s: tensor \"%s\": dimension %d is %lld; dimensions are 0 or more", source, label, k,
+              (long long)proto->dims[k]);
+    out->dims[k] = proto->dims[k];
+  }
   st = vlm_tensor_bytes_checked(&bytes, out, &detail);
   if (st != VLM_OK) st = vlm_fail(err, st, "%s: tensor \"%s\": %s", source, label, detail.text);
 out:

@@ -27,13 +27,13 @@ static int64_t block_columns(const vlm_gemm_f32 *g, const vlm_kernels *kernels) 
   int64_t fit = BLOCK_BYTES / 4 / (g->k > 0 ? g->k : 1) / unit * unit;
   if (fit < unit) fit = unit;
   if (fit > 512) fit = 512;
-  return min64(fit, round_up(g->n, unit));
+  return g->n > 0 ? min64(fit, round_up(g->n, unit)) : unit;
 }
 
 /* Enough tasks for every thread, of at least four tiles of rows each. */
 static int64_t block_rows(const vlm_gemm_f32 *g, const vlm_kernels *kernels, int64_t column_tasks, int threads) {
   int64_t mr = kernels->gemm_f32->mr, wanted = (int64_t)threads * TASKS_PER_THREAD;
-  if (threads == 1 || column_tasks >= wanted) return g->m;
+  if (threads == 1 || column_tasks >= wanted || column_tasks == 0) return g->m;
   int64_t parts = (wanted + column_tasks - 1) / column_tasks;
   int64_t rows = round_up((g->m + parts - 1) / parts, mr);
   return rows < 4 * mr ? 4 * mr : rows;

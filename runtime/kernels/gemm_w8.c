@@ -21,7 +21,7 @@ static plan make_plan(const vlm_gemm_w8 *g, const vlm_kernels *kernels, const vl
   int64_t panels = (g->n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS, wanted = 4 * (int64_t)vlm_threads_count(threads);
   plan p = {.g = g, .kernels = kernels, .rows = g->m > 0 ? g->m : 1};
   if (g->m > FEW_ROWS) {
-    if (vlm_threads_count(threads) > 1 && panels < wanted) p.rows = (g->m + wanted / panels - 1) / (wanted / panels);
+    if (vlm_threads_count(threads) > 1 && panels > 0 && panels < wanted) p.rows = (g->m + wanted / panels - 1) / (wanted / panels);
     p.rows = (p.rows + VLM_TILE_MAX_ROWS - 1) / VLM_TILE_MAX_ROWS * VLM_TILE_MAX_ROWS;
     p.panel_floats = (size_t)g->k * VLM_W8_COLUMNS;
   }

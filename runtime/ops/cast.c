@@ -1,5 +1,5 @@
 /* Cast, CastLike. Float to integer truncates towards zero; out of range and NaN, where the standard is silent, give what numpy does on
- * x86: the lowest value for int32 and int64, the low bits for the narrower types. Integer to integer wraps; to 4 bits from a float rounds to nearest even and saturates; to bool is "not zero". */
+ * x86: the lowest value for int32 and int64, the low bits for the narrower types. Integer to integer wraps; to bool is "not zero". */
 #include <math.h>
 #include <string.h>
 
@@ -66,7 +66,6 @@ static void cast_one(const cast_job *job, int64_t i) {
   else {
     double value = vlm_tensor_get(in, i);
     if (out->dtype == VLM_BOOL) ((uint8_t *)out->data)[i] = value != 0;
-    else if (vlm_dtype_bits(out->dtype) == 4) vlm_tensor_set(out, i, value);
     else if (out->dtype == VLM_U64 && value >= 0x1p63) ((uint64_t *)out->data)[i] = value < 0x1p64 ? (uint64_t)value : 0;
     else if (out->dtype == VLM_S32 && !(value > -2147483649.0 && value < 2147483648.0)) ((int32_t *)out->data)[i] = INT32_MIN;
     else store_bits(out, i, truncate(value));

@@ -68,7 +68,7 @@ out:
 static vlm_status correct_weights(vlm_op_call *c, const vlm_conv_shape *s, const uint8_t *x, int32_t x_zero, const vlm_tensor *w_zero, int64_t move, int32_t *sums) {
   vlm_status st = VLM_OK;
   int64_t count = w_zero ? vlm_tensor_count(w_zero) : 1, size = vlm_conv_volume(s->out), per_group = s->out_channels / s->groups;
-  int32_t *windows;
+  int32_t *windows = NULL;
   bool needed = false;
   VLM_CHECK(count == 1 || count == s->out_channels, c->err, VLM_INPUT, "the zero point of the weights has %lld values; wanted 1 or %lld", (long long)count, (long long)s->out_channels);
   for (int64_t o = 0; o < count; o++) needed = needed || (w_zero ? vlm_tensor_get_int(w_zero, o) : 0) + move != 0;

@@ -39,10 +39,10 @@ BINARY(div, x / y)
 BINARY(min, PICK(x, y, <))
 BINARY(max, PICK(x, y, >))
 
-vlm_status vlm_run_add(vlm_op_call *c) { return vlm_rows_node(c, 2, add_rows, NULL); }
-vlm_status vlm_run_sub(vlm_op_call *c) { return vlm_rows_node(c, 2, sub_rows, NULL); }
-vlm_status vlm_run_mul(vlm_op_call *c) { return vlm_rows_node(c, 2, mul_rows, NULL); }
-vlm_status vlm_run_div(vlm_op_call *c) { return vlm_rows_node(c, 2, div_rows, NULL); }
+vlm_status vlm_run_add(vlm_op_call *c) { return vlm_rows_binary(c, add_rows); }
+vlm_status vlm_run_sub(vlm_op_call *c) { return vlm_rows_binary(c, sub_rows); }
+vlm_status vlm_run_mul(vlm_op_call *c) { return vlm_rows_binary(c, mul_rows); }
+vlm_status vlm_run_div(vlm_op_call *c) { return vlm_rows_binary(c, div_rows); }
 
 /* Folds all inputs into the output, left to right. */
 static vlm_status fold_inputs(vlm_op_call *c, vlm_row_table table) {
@@ -105,4 +105,11 @@ static void prelu_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, x < 0.0 
 static vlm_row_table prelu_rows = {[VLM_F32] = prelu_f32, [VLM_F64] = prelu_f64, [VLM_S32] = prelu_s32,
                                    [VLM_S64] = prelu_s64, [VLM_U32] = prelu_u32, [VLM_U64] = prelu_u64};
 
-vlm_status vlm_run_prelu(vlm_op_call *c) { return vlm_rows_node(c, 2, prelu_rows, NULL); }
+/* Up to opset 6 the slope is one value or one per channel. */
+vlm_status vlm_run_prelu(vlm_op_call *c) {
+  vlm_tensor slope = *c->in[1];
+  const vlm_tensor *in[2] = {c->in[0], &slope};
+  if (c->node->opset < 7 && slope.rank == 1 && slope.dims[0] != 1)
+    for (; slope.rank < in[0]->rank - 1; slope.rank++) slope.dims[slope.rank] = 1;
+  return vlm_rows_apply(c, c->out[0], in, 2, prelu_rows, NULL);
+}

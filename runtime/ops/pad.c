@@ -97,7 +97,7 @@ vlm_status vlm_run_Pad(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *value = c->node->opset >= 11 ? vlm_in(c, 2) : NULL;
   vlm_tensor x, y;
-  pad_mode mode;
+  pad_mode mode = PAD_CONSTANT;
   int64_t pads[2 * VLM_MAX_RANK];
   char constant[8] = {0};
   vlm_tensor slot = vlm_tensor_make(c->in[0]->dtype, 0, NULL, constant);

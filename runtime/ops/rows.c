@@ -154,3 +154,16 @@ vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tenso
 vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts) {
   return vlm_rows_apply(c, c->out[0], c->in, n_in, table, opts);
 }
+
+vlm_status vlm_rows_binary(vlm_op_call *c, vlm_row_table table) {
+  if (c->node->opset >= 7) return vlm_rows_node(c, 2, table, NULL);
+  vlm_tensor b = *c->in[1];
+  const vlm_tensor *in[2] = {c->in[0], &b};
+  int axis = 0;
+  if (vlm_arg(c, 0)->kind == VLM_ATTR_INT && vlm_arg_int(c, 1, 0)) {
+    vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 0), in[0]->rank, true, &axis);
+    if (st != VLM_OK) return st;
+    for (; b.rank < in[0]->rank - axis; b.rank++) b.dims[b.rank] = 1;
+  }
+  return vlm_rows_apply(c, c->out[0], in, 2, table, NULL);
+}

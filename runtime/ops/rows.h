@@ -31,6 +31,9 @@ vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_t
 /* c->out[0] = f(inputs of the node, at most three). */
 vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts);
 
+/* c->out[0] = f(in[0], in[1]); up to opset 6, with attributes "axis broadcast ...", in[1] is aligned at `axis` instead of at the end. */
+vlm_status vlm_rows_binary(vlm_op_call *c, vlm_row_table table);
+
 /* The row operations of the call's CPU level (the C ones when the call has no kernels). */
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);
 

@@ -88,7 +88,7 @@ vlm_status vlm_tok_added_create(vlm_tok_added **out, vlm_arena *arena, vlm_json 
   added->tokens = memory;
   VLM_TRY(vlm_tok_vocab_create(&added->ids, arena, count, err));
   VLM_TRY(vlm_tok_vocab_create(&added->specials, arena, count, err));
-  VLM_TRY(vlm_regex_create(&added->word, arena, vlm_slice_of("\\A[\\w\\x{200C}\\x{200D}]\\z"), err));
+  VLM_TRY(vlm_regex_create(&added->word, arena, vlm_slice_of("\\A[" VLM_REGEX_WORD "]\\z"), err));
   VLM_TRY(read_tokens(added, array, vocab, normalizer, err));
   VLM_TRY(collect(added, false, err));
   VLM_TRY(collect(added, true, err));

@@ -84,9 +84,9 @@ out:
   return st;
 }
 
-/* Words and runs of symbols; what lies between is dropped. Here a word includes the joiners U+200C and U+200D. */
+/* Words and runs of symbols; what lies between is dropped. */
 static vlm_status whitespace_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
-  static const char pattern[] = "[\\w\\x{200C}\\x{200D}]+|[^\\w\\s\\x{200C}\\x{200D}]+";
+  static const char pattern[] = "[" VLM_REGEX_WORD "]+|[^" VLM_REGEX_WORD "\\s]+";
   vlm_status st = VLM_OK;
   split *self;
   VLM_TRY(make_split(&self, source, err));

@@ -3,6 +3,8 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { MATCH_STEPS = 20 << 20, NESTING = 100 };
 #define MAX_PATTERN ((size_t)1 << 16)
@@ -23,6 +25,9 @@ static void give(void *memory, void *arena) {
 
 /* ---- dialect ---- */
 
+/* Word characters; the superscripts and fractions of Latin-1 are a peculiarity of Oniguruma. */
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
+
 /* Escapes whose meaning differs: outside brackets and as members of a set. NULL = cannot be said. */
 static const struct escape {
   char letter;
@@ -32,8 +37,8 @@ static const struct escape {
     {'S', "\\P{White_Space}", "\\P{White_Space}"},
     {'h', "[0-9A-Fa-f]", "0-9A-Fa-f"},
     {'H', "[^0-9A-Fa-f]", NULL},
-    {'w', "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]", "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"},
-    {'W', "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]", NULL},
+    {'w', "[" WORD "]", WORD},
+    {'W', "[^" WORD "]", NULL},
 };
 
 static const char *translate_escape(char letter, bool in_set) {
@@ -43,18 +48,40 @@ static const char *translate_escape(char letter, bool in_set) {
   return NULL;
 }
 
+static pcre2_code *compile(vlm_slice p, pcre2_compile_context *context, int *code, size_t *at) {
+  return pcre2_compile((PCRE2_SPTR)p.data, p.bytes, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, code, at, context);
+}
+
+/* A script name in \p{…} means the script alone, not the scripts a character is also used in. `at` is that of the p. Returns how many bytes
+ * of the pattern were replaced, 0 when it is no script. */
+static size_t translate_script(vlm_builder *b, vlm_slice p, size_t at, pcre2_compile_context *context) {
+  char text[48];
+  int code;
+  size_t position;
+  const char *close = memchr(p.data + at, '}', p.bytes - at);
+  const int name = close ? (int)(close - (p.data + at + 2)) : 0;
+  if (at + 1 >= p.bytes || p.data[at + 1] != '{' || name < 3 || name > 32) return 0;
+  const int bytes = snprintf(text, sizeof text, "\\%c{sc:%.*s}", p.data[at], name, p.data + at + 2);
+  if (!compile((vlm_slice){text, (size_t)bytes}, context, &code, &position)) return 0;
+  vlm_builder_add(b, (vlm_slice){text, (size_t)bytes});
+  return (size_t)name + 3;
+}
+
 /* A `[` within a set: a union member, whose brackets may go, unless it is [:name:] or negated. */
 static bool opens_union(vlm_slice p, size_t i) { return i + 1 < p.bytes && p.data[i + 1] != ':' && p.data[i + 1] != '^'; }
 
-static vlm_status translate(vlm_arena *arena, vlm_slice *out, vlm_slice p, vlm_error *err) {
+static vlm_status translate(vlm_arena *arena, vlm_slice *out, vlm_slice p, pcre2_compile_context *context, vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
   size_t depth = 0, set_start = 0;
   for (size_t i = 0; i < p.bytes; i++) {
     const char c = p.data[i];
     const char *text = NULL;
     if (c == '\\' && i + 1 < p.bytes) {
-      text = translate_escape(p.data[++i], depth > 0);
-      if (text) vlm_builder_add(&b, vlm_slice_of(text));
+      const char letter = p.data[++i];
+      const size_t script = letter == 'p' || letter == 'P' ? translate_script(&b, p, i, context) : 0;
+      text = translate_escape(letter, depth > 0);
+      if (script) i += script - 1;
+      else if (text) vlm_builder_add(&b, vlm_slice_of(text));
       else vlm_builder_add(&b, vlm_slice_part(p, i - 1, i + 1));
       continue;
     }
@@ -82,7 +109,6 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   size_t at = 0;
   PCRE2_UCHAR message[160] = "out of memory";
   VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT, "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes, MAX_PATTERN);
-  VLM_TRY(translate(arena, &p, pattern, err));
   VLM_TRY(vlm_arena_alloc(arena, &memory, 1, sizeof **out, err));
   *out = memory;
   pcre2_general_context *general = pcre2_general_context_create(take, give, arena);
@@ -90,7 +116,8 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   VLM_CHECK(context, err, VLM_MEMORY, "out of memory for a regular expression");
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
   pcre2_set_parens_nest_limit(context, NESTING);
-  (*out)->code = pcre2_compile((PCRE2_SPTR)p.data, p.bytes, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at, context);
+  VLM_TRY(translate(arena, &p, pattern, context, err));
+  (*out)->code = compile(p, context, &code, &at);
   if (!(*out)->code) pcre2_get_error_message(code, message, sizeof message);
   VLM_CHECK((*out)->code, err, VLM_INPUT, "regular expression \"%.*s\" cannot be used: %s (near byte %zu)",
             (int)(pattern.bytes < 200 ? pattern.bytes : 200), pattern.data, (const char *)message, at);

@@ -7,6 +7,9 @@
 
 typedef struct vlm_regex vlm_regex;
 
+/* Members of a set: word characters as Unicode defines them (UTS 18 annex C), a little different from \w above. */
+#define VLM_REGEX_WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
+
 /* Lives in the arena. A pattern that cannot be used is VLM_INPUT with the position of the fault. */
 vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern, vlm_error *err);
 

@@ -69,8 +69,8 @@ def random_char(rng):
     while True:
         c = rng.choice([rng.randrange(0x20, 0x250), rng.randrange(0x250, 0x3000), rng.randrange(0x3000, 0xD800), rng.randrange(0xE000, 0x10000),
                         rng.randrange(0x10000, 0x1FFFF), rng.randrange(0x20000, 0x2FA1E)])
-        # Characters added to Unicode lately have different properties in different libraries: only what Python's tables of version 3.2 know.
-        if unicodedata.ucd_3_2_0.category(chr(c)) != "Cn":
+        # Libraries differ in their Unicode version: only characters that are as they were in version 3.2.
+        if unicodedata.ucd_3_2_0.category(chr(c)) == unicodedata.category(chr(c)) != "Cn":
             return chr(c)
 
 
@@ -148,13 +148,9 @@ def make_charsmap(rules):
 
     def build(node, index):
         labels = [0 if key is None else key for key in node]
-        while True:
-            relative_ok = False
-            offset = place(labels)
-            relative = index ^ offset
-            relative_ok = relative < 1 << 21
-            assert relative_ok
-            break
+        offset = place(labels)
+        relative = index ^ offset
+        assert relative < 1 << 21
         units[index] |= (relative << 10) | (0x100 if None in node else 0)
         for key, child in node.items():
             at = offset ^ (0 if key is None else key)
@@ -314,7 +310,7 @@ def unigram(byte_fallback=False):
         state["decoder"] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True}]}
         t = Tokenizer.from_str(json.dumps(state))
     t.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
-    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s></s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]) \
+    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]) \
         if not byte_fallback else processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)])
     return t
 

@@ -1,0 +1,87 @@
+/* Data sets: which samples there are, in which order, and how to load each one.
+ *
+ * An image set is made from paths, one after the other:
+ *   a folder        every PNG, JPEG and .npy below it (told by content or by suffix), sorted by the bytes of the relative path
+ *   a .txt file     one path per line, relative to the file
+ *   a .jsonl file   one object per line: {"image": path, "prompt"?: text, "refs"?: text or [text, …]}, paths relative to the file
+ *   anything else   one image
+ * An input set, for graphs that are no vision-language pipeline, is made from
+ *   a folder        of .npy files: one sample, the inputs are named by the file stems; folders below it are samples of their own
+ *   an .npz file    one sample, the inputs are named by its keys
+ *   an .npy file    one sample with one input
+ * With `sample_axis` every array holds many samples along its first axis, all arrays of a folder or archive the same number; they are read
+ * when the set is opened and stay in memory. Arrays that are no input of the graph are ignored; an input without an array is an error.
+ *
+ * After opening, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
+#ifndef VLM_CALIB_DATASET_H
+#define VLM_CALIB_DATASET_H
+
+#include <stdbool.h>
+
+#include "calib/captions.h"
+#include "calib/image.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/tensor.h"
+
+typedef struct vlm_dataset vlm_dataset;
+
+/* Input of the graph that an input set is for. */
+typedef struct vlm_dataset_input {
+  const char *name;
+  int rank; /* -1 = not known */
+} vlm_dataset_input;
+
+/* Zeroed = everything, unsharded. Shards are cut after the limit: their union is what one machine would run. */
+typedef struct vlm_dataset_opts {
+  size_t limit;             /* the first N samples; 0 = all */
+  size_t shard, shards;     /* samples whose index is shard modulo shards; shards 0 = 1 */
+  const vlm_captions *refs; /* joined by file name; an image without any is an error; must outlive the set */
+  vlm_image_limits image_limits;
+  bool sample_axis; /* input sets only, as the two below */
+  const vlm_dataset_input *inputs; /* file names are matched with these ("/" and ":" written as "_"); with one input a file may have any name */
+  size_t input_count;              /* 0 = take names as they are */
+} vlm_dataset_opts;
+
+typedef struct vlm_sample {
+  size_t index;           /* in the whole set, before limit and shard */
+  const char *key;        /* name for reports: relative path, line of the list, or the manifest's "image"; with sample_axis "name#3" */
+  const char *path;       /* file or folder */
+  const char *prompt;     /* NULL = not stated */
+  const char *const *refs; /* reference captions of the manifest or of opts.refs */
+  size_t ref_count;
+  size_t source, row;     /* with sample_axis: which folder or file, and where along the axis */
+} vlm_sample;
+
+vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
+vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
+void vlm_dataset_free(vlm_dataset *set);
+
+/* Samples of this shard; owned by the set. */
+size_t vlm_dataset_count(const vlm_dataset *set);
+const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i);
+bool vlm_dataset_is_images(const vlm_dataset *set);
+/* Files that the folders hold and that are no images. */
+size_t vlm_dataset_skipped(const vlm_dataset *set);
+
+/* Content of a sample: hash of the image file's bytes, or of names, types, shapes and values of its arrays. Prompt and refs are not part. */
+vlm_status vlm_dataset_digest(vlm_digest *out, const vlm_dataset *set, size_t i, vlm_error *err);
+
+/* An image sample: either `image`, or for a float .npy ([3,H,W] or [N,3,H,W]) `values`, float32 with the leading axis, to be fed as it is.
+ * Free with vlm_sample_pixels_free. */
+typedef struct vlm_sample_pixels {
+  vlm_image image;
+  vlm_tensor values;
+} vlm_sample_pixels;
+vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err);
+void vlm_sample_pixels_free(vlm_sample_pixels *pixels);
+
+/* The arrays of an input sample, sorted by name. Free with vlm_sample_arrays_free. */
+typedef struct vlm_sample_arrays {
+  size_t count;
+  const char **names;  /* owned, one block per name */
+  vlm_tensor *tensors; /* data owned */
+} vlm_sample_arrays;
+vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err);
+void vlm_sample_arrays_free(vlm_sample_arrays *arrays);
+
+#endif

@@ -1,0 +1,73 @@
+/* Opening a set: options, limit and shard, references. */
+#include <string.h>
+
+#include "calib/dataset_paths.h"
+#include "calib/dataset_set.h"
+
+static vlm_status copy_opts(vlm_dataset *set, const vlm_dataset_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_dataset_input *inputs = NULL;
+  if (opts) set->opts = *opts;
+  if (set->opts.shards == 0) set->opts.shards = 1;
+  VLM_CHECK(set->opts.shard < set->opts.shards, err, VLM_USAGE, "shard %zu of %zu does not exist; shards are counted from 0", set->opts.shard,
+            set->opts.shards);
+  VLM_TRY(vlm_arena_alloc(set->arena, (void **)&inputs, set->opts.input_count, sizeof *inputs, err));
+  for (size_t i = 0; i < set->opts.input_count; i++) {
+    inputs[i].rank = opts->inputs[i].rank;
+    VLM_TRY(vlm_arena_strdup(set->arena, &inputs[i].name, opts->inputs[i].name, err));
+  }
+  set->opts.inputs = inputs;
+out:
+  return st;
+}
+
+/* References of the whole (limited) set are checked, so that every shard fails alike. */
+static vlm_status join_refs(vlm_dataset *set, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (size_t i = 0; set->opts.refs && i < set->count; i++) {
+    vlm_sample *s = &set->samples[i];
+    if (s->ref_count) continue; /* the manifest's own win */
+    s->refs = vlm_captions_find(set->opts.refs, s->key, &s->ref_count);
+    VLM_CHECK(s->refs, err, VLM_INPUT, "image \"%s\" has no reference captions; the references have %zu images, the first is \"%s\"", s->key,
+              vlm_captions_count(set->opts.refs), vlm_captions_name(set->opts.refs, 0));
+  }
+out:
+  return st;
+}
+
+static void cut(vlm_dataset *set) {
+  size_t kept = 0;
+  for (size_t i = 0; i < set->count; i++)
+    if (i % set->opts.shards == set->opts.shard) set->samples[kept++] = set->samples[i];
+  set->count = kept;
+}
+
+typedef vlm_status add_path(vlm_dataset *set, const char *path, vlm_error *err);
+
+static vlm_status open_set(vlm_dataset **out, bool images, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+  add_path *add = images ? vlm_dataset_add_image_path : vlm_dataset_add_input_path;
+  vlm_status st = VLM_OK;
+  vlm_dataset *set = NULL;
+  *out = NULL;
+  VLM_CHECK(count > 0, err, VLM_USAGE, "no %s given", images ? "images are" : "inputs are");
+  VLM_TRY(vlm_alloc((void **)&set, 1, sizeof *set, err));
+  VLM_TRY(vlm_arena_create(&set->arena, err));
+  set->images = images;
+  VLM_TRY(copy_opts(set, opts, err));
+  for (size_t i = 0; i < count; i++) VLM_TRY(add(set, paths[i], err));
+  if (set->opts.limit && set->opts.limit < set->count) set->count = set->opts.limit;
+  VLM_TRY(join_refs(set, err));
+  cut(set);
+  *out = set;
+out:
+  if (st != VLM_OK) vlm_dataset_free(set);
+  return st;
+}
+
+vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+  return open_set(out, true, paths, count, opts, err);
+}
+
+vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+  return open_set(out, false, paths, count, opts, err);
+}

@@ -1,0 +1,160 @@
+/* Reading the arrays of one source of an input set and naming them as the graph does. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calib/dataset_set.h"
+#include "runtime/base/file.h"
+
+void vlm_sample_arrays_free(vlm_sample_arrays *a) {
+  for (size_t i = 0; i < a->count; i++) {
+    vlm_free((void *)a->names[i]);
+    vlm_free(a->tensors[i].data);
+  }
+  vlm_free(a->names);
+  vlm_free(a->tensors);
+  *a = (vlm_sample_arrays){0};
+}
+
+/* Takes over the tensor's data, also on failure. */
+static vlm_status add(vlm_sample_arrays *a, const char *name, size_t bytes, vlm_tensor tensor, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char *copy = NULL;
+  VLM_TRY(vlm_alloc((void **)&copy, bytes + 1, 1, err));
+  memcpy(copy, name, bytes);
+  VLM_TRY(vlm_grow((void **)&a->names, a->count, a->count + 1, sizeof *a->names, err));
+  VLM_TRY(vlm_grow((void **)&a->tensors, a->count, a->count + 1, sizeof *a->tensors, err));
+  a->names[a->count] = copy;
+  a->tensors[a->count++] = tensor;
+  return VLM_OK;
+out:
+  vlm_free(copy);
+  vlm_free(tensor.data);
+  return st;
+}
+
+static vlm_status add_npy(vlm_sample_arrays *a, const char *path, vlm_error *err) {
+  vlm_tensor t;
+  const char *base = vlm_path_base(path);
+  vlm_status st = vlm_npy_read(&t, path, err);
+  return st == VLM_OK ? add(a, base, (size_t)(vlm_path_suffix(base) - base), t, err) : st;
+}
+
+static vlm_status add_npz(vlm_sample_arrays *a, const char *path, vlm_error *err) {
+  vlm_npz *npz = NULL;
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_npz_open(&npz, path, err));
+  for (size_t i = 0; i < vlm_npz_count(npz); i++) {
+    vlm_tensor t;
+    const char *name = vlm_npz_name(npz, i);
+    VLM_TRY(vlm_npz_read(&t, npz, i, err));
+    VLM_TRY(add(a, name, strlen(name), t, err));
+  }
+out:
+  vlm_npz_free(npz);
+  return st;
+}
+
+static bool is_npy(const char *path) { return vlm_path_has_suffix(path, ".npy"); }
+
+/* The .npy files directly in the folder. */
+static vlm_status add_folder(vlm_sample_arrays *a, const char *path, vlm_error *err) {
+  vlm_arena *arena = NULL;
+  vlm_folder list = {0};
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_arena_create(&arena, err));
+  VLM_TRY(vlm_folder_list(&list, arena, path, is_npy, err));
+  for (size_t i = 0; i < list.count; i++) {
+    const char *file = NULL;
+    if (strchr(list.names[i], '/')) continue;
+    VLM_TRY(vlm_path_join_in(&file, arena, path, list.names[i], err));
+    VLM_TRY(add_npy(a, file, err));
+  }
+out:
+  vlm_folder_free(&list);
+  vlm_arena_free(arena);
+  return st;
+}
+
+/* ---- names ---- */
+
+/* File names cannot hold every character of an input's name. */
+static bool same_name(const char *input, const char *file) {
+  for (; *input && *file; input++, file++)
+    if (*input != *file && !(*file == '_' && strchr("/:", *input))) return false;
+  return *input == *file;
+}
+
+static const char *graph_name(const vlm_dataset *set, const vlm_sample_arrays *a, const char *name) {
+  const vlm_dataset_opts *o = &set->opts;
+  for (size_t i = 0; i < o->input_count; i++)
+    if (strcmp(o->inputs[i].name, name) == 0) return o->inputs[i].name;
+  for (size_t i = 0; i < o->input_count; i++)
+    if (same_name(o->inputs[i].name, name)) return o->inputs[i].name;
+  return o->input_count == 1 && a->count == 1 ? o->inputs[0].name : NULL;
+}
+
+static void drop(vlm_sample_arrays *a, size_t i) {
+  vlm_free((void *)a->names[i]);
+  vlm_free(a->tensors[i].data);
+  a->count--;
+  memmove(a->names + i, a->names + i + 1, (a->count - i) * sizeof *a->names);
+  memmove(a->tensors + i, a->tensors + i + 1, (a->count - i) * sizeof *a->tensors);
+}
+
+static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *a, const char *path, const char *had, vlm_error *err) {
+  for (size_t i = 0; i < set->opts.input_count; i++) {
+    size_t found = 0;
+    for (size_t k = 0; k < a->count; k++) found += strcmp(a->names[k], set->opts.inputs[i].name) == 0;
+    if (found == 0) return vlm_fail(err, VLM_INPUT, "%s: no array for input \"%s\"; there are: %s", path, set->opts.inputs[i].name, had);
+    if (found > 1) return vlm_fail(err, VLM_INPUT, "%s: two arrays for input \"%s\"; there are: %s", path, set->opts.inputs[i].name, had);
+  }
+  return VLM_OK;
+}
+
+static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char had[256] = "none";
+  for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "", a->names[i]);
+  for (size_t i = 0; set->opts.input_count && i < a->count; ) {
+    const char *name = graph_name(set, a, a->names[i]);
+    char *copy = NULL;
+    if (!name) {
+      drop(a, i);
+      continue;
+    }
+    VLM_TRY(vlm_strdup(&copy, name, err));
+    vlm_free((void *)a->names[i]);
+    a->names[i++] = copy;
+  }
+  VLM_TRY(check_inputs(set, a, path, had, err));
+  VLM_CHECK(a->count > 0, err, VLM_INPUT, "%s: has no arrays", path);
+out:
+  return st;
+}
+
+/* Few arrays: insertion sort keeps names and tensors together. */
+static void sort_arrays(vlm_sample_arrays *a) {
+  for (size_t i = 1; i < a->count; i++)
+    for (size_t k = i; k > 0 && strcmp(a->names[k - 1], a->names[k]) > 0; k--) {
+      const char *name = a->names[k];
+      vlm_tensor tensor = a->tensors[k];
+      a->names[k] = a->names[k - 1];
+      a->tensors[k] = a->tensors[k - 1];
+      a->names[k - 1] = name;
+      a->tensors[k - 1] = tensor;
+    }
+}
+
+vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  *out = (vlm_sample_arrays){0};
+  if (vlm_file_is_folder(path)) VLM_TRY(add_folder(out, path, err));
+  else if (vlm_path_has_suffix(path, ".npz")) VLM_TRY(add_npz(out, path, err));
+  else VLM_TRY(add_npy(out, path, err));
+  VLM_TRY(rename_arrays(out, set, path, err));
+  sort_arrays(out);
+out:
+  if (st != VLM_OK) vlm_sample_arrays_free(out);
+  return st;
+}

@@ -1,0 +1,17 @@
+/* Compression of one block of bytes. The one user of zstd is codec_zstd.c. */
+#ifndef VLM_PACK_CODEC_H
+#define VLM_PACK_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/status.h"
+
+/* Largest compressed size of `bytes` bytes. */
+size_t vlm_codec_bound(size_t bytes);
+/* One frame with content size; *used = its size. `room` >= vlm_codec_bound(bytes). The same input and level give the same bytes. */
+vlm_status vlm_codec_compress(void *out, size_t room, size_t *used, const void *data, size_t bytes, int level, vlm_error *err);
+/* One frame that must hold exactly `bytes` bytes and end with the data. VLM_INTEGRITY otherwise, without context. */
+vlm_status vlm_codec_decompress(void *out, size_t bytes, const void *data, size_t stored, vlm_error *err);
+
+#endif

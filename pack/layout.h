@@ -1,0 +1,65 @@
+/* Header and index of docs/format.md section 1: plain data, encoded and checked. */
+#ifndef VLM_PACK_LAYOUT_H
+#define VLM_PACK_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pack/encode.h"
+
+enum {
+  VLM_PACK_HEADER_BYTES = 72,
+  VLM_PACK_RECORD_BYTES = 56,
+  VLM_PACK_ALIGN = 64,
+  VLM_PACK_MAP_ALIGN = 65536, /* raw weights */
+  VLM_PACK_MAX_SECTIONS = 64,
+  VLM_PACK_MAX_TENSORS = 1 << 24,
+  VLM_PACK_MAX_ITEMS = 1 << 24, /* values, nodes, strings of a graph */
+  VLM_PACK_MAX_NESTING = 32,
+  VLM_PACK_MAJOR = 1,
+  VLM_PACK_MINOR = 0
+};
+#define VLM_PACK_MAX_SECTION_BYTES ((uint64_t)256 << 20)
+#define VLM_PACK_FEATURE_ZSTD ((uint64_t)1)
+#define VLM_PACK_FEATURES VLM_PACK_FEATURE_ZSTD /* incompatible features that this library knows */
+
+typedef enum vlm_section_codec { VLM_SECTION_RAW, VLM_SECTION_ZSTD, VLM_SECTION_FRAMES, VLM_SECTION_CODECS } vlm_section_codec;
+enum { VLM_SECTION_OPTIONAL = 1 };
+
+typedef enum vlm_section_kind {
+#define X(name, least, most, what) VLM_SECTION_##name,
+#include "pack/sections.def"
+#undef X
+  VLM_SECTION_KINDS /* unknown */
+} vlm_section_kind;
+
+typedef struct vlm_section {
+  char name[5];
+  vlm_section_kind kind;
+  uint32_t flags;
+  vlm_section_codec codec;
+  uint64_t offset, stored, raw;
+  uint64_t stored_hash, raw_hash;
+} vlm_section;
+
+typedef struct vlm_layout {
+  uint64_t file_bytes, features;
+  uint64_t index_offset;
+  vlm_section sections[VLM_PACK_MAX_SECTIONS];
+  int32_t count;
+} vlm_layout;
+
+const char *vlm_section_name(vlm_section_kind kind);
+const char *vlm_section_what(vlm_section_kind kind);
+const char *vlm_section_codec_name(vlm_section_codec codec);
+/* Where a section begins when the one before it ends at `end`. */
+uint64_t vlm_section_begin(uint64_t end, vlm_section_kind kind, vlm_section_codec codec);
+
+/* The index, and the header that goes with it. */
+void vlm_layout_encode_index(vlm_encoder *e, const vlm_layout *layout);
+void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const void *index, size_t index_bytes);
+/* Reads and checks header and index (rules 1 and 2 of section 5) of a whole file. */
+vlm_status vlm_layout_decode(vlm_layout *out, const unsigned char *data, size_t bytes, const char *file, vlm_error *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* Inside of an opened file: shared by open.c, verify.c and diff.c. */
+#ifndef VLM_PACK_OPENED_H
+#define VLM_PACK_OPENED_H
+
+#include "pack/graphs.h"
+#include "pack/layout.h"
+#include "pack/pack.h"
+
+typedef struct vlm_pack_storage vlm_pack_storage;
+
+struct vlm_pack {
+  vlm_arena *arena;
+  const char *path;
+  vlm_pack_storage *storage;
+  vlm_layout layout;
+  vlm_tensor_table tensors;
+  bool loaded; /* weights are in memory */
+  vlm_pack_pair *meta;
+  int32_t n_meta, n_golden;
+  vlm_pack_golden *golden;
+  const char *preprocess, *quantization, *provenance, *texts[VLM_TEXT_COUNT];
+  vlm_pack_section *sections;
+};
+
+/* The whole file as mapped. */
+const unsigned char *vlm_pack_bytes(const vlm_pack *pack);
+vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err);
+/* Checks hashes and gives the raw bytes: in the mapping, or in *own (free with vlm_free; NULL otherwise). Not for WGHT. */
+vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err);
+/* The graph of a section GRPH, not resolved, with its roles (VLM_PACK_MAX_ROLES, texts of the pack). The graph keeps the weights alive. */
+vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles, int32_t *n_roles, vlm_error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* The tensors of a file: collected from graphs without repetition, and the table TENS. */
+#ifndef VLM_PACK_TENSORS_H
+#define VLM_PACK_TENSORS_H
+
+#include "pack/encode.h"
+#include "pack/layout.h"
+#include "pack/pack.h"
+
+/* ---- writing ---- */
+
+/* Tensors to be stored, equal ones once, in the order of first appearance. Zeroed = empty. The data stays the caller's. */
+typedef struct vlm_tensor_pool {
+  vlm_pack_tensor *items;
+  unsigned char *codecs; /* 1 = one zstd frame; set when the weights are written */
+  int32_t count, capacity;
+  int32_t *slots; /* open addressing: index + 1; twice the capacity */
+} vlm_tensor_pool;
+
+vlm_status vlm_tensor_pool_add(vlm_tensor_pool *pool, int32_t *index, const vlm_tensor *tensor, vlm_error *err);
+void vlm_tensor_pool_free(vlm_tensor_pool *pool);
+void vlm_tensor_pool_encode(vlm_encoder *e, const vlm_tensor_pool *pool, bool raw);
+
+/* ---- reading ---- */
+
+typedef struct vlm_tensor_table {
+  vlm_pack_tensor *items;
+  unsigned char *codecs;
+  size_t *raw_offsets, *stored_offsets; /* in the unpacked and in the stored section */
+  int32_t count;
+  size_t raw_bytes;
+} vlm_tensor_table;
+
+/* Reads TENS and checks it against the section WGHT. */
+vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_decoder *d, const vlm_section *weights);
+void vlm_tensor_table_free(vlm_tensor_table *table);
+/* Points every tensor into `raw` (the unpacked section), after unpacking into it from `stored` when the codec is frames, and checks hashes
+ * unless `trust`. `file` is for messages. */
+vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const unsigned char *stored, const vlm_section *weights, bool trust,
+                                 vlm_threads *threads, const char *file, vlm_error *err);
+
+#endif

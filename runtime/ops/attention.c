@@ -1,0 +1,152 @@
+/* Attention of the default domain (opset 23 and 24) and our own vlm.Attention. */
+#include <math.h>
+#include <string.h>
+
+#include "runtime/ops/kv_present.h"
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/sdpa.h"
+
+enum { CAUSAL, KV_HEADS, Q_HEADS, SCORES_MODE, SCALE, SOFTCAP };
+enum { IN_Q, IN_K, IN_V, IN_MASK, IN_PAST_K, IN_PAST_V, IN_LENGTHS };
+
+/* Sizes of an Attention node: everything of vlm_sdpa but pointers and strides. */
+static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *q = c->in[IN_Q], *k = c->in[IN_K], *v = c->in[IN_V], *past_k = vlm_in(c, IN_PAST_K);
+  bool flat = q->rank == 3;
+  VLM_CHECK((q->rank == 3 || q->rank == 4) && k->rank == q->rank && v->rank == q->rank, c->err, VLM_INPUT, "Q, K and V have %d, %d and %d dims, wanted 3 or 4",
+            q->rank, k->rank, v->rank);
+  a->heads = flat ? vlm_arg_int(c, Q_HEADS, 0) : q->dims[1];
+  a->kv_heads = flat ? vlm_arg_int(c, KV_HEADS, 0) : k->dims[1];
+  VLM_CHECK(a->heads > 0 && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
+  a->batch = q->dims[0];
+  a->t = q->dims[flat ? 1 : 2];
+  a->s = k->dims[flat ? 1 : 2];
+  a->d = flat ? q->dims[2] / a->heads : q->dims[3];
+  a->dv = flat ? v->dims[2] / a->kv_heads : v->dims[3];
+  int64_t dk = flat ? k->dims[2] / a->kv_heads : k->dims[3];
+  VLM_CHECK(k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[flat ? 1 : 2] == a->s && dk == a->d, c->err, VLM_INPUT, "the shapes of Q, K and V do not fit");
+  VLM_CHECK(!flat || (q->dims[2] == a->heads * a->d && k->dims[2] == a->kv_heads * dk && v->dims[2] == a->kv_heads * a->dv), c->err, VLM_INPUT,
+            "the widths of Q, K and V do not divide by their heads");
+  VLM_CHECK(flat || v->dims[1] == a->kv_heads, c->err, VLM_INPUT, "K has %lld heads, V %lld", (long long)a->kv_heads, (long long)v->dims[1]);
+  *past = past_k ? past_k->dims[past_k->rank == 4 ? 2 : 0] : 0;
+  VLM_CHECK(!past_k == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
+  for (int i = 0; past_k && i < 2; i++) {
+    const vlm_tensor *p = c->in[IN_PAST_K + i];
+    VLM_CHECK(p->rank == 4 && p->dims[0] == a->batch && p->dims[1] == a->kv_heads && p->dims[2] == *past && p->dims[3] == (i ? a->dv : a->d), c->err, VLM_INPUT,
+              "the shape of past_%s does not fit", i ? "value" : "key");
+  }
+  a->s += *past;
+out:
+  return st;
+}
+
+vlm_status vlm_infer_Attention(vlm_op_call *c) {
+  vlm_sdpa a = {.batch = 0};
+  int64_t past;
+  vlm_status st = read_sizes(c, &a, &past);
+  if (st != VLM_OK) return st;
+  vlm_dtype dtype = c->in[IN_Q]->dtype;
+  int64_t flat[3] = {a.batch, a.t, a.heads * a.dv}, deep[4] = {a.batch, a.heads, a.t, a.dv};
+  int64_t keys[4] = {a.batch, a.kv_heads, a.s, a.d}, values[4] = {a.batch, a.kv_heads, a.s, a.dv}, scores[4] = {a.batch, a.heads, a.t, a.s};
+  vlm_out_shape(c, 0, dtype, c->in[IN_Q]->rank, c->in[IN_Q]->rank == 3 ? flat : deep);
+  vlm_out_shape(c, 1, c->in[IN_K]->dtype, 4, keys);
+  vlm_out_shape(c, 2, c->in[IN_V]->dtype, 4, values);
+  vlm_out_shape(c, 3, dtype, 4, scores);
+  return VLM_OK;
+}
+
+/* Causal offsets and key counts per batch entry: past, or what nonpad_kv_seqlen says. */
+static vlm_status set_lengths(vlm_op_call *c, vlm_sdpa *a, int64_t past) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *lengths = vlm_in(c, IN_LENGTHS);
+  int64_t *work;
+  VLM_TRY(vlm_scratch_array(c, (void **)&work, 2 * a->batch, sizeof *work));
+  VLM_CHECK(!lengths || vlm_tensor_count(lengths) == a->batch, c->err, VLM_INPUT, "nonpad_kv_seqlen has %lld entries, wanted %lld",
+            (long long)vlm_tensor_count(lengths), (long long)a->batch);
+  for (int64_t b = 0; b < a->batch; b++) {
+    work[a->batch + b] = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
+    work[b] = lengths ? work[a->batch + b] - a->t : past;
+  }
+  a->offset = work;
+  a->lengths = work + a->batch;
+out:
+  return st;
+}
+
+vlm_status vlm_run_Attention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_sdpa a = {.batch = 0};
+  int64_t past;
+  const float *q;
+  VLM_TRY(read_sizes(c, &a, &past));
+  a.scale = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)a.d)));
+  a.softcap = vlm_arg_float(c, SOFTCAP, 0);
+  a.causal = vlm_arg_int(c, CAUSAL, 0) != 0;
+  a.scores_mode = (int)vlm_arg_int(c, SCORES_MODE, 0);
+  VLM_TRY(vlm_as_f32(c, c->in[IN_Q], &q));
+  a.q = vlm_heads_of(q, c->in[IN_Q], a.heads);
+  VLM_TRY(vlm_kv_present(c, &a.k, IN_K, IN_PAST_K, 1, a.kv_heads));
+  VLM_TRY(vlm_kv_present(c, &a.v, IN_V, IN_PAST_V, 2, a.kv_heads));
+  VLM_TRY(set_lengths(c, &a, past));
+  VLM_TRY(vlm_sdpa_set_mask(c, &a, vlm_in(c, IN_MASK), -INFINITY));
+  VLM_TRY(vlm_out_f32(c, 0, &a.y));
+  VLM_TRY(vlm_out_f32(c, 3, &a.scores));
+  if (a.y) {
+    vlm_heads y = vlm_heads_of(a.y, c->out[0], a.heads);
+    a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
+  } else {
+    VLM_TRY(vlm_scratch_array(c, (void **)&a.y, a.batch * a.heads * a.t * a.dv, sizeof(float)));
+    a.y_batch = a.heads * a.t * a.dv, a.y_head = a.t * a.dv, a.y_row = a.dv;
+  }
+  VLM_TRY(vlm_sdpa_run(c, &a));
+  vlm_store_f32(c, 0, a.y);
+  if (a.scores) vlm_store_f32(c, 3, a.scores);
+out:
+  return st;
+}
+
+/* ---- vlm.Attention: q [.., T, D], k [.., S, D], v [.., S, Dv] of rank 3 or 4, mask added, scale given ---- */
+
+vlm_status vlm_infer_FusedAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
+  int r = q->rank;
+  VLM_CHECK((r == 3 || r == 4) && k->rank == r && v->rank == r, c->err, VLM_INPUT, "q, k and v have %d, %d and %d dims, wanted 3 or 4", r, k->rank, v->rank);
+  for (int i = 0; i < r - 2; i++)
+    VLM_CHECK(q->dims[i] == k->dims[i] && q->dims[i] == v->dims[i], c->err, VLM_INPUT, "dim %d of q, k and v is %lld, %lld and %lld", i, (long long)q->dims[i],
+              (long long)k->dims[i], (long long)v->dims[i]);
+  VLM_CHECK(q->dims[r - 1] == k->dims[r - 1] && k->dims[r - 2] == v->dims[r - 2], c->err, VLM_INPUT, "the shapes of q, k and v do not fit");
+  VLM_CHECK(q->dtype == VLM_F32 && k->dtype == VLM_F32 && v->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "vlm.Attention takes float32 only");
+  vlm_tensor y = *q;
+  y.dims[r - 1] = v->dims[r - 1];
+  vlm_out_shape(c, 0, VLM_F32, r, y.dims);
+out:
+  return st;
+}
+
+/* Rank 3 is one head per batch entry; its mask broadcasts to [N, T, S]. */
+vlm_status vlm_run_FusedAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *mask = vlm_in(c, 3);
+  bool deep = q->rank == 4;
+  int r = q->rank;
+  vlm_sdpa a = {.batch = q->dims[0], .heads = deep ? q->dims[1] : 1, .kv_heads = deep ? q->dims[1] : 1, .t = q->dims[r - 2], .s = k->dims[r - 2],
+                .d = q->dims[r - 1], .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0, .y = c->out[0]->data};
+  a.q = vlm_heads_of(q->data, q, 1);
+  a.k = vlm_heads_of(k->data, k, 1);
+  a.v = vlm_heads_of(v->data, v, 1);
+  vlm_heads y = vlm_heads_of(a.y, c->out[0], 1);
+  a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
+  vlm_tensor shifted;
+  if (mask && !deep && mask->rank == 3) { /* [N, T, S] means [N, 1, T, S] */
+    int64_t dims[4] = {mask->dims[0], 1, mask->dims[1], mask->dims[2]};
+    shifted = vlm_tensor_make(mask->dtype, 4, dims, mask->data);
+    mask = &shifted;
+  }
+  VLM_TRY(vlm_sdpa_set_mask(c, &a, mask, -INFINITY));
+  VLM_TRY(vlm_sdpa_run(c, &a));
+out:
+  return st;
+}

@@ -1,0 +1,181 @@
+/* Refusals of the importer: status and message of each, and no crash on altered bytes. Files: tests/oracles/onnx_models.py. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "onnx/import.h"
+#include "runtime/base/file.h"
+
+#define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
+
+static const struct {
+  const char *file;
+  vlm_status status;
+  const char *message; /* after "FILE: " */
+} rows[] = {
+    {"bad_cycle.onnx", VLM_INPUT, "node \"n\" (Add): the node depends on its own result"},
+    {"bad_dangling.onnx", VLM_INPUT, "node \"n\" (Relu): input \"nowhere\" is neither an input"},
+    {"bad_output.onnx", VLM_INPUT, "output \"nothing\" of graph \"g\" is neither an input"},
+    {"bad_twice.onnx", VLM_INPUT, "the name \"y\" is defined twice"},
+    {"bad_initializer_twice.onnx", VLM_INPUT, "the name \"w\" is defined twice"},
+    {"bad_capture.onnx", VLM_INPUT, "node \"n\" (Relu): input \"lost\" is neither an input"},
+    {"bad_dim.onnx", VLM_INPUT, "\"x\": dimension 1 is -3"},
+    {"bad_rank.onnx", VLM_UNSUPPORTED, "\"x\" has 9 dimensions, at most 8"},
+    {"bad_arity.onnx", VLM_INPUT, "node \"n\" (Add): got 1 inputs, expected 2"},
+    {"bad_attribute.onnx", VLM_INPUT, "node \"n\" (Softmax): attribute \"axis\" is of type float, expected int"},
+    {"bad_operator.onnx", VLM_UNSUPPORTED, "node \"n\" (com.acme.Frobnicate): operator com.acme.Frobnicate is not supported"},
+    {"bad_sequence.onnx", VLM_UNSUPPORTED, "\"x\" is a sequence, not a tensor, which is not supported (operator SequenceLength uses it)"},
+    {"bad_opset6.onnx", VLM_UNSUPPORTED, "opset is 6, opsets 7 to 24 are supported"},
+    {"bad_opset25.onnx", VLM_UNSUPPORTED, "opset is 25, opsets 7 to 24 are supported"},
+    {"bad_ir14.onnx", VLM_UNSUPPORTED, "IR version is 14, versions up to 13 are supported"},
+    {"bad_nesting.onnx", VLM_LIMIT, "subgraphs are nested deeper than 64"},
+    {"bad_recursion.onnx", VLM_LIMIT, "function Forever: calls are nested deeper than 64"},
+    {"bad_no_graph.onnx", VLM_INPUT, "holds no graph"},
+    {"bad_raw_short.onnx", VLM_INPUT, "tensor \"w\" holds 4 bytes, but shape [2] of float32 needs 8"},
+    {"bad_typed_short.onnx", VLM_INPUT, "tensor \"w\" holds 2 numbers, but shape [3] of float32 needs 3"},
+    {"bad_huge.onnx", VLM_INPUT, "tensor \"w\" holds 4 bytes, but shape [1048576, 1048576] of float32 needs 4398046511104"},
+    {"bad_overflow.onnx", VLM_LIMIT, "tensor \"w\": shape [1099511627776, 1099511627776] is too large"},
+    {"bad_negative.onnx", VLM_INPUT, "tensor \"w\": dimension 0 is -2"},
+    {"bad_string.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type string (8), which is not supported (operator Add uses it)"},
+    {"bad_float8.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type float8e4m3fn (17)"},
+    {"bad_constant_string.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_string\""},
+    {"bad_constant_empty.onnx", VLM_INPUT, "node \"n\" (Constant): has no value"},
+    {"bad_sparse_index.onnx", VLM_INPUT, "sparse tensor \"w\": index 9 is outside the tensor"},
+    {"bad_sparse_huge.onnx", VLM_LIMIT, "sparse tensor \"w\" is 4398046511104 bytes when dense"},
+    {"bad_external_missing.onnx", VLM_INPUT, "tensor \"w\" lies in the file " DATA "missing.bin, which is missing; put it beside the model"},
+    {"bad_external_up.onnx", VLM_INPUT, "tensor \"w\": the external data path \"sub/../../secret.bin\" leaves the folder of the model"},
+    {"bad_external_absolute.onnx", VLM_INPUT, "tensor \"w\": the external data path \"/etc/hostname\" leaves the folder"},
+    {"bad_external_offset.onnx", VLM_INPUT, "tensor \"w\": offset \"-4\" of its external data is not a number"},
+    {"bad_external_length.onnx", VLM_INPUT, "tensor \"w\": its external data has length 12, but its shape needs 8"},
+    {"bad_external_short.onnx", VLM_INPUT, "tensor \"w\" needs bytes 24 to 32 of external.bin, which has only 27"},
+    {"bad_external_nowhere.onnx", VLM_INPUT, "tensor \"w\": its external data has no location"},
+};
+
+static void each_refusal_says_why(void **state) {
+  (void)state;
+  for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+    char path[512], wanted[1024];
+    vlm_graph *graph = NULL;
+    vlm_error error = {0};
+    snprintf(path, sizeof path, "%s%s", DATA, rows[k].file);
+    snprintf(wanted, sizeof wanted, "%s: %s", path, rows[k].message);
+    vlm_status st = vlm_onnx_import(&graph, path, NULL, &error);
+    assert_null(graph);
+    if (st != rows[k].status || strncmp(error.text, wanted, strlen(wanted)) != 0) {
+      fail_msg("%s: got %s \"%s\", wanted %s \"%s\"", rows[k].file, vlm_status_name(st), error.text, vlm_status_name(rows[k].status), wanted);
+    }
+  }
+}
+
+static void a_missing_file_is_named(void **state) {
+  (void)state;
+  vlm_graph *graph = NULL;
+  vlm_error error = {0};
+  assert_int_equal(vlm_onnx_import(&graph, DATA "absent.onnx", NULL, &error), VLM_INPUT);
+  assert_non_null(strstr(error.text, "absent.onnx"));
+}
+
+static void limits_are_options(void **state) {
+  (void)state;
+  vlm_graph *graph = NULL;
+  vlm_error error = {0};
+  const vlm_onnx_opts few = {.max_nodes = 2}, flat = {.max_nesting = 1}, old = {.min_opset = 6};
+  assert_int_equal(vlm_onnx_import(&graph, DATA "unsorted.onnx", &few, &error), VLM_LIMIT);
+  assert_non_null(strstr(error.text, "more than 2 nodes"));
+  assert_int_equal(vlm_onnx_import(&graph, DATA "subgraphs.onnx", &flat, &error), VLM_LIMIT);
+  assert_non_null(strstr(error.text, "nested deeper than 1"));
+  assert_int_equal(vlm_onnx_import(&graph, DATA "bad_opset6.onnx", &old, &error), VLM_OK);
+  vlm_graph_free(graph);
+}
+
+static const char *const good[] = {"unsorted.onnx", "constants.onnx",  "initializers.onnx", "types.onnx",   "symbolic.onnx",
+                                   "unnamed.onnx",  "subgraphs.onnx", "functions.onnx",    "external.onnx"};
+enum { GOOD = sizeof good / sizeof good[0] };
+
+static vlm_file map(const char *name) {
+  char path[512];
+  vlm_file file;
+  vlm_error error = {0};
+  snprintf(path, sizeof path, "%s%s", DATA, name);
+  if (vlm_file_map(&file, path, &error) != VLM_OK) fail_msg("%s", error.text);
+  return file;
+}
+
+static void try_bytes(const unsigned char *bytes, size_t size) {
+  const vlm_onnx_opts opts = {.folder = VLMQ_SOURCE_DIR "/tests/onnx/data"};
+  vlm_graph *graph = NULL;
+  vlm_error error = {0};
+  vlm_status st = vlm_onnx_import_memory(&graph, bytes, size, "altered", &opts, &error);
+  if (st == VLM_OK) assert_non_null(graph);
+  else if (strstr(error.text, "altered") == NULL) fail_msg("message without the file: %s", error.text);
+  vlm_graph_free(graph);
+}
+
+static void cut_off_files_are_refused_or_read(void **state) {
+  (void)state;
+  for (int k = 0; k < GOOD; k++) {
+    vlm_file file = map(good[k]);
+    for (size_t size = 0; size < file.bytes; size++) {
+      unsigned char *exact = malloc(size + 1);
+      memcpy(exact, file.data, size);
+      try_bytes(exact, size);
+      free(exact);
+    }
+    vlm_file_unmap(&file);
+  }
+  vlm_graph *graph = NULL;
+  vlm_error error = {0};
+  vlm_file file = map("functions.onnx");
+  assert_int_equal(vlm_onnx_import_memory(&graph, file.data, file.bytes - 3, "cut.onnx", NULL, &error), VLM_INPUT);
+  assert_non_null(strstr(error.text, "cut.onnx: is not a valid ONNX file or is cut off"));
+  vlm_file_unmap(&file);
+}
+
+static void altered_bytes_never_crash(void **state) {
+  (void)state;
+  uint64_t seed = 12345;
+  for (int k = 0; k < GOOD; k++) {
+    vlm_file file = map(good[k]);
+    unsigned char *copy = malloc(file.bytes);
+    for (int round = 0; round < 400; round++) {
+      memcpy(copy, file.data, file.bytes);
+      for (int change = 0; change < 1 + round % 4; change++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        copy[(seed >> 33) % file.bytes] = (unsigned char)(seed >> 20);
+      }
+      try_bytes(copy, file.bytes);
+    }
+    free(copy);
+    vlm_file_unmap(&file);
+  }
+}
+
+static void failed_allocations_are_reported(void **state) {
+  (void)state;
+  vlm_file file = map("functions.onnx");
+  vlm_status st = VLM_MEMORY;
+  for (long n = 1; st != VLM_OK; n++) {
+    vlm_graph *graph = NULL;
+    vlm_error error = {0};
+    vlm_memory_fail_after(n);
+    st = vlm_onnx_import_memory(&graph, file.data, file.bytes, "f", NULL, &error);
+    vlm_memory_fail_after(0);
+    assert_true(st == VLM_OK || st == VLM_MEMORY);
+    assert_true((graph != NULL) == (st == VLM_OK));
+    vlm_graph_free(graph);
+  }
+  vlm_file_unmap(&file);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_refusal_says_why),      cmocka_unit_test(a_missing_file_is_named),
+      cmocka_unit_test(limits_are_options),         cmocka_unit_test(cut_off_files_are_refused_or_read),
+      cmocka_unit_test(altered_bytes_never_crash),  cmocka_unit_test(failed_allocations_are_reported),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

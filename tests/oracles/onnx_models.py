@@ -1,0 +1,256 @@
+"""Writes the small ONNX files that tests/onnx reads: good ones with every feature of the importer, and bad ones, one per refusal.
+
+    .venv/bin/python tests/oracles/onnx_models.py tests/onnx/data
+"""
+import os
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto as T
+from onnx import helper as h
+from onnx import numpy_helper as nh
+
+OUT = sys.argv[1]
+F = T.FLOAT
+
+
+def value(name, shape=(2,), dtype=F):
+    return h.make_tensor_value_info(name, dtype, shape)
+
+
+def model(name, graph, opset=17, ir=8, imports=(), functions=()):
+    sets = [h.make_opsetid("", opset)] + [h.make_opsetid(d, v) for d, v in imports]
+    m = h.make_model(graph, opset_imports=sets, ir_version=ir, functions=list(functions))
+    m.producer_name = "oracle"
+    save(name, m.SerializeToString(deterministic=True))
+
+
+def save(name, data):
+    with open(os.path.join(OUT, name), "wb") as f:
+        f.write(data)
+
+
+def graph(nodes, inputs, outputs, init=(), name="g", **kw):
+    return h.make_graph(nodes, name, [value(i) if isinstance(i, str) else i for i in inputs],
+                        [value(o) if isinstance(o, str) else o for o in outputs], list(init), **kw)
+
+
+def node(op, ins, outs, **kw):
+    return h.make_node(op, ins, outs, **kw)
+
+
+def array(name, data, dtype=np.float32):
+    return nh.from_array(np.array(data, dtype), name)
+
+
+# ---- good ----
+
+def unsorted():
+    model("unsorted.onnx", graph([node("Relu", ["b"], ["c"]), node("Add", ["a", "x"], ["b"], name="plus"), node("Neg", ["x"], ["a"])], ["x"], ["c"]))
+
+
+def constants():
+    sparse = h.make_sparse_tensor(h.make_tensor("v", F, [2], [5.0, 6.0]), h.make_tensor("i", T.INT64, [2], [1, 3]), [4])
+    table = h.make_sparse_tensor(h.make_tensor("v", F, [2], [7.0, 8.0]), h.make_tensor("i", T.INT64, [2, 2], [0, 1, 1, 0]), [2, 2])
+    nodes = [
+        node("Constant", [], ["tensor"], value=array("t", [1, 2, 3])), node("Constant", [], ["float"], value_float=1.5),
+        node("Constant", [], ["floats"], value_floats=[1.5, 2.5]), node("Constant", [], ["int"], value_int=7),
+        node("Constant", [], ["ints"], value_ints=[7, 8, 9]), node("Constant", [], ["sparse"], sparse_value=sparse),
+        node("Constant", [], ["table"], sparse_value=table)]
+    outs = [value("tensor", [3]), value("float", []), value("floats", [2]), value("int", [], T.INT64), value("ints", [3], T.INT64), value("sparse", [4]),
+            value("table", [2, 2])]
+    model("constants.onnx", graph(nodes, [], outs))
+
+
+def initializers():
+    sparse = h.make_sparse_tensor(h.make_tensor("s", F, [1], [4.0]), h.make_tensor("", T.INT64, [1], [1]), [2])
+    model("initializers.onnx", graph([node("Add", ["x", "w"], ["a"]), node("Add", ["a", "s"], ["y"])], ["w", "x"], ["y"],
+                                     [array("w", [10, 20])], sparse_initializer=[sparse]))
+
+
+DTYPES = [("float32", T.FLOAT, np.float32), ("float64", T.DOUBLE, np.float64), ("float16", T.FLOAT16, np.float16), ("int8", T.INT8, np.int8),
+          ("uint8", T.UINT8, np.uint8), ("int16", T.INT16, np.int16), ("uint16", T.UINT16, np.uint16), ("int32", T.INT32, np.int32),
+          ("uint32", T.UINT32, np.uint32), ("int64", T.INT64, np.int64), ("uint64", T.UINT64, np.uint64), ("bool", T.BOOL, np.bool_)]
+
+
+def types():
+    """Each element type twice: NAME_raw and NAME_typed, values 0, 1, 2, 100 (bool: 0, 1, 1, 1; 4 bits: 0, 1, 2, 7)."""
+    init = []
+    for name, code, np_type in DTYPES:
+        data = np.array([0, 1, 2, 100]).astype(np_type)
+        init.append(h.make_tensor(name + "_raw", code, [4], data.tobytes(), raw=True))
+        init.append(h.make_tensor(name + "_typed", code, [4], data.tolist()))
+    bits = [int(np.float32(v).view(np.uint32)) >> 16 for v in (0, 1, 2, 100)]
+    for kind in ("raw", "typed"):
+        t = T(name="bfloat16_" + kind, data_type=T.BFLOAT16, dims=[4])
+        if kind == "raw":
+            t.raw_data = np.array(bits, np.uint16).tobytes()
+        else:
+            t.int32_data.extend(bits)
+        init.append(t)
+    for name, code in (("uint4", 21), ("int4", 22)):
+        init.append(T(name=name + "_raw", data_type=code, dims=[3], raw_data=bytes([0x10, 0x07])))
+        t = T(name=name + "_typed", data_type=code, dims=[3])
+        t.int32_data.extend([0x10, 0x07])
+        init.append(t)
+    model("types.onnx", graph([node("Identity", ["x"], ["y"])], ["x"], ["y"] + [h.make_empty_tensor_value_info(t.name) for t in init], init), ir=10)
+
+
+def symbolic():
+    x = value("x", ["batch", None, "1", 3])
+    unknown = h.make_tensor_value_info("u", F, None)
+    model("symbolic.onnx", graph([node("Relu", ["x"], ["y"]), node("Relu", ["u"], ["v"])], [x, unknown], [value("y", ["batch", None, "1", 3]), value("v", None)]))
+
+
+def unnamed():
+    """Left-out inputs, left-out names, a foreign domain that is imported but not used."""
+    model("unnamed.onnx", graph([node("Clip", ["x", "", "top"], ["y"])], ["x"], ["y"], [array("top", 3)]), imports=[("com.acme", 3)])
+
+
+def branch(nodes, outs, name, init=()):
+    return h.make_graph(nodes, name, [], [value(o) for o in outs], list(init))
+
+
+def subgraphs():
+    """The innermost branch reads x and w of the outermost graph; one branch returns an outer value as it is."""
+    inner_then = branch([node("Add", ["x", "w"], ["z"])], ["z"], "inner_then")
+    inner_else = branch([], ["w"], "inner_else")
+    then = branch([node("Relu", ["x"], ["r"]), node("If", ["cond"], ["i"], then_branch=inner_then, else_branch=inner_else),
+                   node("Add", ["r", "i"], ["z"])], ["z"], "outer_then")
+    other = branch([node("Neg", ["late"], ["z"])], ["z"], "outer_else")
+    nodes = [node("If", ["cond"], ["y"], then_branch=then, else_branch=other), node("Mul", ["x", "w"], ["late"])]
+    model("subgraphs.onnx", graph(nodes, [value("cond", [], T.BOOL), "x"], ["y"], [array("w", [10, 20])]))
+
+
+def function(name, ins, outs, nodes, attrs=(), defaults=(), imports=(("", 17),), domain="fun"):
+    return h.make_function(domain, name, list(ins), list(outs), list(nodes), [h.make_opsetid(d, v) for d, v in imports], list(attrs),
+                           list(defaults))
+
+
+def ref(n, attr, name, kind):
+    a = onnx.AttributeProto(name=attr, ref_attr_name=name, type=kind)
+    n.attribute.append(a)
+    return n
+
+
+def functions():
+    leaky = ref(node("LeakyRelu", ["v"], ["t"]), "alpha", "slope", onnx.AttributeProto.FLOAT)
+    inner = function("Inner", ["v"], ["t"], [leaky], attrs=["slope"])
+    outer_nodes = [ref(node("Inner", ["a"], ["l"], domain="fun", name="call"), "slope", "slope", onnx.AttributeProto.FLOAT),
+                   node("Constant", [], ["one"], value_floats=[1.0, 1.0]), node("Add", ["l", "one"], ["t"]), node("Clip", ["t", "low"], ["r"])]
+    outer = function("Outer", ["a", "low"], ["r"], outer_nodes, defaults=[h.make_attribute("slope", 0.5)], imports=(("", 17), ("fun", 1)))
+    const = function("Three", [], ["c"], [node("Constant", [], ["c"], value_floats=[3.0, 3.0])])
+    through = function("Through", ["p"], ["p", "q"], [node("Neg", ["p"], ["q"])])
+    body = branch([node("Add", ["k", "m"], ["s"])], ["s"], "yes")
+    rest = branch([node("Sub", ["k", "m"], ["s"])], ["s"], "no")
+    choose = function("Choose", ["k", "cond"], ["o"], [node("Abs", ["k"], ["m"]), node("If", ["cond"], ["o"], then_branch=body, else_branch=rest)])
+    nodes = [node("Outer", ["x"], ["y1"], domain="fun", name="first", slope=0.25), node("Outer", ["x"], ["y2"], domain="fun", name="first"),
+             node("Three", [], ["c"], domain="fun"), node("Through", ["x"], ["p1", "q1"], domain="fun"),
+             node("Choose", ["x", "cond"], ["o"], domain="fun"), node("Sum", ["c", "q1"], ["sum"])]
+    model("functions.onnx", graph(nodes, ["x", value("cond", [], T.BOOL)], ["y1", "y2", "sum", "p1", "o"]), imports=[("fun", 1)],
+          functions=[inner, outer, const, through, choose], ir=10)
+
+
+def external_tensor(name, location, offset=None, length=None, shape=(2,), dtype=F):
+    t = T(name=name, data_type=dtype, dims=list(shape), data_location=T.EXTERNAL)
+    for key, v in (("location", location), ("offset", offset), ("length", length)):
+        if v is not None:
+            t.external_data.add(key=key, value=str(v))
+    return t
+
+
+def external():
+    data = bytearray(np.array([1, 2, 3, 4], np.float32).tobytes() + b"\x02" + np.array([5, 6], np.float32).tobytes() + bytes([1, 0]))
+    save("external.bin", bytes(data))
+    init = [external_tensor("a", "external.bin", 0, 8), external_tensor("b", "external.bin", 8), external_tensor("odd", "external.bin", 17, 8),
+            external_tensor("flags", "external.bin", 16, 2, dtype=T.BOOL)]
+    model("external.onnx", graph([node("Sum", ["x", "a", "b", "odd"], ["y"])], ["x"], ["y", value("flags", [2], T.BOOL)], init))
+
+
+# ---- bad: file name = what is wrong ----
+
+def one(op="Relu", ins=("x",), outs=("y",), **kw):
+    return [node(op, list(ins), list(outs), name="n", **kw)]
+
+
+def field(number, data):
+    """One length-delimited field in wire format: the protobuf library itself refuses to nest this deep."""
+    size, out = len(data), bytearray()
+    for n in (number << 3 | 2, size):
+        while n > 127:
+            out.append(n & 127 | 128)
+            n >>= 7
+        out.append(n)
+    return bytes(out) + data
+
+
+def deep_model(levels):
+    leaf = branch(one(outs=["z"]), ["z"], "leaf").SerializeToString()
+    nested = leaf
+    for _ in range(levels):
+        kind = b"\xa0\x01\x05"
+        attrs = field(5, field(1, b"then_branch") + field(6, nested) + kind) + field(5, field(1, b"else_branch") + field(6, leaf) + kind)
+        outputs = field(12, value("z").SerializeToString())
+        nested = field(1, field(1, b"c") + field(2, b"z") + field(4, b"If") + attrs) + field(2, b"b") + outputs
+    inputs = field(11, value("c", [], T.BOOL).SerializeToString()) + field(11, value("x").SerializeToString())
+    return onnx.ModelProto(ir_version=8, opset_import=[h.make_opsetid("", 17)]).SerializeToString() + field(7, nested + inputs)
+
+
+def bad_graphs():
+    model("bad_cycle.onnx", graph([node("Add", ["x", "b"], ["a"], name="n"), node("Relu", ["a"], ["b"])], ["x"], ["b"]))
+    model("bad_dangling.onnx", graph(one(ins=["nowhere"]), ["x"], ["y"]))
+    model("bad_output.onnx", graph(one(), ["x"], ["nothing"]))
+    model("bad_twice.onnx", graph(one() + [node("Neg", ["x"], ["y"])], ["x"], ["y"]))
+    model("bad_initializer_twice.onnx", graph(one("Add", ["x", "w"]), ["x"], ["y"], [array("w", [1, 2]), array("w", [3, 4])]))
+    model("bad_capture.onnx", graph([node("If", ["c"], ["y"], name="n", then_branch=branch(one(ins=["lost"], outs=["z"]), ["z"], "t"),
+                                          else_branch=branch(one(ins=["x"], outs=["z"]), ["z"], "e"))], [value("c", [], T.BOOL), "x"], ["y"]))
+    model("bad_dim.onnx", graph(one(), [value("x", [2, -3])], ["y"]))
+    model("bad_rank.onnx", graph(one(), [value("x", [1] * 9)], ["y"]))
+    model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
+    model("bad_attribute.onnx", graph(one("Softmax", axis=1.5), ["x"], ["y"]))
+    model("bad_operator.onnx", graph(one("Frobnicate", domain="com.acme"), ["x"], ["y"]), imports=[("com.acme", 1)])
+    model("bad_sequence.onnx", graph(one("SequenceLength"), [h.make_tensor_sequence_value_info("x", F, None)], [value("y", [], T.INT64)]))
+    model("bad_opset6.onnx", graph(one(), ["x"], ["y"]), opset=6)
+    model("bad_opset25.onnx", graph(one(), ["x"], ["y"]), opset=25)
+    model("bad_ir14.onnx", graph(one(), ["x"], ["y"]), ir=14)
+    save("bad_nesting.onnx", deep_model(70))
+    forever = function("Forever", ["a"], ["b"], [node("Forever", ["a"], ["b"], domain="fun")], imports=(("", 17), ("fun", 1)))
+    model("bad_recursion.onnx", graph(one("Forever", domain="fun"), ["x"], ["y"]), imports=[("fun", 1)], functions=[forever])
+    save("bad_no_graph.onnx", onnx.ModelProto(ir_version=8, opset_import=[h.make_opsetid("", 17)]).SerializeToString())
+
+
+def with_weight(name, tensor):
+    model(name, graph(one("Add", ["x", "w"]), ["x"], ["y"], [tensor]))
+
+
+def bad_tensors():
+    with_weight("bad_raw_short.onnx", T(name="w", data_type=F, dims=[2], raw_data=b"\0\0\0\0"))
+    typed = T(name="w", data_type=F, dims=[3])
+    typed.float_data.extend([1.0, 2.0])
+    with_weight("bad_typed_short.onnx", typed)
+    with_weight("bad_huge.onnx", T(name="w", data_type=F, dims=[1 << 20, 1 << 20], raw_data=b"\0\0\0\0"))
+    with_weight("bad_overflow.onnx", T(name="w", data_type=F, dims=[1 << 40, 1 << 40], raw_data=b"\0\0\0\0"))
+    with_weight("bad_negative.onnx", T(name="w", data_type=F, dims=[-2], raw_data=b"\0\0\0\0"))
+    with_weight("bad_string.onnx", T(name="w", data_type=T.STRING, dims=[1], string_data=[b"text"]))
+    with_weight("bad_float8.onnx", T(name="w", data_type=17, dims=[2], raw_data=b"\0\0"))
+    model("bad_constant_string.onnx", graph(one("Constant", [], ["y"], value_string="text"), [], ["y"]))
+    model("bad_constant_empty.onnx", graph(one("Constant", [], ["y"]), [], ["y"]))
+    sparse = h.make_sparse_tensor(h.make_tensor("w", F, [1], [4.0]), h.make_tensor("", T.INT64, [1], [9]), [2])
+    model("bad_sparse_index.onnx", graph(one("Add", ["x", "w"]), ["x"], ["y"], sparse_initializer=[sparse]))
+    big = h.make_sparse_tensor(h.make_tensor("w", F, [1], [4.0]), h.make_tensor("", T.INT64, [1], [1]), [1 << 40])
+    model("bad_sparse_huge.onnx", graph(one("Add", ["x", "w"]), ["x"], ["y"], sparse_initializer=[big]))
+
+
+def bad_externals():
+    with_weight("bad_external_missing.onnx", external_tensor("w", "missing.bin"))
+    with_weight("bad_external_up.onnx", external_tensor("w", "sub/../../secret.bin"))
+    with_weight("bad_external_absolute.onnx", external_tensor("w", "/etc/hostname"))
+    with_weight("bad_external_offset.onnx", external_tensor("w", "external.bin", -4))
+    with_weight("bad_external_length.onnx", external_tensor("w", "external.bin", 0, 12))
+    with_weight("bad_external_short.onnx", external_tensor("w", "external.bin", 24))
+    with_weight("bad_external_nowhere.onnx", external_tensor("w", None))
+
+
+for make in (unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs, bad_tensors, bad_externals):
+    make()
