@@ -60,7 +60,8 @@ static vlm_status read_map(pairs *p, vlm_json root, vlm_error *err) {
       VLM_TRY(add_pair(p, name, it.value, err));
       continue;
     }
-    if (vlm_json_type(it.value) != VLM_JSON_ARRAY) return vlm_json_fail(it.value, err, VLM_INPUT, "a caption or a list of captions is wanted");
+    if (vlm_json_type(it.value) != VLM_JSON_ARRAY) return vlm_json_fail(it.value, err, VLM_INPUT,
+                                                                        "a caption or a list of captions is wanted");
     for (size_t i = 0; i < vlm_json_size(it.value); i++) VLM_TRY(add_pair(p, name, vlm_json_at(it.value, i), err));
   }
 out:

@@ -38,7 +38,8 @@ typedef struct vlm_dataset_opts {
   const vlm_captions *refs; /* joined by file name; an image without any is an error; must outlive the set */
   vlm_image_limits image_limits;
   bool sample_axis; /* input sets only, as the two below */
-  const vlm_dataset_input *inputs; /* file names are matched with these ("/" and ":" written as "_"); with one input a file may have any name */
+  /* File names are matched with these ("/" and ":" written as "_"); with one input a file may have any name. */
+  const vlm_dataset_input *inputs;
   size_t input_count;              /* 0 = take names as they are */
 } vlm_dataset_opts;
 
@@ -63,7 +64,8 @@ bool vlm_dataset_is_images(const vlm_dataset *set);
 /* Files that the folders hold and that are no images. */
 size_t vlm_dataset_skipped(const vlm_dataset *set);
 
-/* Content of a sample: hash of the image file's bytes, or of names, types, shapes and values of its arrays. Prompt and refs are not part. */
+/* Content of a sample: hash of the image file's bytes, or of names, types, shapes and values of its arrays. Prompt and refs are not
+ * part. */
 vlm_status vlm_dataset_digest(vlm_digest *out, const vlm_dataset *set, size_t i, vlm_error *err);
 
 /* An image sample: either `image`, or for a float .npy ([3,H,W] or [N,3,H,W]) `values`, float32 with the leading axis, to be fed as it is.

@@ -30,7 +30,8 @@ static bool looks_like_image(const char *path) {
   if (!file) return false;
   size_t n = fread(start, 1, sizeof start, file);
   fclose(file);
-  return n == sizeof start && (memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(start, "\xff\xd8\xff", 3) == 0 || memcmp(start, "\x93NUMPY", 6) == 0);
+  return n == sizeof start && (memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(start, "\xff\xd8\xff", 3) == 0 || memcmp(start,
+      "\x93NUMPY", 6) == 0);
 }
 
 static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err) {
@@ -143,7 +144,8 @@ out:
 }
 
 vlm_status vlm_dataset_add_image_path(vlm_dataset *set, const char *path, vlm_error *err) {
-  if (!vlm_file_exists(path)) return vlm_fail(err, VLM_INPUT, "%s: does not exist; a folder, an image, a .txt list or a .jsonl manifest is wanted", path);
+  if (!vlm_file_exists(path)) return vlm_fail(err, VLM_INPUT,
+                                              "%s: does not exist; a folder, an image, a .txt list or a .jsonl manifest is wanted", path);
   if (vlm_file_is_folder(path)) return add_folder(set, path, err);
   if (vlm_path_has_suffix(path, ".jsonl")) return add_lines(set, path, take_object, err);
   if (vlm_path_has_suffix(path, ".txt")) return add_lines(set, path, take_path, err);

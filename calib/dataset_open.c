@@ -9,7 +9,8 @@ static vlm_status copy_opts(vlm_dataset *set, const vlm_dataset_opts *opts, vlm_
   vlm_dataset_input *inputs = NULL;
   if (opts) set->opts = *opts;
   if (set->opts.shards == 0) set->opts.shards = 1;
-  VLM_CHECK(set->opts.shard < set->opts.shards, err, VLM_USAGE, "shard %zu of %zu does not exist; shards are counted from 0", set->opts.shard,
+  VLM_CHECK(set->opts.shard < set->opts.shards, err, VLM_USAGE, "shard %zu of %zu does not exist; shards are counted from 0",
+            set->opts.shard,
             set->opts.shards);
   VLM_TRY(vlm_arena_alloc(set->arena, (void **)&inputs, set->opts.input_count, sizeof *inputs, err));
   for (size_t i = 0; i < set->opts.input_count; i++) {
@@ -28,7 +29,8 @@ static vlm_status join_refs(vlm_dataset *set, vlm_error *err) {
     vlm_sample *s = &set->samples[i];
     if (s->ref_count) continue; /* the manifest's own win */
     s->refs = vlm_captions_find(set->opts.refs, s->key, &s->ref_count);
-    VLM_CHECK(s->refs, err, VLM_INPUT, "image \"%s\" has no reference captions; the references have %zu images, the first is \"%s\"", s->key,
+    VLM_CHECK(s->refs, err, VLM_INPUT, "image \"%s\" has no reference captions; the references have %zu images, the first is \"%s\"",
+              s->key,
               vlm_captions_count(set->opts.refs), vlm_captions_name(set->opts.refs, 0));
   }
 out:
@@ -44,7 +46,8 @@ static void cut(vlm_dataset *set) {
 
 typedef vlm_status add_path(vlm_dataset *set, const char *path, vlm_error *err);
 
-static vlm_status open_set(vlm_dataset **out, bool images, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+static vlm_status open_set(vlm_dataset **out, bool images, const char *const *paths, size_t count, const vlm_dataset_opts *opts,
+                           vlm_error *err) {
   add_path *add = images ? vlm_dataset_add_image_path : vlm_dataset_add_input_path;
   vlm_status st = VLM_OK;
   vlm_dataset *set = NULL;
@@ -64,10 +67,12 @@ out:
   return st;
 }
 
-vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts,
+                                   vlm_error *err) {
   return open_set(out, true, paths, count, opts, err);
 }
 
-vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err) {
+vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts,
+                                   vlm_error *err) {
   return open_set(out, false, paths, count, opts, err);
 }

@@ -115,7 +115,8 @@ static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *
 static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   char had[256] = "none";
-  for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "", a->names[i]);
+  for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "",
+                                                                                       a->names[i]);
   for (size_t i = 0; set->opts.input_count && i < a->count; ) {
     const char *name = graph_name(set, a, a->names[i]);
     char *copy = NULL;

@@ -51,7 +51,8 @@ static vlm_status visit_folder(walk *w, const char *relative, int depth) {
   const char *path = NULL;
   DIR *dir = NULL;
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= MAX_DEPTH, w->err, VLM_LIMIT, "%s/%s: more than %d levels of folders; is a link circular?", w->root, relative, MAX_DEPTH);
+  VLM_CHECK(depth <= MAX_DEPTH, w->err, VLM_LIMIT, "%s/%s: more than %d levels of folders; is a link circular?", w->root, relative,
+            MAX_DEPTH);
   path = w->root;
   if (*relative) VLM_TRY(vlm_path_join_in(&path, w->arena, w->root, relative, w->err));
   dir = opendir(path);

@@ -36,14 +36,17 @@ vlm_status vlm_image_check_size(const vlm_image_source *s, uint64_t width, uint6
   vlm_status st = VLM_OK;
   VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "%s: image of %llu x %llu pixels", s->name, (unsigned long long)width,
             (unsigned long long)height);
-  VLM_CHECK(width <= (uint64_t)s->limits.max_side && height <= (uint64_t)s->limits.max_side && width * height <= (uint64_t)s->limits.max_pixels, err,
-            VLM_LIMIT, "%s: image of %llu x %llu pixels; the limits are %lld pixels and %lld per side. Scale it down or raise the limit", s->name,
+  VLM_CHECK(width <= (uint64_t)s->limits.max_side && height <= (uint64_t)s->limits.max_side &&
+            width * height <= (uint64_t)s->limits.max_pixels, err,
+            VLM_LIMIT, "%s: image of %llu x %llu pixels; at most %lld pixels and %lld per side are read. Scale it down or raise the limit",
+            s->name,
             (unsigned long long)width, (unsigned long long)height, (long long)s->limits.max_pixels, (long long)s->limits.max_side);
 out:
   return st;
 }
 
-vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_limits *limits, vlm_error *err) {
+vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_limits *limits,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image_source s = {.data = data, .bytes = bytes, .name = name, .limits = limits ? *limits : (vlm_image_limits){0}};
   if (s.limits.max_pixels <= 0) s.limits.max_pixels = MAX_PIXELS;

@@ -21,7 +21,8 @@ typedef struct vlm_image_limits {
 /* limits NULL = defaults. Free the image with vlm_image_free. Thread-safe. */
 vlm_status vlm_image_read(vlm_image *out, const char *path, const vlm_image_limits *limits, vlm_error *err);
 /* The same from memory; `name` stands in messages. */
-vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_limits *limits, vlm_error *err);
+vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_limits *limits,
+                            vlm_error *err);
 
 /* Writes an 8-bit RGB PNG through vlm_writer. */
 vlm_status vlm_image_write_png(const vlm_image *image, const char *path, vlm_error *err);

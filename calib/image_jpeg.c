@@ -1,4 +1,5 @@
-/* The one user of libjpeg. Its errors arrive by longjmp; everything that must survive one lives in a struct outside of the jumping frame. */
+/* The one user of libjpeg. Its errors arrive by longjmp; everything that must survive one lives in a struct outside of the jumping
+ * frame. */
 #include <stdbool.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -103,13 +104,15 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
   job->errors.emit_message = on_message;
   job->errors.output_message = no_output;
   job->progress.progress_monitor = on_progress;
-  VLM_CHECK(guarded(job, start_reading, (void *)s), err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name, job->message);
+  VLM_CHECK(guarded(job, start_reading, (void *)s), err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name,
+            job->message);
   VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err, VLM_UNSUPPORTED,
             "%s: JPEG with %d components; 1, 3 and 4 are read", s->name, jpeg->num_components);
   VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, err));
   VLM_TRY(vlm_image_create(out, jpeg->image_width, jpeg->image_height, err));
   VLM_TRY(vlm_alloc((void **)&user.row, (size_t)jpeg->image_width, 4, err));
-  VLM_CHECK(guarded(job, start_pixels, NULL) && guarded(job, read_pixels, &user), err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name, job->message);
+  VLM_CHECK(guarded(job, start_pixels, NULL) && guarded(job, read_pixels, &user), err, VLM_INPUT,
+            "%s: damaged JPEG: %s; copy or convert the file again", s->name, job->message);
   VLM_CHECK(!job->ended, err, VLM_INPUT, "%s: the JPEG data is truncated; copy the file again", s->name);
 out:
   if (job) jpeg_destroy_decompress(&job->jpeg);

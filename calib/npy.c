@@ -70,7 +70,8 @@ static vlm_status read_descr(header *h, cursor *c, const char *name, vlm_error *
   VLM_CHECK(word[0] != '>', err, VLM_UNSUPPORTED, "%s: type \"%s\" is big-endian; save it with .astype(\"<%s\")", name, word, word + 1);
   for (size_t i = 0; i < sizeof codes / sizeof codes[0] && strchr("<|=", word[0]) && word[0]; i++)
     if (strcmp(word + 1, codes[i].code) == 0) h->tensor.dtype = codes[i].dtype;
-  VLM_CHECK(h->tensor.dtype != VLM_NONE, err, VLM_UNSUPPORTED, "%s: type \"%s\" is not supported; bool, integers and float16 to float64 are", name, word);
+  VLM_CHECK(h->tensor.dtype != VLM_NONE, err, VLM_UNSUPPORTED,
+            "%s: type \"%s\" is not supported; bool, integers and float16 to float64 are", name, word);
   h->has_descr = true;
 out:
   return st;
@@ -93,7 +94,8 @@ out:
 static vlm_status read_entry(header *h, cursor *c, const char *name, vlm_error *err) {
   char key[32] = "";
   vlm_status st = VLM_OK;
-  VLM_CHECK(take_word(c, key) && take(c, ":"), err, VLM_INPUT, "%s: the header is not a dictionary of descr, fortran_order and shape", name);
+  VLM_CHECK(take_word(c, key) && take(c, ":"), err, VLM_INPUT, "%s: the header is not a dictionary of descr, fortran_order and shape",
+            name);
   bool *seen = strcmp(key, "descr") == 0 ? &h->has_descr : strcmp(key, "shape") == 0 ? &h->has_shape : &h->has_order;
   VLM_CHECK(!*seen, err, VLM_INPUT, "%s: the header states \"%s\" twice", name, key);
   if (strcmp(key, "descr") == 0) return read_descr(h, c, name, err);

@@ -1,4 +1,5 @@
-/* Reading zip archives of .npy files. Layout: PKWARE APPNOTE 6.3, the end record, the central directory, then local headers. zlib inflates. */
+/* Reading zip archives of .npy files. Layout: PKWARE APPNOTE 6.3, the end record, the central directory, then local headers. zlib
+ * inflates. */
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>

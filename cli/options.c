@@ -7,7 +7,7 @@
 #include "cli/program.h"
 #include "runtime/base/memory.h"
 
-typedef enum { FLAG, ONE, MANY, EQUALS } option_kind;
+typedef enum { FLAG, ONE, EACH, MANY, EQUALS } option_kind;
 
 typedef struct {
   const char *name;
@@ -66,7 +66,7 @@ static vlm_status parse_option(vlm_args *args, const vlm_program *program, int *
   args->options[id].given = true;
   VLM_CHECK(!(equals && ROWS[id].kind == FLAG), err, VLM_USAGE, "%s takes no value", ROWS[id].name);
   if (equals) VLM_TRY(add_value(&args->options[id], equals + 1, err));
-  else if (ROWS[id].kind == ONE || ROWS[id].kind == MANY) VLM_TRY(take_values(args, id, i, argc, argv, err));
+  else if (ROWS[id].kind != FLAG && ROWS[id].kind != EQUALS) VLM_TRY(take_values(args, id, i, argc, argv, err));
 out:
   return st;
 }

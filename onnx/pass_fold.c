@@ -70,6 +70,74 @@ static vlm_status fold_node(fold *f, int32_t n, int32_t *changes, vlm_error *err
   return keep_results(f, n, shared, err);
 }
 
+/* ---- a weight of an enclosing graph that a body transposes ---- */
+
+static const vlm_graph *owner_of(const vlm_graph *graph, vlm_value_id *id) {
+  while (graph->values[*id].kind == VLM_VALUE_CAPTURE) {
+    *id = graph->values[*id].parent_value;
+    graph = graph->parent;
+  }
+  return graph;
+}
+
+/* The id in `graph` of a value of an enclosing graph, through captures. */
+static vlm_status capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_value_id outer = VLM_NO_VALUE;
+  *out = id;
+  if (graph == owner) return VLM_OK;
+  VLM_TRY(capture(graph->parent, owner, id, &outer, err));
+  for (*out = 0; *out < graph->n_values; ++*out)
+    if (graph->values[*out].kind == VLM_VALUE_CAPTURE && graph->values[*out].parent_value == outer) goto out;
+  const char *name = graph->parent->values[outer].name;
+  VLM_TRY(vlm_graph_add_value(graph, out, vlm_graph_find(graph, name) == VLM_NO_VALUE ? name : NULL, VLM_VALUE_CAPTURE, err));
+  graph->values[*out].parent_value = outer;
+out:
+  return st;
+}
+
+static vlm_status transposed_name(vlm_graph *graph, const vlm_node *node, const char *weight, const char **out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_attr *perm = vlm_node_attr(node, "perm");
+  VLM_TRY(vlm_arena_format(graph->arena, out, err, "%s.transposed", weight));
+  for (int32_t k = 0; perm != NULL && k < perm->count; k++)
+    VLM_TRY(vlm_arena_format(graph->arena, out, err, "%s_%lld", *out, (long long)perm->u.ints[k]));
+out:
+  return st;
+}
+
+static vlm_status add_transposed(fold *f, const vlm_node *node, vlm_graph *owner, const char *name, vlm_value_id *out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  bool shared = false;
+  VLM_TRY(vlm_evaluate_node(f->evaluator, node, f->in, f->out, &shared, SIZE_MAX, err));
+  if (!shared) VLM_TRY(vlm_graph_keep(owner, f->out[0].data, vlm_free, err));
+  VLM_TRY(vlm_graph_add_constant(owner, out, name, &f->out[0], false, err));
+out:
+  return st;
+}
+
+/* The branches of a merged decoder share their weights: the transposed one belongs to the graph that owns the weight, once. */
+static vlm_status fold_outside(fold *f, int32_t n, int32_t *changes, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_node *node = &f->graph->nodes[n];
+  vlm_value_id weight = node->inputs[0], id = VLM_NO_VALUE;
+  vlm_graph *owner = (vlm_graph *)owner_of(f->graph, &weight);
+  const char *name = NULL;
+  if (!all_constant(f, node)) return VLM_OK;
+  VLM_TRY(transposed_name(owner, node, owner->values[weight].name, &name, err));
+  id = vlm_graph_find(owner, name);
+  if (id == VLM_NO_VALUE) VLM_TRY(add_transposed(f, node, owner, name, &id, err));
+  VLM_TRY(capture(f->graph, owner, id, &id, err));
+  vlm_graph_replace_uses(f->graph, node->outputs[0], id);
+  ++*changes;
+out:
+  return st;
+}
+
+static bool transposes_capture(const vlm_graph *graph, const vlm_node *node) {
+  return vlm_pass_is(node, "Transpose") && node->outputs[0] != VLM_NO_VALUE && graph->values[node->inputs[0]].kind == VLM_VALUE_CAPTURE;
+}
+
 static void widest_node(const vlm_graph *graph, int32_t *inputs, int32_t *outputs) {
   *inputs = *outputs = 1;
   for (int32_t n = 0; n < graph->n_nodes; n++) {
@@ -86,7 +154,10 @@ vlm_status vlm_pass_fold(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *
   VLM_TRY(vlm_evaluator_create(&f.evaluator, err));
   VLM_TRY(vlm_alloc((void **)&f.in, (size_t)inputs, sizeof *f.in, err));
   VLM_TRY(vlm_alloc((void **)&f.out, (size_t)outputs, sizeof *f.out, err));
-  for (int32_t n = 0; n < graph->n_nodes; n++) VLM_TRY(fold_node(&f, n, changes, err));
+  for (int32_t n = 0; n < graph->n_nodes; n++) {
+    if (transposes_capture(graph, &graph->nodes[n])) VLM_TRY(fold_outside(&f, n, changes, err));
+    else VLM_TRY(fold_node(&f, n, changes, err));
+  }
 out:
   vlm_evaluator_free(f.evaluator);
   vlm_free(f.in);

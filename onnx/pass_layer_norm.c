@@ -10,8 +10,8 @@ typedef struct norm {
   float epsilon;
 } norm;
 
-/* Number of last dimensions that a ReduceMean with keepdims works on; 0 = it is not of that form. The rank is needed for axes >= 0. */
-static int32_t last_axes(const vlm_graph *graph, const vlm_node *mean) {
+/* Number of last dimensions that a ReduceMean with keepdims works on; 0 = it is not of that form. Axes >= 0 need the rank of x. */
+static int32_t last_axes(const vlm_graph *graph, const vlm_node *mean, vlm_value_id x) {
   const vlm_attr *attr = vlm_node_attr(mean, "axes"), *keep = vlm_node_attr(mean, "keepdims");
   const vlm_tensor *input = mean->n_inputs > 1 ? vlm_graph_constant(graph, mean->inputs[1]) : NULL;
   const int64_t *axes = NULL;
@@ -22,7 +22,7 @@ static int32_t last_axes(const vlm_graph *graph, const vlm_node *mean) {
   if (count < 1 || count > VLM_MAX_RANK) return 0;
   uint32_t seen = 0;
   for (int64_t k = 0; k < count; k++) {
-    int64_t axis = axes[k], rank = graph->values[mean->inputs[0]].tensor.rank;
+    int64_t axis = axes[k], rank = graph->values[x].tensor.rank;
     if (axis >= 0) axis = rank > 0 ? axis - rank : 0;
     if (axis >= 0 || axis < -VLM_MAX_RANK) return 0;
     seen |= 1u << -axis;
@@ -37,7 +37,7 @@ static bool is_centered(const vlm_graph *graph, vlm_value_id d, vlm_value_id *x,
   const vlm_node *mean = sub != NULL ? vlm_pass_producer(graph, sub->inputs[1], "ReduceMean") : NULL;
   if (mean == NULL || mean->inputs[0] != sub->inputs[0]) return false;
   *x = sub->inputs[0];
-  *axes = last_axes(graph, mean);
+  *axes = last_axes(graph, mean, *x);
   return *axes > 0;
 }
 
@@ -59,7 +59,7 @@ static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, norm *n) {
   const vlm_node *add = root != NULL ? vlm_pass_producer(graph, root->inputs[0], "Add") : NULL;
   if (add == NULL || !vlm_pass_split(graph, add, &epsilon, &var) || !vlm_pass_scalar(graph, epsilon, &value)) return false;
   const vlm_node *mean = vlm_pass_producer(graph, var, "ReduceMean");
-  if (mean == NULL || last_axes(graph, mean) != n->axes || !is_square(graph, mean->inputs[0], &d)) return false;
+  if (mean == NULL || last_axes(graph, mean, n->x) != n->axes || !is_square(graph, mean->inputs[0], &d)) return false;
   n->epsilon = (float)value;
   return is_centered(graph, d, &x, &axes) && x == n->x && axes == n->axes;
 }

@@ -1,12 +1,20 @@
-/* Inside of an opened file: shared by open.c, verify.c and diff.c. */
+/* Inside of an opened file: shared by open*.c, verify.c and diff.c. */
 #ifndef VLM_PACK_OPENED_H
 #define VLM_PACK_OPENED_H
+
+#include <stdatomic.h>
 
 #include "pack/graphs.h"
 #include "pack/layout.h"
 #include "pack/pack.h"
+#include "runtime/base/file.h"
 
-typedef struct vlm_pack_storage vlm_pack_storage;
+/* Mapping and weights, shared by the pack and the graphs made from it. */
+typedef struct vlm_pack_storage {
+  atomic_int owners;
+  vlm_file file;
+  unsigned char *weights; /* unpacked; NULL when they are mapped */
+} vlm_pack_storage;
 
 struct vlm_pack {
   vlm_arena *arena;
@@ -22,6 +30,10 @@ struct vlm_pack {
   vlm_pack_section *sections;
 };
 
+/* One owner less; frees when none is left. */
+void vlm_pack_release_storage(void *storage);
+/* Checks a section and reads what it says; *label for the listing. The weights are left alone. */
+vlm_status vlm_pack_read_section(vlm_pack *pack, const vlm_section *s, const char **label, vlm_error *err);
 /* The whole file as mapped. */
 const unsigned char *vlm_pack_bytes(const vlm_pack *pack);
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err);

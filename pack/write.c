@@ -3,44 +3,29 @@
 
 #include "pack/codec.h"
 #include "pack/graphs.h"
-#include "runtime/base/file.h"
+#include "pack/packer.h"
 #include "runtime/base/hash.h"
 
 #define DEFAULT_LEVEL 3
-#define BATCH_TENSORS 64
-#define BATCH_BYTES ((size_t)64 << 20)
 
-typedef struct packer {
-  const vlm_pack_content *content;
-  vlm_pack_codec codec;
-  int level;
-  vlm_threads *threads;
-  vlm_writer *writer;
-  vlm_layout layout;
-  uint64_t at; /* bytes written */
-  vlm_tensor_pool pool;
-  vlm_error *err;
-} packer;
-
-static vlm_status put(packer *p, const void *data, size_t bytes) {
+vlm_status vlm_packer_put(vlm_packer *p, const void *data, size_t bytes) {
   const vlm_status st = vlm_writer_write(p->writer, data, bytes, p->err);
   p->at += bytes;
   return st;
 }
 
-static vlm_status pad_to(packer *p, uint64_t offset) {
+static vlm_status pad_to(vlm_packer *p, uint64_t offset) {
   static const unsigned char zeros[4096];
   vlm_status st = VLM_OK;
   while (p->at < offset) {
     const uint64_t left = offset - p->at;
-    VLM_TRY(put(p, zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros)));
+    VLM_TRY(vlm_packer_put(p, zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros)));
   }
 out:
   return st;
 }
 
-/* Starts the next section at its place. */
-static vlm_status begin(packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
+vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
   vlm_status st = VLM_OK;
   VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections", VLM_PACK_MAX_SECTIONS);
   vlm_section *s = &p->layout.sections[p->layout.count++];
@@ -54,7 +39,7 @@ out:
 }
 
 /* A section from memory; compressed when that makes it smaller. */
-static vlm_status put_section(packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
+static vlm_status put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
   vlm_status st = VLM_OK;
   unsigned char *small = NULL;
   size_t used = bytes;
@@ -69,32 +54,31 @@ static vlm_status put_section(packer *p, vlm_section_kind kind, const void *data
   const bool packed = used < bytes;
   const void *stored = packed ? small : data;
   const size_t stored_bytes = packed ? used : bytes;
-  VLM_TRY(begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW));
+  VLM_TRY(vlm_packer_begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW));
   s->stored = stored_bytes;
   s->raw = bytes;
   s->raw_hash = vlm_xxh64(data, bytes);
   s->stored_hash = packed ? vlm_xxh64(stored, stored_bytes) : s->raw_hash;
-  VLM_TRY(put(p, stored, stored_bytes));
+  VLM_TRY(vlm_packer_put(p, stored, stored_bytes));
 out:
   vlm_free(small);
   return st;
 }
 
-/* Ends an encoder: its bytes become a section. */
-static vlm_status put_encoder(packer *p, vlm_section_kind kind, vlm_encoder *e) {
+vlm_status vlm_packer_put_encoder(vlm_packer *p, vlm_section_kind kind, vlm_encoder *e) {
   vlm_status st = e->status;
   if (st == VLM_OK) st = put_section(p, kind, vlm_text_get(&e->bytes), e->bytes.bytes);
   vlm_text_free(&e->bytes);
   return st;
 }
 
-static vlm_status put_text_section(packer *p, vlm_section_kind kind, const char *text) {
+static vlm_status put_text_section(vlm_packer *p, vlm_section_kind kind, const char *text) {
   return text ? put_section(p, kind, text, strlen(text)) : VLM_OK;
 }
 
 static int by_key(const void *a, const void *b) { return strcmp(((const vlm_pack_pair *)a)->key, ((const vlm_pack_pair *)b)->key); }
 
-static vlm_status put_meta(packer *p) {
+static vlm_status put_meta(vlm_packer *p) {
   static const char *const families[] = {"graph", "encoder-decoder", "decoder-only"};
   vlm_status st = VLM_OK;
   vlm_encoder e = {.err = p->err};
@@ -113,14 +97,14 @@ static vlm_status put_meta(packer *p) {
     vlm_put_text(&e, pairs[i].key);
     vlm_put_text(&e, pairs[i].value);
   }
-  VLM_TRY(put_encoder(p, VLM_SECTION_META, &e));
+  VLM_TRY(vlm_packer_put_encoder(p, VLM_SECTION_META, &e));
 out:
   vlm_text_free(&e.bytes);
   vlm_free(pairs);
   return st;
 }
 
-static vlm_status put_texts(packer *p) {
+static vlm_status put_texts(vlm_packer *p) {
   vlm_status st = VLM_OK;
   const vlm_bundle *b = p->content->bundle;
   VLM_TRY(put_text_section(p, VLM_SECTION_PREP, p->content->preprocess));
@@ -130,14 +114,14 @@ static vlm_status put_texts(packer *p) {
     if (t == VLM_TEXT_TOKENIZER || !b->texts[t]) continue;
     vlm_put_text(&e, vlm_text_file((vlm_bundle_text)t));
     vlm_put_bytes(&e, b->texts[t], strlen(b->texts[t]));
-    VLM_TRY(put_encoder(p, VLM_SECTION_TEXT, &e));
+    VLM_TRY(vlm_packer_put_encoder(p, VLM_SECTION_TEXT, &e));
   }
 out:
   return st;
 }
 
 /* One section per graph; a graph with several roles comes at its first. */
-static vlm_status put_graphs(packer *p) {
+static vlm_status put_graphs(vlm_packer *p) {
   vlm_status st = VLM_OK;
   const vlm_bundle *b = p->content->bundle;
   int graphs = 0;
@@ -152,7 +136,7 @@ static vlm_status put_graphs(packer *p) {
       if (b->graphs[k] == b->graphs[r]) roles[n++] = vlm_role_name((vlm_role)k);
     }
     vlm_graph_encode(&e, roles, n, b->graphs[r], &p->pool);
-    st = put_encoder(p, VLM_SECTION_GRPH, &e);
+    st = vlm_packer_put_encoder(p, VLM_SECTION_GRPH, &e);
     if (st != VLM_OK) vlm_error_context(p->err, "graph %s", roles[0]);
     VLM_TRY(st);
     graphs++;
@@ -162,105 +146,7 @@ out:
   return st;
 }
 
-/* ---- weights ---- */
-
-typedef struct batch {
-  packer *p;
-  int32_t first, count;
-  unsigned char *frames[BATCH_TENSORS];
-  size_t sizes[BATCH_TENSORS];
-  vlm_status status[BATCH_TENSORS];
-} batch;
-
-static void compress_task(void *user, int64_t i, int worker) {
-  batch *b = user;
-  const vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
-  const size_t room = vlm_codec_bound(t->bytes);
-  (void)worker;
-  b->status[i] = vlm_alloc((void **)&b->frames[i], room, 1, NULL);
-  if (b->status[i] == VLM_OK) b->status[i] = vlm_codec_compress(b->frames[i], room, &b->sizes[i], t->tensor.data, t->bytes, b->p->level, NULL);
-}
-
-static vlm_status put_batch(batch *b, vlm_section *s, vlm_xxh64_stream *stored_hash) {
-  vlm_status st = VLM_OK;
-  for (int32_t i = 0; i < b->count; i++) {
-    vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
-    VLM_CHECK(b->status[i] == VLM_OK, b->p->err, b->status[i], "compressing tensor %d of %zu bytes failed", (int)(b->first + i), t->bytes);
-    const bool packed = b->sizes[i] < t->bytes;
-    const void *data = packed ? b->frames[i] : t->tensor.data;
-    t->stored_bytes = packed ? b->sizes[i] : t->bytes;
-    b->p->pool.codecs[b->first + i] = packed;
-    vlm_xxh64_add(stored_hash, data, t->stored_bytes);
-    s->stored += t->stored_bytes;
-    VLM_TRY(put(b->p, data, t->stored_bytes));
-  }
-out:
-  return st;
-}
-
-/* Compresses some tensors at a time in parallel, so that memory stays bounded, and writes them in order. */
-static vlm_status put_frames(packer *p, vlm_section *s, vlm_xxh64_stream *stored_hash) {
-  vlm_status st = VLM_OK;
-  for (int32_t next = 0; next < p->pool.count && st == VLM_OK;) {
-    batch b = {.p = p, .first = next};
-    size_t bytes = 0;
-    while (next < p->pool.count && b.count < BATCH_TENSORS && (b.count == 0 || bytes + p->pool.items[next].bytes <= BATCH_BYTES)) {
-      bytes += p->pool.items[next++].bytes;
-      b.count++;
-    }
-    vlm_threads_run(p->threads, b.count, compress_task, &b);
-    st = put_batch(&b, s, stored_hash);
-    for (int32_t i = 0; i < b.count; i++) vlm_free(b.frames[i]);
-  }
-  return st;
-}
-
-/* Walks the raw layout: tensors at multiples of 64, zeros between. Hashes it, and writes it when `write` is set. */
-static vlm_status put_raw(packer *p, vlm_section *s, vlm_xxh64_stream *raw_hash, bool write) {
-  static const unsigned char zeros[VLM_PACK_ALIGN];
-  vlm_status st = VLM_OK;
-  for (int32_t i = 0; i < p->pool.count; i++) {
-    vlm_pack_tensor *t = &p->pool.items[i];
-    const size_t gap = (VLM_PACK_ALIGN - s->raw % VLM_PACK_ALIGN) % VLM_PACK_ALIGN;
-    const void *data = t->bytes ? t->tensor.data : "";
-    vlm_xxh64_add(raw_hash, zeros, gap);
-    vlm_xxh64_add(raw_hash, data, t->bytes);
-    s->raw += gap + t->bytes;
-    if (!write) continue;
-    VLM_TRY(put(p, zeros, gap));
-    VLM_TRY(put(p, data, t->bytes));
-    t->stored_bytes = t->bytes;
-  }
-out:
-  return st;
-}
-
-static vlm_status put_weights(packer *p) {
-  vlm_status st = VLM_OK;
-  const bool raw = p->codec == VLM_PACK_RAW;
-  vlm_xxh64_stream *raw_hash = NULL, *stored_hash = NULL;
-  vlm_encoder table = {.err = p->err};
-  vlm_section *s;
-  VLM_TRY(vlm_xxh64_create(&raw_hash, p->err));
-  VLM_TRY(vlm_xxh64_create(&stored_hash, p->err));
-  VLM_TRY(begin(p, &s, VLM_SECTION_WGHT, raw ? VLM_SECTION_RAW : VLM_SECTION_FRAMES));
-  VLM_TRY(put_raw(p, s, raw_hash, raw));
-  s->raw_hash = vlm_xxh64_value(raw_hash);
-  if (!raw) VLM_TRY(put_frames(p, s, stored_hash));
-  else s->stored = s->raw;
-  s->stored_hash = raw ? s->raw_hash : vlm_xxh64_value(stored_hash);
-  vlm_tensor_pool_encode(&table, &p->pool, raw);
-  VLM_TRY(put_encoder(p, VLM_SECTION_TENS, &table));
-out:
-  vlm_xxh64_free(raw_hash);
-  vlm_xxh64_free(stored_hash);
-  vlm_text_free(&table.bytes);
-  return st;
-}
-
-/* ---- the rest ---- */
-
-static vlm_status put_golden(packer *p) {
+static vlm_status put_golden(vlm_packer *p) {
   vlm_status st = VLM_OK;
   vlm_encoder e = {.err = p->err};
   if (p->content->n_golden == 0) return VLM_OK;
@@ -278,20 +164,20 @@ static vlm_status put_golden(packer *p) {
       vlm_put_bytes(&e, g->tensors[k].data, bytes);
     }
   }
-  VLM_TRY(put_encoder(p, VLM_SECTION_GOLD, &e));
+  VLM_TRY(vlm_packer_put_encoder(p, VLM_SECTION_GOLD, &e));
 out:
   vlm_text_free(&e.bytes);
   return st;
 }
 
-static vlm_status put_index(packer *p) {
+static vlm_status put_index(vlm_packer *p) {
   vlm_status st = VLM_OK;
   vlm_encoder index = {.err = p->err}, header = {.err = p->err};
   vlm_layout_encode_index(&index, &p->layout);
   VLM_TRY(index.status);
   p->layout.index_offset = vlm_section_begin(p->at, VLM_SECTION_KINDS, VLM_SECTION_RAW);
   VLM_TRY(pad_to(p, p->layout.index_offset));
-  VLM_TRY(put(p, index.bytes.data, index.bytes.bytes));
+  VLM_TRY(vlm_packer_put(p, index.bytes.data, index.bytes.bytes));
   p->layout.file_bytes = p->at;
   vlm_layout_encode_header(&header, &p->layout, index.bytes.data, index.bytes.bytes);
   VLM_TRY(header.status);
@@ -307,14 +193,14 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   static const vlm_pack_opts defaults = {.level = 0};
   vlm_status st = VLM_OK;
   if (!opts) opts = &defaults;
-  packer p = {.content = content, .codec = opts->codec, .level = opts->level ? opts->level : DEFAULT_LEVEL, .threads = opts->threads, .err = err};
+  vlm_packer p = {.content = content, .codec = opts->codec, .level = opts->level ? opts->level : DEFAULT_LEVEL, .threads = opts->threads, .err = err};
   VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19", opts->level);
   VLM_TRY(vlm_writer_open(&p.writer, path, err));
   VLM_TRY(pad_to(&p, VLM_PACK_HEADER_BYTES));
   VLM_TRY(put_meta(&p));
   VLM_TRY(put_texts(&p));
   VLM_TRY(put_graphs(&p));
-  VLM_TRY(put_weights(&p));
+  VLM_TRY(vlm_packer_put_weights(&p));
   VLM_TRY(put_text_section(&p, VLM_SECTION_QPAR, content->quantization));
   VLM_TRY(put_text_section(&p, VLM_SECTION_CALB, content->provenance));
   VLM_TRY(put_golden(&p));

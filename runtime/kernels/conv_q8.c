@@ -5,7 +5,7 @@
 #include "runtime/base/memory.h"
 
 /* Depthwise sums stay below 2^24, so that the float kernel computes them exactly. */
-enum { EXACT_TAPS = (1 << 24) / (255 * 128), ROW_BLOCK = 1024 };
+enum { EXACT_TAPS = (1 << 24) / (255 * 128), ROW_BLOCK = 512, BAND = 16 };
 
 static bool runs_depthwise(const vlm_conv_shape *s) { return vlm_conv_is_depthwise(s) && vlm_conv_volume(s->kernel) <= EXACT_TAPS; }
 
@@ -40,44 +40,55 @@ typedef struct {
 
 /* ---- channels last ---- */
 
-/* A block of neighbouring positions of one image: all channels. */
+/* A block of neighbouring positions of one image: all channels, in bands that are quantized, then turned. */
 static void to_channels_last(void *user, int64_t index, int worker) {
   const region *r = user;
   const vlm_conv_q8 *conv = r->conv;
   int64_t plane = vlm_conv_volume(conv->shape.in), channels = conv->shape.channels, blocks = (plane + ROW_BLOCK - 1) / ROW_BLOCK;
   int64_t image = index / blocks, from = index % blocks * ROW_BLOCK, n = plane - from < ROW_BLOCK ? plane - from : ROW_BLOCK;
-  uint8_t line[ROW_BLOCK], *to = r->nhwc + (image * plane + from) * channels;
+  uint8_t band[BAND * ROW_BLOCK], *to = r->nhwc + (image * plane + from) * channels;
   (void)worker;
-  for (int64_t c = 0; c < channels; c++) {
-    int64_t at = (image * channels + c) * plane + from;
-    const uint8_t *row = line;
-    if (conv->x_f32) r->kernels->rowops->quantize_u8(line, conv->x_f32 + at, n, conv->x_scale, conv->x_zero);
-    else row = conv->x_u8 + at;
-    for (int64_t i = 0; i < n; i++) to[i * channels + c] = row[i];
+  for (int64_t c = 0; c < channels; c += BAND) {
+    int64_t rows = channels - c < BAND ? channels - c : BAND, at = (image * channels + c) * plane + from, stride = conv->x_f32 ? ROW_BLOCK : plane;
+    const uint8_t *source = conv->x_f32 ? band : conv->x_u8 + at;
+    for (int64_t i = 0; conv->x_f32 && i < rows; i++)
+      r->kernels->rowops->quantize_u8(band + i * ROW_BLOCK, conv->x_f32 + at + i * plane, n, conv->x_scale, conv->x_zero);
+    r->kernels->transpose_8(to + c, (size_t)channels, source, (size_t)stride, (size_t)rows, (size_t)n);
   }
 }
 
-static void copy_tap(uint8_t *dst, const region *r, int64_t image, int64_t group, const int64_t source[3], int64_t n) {
+/* Positions source[2], source[2] + step, … of `taps` taps, where they are inside the image; padding has the zero point. */
+static void copy_taps(uint8_t *dst, const region *r, int64_t image, int64_t group, const int64_t source[3], int64_t taps) {
   const vlm_conv_shape *s = &r->conv->shape;
-  if ((source[0] | source[1] | source[2]) < 0) {
-    memset(dst, r->conv->x_zero, (size_t)n);
+  int64_t n = s->channels / s->groups, step = s->dilation[2], width = s->in[2], first = 0, last = taps;
+  if (source[0] < 0 || source[1] < 0) {
+    memset(dst, r->conv->x_zero, (size_t)(taps * n));
     return;
   }
-  int64_t at = ((image * s->in[0] + source[0]) * s->in[1] + source[1]) * s->in[2] + source[2];
-  memcpy(dst, r->nhwc + at * s->channels + group * n, (size_t)n);
+  if (source[2] < 0) first = (-source[2] + step - 1) / step;
+  if (source[2] + (taps - 1) * step >= width) last = (width - source[2] + step - 1) / step;
+  if (first > taps) first = taps;
+  if (last < first) last = first;
+  const uint8_t *row = r->nhwc + ((image * s->in[0] + source[0]) * s->in[1] + source[1]) * width * s->channels + group * n;
+  memset(dst, r->conv->x_zero, (size_t)(first * n));
+  if (step == 1 && s->groups == 1) memcpy(dst + first * n, row + (source[2] + first) * n, (size_t)((last - first) * n));
+  else for (int64_t t = first; t < last; t++) memcpy(dst + t * n, row + (source[2] + t * step) * s->channels, (size_t)n);
+  memset(dst + last * n, r->conv->x_zero, (size_t)((taps - last) * n));
 }
 
+/* All taps of one output position; a transposed convolution goes tap by tap. */
 static void pack_position(uint8_t *dst, const region *r, int64_t image, int64_t group, int64_t position) {
   const vlm_conv_shape *s = &r->conv->shape;
-  int64_t n = s->channels / s->groups, source[3], k[3];
-  int64_t o[3] = {position / (s->out[2] * s->out[1]), position / s->out[2] % s->out[1], position % s->out[2]};
-  for (k[0] = 0; k[0] < s->kernel[0]; k[0]++) {
-    source[0] = vlm_conv_source(s, 0, o[0], k[0]);
-    for (k[1] = 0; k[1] < s->kernel[1]; k[1]++) {
-      source[1] = vlm_conv_source(s, 1, o[1], k[1]);
-      for (k[2] = 0; k[2] < s->kernel[2]; k[2]++, dst += n) {
-        source[2] = vlm_conv_source(s, 2, o[2], k[2]);
-        copy_tap(dst, r, image, group, source, n);
+  int64_t n = s->channels / s->groups, source[3], d, h, o[3] = {position / (s->out[2] * s->out[1]), position / s->out[2] % s->out[1], position % s->out[2]};
+  for (d = 0; d < s->kernel[0]; d++) {
+    source[0] = vlm_conv_source(s, 0, o[0], d);
+    for (h = 0; h < s->kernel[1]; h++, dst += s->kernel[2] * n) {
+      source[1] = vlm_conv_source(s, 1, o[1], h);
+      source[2] = o[2] * s->stride[2] - s->pad[2];
+      if (!s->transposed) copy_taps(dst, r, image, group, source, s->kernel[2]);
+      for (int64_t w = 0; s->transposed && w < s->kernel[2]; w++) {
+        source[2] = vlm_conv_source(s, 2, o[2], w);
+        copy_taps(dst + w * n, r, image, group, source, 1);
       }
     }
   }
@@ -138,10 +149,24 @@ static void depthwise_task(void *user, int64_t index, int worker) {
 
 /* ---- the product ---- */
 
+/* Channels-last rows are the activations as they are. */
+static bool is_pointwise(const vlm_conv_shape *s) {
+  if (s->transposed || s->groups != 1) return false;
+  for (int i = 0; i < 3; i++)
+    if (s->kernel[i] != 1 || s->stride[i] != 1 || s->pad[i] != 0 || s->in[i] != s->out[i]) return false;
+  return true;
+}
+
 static vlm_gemm_q8 as_product(const vlm_conv_q8 *conv, region *r) {
   const vlm_conv_shape *s = &conv->shape;
   int64_t size = vlm_conv_volume(s->out);
   vlm_gemm_q8 g = {.batch = s->batch * s->groups, .m = size, .w = conv->weights, .pack = pack_rows, .pack_user = r};
+  if (is_pointwise(s)) {
+    g.pack = NULL;
+    g.a = r ? r->nhwc : NULL;
+    g.lda = s->channels;
+    g.a_batch = s->channels * size;
+  }
   g.a_scale = conv->x_scale;
   g.zero = conv->x_zero;
   g.w_scale = conv->w_scale;

@@ -12,6 +12,7 @@ static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a,
   }
   for (size_t p = 0; p < k; p++, a++, b += b_stride) {
     VEC column[TILE_VECS];
+    __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_load(b + j * VEC_WIDTH);
     VLM_UNROLL for (int i = 0; i < rows; i++) {
       VEC x = vec_splat(a + (size_t)i * lda);

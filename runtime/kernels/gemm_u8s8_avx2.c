@@ -16,6 +16,7 @@ static inline __m256i splat_pair(const uint16_t *p) {
 #define TILE_VECS 2
 #define TILE_KR 2
 #define TILE_A uint16_t
+#define TILE_B int8_t
 #define VEC __m256i
 #define VEC_WIDTH 8
 #define vec_zero() _mm256_setzero_si256()

@@ -21,6 +21,7 @@ static inline __m512i dot_quads(__m512i acc, __m512i a, __m512i b) {
 #define TILE_VECS 2
 #define TILE_KR 4
 #define TILE_A uint8_t
+#define TILE_B int8_t
 #define VEC __m512i
 #define VEC_WIDTH 16
 #define vec_zero() _mm512_setzero_si512()

@@ -21,6 +21,7 @@ static inline __m256i dot_quads(__m256i acc, __m256i a, __m256i b) {
 #define TILE_VECS 2
 #define TILE_KR 4
 #define TILE_A uint8_t
+#define TILE_B int8_t
 #define VEC __m256i
 #define VEC_WIDTH 8
 #define vec_zero() _mm256_setzero_si256()

@@ -1,15 +1,16 @@
 /* Template of the integer tile kernels. Needs: TILE_GEMM (name), TILE_ROWS (up to 12), TILE_VECS (vectors per row), TILE_KR (k steps per int32 lane),
- * TILE_A (type of one activation), VEC, VEC_WIDTH (int32 lanes), vec_zero(), vec_store(p, v), vec_weights(p) (VEC_WIDTH * TILE_KR int8),
+ * TILE_A, TILE_B (types of one activation and one weight), VEC, VEC_WIDTH (int32 lanes), vec_zero(), vec_store(p, v), vec_weights(p) (VEC_WIDTH * TILE_KR weights),
  * vec_group(p) (TILE_KR activations at p in every lane), vec_dot(acc, a, b) = acc + exact dot product of the TILE_KR pairs of each lane. */
 #include "runtime/kernels/unroll.h"
 
-static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A *a, size_t lda, const int8_t *b, size_t groups) {
+static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A *a, size_t lda, const TILE_B *b, size_t groups) {
   VEC acc[TILE_ROWS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < rows; i++) {
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
   }
   for (size_t p = 0; p < groups; p++, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
     VEC column[TILE_VECS];
+    __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
     VLM_UNROLL for (int i = 0; i < rows; i++) {
       VEC x = vec_group(a + (size_t)i * lda);
@@ -23,7 +24,7 @@ static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A 
 
 #define TILE_CASE(n) \
   case n: tile_rows(n, c, ldc, a, lda, b, groups); break;
-void TILE_GEMM(int32_t *c, size_t ldc, const void *a, size_t lda, const int8_t *b, size_t groups, int rows) {
+void TILE_GEMM(int32_t *c, size_t ldc, const void *a, size_t lda, const TILE_B *b, size_t groups, int rows) {
   switch (rows) {
     TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
 #if TILE_ROWS > 6

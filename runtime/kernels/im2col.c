@@ -29,7 +29,9 @@ static void lanes_at(lanes *l, const vlm_conv_shape *s, int64_t column, int n, c
 }
 
 static void copy_lanes(float *dst, const lanes *l, const float *plane, int n, int nr) {
-  if (l->run) {
+  if (l->run && n == 16) {
+    memcpy(dst, plane + l->offset[0], 16 * sizeof *dst); /* a known size needs no call */
+  } else if (l->run) {
     memcpy(dst, plane + l->offset[0], (size_t)n * sizeof *dst);
   } else if (l->whole) {
     for (int i = 0; i < n; i++) dst[i] = plane[l->offset[i]];

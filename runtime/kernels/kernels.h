@@ -27,6 +27,8 @@ typedef void vlm_gemm_f32_fn(float *c, size_t ldc, const float *a, size_t lda, c
 typedef void vlm_gemv_f32_fn(float *c, const float *a, const float *b, size_t b_stride, size_t panel_stride, size_t k);
 /* The same with K in groups: a has rows of groups * kr elements (uint8 or uint16, see a_bytes), b one packed integer panel. */
 typedef void vlm_gemm_u8s8_fn(int32_t *c, size_t ldc, const void *a, size_t lda, const int8_t *b, size_t groups, int rows);
+/* The same with uint16 activations and weights widened to int16 in the same layout; only levels whose gemm_u8s8 takes uint16 use it. */
+typedef void vlm_gemm_u8s16_fn(int32_t *c, size_t ldc, const void *a, size_t lda, const int16_t *b, size_t groups, int rows);
 /* c[i][j] = sum over p of a[i * lda + p] * (float)b[p * VLM_W8_COLUMNS + j], i < rows <= VLM_W8_ROWS, j < VLM_W8_COLUMNS. */
 typedef void vlm_gemm_f32s8_fn(float *c, size_t ldc, const float *a, size_t lda, const int8_t *b, size_t k, int rows);
 /* Depthwise row: y[x] = sum over kh, then kw, of row[kh][x * stride + kw * dilation] * w[kh * kw_count + kw], x < n. Rows are padded by the caller. */
@@ -38,17 +40,25 @@ typedef struct vlm_q8_epilogue {
   const float *w_scale, *bias;
 } vlm_q8_epilogue;
 typedef void vlm_q8_row_fn(float *y, const int32_t *acc, const vlm_q8_epilogue *e, float a_scale, int32_t zero_point, size_t n);
-/* Zero-extends. */
+/* Zero-extends; sign-extends. */
 typedef void vlm_widen_u8_fn(uint16_t *y, const uint8_t *x, size_t n);
+typedef void vlm_widen_s8_fn(int16_t *y, const int8_t *x, size_t n);
+/* y[j * y_stride + i] = x[i * x_stride + j], i < rows, j < columns; strides in elements. */
+typedef void vlm_transpose_8_fn(uint8_t *y, size_t y_stride, const uint8_t *x, size_t x_stride, size_t rows, size_t columns);
+typedef void vlm_transpose_32_fn(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_stride, size_t rows, size_t columns);
 
 typedef enum vlm_kernel_kind {
   VLM_KERNEL_gemm_f32,
   VLM_KERNEL_gemv_f32,
   VLM_KERNEL_gemm_u8s8,
+  VLM_KERNEL_gemm_u8s16,
   VLM_KERNEL_gemm_f32s8,
   VLM_KERNEL_depthwise_f32,
   VLM_KERNEL_q8_row,
   VLM_KERNEL_widen_u8,
+  VLM_KERNEL_widen_s8,
+  VLM_KERNEL_transpose_8,
+  VLM_KERNEL_transpose_32,
   VLM_KERNEL_KINDS
 } vlm_kernel_kind;
 
@@ -62,10 +72,14 @@ typedef struct vlm_kernel {
     vlm_gemm_f32_fn *gemm_f32;
     vlm_gemv_f32_fn *gemv_f32;
     vlm_gemm_u8s8_fn *gemm_u8s8;
+    vlm_gemm_u8s16_fn *gemm_u8s16;
     vlm_gemm_f32s8_fn *gemm_f32s8;
     vlm_depthwise_f32_fn *depthwise_f32;
     vlm_q8_row_fn *q8_row;
     vlm_widen_u8_fn *widen_u8;
+    vlm_widen_s8_fn *widen_s8;
+    vlm_transpose_8_fn *transpose_8;
+    vlm_transpose_32_fn *transpose_32;
   } fn;
 } vlm_kernel;
 
@@ -79,9 +93,12 @@ struct vlm_prepared; /* prepared.h */
 /* The bundle: for each kind the best row that the CPU mask allows. */
 typedef struct vlm_kernels {
   uint32_t cpu_mask;
-  const vlm_kernel *gemm_f32, *gemv_f32, *gemm_u8s8, *gemm_f32s8, *depthwise_f32;
+  const vlm_kernel *gemm_f32, *gemv_f32, *gemm_u8s8, *gemm_u8s16, *gemm_f32s8, *depthwise_f32;
   vlm_q8_row_fn *q8_row;
   vlm_widen_u8_fn *widen_u8;
+  vlm_widen_s8_fn *widen_s8;
+  vlm_transpose_8_fn *transpose_8;
+  vlm_transpose_32_fn *transpose_32;
   const struct vlm_rowops *rowops;
   struct vlm_prepared *prepared; /* cache of packed weights; NULL = pack at every call */
 } vlm_kernels;

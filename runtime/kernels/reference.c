@@ -30,6 +30,17 @@ void vlm_gemm_u8s8_c(int32_t *c, size_t ldc, const void *a, size_t lda, const in
     for (size_t j = 0; j < 16; j++) c[i * ldc + j] = dot_column((const uint8_t *)a + i * lda, b + j * 4, groups);
 }
 
+void vlm_gemm_u8s16_c(int32_t *c, size_t ldc, const void *a, size_t lda, const int16_t *b, size_t groups, int rows) {
+  for (size_t i = 0; i < (size_t)rows; i++) {
+    const uint16_t *row = (const uint16_t *)a + i * lda;
+    for (size_t j = 0; j < 16; j++) {
+      uint32_t sum = 0;
+      for (size_t p = 0; p < groups * 2; p++) sum += (uint32_t)(row[p] * b[p / 2 * 32 + j * 2 + p % 2]);
+      c[i * ldc + j] = (int32_t)sum;
+    }
+  }
+}
+
 void vlm_gemm_f32s8_c(float *c, size_t ldc, const float *a, size_t lda, const int8_t *b, size_t k, int rows) {
   for (size_t i = 0; i < (size_t)rows; i++) {
     for (size_t j = 0; j < VLM_W8_COLUMNS; j++) {
@@ -59,4 +70,18 @@ void vlm_q8_row_c(float *y, const int32_t *acc, const vlm_q8_epilogue *e, float 
 
 void vlm_widen_u8_c(uint16_t *y, const uint8_t *x, size_t n) {
   for (size_t j = 0; j < n; j++) y[j] = x[j];
+}
+
+void vlm_widen_s8_c(int16_t *y, const int8_t *x, size_t n) {
+  for (size_t j = 0; j < n; j++) y[j] = x[j];
+}
+
+void vlm_transpose_8_c(uint8_t *y, size_t y_stride, const uint8_t *x, size_t x_stride, size_t rows, size_t columns) {
+  for (size_t j = 0; j < columns; j++)
+    for (size_t i = 0; i < rows; i++) y[j * y_stride + i] = x[i * x_stride + j];
+}
+
+void vlm_transpose_32_c(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_stride, size_t rows, size_t columns) {
+  for (size_t j = 0; j < columns; j++)
+    for (size_t i = 0; i < rows; i++) y[j * y_stride + i] = x[i * x_stride + j];
 }

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/unroll.h"
 
 void vlm_q8_row_avx2(float *y, const int32_t *acc, const vlm_q8_epilogue *e, float a_scale, int32_t zero_point, size_t n) {
   const __m256 scale = _mm256_set1_ps(a_scale);
@@ -25,6 +26,12 @@ void vlm_widen_u8_avx2(uint16_t *y, const uint8_t *x, size_t n) {
   for (; j < n; j++) y[j] = x[j];
 }
 
+void vlm_widen_s8_avx2(int16_t *y, const int8_t *x, size_t n) {
+  size_t j = 0;
+  for (; j + 16 <= n; j += 16) _mm256_storeu_si256((__m256i *)(y + j), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(x + j))));
+  for (; j < n; j++) y[j] = x[j];
+}
+
 /* Four vectors of neighbouring outputs share the broadcast weight. */
 static void depthwise_step(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t dilation, size_t x) {
   __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
@@ -32,10 +39,10 @@ static void depthwise_step(float *y, const float *const *rows, const float *w, i
     const float *row = rows[kh] + x;
     for (int kw = 0; kw < kw_count; kw++, row += dilation) {
       __m256 tap = _mm256_broadcast_ss(w + kh * kw_count + kw);
-      for (int i = 0; i < 4; i++) acc[i] = _mm256_fmadd_ps(_mm256_loadu_ps(row + i * 8), tap, acc[i]);
+      VLM_UNROLL for (int i = 0; i < 4; i++) acc[i] = _mm256_fmadd_ps(_mm256_loadu_ps(row + i * 8), tap, acc[i]);
     }
   }
-  for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + x + i * 8, acc[i]);
+  VLM_UNROLL for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + x + i * 8, acc[i]);
 }
 
 static void depthwise_rest(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation, size_t x, size_t n) {

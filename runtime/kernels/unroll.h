@@ -7,6 +7,7 @@
 #else
 #define VLM_UNROLL _Pragma("GCC unroll 16")
 #endif
+#define VLM_PREFETCH_BYTES 1024 /* how far ahead a tile fetches its panel */
 #define VLM_INLINE inline __attribute__((always_inline))
 
 #endif

@@ -1,48 +1,63 @@
-/* DFT and STFT: direct sums over exact roots of unity, radix-2 halving where the length allows. */
-#include <string.h>
-
+/* DFT and STFT by mixed-radix transforms over exact roots of unity. */
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/turn.h"
 
-typedef struct complex {
-  double re, im;
-} complex;
+#define REAL float
+#define FFT(name) f32_##name
+#include "runtime/ops/fft_body.h"
+#undef REAL
+#undef FFT
+#define REAL double
+#define FFT(name) f64_##name
+#include "runtime/ops/fft_body.h"
+#undef REAL
+#undef FFT
 
-/* roots[k] = exp(-2 pi i k / n), or its conjugate for the inverse. */
-static vlm_status make_roots(vlm_op_call *c, int64_t n, bool inverse, complex **roots) {
-  vlm_status st = vlm_scratch_array(c, (void **)roots, n, sizeof **roots);
-  for (int64_t k = 0; st == VLM_OK && k < n; k++) {
-    double s;
-    vlm_sincos_turn(k, n, &s, &(*roots)[k].re);
-    (*roots)[k].im = inverse ? s : -s;
+/* One line to transform. Complex float32 data stays in float32; real data goes through float64, so that the parts which symmetry makes zero are. */
+typedef struct fft_line {
+  int64_t n;
+  bool wide;
+  double sign;
+  void *root, *data, *spare; /* n, n, 3 n complex numbers */
+} fft_line;
+
+static vlm_status make_line(vlm_op_call *c, fft_line *line, int64_t n, bool inverse) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  *line = (fft_line){.n = n, .wide = x->dtype == VLM_F64 || x->dims[x->rank - 1] == 1, .sign = inverse ? 1 : -1};
+  size_t size = line->wide ? sizeof(f64_complex) : sizeof(f32_complex);
+  VLM_TRY(vlm_scratch_array(c, &line->root, n, size));
+  VLM_TRY(vlm_scratch_array(c, &line->data, n, size));
+  VLM_TRY(vlm_scratch_array(c, &line->spare, 3 * n, size));
+  for (int64_t k = 0; k < n; k++) {
+    double sine, cosine;
+    vlm_sincos_turn(k, n, &sine, &cosine);
+    if (line->wide) ((f64_complex *)line->root)[k] = (f64_complex){cosine, line->sign * sine};
+    else ((f32_complex *)line->root)[k] = (f32_complex){(float)cosine, (float)(line->sign * sine)};
   }
+out:
   return st;
 }
 
-/* y[k] = sum over j of x[j * step] * root(jk), n entries; roots has n * stride entries. Even lengths split into two halves. */
-static void transform(complex *y, const complex *x, int64_t n, int64_t step, const complex *roots, int64_t stride, complex *work) {
-  if (n % 2 == 0) {
-    int64_t h = n / 2;
-    transform(work, x, h, 2 * step, roots, 2 * stride, y);
-    transform(work + h, x + step, h, 2 * step, roots, 2 * stride, y + h);
-    for (int64_t k = 0; k < h; k++) {
-      complex a = work[k], b = work[h + k], w = roots[k * stride];
-      complex t = {b.re * w.re - b.im * w.im, b.re * w.im + b.im * w.re};
-      y[k] = (complex){a.re + t.re, a.im + t.im};
-      y[h + k] = (complex){a.re - t.re, a.im - t.im};
-    }
-    return;
-  }
-  for (int64_t k = 0; k < n; k++) {
-    complex sum = {0, 0};
-    for (int64_t j = 0; j < n; j++) {
-      complex a = x[j * step], w = roots[j * k % n * stride];
-      sum.re += a.re * w.re - a.im * w.im;
-      sum.im += a.re * w.im + a.im * w.re;
-    }
-    y[k] = sum;
-  }
+static void put_line(fft_line *line, int64_t k, double re, double im) {
+  if (line->wide) ((f64_complex *)line->data)[k] = (f64_complex){re, im};
+  else ((f32_complex *)line->data)[k] = (f32_complex){(float)re, (float)im};
+}
+
+static double line_part(const fft_line *line, int64_t k, int part) {
+  return line->wide ? ((const double *)line->data)[2 * k + part] : (double)((const float *)line->data)[2 * k + part];
+}
+
+static void transform_line(fft_line *line) {
+  if (line->wide) f64_run(line->data, line->spare, (f64_complex *)line->spare + line->n, line->n, line->root, line->sign);
+  else f32_run(line->data, line->spare, (f32_complex *)line->spare + line->n, line->n, line->root, (float)line->sign);
+}
+
+/* Value times 1 / n, rounded as the element type does. */
+static double scaled(const fft_line *line, double value, bool inverse) {
+  if (!inverse) return value;
+  return line->wide ? value * (1.0 / (double)line->n) : (double)((float)value * (float)(1.0 / (double)line->n));
 }
 
 typedef struct dft_form {
@@ -89,39 +104,35 @@ vlm_status vlm_infer_DFT(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Reads n entries from a line of a real (1) or complex (2) tensor, `stride` numbers apart; what is missing is zero. */
-static void load_line(complex *line, int64_t length, const double *x, int64_t n, int64_t stride, int64_t parts, const dft_form *f) {
-  for (int64_t j = 0; j < length; j++) {
-    bool there = j < n;
-    line[j] = (complex){there ? x[j * stride] : 0, there && parts == 2 ? x[j * stride + 1] : 0};
+/* Reads n entries of a real (1) or complex (2) tensor, `stride` numbers apart; what is missing is zero or, for one-sided spectra, mirrored. */
+static void load_line(fft_line *line, const double *x, int64_t n, int64_t stride, int64_t parts, const dft_form *f) {
+  for (int64_t j = 0; j < line->n; j++) {
+    bool mirror = f->to_real && j > line->n / 2;
+    int64_t k = mirror ? line->n - j : j;
+    double im = k < n && parts == 2 ? x[k * stride + 1] : 0;
+    put_line(line, j, k < n ? x[k * stride] : 0, mirror ? -im : im);
   }
-  for (int64_t j = length / 2 + 1; f->to_real && j < length; j++) line[j] = (complex){line[length - j].re, -line[length - j].im};
 }
 
 vlm_status vlm_run_DFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *y = c->out[0];
   dft_form f;
-  complex *roots, *line;
+  fft_line line;
   const double *from;
   double *to;
   VLM_TRY(read_form(c, &f));
-  VLM_TRY(make_roots(c, f.length, f.inverse, &roots));
-  VLM_TRY(vlm_scratch_array(c, (void **)&line, 3 * f.length, sizeof *line));
+  VLM_TRY(make_line(c, &line, f.length, f.inverse));
   VLM_TRY(vlm_as_f64(c, x, &from));
   VLM_TRY(vlm_out_f64(c, 0, &to));
   int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f.axis + 1, x->rank - 1), n = x->dims[f.axis];
-  double scale = f.inverse ? 1.0 / (double)f.length : 1;
   for (int64_t i = 0, lines = vlm_tensor_span(x, 0, f.axis) * inner; i < lines; i++) {
     int64_t outer = i / inner, k = i % inner;
-    load_line(line, f.length, from + (outer * n * inner + k) * parts, n, inner * parts, parts, &f);
-    complex *out = line + f.length;
-    transform(out, line, f.length, 1, roots, 1, out + f.length);
-    for (int64_t j = 0; j < f.bins; j++) {
-      double *at = to + ((outer * f.bins + j) * inner + k) * out_parts;
-      at[0] = out[j].re * scale;
-      if (out_parts == 2) at[1] = out[j].im * scale;
-    }
+    load_line(&line, from + (outer * n * inner + k) * parts, n, inner * parts, parts, &f);
+    transform_line(&line);
+    for (int64_t j = 0; j < f.bins; j++)
+      for (int part = 0; part < out_parts; part++)
+        to[((outer * f.bins + j) * inner + k) * out_parts + part] = scaled(&line, line_part(&line, j, part), f.inverse);
   }
   vlm_store_f64(c, 0, to);
 out:
@@ -162,12 +173,11 @@ vlm_status vlm_run_STFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
   stft_form f;
-  complex *roots, *line;
+  fft_line line;
   const double *from, *window;
   double *to;
   VLM_TRY(read_stft(c, &f));
-  VLM_TRY(make_roots(c, f.length, false, &roots));
-  VLM_TRY(vlm_scratch_array(c, (void **)&line, 3 * f.length, sizeof *line));
+  VLM_TRY(make_line(c, &line, f.length, false));
   VLM_TRY(vlm_as_f64(c, x, &from));
   VLM_TRY(vlm_as_f64(c, vlm_in(c, 2), &window));
   VLM_TRY(vlm_out_f64(c, 0, &to));
@@ -176,11 +186,10 @@ vlm_status vlm_run_STFT(vlm_op_call *c) {
     const double *at = from + (i / f.frames * x->dims[1] + i % f.frames * f.step) * parts;
     for (int64_t j = 0; j < f.length; j++) {
       double w = window ? window[j] : 1;
-      line[j] = (complex){at[j * parts] * w, parts == 2 ? at[j * parts + 1] * w : 0};
+      put_line(&line, j, at[j * parts] * w, parts == 2 ? at[j * parts + 1] * w : 0);
     }
-    complex *out = line + f.length;
-    transform(out, line, f.length, 1, roots, 1, out + f.length);
-    memcpy(to + i * f.bins * 2, out, (size_t)f.bins * sizeof *out);
+    transform_line(&line);
+    for (int64_t j = 0; j < 2 * f.bins; j++) to[i * f.bins * 2 + j] = line_part(&line, j / 2, (int)(j % 2));
   }
   vlm_store_f64(c, 0, to);
 out:

@@ -59,6 +59,9 @@ vlm_status vlm_run_skip_rms_norm(vlm_op_call *c) { return skip_norm(c, true); }
 enum { IDS, SEGMENTS, WORDS, POSITIONS, SEGMENT_TABLE, GAMMA, BETA, MASK, POSITION_IDS };
 
 vlm_status vlm_infer_embed_layer_norm(vlm_op_call *c) {
+  static const int wanted[] = {WORDS, POSITIONS, GAMMA, BETA};
+  for (int i = 0; i < 4; i++)
+    if (!vlm_in(c, wanted[i])) return vlm_fail(c->err, VLM_INPUT, "input %d is absent; it is not optional", wanted[i]);
   const vlm_tensor *ids = c->in[IDS], *words = c->in[WORDS];
   if (ids->rank != 2 || words->rank != 2)
     return vlm_fail(c->err, VLM_INPUT, "input_ids of rank %d and word table of rank %d; both must be of rank 2", ids->rank, words->rank);

@@ -33,12 +33,16 @@ void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const floa
   vlm_gemm_f32_run(&g, c->kernels, c->threads, w->scratch);
 }
 
-vlm_status vlm_op_gemm(vlm_op_call *c, const vlm_gemm_f32 *g) {
-  void *scratch;
+vlm_status vlm_op_gemm_scratch(vlm_op_call *c, const vlm_gemm_f32 *g, void **scratch) {
   vlm_status st = need_kernels(c);
   if (st != VLM_OK) return st;
   size_t bytes = vlm_gemm_f32_scratch(g, c->kernels, c->threads);
-  st = c->scratch(c, &scratch, bytes > 0 ? bytes : 1);
+  return c->scratch(c, scratch, bytes > 0 ? bytes : 1);
+}
+
+vlm_status vlm_op_gemm(vlm_op_call *c, const vlm_gemm_f32 *g) {
+  void *scratch;
+  vlm_status st = vlm_op_gemm_scratch(c, g, &scratch);
   if (st == VLM_OK) vlm_gemm_f32_run(g, c->kernels, c->threads, scratch);
   return st;
 }

@@ -61,8 +61,10 @@ vlm_status vlm_infer_like(vlm_op_call *c) {
 vlm_status vlm_infer_broadcast(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor shape = *c->in[0];
-  for (int k = 1; k < c->n_in; k++)
-    if (c->in[k]) VLM_TRY(vlm_broadcast_dims(c, &shape, c->in[k], &shape.rank, shape.dims));
+  for (int k = 1; k < c->n_in; k++) {
+    VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is left out, but it is not optional", k);
+    VLM_TRY(vlm_broadcast_dims(c, &shape, c->in[k], &shape.rank, shape.dims));
+  }
   vlm_out_shape(c, 0, c->in[0]->dtype, shape.rank, shape.dims);
 out:
   return st;

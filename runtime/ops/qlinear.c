@@ -9,6 +9,7 @@
 /* ---- Add, Mul: A, A_scale, A_zero, B, B_scale, B_zero, C_scale, C_zero ---- */
 
 vlm_status vlm_infer_qlinear_binary(vlm_op_call *c) {
+  if (!vlm_in(c, 3)) return vlm_fail(c->err, VLM_INPUT, "input 3 (B) is absent");
   vlm_tensor shape = *c->in[0];
   vlm_status st = vlm_broadcast_dims(c, c->in[0], c->in[3], &shape.rank, shape.dims);
   if (st == VLM_OK) vlm_out_shape(c, 0, shape.dtype, shape.rank, shape.dims);
@@ -121,7 +122,8 @@ out:
 vlm_status vlm_infer_qlinear_concat(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int axis;
-  VLM_CHECK(c->n_in >= 5 && (c->n_in - 2) % 3 == 0 && c->in[1], c->err, VLM_INPUT, "%d inputs; wanted 2 + 3 for each part", c->n_in);
+  VLM_CHECK(c->n_in >= 5 && (c->n_in - 2) % 3 == 0, c->err, VLM_INPUT, "%d inputs; wanted 2 + 3 for each part", c->n_in);
+  for (int k = 2; k < c->n_in; k += 3) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "part %d is absent", (k - 2) / 3);
   vlm_tensor shape = *c->in[2];
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), shape.rank, false, &axis));
   for (int k = 5; k < c->n_in; k += 3) {

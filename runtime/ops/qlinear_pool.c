@@ -78,14 +78,11 @@ static void set_output(vlm_op_call *c, const geometry *g) {
   vlm_out_shape(c, 0, c->in[0]->dtype, g->n + 2, dims);
 }
 
-/* Sum of (q - zero) over the window of one output position, and how many positions it covers. */
+/* Sum of (q - zero) over the window of one output position, and the divisor: the whole window with count_include_pad (also where a window
+ * of ceil_mode hangs over the padding, as ONNX Runtime, which defines the operator, does), else what lies inside the image. */
 static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image, int64_t channel, const int64_t *at, int32_t zero, int64_t *covered) {
-  int64_t size = 1, padded = 1, seen = 0, sum = 0;
-  for (int i = 0; i < g->n; i++) {
-    int64_t end = at[i] * g->stride[i] + g->kernel[i], limit = g->in[i] + g->before[i] + g->after[i];
-    size *= g->kernel[i];
-    padded *= (end < limit ? end : limit) - at[i] * g->stride[i];
-  }
+  int64_t size = 1, seen = 0, sum = 0;
+  for (int i = 0; i < g->n; i++) size *= g->kernel[i];
   for (int64_t w = 0; w < size; w++) {
     int64_t rest = w, index = 0, span = 1;
     bool inside = true;
@@ -100,7 +97,7 @@ static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image,
     sum += vlm_tensor_get_int(x, element) - zero;
     seen++;
   }
-  *covered = g->include_pad ? padded : seen;
+  *covered = g->include_pad ? size : seen;
   return sum;
 }
 

@@ -54,7 +54,7 @@ static vlm_status set_scales(vlm_op_call *c, job *j, vlm_dtype type) {
   j->outer = 1;
   j->count = 1;
   j->inner = vlm_tensor_count(x);
-  if (vlm_tensor_count(s) == 1 && (s->rank <= 1 || x->rank == 0)) return VLM_OK;
+  if (vlm_tensor_count(s) == 1) return VLM_OK;
   VLM_TRY(vlm_axis(c, given, x->rank, false, &axis));
   j->outer = vlm_tensor_span(x, 0, axis);
   j->count = x->dims[axis];

@@ -5,7 +5,8 @@
  * files carry.
  *
  * JSON, one object per operation:
- *   {"op": "align_long_axis", "width": W, "height": H}      quarter turn clockwise when W x H is portrait and the image landscape, or the reverse
+ *   {"op": "align_long_axis", "width": W, "height": H}
+ *       a quarter turn clockwise when W x H is portrait and the image landscape, or the reverse
  *   {"op": "resize", "width": W, "height": H, "filter": "nearest|bilinear|bicubic|lanczos|box|hamming", "fit": FIT}
  *       FIT stretch: exactly W x H
  *           cover: keeps the aspect ratio, the smallest size that covers W x H ("shortest edge" when W = H)
@@ -15,9 +16,11 @@
  *   {"op": "center_crop", "width": W, "height": H}          what the image lacks is filled with black
  *   {"op": "pad", "width": W, "height": H, "color": [r, g, b], "position": "center|top_left"}
  *   {"op": "pad", "square": true, "color": [r, g, b], "position": …}     to the longer side
- *   {"op": "tile", "size": S, "filter": …, "split": true}   enlarges both sides to multiples of S, cuts S x S tiles row by row, then adds the
- *       whole image at S x S; an image of one tile is alone; "split": false: only the whole image at S x S
- *   {"op": "scale", "by": x}      {"op": "normalize", "mean": [3], "std": [3]}      {"op": "layout", "order": "NCHW|NHWC"}  (NCHW when left out)
+ *   {"op": "tile", "size": S, "filter": …, "split": true}
+ *       enlarges both sides to multiples of S, cuts S x S tiles row by row, then adds the whole image at S x S; an image of one tile is
+ *       alone; "split": false: only the whole image at S x S
+ *   {"op": "scale", "by": x}      {"op": "normalize", "mean": [3], "std": [3]}
+ *   {"op": "layout", "order": "NCHW|NHWC"}                  NCHW when left out
  *
  * Arithmetic is that of the transformers image processors on numpy: scale multiplies in double and rounds to float32; normalize is
  * (x - mean) / std with mean, std and both operations in float32. Resizing is Pillow's (resize.h). The result is theirs bit for bit. */
@@ -78,8 +81,8 @@ vlm_status vlm_preprocess_format(char **out, const vlm_preprocess *ops, vlm_erro
 /* Refuses a list that cannot run: wrong order, sizes out of range, zero std. The readers above call it. */
 vlm_status vlm_preprocess_check(const vlm_preprocess *ops, vlm_error *err);
 
-/* From preprocessor_config.json. Understood: the CLIP, SigLIP, ViT, DeiT, BLIP, ConvNeXT, Donut, LLaVA, Idefics3 / SmolVLM, Florence-2 processors
- * (with and without "Fast"; the older "feature_extractor_type" too) and files without a type that state everything.
+/* From preprocessor_config.json. Understood: the CLIP, SigLIP, ViT, DeiT, BLIP, ConvNeXT, Donut, LLaVA, Idefics3 / SmolVLM and Florence-2
+ * processors (with and without "Fast"; the older "feature_extractor_type" too) and files without a type that state everything.
  * `model` is config.json or absent: there original LLaVA-style models keep "image_aspect_ratio": "pad". */
 vlm_status vlm_preprocess_from_config(vlm_preprocess *out, vlm_json config, vlm_json model, vlm_error *err);
 

@@ -21,17 +21,19 @@ static vlm_status check_size(const vlm_preprocess_op *op, vlm_error *err) {
   bool square = op->kind == VLM_PREPROCESS_PAD && op->width == 0 && op->height == 0;
   bool fine = op->width >= 1 && op->height >= 1 && op->width <= VLM_PREPROCESS_MAX_SIDE && op->height <= VLM_PREPROCESS_MAX_SIDE;
   if (fine || square) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "preprocessing \"%s\": %d x %d pixels; each side must be 1 to %d", kinds[op->kind].name, op->width, op->height,
-                  VLM_PREPROCESS_MAX_SIDE);
+  return vlm_fail(err, VLM_INPUT, "preprocessing \"%s\": %d x %d pixels; each side must be 1 to %d", kinds[op->kind].name, op->width,
+                  op->height, VLM_PREPROCESS_MAX_SIDE);
 }
 
 static vlm_status check_numbers(const vlm_preprocess_op *op, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (op->kind == VLM_PREPROCESS_SCALE)
-    VLM_CHECK(isfinite(op->by) && op->by != 0.0, err, VLM_INPUT, "preprocessing \"scale\": by is %g, a finite number other than 0 is wanted", op->by);
+    VLM_CHECK(isfinite(op->by) && op->by != 0.0, err, VLM_INPUT,
+              "preprocessing \"scale\": by is %g, a finite number other than 0 is wanted", op->by);
   for (int c = 0; c < 3 && op->kind == VLM_PREPROCESS_NORMALIZE; c++)
     VLM_CHECK(isfinite(op->mean[c]) && isfinite(op->std[c]) && (float)op->std[c] != 0.0f, err, VLM_INPUT,
-              "preprocessing \"normalize\": mean %g and std %g of channel %d; finite numbers and std other than 0 are wanted", op->mean[c], op->std[c], c);
+              "preprocessing \"normalize\": mean %g and std %g of channel %d; finite numbers and std other than 0 are wanted",
+              op->mean[c], op->std[c], c);
 out:
   return st;
 }
@@ -52,7 +54,8 @@ out:
 vlm_status vlm_preprocess_check(const vlm_preprocess *ops, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool tiled = false;
-  VLM_CHECK(ops->count >= 0 && ops->count <= VLM_PREPROCESS_MAX_OPS, err, VLM_INPUT, "preprocessing has %d operations, at most %d are allowed",
+  VLM_CHECK(ops->count >= 0 && ops->count <= VLM_PREPROCESS_MAX_OPS, err, VLM_INPUT,
+            "preprocessing has %d operations, at most %d are allowed",
             ops->count, VLM_PREPROCESS_MAX_OPS);
   for (int i = 0; i < ops->count; i++) {
     VLM_TRY(check_op(&ops->ops[i], err));

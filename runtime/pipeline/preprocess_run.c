@@ -22,7 +22,8 @@ static vlm_status pad(vlm_image *out, const vlm_image *in, const vlm_preprocess_
   int64_t w = in->width, h = in->height;
   vlm_preprocess_op_size(op, &w, &h);
   if (w < in->width || h < in->height)
-    return vlm_fail(err, VLM_INPUT, "pad to %lld x %lld: the image of %d x %d pixels is larger; resize it before", (long long)w, (long long)h,
+    return vlm_fail(err, VLM_INPUT, "pad to %lld x %lld: the image of %d x %d pixels is larger; resize it before", (long long)w,
+                    (long long)h,
                     in->width, in->height);
   int64_t left = op->top_left ? 0 : half_down(w - in->width), top = op->top_left ? 0 : half_down(h - in->height);
   return vlm_image_window(out, in, -left, -top, w, h, op->color, err);
@@ -77,7 +78,8 @@ static vlm_status cut(tiles *t, const vlm_image *image, const vlm_preprocess_op 
   vlm_image large = {0};
   int64_t w = image->width, h = image->height, size = op->width;
   vlm_preprocess_tile_size(size, &w, &h);
-  VLM_CHECK((w / size) * (h / size) <= MAX_TILES, err, VLM_LIMIT, "an image of %d x %d pixels makes %lld x %lld tiles of %lld, at most %d are allowed",
+  VLM_CHECK((w / size) * (h / size) <= MAX_TILES, err, VLM_LIMIT,
+            "an image of %d x %d pixels makes %lld x %lld tiles of %lld, at most %d are allowed",
             image->width, image->height, (long long)(w / size), (long long)(h / size), (long long)size, MAX_TILES);
   VLM_TRY(vlm_image_resize(&large, image, w, h, op->filter, threads, err));
   if (w == size && h == size) {
@@ -152,7 +154,8 @@ static vlm_tensor values_shape(const tiles *t, bool tiled, bool nhwc) {
   return vlm_tensor_make(VLM_F32, tiled ? 5 : 4, dims, NULL);
 }
 
-static vlm_status make_values(vlm_pixels *out, const vlm_preprocess *ops, const tiles *t, bool tiled, vlm_threads *threads, vlm_error *err) {
+static vlm_status make_values(vlm_pixels *out, const vlm_preprocess *ops, const tiles *t, bool tiled, vlm_threads *threads,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_preprocess_op *layout = find_op(ops, VLM_PREPROCESS_LAYOUT);
   store s = {.from = t, .nhwc = layout && layout->nhwc};

@@ -167,7 +167,8 @@ static vlm_status reduce(vlm_image *out, const vlm_image *in, int fx, int fy, vl
     for (int x = 0; x < out->width; x++) {
       int columns = in->width - x * fx, rows = in->height - y * fy;
       mean_of_block(out->data + ((size_t)y * (size_t)out->width + (size_t)x) * 3,
-                    in->data + (size_t)(y * fy) * stride + (size_t)(x * fx) * 3, stride, columns < fx ? columns : fx, rows < fy ? rows : fy);
+                    in->data + (size_t)(y * fy) * stride + (size_t)(x * fx) * 3, stride,
+                    columns < fx ? columns : fx, rows < fy ? rows : fy);
     }
   return st;
 }

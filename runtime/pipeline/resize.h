@@ -30,8 +30,8 @@ vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, 
 vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_filter filter, double gap,
                                 vlm_threads *threads, vlm_error *err);
 
-/* One axis of weights, for callers with other pixel types. Output i is the sum over k < count[i] of weight[i * taps + k] * in[first[i] + k],
- * weights in 1/2^22. Free with vlm_free(weights->first); one block. */
+/* One axis of weights, for callers with other pixel types: output i is the sum over k < count[i] of
+ * weight[i * taps + k] * in[first[i] + k], weights in 1/2^22. One block: free with vlm_free(weights->first). */
 typedef struct vlm_resize_weights {
   int out_size, taps;
   int32_t *first, *count, *weight;

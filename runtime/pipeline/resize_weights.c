@@ -32,7 +32,8 @@ vlm_filter vlm_filter_from_code(int64_t code) {
   return (vlm_filter)i;
 }
 
-/* sin(pi x), own series so that weights do not depend on the system's libm: reduced to |r| <= 1/2, then Taylor up to r^21 (error < 1e-17). */
+/* sin(pi x), own series so that weights do not depend on the system's libm: reduced to |r| <= 1/2, then Taylor up to r^21 (error <
+ * 1e-17). */
 static double sin_pi(double x) {
   double n = rint(x), r = (x - n) * pi, r2 = r * r, term = r, sum = r;
   for (int k = 2; k <= 20; k += 2) {

@@ -67,7 +67,7 @@ static void put_array(const char *name, vlm_dtype dtype, int rank, const int64_t
 
 static int setup(void **state) {
   (void)state;
-  snprintf(root, sizeof root, "/tmp/vlmq-test-dataset-XXXXXX");
+  snprintf(root, sizeof root, P_tmpdir "/vlmq-test-dataset-XXXXXX");
   assert_non_null(mkdtemp(root));
   put_copy("set/b.png", IMAGES "rgb.png");
   put_copy("set/a/z.jpg", IMAGES "rgb.jpg");
@@ -260,7 +260,8 @@ static void test_captions_of_coco(void **state) {
   assert_string_equal(vlm_captions_find(c, "b.png", &n)[1], "z");
   expect(c, "a.png", 1, "y");
   vlm_captions_free(c);
-  c = captions("[{\"image_id\":42,\"caption\":\"x\"},{\"image_id\":0,\"caption\":\"zero\"},{\"image_id\":\"c.png\",\"caption\":\"named\"}]");
+  c = captions("[{\"image_id\":42,\"caption\":\"x\"},{\"image_id\":0,\"caption\":\"zero\"},"
+               "{\"image_id\":\"c.png\",\"caption\":\"named\"}]");
   expect(c, "COCO_val2014_000000000042.jpg", 1, "x");
   expect(c, "000000000000.jpg", 1, "zero");
   expect(c, "c.png", 1, "named");
@@ -269,7 +270,8 @@ static void test_captions_of_coco(void **state) {
 
 static void test_bad_captions(void **state) {
   (void)state;
-  static const char *const texts[][2] = {{"{}", "no captions"}, {"3", "is wanted"}, {"{\"a\":3}", "caption"}, {"[{\"caption\":\"x\"}]", "image_id"},
+  static const char *const texts[][2] = {{"{}", "no captions"}, {"3", "is wanted"}, {"{\"a\":3}", "caption"}, {"[{\"caption\":\"x\"}]",
+                                                                                                               "image_id"},
                                          {"[{\"image_id\":1}]", "caption"}, {"{\"a\":[1]}", "a[0]"}, {"[1,", "JSON"}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     vlm_captions *c = NULL;

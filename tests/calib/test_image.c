@@ -144,7 +144,7 @@ static void test_written_png_reads_back(void **state) {
   vlm_image image, back;
   vlm_error err;
   char path[64];
-  snprintf(path, sizeof path, "/tmp/vlmq-test-image-%ld.png", (long)getpid());
+  snprintf(path, sizeof path, P_tmpdir "/vlmq-test-image-%ld.png", (long)getpid());
   ok(vlm_image_read(&image, DATA "rgb.jpg", NULL, &err), &err);
   ok(vlm_image_write_png(&image, path, &err), &err);
   ok(vlm_image_read(&back, path, NULL, &err), &err);
@@ -159,8 +159,12 @@ static void test_written_png_reads_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_files_equal_pillow),   cmocka_unit_test(test_bad_files_are_described), cmocka_unit_test(test_limits),
-    cmocka_unit_test(test_damaged_files_never_crash), cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_written_png_reads_back),
+    cmocka_unit_test(test_files_equal_pillow),
+    cmocka_unit_test(test_bad_files_are_described),
+    cmocka_unit_test(test_limits),
+    cmocka_unit_test(test_damaged_files_never_crash),
+    cmocka_unit_test(test_allocation_failures),
+    cmocka_unit_test(test_written_png_reads_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static void check_round_trip(const vlm_tensor *t) {
   char path[64];
   vlm_tensor back;
   vlm_error err;
-  snprintf(path, sizeof path, "/tmp/vlmq-test-npy-%ld.npy", (long)getpid());
+  snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npy-%ld.npy", (long)getpid());
   ok(vlm_npy_write(t, path, &err), &err);
   ok(vlm_npy_read(&back, path, &err), &err);
   assert_int_equal(back.dtype, t->dtype);
@@ -146,7 +146,7 @@ static void test_damaged_archives_never_crash(void **state) {
   char path[64];
   vlm_file file;
   vlm_error err;
-  snprintf(path, sizeof path, "/tmp/vlmq-test-npz-%ld.npz", (long)getpid());
+  snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npz-%ld.npz", (long)getpid());
   ok(vlm_file_map(&file, DATA "deflated.npz", &err), &err);
   unsigned char *copy = malloc(file.bytes);
   for (size_t i = 0; i < file.bytes; i++) {
@@ -172,7 +172,7 @@ static void test_types_unknown_to_numpy_are_widened(void **state) {
   int64_t dims[1] = {2};
   vlm_tensor a = vlm_tensor_make(VLM_BF16, 1, dims, half), b = vlm_tensor_make(VLM_S4, 1, dims, packed), back;
   vlm_error err;
-  snprintf(path, sizeof path, "/tmp/vlmq-test-npy-%ld.npy", (long)getpid());
+  snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npy-%ld.npy", (long)getpid());
   ok(vlm_npy_write(&a, path, &err), &err);
   ok(vlm_npy_read(&back, path, &err), &err);
   assert_int_equal(back.dtype, VLM_F32);

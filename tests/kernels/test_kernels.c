@@ -130,6 +130,30 @@ static void check_gemm_u8s8(const vlm_kernel *row, int64_t groups, int fill) {
   vlm_free(b);
 }
 
+/* Widened weights: the layout of gemm_u8s8, int16. */
+static void check_gemm_u8s16(const vlm_kernel *row, int64_t groups, int fill) {
+  size_t kr = (size_t)row->kr, nr = (size_t)row->nr, k = (size_t)groups * kr, lda = k + 2 * kr;
+  uint16_t *a = zeroed((size_t)row->mr * lda, 2);
+  int16_t *b = zeroed(nr * k + 1, 2);
+  for (size_t i = 0; i < (size_t)row->mr * lda; i++) a[i] = u8_fill(fill);
+  for (size_t i = 0; i < nr * k; i++) b[i] = s8_fill(fill);
+  for (int rows = 1; rows <= row->mr; rows++) {
+    target c = target_make((size_t)rows, nr);
+    row->fn.gemm_u8s16((int32_t *)c.words, c.stride, a, lda, b, (size_t)groups, rows);
+    target_check_guards(&c, row);
+    for (size_t i = 0; i < (size_t)rows; i++) {
+      for (size_t j = 0; j < nr; j++) {
+        int64_t sum = 0;
+        for (size_t p = 0; p < k; p++) sum += (int64_t)a[i * lda + p] * b[(p / kr * nr + j) * kr + p % kr];
+        if ((int32_t)c.words[i * c.stride + j] != sum) fail_msg("%s, %d groups, %d rows: c[%zu][%zu] is wrong", row->name, (int)groups, rows, i, j);
+      }
+    }
+    vlm_free(c.words);
+  }
+  vlm_free(a);
+  vlm_free(b);
+}
+
 static void check_gemm_f32s8(const vlm_kernel *row, int64_t k, int fill) {
   size_t lda = (size_t)k + 3;
   float *a = zeroed(VLM_W8_ROWS * lda, 4);
@@ -210,11 +234,46 @@ static void check_widen_u8(const vlm_kernel *row, int64_t n, int fill) {
   assert_int_equal(y[n], 0xABAB);
 }
 
+static void check_widen_s8(const vlm_kernel *row, int64_t n, int fill) {
+  int8_t x[MAX_DEPTH];
+  int16_t y[MAX_DEPTH + 1];
+  for (int i = 0; i < MAX_DEPTH; i++) x[i] = s8_fill(fill);
+  memset(y, 0x5A, sizeof y);
+  row->fn.widen_s8(y, x, (size_t)n);
+  for (int64_t i = 0; i < n; i++) assert_int_equal(y[i], x[i]);
+  assert_int_equal(y[n], 0x5A5A);
+}
+
+static void check_transpose_8(const vlm_kernel *row, int64_t n, int fill) {
+  uint8_t x[40 * MAX_DEPTH], y[40 * MAX_DEPTH];
+  if (fill > 0) return;
+  for (size_t i = 0; i < sizeof x; i++) x[i] = (uint8_t)next_random();
+  for (size_t rows = 0; rows <= 35; rows += 7) {
+    memset(y, 0xEE, sizeof y);
+    row->fn.transpose_8(y, 40, x, MAX_DEPTH, rows, (size_t)n);
+    for (size_t j = 0; j < MAX_DEPTH; j++)
+      for (size_t i = 0; i < 40; i++) assert_int_equal(y[j * 40 + i], i < rows && j < (size_t)n ? x[i * MAX_DEPTH + j] : 0xEE);
+  }
+}
+
+static void check_transpose_32(const vlm_kernel *row, int64_t n, int fill) {
+  static uint32_t x[40 * MAX_DEPTH], y[40 * MAX_DEPTH];
+  if (fill > 0) return;
+  for (size_t i = 0; i < 40 * MAX_DEPTH; i++) x[i] = next_random();
+  for (size_t rows = 0; rows <= 35; rows += 7) {
+    memset(y, 0xEE, sizeof y);
+    row->fn.transpose_32(y, 40, x, MAX_DEPTH, rows, (size_t)n);
+    for (size_t j = 0; j < MAX_DEPTH; j++)
+      for (size_t i = 0; i < 40; i++) assert_int_equal(y[j * 40 + i], i < rows && j < (size_t)n ? x[i * MAX_DEPTH + j] : 0xEEEEEEEEu);
+  }
+}
+
 typedef void checker(const vlm_kernel *row, int64_t k, int fill);
 static checker *const checkers[VLM_KERNEL_KINDS] = {
     [VLM_KERNEL_gemm_f32] = check_gemm_f32,           [VLM_KERNEL_gemv_f32] = check_gemv_f32, [VLM_KERNEL_gemm_u8s8] = check_gemm_u8s8,
     [VLM_KERNEL_gemm_f32s8] = check_gemm_f32s8,       [VLM_KERNEL_q8_row] = check_q8_row,     [VLM_KERNEL_widen_u8] = check_widen_u8,
-    [VLM_KERNEL_depthwise_f32] = check_depthwise_f32,
+    [VLM_KERNEL_depthwise_f32] = check_depthwise_f32, [VLM_KERNEL_gemm_u8s16] = check_gemm_u8s16, [VLM_KERNEL_widen_s8] = check_widen_s8,
+    [VLM_KERNEL_transpose_8] = check_transpose_8,     [VLM_KERNEL_transpose_32] = check_transpose_32,
 };
 
 static void test_rows(void **state) {

@@ -250,7 +250,8 @@ static void test_layouts_hold_the_same_values(void **state) {
 }
 
 static void test_sizes_follow_the_image(void **state) {
-  vlm_pixels p = run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"contain\"}]", source(*state, "wide"));
+  vlm_pixels p = run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"contain\"}]", source(*state,
+                                                                                                                                 "wide"));
   assert_int_equal(p.values.dims[3], 20);
   assert_int_equal(p.values.dims[2], 20 * 37 / 61);
   vlm_pixels_free(&p);
@@ -274,7 +275,8 @@ static void test_too_large_for_pad_is_an_error(void **state) {
 static void test_unequal_sides_hit_the_limit(void **state) {
   (void)state;
   vlm_preprocess ops = {.count = 1,
-                        .ops = {{.kind = VLM_PREPROCESS_RESIZE, .width = 4000, .height = 4000, .fit = VLM_FIT_COVER, .filter = VLM_FILTER_BOX}}};
+                        .ops = {{.kind = VLM_PREPROCESS_RESIZE, .width = 4000, .height = 4000, .fit = VLM_FIT_COVER,
+                                 .filter = VLM_FILTER_BOX}}};
   vlm_image line;
   vlm_pixels pixels;
   vlm_error err;
@@ -323,10 +325,12 @@ static void test_missing_keys_are_named(void **state) {
   config_fails("{" SIZE RESCALE NORMALIZE ",\"do_center_crop\":true}", "{}", "crop_size");
   config_fails("{" SIZE RESCALE NORMALIZE ",\"crop_size\":{\"height\":8,\"width\":8}}", "{}", "do_center_crop");
   config_fails("{\"image_processor_type\":\"Pix2StructImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{}", "Pix2StructImageProcessor");
-  config_fails("{\"image_processor_type\":\"CLIPImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{\"image_aspect_ratio\":\"anyres\"}", "anyres");
+  config_fails("{\"image_processor_type\":\"CLIPImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{\"image_aspect_ratio\":\"anyres\"}",
+               "anyres");
   config_fails("{" SIZE RESCALE NORMALIZE ",\"do_flip_channel_order\":true}", "{}", "do_flip_channel_order");
   config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8},\"resample\":9" RESCALE NORMALIZE "}", "{}", "resample is 9");
-  ok(from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_size\":null,\"do_pad\":null," SIZE RESCALE NORMALIZE "}",
+  ok(from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_size\":null,\"do_pad\":null,"
+               SIZE RESCALE NORMALIZE "}",
                "{}", &err), &err);
 }
 

@@ -1,0 +1,285 @@
+/* bench_kernels [--threads N] [--cpu LEVEL] [--rounds R]
+ * Speed of every micro-kernel this machine can run, and of the drivers on shapes of vision-language models, as a share of the
+ * register-only multiply-add peak measured in the same rounds. Rounds of all items alternate and the best of each counts, so that other
+ * load and clock changes hit all of them alike. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/peak.h"
+#include "runtime/base/memory.h"
+#include "runtime/kernels/conv_f32.h"
+#include "runtime/kernels/conv_q8.h"
+#include "runtime/kernels/gemm_f32.h"
+#include "runtime/kernels/gemm_q8.h"
+#include "runtime/kernels/gemm_w8.h"
+
+enum { MAX_ITEMS = 256, TILE_K = 768 };
+
+typedef struct item item;
+struct item {
+  char name[96];
+  double work;                 /* operations (2 per multiply-add) or bytes of one call */
+  double best;                 /* per second */
+  const char *unit;
+  void (*call)(item *it);
+  const vlm_kernel *row;
+  const vlm_kernels *kernels;
+  vlm_threads *threads;
+  void *a, *b, *c, *scratch;
+  union {
+    vlm_gemm_f32 f32;
+    vlm_gemm_q8 q8;
+    vlm_gemm_w8 w8;
+    vlm_conv_f32 conv;
+    vlm_conv_q8 conv_q8;
+    vlm_peak_fn *peak;
+  } u;
+};
+
+static item items[MAX_ITEMS];
+static int n_items;
+
+/* With one thread its own CPU time: what other processes take does not count. */
+static clockid_t bench_clock = CLOCK_MONOTONIC;
+static double now(void) {
+  struct timespec t;
+  clock_gettime(bench_clock, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *take(double count, size_t size) {
+  void *p;
+  if (vlm_alloc(&p, (size_t)count + 1, size, NULL) != VLM_OK) {
+    fprintf(stderr, "bench_kernels: out of memory\n");
+    exit(70);
+  }
+  return p;
+}
+static float *floats(double count) {
+  float *p = take(count, sizeof *p);
+  for (size_t i = 0; i < (size_t)count; i++) p[i] = (float)(i % 17) - 8.0f;
+  return p;
+}
+static int8_t *bytes(double count) {
+  int8_t *p = take(count, 1);
+  for (size_t i = 0; i < (size_t)count; i++) p[i] = (int8_t)(i * 37 % 255 - 127);
+  return p;
+}
+
+static item *add(const char *name, double work, const char *unit, void (*call)(item *)) {
+  item *it = &items[n_items];
+  if (n_items + 1 < MAX_ITEMS) n_items++;
+  snprintf(it->name, sizeof it->name, "%s", name);
+  it->work = work;
+  it->unit = unit;
+  it->call = call;
+  return it;
+}
+
+/* ---- peaks ---- */
+
+static void call_peak(item *it) { it->u.peak(200000); }
+static item *add_peak(const char *name, vlm_peak_fn *peak) {
+  item *it = add(name, peak(1) * 200000, "G/s", call_peak);
+  it->u.peak = peak;
+  return it;
+}
+
+/* ---- micro-kernels, data in the first cache levels ---- */
+
+static void call_row(item *it) {
+  const vlm_kernel *k = it->row;
+  vlm_q8_epilogue e = {it->b, it->a, it->a};
+  const float *rows[3] = {it->a, (float *)it->a + 2048, (float *)it->a + 4096};
+  for (int i = 0; i < 64; i++) {
+    switch (k->kind) {
+      case VLM_KERNEL_gemm_f32: k->fn.gemm_f32(it->c, (size_t)k->nr, it->a, TILE_K, it->b, (size_t)k->nr, TILE_K, k->mr); break;
+      case VLM_KERNEL_gemv_f32: k->fn.gemv_f32(it->c, it->a, it->b, (size_t)k->nr, (size_t)k->nr * TILE_K, TILE_K); break;
+      case VLM_KERNEL_gemm_u8s8: k->fn.gemm_u8s8(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K / (size_t)k->kr, k->mr); break;
+      case VLM_KERNEL_gemm_u8s16: k->fn.gemm_u8s16(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K / (size_t)k->kr, k->mr); break;
+      case VLM_KERNEL_transpose_8: k->fn.transpose_8(it->c, 64, it->a, 512, 64, 512); break;
+      case VLM_KERNEL_transpose_32: k->fn.transpose_32(it->c, 64, it->a, 128, 64, 128); break;
+      case VLM_KERNEL_widen_s8: k->fn.widen_s8(it->c, it->a, 4096); break;
+      case VLM_KERNEL_gemm_f32s8: k->fn.gemm_f32s8(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K, 1); break;
+      case VLM_KERNEL_depthwise_f32: k->fn.depthwise_f32(it->c, rows, it->b, 3, 3, 1, 1, 1920); break;
+      case VLM_KERNEL_q8_row: k->fn.q8_row(it->c, it->b, &e, 0.5f, 3, 2048); break;
+      case VLM_KERNEL_widen_u8: k->fn.widen_u8(it->c, it->a, 4096); break;
+      default: break;
+    }
+  }
+}
+
+static double row_work(const vlm_kernel *k) {
+  switch (k->kind) {
+    case VLM_KERNEL_gemv_f32: return 64.0 * 2 * VLM_GEMV_PANELS * k->nr * TILE_K;
+    case VLM_KERNEL_gemm_f32s8: return 64.0 * 2 * k->nr * TILE_K;
+    case VLM_KERNEL_depthwise_f32: return 64.0 * 18 * 1920;
+    case VLM_KERNEL_q8_row: return 64.0 * 2048;
+    case VLM_KERNEL_widen_u8: case VLM_KERNEL_widen_s8: return 64.0 * 4096;
+    case VLM_KERNEL_transpose_8: return 64.0 * 64 * 512;
+    case VLM_KERNEL_transpose_32: return 64.0 * 64 * 128;
+    default: return 64.0 * 2 * k->mr * k->nr * TILE_K;
+  }
+}
+
+static const char *row_unit(vlm_kernel_kind kind) {
+  if (kind == VLM_KERNEL_gemm_u8s8 || kind == VLM_KERNEL_gemm_u8s16) return "GOP/s";
+  return kind < VLM_KERNEL_q8_row ? "GFLOP/s" : "Gelem/s";
+}
+
+static void add_rows(uint32_t mask) {
+  int count;
+  const vlm_kernel *table = vlm_kernel_table(&count);
+  for (int i = 0; i < count; i++) {
+    if (table[i].level == VLM_CPU_C || !(mask >> table[i].level & 1)) continue;
+    item *it = add(table[i].name, row_work(&table[i]), row_unit(table[i].kind), call_row);
+    it->row = &table[i];
+    it->a = floats(16 * TILE_K);
+    it->b = floats(256 * TILE_K);
+    it->c = take(1 << 16, 4);
+  }
+}
+
+/* ---- drivers ---- */
+
+static void call_f32(item *it) { vlm_gemm_f32_run(&it->u.f32, it->kernels, it->threads, it->scratch); }
+static void call_q8(item *it) { vlm_gemm_q8_run(&it->u.q8, it->kernels, it->threads, it->scratch); }
+static void call_w8(item *it) { vlm_gemm_w8_run(&it->u.w8, it->kernels, it->threads, it->scratch); }
+static void call_conv(item *it) { vlm_conv_f32_run(&it->u.conv, it->kernels, it->threads, it->scratch); }
+static void call_conv_q8(item *it) { vlm_conv_q8_run(&it->u.conv_q8, it->kernels, it->threads, it->scratch); }
+
+static void add_products(const vlm_kernels *kernels, vlm_threads *threads, int64_t m, int64_t n, int64_t k) {
+  char name[96];
+  double work = 2.0 * (double)m * (double)n * (double)k;
+  float *a = floats((double)(m * k)), *scale = floats((double)n), *b = floats((double)(k * n)), *c = take((double)(m * n), 4);
+  int8_t *w = bytes((double)(k * n));
+  snprintf(name, sizeof name, "gemm f32        %dx%dx%d", (int)m, (int)n, (int)k);
+  item *it = add(name, work, "GFLOP/s", call_f32);
+  float *panels = take((double)vlm_gemm_f32_packed_count(kernels, k, n), 4);
+  vlm_gemm_f32_pack(panels, b, n, 1, k, n, kernels->gemm_f32->nr);
+  it->u.f32 = (vlm_gemm_f32){.batch = 1, .m = m, .n = n, .k = k, .a = a, .a_row = k, .a_column = 1, .panels = panels, .c = c, .ldc = n, .epilogue = {.alpha = 1, .bias = scale}};
+  it->scratch = take((double)vlm_gemm_f32_scratch(&it->u.f32, kernels, threads), 1);
+
+  snprintf(name, sizeof name, "gemm u8s8 > f32 %dx%dx%d", (int)m, (int)n, (int)k);
+  it = add(name, work, "GOP/s", call_q8);
+  size_t size = 0;
+  if (!vlm_q8_weights_bytes(&size, kernels, k, n, 1)) exit(70);
+  void *block = take((double)size, 1);
+  vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, w, 0, n, 1, k, n, 1, 0);
+  it->u.q8 = (vlm_gemm_q8){.batch = 1, .m = m, .w = packed, .a = (uint8_t *)a, .lda = k, .a_scale = 0.1f, .zero = 128, .w_scale = scale, .bias = scale, .c = c, .c_row = n, .c_column = 1};
+  it->scratch = take((double)vlm_gemm_q8_scratch(&it->u.q8, kernels, threads), 1);
+
+  snprintf(name, sizeof name, "gemm f32 x s8   %dx%dx%d", (int)m, (int)n, (int)k);
+  it = add(name, work, "GFLOP/s", call_w8);
+  int8_t *strips = take((double)vlm_w8_packed_bytes(k, n), 1);
+  vlm_w8_pack(strips, w, n, 1, k, n);
+  it->u.w8 = (vlm_gemm_w8){.m = m, .n = n, .k = k, .x = a, .ldx = k, .panels = strips, .scale = scale, .bias = scale, .y = c, .ldy = n};
+  it->scratch = take((double)vlm_gemm_w8_scratch(&it->u.w8, kernels, threads), 1);
+  vlm_free(b);
+  vlm_free(w);
+}
+
+static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const char *label, vlm_conv_shape s) {
+  char name[96];
+  for (int i = 0; i < 3; i++) s.out[i] = (s.in[i] + 2 * s.pad[i] - s.dilation[i] * (s.kernel[i] - 1) - 1) / s.stride[i] + 1;
+  double outputs = (double)(s.out_channels * vlm_conv_volume(s.out)), depth = (double)(s.channels / s.groups * vlm_conv_volume(s.kernel));
+  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *w = floats((double)s.out_channels * depth), *y = take(outputs, 4), *scale = floats((double)s.out_channels);
+  snprintf(name, sizeof name, "conv f32        %s", label);
+  item *it = add(name, 2 * outputs * depth, "GFLOP/s", call_conv);
+  it->u.conv = (vlm_conv_f32){.shape = s, .x = x, .w = w, .bias = scale, .y = y};
+  it->scratch = take((double)vlm_conv_f32_scratch(&it->u.conv, kernels, threads), 1);
+  snprintf(name, sizeof name, "conv u8s8       %s", label);
+  it = add(name, 2 * outputs * depth, "GOP/s", call_conv_q8);
+  size_t size = 0;
+  if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
+  void *block = take((double)size, 1), *room = take((double)s.out_channels * depth, 1);
+  vlm_conv_q8_weights_pack(block, room, bytes((double)s.out_channels * depth), 0, &s, kernels);
+  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale, .y = y};
+  it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);
+}
+
+static void add_drivers(const vlm_kernels *kernels, vlm_threads *threads) {
+  static const int64_t shapes[][3] = {{576, 768, 768}, {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512}, {9216, 256, 256}, {64, 768, 768}, {145, 192, 192}, {1, 768, 768}, {1, 768, 3072}, {3, 768, 3072}};
+  int first = n_items;
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) add_products(kernels, threads, shapes[i][0], shapes[i][1], shapes[i][2]);
+  vlm_conv_shape s = {.batch = 1, .channels = 3, .out_channels = 128, .groups = 1, .in = {1, 768, 768}, .kernel = {1, 7, 7}, .stride = {1, 4, 4}, .dilation = {1, 1, 1}, .pad = {0, 3, 3}};
+  add_convs(kernels, threads, "7x7/4 3>128 768x768", s);
+  s = (vlm_conv_shape){.batch = 1, .channels = 128, .out_channels = 128, .groups = 1, .in = {1, 96, 96}, .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}};
+  add_convs(kernels, threads, "3x3 128>128 96x96", s);
+  s.kernel[1] = s.kernel[2] = 1;
+  s.pad[1] = s.pad[2] = 0;
+  add_convs(kernels, threads, "1x1 128>128 96x96", s);
+  s = (vlm_conv_shape){.batch = 1, .channels = 128, .out_channels = 128, .groups = 128, .in = {1, 96, 96}, .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}};
+  add_convs(kernels, threads, "3x3 depthwise 128 96x96", s);
+  for (int i = first; i < n_items; i++) {
+    items[i].kernels = kernels;
+    items[i].threads = threads;
+  }
+}
+
+static void measure(item *it) {
+  int calls = 0;
+  double start = now(), spent;
+  do {
+    it->call(it);
+    calls++;
+    spent = now() - start;
+  } while (spent < 0.002);
+  double rate = it->work * calls / spent * 1e-9;
+  if (rate > it->best) it->best = rate;
+}
+
+static double option(int argc, char **argv, const char *name, double fallback) {
+  for (int i = 1; i + 1 < argc; i++)
+    if (strcmp(argv[i], name) == 0) return atof(argv[i + 1]);
+  return fallback;
+}
+
+static const char *text_option(int argc, char **argv, const char *name) {
+  for (int i = 1; i + 1 < argc; i++)
+    if (strcmp(argv[i], name) == 0) return argv[i + 1];
+  return NULL;
+}
+
+int main(int argc, char **argv) {
+  int threads_wanted = (int)option(argc, argv, "--threads", 1), rounds = (int)option(argc, argv, "--rounds", 20);
+  vlm_error err = {0};
+  vlm_kernels kernels;
+  if (threads_wanted == 1) bench_clock = CLOCK_THREAD_CPUTIME_ID;
+  vlm_threads *threads;
+  uint32_t mask;
+  if (vlm_cpu_select(&mask, text_option(argc, argv, "--cpu"), &err) != VLM_OK || vlm_kernels_select(&kernels, mask, &err) != VLM_OK ||
+      vlm_threads_create(&threads, threads_wanted, &err) != VLM_OK) {
+    fprintf(stderr, "bench_kernels: %s\n", err.text);
+    return 1;
+  }
+  item *fma = NULL, *dot = NULL;
+#if defined(__x86_64__)
+  if (mask >> VLM_CPU_AVX2 & 1) {
+    fma = add_peak("peak f32 multiply-add", vlm_peak_fma_avx2);
+    dot = add_peak("peak int8 multiply-add", vlm_peak_madd_avx2);
+  }
+  if (mask >> VLM_CPU_AVXVNNI & 1) dot->u.peak = vlm_peak_dot_avxvnni, dot->work = vlm_peak_dot_avxvnni(1) * 200000;
+  if (mask >> VLM_CPU_AVX512VNNI & 1) {
+    fma->u.peak = vlm_peak_fma_avx512vnni, fma->work = vlm_peak_fma_avx512vnni(1) * 200000;
+    dot->u.peak = vlm_peak_dot_avx512vnni, dot->work = vlm_peak_dot_avx512vnni(1) * 200000;
+  }
+#endif
+  add_rows(mask);
+  add_drivers(&kernels, threads);
+  for (int r = 0; r < rounds; r++)
+    for (int i = 0; i < n_items; i++) measure(&items[i]);
+  printf("level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n", vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
+  for (int i = 0; i < n_items; i++) {
+    double cores = items[i].threads ? threads_wanted : 1;
+    printf("%-44s %9.1f %-8s", items[i].name, items[i].best, items[i].unit);
+    if (fma && items[i].unit[1] != 'e') printf(" %5.1f %%", 100 * items[i].best / fma->best / cores);
+    if (dot && strcmp(items[i].unit, "GOP/s") == 0) printf(" %5.1f %%", 100 * items[i].best / dot->best / cores);
+    printf("\n");
+  }
+  vlm_threads_free(threads);
+  vlm_kernels_release(&kernels);
+  return 0;
+}

@@ -1,0 +1,202 @@
+#include "calib/calibrate.h"
+
+#include <string.h>
+
+#include "calib/accumulate.h"
+#include "calib/graph_inputs.h"
+#include "runtime/pipeline/bundle_texts.h"
+#include "runtime/pipeline/model.h"
+
+typedef struct {
+  vlm_stats *stats;
+  vlm_context *context;
+  const vlm_bundle *bundle;
+  const vlm_dataset *set;
+  const vlm_calibrate_opts *opts;
+  vlm_calibrate_report *report;
+  vlm_model *model;        /* pipelines */
+  vlm_session *session;    /* single graphs */
+  vlm_digest sample;       /* the one that runs now */
+  vlm_tensor_stats **known; /* per role and value: the entry, found once */
+  int32_t first_value[VLM_ROLE_COUNT + 1];
+} calibration;
+
+/* ---- taps ---- */
+
+static int role_of(const vlm_bundle *bundle, const vlm_graph *graph) {
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    if (bundle->graphs[r] == graph) return r;
+  return -1;
+}
+
+static bool enters_product(const vlm_graph *graph, vlm_value_id value) {
+  static const char *const PRODUCTS[] = {"MatMul", "Gemm", "Conv", "ConvTranspose"};
+  for (int32_t n = 0; n < graph->n_nodes; n++) {
+    const vlm_node *node = &graph->nodes[n];
+    if (*node->domain) continue;
+    for (size_t p = 0; p < sizeof PRODUCTS / sizeof PRODUCTS[0]; p++) {
+      if (strcmp(node->op_type, PRODUCTS[p])) continue;
+      for (int32_t k = 0; k < node->n_inputs && k < 2; k++)
+        if (node->inputs[k] == value) return true;
+    }
+  }
+  return false;
+}
+
+static bool wants(void *user, const vlm_graph *graph, vlm_value_id value) {
+  const calibration *c = user;
+  return role_of(c->bundle, graph) >= 0 && enters_product(graph, value);
+}
+
+/* Where the rows of a sequence come from: the encoder sees image tokens, then the prompt; the decoder what was generated. */
+static vlm_token_layout layout_of(const calibration *c, int role, const vlm_tensor *t) {
+  vlm_token_layout layout = {.rest = role == VLM_ROLE_VISION ? VLM_TOKEN_IMAGE : VLM_TOKEN_GENERATED};
+  vlm_session *vision = c->model ? vlm_model_session(c->model, VLM_ROLE_VISION) : NULL;
+  if (role != VLM_ROLE_ENCODER || !vision || t->rank != 3) return layout;
+  layout.image = vlm_session_output(vision, 0)->dims[1];
+  layout.prompt = t->dims[1] - layout.image;
+  return layout.prompt > 0 ? layout : (vlm_token_layout){.rest = VLM_TOKEN_IMAGE};
+}
+
+static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+  calibration *c = user;
+  int role = role_of(c->bundle, graph);
+  if (tensor->dtype != VLM_F32) return VLM_OK;
+  vlm_tensor_stats **entry = &c->known[c->first_value[role] + value];
+  if (!*entry) {
+    vlm_status st = vlm_stats_entry(entry, c->stats, vlm_role_name((vlm_role)role), graph->values[value].name, err);
+    if (st != VLM_OK) return st;
+    c->report->tensors[role]++;
+  }
+  vlm_token_layout layout = layout_of(c, role, tensor);
+  return vlm_accumulate(*entry, tensor, &layout, c->sample, vlm_context_threads(c->context), err);
+}
+
+static vlm_status list_values(calibration *c, vlm_error *err) {
+  int32_t total = 0;
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    c->first_value[r] = total;
+    if (c->bundle->graphs[r]) total += c->bundle->graphs[r]->n_values;
+  }
+  return vlm_alloc((void **)&c->known, (size_t)total, sizeof *c->known, err);
+}
+
+/* ---- samples ---- */
+
+static vlm_status sample_digest(calibration *c, size_t i, const char *prompt, vlm_digest *out, vlm_error *err) {
+  vlm_hasher *h = NULL;
+  vlm_digest content;
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_dataset_digest(&content, c->set, i, err));
+  VLM_TRY(vlm_hasher_create(&h, err));
+  vlm_hasher_add(h, &content, sizeof content);
+  vlm_hasher_add_text(h, prompt);
+  *out = vlm_hasher_digest(h);
+out:
+  vlm_hasher_free(h);
+  return st;
+}
+
+static vlm_status teacher_ids(calibration *c, const vlm_sample *s, vlm_ids *ids, vlm_error *err) {
+  if (!c->opts->teacher) return VLM_OK;
+  if (s->ref_count == 0) return vlm_fail(err, VLM_INPUT, "%s: has no caption to follow", s->key);
+  return vlm_tokenizer_encode(vlm_model_tokenizer(c->model), s->refs[0], strlen(s->refs[0]), true, ids, err);
+}
+
+static vlm_status run_image(calibration *c, size_t i, const char *prompt, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample_pixels pixels = {0};
+  vlm_answer answer = {0};
+  vlm_ids forced = {0};
+  const vlm_sample *s = vlm_dataset_get(c->set, i);
+  vlm_answer_opts opts = {.max_new_tokens = c->opts->max_new_tokens, .beams = 1};
+  VLM_TRY(vlm_dataset_load_pixels(&pixels, c->set, i, err));
+  VLM_TRY(teacher_ids(c, s, &forced, err));
+  opts.forced = forced.data;
+  opts.n_forced = forced.count;
+  if (pixels.values.data) VLM_TRY(vlm_model_answer_pixels(c->model, &pixels.values, prompt, &opts, &answer, err));
+  else VLM_TRY(vlm_model_answer(c->model, &pixels.image, prompt, &opts, &answer, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) c->report->runs[r] += c->bundle->graphs[r] != NULL;
+  c->report->runs[VLM_ROLE_DECODER_STEP] += answer.steps - 1;
+out:
+  vlm_ids_free(&forced);
+  vlm_answer_free(&answer);
+  vlm_sample_pixels_free(&pixels);
+  return st;
+}
+
+static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample_arrays arrays = {0};
+  vlm_tensor inputs[64];
+  const vlm_graph *g = c->bundle->graphs[VLM_ROLE_MODEL];
+  VLM_CHECK(g->n_inputs <= 64, err, VLM_LIMIT, "%s: more than 64 inputs", g->source);
+  VLM_TRY(vlm_dataset_load_arrays(&arrays, c->set, i, err));
+  VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
+  VLM_TRY(vlm_session_run(c->session, inputs, g->n_inputs, err));
+  c->report->runs[VLM_ROLE_MODEL]++;
+out:
+  vlm_sample_arrays_free(&arrays);
+  return st;
+}
+
+static vlm_status run_sample(calibration *c, size_t i, const char *prompt, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_sample *s = vlm_dataset_get(c->set, i);
+  VLM_TRY(sample_digest(c, i, prompt, &c->sample, err));
+  if (vlm_stats_has_sample(c->stats, c->sample)) {
+    c->report->skipped++;
+    return VLM_OK;
+  }
+  VLM_TRY(c->model ? run_image(c, i, prompt, err) : run_arrays(c, i, err));
+  VLM_TRY(vlm_stats_add_sample(c->stats, c->sample, s->key, err));
+  c->report->samples++;
+out:
+  if (st != VLM_OK) vlm_error_context(err, "sample %s", s->key);
+  return st;
+}
+
+static vlm_status run_all(calibration *c, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  size_t count = vlm_dataset_count(c->set);
+  int32_t prompts = c->model ? c->opts->n_prompts : 1;
+  int64_t total = (int64_t)count * prompts, done = 0;
+  for (size_t i = 0; i < count; i++)
+    for (int32_t p = 0; p < prompts; p++) {
+      const char *own = vlm_dataset_get(c->set, i)->prompt;
+      VLM_TRY(run_sample(c, i, own && p == 0 ? own : c->model ? c->opts->prompts[p] : "", err));
+      done++;
+      if (c->opts->between) VLM_TRY(c->opts->between(c->opts->user, done, total, err));
+    }
+out:
+  return st;
+}
+
+vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
+                         vlm_calibrate_report *report, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  memset(report, 0, sizeof *report);
+  calibration c = {.stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
+  const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants}};
+  VLM_TRY(list_values(&c, err));
+  if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
+  else VLM_TRY(vlm_model_create(&c.model, context, bundle, &model_opts, err));
+  VLM_TRY(run_all(&c, err));
+out:
+  vlm_model_free(c.model);
+  vlm_session_free(c.session);
+  vlm_free(c.known);
+  return st;
+}
+
+vlm_status vlm_calibrate_preprocess(char **out, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_preprocess ops;
+  vlm_status st = VLM_OK;
+  bool stated;
+  *out = NULL;
+  VLM_TRY(vlm_bundle_preprocess(&ops, &stated, bundle, err));
+  if (stated) VLM_TRY(vlm_preprocess_format(out, &ops, err));
+  else VLM_TRY(vlm_strdup(out, "", err));
+out:
+  return st;
+}

@@ -1,0 +1,34 @@
+/* One calibration pass: the real pipeline over the user's samples, statistics taken as each tensor is produced. */
+#ifndef VLM_CALIB_CALIBRATE_H
+#define VLM_CALIB_CALIBRATE_H
+
+#include "calib/dataset.h"
+#include "calib/stats.h"
+#include "runtime/exec/session.h"
+#include "runtime/pipeline/bundle.h"
+
+typedef struct vlm_calibrate_opts {
+  const char *const *prompts;   /* each image is run with each; a manifest's own prompt goes first */
+  int32_t n_prompts;
+  int64_t max_new_tokens;       /* 0 = the model's */
+  const vlm_captions *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
+  /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
+  vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
+  void *user;
+} vlm_calibrate_opts;
+
+typedef struct vlm_calibrate_report {
+  int64_t samples;    /* run now */
+  int64_t skipped;    /* in the statistics already, or the same content twice in the set */
+  int64_t runs[VLM_ROLE_COUNT];
+  int64_t tensors[VLM_ROLE_COUNT];
+} vlm_calibrate_report;
+
+/* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that enter MatMul, Gemm and Conv. */
+vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
+                         vlm_calibrate_report *report, vlm_error *err);
+
+/* The preprocessing that statistics of this bundle carry: JSON text, "" for a single graph. Free with vlm_free. */
+vlm_status vlm_calibrate_preprocess(char **out, const vlm_bundle *bundle, vlm_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* A model argument: bundle folder, .onnx file or .vlmq file. */
+#include <string.h>
+
+#include "cli/program.h"
+#include "onnx/bundle.h"
+#include "pack/pack.h"
+#include "runtime/exec/lower.h"
+
+static vlm_status open_pack(vlm_bundle **out, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_pack *pack = NULL;
+  VLM_TRY(vlm_pack_open(&pack, path, NULL, err));
+  VLM_TRY(vlm_pack_bundle(out, pack, err));
+out:
+  vlm_pack_close(pack); /* the graphs keep the weights alive */
+  return st;
+}
+
+static vlm_status decoder_form(vlm_decoder_form *out, const vlm_cli *cli, vlm_error *err) {
+  static const char *const FORMS[] = {[VLM_DECODER_ANY] = "any", [VLM_DECODER_MERGED] = "merged", [VLM_DECODER_SEPARATE] = "separate"};
+  const char *text = vlm_args_text(cli->args, VLM_OPT_DECODER, "any");
+  for (int i = 0; i < 3; i++)
+    if (!strcmp(FORMS[i], text)) {
+      *out = (vlm_decoder_form)i;
+      return VLM_OK;
+    }
+  return vlm_fail(err, VLM_USAGE, "--decoder %s: wanted merged or separate", text);
+}
+
+static vlm_status lower_all(vlm_bundle *bundle, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    bool again = r > 0 && bundle->graphs[r] == bundle->graphs[r - 1];
+    if (bundle->graphs[r] && !again) VLM_TRY(vlm_graph_lower(bundle->graphs[r], NULL, err));
+  }
+out:
+  return st;
+}
+
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_bundle_opts opts = {0};
+  *out = NULL;
+  VLM_TRY(decoder_form(&opts.decoder, cli, err));
+  if (vlm_pack_is_pack(path)) VLM_TRY(open_pack(out, path, err));
+  else VLM_TRY(vlm_bundle_open(out, path, &opts, err));
+  if (lower) VLM_TRY(lower_all(*out, err));
+out:
+  if (st != VLM_OK) {
+    vlm_bundle_free(*out);
+    *out = NULL;
+  }
+  return st;
+}

@@ -1,0 +1,213 @@
+/* vlm-calibrate: the user's own samples through the model, statistics out. */
+#include <string.h>
+
+#include "calib/calibrate.h"
+#include "cli/program.h"
+#include "runtime/base/file.h"
+
+static const char USAGE[] =
+    "  vlm-calibrate MODEL (--images PATH... | --inputs PATH...) -o STATS.h5 [options]\n"
+    "  vlm-calibrate --merge A.h5 B.h5 ... -o STATS.h5\n";
+static const char EXAMPLES[] =
+    "  vlm-calibrate florence2/ --images receipts/ --prompt \"<CAPTION>\" -o receipts.h5\n"
+    "  vlm-calibrate detector.onnx --inputs samples/ -o street.h5\n"
+    "  vlm-calibrate florence2/ --images receipts/ --shard 0/3 -o part0.h5\n"
+    "  vlm-calibrate --merge part0.h5 part1.h5 part2.h5 -o receipts.h5\n";
+
+enum { SAVE_SECONDS = 20 };
+
+typedef struct {
+  const vlm_cli *cli;
+  const char *output;
+  vlm_context *context;
+  vlm_bundle *bundle;
+  vlm_captions *captions;
+  vlm_dataset *set;
+  vlm_stats *stats;
+  vlm_calibrate_opts opts;
+  vlm_calibrate_report report;
+  vlm_progress progress;
+  double start, saved;
+} job;
+
+/* ---- data ---- */
+
+static vlm_status read_shard(job *j, vlm_dataset_opts *opts, vlm_error *err) {
+  const char *text = vlm_args_text(j->cli->args, VLM_OPT_SHARD, NULL);
+  unsigned long shard, shards;
+  int used = 0;
+  if (!text) return VLM_OK;
+  if (sscanf(text, "%lu/%lu%n", &shard, &shards, &used) != 2 || text[used] || shard >= shards)
+    return vlm_fail(err, VLM_USAGE, "--shard %s: wanted I/N with I from 0 to N-1, such as 0/3", text);
+  opts->shard = shard;
+  opts->shards = shards;
+  return VLM_OK;
+}
+
+static vlm_status open_data(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  const vlm_option_values *images = &args->options[VLM_OPT_IMAGES], *inputs = &args->options[VLM_OPT_INPUTS];
+  vlm_dataset_input names[64];
+  vlm_dataset_opts opts = {.sample_axis = vlm_args_has(args, VLM_OPT_SAMPLE_AXIS)};
+  int64_t limit;
+  bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
+  VLM_CHECK(images->count || inputs->count, err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
+  VLM_CHECK(!(graph && images->count), err, VLM_USAGE, "%s is a single graph: give its inputs with --inputs, as .npy or .npz", j->bundle->source);
+  VLM_CHECK(!(!graph && inputs->count), err, VLM_USAGE, "%s is a pipeline: give it --images", j->bundle->source);
+  VLM_TRY(vlm_args_int(&limit, args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
+  opts.limit = (size_t)limit;
+  VLM_TRY(read_shard(j, &opts, err));
+  const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
+  if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
+  opts.refs = j->opts.teacher = j->captions;
+  if (!graph) return vlm_dataset_open_images(&j->set, images->items, (size_t)images->count, &opts, err);
+  const vlm_graph *g = j->bundle->graphs[VLM_ROLE_MODEL];
+  for (int32_t i = 0; i < g->n_inputs && i < 64; i++)
+    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
+  opts.inputs = names;
+  opts.input_count = (size_t)(g->n_inputs < 64 ? g->n_inputs : 64);
+  VLM_TRY(vlm_dataset_open_inputs(&j->set, inputs->items, (size_t)inputs->count, &opts, err));
+out:
+  return st;
+}
+
+/* ---- statistics: new, or those of an interrupted run ---- */
+
+static vlm_status open_statistics(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char *preprocess = NULL;
+  vlm_digest model;
+  VLM_TRY(vlm_bundle_digest(&model, j->bundle, err));
+  VLM_TRY(vlm_calibrate_preprocess(&preprocess, j->bundle, err));
+  bool resume = vlm_args_has(j->cli->args, VLM_OPT_RESUME) && vlm_file_exists(j->output);
+  if (!resume) {
+    VLM_TRY(vlm_stats_create(&j->stats, model, preprocess, err));
+    goto out;
+  }
+  VLM_TRY(vlm_stats_open(&j->stats, j->output, err));
+  vlm_digest seen = vlm_stats_model(j->stats);
+  VLM_CHECK(seen.high == model.high && seen.low == model.low && !strcmp(preprocess, vlm_stats_preprocess(j->stats)), err, VLM_INPUT,
+            "%s: belongs to another model or preprocessing; it cannot be resumed with %s", j->output, j->bundle->source);
+  vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
+out:
+  vlm_free(preprocess);
+  return st;
+}
+
+/* A kill loses at most SAVE_SECONDS of work. */
+static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {
+  job *j = user;
+  double now = vlm_now();
+  vlm_progress_step(&j->progress, done);
+  if (done == total || now - j->saved < SAVE_SECONDS) return VLM_OK;
+  vlm_status st = vlm_stats_save(j->stats, j->output, err);
+  j->saved = vlm_now();
+  return st;
+}
+
+/* ---- output ---- */
+
+static vlm_status print_json(const job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  char digest[33];
+  double seconds = vlm_now() - j->start;
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));
+  vlm_json_put_int(w, "samples_run", j->report.samples);
+  vlm_json_open_object(w, "graphs");
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    if (!j->report.runs[r]) continue;
+    vlm_json_open_object(w, vlm_role_name((vlm_role)r));
+    vlm_json_put_int(w, "runs", j->report.runs[r]);
+    vlm_json_put_int(w, "tensors", j->report.tensors[r]);
+    vlm_json_close_object(w);
+  }
+  vlm_json_close_object(w);
+  vlm_json_put_double(w, "seconds", seconds);
+  vlm_json_put_double(w, "samples_per_s", seconds > 0 ? (double)j->report.samples / seconds : 0);
+  vlm_json_put_double(w, "peak_rss_mib", vlm_peak_rss_mib());
+  vlm_json_put_text(w, "digest", vlm_digest_text(vlm_stats_digest(j->stats), digest));
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(j->cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  return st;
+}
+
+static vlm_status merge(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_stats *part = NULL;
+  const vlm_option_values *files = &j->cli->args->options[VLM_OPT_MERGE];
+  VLM_TRY(vlm_stats_open(&j->stats, files->items[0], err));
+  for (int i = 1; i < files->count; i++) {
+    VLM_TRY(vlm_stats_open(&part, files->items[i], err));
+    st = vlm_stats_merge(j->stats, part, err);
+    if (st != VLM_OK) vlm_error_context(err, "%s", files->items[i]);
+    vlm_stats_free(part);
+    part = NULL;
+    if (st != VLM_OK) goto out;
+  }
+  VLM_TRY(vlm_stats_save(j->stats, j->output, err));
+  vlm_say(j->cli, "%s: %d samples from %d files", j->output, vlm_stats_samples(j->stats), files->count);
+  VLM_TRY(print_json(j, err));
+out:
+  return st;
+}
+
+static vlm_status calibrate(job *j, vlm_error *err) {
+  static const char *const DEFAULT_PROMPT[] = {"<CAPTION>"};
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
+  VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
+  VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], false, err));
+  VLM_TRY(open_data(j, err));
+  VLM_TRY(open_statistics(j, err));
+  bool asked = vlm_args_has(args, VLM_OPT_PROMPT);
+  j->opts.prompts = asked ? args->options[VLM_OPT_PROMPT].items : DEFAULT_PROMPT;
+  j->opts.n_prompts = asked ? args->options[VLM_OPT_PROMPT].count : 1;
+  VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
+  j->opts.between = between;
+  j->opts.user = j;
+  int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
+  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context), j->output);
+  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
+  vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
+  j->saved = vlm_now();
+  VLM_TRY(vlm_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err));
+  vlm_progress_end(&j->progress);
+  VLM_TRY(vlm_stats_save(j->stats, j->output, err));
+  vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
+  VLM_TRY(print_json(j, err));
+out:
+  return st;
+}
+
+static vlm_status run(const vlm_cli *cli, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  job j = {.cli = cli, .start = vlm_now(), .output = vlm_args_text(cli->args, VLM_OPT_OUTPUT, NULL)};
+  VLM_CHECK(j.output || vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "-o STATS.h5 is missing: where should the statistics go?");
+  VLM_TRY(vlm_args_has(cli->args, VLM_OPT_MERGE) ? merge(&j, err) : calibrate(&j, err));
+out:
+  vlm_dataset_free(j.set);
+  vlm_captions_free(j.captions);
+  vlm_stats_free(j.stats);
+  vlm_bundle_free(j.bundle);
+  vlm_context_free(j.context);
+  return st;
+}
+
+int main(int argc, char **argv) {
+  static const vlm_program program = {.name = "vlm-calibrate",
+                                      .summary = "measures a model's activations on your own data",
+                                      .usage = USAGE,
+                                      .examples = EXAMPLES,
+                                      .letter = 'c',
+                                      .run = run};
+  return vlm_program_main(&program, argc, argv);
+}

@@ -1,0 +1,1 @@
+(JxaMbiµcTW^pUoaR«h“ˆT­„Nğ]©œoš]Vº°KT™sa_K‡xHukŒ_Y\ˆ³kHY·]l~İ[^mEwÿLir·‘YXyhGÉOGQŸF§…PQy‹ª‚[p«ŠeedŠT‚~RsrU‚I\‚ob–ÜËHS¬L†

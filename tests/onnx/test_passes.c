@@ -1,0 +1,424 @@
+/* Each clean-up pass on a small graph: what it leaves, and that results stay the same. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "onnx/passes.h"
+#include "runtime/exec/session.h"
+
+static vlm_error error;
+static void ok(vlm_status st) {
+  if (st != VLM_OK) fail_msg("%s", error.text);
+}
+
+static vlm_graph *new_graph(void) {
+  vlm_graph *graph = NULL;
+  ok(vlm_graph_create(&graph, "main", "model.onnx", &error));
+  graph->opset = 17;
+  return graph;
+}
+
+static vlm_value_id value(vlm_graph *graph, const char *name) {
+  vlm_value_id id = vlm_graph_find(graph, name);
+  if (id == VLM_NO_VALUE && name[0] != '\0') ok(vlm_graph_add_value(graph, &id, name, VLM_VALUE_NODE, &error));
+  return id;
+}
+
+static void input(vlm_graph *graph, const char *name, int rank) {
+  vlm_value_id id;
+  ok(vlm_graph_add_value(graph, &id, name, VLM_VALUE_INPUT, &error));
+  ok(vlm_graph_add_input(graph, id, &error));
+  graph->values[id].tensor.dtype = VLM_F32;
+  graph->values[id].tensor.rank = rank;
+  for (int k = 0; k < rank; k++) graph->values[id].tensor.dims[k] = -1;
+}
+
+static void constant(vlm_graph *graph, const char *name, int rank, const int64_t *dims, const float *data) {
+  vlm_value_id id;
+  vlm_tensor tensor = vlm_tensor_make(VLM_F32, rank, dims, (void *)data);
+  ok(vlm_graph_add_constant(graph, &id, name, &tensor, true, &error));
+}
+
+static void scalar(vlm_graph *graph, const char *name, float v) { constant(graph, name, 0, NULL, &v); }
+
+static void vector(vlm_graph *graph, const char *name, int64_t count, float first, float step) {
+  float data[64];
+  for (int64_t k = 0; k < count; k++) data[k] = first + step * (float)k;
+  constant(graph, name, 1, &count, data);
+}
+
+/* "Op: a b c -> y"; "-" is a left-out input. */
+static vlm_node *node(vlm_graph *graph, const char *text, int32_t n_attrs) {
+  char op[64], copy[256], *words[16];
+  int32_t count = 0, n = -1;
+  snprintf(copy, sizeof copy, "%s", text);
+  char *rest = strchr(copy, ':');
+  snprintf(op, sizeof op, "%.*s", (int)(rest - copy), copy);
+  for (char *word = strtok(rest + 1, " >"); word != NULL; word = strtok(NULL, " >")) words[count++] = word;
+  ok(vlm_graph_add_node(graph, &n, "", "", op, 17, count - 2, 1, n_attrs, &error)); /* the words are inputs, the arrow's "-", the output */
+  for (int32_t k = 0; k < count - 2; k++) graph->nodes[n].inputs[k] = strcmp(words[k], "none") == 0 ? VLM_NO_VALUE : value(graph, words[k]);
+  vlm_node_set_output(graph, n, 0, value(graph, words[count - 1]));
+  return &graph->nodes[n];
+}
+
+static void ints(vlm_node *n, int32_t k, const char *name, const int64_t *list, int32_t count) {
+  n->attrs[k] = (vlm_attr){.name = name, .kind = VLM_ATTR_INTS, .count = count, .u.ints = list};
+}
+
+static void output(vlm_graph *graph, const char *name) { ok(vlm_graph_add_output(graph, value(graph, name), &error)); }
+
+static int32_t count_op(const vlm_graph *graph, const char *op) {
+  int32_t count = 0;
+  for (int32_t n = 0; n < graph->n_nodes; n++) count += strcmp(graph->nodes[n].op_type, op) == 0;
+  return count;
+}
+
+enum { MOST = 512 };
+
+/* Output 0 for an input of this shape, filled with a fixed wave. */
+static int64_t run(const vlm_graph *graph, int rank, const int64_t *dims, float *out) {
+  vlm_context *context = NULL;
+  vlm_session *session = NULL;
+  float x[MOST];
+  const vlm_context_opts one = {.threads = 1};
+  vlm_tensor in = vlm_tensor_make(VLM_F32, rank, dims, x);
+  for (int k = 0; k < MOST; k++) x[k] = 3 * sinf((float)k * 1.7f);
+  ok(vlm_context_create(&context, &one, &error));
+  ok(vlm_session_create(&session, context, graph, NULL, &error));
+  ok(vlm_session_run(session, &in, 1, &error));
+  const vlm_tensor *y = vlm_session_output(session, 0);
+  int64_t count = vlm_tensor_count(y);
+  assert_true(count <= MOST);
+  for (int64_t k = 0; k < count; k++) out[k] = (float)vlm_tensor_get(y, k);
+  vlm_session_free(session);
+  vlm_context_free(context);
+  return count;
+}
+
+/* Resolves, runs, cleans, runs again and compares. */
+static void clean_and_compare(vlm_graph *graph, int rank, const int64_t *dims, float tolerance) {
+  float before[MOST], after[MOST];
+  ok(vlm_graph_resolve(graph, &error));
+  int64_t count = run(graph, rank, dims, before);
+  ok(vlm_graph_clean(graph, NULL, &error));
+  assert_int_equal(run(graph, rank, dims, after), count);
+  for (int64_t k = 0; k < count; k++) assert_float_equal(after[k], before[k], tolerance);
+}
+
+static const int64_t rows_8[] = {4, 8};
+
+static void constants_are_folded(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  input(graph, "x", 2);
+  vector(graph, "a", 8, 1, 1);
+  vector(graph, "b", 8, 2, 0.5f);
+  node(graph, "Mul: a b -> ab", 0);
+  node(graph, "Neg: ab -> n", 0);
+  node(graph, "Add: x n -> y", 0);
+  output(graph, "y");
+  clean_and_compare(graph, 2, rows_8, 0);
+  assert_int_equal(graph->n_nodes, 1);
+  assert_int_equal(vlm_graph_find(graph, "ab"), VLM_NO_VALUE);
+  assert_non_null(vlm_graph_constant(graph, vlm_graph_find(graph, "n")));
+  vlm_graph_free(graph);
+}
+
+static void large_results_and_quantization_are_not_folded(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  const vlm_clean_opts small = {.max_folded_bytes = 16};
+  input(graph, "x", 2);
+  vector(graph, "a", 8, 1, 1);
+  node(graph, "Neg: a -> n", 0);
+  uint8_t bytes[8] = {1, 2, 3};
+  float scale = 0.5f;
+  vlm_value_id id;
+  vlm_tensor q = vlm_tensor_make(VLM_U8, 1, (int64_t[]){8}, bytes);
+  ok(vlm_graph_add_constant(graph, &id, "q", &q, true, &error));
+  scalar(graph, "scale", scale);
+  node(graph, "DequantizeLinear: q scale -> d", 0);
+  node(graph, "Sum: x n d -> y", 0);
+  output(graph, "y");
+  ok(vlm_graph_resolve(graph, &error));
+  ok(vlm_graph_clean(graph, &small, &error));
+  assert_int_equal(graph->n_nodes, 3);
+  ok(vlm_graph_clean(graph, NULL, &error));
+  assert_int_equal(graph->n_nodes, 2);
+  assert_int_equal(count_op(graph, "DequantizeLinear"), 1);
+  vlm_graph_free(graph);
+}
+
+static void a_weight_that_bodies_transpose_is_kept_once(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  float w[6] = {1, 2, 3, 4, 5, 6};
+  vlm_value_id id;
+  input(graph, "x", 2);
+  constant(graph, "w", 2, (int64_t[]){2, 3}, w);
+  vlm_tensor yes = vlm_tensor_make(VLM_BOOL, 0, NULL, &(bool){true});
+  ok(vlm_graph_add_constant(graph, &id, "yes", &yes, true, &error));
+  vlm_node *branch = node(graph, "If: yes -> y", 2);
+  static const char *const names[2] = {"then_branch", "else_branch"};
+  static const int64_t perm[2] = {1, 0};
+  vlm_graph *bodies[2];
+  for (int k = 0; k < 2; k++) {
+    ok(vlm_graph_create_sub(&bodies[k], graph, names[k], &error));
+    static const char *const captured[2] = {"x", "w"};
+    for (int c = 0; c < 2; c++) {
+      ok(vlm_graph_add_value(bodies[k], &id, captured[c], VLM_VALUE_CAPTURE, &error));
+      bodies[k]->values[id].parent_value = vlm_graph_find(graph, captured[c]);
+    }
+    ints(node(bodies[k], "Transpose: w -> wt", 1), 0, "perm", perm, 2);
+    node(bodies[k], "MatMul: wt x -> z", 0);
+    output(bodies[k], "z");
+    branch->attrs[k] = (vlm_attr){.name = names[k], .kind = VLM_ATTR_GRAPH, .u.g = bodies[k]};
+  }
+  output(graph, "y");
+  clean_and_compare(graph, 2, (int64_t[]){2, 4}, 0);
+  assert_int_equal(bodies[0]->n_nodes, 1);
+  const vlm_tensor *first = vlm_graph_constant(bodies[0], bodies[0]->nodes[0].inputs[0]);
+  const vlm_tensor *second = vlm_graph_constant(bodies[1], bodies[1]->nodes[0].inputs[0]);
+  assert_non_null(first);
+  assert_ptr_equal(first->data, second->data);
+  assert_int_equal(first->dims[0], 3);
+  assert_int_not_equal(vlm_graph_find(graph, "w.transposed_1_0"), VLM_NO_VALUE);
+  assert_int_equal(vlm_graph_find(graph, "w"), VLM_NO_VALUE);
+  vlm_graph_free(graph);
+}
+
+static void no_ops_are_dropped(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  vlm_value_id id;
+  input(graph, "x", 2);
+  vlm_tensor pads = vlm_tensor_make(VLM_S64, 1, (int64_t[]){4}, (int64_t[]){0, 0, 0, 0});
+  ok(vlm_graph_add_constant(graph, &id, "pads", &pads, true, &error));
+  node(graph, "Identity: x -> a", 0);
+  node(graph, "Dropout: a -> b", 0);
+  node(graph, "Relu: b -> c", 0);
+  node(graph, "Pad: c pads -> d", 0);
+  ints(node(graph, "Transpose: d -> e", 1), 0, "perm", (int64_t[]){0, 1}, 2);
+  node(graph, "Identity: e -> y", 0);
+  output(graph, "y");
+  clean_and_compare(graph, 2, rows_8, 0);
+  assert_int_equal(graph->n_nodes, 1);
+  assert_string_equal(graph->nodes[0].op_type, "Relu");
+  assert_string_equal(graph->values[graph->outputs[0]].name, "y");
+  vlm_graph_free(graph);
+}
+
+static void pads_that_pad_and_outputs_that_are_inputs_stay(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  vlm_value_id id;
+  input(graph, "x", 2);
+  vlm_tensor pads = vlm_tensor_make(VLM_S64, 1, (int64_t[]){4}, (int64_t[]){0, 1, 0, 0});
+  ok(vlm_graph_add_constant(graph, &id, "pads", &pads, true, &error));
+  node(graph, "Pad: x pads -> p", 0);
+  node(graph, "Identity: x -> y", 0);
+  node(graph, "Identity: p -> q", 0);
+  output(graph, "y");
+  output(graph, "p");
+  output(graph, "q");
+  clean_and_compare(graph, 2, rows_8, 0);
+  assert_int_equal(count_op(graph, "Pad"), 1);
+  assert_int_equal(count_op(graph, "Identity"), 2); /* x and p are names that must stay */
+  vlm_graph_free(graph);
+}
+
+static void batch_norm_goes_into_conv(void **state) {
+  (void)state;
+  for (int transposed = 0; transposed < 2; transposed++) {
+    for (int bias = 0; bias < 2; bias++) {
+      vlm_graph *graph = new_graph();
+      float w[2 * 3 * 4];
+      for (int k = 0; k < 24; k++) w[k] = 0.1f * (float)(k % 7) - 0.2f;
+      input(graph, "x", 3);
+      if (transposed) constant(graph, "w", 3, (int64_t[]){2, 3, 4}, w);
+      else constant(graph, "w", 3, (int64_t[]){3, 2, 4}, w);
+      vector(graph, "b", 3, 0.5f, -0.25f);
+      vector(graph, "s", 3, 1, 0.5f);
+      vector(graph, "t", 3, -1, 1);
+      vector(graph, "m", 3, 0.1f, 0.2f);
+      vector(graph, "v", 3, 0.5f, 2);
+      char text[64];
+      snprintf(text, sizeof text, "%s: x w%s -> c", transposed ? "ConvTranspose" : "Conv", bias ? " b" : "");
+      node(graph, text, 0);
+      node(graph, "BatchNormalization: c s t m v -> y", 0);
+      output(graph, "y");
+      clean_and_compare(graph, 3, (int64_t[]){1, 2, 9}, 2e-5f);
+      assert_int_equal(graph->n_nodes, 1);
+      assert_string_equal(graph->values[graph->nodes[0].outputs[0]].name, "y");
+      vlm_graph_free(graph);
+    }
+  }
+}
+
+static void batch_norm_stays_when_the_conv_is_read_elsewhere(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph();
+  float w[6] = {1, 2, 3, 4, 5, 6};
+  input(graph, "x", 3);
+  constant(graph, "w", 3, (int64_t[]){3, 2, 1}, w);
+  vector(graph, "s", 3, 1, 0.5f);
+  node(graph, "Conv: x w -> c", 0);
+  node(graph, "BatchNormalization: c s s s s -> n", 0);
+  node(graph, "Add: n c -> y", 0);
+  output(graph, "y");
+  clean_and_compare(graph, 3, (int64_t[]){1, 2, 9}, 0);
+  assert_int_equal(count_op(graph, "BatchNormalization"), 1);
+  vlm_graph_free(graph);
+}
+
+/* bias: with the last Add; square: d * d instead of Pow; twice: Sub written twice, as some exporters do. */
+static vlm_graph *layer_norm(bool bias, bool square, bool twice, const int64_t *axes) {
+  vlm_graph *graph = new_graph();
+  input(graph, "x", 2);
+  scalar(graph, "two", 2);
+  scalar(graph, "eps", 1e-4f);
+  vector(graph, "gamma", 8, 0.5f, 0.25f);
+  vector(graph, "beta", 8, -1, 0.5f);
+  ints(node(graph, "ReduceMean: x -> mean", 1), 0, "axes", axes, 1);
+  node(graph, "Sub: x mean -> d", 0);
+  if (twice) node(graph, "Sub: x mean -> d2", 0);
+  const char *d = twice ? "d2" : "d";
+  char text[64];
+  snprintf(text, sizeof text, square ? "Mul: %s %s -> sq" : "Pow: %s two -> sq", d, d);
+  node(graph, text, 0);
+  ints(node(graph, "ReduceMean: sq -> var", 1), 0, "axes", axes, 1);
+  node(graph, "Add: var eps -> ve", 0);
+  node(graph, "Sqrt: ve -> sd", 0);
+  node(graph, "Div: d sd -> n", 0);
+  node(graph, bias ? "Mul: gamma n -> g" : "Mul: n gamma -> y", 0);
+  if (bias) node(graph, "Add: g beta -> y", 0);
+  output(graph, "y");
+  return graph;
+}
+
+static void layer_norm_is_recognised(void **state) {
+  (void)state;
+  for (int form = 0; form < 16; form++) {
+    vlm_graph *graph = layer_norm(form & 1, form & 2, form & 4, (int64_t[]){form & 8 ? 1 : -1});
+    clean_and_compare(graph, 2, rows_8, 2e-5f);
+    if (graph->n_nodes != 1) fail_msg("form %d leaves %d nodes", form, graph->n_nodes);
+    assert_string_equal(graph->nodes[0].op_type, "LayerNormalization");
+    assert_string_equal(graph->values[graph->outputs[0]].name, "y");
+    assert_int_equal(vlm_node_attr(&graph->nodes[0], "axis")->u.i, -1);
+    assert_float_equal(vlm_node_attr(&graph->nodes[0], "epsilon")->u.f, 1e-4, 1e-9);
+    vlm_graph_free(graph);
+  }
+}
+
+static void a_norm_over_other_axes_stays(void **state) {
+  (void)state;
+  vlm_graph *graph = layer_norm(true, false, false, (int64_t[]){0});
+  clean_and_compare(graph, 2, rows_8, 0);
+  assert_int_equal(count_op(graph, "LayerNormalization"), 0);
+  vlm_graph_free(graph);
+}
+
+/* Each activation as exporters write it; the constants are named after their value. */
+static const struct { const char *nodes[10], *op, *approximate; } activations[] = {
+    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Mul: x a -> m", "Mul: m half -> y"}, "Gelu", "none"},
+    {{"Mul: x rsqrt2 -> u", "Erf: u -> e", "Add: one e -> a", "Mul: x half -> m", "Mul: m a -> y"}, "Gelu", "none"},
+    {{"Mul: rsqrt2 x -> u", "Erf: u -> e", "Add: e one -> a", "Mul: half a -> m", "Mul: x m -> y"}, "Gelu", "none"},
+    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Div: a two -> m", "Mul: m x -> y"}, "Gelu", "none"},
+    {{"Pow: x three -> p", "Mul: p k -> q", "Add: x q -> r", "Mul: r c -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: x half -> m", "Mul: m a -> y"},
+     "Gelu", "tanh"},
+    {{"Mul: x c -> s", "Mul: k x -> p", "Mul: p x -> q", "Add: one q -> r", "Mul: s r -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: half x -> m",
+      "Mul: m a -> y"}, "Gelu", "tanh"},
+    {{"Mul: x quick -> u", "Sigmoid: u -> e", "Mul: e x -> y"}, "QuickGelu", NULL},
+};
+
+static vlm_graph *activation(const char *const *nodes) {
+  vlm_graph *graph = new_graph();
+  static const struct { const char *name; float value; } constants[] = {
+      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f}, {"c", 0.797884583f},
+      {"quick", 1.702f}};
+  input(graph, "input", 2);
+  node(graph, "Neg: input -> x", 0);
+  for (size_t k = 0; k < sizeof constants / sizeof constants[0]; k++) scalar(graph, constants[k].name, constants[k].value);
+  for (int k = 0; nodes[k] != NULL; k++) node(graph, nodes[k], 0);
+  output(graph, "y");
+  return graph;
+}
+
+static void activations_are_recognised(void **state) {
+  (void)state;
+  for (size_t k = 0; k < sizeof activations / sizeof activations[0]; k++) {
+    vlm_graph *graph = activation(activations[k].nodes);
+    clean_and_compare(graph, 2, rows_8, 4e-6f);
+    assert_int_equal(graph->n_nodes, 2);
+    assert_string_equal(graph->nodes[1].op_type, activations[k].op);
+    if (activations[k].approximate != NULL)
+      assert_string_equal(vlm_node_attr(&graph->nodes[1], "approximate")->u.s, activations[k].approximate);
+    assert_string_equal(graph->values[graph->nodes[1].inputs[0]].name, "x");
+    vlm_graph_free(graph);
+  }
+}
+
+/* Near misses: another constant, another x, a missing factor, SiLU. */
+static const char *const strangers[][10] = {
+    {"Div: x two -> u", "Erf: u -> e", "Add: e one -> a", "Mul: x a -> m", "Mul: m half -> y"},
+    {"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Mul: input a -> m", "Mul: m half -> y"},
+    {"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Mul: x a -> y"},
+    {"Sigmoid: x -> e", "Mul: e x -> y"},
+};
+
+static void other_expressions_stay(void **state) {
+  (void)state;
+  for (size_t k = 0; k < sizeof strangers / sizeof strangers[0]; k++) {
+    vlm_graph *graph = activation(strangers[k]);
+    clean_and_compare(graph, 2, rows_8, 0);
+    assert_int_equal(count_op(graph, "Gelu") + count_op(graph, "QuickGelu"), 0);
+    vlm_graph_free(graph);
+  }
+}
+
+static void note_pass(void *user, const char *pass, int32_t changes, const vlm_graph *graph) {
+  char *text = user;
+  (void)graph;
+  if (changes > 0) sprintf(text + strlen(text), "%s:%d ", pass, changes);
+}
+
+static void passes_are_listed_skipped_and_reported(void **state) {
+  (void)state;
+  char seen[256] = "";
+  const vlm_clean_opts opts = {.skip = "layer-norm,no-ops", .after_pass = note_pass, .user = seen};
+  vlm_graph *graph = activation(activations[0].nodes);
+  node(graph, "Identity: y -> z", 0);
+  graph->n_outputs = 0;
+  output(graph, "z");
+  ok(vlm_graph_resolve(graph, &error));
+  ok(vlm_graph_clean(graph, &opts, &error));
+  assert_string_equal(seen, "gelu:1 ");
+  assert_int_equal(count_op(graph, "Identity"), 1);
+  int32_t count = 0;
+  for (; vlm_pass_name(count) != NULL; count++) assert_true(strlen(vlm_pass_text(count)) > 10);
+  assert_int_equal(count, 5);
+  assert_string_equal(vlm_pass_name(0), "fold");
+  vlm_graph_free(graph);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(constants_are_folded),
+      cmocka_unit_test(large_results_and_quantization_are_not_folded),
+      cmocka_unit_test(a_weight_that_bodies_transpose_is_kept_once),
+      cmocka_unit_test(no_ops_are_dropped),
+      cmocka_unit_test(pads_that_pad_and_outputs_that_are_inputs_stay),
+      cmocka_unit_test(batch_norm_goes_into_conv),
+      cmocka_unit_test(batch_norm_stays_when_the_conv_is_read_elsewhere),
+      cmocka_unit_test(layer_norm_is_recognised),
+      cmocka_unit_test(a_norm_over_other_axes_stays),
+      cmocka_unit_test(activations_are_recognised),
+      cmocka_unit_test(other_expressions_stay),
+      cmocka_unit_test(passes_are_listed_skipped_and_reported),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
