@@ -20,8 +20,8 @@ enum { MAX_ITEMS = 256, TILE_K = 768 };
 typedef struct item item;
 struct item {
   char name[96];
-  double work;                 /* operations (2 per multiply-add) or bytes of one call */
-  double best;                 /* per second */
+  double work; /* operations (2 per multiply-add) or bytes of one call */
+  double best; /* per second */
   const char *unit;
   void (*call)(item *it);
   const vlm_kernel *row;
@@ -101,6 +101,7 @@ static void call_row(item *it) {
       case VLM_KERNEL_gemm_u8s16: k->fn.gemm_u8s16(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K / (size_t)k->kr, k->mr); break;
       case VLM_KERNEL_transpose_8: k->fn.transpose_8(it->c, 64, it->a, 512, 64, 512); break;
       case VLM_KERNEL_transpose_32: k->fn.transpose_32(it->c, 64, it->a, 128, 64, 128); break;
+      case VLM_KERNEL_quantize_u8: k->fn.quantize_u8(it->c, it->a, 4096, 0.1f, 128); break;
       case VLM_KERNEL_widen_s8: k->fn.widen_s8(it->c, it->a, 4096); break;
       case VLM_KERNEL_gemm_f32s8: k->fn.gemm_f32s8(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K, 1); break;
       case VLM_KERNEL_depthwise_f32: k->fn.depthwise_f32(it->c, rows, it->b, 3, 3, 1, 1, 1920); break;
@@ -117,7 +118,9 @@ static double row_work(const vlm_kernel *k) {
     case VLM_KERNEL_gemm_f32s8: return 64.0 * 2 * k->nr * TILE_K;
     case VLM_KERNEL_depthwise_f32: return 64.0 * 18 * 1920;
     case VLM_KERNEL_q8_row: return 64.0 * 2048;
-    case VLM_KERNEL_widen_u8: case VLM_KERNEL_widen_s8: return 64.0 * 4096;
+    case VLM_KERNEL_widen_u8:
+    case VLM_KERNEL_widen_s8:
+    case VLM_KERNEL_quantize_u8: return 64.0 * 4096;
     case VLM_KERNEL_transpose_8: return 64.0 * 64 * 512;
     case VLM_KERNEL_transpose_32: return 64.0 * 64 * 128;
     default: return 64.0 * 2 * k->mr * k->nr * TILE_K;
@@ -159,7 +162,17 @@ static void add_products(const vlm_kernels *kernels, vlm_threads *threads, int64
   item *it = add(name, work, "GFLOP/s", call_f32);
   float *panels = take((double)vlm_gemm_f32_packed_count(kernels, k, n), 4);
   vlm_gemm_f32_pack(panels, b, n, 1, k, n, kernels->gemm_f32->nr);
-  it->u.f32 = (vlm_gemm_f32){.batch = 1, .m = m, .n = n, .k = k, .a = a, .a_row = k, .a_column = 1, .panels = panels, .c = c, .ldc = n, .epilogue = {.alpha = 1, .bias = scale}};
+  it->u.f32 = (vlm_gemm_f32){.batch = 1,
+                             .m = m,
+                             .n = n,
+                             .k = k,
+                             .a = a,
+                             .a_row = k,
+                             .a_column = 1,
+                             .panels = panels,
+                             .c = c,
+                             .ldc = n,
+                             .epilogue = {.alpha = 1, .bias = scale}};
   it->scratch = take((double)vlm_gemm_f32_scratch(&it->u.f32, kernels, threads), 1);
 
   snprintf(name, sizeof name, "gemm u8s8 > f32 %dx%dx%d", (int)m, (int)n, (int)k);
@@ -168,7 +181,18 @@ static void add_products(const vlm_kernels *kernels, vlm_threads *threads, int64
   if (!vlm_q8_weights_bytes(&size, kernels, k, n, 1)) exit(70);
   void *block = take((double)size, 1);
   vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, w, 0, n, 1, k, n, 1, 0);
-  it->u.q8 = (vlm_gemm_q8){.batch = 1, .m = m, .w = packed, .a = (uint8_t *)a, .lda = k, .a_scale = 0.1f, .zero = 128, .w_scale = scale, .bias = scale, .c = c, .c_row = n, .c_column = 1};
+  it->u.q8 = (vlm_gemm_q8){.batch = 1,
+                           .m = m,
+                           .w = packed,
+                           .a = (uint8_t *)a,
+                           .lda = k,
+                           .a_scale = 0.1f,
+                           .zero = 128,
+                           .w_scale = scale,
+                           .bias = scale,
+                           .c = c,
+                           .c_row = n,
+                           .c_column = 1};
   it->scratch = take((double)vlm_gemm_q8_scratch(&it->u.q8, kernels, threads), 1);
 
   snprintf(name, sizeof name, "gemm f32 x s8   %dx%dx%d", (int)m, (int)n, (int)k);
@@ -185,7 +209,8 @@ static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const ch
   char name[96];
   for (int i = 0; i < 3; i++) s.out[i] = (s.in[i] + 2 * s.pad[i] - s.dilation[i] * (s.kernel[i] - 1) - 1) / s.stride[i] + 1;
   double outputs = (double)(s.out_channels * vlm_conv_volume(s.out)), depth = (double)(s.channels / s.groups * vlm_conv_volume(s.kernel));
-  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *w = floats((double)s.out_channels * depth), *y = take(outputs, 4), *scale = floats((double)s.out_channels);
+  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *w = floats((double)s.out_channels * depth), *y = take(outputs, 4),
+        *scale = floats((double)s.out_channels);
   snprintf(name, sizeof name, "conv f32        %s", label);
   item *it = add(name, 2 * outputs * depth, "GFLOP/s", call_conv);
   it->u.conv = (vlm_conv_f32){.shape = s, .x = x, .w = w, .bias = scale, .y = y};
@@ -196,22 +221,48 @@ static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const ch
   if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
   void *block = take((double)size, 1), *room = take((double)s.out_channels * depth, 1);
   vlm_conv_q8_weights_pack(block, room, bytes((double)s.out_channels * depth), 0, &s, kernels);
-  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale, .y = y};
+  it->u.conv_q8 = (vlm_conv_q8){
+      .shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale, .y = y};
   it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);
 }
 
 static void add_drivers(const vlm_kernels *kernels, vlm_threads *threads) {
-  static const int64_t shapes[][3] = {{576, 768, 768}, {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512}, {9216, 256, 256}, {64, 768, 768}, {145, 192, 192}, {1, 768, 768}, {1, 768, 3072}, {3, 768, 3072}};
+  static const int64_t shapes[][3] = {{576, 768, 768}, {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512}, {9216, 256, 256},
+                                      {64, 768, 768},  {145, 192, 192},  {1, 768, 768},    {1, 768, 3072},   {3, 768, 3072}};
   int first = n_items;
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) add_products(kernels, threads, shapes[i][0], shapes[i][1], shapes[i][2]);
-  vlm_conv_shape s = {.batch = 1, .channels = 3, .out_channels = 128, .groups = 1, .in = {1, 768, 768}, .kernel = {1, 7, 7}, .stride = {1, 4, 4}, .dilation = {1, 1, 1}, .pad = {0, 3, 3}};
+  vlm_conv_shape s = {.batch = 1,
+                      .channels = 3,
+                      .out_channels = 128,
+                      .groups = 1,
+                      .in = {1, 768, 768},
+                      .kernel = {1, 7, 7},
+                      .stride = {1, 4, 4},
+                      .dilation = {1, 1, 1},
+                      .pad = {0, 3, 3}};
   add_convs(kernels, threads, "7x7/4 3>128 768x768", s);
-  s = (vlm_conv_shape){.batch = 1, .channels = 128, .out_channels = 128, .groups = 1, .in = {1, 96, 96}, .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}};
+  s = (vlm_conv_shape){.batch = 1,
+                       .channels = 128,
+                       .out_channels = 128,
+                       .groups = 1,
+                       .in = {1, 96, 96},
+                       .kernel = {1, 3, 3},
+                       .stride = {1, 1, 1},
+                       .dilation = {1, 1, 1},
+                       .pad = {0, 1, 1}};
   add_convs(kernels, threads, "3x3 128>128 96x96", s);
   s.kernel[1] = s.kernel[2] = 1;
   s.pad[1] = s.pad[2] = 0;
   add_convs(kernels, threads, "1x1 128>128 96x96", s);
-  s = (vlm_conv_shape){.batch = 1, .channels = 128, .out_channels = 128, .groups = 128, .in = {1, 96, 96}, .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}};
+  s = (vlm_conv_shape){.batch = 1,
+                       .channels = 128,
+                       .out_channels = 128,
+                       .groups = 128,
+                       .in = {1, 96, 96},
+                       .kernel = {1, 3, 3},
+                       .stride = {1, 1, 1},
+                       .dilation = {1, 1, 1},
+                       .pad = {0, 1, 1}};
   add_convs(kernels, threads, "3x3 depthwise 128 96x96", s);
   for (int i = first; i < n_items; i++) {
     items[i].kernels = kernels;
@@ -271,7 +322,8 @@ int main(int argc, char **argv) {
   add_drivers(&kernels, threads);
   for (int r = 0; r < rounds; r++)
     for (int i = 0; i < n_items; i++) measure(&items[i]);
-  printf("level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n", vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
+  printf("level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n",
+         vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
   for (int i = 0; i < n_items; i++) {
     double cores = items[i].threads ? threads_wanted : 1;
     printf("%-44s %9.1f %-8s", items[i].name, items[i].best, items[i].unit);

@@ -37,6 +37,8 @@ out:
   return st;
 }
 
+bool vlm_is_packed(const char *path) { return vlm_pack_is_pack(path); }
+
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle_opts opts = {0};

@@ -36,6 +36,8 @@ vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err);
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err);
 /* Bundle folder, .onnx or .vlmq; integer operators are lowered when `lower`. The caller frees it with vlm_bundle_free. */
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err);
+/* True for a .vlmq file. */
+bool vlm_is_packed(const char *path);
 
 /* Seconds on a monotonic clock; peak resident memory of the process in MiB. */
 double vlm_now(void);

@@ -7,7 +7,7 @@ static const char *foreign_kind(const Onnx__TypeProto *type) {
     case ONNX__TYPE_PROTO__VALUE_MAP_TYPE: return "a map";
     case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE: return "an optional";
     case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE: return "a sparse tensor";
-    default: return NULL;
+    default: return "of an unknown kind";
   }
 }
 
@@ -37,25 +37,28 @@ out:
   return st;
 }
 
+/* A type that we do not have does no harm where no operator touches the value. */
+static vlm_status refuse(vlm_importer *im, const vlm_scope *scope, const vlm_value *value, const char *what, int32_t element,
+                         const Onnx__ValueInfoProto *info) {
+  const char *op = vlm_scope_operator_of(scope, info->name);
+  if (op[0] == '?') return VLM_OK;
+  if (what != NULL) {
+    return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: \"%s\" is %s, not a tensor, which is not supported (operator %s uses it)", im->source, value->name,
+                    what, op);
+  }
+  return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: \"%s\" has element type %s (%d), which is not supported (operator %s uses it)", im->source,
+                  value->name, vlm_onnx_type_name(element), element, op);
+}
+
 vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id, const Onnx__ValueInfoProto *info, bool strict) {
   vlm_status st = VLM_OK;
   const Onnx__TypeProto *type = info->type;
   vlm_value *value = &scope->graph->values[id];
   if (type == NULL || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return VLM_OK;
-  /* A type that we do not have does no harm where no operator reads the value. */
-  const char *op = vlm_scope_operator_of(scope, info->name);
-  strict = strict && op[0] != '?';
-  if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-    const char *kind = foreign_kind(type);
-    VLM_CHECK(!strict, im->err, VLM_UNSUPPORTED, "%s: \"%s\" is %s, not a tensor, which is not supported (operator %s uses it)", im->source,
-              value->name, kind != NULL ? kind : "of an unknown type", op);
-    return VLM_OK;
-  }
+  if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return strict ? refuse(im, scope, value, foreign_kind(type), 0, info) : VLM_OK;
   int32_t element = type->tensor_type->elem_type;
   value->tensor.dtype = vlm_dtype_from_onnx(element);
-  VLM_CHECK(value->tensor.dtype != VLM_NONE || element == 0 || !strict, im->err, VLM_UNSUPPORTED,
-            "%s: \"%s\" has element type %s (%d), which is not supported (operator %s uses it)", im->source, value->name,
-            vlm_onnx_type_name(element), element, op);
+  if (strict && value->tensor.dtype == VLM_NONE && element != 0) VLM_TRY(refuse(im, scope, value, NULL, element, info));
   VLM_TRY(import_shape(im, scope->graph, id, type->tensor_type->shape, strict));
 out:
   return st;

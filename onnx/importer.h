@@ -79,6 +79,7 @@ void vlm_import_release_taken(vlm_importer *im);
 vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto, const char *label, vlm_tensor *tensor);
 
 /* ---- import_type.c ---- */
+/* Declared type and shape of a value. strict (graph inputs and outputs): a type that is not supported is refused. */
 vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id, const Onnx__ValueInfoProto *info, bool strict);
 
 /* ---- import_attr.c ---- */

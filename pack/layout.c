@@ -171,6 +171,9 @@ static vlm_status read_record(reader *r, vlm_decoder *d, vlm_section *s, uint64_
             (unsigned long long)r->out->index_offset);
   VLM_CHECK(weights || s->raw <= VLM_PACK_MAX_SECTION_BYTES, r->err, VLM_INTEGRITY, "%s: section %s: %llu bytes unpacked, the limit is %llu", r->file,
             s->name, (unsigned long long)s->raw, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
+  VLM_CHECK(s->raw < VLM_PACK_MAX_SMALL_BYTES || s->raw / VLM_PACK_MAX_RATIO <= s->stored, r->err, VLM_INTEGRITY,
+            "%s: section %s: %llu stored bytes would unpack to %llu, more than %d times as much", r->file, s->name, (unsigned long long)s->stored,
+            (unsigned long long)s->raw, VLM_PACK_MAX_RATIO);
   VLM_CHECK(s->codec != VLM_SECTION_RAW || (s->stored == s->raw && s->stored_hash == s->raw_hash), r->err, VLM_INTEGRITY,
             "%s: section %s: raw, but stored as %llu bytes of %llu", r->file, s->name, (unsigned long long)s->stored, (unsigned long long)s->raw);
   VLM_CHECK(s->codec == VLM_SECTION_RAW || (r->out->features & VLM_PACK_FEATURE_ZSTD), r->err, VLM_INTEGRITY,

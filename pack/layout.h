@@ -17,10 +17,12 @@ enum {
   VLM_PACK_MAX_TENSORS = 1 << 24,
   VLM_PACK_MAX_ITEMS = 1 << 24, /* values, nodes, strings of a graph */
   VLM_PACK_MAX_NESTING = 32,
+  VLM_PACK_MAX_RATIO = 4096, /* of raw to stored bytes, for sections of VLM_PACK_MAX_SMALL_BYTES and more */
   VLM_PACK_MAJOR = 1,
   VLM_PACK_MINOR = 0
 };
 #define VLM_PACK_MAX_SECTION_BYTES ((uint64_t)256 << 20)
+#define VLM_PACK_MAX_SMALL_BYTES ((uint64_t)64 << 20)
 #define VLM_PACK_FEATURE_ZSTD ((uint64_t)1)
 #define VLM_PACK_FEATURES VLM_PACK_FEATURE_ZSTD /* incompatible features that this library knows */
 

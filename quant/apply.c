@@ -7,12 +7,17 @@
 enum { QDQ_OPSET = 13 };
 
 typedef struct {
+  vlm_value_id data, scale;
+} row_weight;
+
+typedef struct {
   const vlm_quant_graph *target;
   vlm_graph *graph;
   const vlm_quant_opts *opts;
   const vlm_stats *stats;
   vlm_value_id *dequantized; /* per old value: its DequantizeLinear(QuantizeLinear(·)), or VLM_NO_VALUE */
   vlm_value_id *weights;     /* per old value: the dequantized weight, or VLM_NO_VALUE */
+  row_weight *rows;          /* per old value: the weight one row per channel */
   int32_t n_old;
   vlm_error *err;
 } rewriter;
@@ -65,33 +70,66 @@ static vlm_status add_named(rewriter *r, vlm_value_id *out, const char *base, co
   return st == VLM_OK ? vlm_graph_add_constant(r->graph, out, name, t, false, r->err) : st;
 }
 
-/* s8 data, scale and the DequantizeLinear that gives the float weight back; a weight used twice is quantized once. */
-static vlm_status quantize_weight(rewriter *r, vlm_value_id *data, vlm_value_id *scale, vlm_value_id *dequantized, const vlm_candidate *c) {
+/* [K, N] to [N, K]: the layout of an embedding table, so that a tied output projection is stored once. */
+static vlm_status transpose_s8(rewriter *r, vlm_tensor *t) {
+  int8_t *rows;
+  const int8_t *columns = t->data;
+  int64_t k = t->dims[0], n = t->dims[1];
+  vlm_status st = vlm_arena_alloc(r->graph->arena, (void **)&rows, (size_t)(k * n), 1, r->err);
+  if (st != VLM_OK) return st;
+  for (int64_t i = 0; i < k; i++)
+    for (int64_t j = 0; j < n; j++) rows[j * k + i] = columns[i * n + j];
+  *t = vlm_tensor_make(VLM_S8, 2, (int64_t[]){n, k}, rows);
+  return VLM_OK;
+}
+
+/* Data and scale alone, one row per output channel, for products with ranges per row. */
+static vlm_status quantize_rows(rewriter *r, vlm_value_id *data, vlm_value_id *scale, const vlm_candidate *c) {
   vlm_status st = VLM_OK;
   vlm_weight_s8 w;
   vlm_value_id id = c->node->inputs[c->weight_input];
   const char *base = r->graph->values[id].name;
   const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search};
-  if (r->weights[id] != VLM_NO_VALUE) {
-    const vlm_node *dq = &r->graph->nodes[r->graph->values[r->weights[id]].producer];
-    *dequantized = r->weights[id];
-    *data = dq->inputs[0];
-    *scale = dq->inputs[1];
+  if (r->rows[id].data != VLM_NO_VALUE) {
+    *data = r->rows[id].data;
+    *scale = r->rows[id].scale;
     return VLM_OK;
   }
   VLM_TRY(vlm_weight_quantize(&w, c->weight, c->axis, &opts, r->graph->arena, r->err));
-  VLM_TRY(add_named(r, data, base, "_quantized", &w.data));
-  VLM_TRY(add_named(r, scale, base, "_scale", &w.scale));
+  if (c->axis == 1) VLM_TRY(transpose_s8(r, &w.data));
+  VLM_TRY(add_named(r, data, base, "_rows_quantized", &w.data));
+  VLM_TRY(add_named(r, scale, base, "_rows_scale", &w.scale));
+  r->rows[id] = (row_weight){*data, *scale};
+out:
+  return st;
+}
+
+/* s8 data, scale and the DequantizeLinear that gives the float weight back; a weight used twice is quantized once. */
+static vlm_status quantize_weight(rewriter *r, vlm_value_id *dequantized, const vlm_candidate *c) {
+  vlm_status st = VLM_OK;
+  vlm_weight_s8 w;
+  vlm_value_id data, scale, id = c->node->inputs[c->weight_input];
+  const char *base = r->graph->values[id].name;
+  const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search};
+  if (r->weights[id] != VLM_NO_VALUE) {
+    *dequantized = r->weights[id];
+    return VLM_OK;
+  }
+  VLM_TRY(vlm_weight_quantize(&w, c->weight, c->axis, &opts, r->graph->arena, r->err));
+  VLM_TRY(add_named(r, &data, base, "_quantized", &w.data));
+  VLM_TRY(add_named(r, &scale, base, "_scale", &w.scale));
   const vlm_attr axis = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = c->axis};
-  VLM_TRY(add_op(r, dequantized, "DequantizeLinear", base, "_dequantized", (vlm_value_id[]){*data, *scale}, 2, &axis));
+  VLM_TRY(add_op(r, dequantized, "DequantizeLinear", base, "_dequantized", (vlm_value_id[]){data, scale}, 2, &axis));
   r->weights[id] = *dequantized;
 out:
   return st;
 }
 
 /* Per-row ranges have no QDQ form in ONNX: the product becomes one operator at once. A Gemm's constant C is its bias. */
-static vlm_status make_dynamic(rewriter *r, int32_t n, const vlm_candidate *c, vlm_value_id data, vlm_value_id scale) {
+static vlm_status make_dynamic(rewriter *r, int32_t n, const vlm_candidate *c) {
   vlm_status st = VLM_OK;
+  vlm_value_id data, scale;
+  VLM_TRY(quantize_rows(r, &data, &scale, c));
   vlm_node *node = &r->graph->nodes[n];
   vlm_value_id bias = node->n_inputs > 2 ? node->inputs[2] : VLM_NO_VALUE;
   vlm_value_id *inputs;
@@ -102,7 +140,7 @@ static vlm_status make_dynamic(rewriter *r, int32_t n, const vlm_candidate *c, v
   inputs[1] = data;
   inputs[2] = scale;
   inputs[3] = bias;
-  attrs[0] = (vlm_attr){.name = "transB", .kind = VLM_ATTR_INT, .u.i = c->axis == 0};
+  attrs[0] = (vlm_attr){.name = "transB", .kind = VLM_ATTR_INT, .u.i = 1};
   node->inputs = inputs;
   node->n_inputs = bias == VLM_NO_VALUE ? 3 : 4;
   node->attrs = attrs;
@@ -118,15 +156,15 @@ out:
 static vlm_status apply_node(rewriter *r, int32_t n, const vlm_node_plan *plan) {
   vlm_status st = VLM_OK;
   vlm_candidate c;
-  vlm_value_id data, scale, weight, activation;
+  vlm_value_id weight, activation;
   /* Adding values and nodes may move the arrays: everything is reached by index again afterwards. */
   vlm_node copy = r->graph->nodes[n];
   if (!vlm_candidate_of(&c, r->graph, &copy)) return VLM_OK;
-  VLM_TRY(quantize_weight(r, &data, &scale, &weight, &c));
   if (plan->decision == VLM_DECIDE_DYNAMIC) {
-    VLM_TRY(make_dynamic(r, n, &c, data, scale));
+    VLM_TRY(make_dynamic(r, n, &c));
     goto out;
   }
+  VLM_TRY(quantize_weight(r, &weight, &c));
   r->graph->nodes[n].inputs[c.weight_input] = weight;
   if (plan->decision != VLM_DECIDE_STATIC) goto out;
   VLM_TRY(quantize_activation(r, &activation, c.activation, &plan->range));
@@ -147,6 +185,8 @@ vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *
   rewriter r = {.target = target, .graph = graph, .opts = opts, .stats = stats, .n_old = graph->n_values, .err = err};
   VLM_TRY(no_value_list(&r.dequantized, r.n_old, err));
   VLM_TRY(no_value_list(&r.weights, r.n_old, err));
+  VLM_TRY(vlm_alloc((void **)&r.rows, (size_t)r.n_old, sizeof *r.rows, err));
+  for (int32_t i = 0; i < r.n_old; i++) r.rows[i].data = VLM_NO_VALUE;
   for (int32_t n = 0, count = graph->n_nodes; n < count; n++) {
     const vlm_node_plan *p = vlm_quant_plan_find(plan, target->role, graph->nodes[n].name);
     if (p && p->decision != VLM_DECIDE_FLOAT) VLM_TRY(apply_node(&r, n, p));
@@ -157,5 +197,6 @@ vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *
 out:
   vlm_free(r.dequantized);
   vlm_free(r.weights);
+  vlm_free(r.rows);
   return st;
 }

@@ -3,7 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-enum { MIN_WEIGHTS = 1024, MIN_TABLE = 100000 };
+enum { MIN_WEIGHTS = 1024, MIN_TABLE = 10000 };
 
 static bool is_op(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
 

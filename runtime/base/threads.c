@@ -25,7 +25,7 @@ struct vlm_threads {
   atomic_uint generation; /* odd bits do not matter: any change starts a region */
   atomic_int pending;     /* workers that have not finished the region */
   atomic_bool stopping, busy;
-  vlm_task *task;
+  vlm_index_task *task;
   void *user;
   int64_t n;
   _Atomic int64_t next;
@@ -115,7 +115,7 @@ void vlm_threads_free(vlm_threads *pool) {
 
 int vlm_threads_count(const vlm_threads *pool) { return pool ? pool->count : 1; }
 
-void vlm_threads_run(vlm_threads *pool, int64_t n, vlm_task *task, void *user) {
+void vlm_threads_run(vlm_threads *pool, int64_t n, vlm_index_task *task, void *user) {
   bool idle = false;
   if (!pool || pool->count == 1 || n <= 1 || !atomic_compare_exchange_strong(&pool->busy, &idle, true)) {
     for (int64_t i = 0; i < n; i++) task(user, i, 0);

@@ -16,8 +16,8 @@ int vlm_threads_count(const vlm_threads *threads);
 
 /* Calls task(user, i, worker) for each i in [0, n), in any order, on any worker in [0, count). Returns when all are done.
  * A nested call runs inline. threads NULL = inline. */
-typedef void vlm_task(void *user, int64_t index, int worker);
-void vlm_threads_run(vlm_threads *threads, int64_t n, vlm_task *task, void *user);
+typedef void vlm_index_task(void *user, int64_t index, int worker);
+void vlm_threads_run(vlm_threads *threads, int64_t n, vlm_index_task *task, void *user);
 
 /* Splits [0, n) into chunks of `grain` (last may be shorter): task(user, begin, end, worker). */
 typedef void vlm_range_task(void *user, int64_t begin, int64_t end, int worker);

@@ -223,6 +223,16 @@ out:
   return st;
 }
 
+/* Already one operator; it only takes its bias. */
+static vlm_status lower_dynamic(lowering *l, vlm_node *node) {
+  tail t = {.output = node->outputs[0], .bias = input_of(node, 3)};
+  const vlm_tensor *scale = vlm_graph_constant(l->graph, node->inputs[2]);
+  if (t.bias != VLM_NO_VALUE || !scale) return VLM_OK;
+  take_bias(l, &t, vlm_tensor_count(scale));
+  const vlm_value_id inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], t.bias};
+  return replace(l, node, "QMatMulDynamic", inputs, 4, t.output);
+}
+
 static vlm_status lower_conv(lowering *l, vlm_node *node) {
   vlm_status st = VLM_OK;
   operand x, w;
@@ -257,13 +267,15 @@ static vlm_status lower_gather(lowering *l, vlm_node *node) {
 }
 
 static const struct {
-  const char *op_type;
+  const char *domain, *op_type;
   vlm_status (*lower)(lowering *l, vlm_node *node);
-} PATTERNS[] = {{"MatMul", lower_product}, {"Gemm", lower_product}, {"Conv", lower_conv}, {"Gather", lower_gather}};
+} PATTERNS[] = {{"", "MatMul", lower_product}, {"", "Gemm", lower_product}, {"", "Conv", lower_conv}, {"", "Gather", lower_gather},
+                {"vlm", "QMatMulDynamic", lower_dynamic}};
 
 static vlm_status lower_node(lowering *l, int32_t n) {
+  vlm_node *node = &l->graph->nodes[n];
   for (size_t p = 0; p < sizeof PATTERNS / sizeof PATTERNS[0]; p++)
-    if (is_op(&l->graph->nodes[n], PATTERNS[p].op_type)) return PATTERNS[p].lower(l, &l->graph->nodes[n]);
+    if (!strcmp(node->domain, PATTERNS[p].domain) && !strcmp(node->op_type, PATTERNS[p].op_type)) return PATTERNS[p].lower(l, node);
   return VLM_OK;
 }
 

@@ -30,6 +30,8 @@ bool vlm_conv_is_depthwise(const vlm_conv_shape *shape);
 size_t vlm_conv_plane_floats(const vlm_conv_shape *shape);
 /* Runs the kernel over all output rows of a plane whose rows (padded in front by pad[2], zeros behind) lie `width` floats apart. */
 void vlm_conv_plane_run(float *y, const vlm_conv_shape *shape, const float *plane, const float *w, const vlm_kernels *kernels);
-static inline int64_t vlm_conv_plane_width(const vlm_conv_shape *s) { return (s->out[2] - 1) * s->stride[2] + (s->kernel[2] - 1) * s->dilation[2] + 1; }
+static inline int64_t vlm_conv_plane_width(const vlm_conv_shape *s) {
+  return (s->out[2] - 1) * s->stride[2] + (s->kernel[2] - 1) * s->dilation[2] + 1;
+}
 
 #endif

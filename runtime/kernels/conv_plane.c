@@ -7,12 +7,14 @@
 enum { MAX_KERNEL_ROWS = 32 };
 
 bool vlm_conv_is_depthwise(const vlm_conv_shape *s) {
-  return !s->transposed && s->groups == s->channels && s->groups > 0 && s->in[0] == 1 && s->kernel[0] == 1 && s->out[0] == 1 && s->pad[0] == 0 &&
-         s->kernel[1] <= MAX_KERNEL_ROWS && vlm_conv_volume(s->out) > 0 && vlm_conv_volume(s->kernel) > 0;
+  return !s->transposed && s->groups == s->channels && s->groups > 0 && s->in[0] == 1 && s->kernel[0] == 1 && s->out[0] == 1 &&
+         s->pad[0] == 0 && s->kernel[1] <= MAX_KERNEL_ROWS && vlm_conv_volume(s->out) > 0 && vlm_conv_volume(s->kernel) > 0;
 }
 
 /* Rows of the input, then one row of zeros. */
-size_t vlm_conv_plane_floats(const vlm_conv_shape *s) { return vlm_size_align((size_t)((s->in[1] + 1) * vlm_conv_plane_width(s)) * sizeof(float)) / sizeof(float); }
+size_t vlm_conv_plane_floats(const vlm_conv_shape *s) {
+  return vlm_size_align((size_t)((s->in[1] + 1) * vlm_conv_plane_width(s)) * sizeof(float)) / sizeof(float);
+}
 
 void vlm_conv_plane_run(float *y, const vlm_conv_shape *s, const float *plane, const float *w, const vlm_kernels *kernels) {
   int64_t width = vlm_conv_plane_width(s);
@@ -22,6 +24,7 @@ void vlm_conv_plane_run(float *y, const vlm_conv_shape *s, const float *plane, c
       int64_t source = vlm_conv_source(s, 1, h, k);
       rows[k] = source < 0 ? zeros : plane + source * width;
     }
-    kernels->depthwise_f32->fn.depthwise_f32(y, rows, w, (int)s->kernel[1], (int)s->kernel[2], (size_t)s->stride[2], (size_t)s->dilation[2], (size_t)s->out[2]);
+    kernels->depthwise_f32->fn.depthwise_f32(y, rows, w, (int)s->kernel[1], (int)s->kernel[2], (size_t)s->stride[2], (size_t)s->dilation[2],
+                                             (size_t)s->out[2]);
   }
 }

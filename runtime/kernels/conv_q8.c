@@ -49,10 +49,11 @@ static void to_channels_last(void *user, int64_t index, int worker) {
   uint8_t band[BAND * ROW_BLOCK], *to = r->nhwc + (image * plane + from) * channels;
   (void)worker;
   for (int64_t c = 0; c < channels; c += BAND) {
-    int64_t rows = channels - c < BAND ? channels - c : BAND, at = (image * channels + c) * plane + from, stride = conv->x_f32 ? ROW_BLOCK : plane;
+    int64_t rows = channels - c < BAND ? channels - c : BAND, at = (image * channels + c) * plane + from,
+            stride = conv->x_f32 ? ROW_BLOCK : plane;
     const uint8_t *source = conv->x_f32 ? band : conv->x_u8 + at;
     for (int64_t i = 0; conv->x_f32 && i < rows; i++)
-      r->kernels->rowops->quantize_u8(band + i * ROW_BLOCK, conv->x_f32 + at + i * plane, n, conv->x_scale, conv->x_zero);
+      r->kernels->quantize_u8(band + i * ROW_BLOCK, conv->x_f32 + at + i * plane, n, conv->x_scale, conv->x_zero);
     r->kernels->transpose_8(to + c, (size_t)channels, source, (size_t)stride, (size_t)rows, (size_t)n);
   }
 }
@@ -71,15 +72,18 @@ static void copy_taps(uint8_t *dst, const region *r, int64_t image, int64_t grou
   if (last < first) last = first;
   const uint8_t *row = r->nhwc + ((image * s->in[0] + source[0]) * s->in[1] + source[1]) * width * s->channels + group * n;
   memset(dst, r->conv->x_zero, (size_t)(first * n));
-  if (step == 1 && s->groups == 1) memcpy(dst + first * n, row + (source[2] + first) * n, (size_t)((last - first) * n));
-  else for (int64_t t = first; t < last; t++) memcpy(dst + t * n, row + (source[2] + t * step) * s->channels, (size_t)n);
+  if (step == 1 && s->groups == 1)
+    memcpy(dst + first * n, row + (source[2] + first) * n, (size_t)((last - first) * n));
+  else
+    for (int64_t t = first; t < last; t++) memcpy(dst + t * n, row + (source[2] + t * step) * s->channels, (size_t)n);
   memset(dst + last * n, r->conv->x_zero, (size_t)((taps - last) * n));
 }
 
 /* All taps of one output position; a transposed convolution goes tap by tap. */
 static void pack_position(uint8_t *dst, const region *r, int64_t image, int64_t group, int64_t position) {
   const vlm_conv_shape *s = &r->conv->shape;
-  int64_t n = s->channels / s->groups, source[3], d, h, o[3] = {position / (s->out[2] * s->out[1]), position / s->out[2] % s->out[1], position % s->out[2]};
+  int64_t n = s->channels / s->groups, source[3], d, h,
+          o[3] = {position / (s->out[2] * s->out[1]), position / s->out[2] % s->out[1], position % s->out[2]};
   for (d = 0; d < s->kernel[0]; d++) {
     source[0] = vlm_conv_source(s, 0, o[0], d);
     for (h = 0; h < s->kernel[1]; h++, dst += s->kernel[2] * n) {
@@ -116,8 +120,10 @@ static void fill_plane(float *plane, uint8_t *line, const region *r, int64_t ima
   memset(plane, 0, (size_t)((s->in[1] + 1) * width) * sizeof *plane);
   for (int64_t h = 0; h < s->in[1]; h++, plane += width, at += s->in[2]) {
     const uint8_t *row = line;
-    if (conv->x_f32) r->kernels->rowops->quantize_u8(line, conv->x_f32 + at, n, conv->x_scale, conv->x_zero);
-    else row = conv->x_u8 + at;
+    if (conv->x_f32)
+      r->kernels->quantize_u8(line, conv->x_f32 + at, n, conv->x_scale, conv->x_zero);
+    else
+      row = conv->x_u8 + at;
     r->kernels->rowops->dequantize_u8(plane + pad, row, n, 1.0f, conv->x_zero);
   }
 }
@@ -133,7 +139,7 @@ static void finish_plane(const region *r, float *sums, int64_t o, int64_t index)
   float scale = conv->x_scale * conv->w_scale[o];
   r->kernels->rowops->affine(y, sums, n, 0, scale, conv->bias ? conv->bias[o] : 0.0f);
   if (conv->activation) conv->activation(y, y, n, conv->params);
-  if (conv->y_u8) r->kernels->rowops->quantize_u8(conv->y_u8 + at, y, n, conv->y_scale, conv->y_zero);
+  if (conv->y_u8) r->kernels->quantize_u8(conv->y_u8 + at, y, n, conv->y_scale, conv->y_zero);
 }
 
 static void depthwise_task(void *user, int64_t index, int worker) {

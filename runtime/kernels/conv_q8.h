@@ -1,5 +1,6 @@
 /* Integer convolution: uint8 activations, int8 weights, exact sums, the epilogue of gemm_q8.h; padding counts as the zero point.
- * x: float (quantized here with x_scale, x_zero) or uint8, [batch][channels][spatial...]; y in the same order, float, uint8 or int32 sums. */
+ * x: float (quantized here with x_scale, x_zero) or uint8, [batch][channels][spatial...]; y in the same order, float, uint8 or int32 sums.
+ */
 #ifndef VLM_KERNELS_CONV_Q8_H
 #define VLM_KERNELS_CONV_Q8_H
 
@@ -8,22 +9,24 @@
 
 /* Weights in the form that vlm_conv_q8 reads, one block: packed panels, or plain floats when depthwise. */
 bool vlm_conv_q8_weights_bytes(size_t *bytes, const vlm_conv_shape *shape, const vlm_kernels *kernels);
-/* w: [out_channels][channels / groups][kernel...], XORed with flip (0x80 turns uint8 into int8). `room` holds the same number of bytes as w. */
-void vlm_conv_q8_weights_pack(void *block, void *room, const void *w, uint8_t flip, const vlm_conv_shape *shape, const vlm_kernels *kernels);
+/* w: [out_channels][channels / groups][kernel...], XORed with flip (0x80 turns uint8 into int8). `room` holds the same number of bytes as
+ * w. */
+void vlm_conv_q8_weights_pack(void *block, void *room, const void *w, uint8_t flip, const vlm_conv_shape *shape,
+                              const vlm_kernels *kernels);
 
 typedef struct vlm_conv_q8 {
   vlm_conv_shape shape;
   const float *x_f32;
-  const uint8_t *x_u8;          /* one of the two */
+  const uint8_t *x_u8; /* one of the two */
   float x_scale;
   int32_t x_zero;
-  const void *weights;          /* from vlm_conv_q8_weights_pack */
-  const float *w_scale, *bias;  /* [out_channels]; bias may be NULL */
+  const void *weights; /* from vlm_conv_q8_weights_pack */
+  const float *w_scale, *bias; /* [out_channels]; bias may be NULL */
   vlm_row_unary *activation;
   float params[4];
   float *y;
   uint8_t *y_u8;
-  int32_t *y_sums;              /* one of the three */
+  int32_t *y_sums; /* one of the three */
   float y_scale;
   int32_t y_zero;
 } vlm_conv_q8;

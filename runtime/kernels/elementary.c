@@ -27,8 +27,20 @@ static double polynomial(double x, const double *c, int count) {
 
 /* Taylor series of exp on [-ln 2 / 2, ln 2 / 2]: the first term left out is below 5e-18. */
 double vlm_exp64(double x) {
-  static const double c[] = {1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0, 1.0 / 5040.0,
-                             1.0 / 720.0,        1.0 / 120.0,       1.0 / 24.0,       1.0 / 6.0,       0.5,            1.0,           1.0};
+  static const double c[] = {1.0 / 6227020800.0,
+                             1.0 / 479001600.0,
+                             1.0 / 39916800.0,
+                             1.0 / 3628800.0,
+                             1.0 / 362880.0,
+                             1.0 / 40320.0,
+                             1.0 / 5040.0,
+                             1.0 / 720.0,
+                             1.0 / 120.0,
+                             1.0 / 24.0,
+                             1.0 / 6.0,
+                             0.5,
+                             1.0,
+                             1.0};
   if (x != x) return x;
   if (x > 710.0) return INFINITY;
   if (x < -746.0) return 0.0;
@@ -40,7 +52,8 @@ double vlm_exp64(double x) {
 
 /* x = m 2^e with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh(s), s = (m - 1) / (m + 1), as a series in s^2 <= 0.0295. */
 double vlm_log64(double x) {
-  static const double c[] = {2.0 / 25, 2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13, 2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3};
+  static const double c[] = {2.0 / 25, 2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15,
+                             2.0 / 13, 2.0 / 11, 2.0 / 9,  2.0 / 7,  2.0 / 5,  2.0 / 3};
   if (x != x || x == INFINITY) return x;
   if (x == 0.0) return -INFINITY;
   if (x < 0.0) return NAN;
@@ -128,9 +141,11 @@ float vlm_tan32(float x) {
   return (float)(quadrant & 1 ? -cos_core(r) / sin_core(r) : sin_core(r) / cos_core(r));
 }
 
-/* x > 1 through pi/2 - atan(1/x); x > tan(pi/12) through atan(x) = pi/6 + atan((x sqrt 3 - 1) / (x + sqrt 3)); then the series, |x| <= 0.268. */
+/* x > 1 through pi/2 - atan(1/x); x > tan(pi/12) through atan(x) = pi/6 + atan((x sqrt 3 - 1) / (x + sqrt 3)); then the series, |x| <=
+ * 0.268. */
 static double atan64(double x) {
-  static const double c[] = {-1.0 / 27, 1.0 / 25, -1.0 / 23, 1.0 / 21, -1.0 / 19, 1.0 / 17, -1.0 / 15, 1.0 / 13, -1.0 / 11, 1.0 / 9, -1.0 / 7, 1.0 / 5, -1.0 / 3};
+  static const double c[] = {-1.0 / 27, 1.0 / 25,  -1.0 / 23, 1.0 / 21, -1.0 / 19, 1.0 / 17, -1.0 / 15,
+                             1.0 / 13,  -1.0 / 11, 1.0 / 9,   -1.0 / 7, 1.0 / 5,   -1.0 / 3};
   double a = fabs(x), offset = 0.0, sign = 1.0;
   if (a > 1.0) {
     a = 1.0 / a;

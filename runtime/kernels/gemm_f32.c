@@ -15,8 +15,8 @@ typedef struct {
   size_t panel_floats;
   int64_t columns, column_blocks; /* per task */
   int64_t rows, row_blocks;
-  bool direct;                    /* b is read in place: row-major and few rows */
-  bool pack_rows;                 /* a is column-major: a row tile is gathered first */
+  bool direct; /* b is read in place: row-major and few rows */
+  bool pack_rows; /* a is column-major: a row tile is gathered first */
 } plan;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -64,8 +64,10 @@ int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t
 
 static void pack_panel(float *panel, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr) {
   for (int64_t p = 0; p < k; p++, panel += nr, b += b_row) {
-    if (b_column == 1) memcpy(panel, b, (size_t)n * sizeof *b);
-    else for (int64_t j = 0; j < n; j++) panel[j] = b[j * b_column];
+    if (b_column == 1)
+      memcpy(panel, b, (size_t)n * sizeof *b);
+    else
+      for (int64_t j = 0; j < n; j++) panel[j] = b[j * b_column];
     for (int64_t j = n; j < nr; j++) panel[j] = 0;
   }
 }
@@ -106,14 +108,16 @@ static void gather_rows(float *dst, const float *a, int64_t a_row, int64_t a_col
 }
 
 /* Columns [from, n) of one row tile, panel by panel. */
-static void run_panels(const plan *p, const block *b, float *c, int64_t ldc, const float *a, int64_t lda, int rows, int64_t from, int64_t n) {
+static void run_panels(const plan *p, const block *b, float *c, int64_t ldc, const float *a, int64_t lda, int rows, int64_t from,
+                       int64_t n) {
   const vlm_kernel *kernel = p->kernels->gemm_f32;
   float tile[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS];
   int nr = kernel->nr;
   for (int64_t j = from; j < n; j += nr) {
     bool tail = j >= b->tail, whole = j + nr <= n;
     const float *panel = tail ? b->tail_panel : b->data + (size_t)(j / nr) * b->panel_stride;
-    kernel->fn.gemm_f32(whole ? c + j : tile, whole ? (size_t)ldc : (size_t)nr, a, (size_t)lda, panel, tail ? (size_t)nr : b->stride, (size_t)p->g->k, rows);
+    kernel->fn.gemm_f32(whole ? c + j : tile, whole ? (size_t)ldc : (size_t)nr, a, (size_t)lda, panel, tail ? (size_t)nr : b->stride,
+                        (size_t)p->g->k, rows);
     for (int i = 0; !whole && i < rows; i++) memcpy(c + i * ldc + j, tile + i * nr, (size_t)(n - j) * sizeof *c);
   }
 }
@@ -122,7 +126,8 @@ static void run_tile(const plan *p, const block *b, float *c, const float *a, in
   int64_t wide = (int64_t)p->kernels->gemm_f32->nr * VLM_GEMV_PANELS, done = 0;
   if (rows == 1)
     for (; done + wide <= (b->tail < n ? b->tail : n); done += wide)
-      p->kernels->gemv_f32->fn.gemv_f32(c + done, a, b->data + (size_t)(done / p->kernels->gemm_f32->nr) * b->panel_stride, b->stride, b->panel_stride, (size_t)p->g->k);
+      p->kernels->gemv_f32->fn.gemv_f32(c + done, a, b->data + (size_t)(done / p->kernels->gemm_f32->nr) * b->panel_stride, b->stride,
+                                        b->panel_stride, (size_t)p->g->k);
   run_panels(p, b, c, p->g->ldc, a, lda, rows, done, n);
 }
 

@@ -8,25 +8,26 @@
 #include "runtime/base/threads.h"
 #include "runtime/kernels/epilogue.h"
 
-/* Fills panels for columns [column, column + n) of b of one batch; n is at most the block asked for, panels as in kernels.h with `nr` columns. */
+/* Fills panels for columns [column, column + n) of b of one batch; n is at most the block asked for, panels as in kernels.h with `nr`
+ * columns. */
 typedef void vlm_pack_columns_f32(float *panels, void *user, int64_t batch, int64_t column, int64_t n, int nr);
 
 typedef struct vlm_gemm_f32 {
   int64_t batch, m, n, k;
   const float *a;
-  const int64_t *a_offset;      /* per batch, NULL = 0 */
+  const int64_t *a_offset; /* per batch, NULL = 0 */
   int64_t a_row, a_column;
-  const float *b;               /* strided, used when the two below are NULL */
-  const int64_t *b_offset;      /* per batch, NULL = 0; also for panels */
+  const float *b; /* strided, used when the two below are NULL */
+  const int64_t *b_offset; /* per batch, NULL = 0; also for panels */
   int64_t b_row, b_column;
-  const float *panels;          /* from vlm_gemm_f32_pack */
+  const float *panels; /* from vlm_gemm_f32_pack */
   vlm_pack_columns_f32 *pack;
   void *pack_user;
   float *c;
   int64_t c_batch, ldc;
-  vlm_epilogue_f32 epilogue;    /* row_bias belongs to row i of batch b at index row_bias_offset[b] + i */
+  vlm_epilogue_f32 epilogue; /* row_bias belongs to row i of batch b at index row_bias_offset[b] + i */
   const int64_t *row_bias_offset;
-  int64_t add_batch;            /* distance of epilogue.add between batches */
+  int64_t add_batch; /* distance of epilogue.add between batches */
 } vlm_gemm_f32;
 
 /* Bytes of scratch memory that run needs (0 is possible). */

@@ -7,9 +7,7 @@
 
 static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k) {
   VEC acc[TILE_ROWS][TILE_VECS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) {
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
-  }
+  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
   for (size_t p = 0; p < k; p++, a++, b += b_stride) {
     VEC column[TILE_VECS];
     __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
@@ -28,9 +26,10 @@ static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a,
   case n: tile_rows(n, c, ldc, a, lda, b, b_stride, k); break;
 void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
   switch (rows) {
-    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+    TILE_CASE(1)
+    TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
 #if TILE_ROWS > 6
-    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif
   }
 }
@@ -39,9 +38,7 @@ void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b,
 /* One row times VLM_GEMV_PANELS neighbouring panels: enough independent chains to hide the latency of the multiply-add. */
 void TILE_GEMV(float *c, const float *a, const float *b, size_t b_stride, size_t panel_stride, size_t k) {
   VEC acc[VLM_GEMV_PANELS][TILE_VECS];
-  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
-  }
+  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
   for (size_t p = 0; p < k; p++, b += b_stride) {
     VEC x = vec_splat(a + p);
     VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {

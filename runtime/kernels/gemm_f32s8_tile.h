@@ -1,15 +1,14 @@
 /* Template of the weight-only tile: float activations times int8 weights that become floats in registers (exactly).
- * Needs: TILE_GEMM, TILE_VECS (vectors per row for 2 to 4 rows), VEC, VEC_WIDTH, vec_zero(), vec_store(p, v), vec_splat(p), vec_fma(a, b, c),
- * vec_weights(p) = VEC_WIDTH int8 as floats. One row takes the whole panel at once, more rows a strip of TILE_VECS vectors after the other. */
+ * Needs: TILE_GEMM, TILE_VECS (vectors per row for 2 to 4 rows), VEC, VEC_WIDTH, vec_zero(), vec_store(p, v), vec_splat(p), vec_fma(a, b,
+ * c), vec_weights(p) = VEC_WIDTH int8 as floats. One row takes the whole panel at once, more rows a strip of TILE_VECS vectors after the
+ * other. */
 #include "runtime/kernels/unroll.h"
 
 #define PANEL_VECS (VLM_W8_COLUMNS / VEC_WIDTH)
 
 static VLM_INLINE void tile_strip(int rows, int vecs, float *c, size_t ldc, const float *a, size_t lda, const int8_t *b, size_t k) {
   VEC acc[VLM_W8_ROWS][PANEL_VECS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) {
-    VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero();
-  }
+  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
   for (size_t p = 0; p < k; p++, a++, b += VLM_W8_COLUMNS) {
     VEC x[VLM_W8_ROWS];
     VLM_UNROLL for (int i = 0; i < rows; i++) x[i] = vec_splat(a + (size_t)i * lda);

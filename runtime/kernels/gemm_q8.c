@@ -12,12 +12,13 @@ typedef struct {
   const vlm_gemm_q8 *g;
   const vlm_kernels *kernels;
   char *scratch;
-  size_t worker_bytes, a_bytes, u8_bytes, sum_bytes, wide_bytes; /* a worker's room: activations, their bytes before widening, sums, results, weights */
-  int64_t stride;                /* activation elements per row in the kernel's form */
+  size_t worker_bytes, a_bytes, u8_bytes, sum_bytes,
+      wide_bytes; /* a worker's room: activations, their bytes before widening, sums, results, weights */
+  int64_t stride; /* activation elements per row in the kernel's form */
   int64_t columns, column_blocks, rows, row_blocks;
   int strip;
-  bool in_place;                 /* the kernel reads the caller's rows */
-  bool wide;                     /* weights of a column block are widened to int16 first, for all its rows */
+  bool in_place; /* the kernel reads the caller's rows */
+  bool wide; /* weights of a column block are widened to int16 first, for all its rows */
 } plan;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -119,8 +120,10 @@ static void run_sums(const plan *p, const room *r, const int8_t *panel, const ch
       const char *tile = a + (size_t)i * lda * (size_t)kernel->a_bytes;
       int32_t *c = r->sums + i * p->columns + j;
       int count = (int)min64(kernel->mr, rows - i);
-      if (p->wide) p->kernels->gemm_u8s16->fn.gemm_u8s16(c, ldc, tile, lda, wide, groups, count);
-      else kernel->fn.gemm_u8s8(c, ldc, tile, lda, panel, groups, count);
+      if (p->wide)
+        p->kernels->gemm_u8s16->fn.gemm_u8s16(c, ldc, tile, lda, wide, groups, count);
+      else
+        kernel->fn.gemm_u8s8(c, ldc, tile, lda, panel, groups, count);
     }
   }
 }
@@ -153,7 +156,7 @@ static void finish_rows(const plan *p, const room *r, int64_t batch, int64_t row
     } else {
       float *y = g->c_u8 ? r->results : g->c + at;
       finish_floats(p, y, sums, batch, row + i, column, n);
-      if (g->c_u8) p->kernels->rowops->quantize_u8(g->c_u8 + at, y, n, g->q_scale, g->q_zero);
+      if (g->c_u8) p->kernels->quantize_u8(g->c_u8 + at, y, n, g->q_scale, g->q_zero);
     }
   }
 }
@@ -164,14 +167,19 @@ static void finish_columns(const plan *p, const room *r, int64_t batch, int64_t 
   for (int i = 0; i < rows; i++) {
     int32_t *sums = r->sums + i * p->columns;
     float *y = r->results + i * p->columns;
-    if (g->c_sums) finish_sums(p, sums, batch, row + i, column, n);
-    else finish_floats(p, y, sums, batch, row + i, column, n);
-    if (g->c_u8) p->kernels->rowops->quantize_u8((uint8_t *)sums, y, n, g->q_scale, g->q_zero);
+    if (g->c_sums)
+      finish_sums(p, sums, batch, row + i, column, n);
+    else
+      finish_floats(p, y, sums, batch, row + i, column, n);
+    if (g->c_u8) p->kernels->quantize_u8((uint8_t *)sums, y, n, g->q_scale, g->q_zero);
   }
   size_t to = (size_t)g->c_column, from = (size_t)p->columns;
-  if (g->c_u8) p->kernels->transpose_8(g->c_u8 + at, to, (const uint8_t *)r->sums, from * 4, (size_t)rows, (size_t)n);
-  else if (g->c_sums) p->kernels->transpose_32((uint32_t *)g->c_sums + at, to, (const uint32_t *)r->sums, from, (size_t)rows, (size_t)n);
-  else p->kernels->transpose_32((uint32_t *)(void *)g->c + at, to, (const uint32_t *)(const void *)r->results, from, (size_t)rows, (size_t)n);
+  if (g->c_u8)
+    p->kernels->transpose_8(g->c_u8 + at, to, (const uint8_t *)r->sums, from * 4, (size_t)rows, (size_t)n);
+  else if (g->c_sums)
+    p->kernels->transpose_32((uint32_t *)g->c_sums + at, to, (const uint32_t *)r->sums, from, (size_t)rows, (size_t)n);
+  else
+    p->kernels->transpose_32((uint32_t *)(void *)g->c + at, to, (const uint32_t *)(const void *)r->results, from, (size_t)rows, (size_t)n);
 }
 
 static void task(void *user, int64_t index, int worker) {
@@ -189,8 +197,10 @@ static void task(void *user, int64_t index, int worker) {
     size_t lda;
     const char *a = take_rows(p, &r, batch, row, rows, &lda);
     run_sums(p, &r, panels, a, lda, n, rows);
-    if (g->c_column == 1) finish_rows(p, &r, batch, row, column, n, rows);
-    else finish_columns(p, &r, batch, row, column, n, rows);
+    if (g->c_column == 1)
+      finish_rows(p, &r, batch, row, column, n, rows);
+    else
+      finish_columns(p, &r, batch, row, column, n, rows);
   }
 }
 

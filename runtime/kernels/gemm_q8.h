@@ -1,11 +1,10 @@
 /* Integer matrix product: uint8 activations times int8 weights, exact int32 sums, one fused epilogue.
  *
- * sum[i][j] = sum over p of (a[i][p] - zero) * w[p][j], computed as acc - zero * colsum[j], all modulo 2^32 (K up to 66 000 stays in range).
- * Output, one of:  sums (int32)                                          when c_sums is set
- *                  y = fmaf((float)sum, a_scale * w_scale[j], bias[j]), then the activation, as float   when c is set
- *                  saturate(round(y / q_scale) + q_zero) as uint8        when c_u8 is set (round to nearest even)
- * a_scale and zero are per tensor, or per row when row_scale and row_zero are set.
- * Element (i, j) goes to index batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. */
+ * sum[i][j] = sum over p of (a[i][p] - zero) * w[p][j], computed as acc - zero * colsum[j], all modulo 2^32 (K up to 66 000 stays in
+ * range). Output, one of:  sums (int32)                                          when c_sums is set y = fmaf((float)sum, a_scale *
+ * w_scale[j], bias[j]), then the activation, as float   when c is set saturate(round(y / q_scale) + q_zero) as uint8        when c_u8 is
+ * set (round to nearest even) a_scale and zero are per tensor, or per row when row_scale and row_zero are set. Element (i, j) goes to index
+ * batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. */
 #ifndef VLM_KERNELS_GEMM_Q8_H
 #define VLM_KERNELS_GEMM_Q8_H
 
@@ -15,34 +14,35 @@
 /* Packed int8 weights of `count` matrices of k x n (count > 1 for grouped convolution): one block of memory, header first. */
 typedef struct vlm_q8_weights {
   int64_t k, n, count;
-  int64_t groups;          /* k / kr rounded up */
-  int64_t padded_n;        /* n rounded up to whole panels */
+  int64_t groups; /* k / kr rounded up */
+  int64_t padded_n; /* n rounded up to whole panels */
   size_t panel_bytes, matrix_bytes;
-  const int32_t *colsum;   /* [count][padded_n] */
-  const int8_t *panels;    /* [count][padded_n / nr][groups][nr][kr] */
+  const int32_t *colsum; /* [count][padded_n] */
+  const int8_t *panels; /* [count][padded_n / nr][groups][nr][kr] */
 } vlm_q8_weights;
 
 /* Bytes of the block; false when the size does not fit. */
 bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
-/* Packs w[count][k][n] with element strides into `block` (64-byte aligned). `flip` is XORed into every byte: 0x80 turns uint8 into int8 (value - 128). */
-vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row, int64_t w_column, int64_t k,
-                                    int64_t n, int64_t count, uint8_t flip);
+/* Packs w[count][k][n] with element strides into `block` (64-byte aligned). `flip` is XORed into every byte: 0x80 turns uint8 into int8
+ * (value - 128). */
+vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row,
+                                    int64_t w_column, int64_t k, int64_t n, int64_t count, uint8_t flip);
 
 /* Writes rows [row, row + rows) of the activations of one batch, `stride` bytes apart; bytes from k to stride need not be written. */
 typedef void vlm_pack_rows_u8(uint8_t *dst, size_t stride, void *user, int64_t batch, int64_t row, int rows);
 
 typedef struct vlm_gemm_q8 {
   int64_t batch, m;
-  const vlm_q8_weights *w;     /* n and k come from here; batch b uses matrix b % w->count, or: */
-  const int64_t *w_matrix;     /* per batch, NULL = as above */
-  const uint8_t *a;            /* rows of lda bytes, batch b at a + b * a_batch, or at a + a_offset[b] when a_offset is set; or: */
+  const vlm_q8_weights *w; /* n and k come from here; batch b uses matrix b % w->count, or: */
+  const int64_t *w_matrix; /* per batch, NULL = as above */
+  const uint8_t *a; /* rows of lda bytes, batch b at a + b * a_batch, or at a + a_offset[b] when a_offset is set; or: */
   const int64_t *a_offset;
   int64_t a_batch, lda;
   vlm_pack_rows_u8 *pack;
   void *pack_user;
   float a_scale;
   int32_t zero;
-  const float *row_scale;      /* [batch * m] */
+  const float *row_scale; /* [batch * m] */
   const int32_t *row_zero;
   const float *w_scale, *bias; /* [w->count * n]; bias NULL = 0 */
   vlm_row_unary *activation;
@@ -60,7 +60,8 @@ void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threa
 
 /* Per-row dynamic quantization of m rows of k floats (ONNX DynamicQuantizeLinear applied to each row):
  * scale = (max - min) / 255 with min <= 0 <= max (1 when the row is all zero), zero = saturate(round(-min / scale)). */
-void vlm_quantize_rows_u8(uint8_t *q, float *scale, int32_t *zero, const float *x, int64_t m, int64_t k, const vlm_kernels *kernels, vlm_threads *threads);
+void vlm_quantize_rows_u8(uint8_t *q, float *scale, int32_t *zero, const float *x, int64_t m, int64_t k, const vlm_kernels *kernels,
+                          vlm_threads *threads);
 /* The same scale and zero point for every row. */
 void vlm_quantize_u8(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero, const vlm_kernels *kernels, vlm_threads *threads);
 

@@ -4,7 +4,8 @@
 
 #include "runtime/base/memory.h"
 
-/* Few rows: the kernel turns weights into floats in registers. Many rows: a panel becomes floats once and the float tile runs, with the same result. */
+/* Few rows: the kernel turns weights into floats in registers. Many rows: a panel becomes floats once and the float tile runs, with the
+ * same result. */
 enum { FEW_ROWS = 8, INLINE_WORK = 1 << 18 };
 
 typedef struct {

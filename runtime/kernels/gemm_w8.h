@@ -8,13 +8,13 @@
 
 typedef struct vlm_gemm_w8 {
   int64_t m, n, k;
-  const float *x;          /* rows of ldx floats */
+  const float *x; /* rows of ldx floats */
   int64_t ldx;
-  const int8_t *panels;    /* from vlm_w8_pack */
+  const int8_t *panels; /* from vlm_w8_pack */
   const float *scale, *bias; /* [n]; bias NULL = none */
   vlm_row_unary *activation;
   float params[4];
-  float *y;                /* rows of ldy floats */
+  float *y; /* rows of ldy floats */
   int64_t ldy;
 } vlm_gemm_w8;
 

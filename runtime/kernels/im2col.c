@@ -7,8 +7,8 @@
 /* Where the lanes of one panel read for one tap. */
 typedef struct {
   int64_t offset[VLM_TILE_MAX_COLUMNS]; /* in the channel plane, -1 = padding */
-  bool whole;                           /* no lane is padding */
-  bool run;                             /* and they are neighbours */
+  bool whole; /* no lane is padding */
+  bool run; /* and they are neighbours */
 } lanes;
 
 static void lanes_at(lanes *l, const vlm_conv_shape *s, int64_t column, int n, const int64_t tap[3]) {

@@ -16,8 +16,8 @@ const vlm_kernel *vlm_kernel_table(int *count) {
 }
 
 const char *vlm_kernel_kind_name(vlm_kernel_kind kind) {
-  static const char *const names[VLM_KERNEL_KINDS] = {"gemm_f32", "gemv_f32", "gemm_u8s8", "gemm_u8s16", "gemm_f32s8", "depthwise_f32", "q8_row", "widen_u8",
-                                                      "widen_s8", "transpose_8", "transpose_32"};
+  static const char *const names[VLM_KERNEL_KINDS] = {"gemm_f32", "gemv_f32", "gemm_u8s8", "gemm_u8s16",  "gemm_f32s8",  "depthwise_f32",
+                                                      "q8_row",   "widen_u8", "widen_s8",  "quantize_u8", "transpose_8", "transpose_32"};
   return names[kind];
 }
 
@@ -41,13 +41,14 @@ vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *er
                        .q8_row = best(VLM_KERNEL_q8_row, cpu_mask)->fn.q8_row,
                        .widen_u8 = best(VLM_KERNEL_widen_u8, cpu_mask)->fn.widen_u8,
                        .widen_s8 = best(VLM_KERNEL_widen_s8, cpu_mask)->fn.widen_s8,
+                       .quantize_u8 = best(VLM_KERNEL_quantize_u8, cpu_mask)->fn.quantize_u8,
                        .transpose_8 = best(VLM_KERNEL_transpose_8, cpu_mask)->fn.transpose_8,
                        .transpose_32 = best(VLM_KERNEL_transpose_32, cpu_mask)->fn.transpose_32,
                        .rowops = vlm_rowops_for(cpu_mask)};
   VLM_CHECK(out->gemm_f32->nr == out->gemv_f32->nr, err, VLM_INTERNAL, "%s and %s take panels of different width", out->gemm_f32->name,
             out->gemv_f32->name);
-  VLM_CHECK(out->gemm_u8s8->a_bytes == 1 || (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr), err, VLM_INTERNAL,
-            "%s and %s take panels of different shape", out->gemm_u8s8->name, out->gemm_u8s16->name);
+  VLM_CHECK(out->gemm_u8s8->a_bytes == 1 || (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr), err,
+            VLM_INTERNAL, "%s and %s take panels of different shape", out->gemm_u8s8->name, out->gemm_u8s16->name);
   VLM_TRY(vlm_prepared_create(&out->prepared, err));
 out:
   return st;

@@ -68,7 +68,8 @@ static bool same_key(const vlm_prepared_key *a, const vlm_prepared_key *b) {
 
 /* Index of the key's slot, or of the free slot where it belongs. */
 static size_t find_slot(entry *const *slots, size_t cap, const vlm_prepared_key *key) {
-  uint64_t mix = ((uint64_t)(uintptr_t)key->data >> 4) * 0x9e3779b97f4a7c15u + (uint64_t)key->kind * 0x632be59bd9b4e019u + (uint64_t)key->shape[0];
+  uint64_t mix = ((uint64_t)(uintptr_t)key->data >> 4) * 0x9e3779b97f4a7c15u + (uint64_t)key->kind * 0x632be59bd9b4e019u +
+                 (uint64_t)key->shape[0];
   size_t i = (size_t)(mix >> 20) & (cap - 1);
   while (slots[i] && !same_key(&slots[i]->key, key)) i = (i + 1) & (cap - 1);
   return i;
@@ -97,8 +98,8 @@ static uint64_t fingerprint_of(const vlm_prepared_key *key) {
   return vlm_hash64(sample, sizeof sample);
 }
 
-static vlm_status make_entry(vlm_prepared *cache, size_t slot, const vlm_prepared_key *key, uint64_t fingerprint, vlm_prepared_make *make, void *user,
-                             vlm_error *err) {
+static vlm_status make_entry(vlm_prepared *cache, size_t slot, const vlm_prepared_key *key, uint64_t fingerprint, vlm_prepared_make *make,
+                             void *user, vlm_error *err) {
   vlm_status st = VLM_OK;
   entry *e = NULL;
   VLM_TRY(vlm_alloc((void **)&e, 1, sizeof *e, err));
@@ -114,13 +115,15 @@ out:
   return st;
 }
 
-vlm_status vlm_prepared_get(vlm_prepared *cache, const vlm_prepared_key *key, vlm_prepared_make *make, void *user, const void **out, vlm_error *err) {
+vlm_status vlm_prepared_get(vlm_prepared *cache, const vlm_prepared_key *key, vlm_prepared_make *make, void *user, const void **out,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   uint64_t fingerprint = fingerprint_of(key);
   pthread_mutex_lock(&cache->lock);
   VLM_TRY(make_room(cache, err));
   size_t slot = find_slot(cache->slots, cache->cap, key);
-  if (!cache->slots[slot] || cache->slots[slot]->fingerprint != fingerprint) VLM_TRY(make_entry(cache, slot, key, fingerprint, make, user, err));
+  if (!cache->slots[slot] || cache->slots[slot]->fingerprint != fingerprint)
+    VLM_TRY(make_entry(cache, slot, key, fingerprint, make, user, err));
   *out = cache->slots[slot]->block;
 out:
   pthread_mutex_unlock(&cache->lock);

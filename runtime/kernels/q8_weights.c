@@ -38,8 +38,8 @@ static void pack_panel(int8_t *panel, int32_t *colsum, const source *s, int64_t 
   }
 }
 
-vlm_q8_weights *vlm_q8_weights_pack(void *memory, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row, int64_t w_column, int64_t k,
-                                    int64_t n, int64_t count, uint8_t flip) {
+vlm_q8_weights *vlm_q8_weights_pack(void *memory, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row,
+                                    int64_t w_column, int64_t k, int64_t n, int64_t count, uint8_t flip) {
   vlm_q8_weights *out = memory;
   size_t bytes;
   int nr = kernels->gemm_u8s8->nr, kr = kernels->gemm_u8s8->kr;

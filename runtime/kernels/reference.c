@@ -51,7 +51,8 @@ void vlm_gemm_f32s8_c(float *c, size_t ldc, const float *a, size_t lda, const in
   }
 }
 
-void vlm_depthwise_f32_c(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation, size_t n) {
+void vlm_depthwise_f32_c(float *y, const float *const *rows, const float *w, int kh_count, int kw_count, size_t stride, size_t dilation,
+                         size_t n) {
   for (size_t x = 0; x < n; x++) {
     float sum = 0;
     for (int kh = 0; kh < kh_count; kh++)
@@ -74,6 +75,16 @@ void vlm_widen_u8_c(uint16_t *y, const uint8_t *x, size_t n) {
 
 void vlm_widen_s8_c(int16_t *y, const int8_t *x, size_t n) {
   for (size_t j = 0; j < n; j++) y[j] = x[j];
+}
+
+void vlm_quantize_u8_c(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero) {
+  float low = (float)-zero, high = (float)(255 - zero); /* integers: clamping before rounding is clamping after it */
+  for (int64_t j = 0; j < n; j++) {
+    float v = x[j] / scale;
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    q[j] = (uint8_t)((int32_t)rintf(v) + zero);
+  }
 }
 
 void vlm_transpose_8_c(uint8_t *y, size_t y_stride, const uint8_t *x, size_t x_stride, size_t rows, size_t columns) {

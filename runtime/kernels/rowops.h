@@ -3,7 +3,8 @@
  * One body (rowops_body.h) is compiled once per instruction set, so every level gives the same bits (a NaN may differ in sign and payload).
  * Elementwise results do not depend on the position in the row. Reductions keep 16 partial results, element i in partial i mod 16, and
  * join them pairwise: j with j + 8, then + 4, + 2, + 1. Input and output may be the same array, never overlap otherwise.
- * Errors: exp, log, tanh within 2 ulp, sigmoid 2.5 ulp, erf within 2e-7 absolute; sqrt and division are IEEE. NaN and infinities as in numpy.
+ * Errors: exp, log, tanh within 2 ulp, sigmoid 2.5 ulp, erf within 2e-7 absolute; sqrt and division are IEEE. NaN and infinities as in
+ * numpy.
  *
  * Parameters p of unary operations: swish {factor of x inside the sigmoid}, elu / celu / leaky_relu {alpha}, selu {alpha, gamma},
  * clip {low, high}, hard_sigmoid {alpha, beta}; NULL for the others.
@@ -47,6 +48,11 @@ typedef struct vlm_rowops {
   /* x = (q - zero) * scale. */
   void (*dequantize_u8)(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero);
   void (*dequantize_s8)(float *x, const int8_t *q, int64_t n, float scale, int32_t zero);
+  /* IEEE half and bfloat16, to nearest even; the same bits as the functions of base/tensor.h. */
+  void (*f16_to_f32)(float *z, const uint16_t *x, int64_t n);
+  void (*f32_to_f16)(uint16_t *z, const float *x, int64_t n);
+  void (*bf16_to_f32)(float *z, const uint16_t *x, int64_t n);
+  void (*f32_to_bf16)(uint16_t *z, const float *x, int64_t n);
   /* z = a + b * factor, the accumulation step of column reductions. */
   void (*add_scaled)(float *z, const float *a, const float *b, float factor, int64_t n);
 } vlm_rowops;

@@ -266,6 +266,22 @@ static void dequantize_s8_row(float *x, const int8_t *q, int64_t n, float scale,
   for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
 }
 
+static void f16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_from_f16(x[i]);
+}
+
+static void f32_to_f16_row(uint16_t *z, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_to_f16(x[i]);
+}
+
+static void bf16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_from_bits((uint32_t)x[i] << 16);
+}
+
+static void f32_to_bf16_row(uint16_t *z, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_to_bf16(x[i]);
+}
+
 extern const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL);
 const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
 #define ROW_TEXT2(x) #x
@@ -289,5 +305,9 @@ const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
     .quantize_s8 = quantize_s8_row,
     .dequantize_u8 = dequantize_u8_row,
     .dequantize_s8 = dequantize_s8_row,
+    .f16_to_f32 = f16_to_f32_row,
+    .f32_to_f16 = f32_to_f16_row,
+    .bf16_to_f32 = bf16_to_f32_row,
+    .f32_to_bf16 = f32_to_bf16_row,
     .add_scaled = add_scaled_row,
 };

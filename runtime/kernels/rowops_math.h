@@ -143,6 +143,30 @@ static inline float row_mish(float x) {
   return x * (top / (top + more));
 }
 
+/* The exponent is moved by a multiplication, which makes subnormal halves right as well. */
+static inline float row_from_f16(uint16_t h) {
+  uint32_t rest = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16;
+  float finite = row_from_bits(rest) * 0x1p112f;
+  uint32_t bits = rest >= 0x0f800000u ? rest + 0x70000000u : row_bits(finite);
+  return row_from_bits(bits | sign);
+}
+
+static inline uint16_t row_to_f16(float f) {
+  uint32_t bits = row_bits(f), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  uint32_t normal = (rest + 0xfff + (rest >> 13 & 1) - 0x38000000u) >> 13;
+  /* Results below 2^-14: adding 0.5 lets the adder round at the place of the last bit of a half. */
+  uint32_t tiny = row_bits(row_from_bits(rest < 0x38800000u ? rest : 0) + 0.5f) - 0x3f000000u;
+  uint32_t half = rest < 0x38800000u ? tiny : normal;
+  half = rest >= 0x477ff000u ? 0x7c00 : half;
+  half = rest > 0x7f800000u ? 0x7e00 : half;
+  return (uint16_t)(sign | half);
+}
+
+static inline uint16_t row_to_bf16(float f) {
+  uint32_t bits = row_bits(f), rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  return (uint16_t)((bits & 0x7fffffff) > 0x7f800000u ? bits >> 16 | 0x40 : rounded);
+}
+
 static inline float row_min(float a, float b) { return a < b || a != a ? a : b; }
 static inline float row_max(float a, float b) { return a > b || a != a ? a : b; }
 

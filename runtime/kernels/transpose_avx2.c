@@ -26,7 +26,8 @@ void vlm_transpose_8_avx2(uint8_t *y, size_t y_stride, const uint8_t *x, size_t 
   for (size_t j = 0; j < whole_columns; j += 16)
     for (size_t i = 0; i < whole_rows; i += 16) block_8(y + j * y_stride + i, y_stride, x + i * x_stride + j, x_stride);
   if (whole_rows < rows) vlm_transpose_8_c(y + whole_rows, y_stride, x + whole_rows * x_stride, x_stride, rows - whole_rows, whole_columns);
-  if (whole_columns < columns) vlm_transpose_8_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
+  if (whole_columns < columns)
+    vlm_transpose_8_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
 }
 
 static void block_32(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_stride) {
@@ -52,6 +53,8 @@ void vlm_transpose_32_avx2(uint32_t *y, size_t y_stride, const uint32_t *x, size
   size_t whole_rows = rows & ~(size_t)7, whole_columns = columns & ~(size_t)7;
   for (size_t j = 0; j < whole_columns; j += 8)
     for (size_t i = 0; i < whole_rows; i += 8) block_32(y + j * y_stride + i, y_stride, x + i * x_stride + j, x_stride);
-  if (whole_rows < rows) vlm_transpose_32_c(y + whole_rows, y_stride, x + whole_rows * x_stride, x_stride, rows - whole_rows, whole_columns);
-  if (whole_columns < columns) vlm_transpose_32_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
+  if (whole_rows < rows)
+    vlm_transpose_32_c(y + whole_rows, y_stride, x + whole_rows * x_stride, x_stride, rows - whole_rows, whole_columns);
+  if (whole_columns < columns)
+    vlm_transpose_32_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
 }

@@ -62,12 +62,13 @@ RUN2(selu, 1.67326319f, 1.05070102f)
 
 /* Relu has integer forms too. */
 static void relu_f32(const vlm_row *row) { row->ops->relu(row->out, row->in[0], row->n, NULL); }
-static void relu_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x < 0 ? 0 : x)
-static void relu_s8(const vlm_row *row) VLM_ROW_LOOP1(int8_t, int8_t, x < 0 ? 0 : x)
-static void relu_s16(const vlm_row *row) VLM_ROW_LOOP1(int16_t, int16_t, x < 0 ? 0 : x)
-static void relu_s32(const vlm_row *row) VLM_ROW_LOOP1(int32_t, int32_t, x < 0 ? 0 : x)
-static void relu_s64(const vlm_row *row) VLM_ROW_LOOP1(int64_t, int64_t, x < 0 ? 0 : x)
-static vlm_row_table relu_rows = {[VLM_F32] = relu_f32, [VLM_F64] = relu_f64, [VLM_S8] = relu_s8, [VLM_S16] = relu_s16, [VLM_S32] = relu_s32, [VLM_S64] = relu_s64};
+static void relu_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x < 0 ? 0 : x) static void relu_s8(const vlm_row *row)
+    VLM_ROW_LOOP1(int8_t, int8_t, x < 0 ? 0 : x) static void relu_s16(const vlm_row *row)
+        VLM_ROW_LOOP1(int16_t, int16_t, x < 0 ? 0 : x) static void relu_s32(const vlm_row *row)
+            VLM_ROW_LOOP1(int32_t, int32_t, x < 0 ? 0 : x) static void relu_s64(const vlm_row *row)
+                VLM_ROW_LOOP1(int64_t, int64_t, x < 0 ? 0 : x) static vlm_row_table
+    relu_rows = {
+        [VLM_F32] = relu_f32, [VLM_F64] = relu_f64, [VLM_S8] = relu_s8, [VLM_S16] = relu_s16, [VLM_S32] = relu_s32, [VLM_S64] = relu_s64};
 RUN0(relu)
 
 static void thresholded_relu_f32(const vlm_row *row) {
@@ -82,10 +83,11 @@ static vlm_row_table thresholded_relu_rows = {[VLM_F32] = thresholded_relu_f32, 
 RUN1(thresholded_relu, 1.0f)
 
 /* p = {bias, lambd}. */
-#define SHRINK(op, suffix, NAME, type)                                                                          \
-  static void shrink_##suffix(const vlm_row *row) {                                                             \
-    const float bias = ((const float *)row->opts)[0], lambd = ((const float *)row->opts)[1];                    \
-    VLM_ROW_LOOP1(type, type, (double)x < (double)-lambd ? (double)x + (double)bias : (double)x > (double)lambd ? (double)x - (double)bias : 0) \
+#define SHRINK(op, suffix, NAME, type)                                                                                           \
+  static void shrink_##suffix(const vlm_row *row) {                                                                              \
+    const float bias = ((const float *)row->opts)[0], lambd = ((const float *)row->opts)[1];                                     \
+    VLM_ROW_LOOP1(type, type,                                                                                                    \
+                  (double)x<(double)-lambd ? (double)x + (double)bias : (double)x>(double) lambd ? (double)x - (double)bias : 0) \
   }
 VLM_ROW_INTEGERS(SHRINK, shrink)
 SHRINK(shrink, f32, F32, float)

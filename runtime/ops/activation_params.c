@@ -6,7 +6,8 @@ static const struct {
   const char *name;
   float values[2];
 } defaults[] = {
-    {"LeakyRelu", {0.01f, 0}}, {"Elu", {1.0f, 0}}, {"HardSigmoid", {0.2f, 0.5f}}, {"Clip", {-3.402823466e38f, 3.402823466e38f}}, {"Swish", {1.0f, 0}},
+    {"LeakyRelu", {0.01f, 0}}, {"Elu", {1.0f, 0}}, {"HardSigmoid", {0.2f, 0.5f}}, {"Clip", {-3.402823466e38f, 3.402823466e38f}},
+    {"Swish", {1.0f, 0}},
 };
 
 void vlm_activation_params(float params[4], const char *name, const vlm_attr *first, const vlm_attr *second) {

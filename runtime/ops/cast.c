@@ -21,7 +21,8 @@ static const char *unsupported_name(int64_t code) {
 vlm_status vlm_infer_cast(vlm_op_call *c) {
   int64_t to = vlm_arg_int(c, 0, 0);
   vlm_dtype type = to > 0 && to < 1000 ? vlm_dtype_from_onnx((int)to) : VLM_NONE;
-  if (type == VLM_NONE) return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to, unsupported_name(to));
+  if (type == VLM_NONE)
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to, unsupported_name(to));
   vlm_out_shape(c, 0, type, c->in[0]->rank, c->in[0]->dims);
   return VLM_OK;
 }
@@ -33,6 +34,7 @@ vlm_status vlm_infer_cast_like(vlm_op_call *c) {
 
 typedef struct {
   const vlm_tensor *in, *out;
+  const vlm_rowops *ops;
 } cast_job;
 
 static int64_t truncate(double value) { return value > -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN; }
@@ -89,10 +91,6 @@ static void cast_any(void *user, int64_t begin, int64_t end, int worker) {
       out[i] = expression;                                                       \
     }                                                                            \
   }
-CAST_LOOP(f16_f32, uint16_t, float, vlm_f16_to_f32(x))
-CAST_LOOP(f32_f16, float, uint16_t, vlm_f32_to_f16(x))
-CAST_LOOP(bf16_f32, uint16_t, float, vlm_bf16_to_f32(x))
-CAST_LOOP(f32_bf16, float, uint16_t, vlm_f32_to_bf16(x))
 CAST_LOOP(s64_f32, int64_t, float, (float)x)
 CAST_LOOP(s32_f32, int32_t, float, (float)x)
 CAST_LOOP(u8_f32, uint8_t, float, (float)x)
@@ -100,6 +98,17 @@ CAST_LOOP(s8_f32, int8_t, float, (float)x)
 CAST_LOOP(f32_bool, float, uint8_t, x != 0.0f)
 CAST_LOOP(s64_s32, int64_t, int32_t, (int32_t)x)
 CAST_LOOP(s32_s64, int32_t, int64_t, x)
+
+#define CAST_ROW(name, from, to, operation)                                   \
+  static void name(void *user, int64_t begin, int64_t end, int worker) {      \
+    const cast_job *job = user;                                               \
+    (void)worker;                                                             \
+    job->ops->operation((to *)job->out->data + begin, (const from *)job->in->data + begin, end - begin); \
+  }
+CAST_ROW(f16_f32, uint16_t, float, f16_to_f32)
+CAST_ROW(f32_f16, float, uint16_t, f32_to_f16)
+CAST_ROW(bf16_f32, uint16_t, float, bf16_to_f32)
+CAST_ROW(f32_bf16, float, uint16_t, f32_to_bf16)
 
 static const struct {
   vlm_dtype from, to;
@@ -111,7 +120,7 @@ static const struct {
 };
 
 vlm_status vlm_run_cast(vlm_op_call *c) {
-  cast_job job = {c->in[0], c->out[0]};
+  cast_job job = {c->in[0], c->out[0], vlm_call_rowops(c)};
   vlm_range_task *loop = cast_any;
   if (job.in->dtype == job.out->dtype) return vlm_run_copy(c);
   for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++)

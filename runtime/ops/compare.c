@@ -10,7 +10,8 @@ vlm_status vlm_infer_compare(vlm_op_call *c) {
   return st;
 }
 
-#define COMPARE_INTEGER(op, suffix, NAME, type) static void op##_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, uint8_t, x op##_OPERATOR y)
+#define COMPARE_INTEGER(op, suffix, NAME, type) \
+  static void op##_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, uint8_t, x op##_OPERATOR y)
 #define COMPARE(op, ...)                                                                        \
   VLM_ROW_INTEGERS(COMPARE_INTEGER, op)                                                         \
   COMPARE_INTEGER(op, f32, F32, float)                                                          \

@@ -87,7 +87,8 @@ vlm_status vlm_run_ConvTranspose(vlm_op_call *c) {
   VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], &conv.shape));
   VLM_TRY(vlm_as_f32(c, c->in[1], &r.w));
   int64_t key[5] = {conv.shape.channels, conv.shape.out_channels, conv.shape.groups, vlm_conv_volume(conv.shape.kernel), 1};
-  VLM_TRY(vlm_op_weight(c, 1, VLM_PREPARED_FLOATS, key, (size_t)vlm_tensor_count(c->in[1]) * sizeof(float), fill, &r, (const void **)&conv.w));
+  VLM_TRY(
+      vlm_op_weight(c, 1, VLM_PREPARED_FLOATS, key, (size_t)vlm_tensor_count(c->in[1]) * sizeof(float), fill, &r, (const void **)&conv.w));
   VLM_TRY(run_conv(c, &conv, 2));
 out:
   return st;

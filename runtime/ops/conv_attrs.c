@@ -24,7 +24,8 @@ static vlm_status read_pads(vlm_op_call *c, int rank, int64_t before[3], int64_t
   if (a->kind != VLM_ATTR_INTS || a->count == 0) return VLM_OK;
   if (a->count != 2 * rank) return vlm_fail(c->err, VLM_INPUT, "pads has %d values; wanted %d", a->count, 2 * rank);
   for (int i = 0; i < 2 * rank; i++)
-    if (a->u.ints[i] < 0 || a->u.ints[i] > MAX_VALUE) return vlm_fail(c->err, VLM_INPUT, "pads[%d] is %lld; wanted 0 to %d", i, (long long)a->u.ints[i], MAX_VALUE);
+    if (a->u.ints[i] < 0 || a->u.ints[i] > MAX_VALUE)
+      return vlm_fail(c->err, VLM_INPUT, "pads[%d] is %lld; wanted 0 to %d", i, (long long)a->u.ints[i], MAX_VALUE);
   for (int i = 0; i < rank; i++) {
     before[3 - rank + i] = a->u.ints[i];
     after[3 - rank + i] = a->u.ints[rank + i];
@@ -38,18 +39,21 @@ static vlm_status read_common(vlm_op_call *c, const vlm_tensor *x, const vlm_ten
   char left[128], right[128];
   int rank = x->rank - 2;
   bool transposed = s->transposed;
-  VLM_CHECK(rank >= 1 && rank <= 3 && w->rank == x->rank, c->err, rank > 3 ? VLM_UNSUPPORTED : VLM_INPUT, "convolution of %s with %s; wanted 1 to 3 spatial dims",
-            vlm_tensor_shape_text(x, left, sizeof left), vlm_tensor_shape_text(w, right, sizeof right));
+  VLM_CHECK(rank >= 1 && rank <= 3 && w->rank == x->rank, c->err, rank > 3 ? VLM_UNSUPPORTED : VLM_INPUT,
+            "convolution of %s with %s; wanted 1 to 3 spatial dims", vlm_tensor_shape_text(x, left, sizeof left),
+            vlm_tensor_shape_text(w, right, sizeof right));
   s->groups = vlm_arg_int(c, VLM_CONV_GROUP, 1);
   VLM_CHECK(s->groups >= 1 && s->groups <= MAX_VALUE, c->err, VLM_INPUT, "group is %lld; wanted at least 1", (long long)s->groups);
   s->batch = x->dims[0];
   s->channels = x->dims[1];
   s->out_channels = transposed ? w->dims[1] * s->groups : w->dims[0];
   int64_t wanted = transposed ? w->dims[0] : w->dims[1] * s->groups;
-  VLM_CHECK(s->channels == wanted, c->err, VLM_INPUT, "input %s has %lld channels; weights %s with group %lld take %lld", vlm_tensor_shape_text(x, left, sizeof left),
-            (long long)s->channels, vlm_tensor_shape_text(w, right, sizeof right), (long long)s->groups, (long long)wanted);
-  VLM_CHECK(s->channels % s->groups == 0 && s->out_channels % s->groups == 0, c->err, VLM_INPUT, "%lld input and %lld output channels do not split into %lld groups",
-            (long long)s->channels, (long long)s->out_channels, (long long)s->groups);
+  VLM_CHECK(s->channels == wanted, c->err, VLM_INPUT, "input %s has %lld channels; weights %s with group %lld take %lld",
+            vlm_tensor_shape_text(x, left, sizeof left), (long long)s->channels, vlm_tensor_shape_text(w, right, sizeof right),
+            (long long)s->groups, (long long)wanted);
+  VLM_CHECK(s->channels % s->groups == 0 && s->out_channels % s->groups == 0, c->err, VLM_INPUT,
+            "%lld input and %lld output channels do not split into %lld groups", (long long)s->channels, (long long)s->out_channels,
+            (long long)s->groups);
   VLM_TRY(read_list(c, VLM_CONV_DILATIONS, "dilations", rank, 1, 1, s->dilation));
   VLM_TRY(read_list(c, VLM_CONV_STRIDES, "strides", rank, 1, 1, s->stride));
   VLM_TRY(read_list(c, VLM_CONV_KERNEL, "kernel_shape", rank, 0, -1, s->kernel));
@@ -57,9 +61,10 @@ static vlm_status read_common(vlm_op_call *c, const vlm_tensor *x, const vlm_ten
     int at = i - (3 - rank) + 2;
     int64_t size = at >= 2 ? w->dims[at] : 1;
     s->in[i] = at >= 2 ? x->dims[at] : 1;
-    VLM_CHECK(at < 2 || s->kernel[i] < 0 || s->kernel[i] == size, c->err, VLM_INPUT, "kernel_shape says %lld, the weights are %s", (long long)s->kernel[i],
-              vlm_tensor_shape_text(w, right, sizeof right));
-    VLM_CHECK(size >= 1 && size <= MAX_VALUE && s->in[i] <= MAX_VALUE, c->err, VLM_INPUT, "kernel size %lld over an input of %lld", (long long)size, (long long)s->in[i]);
+    VLM_CHECK(at < 2 || s->kernel[i] < 0 || s->kernel[i] == size, c->err, VLM_INPUT, "kernel_shape says %lld, the weights are %s",
+              (long long)s->kernel[i], vlm_tensor_shape_text(w, right, sizeof right));
+    VLM_CHECK(size >= 1 && size <= MAX_VALUE && s->in[i] <= MAX_VALUE, c->err, VLM_INPUT, "kernel size %lld over an input of %lld",
+              (long long)size, (long long)s->in[i]);
     s->kernel[i] = size;
   }
 out:
@@ -79,7 +84,8 @@ vlm_status vlm_conv_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *
   *s = (vlm_conv_shape){.transposed = false};
   VLM_TRY(read_common(c, x, w, s));
   VLM_TRY(read_pads(c, x->rank - 2, s->pad, after));
-  VLM_CHECK(same || strcmp(mode, "NOTSET") == 0 || strcmp(mode, "VALID") == 0, c->err, VLM_INPUT, "auto_pad \"%s\"; wanted NOTSET, VALID, SAME_UPPER or SAME_LOWER", mode);
+  VLM_CHECK(same || strcmp(mode, "NOTSET") == 0 || strcmp(mode, "VALID") == 0, c->err, VLM_INPUT,
+            "auto_pad \"%s\"; wanted NOTSET, VALID, SAME_UPPER or SAME_LOWER", mode);
   for (int i = 0; i < 3; i++) {
     int64_t extent = s->dilation[i] * (s->kernel[i] - 1) + 1;
     if (strcmp(mode, "VALID") == 0) s->pad[i] = after[i] = 0;
@@ -90,7 +96,8 @@ vlm_status vlm_conv_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *
       after[i] = total - s->pad[i];
     }
     int64_t room = s->in[i] + s->pad[i] + after[i] - extent;
-    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel of extent %lld over a padded input of %lld", (long long)extent, (long long)(room + extent));
+    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel of extent %lld over a padded input of %lld", (long long)extent,
+              (long long)(room + extent));
     s->out[i] = room / s->stride[i] + 1;
   }
 out:
@@ -130,8 +137,10 @@ vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vl
   for (int i = 0; i < 3; i++) wanted[i] = -1;
   /* Old models give the batch and the channels too. */
   bool whole = shape->kind == VLM_ATTR_INTS && shape->count == rank + 2;
-  if (whole) for (int i = 0; i < rank; i++) wanted[3 - rank + i] = shape->u.ints[2 + i];
-  else VLM_TRY(read_list(c, VLM_CONV_MORE + 1, "output_shape", rank, 0, -1, wanted));
+  if (whole)
+    for (int i = 0; i < rank; i++) wanted[3 - rank + i] = shape->u.ints[2 + i];
+  else
+    VLM_TRY(read_list(c, VLM_CONV_MORE + 1, "output_shape", rank, 0, -1, wanted));
   for (int i = 0; i < 3; i++) VLM_TRY(transpose_axis(c, s, i, after[i], extra[i], i < 3 - rank ? 1 : wanted[i]));
 out:
   return st;

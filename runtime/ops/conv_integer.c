@@ -28,7 +28,8 @@ out:
 
 vlm_status vlm_conv_q8_weights(vlm_op_call *c, int k, const vlm_conv_shape *s, const void **out) {
   recipe r = {c->in[k], s, c->kernels};
-  int64_t key[5] = {s->channels, s->out_channels, s->groups, vlm_conv_volume(s->kernel), 16 * c->kernels->gemm_u8s8->nr + vlm_conv_is_depthwise(s)};
+  int64_t key[5] = {s->channels, s->out_channels, s->groups, vlm_conv_volume(s->kernel),
+                    16 * c->kernels->gemm_u8s8->nr + vlm_conv_is_depthwise(s)};
   size_t bytes;
   if (!vlm_conv_q8_weights_bytes(&bytes, s, c->kernels)) return vlm_fail(c->err, VLM_LIMIT, "packed weights are too large");
   return vlm_op_weight(c, k, VLM_PREPARED_PANELS_Q8, key, bytes, fill, &r, out);
@@ -65,26 +66,29 @@ out:
   return st;
 }
 
-static vlm_status correct_weights(vlm_op_call *c, const vlm_conv_shape *s, const uint8_t *x, int32_t x_zero, const vlm_tensor *w_zero, int64_t move, int32_t *sums) {
+static vlm_status correct_weights(vlm_op_call *c, const vlm_conv_shape *s, const uint8_t *x, int32_t x_zero, const vlm_tensor *w_zero,
+                                  int64_t move, int32_t *sums) {
   vlm_status st = VLM_OK;
   int64_t count = w_zero ? vlm_tensor_count(w_zero) : 1, size = vlm_conv_volume(s->out), per_group = s->out_channels / s->groups;
   int32_t *windows = NULL;
   bool needed = false;
-  VLM_CHECK(count == 1 || count == s->out_channels, c->err, VLM_INPUT, "the zero point of the weights has %lld values; wanted 1 or %lld", (long long)count, (long long)s->out_channels);
+  VLM_CHECK(count == 1 || count == s->out_channels, c->err, VLM_INPUT, "the zero point of the weights has %lld values; wanted 1 or %lld",
+            (long long)count, (long long)s->out_channels);
   for (int64_t o = 0; o < count; o++) needed = needed || (w_zero ? vlm_tensor_get_int(w_zero, o) : 0) + move != 0;
   if (!needed) goto out;
   VLM_TRY(window_sums(c, s, x, x_zero, &windows));
   for (int64_t i = 0; i < s->batch * s->out_channels; i++) {
     int64_t o = i % s->out_channels, group = i / s->out_channels * s->groups + o / per_group;
     uint32_t zero = (uint32_t)((w_zero ? vlm_tensor_get_int(w_zero, o % count) : 0) + move);
-    for (int64_t p = 0; p < size; p++) sums[i * size + p] = (int32_t)((uint32_t)sums[i * size + p] - zero * (uint32_t)windows[group * size + p]);
+    for (int64_t p = 0; p < size; p++)
+      sums[i * size + p] = (int32_t)((uint32_t)sums[i * size + p] - zero * (uint32_t)windows[group * size + p]);
   }
 out:
   return st;
 }
 
-vlm_status vlm_conv_integer_sums(vlm_op_call *c, const vlm_tensor *x, int w_input, const vlm_tensor *x_zero, const vlm_tensor *w_zero, const vlm_conv_shape *s,
-                                 int32_t *sums) {
+vlm_status vlm_conv_integer_sums(vlm_op_call *c, const vlm_tensor *x, int w_input, const vlm_tensor *x_zero, const vlm_tensor *w_zero,
+                                 const vlm_conv_shape *s, int32_t *sums) {
   vlm_status st = VLM_OK;
   const vlm_tensor *w = c->in[w_input];
   const uint8_t *bytes = x->data;
@@ -139,8 +143,10 @@ vlm_status vlm_run_QLinearConv(vlm_op_call *c) {
   VLM_TRY(vlm_scratch_array(c, &block, rows * size, sizeof(int32_t)));
   int32_t *sums = block;
   VLM_TRY(vlm_conv_integer_sums(c, c->in[0], 3, c->in[2], c->in[5], &s, sums));
-  VLM_CHECK(!bias || (bias->dtype == VLM_S32 && vlm_tensor_count(bias) == s.out_channels), c->err, VLM_INPUT, "bias must be %lld int32 values", (long long)s.out_channels);
-  for (int64_t i = 0; bias && i < rows * size; i++) sums[i] = (int32_t)((uint32_t)sums[i] + (uint32_t)((const int32_t *)bias->data)[i / size % s.out_channels]);
+  VLM_CHECK(!bias || (bias->dtype == VLM_S32 && vlm_tensor_count(bias) == s.out_channels), c->err, VLM_INPUT,
+            "bias must be %lld int32 values", (long long)s.out_channels);
+  for (int64_t i = 0; bias && i < rows * size; i++)
+    sums[i] = (int32_t)((uint32_t)sums[i] + (uint32_t)((const int32_t *)bias->data)[i / size % s.out_channels]);
   vlm_requantize q = {.out = c->out[0], .sums = sums, .rows = rows, .columns = size};
   VLM_TRY(vlm_requantize_scales(c, &q, c->in[1], c->in[4], c->in[6], c->in[7], 1, s.out_channels));
   q.by_row = true;

@@ -94,7 +94,8 @@ static vlm_row_table mod_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, mod)[VLM_F32] =
 
 vlm_status vlm_run_mod(vlm_op_call *c) { return vlm_rows_node(c, 2, vlm_arg_int(c, 0, 0) ? fmod_rows : mod_rows, NULL); }
 
-#define PRELU_INTEGER(op, suffix, NAME, type) static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < 0 ? (type)((uint64_t)x * (uint64_t)y) : x)
+#define PRELU_INTEGER(op, suffix, NAME, type) \
+  static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < 0 ? (type)((uint64_t)x * (uint64_t)y) : x)
 #define PRELU_UNSIGNED(suffix, type) static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, ((void)y, x))
 PRELU_INTEGER(prelu, s32, S32, int32_t)
 PRELU_INTEGER(prelu, s64, S64, int64_t)

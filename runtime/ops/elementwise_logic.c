@@ -84,8 +84,10 @@ vlm_status vlm_run_where(vlm_op_call *c) {
   int bits = vlm_dtype_bits(type);
   vlm_row_fn *fn = bits == 8 ? where_8 : bits == 16 ? where_16 : bits == 32 ? where_32 : bits == 64 ? where_64 : NULL;
   if (!fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
-  if (c->in[0]->dtype != VLM_BOOL) return vlm_fail(c->err, VLM_INPUT, "condition is of type %s; wanted bool", vlm_dtype_name(c->in[0]->dtype));
+  if (c->in[0]->dtype != VLM_BOOL)
+    return vlm_fail(c->err, VLM_INPUT, "condition is of type %s; wanted bool", vlm_dtype_name(c->in[0]->dtype));
   if (c->in[2]->dtype != type)
-    return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same", vlm_dtype_name(type), vlm_dtype_name(c->in[2]->dtype));
+    return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same", vlm_dtype_name(type),
+                    vlm_dtype_name(c->in[2]->dtype));
   return vlm_rows_apply_raw(c, c->out[0], c->in, 3, fn, NULL);
 }

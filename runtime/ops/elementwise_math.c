@@ -46,8 +46,10 @@ UNARY_SCALAR(atanh, vlm_atanh32(x), atanh(x))
 UNARY(neg, -x)
 UNARY(abs, fabs(x))
 #define NEG_INTEGER(op, suffix, NAME, type) static void neg_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, 0 - (uint64_t)x)
-#define ABS_INTEGER(op, suffix, NAME, type) static void abs_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
-#define SIGN_INTEGER(op, suffix, NAME, type) static void sign_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x == 0 ? 0 : x < (type)1 ? -1 : 1)
+#define ABS_INTEGER(op, suffix, NAME, type) \
+  static void abs_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
+#define SIGN_INTEGER(op, suffix, NAME, type) \
+  static void sign_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x == 0 ? 0 : x < (type)1 ? -1 : 1)
 VLM_ROW_INTEGERS(NEG_INTEGER, neg)
 VLM_ROW_INTEGERS(ABS_INTEGER, abs)
 VLM_ROW_INTEGERS(SIGN_INTEGER, sign)
@@ -71,7 +73,7 @@ vlm_status vlm_run_clip_attributes(vlm_op_call *c) {
   return vlm_rows_node(c, 1, clip_attribute_rows, p);
 }
 
-/* Row inputs are x, min, max; a missing bound is replaced by x itself. */
+/* Row inputs are x, min, max; with one bound only, x and that bound (clip_low, clip_high). */
 #define CLIP(op, suffix, NAME, type)                                                              \
   static void clip_##suffix(const vlm_row *row) {                                                 \
     const type *low = row->in[1], *high = row->in[2];                                             \
@@ -86,7 +88,6 @@ vlm_status vlm_run_clip_attributes(vlm_op_call *c) {
   }
 VLM_ROW_INTEGERS(CLIP, clip)
 CLIP(clip, f64, F64, double)
-/* NaN bounds are no bounds. */
 static void clip_inputs_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], *(const float *)row->in[2]};
   row->ops->clip(row->out, row->in[0], row->n, p);

@@ -75,7 +75,7 @@ static int find_taps(const sampler *s, float g, int64_t n, int64_t *index, float
   if (s->mode == SAMPLE_NEAREST) x = nearbyintf(x);
   if (!(x > -1e9f)) x = -1e9f;
   if (x > 1e9f) x = 1e9f;
-  if ((x < low || x > high) && s->padding == PAD_BORDER) x = x < 0 ? 0 : (float)(n - 1);
+  if ((x < low || x > high) && s->padding == PAD_BORDER && s->mode != SAMPLE_CUBIC) x = x < 0 ? 0 : (float)(n - 1); /* cubic clamps each tap */
   if ((x < low || x > high) && s->padding == PAD_REFLECTION) x = reflect(x, low, high);
   int64_t base = (int64_t)floorf(x);
   float r = x - (float)base;

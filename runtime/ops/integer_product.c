@@ -24,7 +24,8 @@ static vlm_status fill(void *block, void *user, vlm_error *err) {
   const recipe *r = user;
   const vlm_matmul_shape *s = r->shape;
   (void)err;
-  vlm_q8_weights_pack(block, r->kernels, r->b->data, s->k * s->n, s->b_row, s->b_column, s->k, s->n, s->b_matrices, r->b->dtype == VLM_U8 ? 0x80 : 0);
+  vlm_q8_weights_pack(block, r->kernels, r->b->data, s->k * s->n, s->b_row, s->b_column, s->k, s->n, s->b_matrices,
+                      r->b->dtype == VLM_U8 ? 0x80 : 0);
   return VLM_OK;
 }
 
@@ -33,7 +34,8 @@ static vlm_status take_weights(vlm_op_call *c, int k, const vlm_matmul_shape *s,
   int64_t key[5] = {s->k, s->n, s->b_matrices, s->b_column, c->kernels->gemm_u8s8->nr};
   size_t bytes;
   if (!vlm_q8_weights_bytes(&bytes, c->kernels, s->k, s->n, s->b_matrices))
-    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k,
+                    (long long)s->n);
   return vlm_op_weight(c, k, VLM_PREPARED_PANELS_Q8, key, bytes, fill, &r, (const void **)out);
 }
 
@@ -63,7 +65,8 @@ typedef struct {
 
 static int64_t zero_at(const zero_points *z, int64_t index) { return (z->t ? vlm_tensor_get_int(z->t, index % z->count) : 0) + z->move; }
 
-static vlm_status zero_points_of(vlm_op_call *c, zero_points *z, const vlm_tensor *t, int64_t move, int64_t matrices, int64_t lines, const char *what) {
+static vlm_status zero_points_of(vlm_op_call *c, zero_points *z, const vlm_tensor *t, int64_t move, int64_t matrices, int64_t lines,
+                                 const char *what) {
   *z = (zero_points){t, t ? vlm_tensor_count(t) : 1, move};
   if (z->count == 1 || z->count == lines || z->count == matrices * lines) return VLM_OK;
   return vlm_fail(c->err, VLM_INPUT, "the zero point of %s has %lld values; wanted 1 or %lld", what, (long long)z->count, (long long)lines);

@@ -6,10 +6,10 @@
 #include "runtime/ops/matmul_shape.h"
 
 typedef struct vlm_integer_product {
-  const vlm_tensor *a;        /* may live outside the node's inputs */
-  int b_input;                /* index of b among the node's inputs */
-  const vlm_tensor *a_zero;   /* NULL = 0; one value, or one per row */
-  const vlm_tensor *b_zero;   /* NULL = 0; one value, or one per column (per matrix and column for a batch) */
+  const vlm_tensor *a; /* may live outside the node's inputs */
+  int b_input; /* index of b among the node's inputs */
+  const vlm_tensor *a_zero; /* NULL = 0; one value, or one per row */
+  const vlm_tensor *b_zero; /* NULL = 0; one value, or one per column (per matrix and column for a batch) */
   bool transpose_a, transpose_b;
 } vlm_integer_product;
 

@@ -34,7 +34,8 @@ static vlm_status take_panels(vlm_op_call *c, const float *b, const vlm_matmul_s
   *panels = NULL;
   if (!c->is_constant || !c->is_constant[1] || c->is_constant[0] || !c->kernels->prepared) return VLM_OK;
   if (!vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, s->k, s->n) * sizeof(float), (size_t)s->b_matrices, &bytes))
-    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k,
+                    (long long)s->n);
   return vlm_op_weight(c, 1, VLM_PREPARED_PANELS_F32, key, bytes, fill_panels, &r, (const void **)panels);
 }
 
@@ -73,17 +74,17 @@ typedef struct {
   void *y;
 } loop_region;
 
-#define VLM_MATMUL_LOOP(name, T, step)                                                                  \
-  static void name(void *user, int64_t index, int worker) {                                             \
-    const loop_region *r = user;                                                                        \
-    const vlm_matmul_shape *s = r->shape;                                                               \
-    int64_t batch = index / s->m, i = index % s->m;                                                     \
-    const T *a = (const T *)r->a + s->a_index[batch] * s->m * s->k + i * s->a_row;                      \
-    const T *b = (const T *)r->b + s->b_index[batch] * s->k * s->n;                                     \
-    T *y = (T *)r->y + index * s->n;                                                                    \
-    (void)worker;                                                                                       \
-    for (int64_t j = 0; j < s->n; j++) y[j] = 0;                                                        \
-    for (int64_t p = 0; p < s->k; p++)                                                                  \
+#define VLM_MATMUL_LOOP(name, T, step)                                                                             \
+  static void name(void *user, int64_t index, int worker) {                                                        \
+    const loop_region *r = user;                                                                                   \
+    const vlm_matmul_shape *s = r->shape;                                                                          \
+    int64_t batch = index / s->m, i = index % s->m;                                                                \
+    const T *a = (const T *)r->a + s->a_index[batch] * s->m * s->k + i * s->a_row;                                 \
+    const T *b = (const T *)r->b + s->b_index[batch] * s->k * s->n;                                                \
+    T *y = (T *)r->y + index * s->n;                                                                               \
+    (void)worker;                                                                                                  \
+    for (int64_t j = 0; j < s->n; j++) y[j] = 0;                                                                   \
+    for (int64_t p = 0; p < s->k; p++)                                                                             \
       for (int64_t j = 0; j < s->n; j++) y[j] = step(a[p * s->a_column], b[p * s->b_row + j * s->b_column], y[j]); \
   }
 #define VLM_MULTIPLY_ADD(x, y, z) ((x) * (y) + (z))
@@ -91,7 +92,7 @@ VLM_MATMUL_LOOP(loop_f64, double, fma)
 VLM_MATMUL_LOOP(loop_32, uint32_t, VLM_MULTIPLY_ADD)
 VLM_MATMUL_LOOP(loop_64, uint64_t, VLM_MULTIPLY_ADD)
 
-static vlm_status matmul_loops(vlm_op_call *c, vlm_matmul_shape *s, vlm_task *task) {
+static vlm_status matmul_loops(vlm_op_call *c, vlm_matmul_shape *s, vlm_index_task *task) {
   vlm_status st = VLM_OK;
   loop_region r = {s, c->in[0]->data, c->in[1]->data, c->out[0]->data};
   VLM_TRY(vlm_matmul_indices(c, c->in[0], c->in[1], s));
@@ -104,7 +105,8 @@ out:
 
 static vlm_status shape_with(vlm_op_call *c, bool ta, bool tb, vlm_matmul_shape *s) {
   if (c->in[0]->dtype != c->in[1]->dtype)
-    return vlm_fail(c->err, VLM_INPUT, "operands of type %s and %s; wanted the same type", vlm_dtype_name(c->in[0]->dtype), vlm_dtype_name(c->in[1]->dtype));
+    return vlm_fail(c->err, VLM_INPUT, "operands of type %s and %s; wanted the same type", vlm_dtype_name(c->in[0]->dtype),
+                    vlm_dtype_name(c->in[1]->dtype));
   return vlm_matmul_shape_of(c, c->in[0], c->in[1], ta, tb, s);
 }
 
@@ -133,11 +135,16 @@ vlm_status vlm_run_MatMul(vlm_op_call *c) {
   vlm_matmul_shape s;
   VLM_TRY(shape_with(c, false, false, &s));
   switch (c->in[0]->dtype) {
-    case VLM_F32: case VLM_F16: case VLM_BF16: VLM_TRY(matmul_floats(c, &s, 1)); break;
+    case VLM_F32:
+    case VLM_F16:
+    case VLM_BF16: VLM_TRY(matmul_floats(c, &s, 1)); break;
     case VLM_F64: VLM_TRY(matmul_loops(c, &s, loop_f64)); break;
-    case VLM_S32: case VLM_U32: VLM_TRY(matmul_loops(c, &s, loop_32)); break;
-    case VLM_S64: case VLM_U64: VLM_TRY(matmul_loops(c, &s, loop_64)); break;
-    default: return vlm_fail(c->err, VLM_UNSUPPORTED, "MatMul of %s; wanted a float type or 32/64-bit integers", vlm_dtype_name(c->in[0]->dtype));
+    case VLM_S32:
+    case VLM_U32: VLM_TRY(matmul_loops(c, &s, loop_32)); break;
+    case VLM_S64:
+    case VLM_U64: VLM_TRY(matmul_loops(c, &s, loop_64)); break;
+    default:
+      return vlm_fail(c->err, VLM_UNSUPPORTED, "MatMul of %s; wanted a float type or 32/64-bit integers", vlm_dtype_name(c->in[0]->dtype));
   }
 out:
   return st;
@@ -146,7 +153,8 @@ out:
 vlm_status vlm_infer_FusedMatMul(vlm_op_call *c) {
   vlm_matmul_shape s;
   vlm_status st = VLM_OK;
-  VLM_CHECK(!vlm_arg_int(c, 3, 0) && !vlm_arg_int(c, 4, 0), c->err, VLM_UNSUPPORTED, "FusedMatMul with transBatchA or transBatchB is not supported");
+  VLM_CHECK(!vlm_arg_int(c, 3, 0) && !vlm_arg_int(c, 4, 0), c->err, VLM_UNSUPPORTED,
+            "FusedMatMul with transBatchA or transBatchB is not supported");
   VLM_TRY(shape_with(c, vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, &s));
   vlm_out_shape(c, 0, c->in[0]->dtype, s.rank, s.dims);
 out:
@@ -163,7 +171,8 @@ vlm_status vlm_run_FusedMatMul(vlm_op_call *c) {
 vlm_status vlm_infer_Gemm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_matmul_shape s;
-  VLM_CHECK(c->in[0]->rank == 2 && c->in[1]->rank == 2, c->err, VLM_INPUT, "Gemm of operands with %d and %d dims; wanted 2 and 2", c->in[0]->rank, c->in[1]->rank);
+  VLM_CHECK(c->in[0]->rank == 2 && c->in[1]->rank == 2, c->err, VLM_INPUT, "Gemm of operands with %d and %d dims; wanted 2 and 2",
+            c->in[0]->rank, c->in[1]->rank);
   VLM_TRY(shape_with(c, vlm_arg_int(c, 2, 0) != 0, vlm_arg_int(c, 3, 0) != 0, &s));
   vlm_out_shape(c, 0, c->in[0]->dtype, s.rank, s.dims);
 out:
@@ -177,7 +186,8 @@ static vlm_status addend_strides(vlm_op_call *c, const vlm_tensor *t, const vlm_
   *row = rows == 1 ? 0 : columns;
   *column = columns == 1 ? 0 : 1;
   if (t->rank <= 2 && (rows == 1 || rows == s->m) && (columns == 1 || columns == s->n)) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "addend %s does not broadcast to [%lld, %lld]", vlm_tensor_shape_text(t, text, sizeof text), (long long)s->m, (long long)s->n);
+  return vlm_fail(c->err, VLM_INPUT, "addend %s does not broadcast to [%lld, %lld]", vlm_tensor_shape_text(t, text, sizeof text),
+                  (long long)s->m, (long long)s->n);
 }
 
 static vlm_status gemm_floats(vlm_op_call *c, vlm_matmul_shape *s, vlm_epilogue_f32 *e) {
@@ -207,8 +217,10 @@ static vlm_status gemm_loops(vlm_op_call *c, vlm_matmul_shape *s, float alpha, f
   if (!is_float && alpha == 1 && beta == 1) {
     for (int64_t i = 0; add && i < s->m * s->n; i++) {
       int64_t at = i / s->n * row + i % s->n * column;
-      if (wide) ((uint64_t *)y->data)[i] += ((const uint64_t *)add->data)[at];
-      else ((uint32_t *)y->data)[i] += ((const uint32_t *)add->data)[at];
+      if (wide)
+        ((uint64_t *)y->data)[i] += ((const uint64_t *)add->data)[at];
+      else
+        ((uint32_t *)y->data)[i] += ((const uint32_t *)add->data)[at];
     }
     goto out;
   }
@@ -227,9 +239,16 @@ vlm_status vlm_run_Gemm(vlm_op_call *c) {
   vlm_epilogue_f32 e = {.alpha = vlm_arg_float(c, 0, 1), .beta = vlm_arg_float(c, 1, 1)};
   VLM_TRY(shape_with(c, vlm_arg_int(c, 2, 0) != 0, vlm_arg_int(c, 3, 0) != 0, &s));
   switch (c->in[0]->dtype) {
-    case VLM_F32: case VLM_F16: case VLM_BF16: VLM_TRY(gemm_floats(c, &s, &e)); break;
-    case VLM_F64: case VLM_S32: case VLM_U32: case VLM_S64: case VLM_U64: VLM_TRY(gemm_loops(c, &s, e.alpha, e.beta)); break;
-    default: return vlm_fail(c->err, VLM_UNSUPPORTED, "Gemm of %s; wanted a float type or 32/64-bit integers", vlm_dtype_name(c->in[0]->dtype));
+    case VLM_F32:
+    case VLM_F16:
+    case VLM_BF16: VLM_TRY(gemm_floats(c, &s, &e)); break;
+    case VLM_F64:
+    case VLM_S32:
+    case VLM_U32:
+    case VLM_S64:
+    case VLM_U64: VLM_TRY(gemm_loops(c, &s, e.alpha, e.beta)); break;
+    default:
+      return vlm_fail(c->err, VLM_UNSUPPORTED, "Gemm of %s; wanted a float type or 32/64-bit integers", vlm_dtype_name(c->in[0]->dtype));
   }
 out:
   return st;

@@ -5,9 +5,10 @@
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/ops/matmul_shape.h"
 
-/* y = epilogue(in[0] * in[1]); a, b are their float values. Packs in[1] once when it is constant. Joins the batch into the rows where possible, so
- * an epilogue with `add` must belong to a product without batch. */
-vlm_status vlm_matmul_f32(vlm_op_call *c, vlm_matmul_shape *shape, const float *a, const float *b, float *y, const vlm_epilogue_f32 *epilogue);
+/* y = epilogue(in[0] * in[1]); a, b are their float values. Packs in[1] once when it is constant. Joins the batch into the rows where
+ * possible, so an epilogue with `add` must belong to a product without batch. */
+vlm_status vlm_matmul_f32(vlm_op_call *c, vlm_matmul_shape *shape, const float *a, const float *b, float *y,
+                          const vlm_epilogue_f32 *epilogue);
 
 /* Parameters of a fused activation from attributes (FLOAT, or FLOATS in `first`), with ONNX's defaults. */
 void vlm_activation_params(float params[4], const char *name, const vlm_attr *first, const vlm_attr *second);

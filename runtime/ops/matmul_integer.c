@@ -30,7 +30,9 @@ out:
 
 /* ---- MatMulInteger ---- */
 
-static vlm_integer_product matmul_integer(const vlm_op_call *c) { return (vlm_integer_product){c->in[0], 1, vlm_in(c, 2), vlm_in(c, 3), false, false}; }
+static vlm_integer_product matmul_integer(const vlm_op_call *c) {
+  return (vlm_integer_product){c->in[0], 1, vlm_in(c, 2), vlm_in(c, 3), false, false};
+}
 
 vlm_status vlm_infer_MatMulInteger(vlm_op_call *c) {
   vlm_integer_product p = matmul_integer(c);
@@ -45,7 +47,9 @@ vlm_status vlm_run_MatMulInteger(vlm_op_call *c) {
 
 /* ---- QLinearMatMul: a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero ---- */
 
-static vlm_integer_product qlinear_matmul(const vlm_op_call *c) { return (vlm_integer_product){c->in[0], 3, c->in[2], c->in[5], false, false}; }
+static vlm_integer_product qlinear_matmul(const vlm_op_call *c) {
+  return (vlm_integer_product){c->in[0], 3, c->in[2], c->in[5], false, false};
+}
 
 vlm_status vlm_infer_QLinearMatMul(vlm_op_call *c) {
   vlm_integer_product p = qlinear_matmul(c);
@@ -88,7 +92,8 @@ vlm_status vlm_run_QGemm(vlm_op_call *c) {
   if (add) {
     int64_t count = vlm_tensor_count(add), columns = add->rank > 0 ? add->dims[add->rank - 1] : 1;
     VLM_CHECK(count > 0 && (columns == 1 || columns == s.n) && (count == columns || count == columns * s.m), c->err, VLM_INPUT,
-              "the int32 addend has %lld values; wanted a shape that broadcasts to [%lld, %lld]", (long long)count, (long long)s.m, (long long)s.n);
+              "the int32 addend has %lld values; wanted a shape that broadcasts to [%lld, %lld]", (long long)count, (long long)s.m,
+              (long long)s.n);
     for (int64_t i = 0; i < s.m * s.n; i++) {
       int64_t row = count == columns ? 0 : i / s.n, column = columns == 1 ? 0 : i % s.n;
       sums[i] = (int32_t)((uint32_t)sums[i] + (uint32_t)vlm_tensor_get_int(add, row * columns + column));
@@ -104,10 +109,13 @@ out:
 
 /* ---- MatMulIntegerToFloat: a, b, a_scale, b_scale, [a_zero], [b_zero], [bias] ---- */
 
-static vlm_integer_product to_float(const vlm_op_call *c) { return (vlm_integer_product){c->in[0], 1, vlm_in(c, 4), vlm_in(c, 5), false, false}; }
+static vlm_integer_product to_float(const vlm_op_call *c) {
+  return (vlm_integer_product){c->in[0], 1, vlm_in(c, 4), vlm_in(c, 5), false, false};
+}
 
 /* sums -> floats: fmaf(sum, a_scale * b_scale[j], bias[j]). */
-static vlm_status store_floats(vlm_op_call *c, const vlm_matmul_shape *s, const int32_t *sums, float a_scale, const vlm_tensor *b_scale, const vlm_tensor *bias) {
+static vlm_status store_floats(vlm_op_call *c, const vlm_matmul_shape *s, const int32_t *sums, float a_scale, const vlm_tensor *b_scale,
+                               const vlm_tensor *bias) {
   vlm_status st = VLM_OK;
   vlm_q8_epilogue e;
   void *zeros;

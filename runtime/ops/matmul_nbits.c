@@ -18,11 +18,14 @@ typedef struct {
 static vlm_status read_shape(vlm_op_call *c, nbits *s) {
   vlm_status st = VLM_OK;
   *s = (nbits){.k = vlm_arg_int(c, 0, 0), .n = vlm_arg_int(c, 1, 0), .bits = vlm_arg_int(c, 2, 4), .block = vlm_arg_int(c, 3, 0)};
-  VLM_CHECK(s->bits == 2 || s->bits == 4 || s->bits == 8, c->err, VLM_UNSUPPORTED, "MatMulNBits of %lld bits; wanted 2, 4 or 8", (long long)s->bits);
-  VLM_CHECK(s->block >= 8 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0, c->err, VLM_INPUT, "K %lld, N %lld, block_size %lld", (long long)s->k, (long long)s->n, (long long)s->block);
+  VLM_CHECK(s->bits == 2 || s->bits == 4 || s->bits == 8, c->err, VLM_UNSUPPORTED, "MatMulNBits of %lld bits; wanted 2, 4 or 8",
+            (long long)s->bits);
+  VLM_CHECK(s->block >= 8 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0, c->err, VLM_INPUT, "K %lld, N %lld, block_size %lld",
+            (long long)s->k, (long long)s->n, (long long)s->block);
   s->blocks = (s->k + s->block - 1) / s->block;
   const vlm_tensor *a = c->in[0];
-  VLM_CHECK(a->rank > 0 && a->dims[a->rank - 1] == s->k, c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld", (long long)(a->rank ? a->dims[a->rank - 1] : 0), (long long)s->k);
+  VLM_CHECK(a->rank > 0 && a->dims[a->rank - 1] == s->k, c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld",
+            (long long)(a->rank ? a->dims[a->rank - 1] : 0), (long long)s->k);
   VLM_CHECK(vlm_in(c, 4) == NULL, c->err, VLM_UNSUPPORTED, "MatMulNBits with g_idx is not supported");
 out:
   return st;
@@ -59,7 +62,9 @@ static vlm_status fill(void *memory, void *user, vlm_error *err) {
   for (int64_t j = 0; j < (s->n + s->nr - 1) / s->nr * s->nr; j++) {
     float *column = (float *)memory + j / s->nr * s->nr * s->k + j % s->nr;
     for (int64_t p = 0; p < s->k; p++)
-      column[p * s->nr] = j >= s->n ? 0 : ((float)field(s->b + j * row_bytes, p, s->bits) - zero_of(s, j, p / s->block)) * s->scales[j * s->blocks + p / s->block];
+      column[p * s->nr] = j >= s->n ? 0
+                                    : ((float)field(s->b + j * row_bytes, p, s->bits) - zero_of(s, j, p / s->block)) *
+                                          s->scales[j * s->blocks + p / s->block];
   }
   return VLM_OK;
 }
@@ -70,15 +75,19 @@ static vlm_status read_weights(vlm_op_call *c, nbits *s) {
   VLM_CHECK(vlm_tensor_count(c->in[1]) == s->n * s->blocks * (s->block * s->bits / 8) && c->in[1]->dtype == VLM_U8, c->err, VLM_INPUT,
             "b has %lld values of %s; wanted %lld of uint8", (long long)vlm_tensor_count(c->in[1]), vlm_dtype_name(c->in[1]->dtype),
             (long long)(s->n * s->blocks * (s->block * s->bits / 8)));
-  VLM_CHECK(vlm_tensor_count(c->in[2]) == s->n * s->blocks, c->err, VLM_INPUT, "%lld scales; wanted %lld", (long long)vlm_tensor_count(c->in[2]), (long long)(s->n * s->blocks));
+  VLM_CHECK(vlm_tensor_count(c->in[2]) == s->n * s->blocks, c->err, VLM_INPUT, "%lld scales; wanted %lld",
+            (long long)vlm_tensor_count(c->in[2]), (long long)(s->n * s->blocks));
   s->b = c->in[1]->data;
   s->nr = c->kernels->gemm_f32->nr;
   VLM_TRY(vlm_as_f32(c, c->in[2], &s->scales));
   if (!zeros) goto out;
   int64_t wanted = zeros->dtype == VLM_U8 ? s->n * ((s->blocks * s->bits + 7) / 8) : s->n * s->blocks;
-  VLM_CHECK(vlm_tensor_count(zeros) == wanted, c->err, VLM_INPUT, "%lld zero points; wanted %lld", (long long)vlm_tensor_count(zeros), (long long)wanted);
-  if (zeros->dtype == VLM_U8) s->packed_zeros = zeros->data;
-  else VLM_TRY(vlm_as_f32(c, zeros, &s->float_zeros));
+  VLM_CHECK(vlm_tensor_count(zeros) == wanted, c->err, VLM_INPUT, "%lld zero points; wanted %lld", (long long)vlm_tensor_count(zeros),
+            (long long)wanted);
+  if (zeros->dtype == VLM_U8)
+    s->packed_zeros = zeros->data;
+  else
+    VLM_TRY(vlm_as_f32(c, zeros, &s->float_zeros));
 out:
   return st;
 }
@@ -92,9 +101,11 @@ vlm_status vlm_run_MatMulNBits(vlm_op_call *c) {
   float *y;
   VLM_TRY(read_shape(c, &s));
   VLM_TRY(read_weights(c, &s));
-  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, s.k, s.n), sizeof(float), &bytes), c->err, VLM_LIMIT, "weights are too large");
+  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, s.k, s.n), sizeof(float), &bytes), c->err, VLM_LIMIT,
+            "weights are too large");
   int64_t key[5] = {s.k, s.n, s.bits, s.block, s.nr};
-  vlm_gemm_f32 g = {.batch = 1, .m = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 1), .n = s.n, .k = s.k, .a_row = s.k, .a_column = 1, .ldc = s.n};
+  vlm_gemm_f32 g = {
+      .batch = 1, .m = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 1), .n = s.n, .k = s.k, .a_row = s.k, .a_column = 1, .ldc = s.n};
   VLM_TRY(vlm_op_weight(c, 1, VLM_PREPARED_PANELS_F32, key, bytes, fill, &s, (const void **)&g.panels));
   VLM_TRY(vlm_as_f32(c, c->in[0], &a));
   VLM_TRY(vlm_op_floats(c, vlm_in(c, 5), s.n, "the bias", &bias));

@@ -11,7 +11,8 @@ static vlm_tensor batch_part(const vlm_tensor *t) {
   return part;
 }
 
-vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b, vlm_matmul_shape *s) {
+vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
+                               vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
   char left[128], right[128];
   *s = (vlm_matmul_shape){0};
@@ -28,7 +29,8 @@ vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_te
   s->b_column = tb ? b_columns : 1;
   int64_t b_depth = tb ? b_columns : b_rows;
   VLM_CHECK(s->k == b_depth, c->err, VLM_INPUT, "shapes %s and %s do not multiply: inner sizes %lld and %lld differ",
-            vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right), (long long)s->k, (long long)b_depth);
+            vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right), (long long)s->k,
+            (long long)b_depth);
   vlm_tensor a_batch = batch_part(a), b_batch = batch_part(b);
   VLM_TRY(vlm_broadcast_dims(c, &a_batch, &b_batch, &s->rank, s->dims));
   s->batch = 1;

@@ -7,14 +7,15 @@
 typedef struct vlm_matmul_shape {
   int64_t m, n, k, batch;
   int64_t a_row, a_column, b_row, b_column; /* element strides */
-  int rank;                                 /* of the result */
+  int rank; /* of the result */
   int64_t dims[VLM_MAX_RANK];
-  int64_t a_matrices, b_matrices;           /* distinct matrices of each operand */
-  int64_t *a_index, *b_index;               /* per batch: which one; NULL until vlm_matmul_indices */
+  int64_t a_matrices, b_matrices; /* distinct matrices of each operand */
+  int64_t *a_index, *b_index; /* per batch: which one; NULL until vlm_matmul_indices */
 } vlm_matmul_shape;
 
 /* transpose_*: the last two dims are swapped (ignored for 1-D operands). */
-vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b, vlm_matmul_shape *out);
+vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
+                               vlm_matmul_shape *out);
 /* Joins the batch with the rows when one matrix b serves a dense a: a batch of 1 remains. */
 void vlm_matmul_join_batch(vlm_matmul_shape *s);
 /* Fills a_index and b_index, in scratch. */

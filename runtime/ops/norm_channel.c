@@ -1,4 +1,5 @@
-/* Norms of NC... tensors: BatchNormalization, InstanceNormalization, GroupNormalization. float16, bfloat16 and float64 go through float32. */
+/* Norms of NC... tensors: BatchNormalization, InstanceNormalization, GroupNormalization. float16, bfloat16 and float64 go through float32.
+ */
 #include <math.h>
 
 #include "runtime/ops/op_data.h"
@@ -23,7 +24,8 @@ static int64_t grain(int64_t n) { return VLM_ROW_GRAIN / (n + 1) + 1; }
 static vlm_status check_channels(vlm_op_call *c, int first, int last, int64_t wanted) {
   for (int k = first; k <= last; k++)
     if (vlm_tensor_count(c->in[k]) != wanted)
-      return vlm_fail(c->err, VLM_INPUT, "input %d has %lld elements; wanted %lld", k, (long long)vlm_tensor_count(c->in[k]), (long long)wanted);
+      return vlm_fail(c->err, VLM_INPUT, "input %d has %lld elements; wanted %lld", k, (long long)vlm_tensor_count(c->in[k]),
+                      (long long)wanted);
   return VLM_OK;
 }
 
@@ -95,7 +97,8 @@ vlm_status vlm_run_batch_norm(vlm_op_call *c) {
   const float *mean, *variance, *scale;
   void *memory;
   bool versions_14 = c->node->opset >= 14, training = versions_14 && vlm_arg_int(c, 2, 0);
-  VLM_CHECK(versions_14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED, "the training form with %d outputs is not supported", c->n_out);
+  VLM_CHECK(versions_14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED, "the training form with %d outputs is not supported",
+            c->n_out);
   VLM_CHECK(c->node->opset >= 9 || vlm_arg_int(c, 2, 1), c->err, VLM_UNSUPPORTED, "spatial = 0 is not supported");
   VLM_TRY(channels_of(c, &p));
   VLM_TRY(check_channels(c, 1, 4, p.channels));
@@ -140,8 +143,8 @@ static vlm_status run_groups(vlm_op_call *c, planes *p, int64_t groups, bool per
   vlm_status st = VLM_OK;
   VLM_TRY(channels_of(c, p));
   p->groups = groups ? groups : p->channels;
-  VLM_CHECK(p->groups > 0 && p->channels % p->groups == 0, c->err, VLM_INPUT, "%lld channels do not split into %lld groups", (long long)p->channels,
-            (long long)p->groups);
+  VLM_CHECK(p->groups > 0 && p->channels % p->groups == 0, c->err, VLM_INPUT, "%lld channels do not split into %lld groups",
+            (long long)p->channels, (long long)p->groups);
   p->group_size = p->channels / p->groups;
   p->per_group = per_group && vlm_tensor_count(c->in[1]) == p->groups;
   p->eps = vlm_arg_float(c, 0, 1e-5f);

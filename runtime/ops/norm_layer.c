@@ -78,10 +78,11 @@ static vlm_status layer_norm(vlm_op_call *c, bool rms) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   VLM_TRY(spread(c, 1, axis, &scale));
   if (biased) VLM_TRY(spread(c, 2, axis, &bias));
-  vlm_norm_rows n = {.rows = vlm_tensor_span(x, 0, axis), .width = vlm_tensor_span(x, axis, x->rank), .rms = rms, .eps = vlm_arg_float(c, 1, 1e-5f)};
+  vlm_norm_rows n = {
+      .rows = vlm_tensor_span(x, 0, axis), .width = vlm_tensor_span(x, axis, x->rank), .rms = rms, .eps = vlm_arg_float(c, 1, 1e-5f)};
   if (x->dtype != VLM_F64) return run_f32(c, &n, &scale, biased ? &bias : NULL, inverse_at);
-  VLM_CHECK(scale.dtype == VLM_F64 && (!biased || bias.dtype == VLM_F64), c->err, VLM_INPUT, "scale is of type %s, the input of type float64",
-            vlm_dtype_name(scale.dtype));
+  VLM_CHECK(scale.dtype == VLM_F64 && (!biased || bias.dtype == VLM_F64), c->err, VLM_INPUT,
+            "scale is of type %s, the input of type float64", vlm_dtype_name(scale.dtype));
   vlm_norm_rows_f64(n.rows, n.width, rms, (double)n.eps, x->data, scale.data, biased ? bias.data : NULL, c->out[0]->data,
                     !rms && vlm_out(c, 1) ? c->out[1]->data : NULL, vlm_out(c, inverse_at) ? c->out[inverse_at]->data : NULL);
 out:

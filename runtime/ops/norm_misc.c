@@ -63,8 +63,12 @@ static void lrn_task(void *user, int64_t begin, int64_t end, int worker) {
 vlm_status vlm_run_lrn(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = c->in[0];
-  lrn_job j = {.size = vlm_arg_int(c, 0, 0), .alpha = vlm_arg_float(c, 1, 1e-4f), .beta = vlm_arg_float(c, 2, 0.75f), .bias = vlm_arg_float(c, 3, 1.0f)};
-  VLM_CHECK(j.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2", (long long)j.size, t->rank);
+  lrn_job j = {.size = vlm_arg_int(c, 0, 0),
+               .alpha = vlm_arg_float(c, 1, 1e-4f),
+               .beta = vlm_arg_float(c, 2, 0.75f),
+               .bias = vlm_arg_float(c, 3, 1.0f)};
+  VLM_CHECK(j.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2", (long long)j.size,
+            t->rank);
   j.channels = t->dims[1];
   j.inner = vlm_tensor_span(t, 2, t->rank);
   VLM_TRY(vlm_as_f32(c, t, &j.x));

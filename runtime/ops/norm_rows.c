@@ -35,8 +35,8 @@ void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n) {
   vlm_threads_range(c->threads, n->rows, VLM_ROW_GRAIN / (n->width + 1) + 1, task, &j);
 }
 
-void vlm_norm_rows_f64(int64_t rows, int64_t width, bool rms, double eps, const double *x, const double *scale, const double *bias, double *y,
-                       double *mean, double *inverse) {
+void vlm_norm_rows_f64(int64_t rows, int64_t width, bool rms, double eps, const double *x, const double *scale, const double *bias,
+                       double *y, double *mean, double *inverse) {
   for (int64_t i = 0; i < rows; i++, x += width, y += width) {
     double m = 0.0, v = 0.0;
     for (int64_t k = 0; k < width && !rms; k++) m += x[k] / (double)width;

@@ -119,8 +119,8 @@ static vlm_status check_embed(vlm_op_call *c) {
   static const int tables[] = {POSITIONS, SEGMENT_TABLE}, lists[] = {SEGMENTS, MASK};
   for (int i = 0; i < 2; i++) {
     const vlm_tensor *table = vlm_in(c, tables[i]), *list = vlm_in(c, lists[i]);
-    VLM_CHECK(!table || (table->rank == 2 && table->dims[1] == width), c->err, VLM_INPUT, "embedding table %d does not have %lld columns", tables[i],
-              (long long)width);
+    VLM_CHECK(!table || (table->rank == 2 && table->dims[1] == width), c->err, VLM_INPUT, "embedding table %d does not have %lld columns",
+              tables[i], (long long)width);
     VLM_CHECK(!list || vlm_tensor_count(list) == count, c->err, VLM_INPUT, "input %d has %lld elements; wanted %lld", lists[i],
               (long long)vlm_tensor_count(list), (long long)count);
   }

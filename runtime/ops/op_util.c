@@ -15,7 +15,8 @@ void vlm_out_like(vlm_op_call *c, int k, int j) { vlm_out_shape(c, k, c->in[j]->
 vlm_status vlm_axis(vlm_op_call *c, int64_t axis, int rank, bool inclusive, int *out) {
   int64_t last = inclusive ? rank : rank - 1;
   if (axis < -(int64_t)rank || axis > last)
-    return vlm_fail(c->err, VLM_INPUT, "axis %lld of a tensor of rank %d; wanted %d to %lld", (long long)axis, rank, -rank, (long long)last);
+    return vlm_fail(c->err, VLM_INPUT, "axis %lld of a tensor of rank %d; wanted %d to %lld", (long long)axis, rank, -rank,
+                    (long long)last);
   *out = (int)(axis < 0 ? axis + rank : axis);
   return VLM_OK;
 }

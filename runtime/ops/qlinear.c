@@ -39,7 +39,8 @@ static vlm_status binary(vlm_op_call *c, vlm_row_fn *fn) {
   vlm_quant_param a, b;
   binary_opts o;
   VLM_TRY(vlm_quant_check_byte(c, 0));
-  VLM_CHECK(in[0]->dtype == in[1]->dtype, c->err, VLM_INPUT, "A is of type %s, B of type %s", vlm_dtype_name(in[0]->dtype), vlm_dtype_name(in[1]->dtype));
+  VLM_CHECK(in[0]->dtype == in[1]->dtype, c->err, VLM_INPUT, "A is of type %s, B of type %s", vlm_dtype_name(in[0]->dtype),
+            vlm_dtype_name(in[1]->dtype));
   VLM_TRY(vlm_quant_param_read(c, 1, 2, in[0]->dtype, &a));
   VLM_TRY(vlm_quant_param_read(c, 4, 5, in[0]->dtype, &b));
   VLM_TRY(vlm_quant_param_read(c, 6, 7, in[0]->dtype, &o.out));
@@ -127,7 +128,8 @@ vlm_status vlm_infer_qlinear_concat(vlm_op_call *c) {
   vlm_tensor shape = *c->in[2];
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), shape.rank, false, &axis));
   for (int k = 5; k < c->n_in; k += 3) {
-    VLM_CHECK(c->in[k]->rank == shape.rank && c->in[k]->dtype == shape.dtype, c->err, VLM_INPUT, "part %d differs in rank or type", (k - 2) / 3);
+    VLM_CHECK(c->in[k]->rank == shape.rank && c->in[k]->dtype == shape.dtype, c->err, VLM_INPUT, "part %d differs in rank or type",
+              (k - 2) / 3);
     for (int i = 0; i < shape.rank; i++)
       VLM_CHECK(i == axis || c->in[k]->dims[i] == shape.dims[i], c->err, VLM_INPUT, "part %d has %lld at dim %d; wanted %lld", (k - 2) / 3,
                 (long long)c->in[k]->dims[i], i, (long long)shape.dims[i]);

@@ -20,7 +20,8 @@ static vlm_status read_list(vlm_op_call *c, int k, int n, int64_t *values, int64
   if (a->kind != VLM_ATTR_INTS) return VLM_OK;
   if (a->count != n) return vlm_fail(c->err, VLM_INPUT, "attribute %s has %d entries; wanted %d", a->name, a->count, n);
   for (int i = 0; i < n; i++) {
-    if (a->u.ints[i] < 0 || a->u.ints[i] > INT32_MAX) return vlm_fail(c->err, VLM_INPUT, "attribute %s has the entry %lld", a->name, (long long)a->u.ints[i]);
+    if (a->u.ints[i] < 0 || a->u.ints[i] > INT32_MAX)
+      return vlm_fail(c->err, VLM_INPUT, "attribute %s has the entry %lld", a->name, (long long)a->u.ints[i]);
     values[i] = a->u.ints[i];
   }
   return VLM_OK;
@@ -49,8 +50,8 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
   VLM_TRY(read_list(c, 2, g->n, g->stride, 1));
   for (int i = 0; i < g->n; i++) {
     VLM_CHECK((window *= g->kernel[i]) <= INT32_MAX, c->err, VLM_LIMIT, "the pooling window has more than %d positions", INT32_MAX);
-    VLM_CHECK(g->kernel[i] > 0 && g->stride[i] > 0, c->err, VLM_INPUT, "kernel %lld, stride %lld; both must be positive", (long long)g->kernel[i],
-              (long long)g->stride[i]);
+    VLM_CHECK(g->kernel[i] > 0 && g->stride[i] > 0, c->err, VLM_INPUT, "kernel %lld, stride %lld; both must be positive",
+              (long long)g->kernel[i], (long long)g->stride[i]);
     g->before[i] = same || valid ? 0 : pads[i];
     g->after[i] = same || valid ? 0 : pads[i + g->n];
     if (same) {
@@ -62,7 +63,8 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
       continue;
     }
     int64_t room = g->in[i] + g->before[i] + g->after[i] - g->kernel[i];
-    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel %lld is larger than the padded input %lld", (long long)g->kernel[i], (long long)(room + g->kernel[i]));
+    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel %lld is larger than the padded input %lld", (long long)g->kernel[i],
+              (long long)(room + g->kernel[i]));
     g->out[i] = (room + (ceil_mode ? g->stride[i] - 1 : 0)) / g->stride[i] + 1;
     if (ceil_mode && (g->out[i] - 1) * g->stride[i] >= g->in[i] + g->before[i]) g->out[i]--;
   }
@@ -80,7 +82,8 @@ static void set_output(vlm_op_call *c, const geometry *g) {
 
 /* Sum of (q - zero) over the window of one output position, and the divisor: the whole window with count_include_pad (also where a window
  * of ceil_mode hangs over the padding, as ONNX Runtime, which defines the operator, does), else what lies inside the image. */
-static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image, int64_t channel, const int64_t *at, int32_t zero, int64_t *covered) {
+static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image, int64_t channel, const int64_t *at, int32_t zero,
+                          int64_t *covered) {
   int64_t size = 1, seen = 0, sum = 0;
   for (int i = 0; i < g->n; i++) size *= g->kernel[i];
   for (int64_t w = 0; w < size; w++) {

@@ -12,9 +12,10 @@ void vlm_quant_bounds(vlm_dtype type, int64_t *low, int64_t *high) {
 vlm_status vlm_quant_param_read(vlm_op_call *c, int scale_at, int zero_at, vlm_dtype type, vlm_quant_param *out) {
   vlm_status st = VLM_OK;
   const vlm_tensor *scale = vlm_in(c, scale_at), *zero = vlm_in(c, zero_at);
-  VLM_CHECK(scale && vlm_tensor_count(scale) == 1 && vlm_dtype_is_float(scale->dtype), c->err, VLM_INPUT, "scale (input %d) is not one float", scale_at);
-  VLM_CHECK(!zero || (vlm_tensor_count(zero) == 1 && zero->dtype == type), c->err, VLM_INPUT, "zero point (input %d) is not one %s", zero_at,
-            vlm_dtype_name(type));
+  VLM_CHECK(scale && vlm_tensor_count(scale) == 1 && vlm_dtype_is_float(scale->dtype), c->err, VLM_INPUT,
+            "scale (input %d) is not one float", scale_at);
+  VLM_CHECK(!zero || (vlm_tensor_count(zero) == 1 && zero->dtype == type), c->err, VLM_INPUT, "zero point (input %d) is not one %s",
+            zero_at, vlm_dtype_name(type));
   out->scale = (float)vlm_tensor_get(scale, 0);
   out->zero = zero ? (int32_t)vlm_tensor_get_int(zero, 0) : 0;
 out:

@@ -143,7 +143,8 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
   int64_t code = has_output_dtype(c) ? vlm_arg_int(c, 2, 0) : 0;
   vlm_dtype type = code ? vlm_dtype_from_onnx(code > 0 && code < 1000 ? (int)code : -1) : c->in[1]->dtype;
   if (!vlm_dtype_is_float(type) || !vlm_dtype_is_integer(x->dtype) || vlm_dtype_bits(x->dtype) > 32)
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "dequantization from %s to %s is not supported", vlm_dtype_name(x->dtype), vlm_dtype_name(type));
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "dequantization from %s to %s is not supported", vlm_dtype_name(x->dtype),
+                    vlm_dtype_name(type));
   vlm_out_shape(c, 0, type, x->rank, x->dims);
   return VLM_OK;
 }

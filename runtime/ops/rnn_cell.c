@@ -62,8 +62,9 @@ vlm_status vlm_rnn_activation_find(vlm_rnn_activation *out, const char *name, co
 
 /* ---- cells ---- */
 
+/* The clip bounds what enters the gates' functions; the function of the cell state sees it whole, as in other runtimes. */
 static void activate(const vlm_rnn_cell *cell, int which, float *x, int64_t n) {
-  if (cell->clip > 0)
+  if (cell->clip > 0 && which < 2)
     for (int64_t i = 0; i < n; i++) x[i] = x[i] < -cell->clip ? -cell->clip : x[i] > cell->clip ? cell->clip : x[i];
   cell->act[which].run(&cell->act[which], cell->ops, x, n);
 }

@@ -57,18 +57,14 @@ static void collapse(plan *p, const vlm_tensor *out, int64_t strides[][VLM_MAX_R
 
 static bool is_half(vlm_dtype t) { return t == VLM_F16 || t == VLM_BF16; }
 
-static void half_to_float(float *out, const uint16_t *in, int64_t n, vlm_dtype type) {
-  if (type == VLM_F16)
-    for (int64_t i = 0; i < n; i++) out[i] = vlm_f16_to_f32(in[i]);
-  else
-    for (int64_t i = 0; i < n; i++) out[i] = vlm_bf16_to_f32(in[i]);
+static void half_to_float(const plan *p, float *out, const uint16_t *in, int64_t n, vlm_dtype type) {
+  if (type == VLM_F16) p->ops->f16_to_f32(out, in, n);
+  else p->ops->bf16_to_f32(out, in, n);
 }
 
-static void float_to_half(uint16_t *out, const float *in, int64_t n, vlm_dtype type) {
-  if (type == VLM_F16)
-    for (int64_t i = 0; i < n; i++) out[i] = vlm_f32_to_f16(in[i]);
-  else
-    for (int64_t i = 0; i < n; i++) out[i] = vlm_f32_to_bf16(in[i]);
+static void float_to_half(const plan *p, uint16_t *out, const float *in, int64_t n, vlm_dtype type) {
+  if (type == VLM_F16) p->ops->f32_to_f16(out, in, n);
+  else p->ops->f32_to_bf16(out, in, n);
 }
 
 /* Runs one row through float32 buffers. */
@@ -80,13 +76,13 @@ static void run_converted(const plan *p, const vlm_row *whole) {
     for (int k = 0; k < p->n_in; k++) {
       row.in[k] = (const uint8_t *)whole->in[k] + (size_t)(done * whole->step[k]) * p->in_size[k];
       if (!is_half(p->in_type[k])) continue;
-      half_to_float(in[k], row.in[k], whole->step[k] ? row.n : 1, p->in_type[k]);
+      half_to_float(p, in[k], row.in[k], whole->step[k] ? row.n : 1, p->in_type[k]);
       row.in[k] = in[k];
     }
     uint8_t *out = (uint8_t *)whole->out + (size_t)done * p->out_size;
     row.out = is_half(p->out_type) ? (void *)result : out;
     p->fn(&row);
-    if (is_half(p->out_type)) float_to_half((uint16_t *)out, result, row.n, p->out_type);
+    if (is_half(p->out_type)) float_to_half(p, (uint16_t *)out, result, row.n, p->out_type);
   }
 }
 
@@ -114,15 +110,16 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert, const void *opts) {
+static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
+                        const void *opts) {
   plan p = {.n_in = n_in, .out = out->data, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
             .fn = fn, .opts = opts, .ops = vlm_call_rowops(c)};
   int64_t strides[VLM_ROW_INPUTS][VLM_MAX_RANK] = {{0}};
   for (int k = 0; k < n_in; k++) {
     char from[128], to[128];
     if (!input_strides(out, in[k], strides[k]))
-      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k, vlm_tensor_shape_text(in[k], from, sizeof from),
-                      vlm_tensor_shape_text(out, to, sizeof to));
+      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k,
+                      vlm_tensor_shape_text(in[k], from, sizeof from), vlm_tensor_shape_text(out, to, sizeof to));
     p.in[k] = in[k]->data;
     p.in_type[k] = in[k]->dtype;
     p.in_size[k] = (size_t)vlm_dtype_bits(in[k]->dtype) / 8;
@@ -134,11 +131,13 @@ static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor 
   return VLM_OK;
 }
 
-vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, const void *opts) {
+vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
+                              const void *opts) {
   return apply(c, out, in, n_in, fn, false, opts);
 }
 
-vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table, const void *opts) {
+vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
+                          const void *opts) {
   vlm_dtype type = in[0]->dtype;
   vlm_row_fn *fn = table[type];
   bool convert = !fn && is_half(type);
@@ -146,8 +145,8 @@ vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tenso
   if (!fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
   for (int k = 1; k < n_in; k++)
     if (in[k]->dtype != type)
-      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", k, vlm_dtype_name(in[k]->dtype),
-                      vlm_dtype_name(type));
+      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", k,
+                      vlm_dtype_name(in[k]->dtype), vlm_dtype_name(type));
   return apply(c, out, in, n_in, fn, convert, opts);
 }
 

@@ -23,10 +23,13 @@ typedef void vlm_row_fn(const vlm_row *row);
 /* One function per element type of input 0; NULL = no such form. A missing F16 / BF16 entry falls back to F32 with conversions. */
 typedef vlm_row_fn *const vlm_row_table[VLM_DTYPE_COUNT];
 
-/* Every in[k] must broadcast to the shape of out. `out` may be in[0] itself (same shape). VLM_UNSUPPORTED when the table has no function. */
-vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table, const void *opts);
+/* Every in[k] must broadcast to the shape of out. `out` may be in[0] itself (same shape). VLM_UNSUPPORTED when the table has no function.
+ */
+vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
+                          const void *opts);
 /* The same with the function given, and element types left alone. */
-vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, const void *opts);
+vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
+                              const void *opts);
 
 /* c->out[0] = f(inputs of the node, at most three). */
 vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts);

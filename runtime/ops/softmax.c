@@ -1,4 +1,5 @@
-/* Softmax, LogSoftmax, Hardmax along one axis. Rows (the axis is last) go through the row operation; other axes gather each line into a row. */
+/* Softmax, LogSoftmax, Hardmax along one axis. Rows (the axis is last) go through the row operation; other axes gather each line into a
+ * row. */
 #include <math.h>
 
 #include "runtime/ops/op_data.h"

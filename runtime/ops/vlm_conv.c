@@ -23,10 +23,13 @@ vlm_status vlm_run_QConv(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   vlm_conv_q8 conv = {0};
   void *scratch;
-  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8", vlm_dtype_name(x->dtype));
+  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
+            vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_conv_read(c, x, c->in[3], &conv.shape));
-  if (x->dtype == VLM_F32) conv.x_f32 = x->data;
-  else conv.x_u8 = x->data;
+  if (x->dtype == VLM_F32)
+    conv.x_f32 = x->data;
+  else
+    conv.x_u8 = x->data;
   VLM_TRY(vlm_op_scalar(c, c->in[1], "the scale of x", &conv.x_scale));
   VLM_TRY(vlm_op_zero_point(c, c->in[2], &conv.x_zero));
   VLM_TRY(vlm_conv_q8_weights(c, 3, &conv.shape, &conv.weights));

@@ -1,4 +1,5 @@
-/* vlm.QGather: table int8 [V, D], scale float32 [V] or [1], ids int32/int64 -> float32 [ids..., D]: rows dequantized as they are fetched. */
+/* vlm.QGather: table int8 [V, D], scale float32 [V] or [1], ids int32/int64 -> float32 [ids..., D]: rows dequantized as they are fetched.
+ */
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -8,7 +9,8 @@ vlm_status vlm_infer_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *table = c->in[0], *ids = c->in[2];
   int64_t dims[VLM_MAX_RANK];
-  VLM_CHECK(table->dtype == VLM_S8 && table->rank == 2, c->err, VLM_INPUT, "a table of type %s with %d dims; wanted int8 with 2", vlm_dtype_name(table->dtype), table->rank);
+  VLM_CHECK(table->dtype == VLM_S8 && table->rank == 2, c->err, VLM_INPUT, "a table of type %s with %d dims; wanted int8 with 2",
+            vlm_dtype_name(table->dtype), table->rank);
   VLM_CHECK(ids->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "ids with %d dims; at most %d are supported", ids->rank, VLM_MAX_RANK - 1);
   for (int i = 0; i < ids->rank; i++) dims[i] = ids->dims[i];
   dims[ids->rank] = table->dims[1];
@@ -27,7 +29,8 @@ vlm_status vlm_run_QGather(vlm_op_call *c) {
   VLM_TRY(vlm_op_floats(c, c->in[1], rows, "the scale of the table", &scale));
   for (int64_t i = 0; i < count; i++, y += n) {
     int64_t id = ids[i] < 0 ? ids[i] + rows : ids[i];
-    VLM_CHECK(id >= 0 && id < rows, c->err, VLM_INPUT, "id %lld at position %lld; the table has %lld rows", (long long)ids[i], (long long)i, (long long)rows);
+    VLM_CHECK(id >= 0 && id < rows, c->err, VLM_INPUT, "id %lld at position %lld; the table has %lld rows", (long long)ids[i], (long long)i,
+              (long long)rows);
     c->kernels->rowops->dequantize_s8(y, (const int8_t *)table->data + id * n, n, scale[id], 0);
   }
 out:

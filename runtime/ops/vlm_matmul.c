@@ -24,13 +24,15 @@ static vlm_status product_shape(vlm_op_call *c, int w_input, product *p) {
   char left[128], right[128];
   bool transposed = vlm_arg_int(c, 0, 0) != 0;
   *p = (product){.x = c->in[0], .w = c->in[w_input]};
-  VLM_CHECK(p->w->dtype == VLM_S8 && p->w->rank == 2, c->err, VLM_INPUT, "weights of type %s with %d dims; wanted int8 with 2", vlm_dtype_name(p->w->dtype), p->w->rank);
+  VLM_CHECK(p->w->dtype == VLM_S8 && p->w->rank == 2, c->err, VLM_INPUT, "weights of type %s with %d dims; wanted int8 with 2",
+            vlm_dtype_name(p->w->dtype), p->w->rank);
   p->k = p->w->dims[transposed ? 1 : 0];
   p->n = p->w->dims[transposed ? 0 : 1];
   p->w_row = transposed ? 1 : p->n;
   p->w_column = transposed ? p->k : 1;
-  VLM_CHECK(p->x->rank > 0 && p->x->dims[p->x->rank - 1] == p->k, c->err, VLM_INPUT, "shapes %s and %s do not multiply: inner size %lld wanted",
-            vlm_tensor_shape_text(p->x, left, sizeof left), vlm_tensor_shape_text(p->w, right, sizeof right), (long long)p->k);
+  VLM_CHECK(p->x->rank > 0 && p->x->dims[p->x->rank - 1] == p->k, c->err, VLM_INPUT,
+            "shapes %s and %s do not multiply: inner size %lld wanted", vlm_tensor_shape_text(p->x, left, sizeof left),
+            vlm_tensor_shape_text(p->w, right, sizeof right), (long long)p->k);
   p->m = vlm_tensor_span(p->x, 0, p->x->rank - 1);
 out:
   return st;

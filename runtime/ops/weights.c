@@ -24,7 +24,8 @@ out:
   return st;
 }
 
-vlm_status vlm_op_weight(vlm_op_call *c, int k, vlm_prepared_kind kind, const int64_t shape[5], size_t bytes, vlm_weight_fill *fill, void *user, const void **out) {
+vlm_status vlm_op_weight(vlm_op_call *c, int k, vlm_prepared_kind kind, const int64_t shape[5], size_t bytes, vlm_weight_fill *fill,
+                         void *user, const void **out) {
   vlm_status st = VLM_OK;
   recipe r = {bytes, fill, user};
   bool folding = c->is_constant && c->is_constant[0] && k != 0; /* runs once: not worth keeping */

@@ -130,6 +130,24 @@ typedef struct {
   size_t count, capacity;
 } weight_list;
 
+/* Content of a weight, the same for a matrix and its transpose: exporters store tied weights both ways. */
+static vlm_status weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char *turned = NULL;
+  size_t bytes = vlm_tensor_bytes(t), size = (size_t)vlm_dtype_bits(t->dtype) / 8;
+  *out = vlm_hash128(t->data, bytes);
+  if (t->rank != 2 || t->dims[0] < 2 || t->dims[1] < 2 || size == 0) goto out;
+  VLM_TRY(vlm_alloc((void **)&turned, bytes, 1, err));
+  size_t rows = (size_t)t->dims[0], columns = (size_t)t->dims[1];
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) memcpy(turned + (j * rows + i) * size, (const char *)t->data + (i * columns + j) * size, size);
+  vlm_digest other = vlm_hash128(turned, bytes);
+  if (other.high < out->high) *out = other;
+out:
+  vlm_free(turned);
+  return st;
+}
+
 static vlm_status list_weights(weight_list *list, const vlm_graph *g, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t v = 0; v < g->n_values; v++) {
@@ -141,7 +159,8 @@ static vlm_status list_weights(weight_list *list, const vlm_graph *g, vlm_error 
       list->capacity = wanted;
     }
     size_t bytes = vlm_tensor_bytes(t);
-    vlm_digest d = vlm_hash128(t->data, bytes);
+    vlm_digest d;
+    VLM_TRY(weight_digest(&d, t, err));
     d.low += (uint64_t)t->dtype;
     list->items[list->count++] = (weight){d, bytes};
   }

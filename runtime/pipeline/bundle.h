@@ -41,7 +41,8 @@ void vlm_bundle_free(vlm_bundle *bundle);
 
 /* Digest of all graphs: operators, wiring, names, constants. Two bundles with the same digest compute the same. */
 vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_error *err);
-/* Bytes of all constants of two or more elements, equal ones (same bytes, type and element count) counted once over all graphs. */
+/* Bytes of all constants of two or more elements, equal ones (same bytes and type, a matrix and its transpose too) counted once over all
+ * graphs. */
 vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err);
 
 #endif

@@ -1,80 +1,154 @@
-/* The decode loop. */
-#include <math.h>
+/* The decode loop: rows of logits from the decoder, next tokens from the search (or from the caller: teacher forcing). */
 #include <string.h>
 
 #include "runtime/pipeline/model_private.h"
+#include "runtime/pipeline/search.h"
 
+/* What one answer holds on to. */
 typedef struct {
-  int64_t start, eos, forced_bos, forced_eos, max_length;
-} rules;
+  vlm_model *model;
+  const vlm_answer_opts *opts;
+  vlm_answer *answer;
+  double start_ms;
+  vlm_cache *caches[VLM_MAX_BEAMS], *previous[VLM_MAX_BEAMS]; /* per row of this step and of the step before */
+  int32_t n_caches, n_previous;
+  float *rows;           /* logits of all rows */
+  size_t rows_capacity;
+  int64_t vocab;
+  vlm_error *err;
+} loop;
 
-static vlm_status read_rules(const vlm_model *m, rules *r, vlm_error *err) {
+static void release(loop *l, vlm_cache **caches, int32_t *count) {
+  for (int32_t i = 0; i < *count; i++) vlm_cache_release(l->model->decoder, caches[i]);
+  *count = 0;
+}
+
+static vlm_status store_row(loop *l, int32_t row, const float *logits, int64_t vocab) {
+  size_t wanted = (size_t)(row + 1) * (size_t)vocab;
+  l->vocab = vocab;
+  if (wanted > l->rows_capacity) {
+    size_t room = wanted > (size_t)vocab * 4 ? (size_t)vocab * VLM_MAX_BEAMS : (size_t)vocab * 4;
+    vlm_status st = vlm_grow((void **)&l->rows, l->rows_capacity, room, sizeof *l->rows, l->err);
+    if (st != VLM_OK) return st;
+    l->rows_capacity = room;
+  }
+  memcpy(l->rows + (size_t)row * (size_t)vocab, logits, (size_t)vocab * sizeof *logits);
+  return VLM_OK;
+}
+
+/* The start token through the first graph. */
+static vlm_status run_first(loop *l, int32_t token) {
   vlm_status st = VLM_OK;
-  *r = (rules){.start = -1, .eos = -1, .forced_bos = -1, .forced_eos = -1, .max_length = 64};
-  vlm_json g = m->generation ? vlm_json_root(m->generation) : (vlm_json){0};
-  VLM_TRY(vlm_json_get_int(&r->start, g, "decoder_start_token_id", VLM_JSON_REQUIRED, err));
-  VLM_TRY(vlm_json_get_int(&r->eos, g, "eos_token_id", VLM_JSON_REQUIRED, err));
-  VLM_TRY(vlm_json_get_int(&r->forced_bos, g, "forced_bos_token_id", VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_json_get_int(&r->forced_eos, g, "forced_eos_token_id", VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_json_get_int(&r->max_length, g, "max_length", VLM_JSON_OPTIONAL, err));
+  const float *logits;
+  int64_t vocab, id = token;
+  double before = vlm_clock_ms();
+  VLM_TRY(vlm_decoder_first(l->model->decoder, &id, NULL, 1, &l->caches[0], &logits, &vocab, l->err));
+  l->n_caches = 1;
+  VLM_TRY(store_row(l, 0, logits, vocab));
+  double now = vlm_clock_ms();
+  l->answer->stage_ms[VLM_STAGE_FIRST] = now - before;
+  l->answer->first_token_ms = now - l->start_ms;
 out:
   return st;
 }
 
-static int32_t best_token(const float *logits, int64_t vocab) {
-  int64_t best = 0;
-  for (int64_t i = 1; i < vocab; i++)
-    if (logits[i] > logits[best]) best = i;
-  return (int32_t)best;
+static void shift_caches(loop *l) {
+  release(l, l->previous, &l->n_previous);
+  memcpy(l->previous, l->caches, sizeof l->caches);
+  l->n_previous = l->n_caches;
+  l->n_caches = 0;
 }
 
-static int32_t choose(const rules *r, const vlm_answer_opts *o, const vlm_ids *ids, const float *logits, int64_t vocab) {
-  if (o->forced) return ids->count - 1 < o->n_forced ? o->forced[ids->count - 1] : (int32_t)r->eos;
-  if (ids->count == 1 && r->forced_bos >= 0) return (int32_t)r->forced_bos;
-  if ((int64_t)ids->count == r->max_length - 1 && r->forced_eos >= 0) return (int32_t)r->forced_eos;
-  return best_token(logits, vocab);
+static vlm_status run_row(loop *l, int32_t token, int32_t parent) {
+  vlm_status st = VLM_OK;
+  const float *logits;
+  int64_t vocab;
+  double before = vlm_clock_ms();
+  VLM_TRY(vlm_decoder_step(l->model->decoder, token, l->previous[parent], &l->caches[l->n_caches], &logits, &vocab, l->err));
+  l->n_caches++;
+  VLM_TRY(store_row(l, l->n_caches - 1, logits, vocab));
+  l->answer->stage_ms[VLM_STAGE_STEP] += vlm_clock_ms() - before;
+out:
+  return st;
 }
 
-static bool finished(const rules *r, const vlm_answer_opts *o, const vlm_ids *ids) {
-  if (o->forced) return ids->count - 1 >= o->n_forced;
-  return ids->data[ids->count - 1] == r->eos || (int64_t)ids->count >= r->max_length;
+static vlm_status show_logits(loop *l, int64_t step) {
+  if (!l->opts->on_logits || l->n_caches != 1) return VLM_OK;
+  return l->opts->on_logits(l->opts->user, step, l->rows, l->vocab, l->err);
 }
 
-static vlm_status decode_text(vlm_model *m, vlm_answer *a, vlm_error *err) {
-  return vlm_tokenizer_decode(m->tokenizer, a->ids.data, a->ids.count, true, &a->text, err);
+static vlm_status show_token(loop *l, int32_t token) { return l->opts->on_token ? l->opts->on_token(l->opts->user, token, l->err) : VLM_OK; }
+
+/* ---- search ---- */
+
+static vlm_status run_rows(loop *l, const vlm_search *search) {
+  shift_caches(l);
+  for (int32_t r = 0; r < vlm_search_rows(search); r++) {
+    vlm_search_row row = vlm_search_get_row(search, r);
+    vlm_status st = run_row(l, row.token, row.parent);
+    if (st != VLM_OK) return st;
+  }
+  l->answer->steps++;
+  return VLM_OK;
+}
+
+static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_length) {
+  vlm_status st = VLM_OK;
+  vlm_search *search = NULL;
+  const int32_t *ids;
+  size_t count;
+  bool greedy = g->beams <= 1;
+  VLM_TRY(run_first(l, g->start));
+  const vlm_search_opts opts = {.generation = g, .vocab = l->vocab, .prompt = &g->start, .n_prompt = 1, .max_length = max_length};
+  VLM_TRY(vlm_search_create(&search, &opts, l->err));
+  for (int64_t step = 0;; step++) {
+    VLM_TRY(show_logits(l, step));
+    VLM_TRY(vlm_search_step(search, l->rows, l->err));
+    bool done = vlm_search_done(search);
+    if (done) VLM_TRY(vlm_search_result(search, &ids, &count, NULL, l->err));
+    else vlm_search_row_ids(search, 0, &ids, &count);
+    if (greedy) VLM_TRY(show_token(l, ids[count - 1]));
+    if (done) break;
+    VLM_TRY(run_rows(l, search));
+  }
+  VLM_TRY(vlm_ids_append(&l->answer->ids, ids, count, l->err));
+out:
+  vlm_search_free(search);
+  return st;
+}
+
+/* ---- teacher forcing ---- */
+
+static vlm_status run_forced(loop *l, const vlm_generation *g) {
+  vlm_status st = VLM_OK;
+  const vlm_answer_opts *o = l->opts;
+  VLM_TRY(vlm_ids_append(&l->answer->ids, &g->start, 1, l->err));
+  VLM_TRY(run_first(l, g->start));
+  for (size_t i = 0; i < o->n_forced; i++) {
+    VLM_TRY(show_logits(l, (int64_t)i));
+    VLM_TRY(vlm_ids_append(&l->answer->ids, &o->forced[i], 1, l->err));
+    VLM_TRY(show_token(l, o->forced[i]));
+    if (i + 1 == o->n_forced) break;
+    shift_caches(l);
+    VLM_TRY(run_row(l, o->forced[i], 0));
+    l->answer->steps++;
+  }
+out:
+  return st;
 }
 
 vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer *a, double start_ms, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_cache *cache = NULL, *next = NULL;
-  const float *logits;
-  int64_t vocab;
-  rules r;
-  VLM_TRY(read_rules(m, &r, err));
-  if (o->max_new_tokens > 0) r.max_length = o->max_new_tokens + 1;
-  int32_t token = (int32_t)r.start;
-  int64_t start_id = r.start;
-  VLM_TRY(vlm_ids_append(&a->ids, &token, 1, err));
-  double before = vlm_clock_ms();
-  VLM_TRY(vlm_decoder_first(m->decoder, &start_id, NULL, 1, &cache, &logits, &vocab, err));
-  a->stage_ms[VLM_STAGE_FIRST] = vlm_clock_ms() - before;
-  a->first_token_ms = vlm_clock_ms() - start_ms;
-  for (;;) {
-    if (o->on_logits) VLM_TRY(o->on_logits(o->user, (int64_t)a->ids.count - 1, logits, vocab, err));
-    token = choose(&r, o, &a->ids, logits, vocab);
-    VLM_TRY(vlm_ids_append(&a->ids, &token, 1, err));
-    if (o->on_token) VLM_TRY(o->on_token(o->user, token, err));
-    if (finished(&r, o, &a->ids)) break;
-    before = vlm_clock_ms();
-    VLM_TRY(vlm_decoder_step(m->decoder, token, cache, &next, &logits, &vocab, err));
-    a->stage_ms[VLM_STAGE_STEP] += vlm_clock_ms() - before;
-    a->steps++;
-    vlm_cache_release(m->decoder, cache);
-    cache = next;
-    next = NULL;
-  }
-  VLM_TRY(decode_text(m, a, err));
+  vlm_generation g = m->rules;
+  loop l = {.model = m, .opts = o, .answer = a, .start_ms = start_ms, .err = err};
+  if (o->beams > 0) g.beams = o->beams;
+  if (o->max_new_tokens > 0) g.max_new_tokens = o->max_new_tokens;
+  VLM_CHECK(g.start >= 0, err, VLM_INPUT, "%s: no file states decoder_start_token_id (or bos_token_id); add it to generation_config.json", m->bundle->source);
+  VLM_TRY(o->forced ? run_forced(&l, &g) : run_search(&l, &g, vlm_generation_max_length(&g, 1, m->positions)));
+  VLM_TRY(vlm_tokenizer_decode(m->tokenizer, a->ids.data, a->ids.count, true, &a->text, err));
 out:
-  vlm_cache_release(m->decoder, cache);
+  release(&l, l.caches, &l.n_caches);
+  release(&l, l.previous, &l.n_previous);
+  vlm_free(l.rows);
   return st;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/pipeline/binding.h"
 #include "runtime/pipeline/model_private.h"
+#include "runtime/pipeline/tasks.h"
 
 static const char *const STAGES[VLM_STAGE_COUNT] = {
 #define X(name, text) text,
@@ -32,6 +33,21 @@ static vlm_status make_tokenizer(vlm_model *m, vlm_error *err) {
   return vlm_tokenizer_create(&m->tokenizer, text, extra, vlm_text_file(VLM_TEXT_TOKENIZER), err);
 }
 
+static vlm_status read_rules(vlm_model *m, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_doc *generation = NULL, *manifest = NULL;
+  VLM_TRY(vlm_bundle_json(&generation, m->bundle, VLM_TEXT_GENERATION, err));
+  VLM_TRY(vlm_bundle_json(&manifest, m->bundle, VLM_TEXT_MANIFEST, err));
+  VLM_TRY(vlm_generation_read(&m->rules, m->config, generation, err));
+  vlm_json stated = vlm_json_member(root_of(manifest), "generation");
+  if (!vlm_json_is_null(stated)) VLM_TRY(vlm_generation_overlay(&m->rules, stated, err));
+  VLM_TRY(vlm_json_get_int(&m->positions, vlm_json_member(root_of(m->config), "text_config"), "max_position_embeddings", VLM_JSON_OPTIONAL, err));
+out:
+  vlm_json_free(generation);
+  vlm_json_free(manifest);
+  return st;
+}
+
 static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
@@ -53,7 +69,7 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   m->context = context;
   m->bundle = bundle;
   VLM_TRY(vlm_bundle_json(&m->config, bundle, VLM_TEXT_CONFIG, err));
-  VLM_TRY(vlm_bundle_json(&m->generation, bundle, VLM_TEXT_GENERATION, err));
+  VLM_TRY(read_rules(m, err));
   VLM_TRY(vlm_bundle_preprocess(&m->preprocess, &m->has_preprocess, bundle, err));
   VLM_TRY(make_tokenizer(m, err));
   VLM_TRY(make_sessions(m, opts ? &opts->session : NULL, err));
@@ -75,7 +91,6 @@ void vlm_model_free(vlm_model *m) {
     if (r == 0 || m->sessions[r] != m->sessions[r - 1]) vlm_session_free(m->sessions[r]);
   vlm_tokenizer_free(m->tokenizer);
   vlm_json_free(m->config);
-  vlm_json_free(m->generation);
   vlm_free(m->joined);
   vlm_free(m->ids);
   vlm_free(m->ones);
@@ -89,13 +104,11 @@ vlm_session *vlm_model_session(const vlm_model *m, vlm_role role) { return m->se
 /* ---- prompt ---- */
 
 vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
-  const char *asked = prompt;
+  const char *asked;
   vlm_json known = vlm_json_member(vlm_json_member(root_of(m->config), "task_prompts"), prompt);
-  if (!vlm_json_is_null(known)) {
-    vlm_status st = vlm_json_as_text(&asked, known, err);
-    if (st != VLM_OK) return st;
-  }
-  return vlm_text_append(text, asked, strlen(asked), err);
+  if (vlm_json_is_null(known)) return vlm_task_prompt(text, prompt, err);
+  vlm_status st = vlm_json_as_text(&asked, known, err);
+  return st == VLM_OK ? vlm_text_append(text, asked, strlen(asked), err) : st;
 }
 
 static vlm_status reserve(void **block, size_t *capacity, size_t wanted, size_t size, vlm_error *err) {

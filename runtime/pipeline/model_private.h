@@ -4,6 +4,7 @@
 
 #include "runtime/pipeline/bundle_texts.h"
 #include "runtime/pipeline/decoder.h"
+#include "runtime/pipeline/generation.h"
 #include "runtime/pipeline/json.h"
 #include "runtime/pipeline/model.h"
 
@@ -15,7 +16,9 @@ struct vlm_model {
   vlm_tokenizer *tokenizer;
   vlm_preprocess preprocess;
   bool has_preprocess;
-  vlm_json_doc *config, *generation; /* NULL = no such file */
+  vlm_json_doc *config;              /* NULL = no such file */
+  vlm_generation rules;
+  int64_t positions;                 /* longest sequence of the decoder; 0 = not stated */
   float *joined;                     /* image features and prompt embeddings, one after the other */
   size_t joined_capacity;
   int64_t *ids, *ones;

@@ -56,13 +56,16 @@ static pcre2_code *compile(vlm_slice p, pcre2_compile_context *context, int *cod
  * of the pattern were replaced, 0 when it is no script. */
 static size_t translate_script(vlm_builder *b, vlm_slice p, size_t at, pcre2_compile_context *context) {
   char text[48];
-  int code;
+  int code = 0;
   size_t position;
   const char *close = memchr(p.data + at, '}', p.bytes - at);
   const int name = close ? (int)(close - (p.data + at + 2)) : 0;
   if (at + 1 >= p.bytes || p.data[at + 1] != '{' || name < 3 || name > 32) return 0;
   const int bytes = snprintf(text, sizeof text, "\\%c{sc:%.*s}", p.data[at], name, p.data + at + 2);
-  if (!compile((vlm_slice){text, (size_t)bytes}, context, &code, &position)) return 0;
+  if (!compile((vlm_slice){text, (size_t)bytes}, context, &code, &position)) {
+    if (code == PCRE2_ERROR_HEAP_FAILED) b->status = vlm_fail(b->err, VLM_MEMORY, "out of memory for a regular expression");
+    return 0;
+  }
   vlm_builder_add(b, (vlm_slice){text, (size_t)bytes});
   return (size_t)name + 3;
 }
@@ -107,7 +110,7 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   vlm_slice p;
   int code = 0;
   size_t at = 0;
-  PCRE2_UCHAR message[160] = "out of memory";
+  PCRE2_UCHAR message[160] = "";
   VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT, "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes, MAX_PATTERN);
   VLM_TRY(vlm_arena_alloc(arena, &memory, 1, sizeof **out, err));
   *out = memory;
@@ -118,6 +121,7 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   pcre2_set_parens_nest_limit(context, NESTING);
   VLM_TRY(translate(arena, &p, pattern, context, err));
   (*out)->code = compile(p, context, &code, &at);
+  VLM_CHECK((*out)->code || code != PCRE2_ERROR_HEAP_FAILED, err, VLM_MEMORY, "out of memory for a regular expression");
   if (!(*out)->code) pcre2_get_error_message(code, message, sizeof message);
   VLM_CHECK((*out)->code, err, VLM_INPUT, "regular expression \"%.*s\" cannot be used: %s (near byte %zu)",
             (int)(pattern.bytes < 200 ? pattern.bytes : 200), pattern.data, (const char *)message, at);
@@ -146,6 +150,7 @@ vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slic
   while (at <= text.bytes) {
     const int rc = pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.bytes, at, PCRE2_NO_UTF_CHECK, data, context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
+    VLM_CHECK(rc != PCRE2_ERROR_NOMEMORY, err, VLM_MEMORY, "out of memory for matching a regular expression");
     VLM_CHECK(rc >= 0, err, VLM_LIMIT, "matching a regular expression gave up (PCRE2 code %d) on a text of %zu bytes", rc, text.bytes);
     const size_t *range = pcre2_get_ovector_pointer(data);
     VLM_CHECK(range[0] <= range[1] && range[1] <= text.bytes, err, VLM_UNSUPPORTED, "a regular expression matched backwards (\\K in a look-around)");

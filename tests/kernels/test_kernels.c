@@ -1,5 +1,5 @@
-/* The kernel checker: every row of kernels.def that this machine can run, against plain loops, over shapes around the tile, fills that provoke
- * overflow and rounding, strides, and guard values around the destination. Float results must agree bit for bit. */
+/* The kernel checker: every row of kernels.def that this machine can run, against plain loops, over shapes around the tile, fills that
+ * provoke overflow and rounding, strides, and guard values around the destination. Float results must agree bit for bit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,8 @@ static uint32_t next_random(void) {
 
 static float float_fill(int fill) {
   if (fill == 0) return ((float)(next_random() % 2001) - 1000.0f) / 317.0f;
-  if (fill == 1) return (next_random() & 1 ? 1.0f : -1.0f) * ldexpf(1.0f + (float)(next_random() % 4096) / 4096.0f, (int)(next_random() % 40) - 20);
+  if (fill == 1)
+    return (next_random() & 1 ? 1.0f : -1.0f) * ldexpf(1.0f + (float)(next_random() % 4096) / 4096.0f, (int)(next_random() % 40) - 20);
   return 0;
 }
 static uint8_t u8_fill(int fill) { return fill == 0 ? (uint8_t)next_random() : fill == 1 ? 255 : 0; }
@@ -57,7 +58,9 @@ static void expect_float(float got, float wanted, const vlm_kernel *row, int64_t
   uint32_t a, b;
   memcpy(&a, &got, 4);
   memcpy(&b, &wanted, 4);
-  if (a != b) fail_msg("%s, k %d, %d rows: c[%d][%d] is %.9g (%08x), wanted %.9g (%08x)", row->name, (int)k, rows, i, j, (double)got, a, (double)wanted, b);
+  if (a != b)
+    fail_msg("%s, k %d, %d rows: c[%d][%d] is %.9g (%08x), wanted %.9g (%08x)", row->name, (int)k, rows, i, j, (double)got, a,
+             (double)wanted, b);
 }
 
 static void check_gemm_f32(const vlm_kernel *row, int64_t k, int fill) {
@@ -105,8 +108,10 @@ static void check_gemm_u8s8(const vlm_kernel *row, int64_t groups, int fill) {
   uint8_t *a = zeroed((size_t)row->mr * lda, (size_t)row->a_bytes);
   int8_t *b = zeroed(nr * k + 1, 1);
   for (size_t i = 0; i < (size_t)row->mr * lda; i++) {
-    if (row->a_bytes == 2) ((uint16_t *)(void *)a)[i] = u8_fill(fill);
-    else a[i] = u8_fill(fill);
+    if (row->a_bytes == 2)
+      ((uint16_t *)(void *)a)[i] = u8_fill(fill);
+    else
+      a[i] = u8_fill(fill);
   }
   for (size_t i = 0; i < nr * k; i++) b[i] = s8_fill(fill);
   for (int rows = 1; rows <= row->mr; rows++) {
@@ -121,7 +126,8 @@ static void check_gemm_u8s8(const vlm_kernel *row, int64_t groups, int fill) {
           sum += x * b[(p / kr * nr + j) * kr + p % kr];
         }
         if ((int32_t)c.words[i * c.stride + j] != sum)
-          fail_msg("%s, %d groups, %d rows: c[%zu][%zu] is %d, wanted %d", row->name, (int)groups, rows, i, j, (int32_t)c.words[i * c.stride + j], (int)sum);
+          fail_msg("%s, %d groups, %d rows: c[%zu][%zu] is %d, wanted %d", row->name, (int)groups, rows, i, j,
+                   (int32_t)c.words[i * c.stride + j], (int)sum);
       }
     }
     vlm_free(c.words);
@@ -145,7 +151,8 @@ static void check_gemm_u8s16(const vlm_kernel *row, int64_t groups, int fill) {
       for (size_t j = 0; j < nr; j++) {
         int64_t sum = 0;
         for (size_t p = 0; p < k; p++) sum += (int64_t)a[i * lda + p] * b[(p / kr * nr + j) * kr + p % kr];
-        if ((int32_t)c.words[i * c.stride + j] != sum) fail_msg("%s, %d groups, %d rows: c[%zu][%zu] is wrong", row->name, (int)groups, rows, i, j);
+        if ((int32_t)c.words[i * c.stride + j] != sum)
+          fail_msg("%s, %d groups, %d rows: c[%zu][%zu] is wrong", row->name, (int)groups, rows, i, j);
       }
     }
     vlm_free(c.words);
@@ -178,7 +185,8 @@ static void check_gemm_f32s8(const vlm_kernel *row, int64_t k, int fill) {
 }
 
 static void check_depthwise_f32(const vlm_kernel *row, int64_t n, int fill) {
-  static const int kernels[][4] = {{3, 3, 1, 1}, {3, 3, 2, 1}, {1, 5, 1, 2}, {7, 7, 1, 1}, {2, 1, 3, 1}}; /* rows, columns, stride, dilation */
+  static const int kernels[][4] = {
+      {3, 3, 1, 1}, {3, 3, 2, 1}, {1, 5, 1, 2}, {7, 7, 1, 1}, {2, 1, 3, 1}}; /* rows, columns, stride, dilation */
   for (size_t c = 0; c < sizeof kernels / sizeof kernels[0]; c++) {
     int kh = kernels[c][0], kw = kernels[c][1], stride = kernels[c][2], dilation = kernels[c][3];
     size_t width = (size_t)((n > 0 ? n - 1 : 0) * stride + (kw - 1) * dilation + 1);
@@ -244,6 +252,22 @@ static void check_widen_s8(const vlm_kernel *row, int64_t n, int fill) {
   assert_int_equal(y[n], 0x5A5A);
 }
 
+static void check_quantize_u8(const vlm_kernel *row, int64_t n, int fill) {
+  static const float special[] = {NAN, INFINITY, -INFINITY, 0.5f, 1.5f, 2.5f, -0.5f, 1e30f, -1e30f, -0.0f};
+  float x[MAX_DEPTH];
+  uint8_t q[MAX_DEPTH + 1];
+  float scale = fill == 2 ? 1.0f : 0.037f;
+  int32_t zero = fill == 0 ? 128 : fill == 1 ? 255 : 0;
+  for (int i = 0; i < MAX_DEPTH; i++) x[i] = i % 3 == 0 ? special[i / 3 % 10] : float_fill(fill);
+  memset(q, 0x77, sizeof q);
+  row->fn.quantize_u8(q, x, n, scale, zero);
+  for (int64_t i = 0; i < n; i++) {
+    double v = (double)rintf(x[i] / scale) + zero;
+    assert_int_equal(q[i], !(v > 0) ? 0 : v > 255 ? 255 : (int)v);
+  }
+  assert_int_equal(q[n], 0x77);
+}
+
 static void check_transpose_8(const vlm_kernel *row, int64_t n, int fill) {
   uint8_t x[40 * MAX_DEPTH], y[40 * MAX_DEPTH];
   if (fill > 0) return;
@@ -270,10 +294,18 @@ static void check_transpose_32(const vlm_kernel *row, int64_t n, int fill) {
 
 typedef void checker(const vlm_kernel *row, int64_t k, int fill);
 static checker *const checkers[VLM_KERNEL_KINDS] = {
-    [VLM_KERNEL_gemm_f32] = check_gemm_f32,           [VLM_KERNEL_gemv_f32] = check_gemv_f32, [VLM_KERNEL_gemm_u8s8] = check_gemm_u8s8,
-    [VLM_KERNEL_gemm_f32s8] = check_gemm_f32s8,       [VLM_KERNEL_q8_row] = check_q8_row,     [VLM_KERNEL_widen_u8] = check_widen_u8,
-    [VLM_KERNEL_depthwise_f32] = check_depthwise_f32, [VLM_KERNEL_gemm_u8s16] = check_gemm_u8s16, [VLM_KERNEL_widen_s8] = check_widen_s8,
-    [VLM_KERNEL_transpose_8] = check_transpose_8,     [VLM_KERNEL_transpose_32] = check_transpose_32,
+    [VLM_KERNEL_gemm_f32] = check_gemm_f32,
+    [VLM_KERNEL_gemv_f32] = check_gemv_f32,
+    [VLM_KERNEL_gemm_u8s8] = check_gemm_u8s8,
+    [VLM_KERNEL_gemm_f32s8] = check_gemm_f32s8,
+    [VLM_KERNEL_q8_row] = check_q8_row,
+    [VLM_KERNEL_widen_u8] = check_widen_u8,
+    [VLM_KERNEL_depthwise_f32] = check_depthwise_f32,
+    [VLM_KERNEL_gemm_u8s16] = check_gemm_u8s16,
+    [VLM_KERNEL_widen_s8] = check_widen_s8,
+    [VLM_KERNEL_quantize_u8] = check_quantize_u8,
+    [VLM_KERNEL_transpose_8] = check_transpose_8,
+    [VLM_KERNEL_transpose_32] = check_transpose_32,
 };
 
 static void test_rows(void **state) {

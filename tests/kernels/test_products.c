@@ -85,13 +85,31 @@ static void check_f32_shape(const vlm_kernels *kernels, vlm_threads *threads, in
   for (int64_t i = 0; i < batch * m * ldc; i++) c[i] = -77;
   for (int64_t i = 0; i < batch; i++) a_offset[i] = i * m * k;
   int64_t b_offset[4] = {0, k * n, 2 * k * n, 3 * k * n};
-  vlm_gemm_f32 g = {.batch = batch, .m = m, .n = n, .k = k, .a = a, .a_offset = a_offset, .a_row = k, .a_column = 1, .b = b, .b_offset = b_offset, .b_row = n, .b_column = 1};
-  if (form & 1) { g.a_row = 1; g.a_column = m; }
-  if (form & 2) { g.b_row = 1; g.b_column = k; }
+  vlm_gemm_f32 g = {.batch = batch,
+                    .m = m,
+                    .n = n,
+                    .k = k,
+                    .a = a,
+                    .a_offset = a_offset,
+                    .a_row = k,
+                    .a_column = 1,
+                    .b = b,
+                    .b_offset = b_offset,
+                    .b_row = n,
+                    .b_column = 1};
+  if (form & 1) {
+    g.a_row = 1;
+    g.a_column = m;
+  }
+  if (form & 2) {
+    g.b_row = 1;
+    g.b_column = k;
+  }
   g.c = c;
   g.c_batch = m * ldc;
   g.ldc = ldc;
-  g.epilogue = (vlm_epilogue_f32){.alpha = form & 1 ? 0.37f : 1, .bias = form & 2 ? bias : NULL, .activation = form & 4 ? kernels->rowops->relu : NULL};
+  g.epilogue = (vlm_epilogue_f32){
+      .alpha = form & 1 ? 0.37f : 1, .bias = form & 2 ? bias : NULL, .activation = form & 4 ? kernels->rowops->relu : NULL};
   vlm_gemm_f32 packed = g;
   int64_t packed_offset[4];
   if (form & 4) {
@@ -118,7 +136,8 @@ static void check_f32_shape(const vlm_kernels *kernels, vlm_threads *threads, in
 }
 
 static void check_f32(const vlm_kernels *kernels, vlm_threads *threads) {
-  static const int64_t shapes[][4] = {{1, 1, 1, 1}, {1, 1, 200, 33}, {1, 5, 37, 19}, {2, 7, 16, 8}, {4, 13, 65, 5}, {1, 50, 33, 0}, {1, 0, 5, 3}, {1, 3, 0, 5}, {1, 97, 130, 70}};
+  static const int64_t shapes[][4] = {{1, 1, 1, 1},   {1, 1, 200, 33}, {1, 5, 37, 19}, {2, 7, 16, 8},   {4, 13, 65, 5},
+                                      {1, 50, 33, 0}, {1, 0, 5, 3},    {1, 3, 0, 5},   {1, 97, 130, 70}};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
     for (int form = 0; form < 8; form++) check_f32_shape(kernels, threads, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], form);
 }
@@ -139,10 +158,17 @@ static void check_q8_shape(const vlm_kernels *kernels, vlm_threads *threads, int
   assert_true(vlm_q8_weights_bytes(&size, kernels, k, n, 1));
   void *block = take((int64_t)size, 1);
   const vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, w, 0, transposed ? 1 : n, transposed ? k : 1, k, n, 1, 0);
-  vlm_gemm_q8 g = {.batch = 1, .m = m, .w = packed, .a = a, .lda = k, .a_scale = 0.021f, .zero = 131, .w_scale = w_scale, .c_row = n, .c_column = 1};
-  if (by_row) { g.row_scale = row_scale; g.row_zero = row_zero; }
+  vlm_gemm_q8 g = {
+      .batch = 1, .m = m, .w = packed, .a = a, .lda = k, .a_scale = 0.021f, .zero = 131, .w_scale = w_scale, .c_row = n, .c_column = 1};
+  if (by_row) {
+    g.row_scale = row_scale;
+    g.row_zero = row_zero;
+  }
   if (with_bias) g.bias = bias;
-  if (transposed) { g.c_row = 1; g.c_column = m; }
+  if (transposed) {
+    g.c_row = 1;
+    g.c_column = m;
+  }
   void *scratch = take((int64_t)vlm_gemm_q8_scratch(&g, kernels, threads), 1);
   g.c_sums = sums;
   vlm_gemm_q8_run(&g, kernels, threads, scratch);
@@ -235,13 +261,76 @@ static void test_w8(void **state) {
 /* ---- convolution ---- */
 
 static const vlm_conv_shape conv_shapes[] = {
-    {.batch = 1, .channels = 3, .out_channels = 5, .groups = 1, .in = {1, 9, 11}, .out = {1, 5, 6}, .kernel = {1, 3, 3}, .stride = {1, 2, 2}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}},
-    {.batch = 2, .channels = 4, .out_channels = 6, .groups = 2, .in = {1, 7, 20}, .out = {1, 5, 20}, .kernel = {1, 2, 5}, .stride = {1, 1, 1}, .dilation = {1, 2, 1}, .pad = {0, 0, 2}},
-    {.batch = 2, .channels = 6, .out_channels = 6, .groups = 6, .in = {1, 8, 40}, .out = {1, 8, 40}, .kernel = {1, 3, 3}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .pad = {0, 1, 1}},
-    {.batch = 1, .channels = 3, .out_channels = 6, .groups = 3, .in = {1, 1, 33}, .out = {1, 1, 11}, .kernel = {1, 1, 4}, .stride = {1, 1, 3}, .dilation = {1, 1, 2}, .pad = {0, 0, 2}},
-    {.batch = 1, .channels = 2, .out_channels = 3, .groups = 1, .in = {4, 5, 6}, .out = {4, 3, 6}, .kernel = {3, 3, 1}, .stride = {1, 2, 1}, .dilation = {1, 1, 1}, .pad = {1, 1, 0}},
-    {.batch = 3, .channels = 16, .out_channels = 33, .groups = 1, .in = {1, 5, 5}, .out = {1, 5, 5}, .kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}},
-    {.batch = 1, .channels = 2, .out_channels = 4, .groups = 2, .in = {1, 4, 3}, .out = {1, 9, 5}, .kernel = {1, 3, 3}, .stride = {1, 2, 2}, .dilation = {1, 1, 1}, .pad = {0, 0, 1}, .transposed = true},
+    {.batch = 1,
+     .channels = 3,
+     .out_channels = 5,
+     .groups = 1,
+     .in = {1, 9, 11},
+     .out = {1, 5, 6},
+     .kernel = {1, 3, 3},
+     .stride = {1, 2, 2},
+     .dilation = {1, 1, 1},
+     .pad = {0, 1, 1}},
+    {.batch = 2,
+     .channels = 4,
+     .out_channels = 6,
+     .groups = 2,
+     .in = {1, 7, 20},
+     .out = {1, 5, 20},
+     .kernel = {1, 2, 5},
+     .stride = {1, 1, 1},
+     .dilation = {1, 2, 1},
+     .pad = {0, 0, 2}},
+    {.batch = 2,
+     .channels = 6,
+     .out_channels = 6,
+     .groups = 6,
+     .in = {1, 8, 40},
+     .out = {1, 8, 40},
+     .kernel = {1, 3, 3},
+     .stride = {1, 1, 1},
+     .dilation = {1, 1, 1},
+     .pad = {0, 1, 1}},
+    {.batch = 1,
+     .channels = 3,
+     .out_channels = 6,
+     .groups = 3,
+     .in = {1, 1, 33},
+     .out = {1, 1, 11},
+     .kernel = {1, 1, 4},
+     .stride = {1, 1, 3},
+     .dilation = {1, 1, 2},
+     .pad = {0, 0, 2}},
+    {.batch = 1,
+     .channels = 2,
+     .out_channels = 3,
+     .groups = 1,
+     .in = {4, 5, 6},
+     .out = {4, 3, 6},
+     .kernel = {3, 3, 1},
+     .stride = {1, 2, 1},
+     .dilation = {1, 1, 1},
+     .pad = {1, 1, 0}},
+    {.batch = 3,
+     .channels = 16,
+     .out_channels = 33,
+     .groups = 1,
+     .in = {1, 5, 5},
+     .out = {1, 5, 5},
+     .kernel = {1, 1, 1},
+     .stride = {1, 1, 1},
+     .dilation = {1, 1, 1}},
+    {.batch = 1,
+     .channels = 2,
+     .out_channels = 4,
+     .groups = 2,
+     .in = {1, 4, 3},
+     .out = {1, 9, 5},
+     .kernel = {1, 3, 3},
+     .stride = {1, 2, 2},
+     .dilation = {1, 1, 1},
+     .pad = {0, 0, 1},
+     .transposed = true},
 };
 
 /* Index of the input element for a position and tap (taps row-major), or -1. */
@@ -259,7 +348,8 @@ static int64_t source_of(const vlm_conv_shape *s, int64_t position, int64_t tap)
 }
 
 static float conv_at(const vlm_conv_shape *s, const float *x, const float *w, int64_t image, int64_t o, int64_t position) {
-  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in);
+  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel),
+          plane = vlm_conv_volume(s->in);
   float sum = 0;
   for (int64_t c = 0; c < per_in; c++) {
     for (int64_t t = 0; t < taps; t++) {
@@ -275,7 +365,8 @@ static void check_conv_f32(const vlm_kernels *kernels, vlm_threads *threads) {
   for (size_t q = 0; q < sizeof conv_shapes / sizeof conv_shapes[0]; q++) {
     const vlm_conv_shape *s = &conv_shapes[q];
     int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size;
-    float *x = floats(s->batch * s->channels * vlm_conv_volume(s->in)), *w = floats(s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel));
+    float *x = floats(s->batch * s->channels * vlm_conv_volume(s->in)),
+          *w = floats(s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel));
     float *bias = floats(s->out_channels), *residual = floats(total), *y = take(total, 4);
     vlm_conv_f32 conv = {.shape = *s, .x = x, .w = w, .bias = bias, .residual = residual, .y = y};
     void *scratch = take((int64_t)vlm_conv_f32_scratch(&conv, kernels, threads), 1);
@@ -294,8 +385,10 @@ static void test_conv_f32(void **state) {
   everywhere(check_conv_f32);
 }
 
-static int32_t conv_sum_at(const vlm_conv_shape *s, const uint8_t *x, const int8_t *w, int32_t zero, int64_t image, int64_t o, int64_t position) {
-  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in);
+static int32_t conv_sum_at(const vlm_conv_shape *s, const uint8_t *x, const int8_t *w, int32_t zero, int64_t image, int64_t o,
+                           int64_t position) {
+  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel),
+          plane = vlm_conv_volume(s->in);
   int32_t sum = 0;
   for (int64_t c = 0; c < per_in; c++) {
     for (int64_t t = 0; t < taps; t++) {
@@ -310,7 +403,8 @@ static int32_t conv_sum_at(const vlm_conv_shape *s, const uint8_t *x, const int8
 static void check_conv_q8(const vlm_kernels *kernels, vlm_threads *threads) {
   for (size_t q = 0; q < sizeof conv_shapes / sizeof conv_shapes[0]; q++) {
     const vlm_conv_shape *s = &conv_shapes[q];
-    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size, weights = s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel);
+    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size,
+            weights = s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel);
     int64_t inputs = s->batch * s->channels * vlm_conv_volume(s->in);
     uint8_t *x = bytes(inputs), *w = bytes(weights), *room = take(weights, 1), *y8 = take(total, 1);
     float *x_f32 = take(inputs, 4), *w_scale = floats(s->out_channels), *bias = floats(s->out_channels), *y = take(total, 4);
@@ -320,7 +414,8 @@ static void check_conv_q8(const vlm_kernels *kernels, vlm_threads *threads) {
     assert_true(vlm_conv_q8_weights_bytes(&block_bytes, s, kernels));
     void *block = take((int64_t)block_bytes, 1);
     vlm_conv_q8_weights_pack(block, room, w, 0, s, kernels);
-    vlm_conv_q8 conv = {.shape = *s, .x_u8 = x, .x_scale = 0.25f, .x_zero = 117, .weights = block, .w_scale = w_scale, .bias = bias, .y_sums = sums};
+    vlm_conv_q8 conv = {
+        .shape = *s, .x_u8 = x, .x_scale = 0.25f, .x_zero = 117, .weights = block, .w_scale = w_scale, .bias = bias, .y_sums = sums};
     void *scratch = take((int64_t)vlm_conv_q8_scratch(&conv, kernels, threads), 1);
     vlm_conv_q8_run(&conv, kernels, threads, scratch);
     conv.y_sums = NULL;

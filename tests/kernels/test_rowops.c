@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "runtime/base/cpu.h"
+#include "runtime/base/tensor.h"
 #include "runtime/kernels/elementary.h"
 #include "runtime/kernels/rowops.h"
 
@@ -25,7 +26,8 @@ static float random_float(uint32_t *state) {
 
 /* Values of every kind at positions that move with the seed. */
 static void fill(float *x, int64_t n, uint32_t seed, bool special) {
-  static const float kinds[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-40f, -1e-42f, 1.4e-45f, 3e38f, -3e38f, 88.7f, -87.4f, -103.5f, 89.5f, 0.5f, 2.5f};
+  static const float kinds[] = {NAN,   INFINITY, -INFINITY, 0.0f,   -0.0f,   1e-40f, -1e-42f, 1.4e-45f,
+                                3e38f, -3e38f,   88.7f,     -87.4f, -103.5f, 89.5f,  0.5f,    2.5f};
   uint32_t state = seed;
   for (int64_t i = 0; i < n; i++) x[i] = random_float(&state);
   if (special)
@@ -36,7 +38,8 @@ static bool same_bits(float a, float b) { return (a != a && b != b) || memcmp(&a
 
 static void check_row(const char *level, const char *what, int64_t n, const float *got, const float *want, int64_t count) {
   for (int64_t i = 0; i < count; i++)
-    if (!same_bits(got[i], want[i])) fail_msg("%s: %s of %d values differs from c at %d: %a, wanted %a", level, what, (int)n, (int)i, got[i], want[i]);
+    if (!same_bits(got[i], want[i]))
+      fail_msg("%s: %s of %d values differs from c at %d: %a, wanted %a", level, what, (int)n, (int)i, got[i], want[i]);
 }
 
 static void compare_elementwise(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n) {
@@ -208,8 +211,10 @@ static void test_elementary(void **state) {
 
 static void test_pow(void **state) {
   (void)state;
-  static const float xs[] = {-INFINITY, -3e38f, -2.0f, -1.0f, -0.5f, -1e-40f, -0.0f, 0.0f, 1e-40f, 0.3f, 1.0f, 1.0000001f, 7.25f, 3e38f, INFINITY, NAN};
-  static const float ys[] = {-INFINITY, -3e38f, -4.0f, -3.0f, -0.5f, -0.0f, 0.0f, 0.5f, 1.0f, 2.0f, 3.0f, 1e7f, 16777217.0f, 3e38f, INFINITY, NAN};
+  static const float xs[] = {-INFINITY, -3e38f, -2.0f, -1.0f,      -0.5f, -1e-40f, -0.0f,    0.0f,
+                             1e-40f,    0.3f,   1.0f,  1.0000001f, 7.25f, 3e38f,   INFINITY, NAN};
+  static const float ys[] = {-INFINITY, -3e38f, -4.0f, -3.0f, -0.5f,       -0.0f, 0.0f,     0.5f,
+                             1.0f,      2.0f,   3.0f,  1e7f,  16777217.0f, 3e38f, INFINITY, NAN};
   for (size_t i = 0; i < sizeof xs / sizeof xs[0]; i++)
     for (size_t j = 0; j < sizeof ys / sizeof ys[0]; j++) {
       float got = vlm_pow32(xs[i], ys[j]), want = (float)pow((double)xs[i], (double)ys[j]);
@@ -267,10 +272,43 @@ static void test_quantize_rounds_to_even(void **state) {
   assert_memory_equal(s, want_s8, 9);
 }
 
+/* Every half, and floats around every half and between, at every level. */
+static void test_halves(void **state) {
+  (void)state;
+  enum { ALL = 65536 };
+  static uint16_t h[ALL], back[2 * ALL];
+  static float f[ALL], around[2 * ALL];
+  const vlm_rowops *v;
+  int level;
+  for (int i = 0; i < ALL; i++) h[i] = (uint16_t)i;
+  for (int k = 0; (v = vlm_rowops_variant(k, &level)); k++) {
+    if (!(vlm_cpu_detect() >> level & 1)) continue;
+    v->f16_to_f32(f, h, ALL);
+    for (int i = 0; i < ALL; i++) {
+      float want = vlm_f16_to_f32(h[i]), next = vlm_f16_to_f32((uint16_t)(i + 1)), middle = 0.5f * want + 0.5f * next;
+      if (memcmp(&f[i], &want, sizeof want)) fail_msg("%s: half %04x is %a, wanted %a", v->name, i, f[i], want);
+      around[2 * i] = middle;
+      around[2 * i + 1] = nextafterf(middle, i & 1 ? 1e30f : -1e30f);
+    }
+    v->f32_to_f16(back, around, 2 * ALL);
+    for (int i = 0; i < 2 * ALL; i++) assert_int_equal(back[i], vlm_f32_to_f16(around[i]));
+    v->bf16_to_f32(f, h, ALL);
+    for (int i = 0; i < ALL; i++) {
+      float want = vlm_bf16_to_f32(h[i]), next = vlm_bf16_to_f32((uint16_t)(i + 1));
+      assert_memory_equal(&f[i], &want, sizeof want);
+      around[2 * i] = 0.5f * want + 0.5f * next;
+      around[2 * i + 1] = nextafterf(around[2 * i], i & 1 ? 1e30f : -1e30f);
+    }
+    v->f32_to_bf16(back, around, 2 * ALL);
+    for (int i = 0; i < 2 * ALL; i++) assert_int_equal(back[i], vlm_f32_to_bf16(around[i]));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_levels_agree),   cmocka_unit_test(test_accuracy),       cmocka_unit_test(test_elementary),
       cmocka_unit_test(test_pow),            cmocka_unit_test(test_special_values), cmocka_unit_test(test_quantize_rounds_to_even),
+      cmocka_unit_test(test_halves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

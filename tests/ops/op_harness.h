@@ -124,8 +124,8 @@ out:
   return st;
 }
 
-static inline void op_apply(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs, const vlm_tensor *const *in,
-                            int n_in, int n_out) {
+static inline void op_apply(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs,
+                            const vlm_tensor *const *in, int n_in, int n_out) {
   if (op_try(h, domain, op, opset, attrs, in, n_in, n_out) != VLM_OK) fail_msg("%s: %s", op, h->err.text);
 }
 

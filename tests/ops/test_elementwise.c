@@ -13,7 +13,8 @@ static vlm_tensor random_tensor(op_harness *h, vlm_dtype type, int rank, const i
   assert_int_equal(vlm_tensor_bytes_checked(&bytes, &t, NULL), VLM_OK);
   t.data = malloc(bytes + 1);
   (void)h;
-  for (int64_t i = 0; i < vlm_tensor_count(&t); i++) vlm_tensor_set(&t, i, (double)((int)(next() % 2001) - 1000) / (vlm_dtype_is_float(type) ? 16 : 10));
+  for (int64_t i = 0; i < vlm_tensor_count(&t); i++)
+    vlm_tensor_set(&t, i, (double)((int)(next() % 2001) - 1000) / (vlm_dtype_is_float(type) ? 16 : 10));
   return t;
 }
 
@@ -45,9 +46,18 @@ static void test_broadcasting(void **state) {
   static const struct {
     int ra, rb;
     int64_t a[4], b[4];
-  } shapes[] = {{0, 0, {0}, {0}},           {1, 0, {5}, {0}},          {2, 1, {3, 4}, {4}},          {2, 2, {3, 1}, {1, 4}},      {4, 1, {2, 3, 4, 5}, {1}},
-                {4, 3, {2, 3, 4, 5}, {3, 1, 1}}, {4, 4, {2, 1, 4, 1}, {1, 3, 1, 5}}, {3, 3, {2, 0, 3}, {2, 1, 3}}, {1, 3, {3}, {2, 4, 3}}, {2, 2, {130, 257}, {130, 1}},
-                {2, 2, {1, 300}, {200, 300}}, {3, 2, {0, 2, 2}, {1, 2}}};
+  } shapes[] = {{0, 0, {0}, {0}},
+                {1, 0, {5}, {0}},
+                {2, 1, {3, 4}, {4}},
+                {2, 2, {3, 1}, {1, 4}},
+                {4, 1, {2, 3, 4, 5}, {1}},
+                {4, 3, {2, 3, 4, 5}, {3, 1, 1}},
+                {4, 4, {2, 1, 4, 1}, {1, 3, 1, 5}},
+                {3, 3, {2, 0, 3}, {2, 1, 3}},
+                {1, 3, {3}, {2, 4, 3}},
+                {2, 2, {130, 257}, {130, 1}},
+                {2, 2, {1, 300}, {200, 300}},
+                {3, 2, {0, 2, 2}, {1, 2}}};
   static const char *const ops[] = {"Add", "Sub", "Mul", "Max", "Less"};
   static const vlm_dtype types[] = {VLM_F32, VLM_F64, VLM_F16, VLM_BF16, VLM_S32, VLM_S64, VLM_S8};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
@@ -59,7 +69,8 @@ static void test_broadcasting(void **state) {
         for (int64_t i = 0; i < vlm_tensor_count(&h.out[0]); i++) {
           double want = expected(ops[o], types[t], broadcast_get(&a, &h.out[0], i), broadcast_get(&b, &h.out[0], i));
           double got = vlm_tensor_get(&h.out[0], i);
-          if (got != want) fail_msg("%s of %s, shapes %d, element %d: %.17g, wanted %.17g", ops[o], vlm_dtype_name(types[t]), (int)s, (int)i, got, want);
+          if (got != want)
+            fail_msg("%s of %s, shapes %d, element %d: %.17g, wanted %.17g", ops[o], vlm_dtype_name(types[t]), (int)s, (int)i, got, want);
         }
         free(a.data), free(b.data);
         op_release(&h);
@@ -178,7 +189,10 @@ static void test_cast(void **state) {
   static const struct {
     vlm_dtype to;
     double want[6];
-  } rows[] = {{VLM_S32, {-1, 2, 300, 0, 0, -2147483648.0}}, {VLM_U8, {255, 2, 44, 0, 0, 0}}, {VLM_BOOL, {1, 1, 1, 0, 0, 1}}, {VLM_S4, {-1, 2, -4, 0, 0, 0}},
+  } rows[] = {{VLM_S32, {-1, 2, 300, 0, 0, -2147483648.0}},
+              {VLM_U8, {255, 2, 44, 0, 0, 0}},
+              {VLM_BOOL, {1, 1, 1, 0, 0, 1}},
+              {VLM_S4, {-1, 2, -4, 0, 0, 0}},
               {VLM_F16, {-1.900390625, 2.900390625, 300, 0, 0, INFINITY}}};
   for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
     const vlm_attr to = OP_INT("to", vlm_dtype_onnx(rows[r].to));

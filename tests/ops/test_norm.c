@@ -12,7 +12,8 @@ static void fill(float *x, int n) {
 }
 
 /* want = (x - mean) / sqrt(var + eps) * scale + bias over one row; rms: without mean and bias. */
-static void naive_row(double *want, const float *x, const float *scale, const float *bias, int n, double eps, bool rms, double *mean_out, double *inverse_out) {
+static void naive_row(double *want, const float *x, const float *scale, const float *bias, int n, double eps, bool rms, double *mean_out,
+                      double *inverse_out) {
   double mean = 0, var = 0;
   for (int i = 0; i < n && !rms; i++) mean += (double)x[i] / n;
   for (int i = 0; i < n; i++) var += ((double)x[i] - mean) * ((double)x[i] - mean) / n;
@@ -55,12 +56,14 @@ static void test_rms_and_skip(void **state) {
   for (int r = 0; r < ROWS; r++) naive_row(want + r * WIDTH, x + r * WIDTH, scale, NULL, WIDTH, 1e-6, true, &mean, &inverse);
   static const char *const domains[] = {"", "", "com.microsoft"};
   for (int i = 0; i < 3; i++) {
-    op_apply(&h, domains[i], i ? "SimplifiedLayerNormalization" : "RMSNormalization", i == 2 ? 1 : 23, (const vlm_attr *[]){&eps, NULL}, (const vlm_tensor *[]){&t, &s}, 2, 1);
+    op_apply(&h, domains[i], i ? "SimplifiedLayerNormalization" : "RMSNormalization", i == 2 ? 1 : 23, (const vlm_attr *[]){&eps, NULL},
+             (const vlm_tensor *[]){&t, &s}, 2, 1);
     op_expect(&h, 0, want, N, 2e-6);
   }
   for (int i = 0; i < N; i++) sums[i] = (double)(sum[i] = x[i] + skip[i] + bias[i % WIDTH]);
   for (int r = 0; r < ROWS; r++) naive_row(want + r * WIDTH, sum + r * WIDTH, scale, beta, WIDTH, 1e-6, false, &mean, &inverse);
-  op_apply(&h, "com.microsoft", "SkipLayerNormalization", 1, (const vlm_attr *[]){&eps, NULL}, (const vlm_tensor *[]){&t, &k, &s, &e, &b}, 5, 4);
+  op_apply(&h, "com.microsoft", "SkipLayerNormalization", 1, (const vlm_attr *[]){&eps, NULL}, (const vlm_tensor *[]){&t, &k, &s, &e, &b},
+           5, 4);
   op_expect(&h, 0, want, N, 3e-6);
   op_expect(&h, 3, sums, N, 0);
   op_release(&h);
@@ -107,7 +110,9 @@ static void test_bad_shapes(void **state) {
   assert_int_equal(op_try(&h, "com.microsoft", "SkipLayerNormalization", 1, NULL, (const vlm_tensor *[]){&t, &t, &scale}, 3, 1), VLM_INPUT);
   const vlm_attr groups = OP_INT("num_groups", 3);
   vlm_tensor four = OP_TENSOR(VLM_F32, s, 4);
-  assert_int_equal(op_try(&h, "", "GroupNormalization", 21, (const vlm_attr *[]){&groups, NULL}, (const vlm_tensor *[]){&t, &four, &four}, 3, 1), VLM_INPUT);
+  assert_int_equal(
+      op_try(&h, "", "GroupNormalization", 21, (const vlm_attr *[]){&groups, NULL}, (const vlm_tensor *[]){&t, &four, &four}, 3, 1),
+      VLM_INPUT);
   assert_non_null(strstr(h.err.text, "3 groups"));
   op_release(&h);
 }

@@ -71,7 +71,8 @@ static void test_types_of_output(void **state) {
   float x[] = {1.0f, -1.0f}, s[] = {0.5f};
   uint16_t half_scale[] = {vlm_f32_to_f16(0.5f)};
   int32_t wide[] = {100000, -3};
-  vlm_tensor t = OP_TENSOR(VLM_F32, x, 2), scale = OP_SCALAR(VLM_F32, s), half = OP_SCALAR(VLM_F16, half_scale), w = OP_TENSOR(VLM_S32, wide, 2);
+  vlm_tensor t = OP_TENSOR(VLM_F32, x, 2), scale = OP_SCALAR(VLM_F32, s), half = OP_SCALAR(VLM_F16, half_scale),
+             w = OP_TENSOR(VLM_S32, wide, 2);
   const vlm_attr s16 = OP_INT("output_dtype", vlm_dtype_onnx(VLM_S16)), f8 = OP_INT("output_dtype", 17);
   op_harness h = {0};
   op_apply(&h, "", "QuantizeLinear", 13, NULL, (const vlm_tensor *[]){&t, &scale}, 2, 1);
@@ -83,7 +84,8 @@ static void test_types_of_output(void **state) {
   op_apply(&h, "", "DequantizeLinear", 19, NULL, (const vlm_tensor *[]){&w, &half}, 2, 1);
   assert_int_equal(h.out[0].dtype, VLM_F16);
   op_expect(&h, 0, (double[]){50000, -1.5}, 2, 1e-3);
-  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&f8, NULL}, (const vlm_tensor *[]){&t, &scale}, 2, 1), VLM_UNSUPPORTED);
+  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&f8, NULL}, (const vlm_tensor *[]){&t, &scale}, 2, 1),
+                   VLM_UNSUPPORTED);
   op_release(&h);
 }
 
@@ -107,15 +109,19 @@ static void test_errors(void **state) {
   (void)state;
   float x[6] = {0}, s[4] = {1, 1, 1, 1};
   uint8_t q[4] = {0};
-  vlm_tensor t = OP_TENSOR(VLM_F32, x, 2, 3), bad = OP_TENSOR(VLM_F32, s, 4), block = OP_TENSOR(VLM_F32, s, 2, 2), b = OP_TENSOR(VLM_U8, q, 4);
+  vlm_tensor t = OP_TENSOR(VLM_F32, x, 2, 3), bad = OP_TENSOR(VLM_F32, s, 4), block = OP_TENSOR(VLM_F32, s, 2, 2),
+             b = OP_TENSOR(VLM_U8, q, 4);
   vlm_tensor scale = OP_SCALAR(VLM_F32, s), zero = OP_SCALAR(VLM_S8, q);
   const vlm_attr size = OP_INT("block_size", 4);
   op_harness h = {0};
   assert_int_equal(op_try(&h, "", "QuantizeLinear", 13, NULL, (const vlm_tensor *[]){&t, &bad}, 2, 1), VLM_INPUT);
   assert_non_null(strstr(h.err.text, "4 elements"));
-  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&size, NULL}, (const vlm_tensor *[]){&t, &block}, 2, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "com.microsoft", "QLinearSigmoid", 1, NULL, (const vlm_tensor *[]){&b, &scale, &zero, &scale}, 4, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "com.microsoft", "QLinearSigmoid", 1, NULL, (const vlm_tensor *[]){&t, &scale, NULL, &scale}, 4, 1), VLM_UNSUPPORTED);
+  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&size, NULL}, (const vlm_tensor *[]){&t, &block}, 2, 1),
+                   VLM_INPUT);
+  assert_int_equal(op_try(&h, "com.microsoft", "QLinearSigmoid", 1, NULL, (const vlm_tensor *[]){&b, &scale, &zero, &scale}, 4, 1),
+                   VLM_INPUT);
+  assert_int_equal(op_try(&h, "com.microsoft", "QLinearSigmoid", 1, NULL, (const vlm_tensor *[]){&t, &scale, NULL, &scale}, 4, 1),
+                   VLM_UNSUPPORTED);
   op_release(&h);
 }
 

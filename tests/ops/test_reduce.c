@@ -14,7 +14,13 @@ static double naive(kind k, const double *v, int64_t n) {
   double a = k == PROD ? 1 : k == MAX ? -(double)INFINITY : k == MIN ? (double)INFINITY : 0;
   for (int64_t i = 0; i < n; i++) {
     double x = v[i];
-    a = k == PROD ? a * x : k == MAX ? fmax(a, x) : k == MIN ? fmin(a, x) : k == L1 ? a + fabs(x) : k == L2 || k == SUM_SQUARE ? a + x * x : k == LOG_SUM_EXP ? a + exp(x) : a + x;
+    a = k == PROD                    ? a * x
+        : k == MAX                   ? fmax(a, x)
+        : k == MIN                   ? fmin(a, x)
+        : k == L1                    ? a + fabs(x)
+        : k == L2 || k == SUM_SQUARE ? a + x * x
+        : k == LOG_SUM_EXP           ? a + exp(x)
+                                     : a + x;
   }
   return k == MEAN ? a / (double)n : k == L2 ? sqrt(a) : k == LOG_SUM || k == LOG_SUM_EXP ? log(a) : a;
 }
@@ -157,7 +163,8 @@ static void test_softmax(void **state) {
           want[i] = log_form ? -log(sum) : 1 / sum;
         }
         const vlm_attr at = OP_INT("axis", axis);
-        op_apply(&h, "", log_form ? "LogSoftmax" : "Softmax", form ? 13 : 11, (const vlm_attr *[]){&at, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
+        op_apply(&h, "", log_form ? "LogSoftmax" : "Softmax", form ? 13 : 11, (const vlm_attr *[]){&at, NULL}, (const vlm_tensor *[]){&x},
+                 1, 1);
         op_expect(&h, 0, want, N, 2e-6);
         op_release(&h);
       }
@@ -169,7 +176,8 @@ static void test_argmax_and_cumsum(void **state) {
   float v[] = {1, NAN, 3, 4, 4, -1};
   int32_t n[] = {1, 2, 3, 4, 5, 6}, axis[] = {1};
   vlm_tensor x = OP_TENSOR(VLM_F32, v, 2, 3), y = OP_TENSOR(VLM_S32, n, 2, 3), a = OP_SCALAR(VLM_S32, axis);
-  const vlm_attr last_axis = OP_INT("axis", -1), last = OP_INT("select_last_index", 1), exclusive = OP_INT("exclusive", 1), reverse = OP_INT("reverse", 1);
+  const vlm_attr last_axis = OP_INT("axis", -1), last = OP_INT("select_last_index", 1), exclusive = OP_INT("exclusive", 1),
+                 reverse = OP_INT("reverse", 1);
   op_apply(&h, "", "ArgMax", 13, (const vlm_attr *[]){&last_axis, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
   op_expect(&h, 0, (double[]){1, 0}, 2, 0);
   op_apply(&h, "", "ArgMax", 13, (const vlm_attr *[]){&last_axis, &last, NULL}, (const vlm_tensor *[]){&x}, 1, 1);

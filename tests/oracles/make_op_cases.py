@@ -151,4 +151,5 @@ def main():
     print(len(CASES), "cases, onnxruntime", ort.__version__)
 
 
-main()
+if __name__ == "__main__":
+    main()

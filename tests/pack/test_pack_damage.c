@@ -231,6 +231,8 @@ static void test_edited_header_and_index(void **state) {
   check_edit(second + 16, number, 8, VLM_INTEGRITY, "offset");
   check_edit(second + 24, number, 8, VLM_INTEGRITY, "run into the index");
   check_edit(second + 32, number, 8, VLM_INTEGRITY, "the limit is");
+  put_u64(number, (uint64_t)128 << 20);
+  check_edit(second + 32, number, 8, VLM_INTEGRITY, "more than 4096 times");
   put_u64(number, 0);
   check_edit(second + 40, number, 8, VLM_INTEGRITY, "section PREP");
   free(f.data);

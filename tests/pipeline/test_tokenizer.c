@@ -13,6 +13,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/pipeline/json.h"
 #include "runtime/pipeline/tokenizer.h"
+#include "runtime/pipeline/utf8.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/pipeline/data/tokenizers/"
 enum { MAX_SHOWN = 8 };
@@ -186,10 +187,291 @@ static void cases_agree(void **state) {
   }
 }
 
+/* ---- streaming ---- */
+
+static bool is_complete(const vlm_text *text) {
+  uint32_t code;
+  for (size_t at = 0; at < text->bytes; at += vlm_utf8_next(text->data + at, text->bytes - at, &code)) {
+    vlm_utf8_next(text->data + at, text->bytes - at, &code);
+    if (code == VLM_UTF8_BAD) return false;
+  }
+  return true;
+}
+
+static void streams_give_the_whole_text(void **state) {
+  (void)state;
+  for (int k = 0; k < N_KINDS; k++) {
+    lines l;
+    result r = {0};
+    vlm_text streamed = {0};
+    vlm_token_stream *stream;
+    vlm_tokenizer *t = load(kinds[k]);
+    OK(vlm_token_stream_create(&stream, t, true, &error));
+    open_lines(&l, DATA "strings.jsonl");
+    for (int n = 0; next_line(&l); n++) {
+      if (n % 5) continue;
+      run(t, text_of(vlm_json_root(l.doc)), &r);
+      vlm_text_clear(&streamed);
+      for (size_t i = 0; i < r.ids.count; i++) {
+        OK(vlm_token_stream_push(stream, r.ids.data[i], &streamed, &error));
+        assert_true(is_complete(&streamed));
+      }
+      OK(vlm_token_stream_finish(stream, &streamed, &error));
+      assert_string_equal(vlm_text_get(&streamed), vlm_text_get(&r.skipped));
+    }
+    close_lines(&l);
+    free_result(&r);
+    vlm_text_free(&streamed);
+    vlm_token_stream_free(stream);
+    vlm_tokenizer_free(t);
+  }
+}
+
+static void streams_hold_back_parts_of_characters(void **state) {
+  (void)state;
+  vlm_tokenizer *t = load("bart");
+  vlm_token_stream *stream;
+  vlm_text text = {0};
+  const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"), vlm_tokenizer_id(t, "\xC4\xBA"), vlm_tokenizer_id(t, "\xC4\xA2")};
+  OK(vlm_token_stream_create(&stream, t, true, &error)); /* F0 9F 98 80, one token each */
+  for (int i = 0; i < 3; i++) {
+    OK(vlm_token_stream_push(stream, bytes[i], &text, &error));
+    assert_int_equal(text.bytes, 0);
+  }
+  OK(vlm_token_stream_push(stream, bytes[3], &text, &error));
+  assert_string_equal(vlm_text_get(&text), "\xF0\x9F\x98\x80");
+  OK(vlm_token_stream_push(stream, bytes[0], &text, &error));
+  OK(vlm_token_stream_finish(stream, &text, &error));
+  assert_string_equal(vlm_text_get(&text), "\xF0\x9F\x98\x80\xEF\xBF\xBD");
+  vlm_text_free(&text);
+  vlm_token_stream_free(stream);
+  vlm_tokenizer_free(t);
+}
+
+/* ---- the rest of the interface ---- */
+
+static void tokens_are_looked_up(void **state) {
+  (void)state;
+  vlm_tokenizer *t = load("bart");
+  assert_int_equal(vlm_tokenizer_id(t, "<s>"), 0);
+  assert_int_equal(vlm_tokenizer_id(t, "</s>"), 2);
+  assert_int_equal(vlm_tokenizer_id(t, "no such token"), -1);
+  assert_string_equal(vlm_tokenizer_token(t, 2), "</s>");
+  assert_null(vlm_tokenizer_token(t, -1));
+  assert_null(vlm_tokenizer_token(t, 1 << 20));
+  assert_true(vlm_tokenizer_is_special(t, vlm_tokenizer_id(t, "<loc_12>")));
+  assert_false(vlm_tokenizer_is_special(t, vlm_tokenizer_id(t, "abc")));
+  const int32_t size = vlm_tokenizer_size(t);
+  assert_non_null(vlm_tokenizer_token(t, size - 1));
+  assert_null(vlm_tokenizer_token(t, size));
+  vlm_tokenizer_free(t);
+}
+
+static void special_ids_are_optional(void **state) {
+  (void)state;
+  vlm_tokenizer *t = load("bart");
+  vlm_ids with = {0}, without = {0};
+  OK(vlm_tokenizer_encode(t, "car", 3, true, &with, &error));
+  OK(vlm_tokenizer_encode(t, "car", 3, false, &without, &error));
+  assert_int_equal(with.count, without.count + 2);
+  assert_memory_equal(with.data + 1, without.data, without.count * sizeof *with.data);
+  OK(vlm_tokenizer_encode(t, "car", 3, false, &without, &error)); /* appends */
+  assert_int_equal(with.count * 2 - 4, without.count);
+  vlm_ids_free(&with);
+  vlm_ids_free(&without);
+  vlm_tokenizer_free(t);
+}
+
+static void bad_bytes_become_replacement_characters(void **state) {
+  (void)state;
+  vlm_tokenizer *t = load("bart");
+  vlm_ids ids = {0};
+  vlm_text text = {0};
+  OK(vlm_tokenizer_encode(t, "a\xFF" "b\xE4\xBD\0c", 7, false, &ids, &error));
+  OK(vlm_tokenizer_decode(t, ids.data, ids.count, false, &text, &error));
+  assert_int_equal(text.bytes, 10);
+  assert_memory_equal(text.data, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\0c", 10);
+  vlm_ids_free(&ids);
+  vlm_text_free(&text);
+  vlm_tokenizer_free(t);
+}
+
+static vlm_status create(vlm_tokenizer **t, const char *json, const char *config) {
+  const vlm_slice j = {json, strlen(json)}, c = {config, config ? strlen(config) : 0};
+  return vlm_tokenizer_create(t, j, c, "tokenizer.json", &error);
+}
+
+static void config_is_applied(void **state) {
+  (void)state;
+  static const char json[] = "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"it\": 0, \"is\": 1, \"n't\": 2, \".\": 3, \"<end>\": 4, \"u\": 5}, \"unk_token\": \"u\"},"
+                             "\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}}";
+  vlm_tokenizer *t;
+  vlm_ids ids = {0};
+  vlm_text text = {0};
+  OK(create(&t, json, NULL));
+  OK(vlm_tokenizer_encode(t, "it is n't . <end>", 17, true, &ids, &error));
+  OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
+  assert_string_equal(vlm_text_get(&text), "it is n't . <end>");
+  vlm_tokenizer_free(t);
+  vlm_text_clear(&text);
+  OK(create(&t, json, "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, \"model_max_length\": 1000000000000000019884624838656}"));
+  OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
+  assert_string_equal(vlm_text_get(&text), "it isn't.");
+  vlm_tokenizer_free(t);
+  vlm_ids_free(&ids);
+  vlm_text_free(&text);
+}
+
+static void prefix_space_is_overridden(void **state) {
+  (void)state;
+  char *json = NULL;
+  vlm_tokenizer *t;
+  vlm_ids ids = {0};
+  OK(vlm_file_read_text(&json, DATA "bart/tokenizer.json", &error));
+  OK(create(&t, json, "{\"add_prefix_space\": true}"));
+  OK(vlm_tokenizer_encode(t, "a", 1, false, &ids, &error));
+  assert_int_equal(vlm_tokenizer_token(t, ids.data[0])[0], '\xC4'); /* U+0120, a blank */
+  vlm_ids_free(&ids);
+  vlm_tokenizer_free(t);
+  vlm_free(json);
+}
+
+/* ---- hostile files ---- */
+
+static void bad_files_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *json, *message;
+  } cases[] = {
+      {"{}", "\"model\" is missing"},
+      {"[]", "wanted an object"},
+      {"{\"model\": {\"type\": \"Magic\"}}", "model \"Magic\" is not supported; supported are: BPE WordPiece"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}}}", "\"merges\" is missing"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": \"b\"}, \"merges\": []}}", "model.vocab.a: got text"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}", "id -1"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 99999999999}, \"merges\": []}}", "id 99999999999"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a\"]}}", "model.merges[0]: got merge \"a\""},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}}", "merge part \"aa\" is not in the vocabulary"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [[\"a\"]]}}", "got nothing, wanted text"},
+      {"{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": [], \"dropout\": 0.5}}", "dropout 0.5"},
+      {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", 0]], \"unk_id\": 1}}", "got 1, wanted 0 to 0"},
+      {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\"]]}}", "got nothing, wanted a number"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}}", "cannot be used"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}}", "pre-tokenizer \"UnicodeScripts\" is not supported"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Punctuation\", \"behavior\": \"x\"}}", "got behavior \"x\""},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAA*\"}}", "byte 3 is not base64"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"/////w==\"}}", "cannot hold its trie"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"decoder\": {\"type\": \"Strip\", \"content\": \"ab\"}}", "content must be one character"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [], \"special_tokens\": {}}}", "sequence A 0 times"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", -5], \"sep\": [\"a\", 1]}}", "special id -5"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"added_tokens\": [{\"id\": 3}]}", "added_tokens[0]: member \"content\" is missing"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    vlm_tokenizer *t = NULL;
+    assert_int_not_equal(create(&t, cases[i].json, NULL), VLM_OK);
+    assert_null(t);
+    if (!strstr(error.text, cases[i].message)) fail_msg("got \"%s\", wanted \"%s\"", error.text, cases[i].message);
+  }
+}
+
+static void nesting_is_limited(void **state) {
+  (void)state;
+  char json[8192] = "{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": ";
+  for (int i = 0; i < 60; i++) strcat(json, "{\"type\": \"Sequence\", \"normalizers\": [");
+  strcat(json, "null");
+  for (int i = 0; i < 60; i++) strcat(json, "]}");
+  strcat(json, "}");
+  vlm_tokenizer *t;
+  assert_int_equal(create(&t, json, NULL), VLM_LIMIT);
+}
+
+static void runaway_patterns_give_up(void **state) {
+  (void)state;
+  static const char json[] = "{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a|a?)+$|(x+x+)+y\"}, \"behavior\": \"Isolated\"}}";
+  vlm_tokenizer *t;
+  vlm_ids ids = {0};
+  char text[4000];
+  memset(text, 'x', sizeof text);
+  OK(create(&t, json, NULL));
+  assert_int_equal(vlm_tokenizer_encode(t, text, sizeof text, true, &ids, &error), VLM_LIMIT);
+  assert_int_equal(ids.count, 0);
+  vlm_ids_free(&ids);
+  vlm_tokenizer_free(t);
+}
+
+/* Damaged copies of real files either load or are refused; what loads encodes or says why not. */
+static void damaged_files_do_no_harm(void **state) {
+  (void)state;
+  uint64_t random = 7;
+  for (int k = 0; k < N_KINDS; k++) {
+    char path[512], *json = NULL;
+    snprintf(path, sizeof path, DATA "%s/tokenizer.json", kinds[k]);
+    OK(vlm_file_read_text(&json, path, &error));
+    const size_t bytes = strlen(json);
+    for (int n = 0; n < 60; n++) {
+      vlm_tokenizer *t = NULL;
+      vlm_ids ids = {0};
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      /* Mostly near the start or the end, where the structure is. */
+      const size_t span = (random >> 62) ? (bytes < 1500 ? bytes : 1500) : bytes, at = (size_t)(random >> 20) % span;
+      const char old = json[at];
+      json[at] = "0\"{}[],:-a9\\"[(random >> 50) % 12];
+      const vlm_slice text = {json, bytes};
+      if (vlm_tokenizer_create(&t, text, (vlm_slice){NULL, 0}, "damaged", &error) == VLM_OK) {
+        vlm_tokenizer_encode(t, "What does the image describe? \xE4\xBA\xBA <s> 12", 41, true, &ids, &error);
+        vlm_text decoded = {0};
+        OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &decoded, &error));
+        vlm_text_free(&decoded);
+      }
+      vlm_ids_free(&ids);
+      vlm_tokenizer_free(t);
+      json[at] = old;
+    }
+    vlm_free(json);
+  }
+}
+
+static void failing_memory_is_reported(void **state) {
+  (void)state;
+  for (int k = 0; k < N_KINDS; k += 3) {
+    bool passed = false;
+    for (long n = 1; n < 300 && !passed; n++) {
+      char path[512];
+      vlm_tokenizer *t = NULL;
+      vlm_ids ids = {0};
+      vlm_text text = {0};
+      snprintf(path, sizeof path, DATA "%s/tokenizer.json", kinds[k]);
+      vlm_memory_fail_after(n);
+      vlm_status st = vlm_tokenizer_load(&t, path, NULL, &error);
+      if (st == VLM_OK) st = vlm_tokenizer_encode(t, "A green car <s> 12", 18, true, &ids, &error);
+      if (st == VLM_OK) st = vlm_tokenizer_decode(t, ids.data, ids.count, false, &text, &error);
+      vlm_memory_fail_after(0);
+      assert_true(st == VLM_OK || st == VLM_MEMORY);
+      passed = st == VLM_OK;
+      vlm_ids_free(&ids);
+      vlm_text_free(&text);
+      vlm_tokenizer_free(t);
+    }
+    assert_true(passed);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_strings_agree),
       cmocka_unit_test(cases_agree),
+      cmocka_unit_test(streams_give_the_whole_text),
+      cmocka_unit_test(streams_hold_back_parts_of_characters),
+      cmocka_unit_test(tokens_are_looked_up),
+      cmocka_unit_test(special_ids_are_optional),
+      cmocka_unit_test(bad_bytes_become_replacement_characters),
+      cmocka_unit_test(config_is_applied),
+      cmocka_unit_test(prefix_space_is_overridden),
+      cmocka_unit_test(bad_files_are_refused),
+      cmocka_unit_test(nesting_is_limited),
+      cmocka_unit_test(runaway_patterns_give_up),
+      cmocka_unit_test(damaged_files_do_no_harm),
+      cmocka_unit_test(failing_memory_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,235 @@
+/* vlm-eval: what quantization cost and gained, with a verdict as exit code. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/eval_print.h"
+#include "cli/program.h"
+#include "eval/metrics_only.h"
+
+static const char USAGE[] =
+    "  vlm-eval REFERENCE [CANDIDATE] --images PATH... [--refs CAPTIONS.json] [options]\n"
+    "  vlm-eval REFERENCE.onnx [CANDIDATE.vlmq] --inputs PATH... [options]\n"
+    "  vlm-eval --metrics-only HYPOTHESES.json REFERENCES.json\n";
+static const char EXAMPLES[] =
+    "  vlm-eval florence2/ florence2.vlmq --images val/ --refs captions.json --max-drop 1.2%\n"
+    "  vlm-eval detector.onnx detector.vlmq --inputs samples/ --min-sqnr 25\n"
+    "  vlm-eval --metrics-only answers.json captions.json --json\n";
+
+typedef struct {
+  const vlm_cli *cli;
+  const char *paths[2];
+  int n_paths;
+  vlm_context *context;
+  vlm_bundle *bundles[2];
+  vlm_captions *captions;
+  vlm_dataset *set;
+  vlm_progress progress;
+  size_t size_bytes[2];
+  vlm_verdict verdict;
+} job;
+
+/* ---- --metrics-only ---- */
+
+static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_metrics metrics = {0};
+  vlm_json_writer *w = NULL;
+  const char *text;
+  const vlm_option_values *files = &cli->args->options[VLM_OPT_METRICS_ONLY];
+  VLM_CHECK(files->count == 2, err, VLM_USAGE, "--metrics-only wants two files, hypotheses and references, got %d", files->count);
+  VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], NULL, err));
+  const vlm_scores *s = &metrics.corpus;
+  if (metrics.line_breaks) vlm_say(cli, "%lld captions have line breaks inside; they count as blanks", (long long)metrics.line_breaks);
+  if (!vlm_args_has(cli->args, VLM_OPT_JSON))
+    printf("BLEU-1 %.4f\nBLEU-2 %.4f\nBLEU-3 %.4f\nBLEU-4 %.4f\nROUGE-L %.4f\nCIDEr-D %.4f\nCIDEr %.4f\n", s->bleu[0], s->bleu[1], s->bleu[2], s->bleu[3],
+           s->rouge_l, s->cider_d, s->cider);
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_put_int(w, "images", metrics.set.n);
+  vlm_json_open_object(w, "scores");
+  vlm_put_scores(w, "candidate", s);
+  vlm_json_close_object(w);
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  vlm_metrics_free(&metrics);
+  return st;
+}
+
+/* ---- models and data ---- */
+
+static vlm_status open_models(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_option_values *given = &j->cli->args->positional;
+  VLM_CHECK(given->count == 1 || given->count == 2, err, VLM_USAGE, "wanted one or two models, got %d; see vlm-eval --help", given->count);
+  j->n_paths = given->count;
+  for (int k = 0; k < given->count; k++) {
+    struct stat info;
+    j->paths[k] = given->items[k];
+    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], true, err));
+    VLM_TRY(vlm_bundle_weight_bytes(&j->size_bytes[k], j->bundles[k], err));
+    if (vlm_is_packed(given->items[k]) && stat(given->items[k], &info) == 0) j->size_bytes[k] = (size_t)info.st_size;
+  }
+  bool same = j->n_paths == 1 || (j->bundles[0]->family == VLM_FAMILY_GRAPH) == (j->bundles[1]->family == VLM_FAMILY_GRAPH);
+  VLM_CHECK(same, err, VLM_INPUT, "%s and %s are not the same kind of model", j->paths[0], j->paths[1]);
+out:
+  return st;
+}
+
+static vlm_status open_data(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  const vlm_option_values *images = &args->options[VLM_OPT_IMAGES], *inputs = &args->options[VLM_OPT_INPUTS];
+  vlm_dataset_input names[64];
+  vlm_dataset_opts opts = {.sample_axis = vlm_args_has(args, VLM_OPT_SAMPLE_AXIS)};
+  int64_t limit;
+  const char *refs = vlm_args_text(args, VLM_OPT_REFS, NULL);
+  bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
+  VLM_CHECK(graph ? inputs->count : images->count, err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
+  VLM_TRY(vlm_args_int(&limit, args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
+  opts.limit = (size_t)limit;
+  if (refs) VLM_TRY(vlm_captions_load(&j->captions, refs, err));
+  opts.refs = j->captions;
+  if (!graph) return vlm_dataset_open_images(&j->set, images->items, (size_t)images->count, &opts, err);
+  const vlm_graph *g = j->bundles[0]->graphs[VLM_ROLE_MODEL];
+  for (int32_t i = 0; i < g->n_inputs && i < 64; i++)
+    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
+  opts.inputs = names;
+  opts.input_count = (size_t)(g->n_inputs < 64 ? g->n_inputs : 64);
+  VLM_TRY(vlm_dataset_open_inputs(&j->set, inputs->items, (size_t)inputs->count, &opts, err));
+out:
+  return st;
+}
+
+static void on_progress(void *user, int64_t done, int64_t total) {
+  job *j = user;
+  j->progress.total = total;
+  vlm_progress_step(&j->progress, done);
+}
+
+/* ---- verdicts ---- */
+
+typedef struct {
+  double max_drop, min_agreement, min_speedup, min_sqnr; /* negative = not asked */
+} budget;
+
+static vlm_status read_budget(const job *j, budget *b, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  VLM_TRY(vlm_args_number(&b->max_drop, args, VLM_OPT_MAX_DROP, -1e9, err));
+  VLM_TRY(vlm_args_number(&b->min_agreement, args, VLM_OPT_MIN_AGREEMENT, -1, err));
+  VLM_TRY(vlm_args_number(&b->min_speedup, args, VLM_OPT_MIN_SPEEDUP, -1, err));
+  VLM_TRY(vlm_args_number(&b->min_sqnr, args, VLM_OPT_MIN_SQNR, -1e9, err));
+out:
+  return st;
+}
+
+static vlm_verdict judge(const job *j, vlm_evaluation *e, const budget *b) {
+  if (!e->compared) return VLM_VERDICT_PASS;
+  if (vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP) && e->drop.percent > b->max_drop) return VLM_VERDICT_DROP;
+  if (b->min_agreement >= 0 && vlm_agreement_exact_percent(&e->agreement) < b->min_agreement) return VLM_VERDICT_AGREEMENT;
+  if (b->min_speedup >= 0 && vlm_eval_speedup(e) < b->min_speedup) return VLM_VERDICT_SLOWER;
+  return VLM_VERDICT_PASS;
+}
+
+static vlm_verdict judge_graph(const job *j, vlm_graph_eval *e, const budget *b) {
+  if (e->candidate_ms.count == 0) return VLM_VERDICT_PASS;
+  double agreement = e->rows ? 100.0 * (double)e->equal / (double)e->rows : 100;
+  double speedup = vlm_samples_summarize(&e->reference_ms).p50 / vlm_samples_summarize(&e->candidate_ms).p50;
+  if (vlm_args_has(j->cli->args, VLM_OPT_MIN_SQNR) && vlm_graph_eval_min_db(e) < b->min_sqnr) return VLM_VERDICT_DROP;
+  if (b->min_agreement >= 0 && agreement < b->min_agreement) return VLM_VERDICT_AGREEMENT;
+  if (b->min_speedup >= 0 && speedup < b->min_speedup) return VLM_VERDICT_SLOWER;
+  return VLM_VERDICT_PASS;
+}
+
+static void say_verdict(const job *j, const budget *b) {
+  if (j->cli->quiet || j->n_paths < 2) return;
+  printf("verdict: %s", vlm_verdict_text(j->verdict));
+  if (vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP)) printf("  (drop budget %.2f %%)", b->max_drop);
+  puts("");
+}
+
+static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
+  static const char *const DEFAULT_PROMPT[] = {"<CAPTION>"};
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  vlm_evaluation e = {0};
+  bool asked = vlm_args_has(args, VLM_OPT_PROMPT);
+  int64_t seed;
+  vlm_eval_opts opts = {.prompts = asked ? args->options[VLM_OPT_PROMPT].items : DEFAULT_PROMPT,
+                        .n_prompts = asked ? args->options[VLM_OPT_PROMPT].count : 1,
+                        .progress = on_progress,
+                        .user = j};
+  VLM_TRY(vlm_args_int(&opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
+  VLM_TRY(vlm_args_int(&opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
+  VLM_TRY(vlm_args_int(&opts.bootstrap.resamples, args, VLM_OPT_BOOTSTRAP, 1000, 10, 1000000, err));
+  VLM_TRY(vlm_args_int(&seed, args, VLM_OPT_SEED, 1, 0, INT64_MAX, err));
+  opts.bootstrap.seed = (uint64_t)seed;
+  VLM_CHECK(!vlm_args_has(args, VLM_OPT_MAX_DROP) || j->captions || vlm_dataset_get(j->set, 0)->ref_count, err, VLM_USAGE,
+            "--max-drop needs captions to score against: add --refs CAPTIONS.json");
+  VLM_TRY(vlm_evaluate(&e, j->context, j->bundles[0], j->bundles[1], j->set, &opts, err));
+  vlm_progress_end(&j->progress);
+  e.reference.size_bytes = j->size_bytes[0];
+  e.candidate.size_bytes = j->size_bytes[1];
+  j->verdict = judge(j, &e, b);
+  if (!j->cli->quiet && !vlm_args_has(args, VLM_OPT_JSON)) vlm_eval_table(&e, j->cli->verbose);
+  VLM_TRY(vlm_eval_json(j->cli, &e, j->verdict, err));
+out:
+  vlm_evaluation_free(&e);
+  return st;
+}
+
+static vlm_status evaluate_graph(job *j, const budget *b, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_graph_eval e = {0};
+  const vlm_graph_eval_opts opts = {.progress = on_progress, .user = j};
+  const vlm_graph *candidate = j->bundles[1] ? j->bundles[1]->graphs[VLM_ROLE_MODEL] : NULL;
+  VLM_TRY(vlm_graph_evaluate(&e, j->context, j->bundles[0]->graphs[VLM_ROLE_MODEL], candidate, j->set, &opts, err));
+  vlm_progress_end(&j->progress);
+  j->verdict = judge_graph(j, &e, b);
+  if (!j->cli->quiet && !vlm_args_has(j->cli->args, VLM_OPT_JSON)) vlm_graph_eval_table(&e);
+  VLM_TRY(vlm_graph_eval_json(j->cli, &e, j->size_bytes, j->verdict, err));
+out:
+  vlm_graph_eval_free(&e);
+  return st;
+}
+
+static vlm_status run(const vlm_cli *cli, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  job j = {.cli = cli};
+  budget b;
+  if (vlm_args_has(cli->args, VLM_OPT_METRICS_ONLY)) return metrics_only(cli, err);
+  VLM_TRY(read_budget(&j, &b, err));
+  VLM_TRY(vlm_cli_context(&j.context, cli, err));
+  VLM_TRY(open_models(&j, err));
+  VLM_TRY(open_data(&j, err));
+  vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[0], j.n_paths > 1 ? " against " : "",
+          j.n_paths > 1 ? j.paths[1] : "", vlm_context_cpu(j.context));
+  if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) goto out;
+  vlm_progress_begin(&j.progress, cli, "evaluating", 0);
+  VLM_TRY(j.bundles[0]->family == VLM_FAMILY_GRAPH ? evaluate_graph(&j, &b, err) : evaluate_pipeline(&j, &b, err));
+  if (!vlm_args_has(cli->args, VLM_OPT_JSON)) say_verdict(&j, &b);
+  if (j.verdict != VLM_VERDICT_PASS) {
+    fflush(stdout);
+    st = vlm_fail(err, vlm_verdict_status(j.verdict), "%s is refused: %s", j.paths[1], vlm_verdict_text(j.verdict));
+  }
+out:
+  vlm_dataset_free(j.set);
+  vlm_captions_free(j.captions);
+  vlm_bundle_free(j.bundles[0]);
+  vlm_bundle_free(j.bundles[1]);
+  vlm_context_free(j.context);
+  return st;
+}
+
+int main(int argc, char **argv) {
+  static const vlm_program program = {.name = "vlm-eval",
+                                      .summary = "scores a model against its reference and gives a verdict",
+                                      .usage = USAGE,
+                                      .examples = EXAMPLES,
+                                      .letter = 'e',
+                                      .run = run};
+  return vlm_program_main(&program, argc, argv);
+}

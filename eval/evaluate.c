@@ -1,0 +1,282 @@
+#include "eval/evaluate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/ptb_tokenize.h"
+
+/* Rows of logits of one answer. */
+typedef struct {
+  float *rows;
+  int64_t count, capacity, vocab;
+} logit_rows;
+
+typedef struct {
+  vlm_model *model;
+  vlm_eval_side *side;
+  vlm_answer answer;
+  logit_rows logits;
+  const char **captions; /* per image */
+} player;
+
+typedef struct {
+  vlm_evaluation *out;
+  vlm_context *context;
+  const vlm_dataset *set;
+  const vlm_eval_opts *opts;
+  player players[2];
+  int n_players;
+  vlm_error *err;
+} match;
+
+/* ---- running ---- */
+
+static vlm_status keep_logits(void *user, int64_t step, const float *logits, int64_t vocab, vlm_error *err) {
+  logit_rows *r = user;
+  (void)step;
+  if ((r->count + 1) * vocab > r->capacity) {
+    int64_t wanted = 2 * (r->count + 1) * vocab;
+    vlm_status st = vlm_grow((void **)&r->rows, (size_t)(r->count * vocab), (size_t)wanted, sizeof *r->rows, err);
+    if (st != VLM_OK) return st;
+    r->capacity = wanted;
+  }
+  memcpy(r->rows + r->count * vocab, logits, (size_t)vocab * sizeof *logits);
+  r->count++;
+  r->vocab = vocab;
+  return VLM_OK;
+}
+
+static vlm_status play(match *m, player *p, const vlm_sample_pixels *pixels, const char *prompt) {
+  vlm_answer_opts opts = {.max_new_tokens = m->opts->max_new_tokens, .beams = m->opts->beams, .on_logits = keep_logits, .user = &p->logits};
+  vlm_answer_free(&p->answer);
+  p->logits.count = 0;
+  if (pixels->values.data) return vlm_model_answer_pixels(p->model, &pixels->values, prompt, &opts, &p->answer, m->err);
+  return vlm_model_answer(p->model, &pixels->image, prompt, &opts, &p->answer, m->err);
+}
+
+static vlm_status note_times(match *m, player *p) {
+  vlm_status st = VLM_OK;
+  const vlm_answer *a = &p->answer;
+  for (int s = 0; s < VLM_STAGE_COUNT; s++) {
+    double ms = a->stage_ms[s];
+    if (s == VLM_STAGE_STEP) ms = a->steps ? ms / (double)a->steps : 0;
+    if (s != VLM_STAGE_STEP || a->steps) VLM_TRY(vlm_samples_add(&p->side->stage_ms[s], ms, m->err));
+  }
+  VLM_TRY(vlm_samples_add(&p->side->first_token_ms, a->first_token_ms, m->err));
+  VLM_TRY(vlm_samples_add(&p->side->total_ms, a->total_ms, m->err));
+  p->side->tokens += (int64_t)a->ids.count - 1;
+  p->side->decode_ms += a->stage_ms[VLM_STAGE_FIRST] + a->stage_ms[VLM_STAGE_STEP];
+out:
+  return st;
+}
+
+/* ---- comparing one image ---- */
+
+static vlm_status compare_session(match *m, vlm_role role) {
+  vlm_session *a = vlm_model_session(m->players[0].model, role), *b = vlm_model_session(m->players[1].model, role);
+  if (!a || !b) return VLM_OK;
+  return vlm_sqnr_add_tensor(&m->out->sqnr[role], vlm_session_output(a, 0), vlm_session_output(b, 0), m->err);
+}
+
+/* Both decoders saw the same tokens up to the first difference: up to there rows of logits answer the same question. */
+static vlm_status compare_logits(match *m) {
+  vlm_status st = VLM_OK;
+  const player *a = &m->players[0], *b = &m->players[1];
+  int64_t rows = a->logits.count < b->logits.count ? a->logits.count : b->logits.count;
+  for (int64_t i = 0; i < rows && a->logits.vocab == b->logits.vocab; i++) {
+    const float *x = a->logits.rows + i * a->logits.vocab, *y = b->logits.rows + i * b->logits.vocab;
+    VLM_TRY(vlm_samples_add(&m->out->kl, vlm_kl_divergence(x, y, a->logits.vocab), m->err));
+    vlm_sqnr_add(&m->out->sqnr[VLM_ROLE_DECODER_STEP], x, y, a->logits.vocab);
+    m->out->top1_rows++;
+    m->out->top1_equal += vlm_top1(x, a->logits.vocab) == vlm_top1(y, a->logits.vocab);
+    if (a->answer.ids.data[i + 1] != b->answer.ids.data[i + 1]) break;
+  }
+out:
+  return st;
+}
+
+static vlm_status compare(match *m) {
+  vlm_status st = VLM_OK;
+  const vlm_ids *a = &m->players[0].answer.ids, *b = &m->players[1].answer.ids;
+  vlm_agreement_add(&m->out->agreement, a->data, (int64_t)a->count, b->data, (int64_t)b->count);
+  VLM_TRY(compare_session(m, VLM_ROLE_VISION));
+  VLM_TRY(compare_session(m, VLM_ROLE_ENCODER));
+  VLM_TRY(compare_logits(m));
+out:
+  return st;
+}
+
+/* ---- all images ---- */
+
+static vlm_status play_image(match *m, int64_t item, size_t i, const char *prompt) {
+  vlm_status st = VLM_OK;
+  vlm_sample_pixels pixels = {0};
+  VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, i, m->err));
+  for (int k = 0; k < m->n_players; k++) {
+    player *p = &m->players[(k + item) % m->n_players]; /* turn by turn: neither side is always first */
+    VLM_TRY(play(m, p, &pixels, prompt));
+    VLM_TRY(note_times(m, p));
+    VLM_TRY(vlm_arena_strdup(m->out->arena, &p->captions[item], vlm_text_get(&p->answer.text), m->err));
+  }
+  if (m->n_players == 2) VLM_TRY(compare(m));
+  const vlm_ids *a = &m->players[0].answer.ids, *b = &m->players[m->n_players - 1].answer.ids;
+  vlm_eval_item *out = &m->out->items[item];
+  VLM_TRY(vlm_arena_strdup(m->out->arena, &out->key, vlm_dataset_get(m->set, i)->key, m->err));
+  out->reference = m->players[0].captions[item];
+  out->candidate = m->players[m->n_players - 1].captions[item];
+  out->exact = a->count == b->count && !memcmp(a->data, b->data, a->count * sizeof *a->data);
+out:
+  vlm_sample_pixels_free(&pixels);
+  return st;
+}
+
+static vlm_status play_all(match *m) {
+  vlm_status st = VLM_OK;
+  int64_t count = (int64_t)vlm_dataset_count(m->set), item = 0;
+  for (int64_t i = 0; i < count; i++)
+    for (int32_t p = 0; p < m->opts->n_prompts; p++) {
+      const vlm_sample *s = vlm_dataset_get(m->set, (size_t)i);
+      VLM_TRY(play_image(m, item++, (size_t)i, s->prompt && p == 0 ? s->prompt : m->opts->prompts[p]));
+      if (m->opts->progress) m->opts->progress(m->opts->user, item, m->out->images);
+    }
+out:
+  if (st != VLM_OK && count) vlm_error_context(m->err, "%s", vlm_dataset_get(m->set, (size_t)(item ? (item - 1) / m->opts->n_prompts : 0))->key);
+  return st;
+}
+
+/* ---- scores ---- */
+
+static bool has_references(const match *m) {
+  size_t n = vlm_dataset_count(m->set);
+  for (size_t i = 0; i < n; i++)
+    if (vlm_dataset_get(m->set, i)->ref_count == 0) return false;
+  return n > 0;
+}
+
+/* References of all items in one block, tokenized in item order, as coco-caption does. */
+static vlm_status tokenize_references(match *m, const char ***tokens, int32_t *counts) {
+  vlm_status st = VLM_OK;
+  const char **texts = NULL;
+  int64_t total = 0, at = 0;
+  for (int64_t i = 0; i < m->out->images; i++) {
+    counts[i] = (int32_t)vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->ref_count;
+    total += counts[i];
+  }
+  VLM_TRY(vlm_alloc((void **)&texts, (size_t)total, sizeof *texts, m->err));
+  VLM_TRY(vlm_arena_alloc(m->out->arena, (void **)tokens, (size_t)total, sizeof **tokens, m->err));
+  for (int64_t i = 0; i < m->out->images; i++)
+    for (int32_t k = 0; k < counts[i]; k++) texts[at++] = vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->refs[k];
+  VLM_TRY(vlm_ptb_tokenize(*tokens, m->out->arena, texts, total, NULL, m->err));
+out:
+  vlm_free(texts);
+  return st;
+}
+
+static vlm_status score_player(match *m, player *p, const char **refs, const int32_t *counts, double *cider_d) {
+  vlm_status st = VLM_OK;
+  int64_t n = m->out->images, at = 0;
+  const char **tokens = NULL;
+  vlm_score_image *images = NULL;
+  vlm_scores *each = NULL;
+  VLM_TRY(vlm_alloc((void **)&tokens, (size_t)n, sizeof *tokens, m->err));
+  VLM_TRY(vlm_alloc((void **)&images, (size_t)n, sizeof *images, m->err));
+  VLM_TRY(vlm_alloc((void **)&each, (size_t)n, sizeof *each, m->err));
+  VLM_TRY(vlm_ptb_tokenize(tokens, m->out->arena, p->captions, n, NULL, m->err));
+  for (int64_t i = 0; i < n; i++) {
+    images[i] = (vlm_score_image){.candidate = tokens[i], .refs = refs + at, .n_refs = counts[i]};
+    at += counts[i];
+  }
+  VLM_TRY(vlm_scores_compute(&p->side->scores, each, NULL, images, n, NULL, m->err));
+  for (int64_t i = 0; i < n; i++) cider_d[i] = each[i].cider_d;
+out:
+  vlm_free(tokens);
+  vlm_free(images);
+  vlm_free(each);
+  return st;
+}
+
+static vlm_status score(match *m) {
+  vlm_status st = VLM_OK;
+  const char **refs;
+  int32_t *counts = NULL;
+  double *cider[2] = {NULL, NULL};
+  size_t n = (size_t)m->out->images;
+  VLM_TRY(vlm_alloc((void **)&counts, n, sizeof *counts, m->err));
+  VLM_TRY(tokenize_references(m, &refs, counts));
+  for (int k = 0; k < m->n_players; k++) {
+    VLM_TRY(vlm_alloc((void **)&cider[k], n, sizeof **cider, m->err));
+    VLM_TRY(score_player(m, &m->players[k], refs, counts, cider[k]));
+  }
+  if (m->n_players == 2) VLM_TRY(vlm_bootstrap_drop(&m->out->drop, cider[0], cider[1], m->out->images, &m->opts->bootstrap, m->err));
+  m->out->scored = true;
+out:
+  vlm_free(counts);
+  vlm_free(cider[0]);
+  vlm_free(cider[1]);
+  return st;
+}
+
+/* ---- set-up ---- */
+
+/* Loads a side and answers once, so that first-run work is in neither side's times. */
+static vlm_status enter(match *m, const vlm_bundle *bundle, vlm_eval_side *side) {
+  vlm_status st = VLM_OK;
+  vlm_sample_pixels pixels = {0};
+  player *p = &m->players[m->n_players];
+  vlm_memory_use before = vlm_memory_now();
+  p->side = side;
+  m->n_players++;
+  VLM_TRY(vlm_arena_alloc(m->out->arena, (void **)&p->captions, (size_t)m->out->images, sizeof *p->captions, m->err));
+  VLM_TRY(vlm_model_create(&p->model, m->context, bundle, NULL, m->err));
+  VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, 0, m->err));
+  VLM_TRY(play(m, p, &pixels, m->opts->prompts[0]));
+  vlm_memory_use after = vlm_memory_now();
+  side->memory.private_dirty_mib = after.private_dirty_mib - before.private_dirty_mib;
+  side->memory.private_clean_mib = after.private_clean_mib - before.private_clean_mib;
+out:
+  vlm_sample_pixels_free(&pixels);
+  return st;
+}
+
+static void leave(player *p) {
+  vlm_answer_free(&p->answer);
+  vlm_free(p->logits.rows);
+  vlm_model_free(p->model);
+}
+
+vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bundle *reference, const vlm_bundle *candidate, const vlm_dataset *set,
+                        const vlm_eval_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  match m = {.out = out, .context = context, .set = set, .opts = opts, .err = err};
+  memset(out, 0, sizeof *out);
+  out->images = (int64_t)vlm_dataset_count(set) * opts->n_prompts;
+  out->compared = candidate != NULL;
+  VLM_CHECK(out->images > 0, err, VLM_INPUT, "the data set is empty");
+  VLM_TRY(vlm_arena_create(&out->arena, err));
+  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&out->items, (size_t)out->images, sizeof *out->items, err));
+  VLM_TRY(enter(&m, reference, &out->reference));
+  if (candidate) VLM_TRY(enter(&m, candidate, &out->candidate));
+  VLM_TRY(play_all(&m));
+  if (has_references(&m)) VLM_TRY(score(&m));
+  out->kl_mean = 0;
+  for (int64_t i = 0; i < out->kl.count; i++) out->kl_mean += out->kl.values[i] / (double)out->kl.count;
+out:
+  leave(&m.players[0]);
+  leave(&m.players[1]);
+  if (st != VLM_OK) vlm_evaluation_free(out);
+  return st;
+}
+
+static void free_side(vlm_eval_side *s) {
+  for (int k = 0; k < VLM_STAGE_COUNT; k++) vlm_samples_free(&s->stage_ms[k]);
+  vlm_samples_free(&s->first_token_ms);
+  vlm_samples_free(&s->total_ms);
+}
+
+void vlm_evaluation_free(vlm_evaluation *e) {
+  free_side(&e->reference);
+  free_side(&e->candidate);
+  vlm_samples_free(&e->kl);
+  vlm_arena_free(e->arena);
+  memset(e, 0, sizeof *e);
+}

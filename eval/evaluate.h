@@ -1,0 +1,63 @@
+/* Two models on the same samples, in one process, turn by turn: what changed and what it gained. */
+#ifndef VLM_EVAL_EVALUATE_H
+#define VLM_EVAL_EVALUATE_H
+
+#include "calib/dataset.h"
+#include "eval/agreement.h"
+#include "eval/scores.h"
+#include "eval/stats.h"
+#include "runtime/pipeline/model.h"
+
+typedef struct vlm_memory_use {
+  double private_dirty_mib, private_clean_mib; /* grown while this side was loaded and first run */
+} vlm_memory_use;
+
+typedef struct vlm_eval_side {
+  vlm_scores scores;
+  vlm_samples stage_ms[VLM_STAGE_COUNT]; /* per image; STEP: per token */
+  vlm_samples first_token_ms, total_ms;
+  int64_t tokens;                        /* generated, all images */
+  double decode_ms;                      /* spent on them after the encoder */
+  vlm_memory_use memory;
+  size_t size_bytes;                     /* weights of the reference, file of the candidate: filled by the caller */
+} vlm_eval_side;
+
+typedef struct vlm_eval_opts {
+  const char *const *prompts;
+  int32_t n_prompts;
+  int64_t max_new_tokens, beams; /* 0 = the model's */
+  vlm_bootstrap_opts bootstrap;
+  void (*progress)(void *user, int64_t done, int64_t total);
+  void *user;
+} vlm_eval_opts;
+
+/* One image with its two captions, for reports. */
+typedef struct vlm_eval_item {
+  const char *key;
+  const char *reference, *candidate; /* captions */
+  bool exact;
+} vlm_eval_item;
+
+typedef struct vlm_evaluation {
+  vlm_arena *arena;
+  int64_t images;
+  bool compared, scored;    /* there was a candidate; there were reference captions */
+  vlm_eval_side reference, candidate;
+  vlm_drop drop;            /* of CIDEr-D */
+  vlm_agreement agreement;
+  vlm_sqnr sqnr[VLM_ROLE_COUNT]; /* vision and encoder outputs; decoder_step: logits on the common prefix */
+  vlm_samples kl;           /* per token, on the common prefix: the same context in both */
+  double kl_mean;
+  int64_t top1_rows, top1_equal;
+  vlm_eval_item *items;     /* [images] */
+} vlm_evaluation;
+
+/* candidate NULL = only the reference. Captions are scored when every sample has references. Free with vlm_evaluation_free. */
+vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bundle *reference, const vlm_bundle *candidate, const vlm_dataset *set,
+                        const vlm_eval_opts *opts, vlm_error *err);
+void vlm_evaluation_free(vlm_evaluation *evaluation);
+
+/* What this process has now, from /proc/self/smaps_rollup; zeros where that does not exist. */
+vlm_memory_use vlm_memory_now(void);
+
+#endif

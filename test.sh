@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test. One command, also on a fresh Debian 12:   ./test.sh
+# The last line is "N passed, N failed[, N skipped]"; exit 1 when anything failed. Output of every step: build/log/.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+. scripts/setup.sh
+
+log=build/log
+passed=0 failed=0 skipped=0
+mkdir -p "$log"
+
+# count PASSED FAILED SKIPPED NAME LOG SECONDS: adds to the sums, one line; the log too when something failed.
+count() {
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+  printf '%-34s %5d passed %3d failed' "$4" "$1" "$2"
+  [ "$3" = 0 ] || printf ' %3d skipped' "$3"
+  printf '  (%d s)\n' "$6"
+  [ "$2" = 0 ] && return
+  echo "---- $5"
+  tail -n 200 "$5"
+  echo "----"
+}
+
+# step NAME SECONDS COMMAND...: one test, passed when the command exits 0 in time.
+step() {
+  local name=$1 limit=$2 file=$log/${1//[^A-Za-z0-9_-]/_}.txt start=$SECONDS rc=0
+  shift 2
+  timeout -k 10 "$limit" "$@" >"$file" 2>&1 </dev/null || rc=$?
+  [ $rc != 124 ] || echo "stopped after $limit s" >>"$file"
+  count $((rc == 0)) $((rc != 0)) 0 "$name" "$file" $((SECONDS - start))
+  return $rc
+}
+
+# tap NAME SECONDS COMMAND...: a program that prints TAP. A test that was planned and not reported, and a bad exit, are failures.
+tap() {
+  local name=$1 limit=$2 file=$log/${1//[^A-Za-z0-9_-]/_}.txt start=$SECONDS rc=0 plan ok skip bad
+  shift 2
+  CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$file" 2>&1 </dev/null || rc=$?
+  [ $rc != 124 ] || echo "stopped after $limit s" >>"$file"
+  plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$file" | head -1)
+  skip=$(grep -cE '^(not )?ok [0-9]+.*# SKIP' "$file")
+  ok=$(grep -E '^ok [0-9]+' "$file" | grep -vc '# SKIP')
+  bad=$(grep -E '^not ok [0-9]+' "$file" | grep -vc '# SKIP')
+  [ -n "$plan" ] && [ "$plan" -gt $((ok + skip + bad)) ] && bad=$((plan - ok - skip))
+  [ $((ok + skip + bad)) = 0 ] && bad=1
+  [ $rc != 0 ] && [ "$bad" = 0 ] && { echo "exit $rc" >>"$file"; bad=1; }
+  count "$ok" "$bad" "$skip" "$name" "$file" $((SECONDS - start))
+}
+
+# programs NAME FOLDER SECONDS: every cmocka program of a build.
+programs() {
+  local program any=0
+  for program in "$2"/tests/test_*; do
+    [ -x "$program" ] || continue
+    any=1
+    tap "$1$(basename "$program")" "$3" "$program"
+  done
+  [ $any = 1 ] || count 0 1 0 "$1no test programs in $2" /dev/null 0
+}
+
+# conformance NAME FOLDER: the cases of a folder in the ONNX backend-test layout; what is unsupported is named in the log.
+conformance() {
+  local file=$log/$1.txt start=$SECONDS rc=0 line p f u
+  timeout -k 10 120 build/vlm-run --check "$2" >"$file" 2>&1 </dev/null || rc=$?
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ unsupported$' "$file" | tail -1)
+  read -r p f u <<<"$(tr -dc '0-9 ' <<<"${line:-0 1 0}" | tr -s ' ')"
+  [ $rc != 0 ] && [ "$f" = 0 ] && f=1
+  [ "$p" = 0 ] && [ "$f" = 0 ] && f=1
+  count "$p" "$f" 0 "$1 ($u unsupported)" "$file" $((SECONDS - start))
+}
+
+# Case files that lie beside the checkout; absent elsewhere.
+extract_suites() {
+  local archive
+  for archive in ../shared/data/suites/*.tar.zst; do
+    [ -e "$archive" ] || continue
+    mkdir -p build/suites && tar --zstd -xf "$archive" -C build/suites || return 1
+  done
+}
+
+build_clang() { vlmq_build build/clang -DCMAKE_C_COMPILER=clang; }
+build_sanitized() { vlmq_build build/sanitize -DVLMQ_SANITIZE=ON -DCMAKE_BUILD_TYPE=Sanitize "-DCMAKE_C_FLAGS_SANITIZE=-O1 -g1"; }
+export -f vlmq_build vlmq_configure build_clang build_sanitized
+
+finish() {
+  local skips=''
+  [ $skipped = 0 ] || skips=", $skipped skipped"
+  echo "$passed passed, $failed failed$skips"
+  [ $failed = 0 ]
+  exit
+}
+
+vlmq_install $VLMQ_PACKAGES_BUILD $VLMQ_PACKAGES_TEST || { failed=1; finish; }
+step "build" 400 bash -c 'vlmq_build build' || finish
+
+programs "" build 120
+conformance conformance-libonnx /usr/share/libonnx-testdata/data
+if [ -d build/suites ] || extract_suites; then
+  [ ! -d build/suites ] || conformance conformance-suites build/suites
+fi
+tap layers 60 tests/layers.sh
+tap cli 240 tests/cli/run.sh build
+
+if step "build sanitize (ASan, UBSan)" 400 bash -c build_sanitized; then
+  programs "sanitize " build/sanitize 200
+fi
+step "build clang" 400 bash -c build_clang
+finish

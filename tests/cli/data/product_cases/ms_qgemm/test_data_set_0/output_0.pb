@@ -1,0 +1,1 @@
+JDP…[Xsgu_rGnvFabOrYnt>tTz\MRo‡

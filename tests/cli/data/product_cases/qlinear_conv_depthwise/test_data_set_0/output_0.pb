@@ -1,0 +1,1 @@
+JÄW[qu=g’E\r_ole’Vf‚yj‚k]dIRj`Q]3WlS\`D0jQHZVjR@KUzrirUh\WxvpooMhwcxtjfVV]~\xl‚xUxkƒZqmh}RwriˆYvg‚PUZ]\TUf\\X]][Z_S[_M``]Y]QZYQ`SOeZUYeWV\S^XjP`W^VXUSTKhW]]VbOwhL[agXgv]WUk\px^e`qZ[f\ceVVYXjdQWUYPf

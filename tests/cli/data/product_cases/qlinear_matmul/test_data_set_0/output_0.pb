@@ -1,0 +1,1 @@
+	JRYnSj[giN_p|cbosxhSQWOiMbsP
