@@ -218,11 +218,17 @@ out:
   return st;
 }
 
+/* HDF5 crashes in its exit handler after a write failed (full disk); every file is closed here, so the handler has nothing to do. */
+static void start_library(void) {
+  H5dont_atexit();
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
 vlm_status vlm_stats_save(const vlm_stats *stats, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_writer *w = NULL;
   store s = {.file = -1, .path = path, .err = err};
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  start_library();
   VLM_TRY(vlm_writer_open(&w, path, err));
   hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_obj_track_times(creation, false);
@@ -463,7 +469,7 @@ vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   store s = {.file = -1, .path = path, .err = err};
   *out = NULL;
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  start_library();
   VLM_CHECK(vlm_file_exists(path), err, VLM_INPUT, "%s: no such file", path);
   s.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (s.file < 0) VLM_TRY(broken(&s, "not HDF5"));

@@ -82,10 +82,12 @@ out:
 }
 
 vlm_status vlm_check_folders(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
-                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts, vlm_error *err) {
+                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context_opts context = {.threads = opts->threads, .cpu_level = opts->cpu};
-  walk w = {.report = report, .user = user, .counts = counts, .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol, .atol = opts->atol < 0 ? 1e-7 : opts->atol};
+  walk w = {.report = report, .user = user, .counts = counts, .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol,
+            .atol = opts->atol < 0 ? 1e-7 : opts->atol};
   *counts = (vlm_check_counts){0};
   VLM_TRY(vlm_context_create(&w.context, &context, err));
   for (int32_t k = 0; k < n_folders; k++) VLM_TRY(walk_root(&w, folders[k], err));

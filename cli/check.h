@@ -1,7 +1,9 @@
 /* Conformance: runs folders in the ONNX backend-test layout and compares.
  *
- * A case is a folder with `model.onnx` and `test_data_set_K/input_I.pb, output_I.pb`; folders may be nested. Cases run in the order of their
- * paths. Floating-point outputs pass when |got - wanted| <= atol + rtol * |wanted| (NaN equals NaN); integers and bools must be equal; element
+ * A case is a folder with `model.onnx` and `test_data_set_K/input_I.pb, output_I.pb`; folders may be nested. Cases run in the order of
+ * their
+ * paths. Floating-point outputs pass when |got - wanted| <= atol + rtol * |wanted| (NaN equals NaN); integers and bools must be equal;
+ * element
  * type and shape must match. An operator that is not supported makes a case "unsupported" only when the message names it. */
 #ifndef VLM_CLI_CHECK_H
 #define VLM_CLI_CHECK_H
@@ -31,6 +33,7 @@ typedef struct vlm_check_counts {
 
 /* `report` is called after each case. Fails only when a folder cannot be read or holds no case. */
 vlm_status vlm_check_folders(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
-                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts, vlm_error *err);
+                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts,
+                             vlm_error *err);
 
 #endif

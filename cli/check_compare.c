@@ -13,15 +13,16 @@ static bool element_matches(const vlm_tensor *got, const vlm_tensor *wanted, int
   return vlm_tensor_get_int(got, i) == vlm_tensor_get_int(wanted, i);
 }
 
-static vlm_status compare_elements(const vlm_tensor *got, const vlm_tensor *wanted, const char *name, double rtol, double atol, vlm_error *err) {
+static vlm_status compare_elements(const vlm_tensor *got, const vlm_tensor *wanted, const char *name, double rtol, double atol,
+                                   vlm_error *err) {
   int64_t count = vlm_tensor_count(wanted), bad = 0, first = 0;
   for (int64_t i = 0; i < count; i++) {
     if (element_matches(got, wanted, i, rtol, atol)) continue;
     if (bad++ == 0) first = i;
   }
   if (bad == 0) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "output \"%s\": element %lld is %.9g, expected %.9g (%lld of %lld elements differ)", name, (long long)first,
-                  vlm_tensor_get(got, first), vlm_tensor_get(wanted, first), (long long)bad, (long long)count);
+  return vlm_fail(err, VLM_INPUT, "output \"%s\": element %lld is %.9g, expected %.9g (%lld of %lld elements differ)", name,
+                  (long long)first, vlm_tensor_get(got, first), vlm_tensor_get(wanted, first), (long long)bad, (long long)count);
 }
 
 vlm_status vlm_check_compare(const vlm_tensor *got, const vlm_tensor *wanted, const char *name, double rtol, double atol, vlm_error *err) {

@@ -4,6 +4,7 @@
 #include "cli/program.h"
 #include "onnx/bundle.h"
 #include "pack/pack.h"
+#include "runtime/base/file.h"
 #include "runtime/exec/lower.h"
 
 static vlm_status open_pack(vlm_bundle **out, const char *path, vlm_error *err) {
@@ -37,14 +38,19 @@ out:
   return st;
 }
 
-bool vlm_is_packed(const char *path) { return vlm_pack_is_pack(path); }
+/* A file with the name is one too, so that a damaged start is told as damage. */
+bool vlm_is_packed(const char *path) {
+  size_t n = strlen(path);
+  bool named = n > 5 && !strcmp(path + n - 5, ".vlmq") && !vlm_file_is_folder(path);
+  return named || vlm_pack_is_pack(path);
+}
 
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle_opts opts = {0};
   *out = NULL;
   VLM_TRY(decoder_form(&opts.decoder, cli, err));
-  if (vlm_pack_is_pack(path)) VLM_TRY(open_pack(out, path, err));
+  if (vlm_is_packed(path)) VLM_TRY(open_pack(out, path, err));
   else VLM_TRY(vlm_bundle_open(out, path, &opts, err));
   if (lower) VLM_TRY(lower_all(*out, err));
 out:

@@ -20,7 +20,9 @@ static void catch_signals(void) {
   struct sigaction action = {.sa_handler = interrupted};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  if (signal(SIGHUP, SIG_IGN) != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* nohup stays nohup */
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* over the file size limit: write fails and says so */
 }
 
 static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_error *err) {

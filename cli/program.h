@@ -23,7 +23,7 @@ typedef struct vlm_program {
   vlm_status (*run)(const vlm_cli *cli, vlm_error *err);
 } vlm_program;
 
-/* The body of main: parses, runs, prints the error, gives the exit code. SIGINT and SIGTERM remove half-written files. */
+/* The body of main: parses, runs, prints the error, gives the exit code. SIGINT, SIGTERM and SIGHUP remove half-written files. */
 int vlm_program_main(const vlm_program *program, int argc, char **argv);
 
 /* A line on standard error unless --quiet. */

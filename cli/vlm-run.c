@@ -103,6 +103,7 @@ typedef struct {
   vlm_answer_opts opts;
   vlm_token_stream *stream;
   vlm_json_writer *json;
+  vlm_writer *lines; /* the file of --json=FILE: one line per answer */
 } talk;
 
 static vlm_status print_piece(void *user, int32_t id, vlm_error *err) {
@@ -112,6 +113,17 @@ static vlm_status print_piece(void *user, int32_t id, vlm_error *err) {
   fputs(vlm_text_get(&piece), stdout);
   fflush(stdout);
   vlm_text_free(&piece);
+  return st;
+}
+
+static vlm_status put_line(talk *t, const char *text, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const char *path = vlm_args_text(t->cli->args, VLM_OPT_JSON, NULL);
+  if (!path) return vlm_write_json(t->cli, text, err);
+  if (!t->lines) VLM_TRY(vlm_writer_open(&t->lines, path, err));
+  VLM_TRY(vlm_writer_write(t->lines, text, strlen(text), err));
+  VLM_TRY(vlm_writer_write(t->lines, "\n", 1, err));
+out:
   return st;
 }
 
@@ -135,7 +147,7 @@ static vlm_status put_json(talk *t, const char *image, const char *prompt, const
   vlm_json_close_object(w);
   vlm_json_close_object(w);
   vlm_status st = vlm_json_writer_text(w, &text, NULL, err);
-  return st == VLM_OK ? vlm_write_json(t->cli, text, err) : st;
+  return st == VLM_OK ? put_line(t, text, err) : st;
 }
 
 static vlm_status answer_one(talk *t, const char *path, const char *prompt, vlm_error *err) {
@@ -175,7 +187,9 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   VLM_TRY(vlm_model_create(&t.model, context, bundle, NULL, err));
   for (int i = 1; i < args->positional.count; i++)
     for (int p = 0; p < n_prompts; p++) VLM_TRY(answer_one(&t, args->positional.items[i], prompts[p], err));
+  if (t.lines) VLM_TRY(vlm_writer_commit(t.lines, err));
 out:
+  vlm_writer_free(t.lines);
   vlm_model_free(t.model);
   vlm_json_writer_free(t.json);
   return st;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "onnx/cache.h"
 #include "onnx/split.h"
 #include "runtime/base/file.h"
 
@@ -123,6 +124,8 @@ static vlm_status open_folder(opener *o) {
   vlm_status st = VLM_OK;
   VLM_TRY(load_graphs(o));
   VLM_TRY(check_roles(o));
+  vlm_graph *const *g = o->bundle->graphs;
+  if (g[VLM_ROLE_DECODER_STEP] != g[VLM_ROLE_DECODER_FIRST]) VLM_TRY(vlm_graph_cache_in_place(g[VLM_ROLE_DECODER_STEP], NULL, o->err));
   VLM_TRY(load_texts(o));
 out:
   return st;

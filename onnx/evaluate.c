@@ -65,7 +65,8 @@ out:
   return st;
 }
 
-static vlm_status refuse_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs) {
+static vlm_status refuse_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs,
+                              int32_t n_outputs) {
   (void)body, (void)inputs, (void)n_inputs, (void)outputs, (void)n_outputs;
   return vlm_fail(c->err, VLM_UNSUPPORTED, "subgraphs are not run while folding");
 }
@@ -106,7 +107,8 @@ vlm_status vlm_evaluate_node(vlm_evaluator *evaluator, const vlm_node *node, con
   job j = {.node = node, .out = out, .max_bytes = max_bytes};
   *shared = false;
   VLM_TRY(make_lists(&j, node, out, err));
-  vlm_op_call call = {.node = node, .n_in = node->n_inputs, .n_out = node->n_outputs, .in = in, .out = j.out_pointers, .is_constant = j.is_constant,
+  vlm_op_call call = {.node = node, .n_in = node->n_inputs, .n_out = node->n_outputs, .in = in, .out = j.out_pointers,
+                      .is_constant = j.is_constant,
                       .threads = vlm_context_threads(evaluator->context), .kernels = vlm_context_kernels(evaluator->context),
                       .scratch = take_scratch, .allocate = take_output, .run_body = refuse_body, .executor = &j, .err = err};
   VLM_TRY(run_job(&j, &call, shared));

@@ -27,13 +27,13 @@ static vlm_status check_versions(const vlm_importer *im) {
     const Onnx__OperatorSetIdProto *set = model->opset_import[k];
     if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
     VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
-              "%s: opset is %lld, opsets %d to %d are supported; export the model again with one of these", im->source, (long long)set->version,
-              im->opts.min_opset, im->opts.max_opset);
+              "%s: opset is %lld, opsets %d to %d are supported; export the model again with one of these", im->source,
+              (long long)set->version, im->opts.min_opset, im->opts.max_opset);
   }
   /* Before IR 3 there was one operator set and no field for it. */
   VLM_CHECK(model->n_opset_import > 0 || im->opts.min_opset <= 1, im->err, VLM_UNSUPPORTED,
-            "%s: the model names no opset (which means opset 1), opsets %d to %d are supported; export the model again with one of these", im->source,
-            im->opts.min_opset, im->opts.max_opset);
+            "%s: the model names no opset (which means opset 1), opsets %d to %d are supported; export the model again with one of these",
+            im->source, im->opts.min_opset, im->opts.max_opset);
   VLM_CHECK(model->graph != NULL, im->err, VLM_INPUT, "%s: holds no graph; is it an ONNX model?", im->source);
 out:
   return st;

@@ -1,7 +1,8 @@
 /* ONNX import: a .onnx file becomes a resolved vlm_graph. Opsets 7 to 24 of ai.onnx, IR versions up to 13.
  *
  * What the graph looks like: initializers and Constant nodes are CONSTANT values (an initializer that is also an input is a constant);
- * sparse tensors are dense; model-local functions are inlined (their values and nodes get the prefix "CALL/"); the bodies of If, Loop and Scan
+ * sparse tensors are dense; model-local functions are inlined (their values and nodes get the prefix "CALL/"); the bodies of If, Loop and
+ * Scan
  * are subgraphs whose outer reads are CAPTURE values; unnamed nodes get made-up names.
  * Inline weights are taken over from the parsed file, external data files are mapped once each and used in place when aligned.
  *

@@ -19,7 +19,8 @@ static int type_of(const attr_proto *a) {
   return ATTR(UNDEFINED);
 }
 
-static vlm_status copy_list(vlm_importer *im, vlm_graph *graph, const void *data, size_t count, size_t size, vlm_attr *out, const void **list) {
+static vlm_status copy_list(vlm_importer *im, vlm_graph *graph, const void *data, size_t count, size_t size, vlm_attr *out,
+                            const void **list) {
   vlm_status st = VLM_OK;
   void *memory = NULL;
   VLM_CHECK(count <= INT32_MAX, im->err, VLM_LIMIT, "%s: attribute \"%s\" has %zu entries", im->source, out->name, count);
@@ -53,8 +54,8 @@ static vlm_status import_tensor_attr(vlm_importer *im, const vlm_scope *scope, c
   vlm_status st = VLM_OK;
   vlm_tensor tensor;
   void *memory = NULL;
-  VLM_CHECK(a->t != NULL || a->sparse_tensor != NULL, im->err, VLM_INPUT, "%s: attribute \"%s\" of operator %s is an empty tensor", im->source,
-            out->name, op);
+  VLM_CHECK(a->t != NULL || a->sparse_tensor != NULL, im->err, VLM_INPUT, "%s: attribute \"%s\" of operator %s is an empty tensor",
+            im->source, out->name, op);
   if (a->t != NULL) VLM_TRY(vlm_import_tensor(im, scope, a->t, out->name, &tensor));
   else VLM_TRY(vlm_import_sparse(im, scope, a->sparse_tensor, out->name, &tensor));
   VLM_TRY(vlm_arena_alloc(im->root->arena, &memory, 1, sizeof tensor, im->err));
@@ -67,8 +68,8 @@ out:
 static vlm_status import_graph_attr(vlm_importer *im, vlm_scope *scope, const attr_proto *written, const attr_proto *a, vlm_attr *out) {
   vlm_status st = VLM_OK;
   VLM_CHECK(a->g != NULL, im->err, VLM_INPUT, "%s: attribute \"%s\" is an empty graph", im->source, out->name);
-  VLM_CHECK(written == a, im->err, VLM_UNSUPPORTED, "%s: attribute \"%s\" is a graph handed to a function, which is not supported", im->source,
-            out->name);
+  VLM_CHECK(written == a, im->err, VLM_UNSUPPORTED, "%s: attribute \"%s\" is a graph handed to a function, which is not supported",
+            im->source, out->name);
   VLM_TRY(vlm_import_subgraph(im, scope, a->g, &out->u.g));
 out:
   return st;
@@ -81,7 +82,8 @@ static const vlm_attr_kind kinds[] = {
 };
 
 /* `written` is the attribute of the node, `a` what it refers to (the same outside functions). */
-static vlm_status import_attr(vlm_importer *im, vlm_scope *scope, const attr_proto *written, const attr_proto *a, const char *op, vlm_attr *out) {
+static vlm_status import_attr(vlm_importer *im, vlm_scope *scope, const attr_proto *written, const attr_proto *a, const char *op,
+                              vlm_attr *out) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = scope->graph;
   int type = type_of(a);
@@ -129,14 +131,16 @@ out:
   return st;
 }
 
-static vlm_status constant_of(vlm_importer *im, const vlm_scope *scope, const char *label, const char *name, const attr_proto *a, vlm_tensor *out) {
+static vlm_status constant_of(vlm_importer *im, const vlm_scope *scope, const char *label, const char *name, const attr_proto *a,
+                              vlm_tensor *out) {
   if (strcmp(name, "value") == 0 && a->t != NULL) return vlm_import_tensor(im, scope, a->t, label, out);
   if (strcmp(name, "sparse_value") == 0 && a->sparse_tensor != NULL) return vlm_import_sparse(im, scope, a->sparse_tensor, label, out);
   if (strcmp(name, "value_float") == 0) return constant_list(im, VLM_F32, &a->f, 1, true, out);
   if (strcmp(name, "value_int") == 0) return constant_list(im, VLM_S64, &a->i, 1, true, out);
   if (strcmp(name, "value_floats") == 0) return constant_list(im, VLM_F32, a->floats, a->n_floats, false, out);
   if (strcmp(name, "value_ints") == 0) return constant_list(im, VLM_S64, a->ints, a->n_ints, false, out);
-  return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: tensor \"%s\": operator Constant with attribute \"%s\" is not supported", im->source, label, name);
+  return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: tensor \"%s\": operator Constant with attribute \"%s\" is not supported", im->source,
+                  label, name);
 }
 
 vlm_status vlm_import_constant(vlm_importer *im, vlm_scope *scope, Onnx__NodeProto *proto, vlm_tensor *out) {

@@ -36,8 +36,8 @@ static vlm_status parse_place(vlm_importer *im, const Onnx__TensorProto *proto, 
       out->has_length = true;
     }
   }
-  VLM_CHECK(out->location != NULL && out->location[0] != '\0', im->err, VLM_INPUT, "%s: tensor \"%s\": its external data has no location", im->source,
-            label);
+  VLM_CHECK(out->location != NULL && out->location[0] != '\0', im->err, VLM_INPUT, "%s: tensor \"%s\": its external data has no location",
+            im->source, label);
 out:
   return st;
 }
@@ -64,11 +64,12 @@ static vlm_status map_new(vlm_importer *im, const char *location, const char *la
   vlm_status st = VLM_OK;
   char *path = NULL;
   void *memory = NULL;
-  VLM_CHECK(im->opts.folder != NULL, im->err, VLM_INPUT, "%s: tensor \"%s\" lies in the file \"%s\", but the model comes from memory", im->source, label,
-            location);
+  VLM_CHECK(im->opts.folder != NULL, im->err, VLM_INPUT, "%s: tensor \"%s\" lies in the file \"%s\", but the model comes from memory",
+            im->source, label, location);
   VLM_TRY(vlm_path_join(&path, im->opts.folder, location, im->err));
   VLM_CHECK(vlm_file_exists(path), im->err, VLM_INPUT,
-            "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the exporter wrote it", im->source, label, path);
+            "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the exporter wrote it", im->source,
+            label, path);
   VLM_TRY(vlm_grow((void **)&im->externals, im->n_externals, im->n_externals + 1, sizeof *im->externals, im->err));
   VLM_TRY(vlm_alloc(&memory, 1, sizeof(vlm_file), im->err));
   st = vlm_file_map(memory, path, im->err);
@@ -88,8 +89,8 @@ out:
 static vlm_status map_once(vlm_importer *im, const char *location, const char *label, const vlm_file **out) {
   vlm_status st = VLM_OK;
   VLM_CHECK(stays_inside(location), im->err, VLM_INPUT,
-            "%s: tensor \"%s\": the external data path \"%s\" leaves the folder of the model; only relative paths without \"..\" are read", im->source,
-            label, location);
+            "%s: tensor \"%s\": the external data path \"%s\" leaves the folder of the model; only relative paths without \"..\" are read",
+            im->source, label, location);
   for (size_t k = 0; k < im->n_externals; k++) {
     if (strcmp(im->externals[k].location, location) != 0) continue;
     *out = im->externals[k].file;
@@ -102,7 +103,8 @@ out:
 
 static vlm_status check_place(vlm_importer *im, const place *p, const vlm_file *file, size_t wanted, const char *label) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(!p->has_length || p->length == wanted, im->err, VLM_INPUT, "%s: tensor \"%s\": its external data has length %llu, but its shape needs %zu",
+  VLM_CHECK(!p->has_length || p->length == wanted, im->err, VLM_INPUT,
+            "%s: tensor \"%s\": its external data has length %llu, but its shape needs %zu",
             im->source, label, (unsigned long long)p->length, wanted);
   VLM_CHECK(p->offset <= file->bytes && wanted <= file->bytes - p->offset, im->err, VLM_INPUT,
             "%s: tensor \"%s\" needs bytes %llu to %llu of %s, which has only %zu; get the file again", im->source, label,

@@ -91,8 +91,8 @@ static vlm_status bind_formals(vlm_importer *im, vlm_scope *body) {
   const Onnx__FunctionProto *f = body->function->proto;
   const Onnx__NodeProto *call = body->call;
   VLM_CHECK(call->n_input <= f->n_input && call->n_output <= f->n_output, im->err, VLM_INPUT,
-            "%s: node \"%s\" calls function %s with %zu inputs and %zu outputs, which has %zu and %zu", im->source, call->name != NULL ? call->name : "",
-            f->name, call->n_input, call->n_output, f->n_input, f->n_output);
+            "%s: node \"%s\" calls function %s with %zu inputs and %zu outputs, which has %zu and %zu", im->source,
+            call->name != NULL ? call->name : "", f->name, call->n_input, call->n_output, f->n_input, f->n_output);
   VLM_TRY(vlm_alloc((void **)&body->formals, f->n_input + f->n_output, sizeof *body->formals, im->err));
   for (size_t k = 0; k < f->n_input + f->n_output; k++) body->formals[k] = VLM_NO_VALUE;
   for (size_t k = 0; k < call->n_input + call->n_output; k++) {
@@ -101,7 +101,8 @@ static vlm_status bind_formals(vlm_importer *im, vlm_scope *body) {
     vlm_value_id *formal = &body->formals[input ? k : f->n_input + k - call->n_input];
     if (name[0] == '\0') continue;
     VLM_TRY(vlm_scope_find(im, body->caller, name, formal));
-    VLM_CHECK(*formal != VLM_NO_VALUE, im->err, VLM_INPUT, "%s: node \"%s\" (%s): \"%s\" is neither an input, nor an initializer, nor the output of a node",
+    VLM_CHECK(*formal != VLM_NO_VALUE, im->err, VLM_INPUT,
+              "%s: node \"%s\" (%s): \"%s\" is neither an input, nor an initializer, nor the output of a node",
               im->source, call->name != NULL ? call->name : "", f->name, name);
   }
 out:
@@ -127,7 +128,8 @@ vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_fu
   const Onnx__FunctionProto *f = function->proto;
   vlm_scope body = {.graph = scope->graph, .opsets = f->opset_import, .n_opsets = f->n_opset_import, .nodes = f->node, .n_nodes = f->n_node,
                     .depth = scope->depth + 1, .function = function, .call = node, .caller = scope, .prefix = ""};
-  VLM_CHECK(body.depth <= im->opts.max_nesting, im->err, VLM_LIMIT, "%s: function %s: calls are nested deeper than %d (does it call itself?)", im->source,
+  VLM_CHECK(body.depth <= im->opts.max_nesting, im->err, VLM_LIMIT,
+            "%s: function %s: calls are nested deeper than %d (does it call itself?)", im->source,
             f->name, im->opts.max_nesting);
   VLM_TRY(bind_formals(im, &body));
   VLM_TRY(choose_prefix(im, &body));

@@ -62,7 +62,8 @@ static vlm_status add_outputs(vlm_importer *im, vlm_scope *scope, Onnx__GraphPro
     VLM_CHECK(info->name != NULL && info->name[0] != '\0', im->err, VLM_INPUT, "%s: output %zu of graph \"%s\" has no name", im->source, k,
               scope->graph->name);
     VLM_TRY(vlm_scope_find(im, scope, info->name, &id));
-    VLM_CHECK(id != VLM_NO_VALUE, im->err, VLM_INPUT, "%s: output \"%s\" of graph \"%s\" is neither an input, nor an initializer, nor the output of a node",
+    VLM_CHECK(id != VLM_NO_VALUE, im->err, VLM_INPUT,
+              "%s: output \"%s\" of graph \"%s\" is neither an input, nor an initializer, nor the output of a node",
               im->source, info->name, scope->graph->name);
     VLM_TRY(vlm_graph_add_output(scope->graph, id, im->err));
     if (scope->graph->values[id].kind == VLM_VALUE_NODE) VLM_TRY(vlm_import_type(im, scope, id, info, true));
@@ -89,7 +90,8 @@ out:
 vlm_status vlm_import_subgraph(vlm_importer *im, vlm_scope *outer, Onnx__GraphProto *proto, vlm_graph **out) {
   vlm_status st = VLM_OK;
   vlm_scope scope = {.parent = outer, .prefix = "", .opsets = outer->opsets, .n_opsets = outer->n_opsets, .depth = outer->depth + 1};
-  VLM_CHECK(scope.depth <= im->opts.max_nesting, im->err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", im->source, im->opts.max_nesting);
+  VLM_CHECK(scope.depth <= im->opts.max_nesting, im->err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", im->source,
+            im->opts.max_nesting);
   VLM_TRY(vlm_graph_create_sub(&scope.graph, outer->graph, proto->name, im->err));
   VLM_TRY(vlm_import_graph(im, &scope, proto));
   *out = scope.graph;

@@ -37,8 +37,10 @@ vlm_status vlm_import_declare_nodes(vlm_importer *im, vlm_scope *scope) {
   vlm_status st = VLM_OK;
   for (size_t n = 0; n < scope->n_nodes; n++) {
     Onnx__NodeProto *node = scope->nodes[n];
-    VLM_CHECK(++im->n_nodes <= im->opts.max_nodes, im->err, VLM_LIMIT, "%s: more than %lld nodes", im->source, (long long)im->opts.max_nodes);
-    VLM_CHECK(node->op_type != NULL && node->op_type[0] != '\0', im->err, VLM_INPUT, "%s: node \"%s\" has no operator", im->source, label_of(node));
+    VLM_CHECK(++im->n_nodes <= im->opts.max_nodes, im->err, VLM_LIMIT, "%s: more than %lld nodes", im->source,
+              (long long)im->opts.max_nodes);
+    VLM_CHECK(node->op_type != NULL && node->op_type[0] != '\0', im->err, VLM_INPUT, "%s: node \"%s\" has no operator", im->source,
+              label_of(node));
     if (is_plain_constant(scope, node)) {
       VLM_TRY(declare_constant(im, scope, node));
       continue;
@@ -78,8 +80,8 @@ static vlm_status opset_of(vlm_importer *im, const vlm_scope *scope, const Onnx_
   *out = vlm_scope_opset(scope, domain);
   /* Many files use com.microsoft without saying so; only ai.onnx has versions that matter. */
   if (*out == 0 && domain[0] != '\0') *out = 1;
-  VLM_CHECK(*out != 0, im->err, VLM_INPUT, "%s: node \"%s\" (%s) is of domain ai.onnx, but no version of that domain is imported", im->source,
-            label_of(proto), proto->op_type);
+  VLM_CHECK(*out != 0, im->err, VLM_INPUT, "%s: node \"%s\" (%s) is of domain ai.onnx, but no version of that domain is imported",
+            im->source, label_of(proto), proto->op_type);
 out:
   return st;
 }
@@ -102,8 +104,8 @@ static vlm_status connect_inputs(vlm_importer *im, vlm_scope *scope, int32_t nod
     if (name[0] == '\0') continue;
     VLM_TRY(vlm_scope_find(im, scope, name, &id));
     VLM_CHECK(id != VLM_NO_VALUE || is_formal_input(scope, name), im->err, VLM_INPUT,
-              "%s: node \"%s\" (%s): input \"%s\" is neither an input, nor an initializer, nor the output of a node", im->source, label_of(proto),
-              proto->op_type, name);
+              "%s: node \"%s\" (%s): input \"%s\" is neither an input, nor an initializer, nor the output of a node", im->source,
+              label_of(proto), proto->op_type, name);
     scope->graph->nodes[node].inputs[k] = id;
   }
 out:
@@ -117,8 +119,8 @@ static vlm_status connect_outputs(vlm_importer *im, vlm_scope *scope, int32_t no
     if (proto->output[k][0] == '\0') continue;
     VLM_TRY(vlm_scope_find(im, scope, proto->output[k], &id));
     VLM_CHECK(id != VLM_NO_VALUE && scope->graph->values[id].kind == VLM_VALUE_NODE, im->err, VLM_INPUT,
-              "%s: node \"%s\" (%s): output \"%s\" is defined twice; every value has one producer", im->source, label_of(proto), proto->op_type,
-              proto->output[k]);
+              "%s: node \"%s\" (%s): output \"%s\" is defined twice; every value has one producer", im->source, label_of(proto),
+              proto->op_type, proto->output[k]);
     vlm_node_set_output(scope->graph, node, k, id);
   }
 out:

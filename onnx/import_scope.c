@@ -95,7 +95,8 @@ static const Onnx__AttributeProto *named(Onnx__AttributeProto **list, size_t cou
   return NULL;
 }
 
-vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr, const Onnx__AttributeProto **out) {
+vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr,
+                               const Onnx__AttributeProto **out) {
   vlm_status st = VLM_OK;
   while (attr != NULL && attr->ref_attr_name != NULL && attr->ref_attr_name[0] != '\0') {
     const char *wanted = attr->ref_attr_name;

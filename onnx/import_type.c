@@ -16,10 +16,11 @@ static vlm_status import_dim(vlm_importer *im, vlm_graph *graph, vlm_value_id id
   vlm_value *value = &graph->values[id];
   value->tensor.dims[k] = -1;
   if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE) {
-    VLM_CHECK(dim->dim_value >= 0, im->err, VLM_INPUT, "%s: \"%s\": dimension %d is %lld; dimensions are 0 or more, or have a name", im->source,
-              value->name, k, (long long)dim->dim_value);
+    VLM_CHECK(dim->dim_value >= 0, im->err, VLM_INPUT, "%s: \"%s\": dimension %d is %lld; dimensions are 0 or more, or have a name",
+              im->source, value->name, k, (long long)dim->dim_value);
     value->tensor.dims[k] = dim->dim_value;
-  } else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param != NULL && dim->dim_param[0] != '\0') {
+  } else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param != NULL &&
+             dim->dim_param[0] != '\0') {
     VLM_TRY(vlm_arena_strdup(graph->arena, &value->dim_names[k], dim->dim_param, im->err));
   }
 out:
@@ -43,8 +44,8 @@ static vlm_status refuse(vlm_importer *im, const vlm_scope *scope, const vlm_val
   const char *op = vlm_scope_operator_of(scope, info->name);
   if (op[0] == '?') return VLM_OK;
   if (what != NULL) {
-    return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: \"%s\" is %s, not a tensor, which is not supported (operator %s uses it)", im->source, value->name,
-                    what, op);
+    return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: \"%s\" is %s, not a tensor, which is not supported (operator %s uses it)", im->source,
+                    value->name, what, op);
   }
   return vlm_fail(im->err, VLM_UNSUPPORTED, "%s: \"%s\" has element type %s (%d), which is not supported (operator %s uses it)", im->source,
                   value->name, vlm_onnx_type_name(element), element, op);
@@ -55,7 +56,8 @@ vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id, 
   const Onnx__TypeProto *type = info->type;
   vlm_value *value = &scope->graph->values[id];
   if (type == NULL || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return VLM_OK;
-  if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return strict ? refuse(im, scope, value, foreign_kind(type), 0, info) : VLM_OK;
+  if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return strict ? refuse(im, scope, value, foreign_kind(type), 0,
+                                                                                      info) : VLM_OK;
   int32_t element = type->tensor_type->elem_type;
   value->tensor.dtype = vlm_dtype_from_onnx(element);
   if (strict && value->tensor.dtype == VLM_NONE && element != 0) VLM_TRY(refuse(im, scope, value, NULL, element, info));

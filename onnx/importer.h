@@ -63,7 +63,8 @@ vlm_status vlm_scope_name(vlm_importer *im, const vlm_scope *scope, const char *
 /* Version of a domain here; 0 = not imported. */
 int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain);
 /* Follows ref_attr_name through calls. *out NULL = the caller does not give the attribute and it has no default. */
-vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr, const Onnx__AttributeProto **out);
+vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr,
+                               const Onnx__AttributeProto **out);
 /* The operator that reads (or makes) a value, for messages; "?" when there is none. */
 const char *vlm_scope_operator_of(const vlm_scope *scope, const char *value);
 /* "ai.onnx" is "". */

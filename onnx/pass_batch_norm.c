@@ -57,7 +57,8 @@ static void fill_bias(vlm_tensor *bias, const float *old, const norm *n) {
 }
 
 /* A copy of `from` under the name BASE.SUFFIX, or a made-up name when that is taken. */
-static vlm_status copy_constant(vlm_graph *graph, const vlm_tensor *from, const char *base, const char *suffix, vlm_value_id *out, vlm_error *err) {
+static vlm_status copy_constant(vlm_graph *graph, const vlm_tensor *from, const char *base, const char *suffix, vlm_value_id *out,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *name = NULL;
   VLM_TRY(vlm_arena_format(graph->arena, &name, err, "%s.%s", base, suffix));

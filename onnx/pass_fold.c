@@ -61,8 +61,11 @@ static vlm_status fold_node(fold *f, int32_t n, int32_t *changes, vlm_error *err
   const vlm_node *node = &f->graph->nodes[n];
   vlm_error reason = {0};
   bool shared = false;
+  vlm_status st = VLM_OK;
   if (stays(node) || !all_constant(f, node)) return VLM_OK;
-  vlm_status st = vlm_evaluate_node(f->evaluator, node, f->in, f->out, &shared, limit_of(f, node), &reason);
+  if (f->evaluator == NULL) st = vlm_evaluator_create(&f->evaluator, err);
+  if (st != VLM_OK) return st;
+  st = vlm_evaluate_node(f->evaluator, node, f->in, f->out, &shared, limit_of(f, node), &reason);
   if (st == VLM_MEMORY) return vlm_fail(err, st, "%s", reason.text);
   /* A node that cannot be folded stays: whoever runs the graph gets the message, if the node is reached at all. */
   if (st != VLM_OK) return VLM_OK;
@@ -109,6 +112,7 @@ out:
 static vlm_status add_transposed(fold *f, const vlm_node *node, vlm_graph *owner, const char *name, vlm_value_id *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool shared = false;
+  if (f->evaluator == NULL) VLM_TRY(vlm_evaluator_create(&f->evaluator, err));
   VLM_TRY(vlm_evaluate_node(f->evaluator, node, f->in, f->out, &shared, SIZE_MAX, err));
   if (!shared) VLM_TRY(vlm_graph_keep(owner, f->out[0].data, vlm_free, err));
   VLM_TRY(vlm_graph_add_constant(owner, out, name, &f->out[0], false, err));
@@ -151,7 +155,6 @@ vlm_status vlm_pass_fold(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *
   fold f = {.graph = graph, .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes};
   int32_t inputs = 0, outputs = 0;
   widest_node(graph, &inputs, &outputs);
-  VLM_TRY(vlm_evaluator_create(&f.evaluator, err));
   VLM_TRY(vlm_alloc((void **)&f.in, (size_t)inputs, sizeof *f.in, err));
   VLM_TRY(vlm_alloc((void **)&f.out, (size_t)outputs, sizeof *f.out, err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {

@@ -55,8 +55,8 @@ static vlm_status scan_message(const scan *s, const ProtobufCMessageDescriptor *
     uint32_t number = 0;
     cursor body;
     VLM_CHECK(next_field(&c, &number, &body), s->err, VLM_INPUT,
-              "%s: is not a valid ONNX file or is cut off: field %u of %s does not end inside its message; get the file again", s->source, number,
-              descriptor->short_name);
+              "%s: is not a valid ONNX file or is cut off: field %u of %s does not end inside its message; get the file again", s->source,
+              number, descriptor->short_name);
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, number);
     if (field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE) VLM_TRY(scan_message(s, field->descriptor, body, depth + 1));
   }

@@ -5,14 +5,16 @@
 #include "runtime/base/memory.h"
 
 static const char *const foreign_types[] = {
-    [8] = "string",        [14] = "complex64",      [15] = "complex128",  [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2",
+    [8] = "string",        [14] = "complex64",      [15] = "complex128",  [17] = "float8e4m3fn", [18] = "float8e4m3fnuz",
+    [19] = "float8e5m2",
     [20] = "float8e5m2fnuz", [23] = "float4e2m1", [24] = "float8e8m0", [25] = "uint2", [26] = "int2",
 };
 
 const char *vlm_onnx_type_name(int32_t type) {
   vlm_dtype dtype = vlm_dtype_from_onnx(type);
   if (dtype != VLM_NONE) return vlm_dtype_name(dtype);
-  if (type >= 0 && type < (int32_t)(sizeof foreign_types / sizeof foreign_types[0]) && foreign_types[type] != NULL) return foreign_types[type];
+  if (type >= 0 && type < (int32_t)(sizeof foreign_types / sizeof foreign_types[0]) &&
+      foreign_types[type] != NULL) return foreign_types[type];
   return "unknown";
 }
 
@@ -21,11 +23,11 @@ vlm_status vlm_onnx_tensor_shape(vlm_tensor *out, const Onnx__TensorProto *proto
   vlm_error detail = {0};
   size_t bytes = 0;
   *out = (vlm_tensor){.dtype = vlm_dtype_from_onnx(proto->data_type)};
-  VLM_CHECK(out->dtype != VLM_NONE, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has element type %s (%d), which is not supported", source, label,
-            vlm_onnx_type_name(proto->data_type), proto->data_type);
+  VLM_CHECK(out->dtype != VLM_NONE, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has element type %s (%d), which is not supported", source,
+            label, vlm_onnx_type_name(proto->data_type), proto->data_type);
   VLM_CHECK(proto->segment == NULL, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" is stored in segments, which is not supported", source, label);
-  VLM_CHECK(proto->n_dims <= VLM_MAX_RANK, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has %zu dimensions, at most %d are supported", source, label,
-            proto->n_dims, VLM_MAX_RANK);
+  VLM_CHECK(proto->n_dims <= VLM_MAX_RANK, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has %zu dimensions, at most %d are supported", source,
+            label, proto->n_dims, VLM_MAX_RANK);
   out->rank = (int)proto->n_dims;
   for (int k = 0; k < out->rank; k++) {
     VLM_CHECK(proto->dims[k] >= 0, err, VLM_INPUT, "%s: tensor \"%s\": dimension %d is %lld; dimensions are 0 or more", source, label, k,
@@ -79,8 +81,8 @@ vlm_status vlm_onnx_tensor_check(const vlm_tensor *shape, const Onnx__TensorProt
   size_t got = raw ? proto->raw_data.len : field_of(shape->dtype, proto).count;
   size_t wanted = raw ? bytes : bytes / stored_width(shape->dtype);
   if (got == wanted) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "%s: tensor \"%s\" holds %zu %s, but shape %s of %s needs %zu", source, label, got, raw ? "bytes" : "numbers",
-                  vlm_tensor_shape_text(shape, text, sizeof text), vlm_dtype_name(shape->dtype), wanted);
+  return vlm_fail(err, VLM_INPUT, "%s: tensor \"%s\" holds %zu %s, but shape %s of %s needs %zu", source, label, got,
+                  raw ? "bytes" : "numbers", vlm_tensor_shape_text(shape, text, sizeof text), vlm_dtype_name(shape->dtype), wanted);
 }
 
 void vlm_onnx_tensor_fill(void *data, const vlm_tensor *shape, const Onnx__TensorProto *proto) {

@@ -107,6 +107,8 @@ def main():
     args.add_argument("--batch", type=int, default=12, help="images per process and step")
     args.add_argument("--lr", type=float, default=1.1e-3)
     args.add_argument("--resume", action="store_true")
+    args.add_argument("--keep", type=float, default=.995, help="weight of the past in the running mean of the weights")
+    args.add_argument("--restart-mean", action="store_true", help="begin the running mean anew from the resumed weights")
     # Small layers gain little from a second thread: one single-threaded process per core is about twice as fast.
     args.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = args.parse_args()
@@ -137,6 +139,8 @@ def work(rank, args, meeting=None):
         for part, name in ((model, "model"), (head, "head"), (ema, "ema"), (optimizer, "optimizer")):
             part.load_state_dict(state[name])
         step, used = state["step"], state["used"]
+        if args.restart_mean:
+            ema.load_state_dict(state["model"])
     data = Data(1000 + step + 7 * rank)
     torch.manual_seed(step + rank)
     if rank == 0:
@@ -163,7 +167,7 @@ def work(rank, args, meeting=None):
         if rank:
             continue
         with torch.no_grad():
-            torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - min(.9985, (step + 1) / (step + 20)))
+            torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - min(args.keep, (step + 1) / (step + 20)))
         if step % 50 == 0:
             print(f"{now / 60:6.2f} min step {step} lr {lr:.2e} caption {loss.item():.4f} detailed {long.item():.4f} words {words.item():.3f}"
                   f" {seen / (now - used):.1f} images/s", flush=True)

@@ -66,6 +66,7 @@ vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_e
 
 struct vlm_writer {
   char *path, *temporary;
+  bool in_place; /* a device or pipe: renaming would replace it by a file */
   int fd;
   int slot;
 };
@@ -106,6 +107,7 @@ static vlm_status folder_of(char **out, const char *path, vlm_error *err) {
 vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_writer *w = NULL;
+  struct stat there;
   *out = NULL;
   VLM_CHECK(*path, err, VLM_USAGE, "the output name is empty");
   VLM_CHECK(!vlm_file_is_folder(path), err, VLM_INPUT, "%s: is a folder, a file name is wanted", path);
@@ -114,10 +116,12 @@ vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   VLM_TRY(vlm_strdup(&w->path, path, err));
   size_t bytes = strlen(path) + 32;
   VLM_TRY(vlm_alloc((void **)&w->temporary, bytes, 1, err));
-  snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());
-  w->fd = open(w->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  w->in_place = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+  if (w->in_place) strcpy(w->temporary, path);
+  else snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());
+  w->fd = open(w->temporary, w->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   VLM_CHECK(w->fd >= 0, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
-  w->slot = remember(w->temporary);
+  if (!w->in_place) w->slot = remember(w->temporary);
 out:
   if (st != VLM_OK) {
     vlm_writer_free(w);
@@ -160,10 +164,11 @@ static vlm_status sync_folder(const char *path, vlm_error *err) {
 }
 
 vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
-  if (fsync(w->fd) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be flushed to disk: %s", w->path, strerror(errno));
+  if (!w->in_place && fsync(w->fd) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be flushed to disk: %s", w->path, strerror(errno));
   int closed = close(w->fd);
   w->fd = -1;
   if (closed != 0) return vlm_fail(err, VLM_IO, "%s: closing failed: %s", w->path, strerror(errno));
+  if (w->in_place) return VLM_OK;
   if (rename(w->temporary, w->path) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be renamed into place: %s", w->path, strerror(errno));
   forget(w->slot);
   w->slot = -1;
@@ -174,7 +179,7 @@ vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
 void vlm_writer_free(vlm_writer *w) {
   if (!w) return;
   if (w->fd >= 0) close(w->fd);
-  if (w->temporary && w->temporary[0]) unlink(w->temporary);
+  if (w->temporary && w->temporary[0] && !w->in_place) unlink(w->temporary);
   forget(w->slot);
   vlm_free(w->path);
   vlm_free(w->temporary);

@@ -21,6 +21,7 @@ bool vlm_file_exists(const char *path);
 bool vlm_file_is_folder(const char *path);
 
 /* Writes to PATH.tmp-PID in the same folder; commit fsyncs and renames, free without commit removes it.
+ * A path that is there and is no regular file (a device, a pipe) is written in place.
  * A process that is interrupted removes pending files through vlm_writer_abort_all (async-signal-safe). */
 typedef struct vlm_writer vlm_writer;
 vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err);

@@ -1,7 +1,6 @@
 #include "runtime/base/cpu.h"
 #include "runtime/exec/frame.h"
 #include "runtime/kernels/kernels.h"
-#include "runtime/kernels/prepared.h"
 
 vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, vlm_error *err) {
   static const vlm_context_opts defaults = {0};
@@ -15,7 +14,6 @@ vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, v
   VLM_TRY(vlm_alloc((void **)&kernels, 1, sizeof *kernels, err));
   context->kernel_storage = kernels;
   VLM_TRY(vlm_kernels_select(kernels, context->cpu_mask, err));
-  VLM_TRY(vlm_prepared_create(&kernels->prepared, err));
   context->kernels = kernels;
 out:
   if (st != VLM_OK) {
@@ -28,7 +26,7 @@ out:
 
 void vlm_context_free(vlm_context *context) {
   if (!context) return;
-  if (context->kernel_storage) vlm_prepared_free(((vlm_kernels *)context->kernel_storage)->prepared);
+  if (context->kernels) vlm_kernels_release(context->kernel_storage);
   vlm_threads_free(context->threads);
   vlm_free(context->kernel_storage);
   vlm_free(context);

@@ -221,7 +221,7 @@ static vlm_status classify_node(builder *b, int32_t n) {
   }
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) out[k] = &b->plan->values[node->outputs[k]].tensor;
-  if (!known) {
+  if (!known && !(node->op->flags & VLM_OP_LOOSE)) {
     set_unknown(b, n, VLM_STEP_DYNAMIC);
     goto out;
   }

@@ -103,7 +103,8 @@ static vlm_status make_args(vlm_graph *graph, vlm_node *node, int32_t count, vlm
   attr_spec spec;
   for (int32_t k = 0; next_spec(&at, &spec); k++) {
     vlm_attr *attr = (vlm_attr *)defaults + k;
-    VLM_CHECK(spec.kind != VLM_ATTR_NONE, err, VLM_INTERNAL, "the operator table has a malformed attribute \"%.*s\"", (int)spec.name_size, spec.name);
+    VLM_CHECK(spec.kind != VLM_ATTR_NONE, err, VLM_INTERNAL, "the operator table has a malformed attribute \"%.*s\"", (int)spec.name_size,
+              spec.name);
     VLM_TRY(vlm_arena_format(graph->arena, &attr->name, err, "%.*s", (int)spec.name_size, spec.name));
     if (spec.value != NULL) VLM_TRY(parse_default(graph, attr, &spec, err));
     args[k] = args[count + k] = attr;
@@ -130,7 +131,8 @@ static vlm_status refuse_unknown_attrs(const vlm_node *node, int32_t count, vlm_
   for (int32_t a = 0; a < node->n_attrs; a++) {
     bool known = node->attrs[a].kind == VLM_ATTR_NONE;
     for (int32_t k = 0; k < count && !known; k++) known = strcmp(node->args[k]->name, node->attrs[a].name) == 0;
-    if (!known) return vlm_fail(err, VLM_UNSUPPORTED, "attribute \"%s\" of operator %s is not supported", node->attrs[a].name, node->op_type);
+    if (!known) return vlm_fail(err, VLM_UNSUPPORTED, "attribute \"%s\" of operator %s is not supported", node->attrs[a].name,
+                                node->op_type);
   }
   return VLM_OK;
 }

@@ -134,7 +134,8 @@ vlm_status vlm_graph_add_output(vlm_graph *graph, vlm_value_id value, vlm_error 
   return append_id(graph, &graph->outputs, &graph->n_outputs, &graph->cap_outputs, value, err);
 }
 
-static vlm_status node_strings(vlm_graph *graph, vlm_node *node, const char *name, const char *domain, const char *op_type, vlm_error *err) {
+static vlm_status node_strings(vlm_graph *graph, vlm_node *node, const char *name, const char *domain, const char *op_type,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_arena_strdup(graph->arena, &node->domain, domain != NULL ? domain : "", err));
   VLM_TRY(vlm_arena_strdup(graph->arena, &node->op_type, op_type != NULL ? op_type : "", err));
@@ -150,7 +151,8 @@ out:
 static vlm_status node_arrays(vlm_graph *graph, vlm_node *node, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = NULL;
-  VLM_CHECK(node->n_inputs >= 0 && node->n_outputs >= 0 && node->n_attrs >= 0, err, VLM_INTERNAL, "negative count of inputs, outputs or attributes");
+  VLM_CHECK(node->n_inputs >= 0 && node->n_outputs >= 0 && node->n_attrs >= 0, err, VLM_INTERNAL,
+            "negative count of inputs, outputs or attributes");
   VLM_TRY(vlm_arena_alloc(graph->arena, &memory, (size_t)node->n_inputs + (size_t)node->n_outputs + 1, sizeof(vlm_value_id), err));
   node->inputs = memory;
   node->outputs = node->inputs + node->n_inputs;
@@ -213,7 +215,8 @@ const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id) {
 
 vlm_status vlm_node_blame(const vlm_graph *graph, const vlm_node *node, vlm_status status, vlm_error *err) {
   if (status != VLM_OK && err != NULL) {
-    vlm_error_context(err, "%s: node \"%s\" (%s%s%s)", graph->source, node->name, node->domain, node->domain[0] != '\0' ? "." : "", node->op_type);
+    vlm_error_context(err, "%s: node \"%s\" (%s%s%s)", graph->source, node->name, node->domain, node->domain[0] != '\0' ? "." : "",
+                      node->op_type);
   }
   return status;
 }

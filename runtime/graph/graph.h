@@ -2,7 +2,8 @@
  *
  * Values and nodes live in arrays and are named by integer ids. A graph owns one arena that holds every string, attribute
  * and array below (constants may point into mappings that the graph keeps alive through vlm_graph_keep).
- * A subgraph (If, Loop, Scan body) is a vlm_graph of its own, in the arena of its root; what it reads from outside is listed as captures. */
+ * A subgraph (If, Loop, Scan body) is a vlm_graph of its own, in the arena of its root; what it reads from outside is listed as captures.
+ * */
 #ifndef VLM_GRAPH_GRAPH_H
 #define VLM_GRAPH_GRAPH_H
 
@@ -34,7 +35,8 @@ typedef struct vlm_value {
   int32_t producer;       /* node index, or -1 */
 } vlm_value;
 
-typedef enum vlm_attr_kind { VLM_ATTR_NONE, VLM_ATTR_INT, VLM_ATTR_FLOAT, VLM_ATTR_STRING, VLM_ATTR_TENSOR, VLM_ATTR_GRAPH, VLM_ATTR_INTS, VLM_ATTR_FLOATS, VLM_ATTR_STRINGS } vlm_attr_kind;
+typedef enum vlm_attr_kind { VLM_ATTR_NONE, VLM_ATTR_INT, VLM_ATTR_FLOAT, VLM_ATTR_STRING, VLM_ATTR_TENSOR, VLM_ATTR_GRAPH, VLM_ATTR_INTS,
+                            VLM_ATTR_FLOATS, VLM_ATTR_STRINGS } vlm_attr_kind;
 
 typedef struct vlm_attr {
   const char *name;
@@ -63,7 +65,8 @@ typedef struct vlm_node {
   int32_t n_inputs, n_outputs, n_attrs;
   vlm_value_id *inputs, *outputs;
   vlm_attr *attrs;      /* as in the file, any order */
-  const vlm_attr **args; /* after resolve: one per attribute of the op's table row, in the row's order; kind NONE when absent without default */
+  const vlm_attr **args; /* after resolve: one per attribute of the op's table row, in the row's order; kind NONE when absent without
+  default */
 } vlm_node;
 
 struct vlm_graph {
@@ -92,7 +95,8 @@ vlm_status vlm_graph_keep(vlm_graph *graph, void *thing, void (*release)(void *)
 /* A new value; the name must be new in this graph ("" or NULL makes one up). The string is copied. */
 vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *name, vlm_value_kind kind, vlm_error *err);
 /* A constant whose bytes are copied into the arena (copy true) or borrowed (false: the caller keeps them alive). */
-vlm_status vlm_graph_add_constant(vlm_graph *graph, vlm_value_id *out, const char *name, const vlm_tensor *tensor, bool copy, vlm_error *err);
+vlm_status vlm_graph_add_constant(vlm_graph *graph, vlm_value_id *out, const char *name, const vlm_tensor *tensor, bool copy,
+                                  vlm_error *err);
 vlm_status vlm_graph_add_input(vlm_graph *graph, vlm_value_id value, vlm_error *err);
 vlm_status vlm_graph_add_output(vlm_graph *graph, vlm_value_id value, vlm_error *err);
 /* A node with uninitialised (-1) inputs and outputs and no attributes; returns its index. Strings are copied. */
@@ -112,7 +116,8 @@ vlm_status vlm_node_blame(const vlm_graph *graph, const vlm_node *node, vlm_stat
 /* The constant behind a value, following captures into parents; NULL when it is not constant. */
 const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id);
 
-/* Binds every node (subgraphs too) to its operator, checks arity and attributes, orders nodes topologically, refuses cycles and dangling names.
+/* Binds every node (subgraphs too) to its operator, checks arity and attributes, orders nodes topologically, refuses cycles and dangling
+ * names.
  * The message names file and node. VLM_UNSUPPORTED names the operator. Idempotent: call again after a pass. */
 vlm_status vlm_graph_resolve(vlm_graph *graph, vlm_error *err);
 /* Removes nodes and values that no output needs, and renumbers. Subgraph captures count as uses. */

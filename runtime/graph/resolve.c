@@ -93,7 +93,8 @@ out:
 
 static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", graph->source, VLM_GRAPH_MAX_NESTING);
+  VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", graph->source,
+            VLM_GRAPH_MAX_NESTING);
   VLM_TRY(check_captures(graph, err));
   VLM_TRY(set_producers(graph, err));
   VLM_TRY(check_inputs(graph, err));

@@ -1,6 +1,6 @@
 /* Template of the float tile kernels; a level file defines the vector vocabulary and includes this once.
  *
- * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 14), TILE_VECS (vectors per row), VEC, VEC_WIDTH, vec_zero(),
+ * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 12), TILE_VECS (vectors per row), VEC, VEC_WIDTH, vec_zero(),
  * vec_load(p), vec_store(p, v), vec_splat(p) (one float at p in every lane), vec_fma(a, b, c) = a * b + c with one rounding.
  * Each output has one accumulator that walks k upwards: the order of the contract, whatever the tile. */
 #include "runtime/kernels/unroll.h"
@@ -26,10 +26,9 @@ static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a,
   case n: tile_rows(n, c, ldc, a, lda, b, b_stride, k); break;
 void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
   switch (rows) {
-    TILE_CASE(1)
-    TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
 #if TILE_ROWS > 6
-        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif
   }
 }

@@ -25,10 +25,9 @@ static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A 
   case n: tile_rows(n, c, ldc, a, lda, b, groups); break;
 void TILE_GEMM(int32_t *c, size_t ldc, const void *a, size_t lda, const TILE_B *b, size_t groups, int rows) {
   switch (rows) {
-    TILE_CASE(1)
-    TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
 #if TILE_ROWS > 6
-        TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif
   }
 }

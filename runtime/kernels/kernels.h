@@ -111,7 +111,7 @@ typedef struct vlm_kernels {
   struct vlm_prepared *prepared; /* cache of packed weights; NULL = pack at every call */
 } vlm_kernels;
 
-/* cpu_mask comes from vlm_cpu_select. Release with vlm_kernels_release. */
+/* cpu_mask comes from vlm_cpu_select. Creates the cache too: release with vlm_kernels_release. */
 vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *err);
 void vlm_kernels_release(vlm_kernels *kernels);
 

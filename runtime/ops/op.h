@@ -38,7 +38,8 @@ typedef vlm_status vlm_op_run(vlm_op_call *c);
 enum {
   VLM_OP_ALIAS = 1,      /* output 0 is input 0's bytes under another shape: exec shares the buffer, run is not called */
   VLM_OP_SELF_ALLOC = 2, /* run allocates its outputs; infer returns VLM_UNKNOWN or is skipped */
-  VLM_OP_IMPURE = 4      /* never folded (random numbers) */
+  VLM_OP_IMPURE = 4,     /* never folded (random numbers) */
+  VLM_OP_LOOSE = 8       /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
 };
 
 typedef struct vlm_op {

@@ -59,12 +59,12 @@ static void shift_caches(loop *l) {
   l->n_caches = 0;
 }
 
-static vlm_status run_row(loop *l, int32_t token, int32_t parent) {
+static vlm_status run_row(loop *l, int32_t token, int32_t parent, bool parent_continues) {
   vlm_status st = VLM_OK;
   const float *logits;
   int64_t vocab;
   double before = vlm_clock_ms();
-  VLM_TRY(vlm_decoder_step(l->model->decoder, token, l->previous[parent], &l->caches[l->n_caches], &logits, &vocab, l->err));
+  VLM_TRY(vlm_decoder_step(l->model->decoder, token, &l->previous[parent], parent_continues, &l->caches[l->n_caches], &logits, &vocab, l->err));
   l->n_caches++;
   VLM_TRY(store_row(l, l->n_caches - 1, logits, vocab));
   l->answer->stage_ms[VLM_STAGE_STEP] += vlm_clock_ms() - before;
@@ -81,11 +81,18 @@ static vlm_status show_token(loop *l, int32_t token) { return l->opts->on_token 
 
 /* ---- search ---- */
 
+/* A later row starts from the same parent: its cache must stay. */
+static bool needed_later(const vlm_search *search, int32_t row) {
+  for (int32_t r = row + 1; r < vlm_search_rows(search); r++)
+    if (vlm_search_get_row(search, r).parent == vlm_search_get_row(search, row).parent) return true;
+  return false;
+}
+
 static vlm_status run_rows(loop *l, const vlm_search *search) {
   shift_caches(l);
   for (int32_t r = 0; r < vlm_search_rows(search); r++) {
     vlm_search_row row = vlm_search_get_row(search, r);
-    vlm_status st = run_row(l, row.token, row.parent);
+    vlm_status st = run_row(l, row.token, row.parent, needed_later(search, r));
     if (st != VLM_OK) return st;
   }
   l->answer->steps++;
@@ -130,7 +137,7 @@ static vlm_status run_forced(loop *l, const vlm_generation *g) {
     VLM_TRY(show_token(l, o->forced[i]));
     if (i + 1 == o->n_forced) break;
     shift_caches(l);
-    VLM_TRY(run_row(l, o->forced[i], 0));
+    VLM_TRY(run_row(l, o->forced[i], 0, false));
     l->answer->steps++;
   }
 out:
@@ -144,7 +151,9 @@ vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer
   if (o->beams > 0) g.beams = o->beams;
   if (o->max_new_tokens > 0) g.max_new_tokens = o->max_new_tokens;
   VLM_CHECK(g.start >= 0, err, VLM_INPUT, "%s: no file states decoder_start_token_id (or bos_token_id); add it to generation_config.json", m->bundle->source);
-  VLM_TRY(o->forced ? run_forced(&l, &g) : run_search(&l, &g, vlm_generation_max_length(&g, 1, m->positions)));
+  int64_t max_length = vlm_generation_max_length(&g, 1, m->positions);
+  vlm_decoder_expect(m->decoder, o->forced ? (int64_t)o->n_forced + 1 : max_length);
+  VLM_TRY(o->forced ? run_forced(&l, &g) : run_search(&l, &g, max_length));
   VLM_TRY(vlm_tokenizer_decode(m->tokenizer, a->ids.data, a->ids.count, true, &a->text, err));
 out:
   release(&l, l.caches, &l.n_caches);

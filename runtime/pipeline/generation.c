@@ -30,7 +30,8 @@ static vlm_status get_ids(int32_t *out, int32_t *count, int32_t max, vlm_json ob
     *count = 1;
     return VLM_OK;
   }
-  if (vlm_json_size(value) > (size_t)max) return vlm_json_fail(value, err, VLM_LIMIT, "%zu ids, at most %d are accepted", vlm_json_size(value), max);
+  if (vlm_json_size(value) > (size_t)max)
+    return vlm_json_fail(value, err, VLM_LIMIT, "%zu ids, at most %d are accepted", vlm_json_size(value), max);
   for (size_t i = 0; i < vlm_json_size(value); i++) VLM_TRY(as_id(&out[(*count)++], vlm_json_at(value, i), err));
 out:
   return st;
@@ -93,7 +94,8 @@ static vlm_status get_numbers(vlm_generation *g, vlm_json object, bool manifest,
   }
   VLM_TRY(vlm_json_get_double(&g->length_penalty, object, "length_penalty", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_double(&g->repetition_penalty, object, "repetition_penalty", VLM_JSON_OPTIONAL, err));
-  if (!(g->repetition_penalty > 0)) st = vlm_json_fail(object, err, VLM_INPUT, "got repetition_penalty %g, wanted more than 0", g->repetition_penalty);
+  if (!(g->repetition_penalty > 0))
+    st = vlm_json_fail(object, err, VLM_INPUT, "got repetition_penalty %g, wanted more than 0", g->repetition_penalty);
   if (st == VLM_OK) st = get_early_stopping(&g->early_stopping, object, err);
 out:
   return st;
@@ -118,7 +120,8 @@ out:
 vlm_status vlm_generation_read(vlm_generation *out, const vlm_json_doc *config, const vlm_json_doc *generation, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_json top = config ? vlm_json_root(config) : (vlm_json){0};
-  *out = (vlm_generation){.start = -1, .bos = -1, .pad = -1, .forced_bos = -1, .forced_eos = -1, .beams = 1, .length_penalty = 1, .repetition_penalty = 1};
+  *out = (vlm_generation){
+      .start = -1, .bos = -1, .pad = -1, .forced_bos = -1, .forced_eos = -1, .beams = 1, .length_penalty = 1, .repetition_penalty = 1};
   VLM_TRY(read_object(out, vlm_json_member(top, "text_config"), err));
   VLM_TRY(read_object(out, vlm_json_member(top, "decoder"), err));
   VLM_TRY(read_object(out, top, err));

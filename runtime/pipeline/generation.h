@@ -1,7 +1,7 @@
 /* How a model generates: token ids with a role, limits, and search settings, from generation_config.json and config.json.
  *
- * Values are looked for in this order, later ones win: the defaults below, config.json "text_config" (or "decoder"), the top level of config.json,
- * generation_config.json, the "generation" object of vlm.json. A null member counts as absent. */
+ * Values are looked for in this order, later ones win: the defaults below, config.json "text_config" (or "decoder"), the top level of
+ * config.json, generation_config.json, the "generation" object of vlm.json. A null member counts as absent. */
 #ifndef VLM_PIPELINE_GENERATION_H
 #define VLM_PIPELINE_GENERATION_H
 
@@ -18,8 +18,8 @@ enum {
   VLM_DEFAULT_NEW_TOKENS = 256 /* when no file states a length; the 20 of the transformers library is a placeholder nobody wants */
 };
 
-/* When beam search may stop before every hypothesis is beaten: TRUE as soon as `beams` are finished, FALSE when the best running one looks worse
- * than the worst finished one, NEVER like FALSE with the longest possible length assumed. */
+/* When beam search may stop before every hypothesis is beaten: TRUE as soon as `beams` are finished, FALSE when the best running one looks
+ * worse than the worst finished one, NEVER like FALSE with the longest possible length assumed. */
 typedef enum vlm_early_stopping { VLM_EARLY_FALSE, VLM_EARLY_TRUE, VLM_EARLY_NEVER } vlm_early_stopping;
 
 typedef struct vlm_generation {
@@ -44,8 +44,8 @@ typedef struct vlm_generation {
 
 /* Fills `out` from the two documents; NULL = there is no such file. */
 vlm_status vlm_generation_read(vlm_generation *out, const vlm_json_doc *config, const vlm_json_doc *generation, vlm_error *err);
-/* Lays the members of a manifest's "generation" object over it: start bos eos pad forced_bos forced_eos max_length max_new_tokens min_length beams
- * no_repeat_ngram length_penalty repetition_penalty early_stopping. Here null takes a token id away. */
+/* Lays the members of a manifest's "generation" object over it: start bos eos pad forced_bos forced_eos max_length max_new_tokens
+ * min_length beams no_repeat_ngram length_penalty repetition_penalty early_stopping. Here null takes a token id away. */
 vlm_status vlm_generation_overlay(vlm_generation *generation, vlm_json object, vlm_error *err);
 
 /* The longest sequence including a prompt of `prompt` tokens; never above `positions` (0 = unlimited), the model's position table. */

@@ -230,7 +230,8 @@ VLM_JSON_GET(double, double)
 VLM_JSON_GET(text, const char *)
 #undef VLM_JSON_GET
 
-vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, int64_t min, int64_t max, vlm_json_need need, vlm_error *err) {
+vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, int64_t min, int64_t max, vlm_json_need need,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t number = 0;
   const vlm_json value = vlm_json_member(object, key);

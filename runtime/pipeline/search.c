@@ -44,10 +44,13 @@ struct vlm_search {
 static vlm_status check(const vlm_search_opts *o, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(o->vocab > 0 && o->vocab <= INT32_MAX, err, VLM_INPUT, "search over a vocabulary of %lld tokens", (long long)o->vocab);
-  VLM_CHECK(o->n_prompt > 0, err, VLM_INPUT, "generation needs a start token: set decoder_start_token_id or bos_token_id in generation_config.json");
+  VLM_CHECK(o->n_prompt > 0, err, VLM_INPUT,
+            "generation needs a start token: set decoder_start_token_id or bos_token_id in generation_config.json");
   VLM_CHECK(o->max_length > 0 && (uint64_t)o->max_length > o->n_prompt, err, VLM_INPUT,
-            "the longest sequence has %lld tokens, which leaves nothing to generate after a prompt of %zu", (long long)o->max_length, o->n_prompt);
-  VLM_CHECK(o->max_length <= MAX_SEQUENCE, err, VLM_LIMIT, "sequences of %lld tokens, at most %d are supported", (long long)o->max_length, MAX_SEQUENCE);
+            "the longest sequence has %lld tokens, which leaves nothing to generate after a prompt of %zu", (long long)o->max_length,
+            o->n_prompt);
+  VLM_CHECK(o->max_length <= MAX_SEQUENCE, err, VLM_LIMIT, "sequences of %lld tokens, at most %d are supported", (long long)o->max_length,
+            MAX_SEQUENCE);
   VLM_CHECK(o->generation->beams >= 1 && o->generation->beams <= VLM_MAX_BEAMS, err, VLM_INPUT, "%lld beams, wanted 1 to %d",
             (long long)o->generation->beams, VLM_MAX_BEAMS);
 out:

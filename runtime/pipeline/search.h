@@ -2,14 +2,15 @@
  *
  *   vlm_search_create(&search, &options, &err);
  *   while (!vlm_search_done(search)) {
- *     for r in 0 .. vlm_search_rows(search): row = vlm_search_row(search, r); feed row.token to the cache of the step before's row row.parent
+ *     for r in 0 .. vlm_search_rows(search):
+ *       row = vlm_search_get_row(search, r): feed row.token to the cache of the previous step's row row.parent
  *     vlm_search_step(search, logits of these rows, &err);
  *   }
- *   vlm_search_result(search, …)
+ *   vlm_search_result(search, ...)
  *
- * Semantics are those of transformers (generation/utils.py, _sample without sampling and _beam_search; generation/logits_process.py), with these
- * fixed: arithmetic is float32 as there, log-softmax is rounded once from double, ties go to the lower flat index (beam * vocabulary + token).
- * Beams whose sequences are equal share a row, so the first step has one row, and a row is computed once. */
+ * Semantics are those of transformers (generation/utils.py, _sample without sampling and _beam_search; generation/logits_process.py),
+ * with these fixed: arithmetic is float32 as there, log-softmax is rounded once from double, ties go to the lower flat index
+ * (beam * vocabulary + token). Beams whose sequences are equal share a row: the first step has one row, and no row is computed twice. */
 #ifndef VLM_PIPELINE_SEARCH_H
 #define VLM_PIPELINE_SEARCH_H
 
@@ -20,7 +21,7 @@ typedef struct vlm_search vlm_search;
 typedef struct vlm_search_opts {
   const vlm_generation *generation; /* copied */
   int64_t vocab;                    /* logits per row */
-  const int32_t *prompt;            /* ids before the first generated one (the start token); copied. They count for n-grams and repetition. */
+  const int32_t *prompt; /* ids before the first generated one (the start token); copied. They count for n-grams and repetition. */
   size_t n_prompt;
   int64_t max_length;               /* from vlm_generation_max_length; above n_prompt */
 } vlm_search_opts;
@@ -44,8 +45,8 @@ bool vlm_search_done(const vlm_search *search);
 /* Takes the best sequence so far as the result, whatever is still running (a caller that was cancelled). */
 void vlm_search_stop(vlm_search *search);
 
-/* The best sequence, prompt included and end token included if it came; owned by the search. *score (may be NULL) is the sum of log-probabilities
- * over length ^ length_penalty for beams, 0 for greedy search. */
+/* The best sequence, prompt included and end token included if it came; owned by the search. *score (may be NULL) is the sum of
+ * log-probabilities over length ^ length_penalty for beams, 0 for greedy search. */
 vlm_status vlm_search_result(const vlm_search *search, const int32_t **ids, size_t *count, double *score, vlm_error *err);
 
 #endif

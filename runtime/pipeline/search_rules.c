@@ -37,7 +37,9 @@ static void no_repeat_ngram(const vlm_search_state *s, float *scores) {
   }
 }
 
-static void bad_words(const vlm_search_state *s, float *scores) { forbid_all(s, scores, s->generation->bad_words, s->generation->n_bad_words); }
+static void bad_words(const vlm_search_state *s, float *scores) {
+  forbid_all(s, scores, s->generation->bad_words, s->generation->n_bad_words);
+}
 
 static void min_length(const vlm_search_state *s, float *scores) {
   if ((int64_t)s->count < s->generation->min_length) forbid_all(s, scores, s->generation->eos, s->generation->n_eos);
@@ -61,7 +63,9 @@ static void forced_eos(const vlm_search_state *s, float *scores) {
   if ((int64_t)s->count == s->max_length - 1) force(s, scores, s->generation->forced_eos);
 }
 
-static void suppressed(const vlm_search_state *s, float *scores) { forbid_all(s, scores, s->generation->suppressed, s->generation->n_suppressed); }
+static void suppressed(const vlm_search_state *s, float *scores) {
+  forbid_all(s, scores, s->generation->suppressed, s->generation->n_suppressed);
+}
 
 void vlm_search_rules_apply(const vlm_search_state *state, float *scores) {
   static void (*const rules[])(const vlm_search_state *, float *) = {

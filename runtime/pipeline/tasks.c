@@ -51,7 +51,8 @@ vlm_status vlm_task_prompt(vlm_text *text, const char *prompt, vlm_error *err) {
   if (!task) return vlm_text_append(text, prompt, strlen(prompt), err);
   const char *hole = strstr(task->prompt, "{input}");
   if (!hole) {
-    VLM_CHECK(strcmp(prompt, task->name) == 0, err, VLM_USAGE, "got prompt \"%.200s\": task %s takes no input, write it alone", prompt, task->name);
+    VLM_CHECK(strcmp(prompt, task->name) == 0, err, VLM_USAGE, "got prompt \"%.200s\": task %s takes no input, write it alone", prompt,
+              task->name);
     return vlm_text_append(text, task->prompt, strlen(task->prompt), err);
   }
   VLM_TRY(read_input(&input, prompt, task->name, err));

@@ -1,7 +1,7 @@
 /* The task layer of Florence-2: task names to prompts, and generated text to labels, boxes, quadrilaterals and polygons.
  *
- * Locations are tokens <loc_k>, k in 0 .. 999: the middle of bin k, (k + 0.5) * size / 1000 pixels, x of the width and y of the height, alternating.
- * Coordinates stay fractions of pixels (the port in transformers cuts them to whole ones). */
+ * Locations are tokens <loc_k>, k in 0 .. 999: the middle of bin k, (k + 0.5) * size / 1000 pixels, x of the width and y of the height,
+ * alternating. Coordinates stay fractions of pixels (the port in transformers cuts them to whole ones). */
 #ifndef VLM_PIPELINE_TASKS_H
 #define VLM_PIPELINE_TASKS_H
 
@@ -54,8 +54,8 @@ typedef struct vlm_objects {
 /* `answer`: generated text with special tokens kept. Malformed parts are left out. Free with vlm_objects_free, also after a failure. */
 vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width, int64_t height, vlm_error *err);
 /* The same from generated ids. */
-vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n, int64_t width,
-                              int64_t height, vlm_error *err);
+vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                              int64_t width, int64_t height, vlm_error *err);
 void vlm_objects_free(vlm_objects *objects);
 
 #endif

@@ -1,5 +1,5 @@
-/* Generated text to objects. The grammar is that of the regular expressions in processing_florence2.py, read with two differences: a label never
- * begins inside a location token, and locations that are too few for a shape are dropped together with their label. */
+/* Generated text to objects. The grammar is that of the regular expressions in processing_florence2.py, read with two differences: a label
+ * never begins inside a location token, and locations that are too few for a shape are dropped together with their label. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +26,8 @@ static tag read_tag(vlm_slice text, size_t *bytes, int *bin) {
   }
   if (text.bytes < 7 || memcmp(text.data, "<loc_", 5) != 0) return TAG_NONE;
   size_t at = 5;
-  for (*bin = 0; at < text.bytes && at < 5 + MAX_DIGITS && text.data[at] >= '0' && text.data[at] <= '9'; at++) *bin = *bin * 10 + (text.data[at] - '0');
+  for (*bin = 0; at < text.bytes && at < 5 + MAX_DIGITS && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+    *bin = *bin * 10 + (text.data[at] - '0');
   if (at == 5 || at == text.bytes || text.data[at] != '>') return TAG_NONE;
   *bytes = at + 1;
   return TAG_LOCATION;
@@ -100,11 +101,14 @@ out:
 /* Words that name nothing: phrases that are one of them are left out of grounding. */
 static bool is_banned(vlm_slice label) {
   static const char *const banned[] = {
-      "it", "I", "me", "mine", "you", "your", "yours", "he", "him", "his", "she", "her", "hers", "they", "them", "their", "theirs", "one", "oneself",
-      "we", "us", "our", "ours", "its", "myself", "yourself", "himself", "herself", "itself", "ourselves", "yourselves", "themselves", "this", "that",
-      "these", "those", "who", "whom", "whose", "which", "what", "all", "another", "any", "anybody", "anyone", "anything", "each", "everybody",
-      "everyone", "everything", "few", "many", "nobody", "none", "several", "some", "somebody", "someone", "something", "each other", "one another",
-      "the image", "image", "images", "the", "a", "an", "a group", "other objects", "lots", "a set",
+      "it",      "I",        "me",        "mine",       "you",        "your",       "yours",         "he",          "him",
+      "his",     "she",      "her",       "hers",       "they",       "them",       "their",         "theirs",      "one",
+      "oneself", "we",       "us",        "our",        "ours",       "its",        "myself",        "yourself",    "himself",
+      "herself", "itself",   "ourselves", "yourselves", "themselves", "this",       "that",          "these",       "those",
+      "who",     "whom",     "whose",     "which",      "what",       "all",        "another",       "any",         "anybody",
+      "anyone",  "anything", "each",      "everybody",  "everyone",   "everything", "few",           "many",        "nobody",
+      "none",    "several",  "some",      "somebody",   "someone",    "something",  "each other",    "one another", "the image",
+      "image",   "images",   "the",       "a",          "an",         "a group",    "other objects", "lots",        "a set",
   };
   for (size_t i = 0; i < sizeof banned / sizeof *banned; i++) {
     if (strlen(banned[i]) == label.bytes && memcmp(banned[i], label.data, label.bytes) == 0) return true;
@@ -300,8 +304,8 @@ out:
   return st;
 }
 
-vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n, int64_t width,
-                              int64_t height, vlm_error *err) {
+vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                              int64_t width, int64_t height, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text text = {0};
   *out = (vlm_objects){.text = ""};

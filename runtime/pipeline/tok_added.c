@@ -44,7 +44,8 @@ static int64_t id_for(const vlm_tok_added *added, const vlm_tok_vocab *vocab, vl
   return limit > model_size ? limit : model_size;
 }
 
-static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer, vlm_error *err) {
+static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < vlm_json_size(array); i++) {
     token t;
@@ -127,7 +128,8 @@ out:
   return st;
 }
 
-static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, size_t from, size_t to, bool *alone, vlm_error *err) {
+static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, size_t from, size_t to, bool *alone,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   bool left, right;
   VLM_TRY(touches_word(added, arena, vlm_slice_part(text, 0, from), true, &left, err));

@@ -4,8 +4,9 @@ static const struct cleanup_row {
   const char *what, *with;
   bool token_only;
 } rules[] = {
-    {" .", ".", false},    {" ?", "?", false},   {" !", "!", false},           {" ,", ",", false},   {" ' ", "'", false},  {" n't", "n't", false},
-    {" 'm", "'m", false},  {" do not", " don't", true}, {" 's", "'s", false}, {" 've", "'ve", false}, {" 're", "'re", false},
+    {" .", ".", false},   {" ?", "?", false},     {" !", "!", false},     {" ,", ",", false},
+    {" ' ", "'", false},  {" n't", "n't", false}, {" 'm", "'m", false},   {" do not", " don't", true},
+    {" 's", "'s", false}, {" 've", "'ve", false}, {" 're", "'re", false},
 };
 
 static vlm_status apply(vlm_arena *arena, vlm_slice *text, bool token, vlm_error *err) {

@@ -263,8 +263,9 @@ out:
   return st;
 }
 
-static vlm_status make_words(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *),
-                             const char *mark_key, const char *mark, vlm_error *err) {
+static vlm_status make_words(vlm_tok_decoder **out, const vlm_tok_source *source,
+                             vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *), const char *mark_key,
+                             const char *mark, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(make(&memory, source, sizeof(words), run, err));

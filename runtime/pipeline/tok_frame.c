@@ -8,7 +8,8 @@ enum { MAX_FRAME = 4096 };
 static vlm_status add(vlm_arena *arena, int32_t **ids, size_t *count, int64_t id, vlm_json where, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
-  if (id < 0 || id > VLM_TOK_MAX_ID || *count >= MAX_FRAME) return vlm_json_fail(where, err, VLM_INPUT, "got special id %lld", (long long)id);
+  if (id < 0 || id > VLM_TOK_MAX_ID || *count >= MAX_FRAME)
+    return vlm_json_fail(where, err, VLM_INPUT, "got special id %lld", (long long)id);
   VLM_TRY(vlm_arena_alloc(arena, &memory, *count + 1, sizeof **ids, err));
   if (*count) memcpy(memory, *ids, *count * sizeof **ids);
   *ids = memory;
@@ -79,7 +80,9 @@ out:
 
 /* ---- ByteLevel (offsets only) and Sequence ---- */
 
-static vlm_status nothing_make(vlm_tok_frame *out, const vlm_tok_source *source, vlm_error *err) { return (void)out, (void)source, (void)err, VLM_OK; }
+static vlm_status nothing_make(vlm_tok_frame *out, const vlm_tok_source *source, vlm_error *err) {
+  return (void)out, (void)source, (void)err, VLM_OK;
+}
 
 /* Puts `inner` within `outer`. */
 static vlm_status wrap(vlm_tok_frame *inner, const vlm_tok_frame *outer, const vlm_tok_source *source, vlm_error *err) {

@@ -49,11 +49,12 @@ out:
 static vlm_status find_part(int32_t *id, vlm_json value, const vlm_tok_vocab *vocab, vlm_slice text, vlm_error *err) {
   *id = vlm_tok_vocab_find(vocab, text);
   if (*id >= 0) return VLM_OK;
-  return vlm_json_fail(value, err, VLM_INPUT, "merge part \"%.*s\" is not in the vocabulary", (int)(text.bytes < 80 ? text.bytes : 80), text.data);
+  return vlm_json_fail(value, err, VLM_INPUT, "merge part \"%.*s\" is not in the vocabulary", (int)(text.bytes < 80 ? text.bytes : 80),
+                       text.data);
 }
 
-static vlm_status read_rule(vlm_tok_merges *m, vlm_arena *arena, vlm_json value, uint32_t rank, const vlm_tok_vocab *vocab, vlm_slice prefix,
-                            vlm_error *err) {
+static vlm_status read_rule(vlm_tok_merges *m, vlm_arena *arena, vlm_json value, uint32_t rank, const vlm_tok_vocab *vocab,
+                            vlm_slice prefix, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_slice left, right, joined;
   rule r = {.rank = rank};
@@ -61,7 +62,8 @@ static vlm_status read_rule(vlm_tok_merges *m, vlm_arena *arena, vlm_json value,
   VLM_TRY(read_parts(&left, &right, value, err));
   VLM_TRY(find_part(&r.left, value, vocab, left, err));
   VLM_TRY(find_part(&r.right, value, vocab, right, err));
-  if (right.bytes < prefix.bytes) return vlm_json_fail(value, err, VLM_INPUT, "the right part of the merge lacks the continuing_subword_prefix");
+  if (right.bytes < prefix.bytes)
+    return vlm_json_fail(value, err, VLM_INPUT, "the right part of the merge lacks the continuing_subword_prefix");
   vlm_builder_add(&b, left);
   vlm_builder_add(&b, vlm_slice_part(right, prefix.bytes, right.bytes));
   VLM_TRY(vlm_builder_done(&b, &joined));

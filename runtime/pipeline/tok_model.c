@@ -43,8 +43,8 @@ static vlm_status wordlevel_run(const vlm_tok_model *base, vlm_arena *arena, vlm
   vlm_status st = VLM_OK;
   int32_t id = vlm_tok_vocab_find(base->vocab, word);
   if (id < 0) id = self->unknown;
-  VLM_CHECK(id >= 0, err, VLM_INPUT, "word \"%.*s\" is not in the vocabulary, which has no unk_token either", (int)(word.bytes < 64 ? word.bytes : 64),
-            word.data);
+  VLM_CHECK(id >= 0, err, VLM_INPUT, "word \"%.*s\" is not in the vocabulary, which has no unk_token either",
+            (int)(word.bytes < 64 ? word.bytes : 64), word.data);
   VLM_TRY(vlm_ids_append(ids, &id, 1, err));
 out:
   return st;

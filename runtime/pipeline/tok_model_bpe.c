@@ -96,7 +96,8 @@ static vlm_status read_options(bpe *self, const vlm_tok_source *source, vlm_erro
   VLM_TRY(vlm_json_get_bool(&self->byte_fallback, j, "byte_fallback", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->ignore_merges, j, "ignore_merges", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_double(&dropout, j, "dropout", VLM_JSON_OPTIONAL, err));
-  VLM_CHECK(self->prefix.bytes <= MAX_AFFIX && self->suffix.bytes <= MAX_AFFIX, err, VLM_LIMIT, "a prefix or suffix has more than %d bytes", MAX_AFFIX);
+  VLM_CHECK(self->prefix.bytes <= MAX_AFFIX && self->suffix.bytes <= MAX_AFFIX, err, VLM_LIMIT, "a prefix or suffix has more than %d bytes",
+            MAX_AFFIX);
   if (dropout != 0) st = vlm_json_fail(j, err, VLM_UNSUPPORTED, "got dropout %g: random merges are for training; set it to null", dropout);
 out:
   return st;

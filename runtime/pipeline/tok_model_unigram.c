@@ -55,7 +55,8 @@ out:
 }
 
 /* Walks the best path, whose nodes were reversed into `path`, and writes ids; runs of unknown characters are one part. */
-static vlm_status put_path(const unigram *self, vlm_slice text, const size_t *path, size_t count, const best *ends, vlm_ids *ids, vlm_error *err) {
+static vlm_status put_path(const unigram *self, vlm_slice text, const size_t *path, size_t count, const best *ends, vlm_ids *ids,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = count; i > 0; i--) {
     const best *node = &ends[path[i - 1]];

@@ -62,10 +62,18 @@ out:
   return st;
 }
 
-static vlm_status nfc_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return form_create(out, s, VLM_NFC, err); }
-static vlm_status nfd_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return form_create(out, s, VLM_NFD, err); }
-static vlm_status nfkc_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return form_create(out, s, VLM_NFKC, err); }
-static vlm_status nfkd_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return form_create(out, s, VLM_NFKD, err); }
+static vlm_status nfc_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return form_create(out, s, VLM_NFC, err);
+}
+static vlm_status nfd_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return form_create(out, s, VLM_NFD, err);
+}
+static vlm_status nfkc_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return form_create(out, s, VLM_NFKC, err);
+}
+static vlm_status nfkd_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return form_create(out, s, VLM_NFKD, err);
+}
 
 /* ---- character by character ---- */
 
@@ -127,7 +135,9 @@ out:
 static vlm_status lowercase_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
   return mapper_create(out, s, vlm_unicode_lower, err);
 }
-static vlm_status accents_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return mapper_create(out, s, without_mark, err); }
+static vlm_status accents_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return mapper_create(out, s, without_mark, err);
+}
 static vlm_status nmt_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return mapper_create(out, s, nmt, err); }
 
 /* ---- Strip ---- */

@@ -34,7 +34,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_pattern_find(const vlm_tok_pattern *pattern, vlm_arena *arena, vlm_slice text, vlm_range **ranges, size_t *count, vlm_error *err) {
+vlm_status vlm_tok_pattern_find(const vlm_tok_pattern *pattern, vlm_arena *arena, vlm_slice text, vlm_range **ranges, size_t *count,
+                                vlm_error *err) {
   *ranges = NULL;
   *count = 0;
   if (pattern->regex) return vlm_regex_find_all(pattern->regex, arena, text, ranges, count, err);

@@ -2,8 +2,8 @@
  * little-endian), and zero-terminated replacement texts. The trie is a Darts-clone double array over UTF-8 bytes
  * (github.com/s-yata/darts-clone, include/darts.h); its values are offsets into the texts.
  *
- * A grapheme cluster of fewer than 6 bytes is replaced as a whole when a prefix of it is in the map, otherwise each character is; the shortest
- * prefix in the map counts. This is what the Rust tokenizers do, which differs from SentencePiece's longest match. */
+ * A grapheme cluster of fewer than 6 bytes is replaced as a whole when a prefix of it is in the map, otherwise each character is; the
+ * shortest prefix in the map counts. This is what the Rust tokenizers do, which differs from SentencePiece's longest match. */
 #include <string.h>
 
 #include "runtime/pipeline/tok_unicode.h"
@@ -116,7 +116,8 @@ static vlm_status read_map(precompiled *self, const vlm_tok_source *source, vlm_
   vlm_status st = VLM_OK;
   void *memory;
   const size_t trie = map.bytes >= 4 ? little_endian(map.data) : 0;
-  if (map.bytes < 4 || trie > map.bytes - 4) return vlm_json_fail(where, err, VLM_INPUT, "a map of %zu bytes cannot hold its trie of %zu", map.bytes, trie);
+  if (map.bytes < 4 || trie > map.bytes - 4)
+    return vlm_json_fail(where, err, VLM_INPUT, "a map of %zu bytes cannot hold its trie of %zu", map.bytes, trie);
   self->n_units = trie / 4;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, self->n_units + 1, sizeof *self->units, err));
   self->units = memory;

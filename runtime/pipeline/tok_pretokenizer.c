@@ -211,7 +211,8 @@ vlm_status vlm_tok_pretokenizer_make(vlm_tok_pretokenizer **out, const vlm_tok_s
   size_t row = 0;
   *out = NULL;
   if (vlm_json_is_null(source->json)) return VLM_OK;
-  VLM_TRY(vlm_tok_type(&row, source->json, "pre-tokenizer", pretokenizers, sizeof pretokenizers / sizeof *pretokenizers, sizeof *pretokenizers, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, "pre-tokenizer", pretokenizers, sizeof pretokenizers / sizeof *pretokenizers,
+                       sizeof *pretokenizers, err));
   VLM_TRY(pretokenizers[row].create(out, source, err));
 out:
   return st;

@@ -111,7 +111,8 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   int code = 0;
   size_t at = 0;
   PCRE2_UCHAR message[160] = "";
-  VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT, "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes, MAX_PATTERN);
+  VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT, "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes,
+            MAX_PATTERN);
   VLM_TRY(vlm_arena_alloc(arena, &memory, 1, sizeof **out, err));
   *out = memory;
   pcre2_general_context *general = pcre2_general_context_create(take, give, arena);
@@ -153,7 +154,8 @@ vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slic
     VLM_CHECK(rc != PCRE2_ERROR_NOMEMORY, err, VLM_MEMORY, "out of memory for matching a regular expression");
     VLM_CHECK(rc >= 0, err, VLM_LIMIT, "matching a regular expression gave up (PCRE2 code %d) on a text of %zu bytes", rc, text.bytes);
     const size_t *range = pcre2_get_ovector_pointer(data);
-    VLM_CHECK(range[0] <= range[1] && range[1] <= text.bytes, err, VLM_UNSUPPORTED, "a regular expression matched backwards (\\K in a look-around)");
+    VLM_CHECK(range[0] <= range[1] && range[1] <= text.bytes, err, VLM_UNSUPPORTED,
+              "a regular expression matched backwards (\\K in a look-around)");
     VLM_TRY(add_range(arena, ranges, count, &room, (vlm_range){range[0], range[1]}, err));
     at = range[1];
     if (range[0] == range[1]) { /* an empty match: the search goes on one character later */

@@ -14,7 +14,8 @@ vlm_status vlm_tok_behavior_read(vlm_tok_behavior *out, vlm_json json, vlm_error
     *out = (vlm_tok_behavior)i;
     return VLM_OK;
   }
-  st = vlm_json_fail(json, err, VLM_INPUT, "got behavior \"%s\", wanted Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", name);
+  st = vlm_json_fail(json, err, VLM_INPUT,
+                     "got behavior \"%s\", wanted Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", name);
 out:
   return st;
 }
@@ -25,7 +26,8 @@ typedef struct part {
   bool match;
 } part;
 
-static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_range *ranges, size_t n, size_t bytes, bool invert, vlm_error *err) {
+static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_range *ranges, size_t n, size_t bytes, bool invert,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   size_t at = 0;
@@ -69,8 +71,8 @@ static size_t join_backward(part *parts, size_t count) {
   return count - first;
 }
 
-vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_range *ranges, size_t count, vlm_tok_behavior behavior, bool invert, vlm_tok_pieces *out,
-                         vlm_error *err) {
+vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_range *ranges, size_t count, vlm_tok_behavior behavior, bool invert,
+                         vlm_tok_pieces *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   part *parts;
   size_t n;

@@ -1,5 +1,5 @@
-/* Streaming: a window of ids is decoded with and without its newest part; the difference is new text. The window keeps the ids of the previous
- * output, since blanks at the start of a text depend on there being none before. */
+/* Streaming: a window of ids is decoded with and without its newest part; the difference is new text. The window keeps the ids of the
+ * previous output, since blanks at the start of a text depend on there being none before. */
 #include <string.h>
 
 #include "runtime/base/memory.h"

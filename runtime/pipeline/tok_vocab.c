@@ -74,8 +74,8 @@ out:
 vlm_status vlm_tok_vocab_add(vlm_tok_vocab *v, vlm_slice text, int64_t id, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = v->entries;
-  VLM_CHECK(id >= 0 && id <= VLM_TOK_MAX_ID, err, VLM_LIMIT, "token \"%.*s\" has id %lld, wanted 0 to %d", (int)(text.bytes < 64 ? text.bytes : 64),
-            text.data, (long long)id, VLM_TOK_MAX_ID);
+  VLM_CHECK(id >= 0 && id <= VLM_TOK_MAX_ID, err, VLM_LIMIT, "token \"%.*s\" has id %lld, wanted 0 to %d",
+            (int)(text.bytes < 64 ? text.bytes : 64), text.data, (long long)id, VLM_TOK_MAX_ID);
   if ((v->count + 1) * 2 > v->n_slots) VLM_TRY(rehash(v, err));
   uint32_t *slot = slot_of(v, text);
   if (*slot == 0) {

@@ -148,7 +148,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes, bool add_special, vlm_ids *ids, vlm_error *err) {
+vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes, bool add_special, vlm_ids *ids,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_arena *arena = NULL;
   const size_t count = ids->count;
@@ -198,7 +199,8 @@ static vlm_status join(const vlm_tok_list *list, vlm_slice between, vlm_slice *o
   return vlm_builder_done(&b, out);
 }
 
-vlm_status vlm_tok_decode(const vlm_tokenizer *t, const int32_t *ids, size_t n, const vlm_tok_decode_opts *opts, vlm_text *text, vlm_error *err) {
+vlm_status vlm_tok_decode(const vlm_tokenizer *t, const int32_t *ids, size_t n, const vlm_tok_decode_opts *opts, vlm_text *text,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tok_list list = {0};
   vlm_slice joined;
@@ -213,7 +215,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tokenizer_decode(const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special, vlm_text *text, vlm_error *err) {
+vlm_status vlm_tokenizer_decode(const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special, vlm_text *text,
+                                vlm_error *err) {
   const vlm_tok_decode_opts opts = {.skip_special = skip_special};
   return vlm_tok_decode(tokenizer, ids, n, &opts, text, err);
 }

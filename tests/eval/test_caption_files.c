@@ -9,7 +9,7 @@
 #include "eval/metrics_only.h"
 #include "tests/eval/public_data.h"
 
-static char folder[] = "/tmp/vlmq-captions-XXXXXX";
+static char folder[] = P_tmpdir "/vlmq-captions-XXXXXX";
 
 static const char *write_file(const char *name, const char *text) {
   static char path[2][256];

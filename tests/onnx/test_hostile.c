@@ -46,7 +46,8 @@ static const struct {
     {"bad_constant_empty.onnx", VLM_INPUT, "node \"n\" (Constant): has no value"},
     {"bad_sparse_index.onnx", VLM_INPUT, "sparse tensor \"w\": index 9 is outside the tensor"},
     {"bad_sparse_huge.onnx", VLM_LIMIT, "sparse tensor \"w\" is 4398046511104 bytes when dense"},
-    {"bad_external_missing.onnx", VLM_INPUT, "tensor \"w\" lies in the file " DATA "missing.bin, which is missing; put it beside the model"},
+    {"bad_external_missing.onnx", VLM_INPUT,
+     "tensor \"w\" lies in the file " DATA "missing.bin, which is missing; put it beside the model"},
     {"bad_external_up.onnx", VLM_INPUT, "tensor \"w\": the external data path \"sub/../../secret.bin\" leaves the folder of the model"},
     {"bad_external_absolute.onnx", VLM_INPUT, "tensor \"w\": the external data path \"/etc/hostname\" leaves the folder"},
     {"bad_external_offset.onnx", VLM_INPUT, "tensor \"w\": offset \"-4\" of its external data is not a number"},
@@ -66,7 +67,8 @@ static void each_refusal_says_why(void **state) {
     vlm_status st = vlm_onnx_import(&graph, path, NULL, &error);
     assert_null(graph);
     if (st != rows[k].status || strncmp(error.text, wanted, strlen(wanted)) != 0) {
-      fail_msg("%s: got %s \"%s\", wanted %s \"%s\"", rows[k].file, vlm_status_name(st), error.text, vlm_status_name(rows[k].status), wanted);
+      fail_msg("%s: got %s \"%s\", wanted %s \"%s\"", rows[k].file, vlm_status_name(st), error.text, vlm_status_name(rows[k].status),
+               wanted);
     }
   }
 }
@@ -77,6 +79,31 @@ static void a_missing_file_is_named(void **state) {
   vlm_error error = {0};
   assert_int_equal(vlm_onnx_import(&graph, DATA "absent.onnx", NULL, &error), VLM_INPUT);
   assert_non_null(strstr(error.text, "absent.onnx"));
+}
+
+static void tensor_files_are_read_or_refused(void **state) {
+  (void)state;
+  static const struct { const char *file; vlm_status status; const char *message; } files[] = {
+      {"tensor_short.pb", VLM_INPUT, "tensor \"t\" holds 4 bytes, but shape [3] of float32 needs 12"},
+      {"tensor_string.pb", VLM_UNSUPPORTED, "tensor \"t\" has element type string (8), which is not supported"},
+      {"tensor_external.pb", VLM_UNSUPPORTED, "external data in a tensor file is not supported"},
+      {"external.bin", VLM_INPUT, "is not a valid"},
+      {"absent.pb", VLM_INPUT, "cannot be opened"},
+  };
+  vlm_tensor tensor;
+  vlm_error error = {0};
+  void *storage = NULL;
+  assert_int_equal(vlm_onnx_read_tensor(&tensor, &storage, DATA "tensor.pb", &error), VLM_OK);
+  assert_int_equal(tensor.rank, 2);
+  assert_float_equal(vlm_tensor_get(&tensor, 3), 4, 0);
+  vlm_free(storage);
+  for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+    char path[512];
+    snprintf(path, sizeof path, "%s%s", DATA, files[k].file);
+    assert_int_equal(vlm_onnx_read_tensor(&tensor, &storage, path, &error), files[k].status);
+    assert_null(storage);
+    if (strstr(error.text, files[k].message) == NULL || strstr(error.text, path) == NULL) fail_msg("%s: \"%s\"", path, error.text);
+  }
 }
 
 static void limits_are_options(void **state) {
@@ -174,7 +201,8 @@ static void failed_allocations_are_reported(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_refusal_says_why),      cmocka_unit_test(a_missing_file_is_named),
-      cmocka_unit_test(limits_are_options),         cmocka_unit_test(cut_off_files_are_refused_or_read),
+      cmocka_unit_test(tensor_files_are_read_or_refused), cmocka_unit_test(limits_are_options),
+      cmocka_unit_test(cut_off_files_are_refused_or_read),
       cmocka_unit_test(altered_bytes_never_crash),  cmocka_unit_test(failed_allocations_are_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,8 +160,12 @@ static void a_weight_that_bodies_transpose_is_kept_once(void **state) {
   vlm_value_id id;
   input(graph, "x", 2);
   constant(graph, "w", 2, (int64_t[]){2, 3}, w);
-  vlm_tensor yes = vlm_tensor_make(VLM_BOOL, 0, NULL, &(bool){true});
-  ok(vlm_graph_add_constant(graph, &id, "yes", &yes, true, &error));
+  node(graph, "ReduceMax: x -> m", 0);
+  scalar(graph, "low", -100);
+  node(graph, "Greater: m low -> above", 0);
+  vlm_tensor one = vlm_tensor_make(VLM_S64, 1, (int64_t[]){1}, (int64_t[]){1});
+  ok(vlm_graph_add_constant(graph, &id, "one", &one, true, &error));
+  node(graph, "Reshape: above one -> yes", 0);
   vlm_node *branch = node(graph, "If: yes -> y", 2);
   static const char *const names[2] = {"then_branch", "else_branch"};
   static const int64_t perm[2] = {1, 0};
@@ -188,6 +192,43 @@ static void a_weight_that_bodies_transpose_is_kept_once(void **state) {
   assert_int_equal(first->dims[0], 3);
   assert_int_not_equal(vlm_graph_find(graph, "w.transposed_1_0"), VLM_NO_VALUE);
   assert_int_equal(vlm_graph_find(graph, "w"), VLM_NO_VALUE);
+  vlm_graph_free(graph);
+}
+
+/* If(constant) { u = Neg(x); z = u + k; returns z, z, x, k } with a name of the outer graph used again inside. */
+static void a_constant_branch_takes_the_place_of_its_if(void **state) {
+  (void)state;
+  vlm_graph *graph = new_graph(), *body = NULL, *other = NULL;
+  vlm_value_id id;
+  input(graph, "x", 2);
+  bool no = false;
+  vlm_tensor condition = vlm_tensor_make(VLM_BOOL, 1, (int64_t[]){1}, &no);
+  ok(vlm_graph_add_constant(graph, &id, "condition", &condition, true, &error));
+  node(graph, "Relu: x -> u", 0);
+  int32_t n;
+  ok(vlm_graph_add_node(graph, &n, "choice", "", "If", 17, 1, 4, 2, &error));
+  graph->nodes[n].inputs[0] = value(graph, "condition");
+  static const char *const results[4] = {"r0", "r1", "r2", "r3"};
+  for (int32_t k = 0; k < 4; k++) vlm_node_set_output(graph, n, k, value(graph, results[k]));
+  ok(vlm_graph_create_sub(&body, graph, "body", &error));
+  ok(vlm_graph_create_sub(&other, graph, "other", &error));
+  ok(vlm_graph_add_value(body, &id, "x", VLM_VALUE_CAPTURE, &error));
+  body->values[id].parent_value = vlm_graph_find(graph, "x");
+  vector(body, "k", 8, 1, 1);
+  node(body, "Neg: x -> u", 0);
+  node(body, "Add: u k -> z", 0);
+  static const char *const returned[4] = {"z", "z", "x", "k"};
+  for (int k = 0; k < 4; k++) output(body, returned[k]);
+  vector(other, "c", 8, 0, 0);
+  for (int k = 0; k < 4; k++) output(other, "c");
+  graph->nodes[n].attrs[0] = (vlm_attr){.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = other};
+  graph->nodes[n].attrs[1] = (vlm_attr){.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = body};
+  node(graph, "Sum: r0 r1 r2 r3 u -> y", 0);
+  output(graph, "y");
+  clean_and_compare(graph, 2, rows_8, 0);
+  assert_int_equal(count_op(graph, "If"), 0);
+  assert_int_equal(graph->n_nodes, 4);
+  assert_int_not_equal(vlm_graph_find(graph, "choice/u"), VLM_NO_VALUE);
   vlm_graph_free(graph);
 }
 
@@ -328,9 +369,11 @@ static const struct { const char *nodes[10], *op, *approximate; } activations[] 
     {{"Mul: x rsqrt2 -> u", "Erf: u -> e", "Add: one e -> a", "Mul: x half -> m", "Mul: m a -> y"}, "Gelu", "none"},
     {{"Mul: rsqrt2 x -> u", "Erf: u -> e", "Add: e one -> a", "Mul: half a -> m", "Mul: x m -> y"}, "Gelu", "none"},
     {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Div: a two -> m", "Mul: m x -> y"}, "Gelu", "none"},
-    {{"Pow: x three -> p", "Mul: p k -> q", "Add: x q -> r", "Mul: r c -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: x half -> m", "Mul: m a -> y"},
+    {{"Pow: x three -> p", "Mul: p k -> q", "Add: x q -> r", "Mul: r c -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: x half -> m",
+      "Mul: m a -> y"},
      "Gelu", "tanh"},
-    {{"Mul: x c -> s", "Mul: k x -> p", "Mul: p x -> q", "Add: one q -> r", "Mul: s r -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: half x -> m",
+    {{"Mul: x c -> s", "Mul: k x -> p", "Mul: p x -> q", "Add: one q -> r", "Mul: s r -> u", "Tanh: u -> e", "Add: e one -> a",
+      "Mul: half x -> m",
       "Mul: m a -> y"}, "Gelu", "tanh"},
     {{"Mul: x quick -> u", "Sigmoid: u -> e", "Mul: e x -> y"}, "QuickGelu", NULL},
 };
@@ -338,7 +381,8 @@ static const struct { const char *nodes[10], *op, *approximate; } activations[] 
 static vlm_graph *activation(const char *const *nodes) {
   vlm_graph *graph = new_graph();
   static const struct { const char *name; float value; } constants[] = {
-      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f}, {"c", 0.797884583f},
+      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f}, {"c",
+                                                                                                                                 0.797884583f},
       {"quick", 1.702f}};
   input(graph, "input", 2);
   node(graph, "Neg: input -> x", 0);
@@ -400,7 +444,7 @@ static void passes_are_listed_skipped_and_reported(void **state) {
   assert_int_equal(count_op(graph, "Identity"), 1);
   int32_t count = 0;
   for (; vlm_pass_name(count) != NULL; count++) assert_true(strlen(vlm_pass_text(count)) > 10);
-  assert_int_equal(count, 5);
+  assert_int_equal(count, 7);
   assert_string_equal(vlm_pass_name(0), "fold");
   vlm_graph_free(graph);
 }
@@ -410,6 +454,7 @@ int main(void) {
       cmocka_unit_test(constants_are_folded),
       cmocka_unit_test(large_results_and_quantization_are_not_folded),
       cmocka_unit_test(a_weight_that_bodies_transpose_is_kept_once),
+      cmocka_unit_test(a_constant_branch_takes_the_place_of_its_if),
       cmocka_unit_test(no_ops_are_dropped),
       cmocka_unit_test(pads_that_pad_and_outputs_that_are_inputs_stay),
       cmocka_unit_test(batch_norm_goes_into_conv),

@@ -5,6 +5,7 @@ generation/logits_process.py of version 4.50), run on a scripted model whose log
 Writes tests/pipeline/data/search.json: a list of {options…, "ids", "score"}.
 Usage: .venv/bin/python tests/oracles/make_search.py
 """
+
 import json
 import random
 from pathlib import Path
@@ -23,7 +24,7 @@ def mix(x):
 def toy_logits(case, ids):
     """float32 values in [-8, 8) with 16 fractional bits, so exact in every language; end tokens are lifted by "eos_bias"."""
     h = case["seed"]
-    for i in ids[-case["memory"]:]:
+    for i in ids[-case["memory"] :]:
         h = mix((h * 31 + i + 0x9E3779B97F4A7C15) & MASK)
     values = [(mix((h + v * 0xD1342543DE82EF95) & MASK) >> 44) / 65536.0 - 8.0 for v in range(case["vocab"])]
     for e in case["eos"]:
@@ -45,7 +46,7 @@ def process(case, ids, scores):
         ngrams = {}
         for gram in zip(*[ids[i:] for i in range(k)]):
             ngrams.setdefault(tuple(gram[:-1]), []).append(gram[-1])
-        for banned in ngrams.get(tuple(ids[n + 1 - k:n]), []):
+        for banned in ngrams.get(tuple(ids[n + 1 - k : n]), []):
             scores[banned] = inf
     for b in case["bad_words"]:
         scores[b] = inf
@@ -114,7 +115,7 @@ def beam(case):
         running, running_scores = next_running, next_scores
         cur_len += 1
         length = max_length - prompt_len if early == "never" and penalty > 0 else cur_len - prompt_len
-        best = running_scores[0] / (length ** penalty)
+        best = running_scores[0] / (length**penalty)
         worst = torch.where(torch.tensor(finished), scores.min(), torch.tensor(-1.0e9))
         unsatisfied = unsatisfied and bool((best > worst).any())
         if not (unsatisfied and not (all(finished) and early is True) and not bool(hits.all())):
@@ -125,13 +126,24 @@ def make_case(rng):
     vocab = rng.choice([12, 20, 50, 200])
     prompt = rng.choice([[2], [2], [2], [2, 0], [5, 7, 5]])
     case = {
-        "seed": rng.randrange(1 << 48), "memory": rng.choice([1, 2, 50]), "vocab": vocab, "prompt": prompt,
-        "eos": rng.choice([[2], [2], [2], [2, 3], [2, 3, 4]]), "eos_bias": rng.choice([0.0, 4.0, 8.0, 10.0]),
-        "beams": rng.choice([1, 2, 3, 3, 3, 4, 5]), "max_length": len(prompt) + rng.choice([1, 2, 4, 8, 12, 20]),
-        "length_penalty": rng.choice([1.0, 1.0, 1.0, 0.0, 2.0, -1.0, 0.6, 1.5]), "early_stopping": rng.choice([True, True, False, False, "never"]),
-        "no_repeat_ngram": rng.choice([0, 3, 3, 2, 1]), "repetition_penalty": rng.choice([1.0, 1.0, 1.2, 0.8]),
-        "forced_bos": rng.choice([None, 0]), "forced_eos": rng.choice([None, 2]), "min_length": rng.choice([0, 0, 4]),
-        "min_new_tokens": rng.choice([0, 0, 3]), "suppressed": rng.choice([[], [], [6, 7]]), "bad_words": rng.choice([[], [], [8]]),
+        "seed": rng.randrange(1 << 48),
+        "memory": rng.choice([1, 2, 50]),
+        "vocab": vocab,
+        "prompt": prompt,
+        "eos": rng.choice([[2], [2], [2], [2, 3], [2, 3, 4]]),
+        "eos_bias": rng.choice([0.0, 4.0, 8.0, 10.0]),
+        "beams": rng.choice([1, 2, 3, 3, 3, 4, 5]),
+        "max_length": len(prompt) + rng.choice([1, 2, 4, 8, 12, 20]),
+        "length_penalty": rng.choice([1.0, 1.0, 1.0, 0.0, 2.0, -1.0, 0.6, 1.5]),
+        "early_stopping": rng.choice([True, True, False, False, "never"]),
+        "no_repeat_ngram": rng.choice([0, 3, 3, 2, 1]),
+        "repetition_penalty": rng.choice([1.0, 1.0, 1.2, 0.8]),
+        "forced_bos": rng.choice([None, 0]),
+        "forced_eos": rng.choice([None, 2]),
+        "min_length": rng.choice([0, 0, 4]),
+        "min_new_tokens": rng.choice([0, 0, 3]),
+        "suppressed": rng.choice([[], [], [6, 7]]),
+        "bad_words": rng.choice([[], [], [8]]),
     }
     if case["no_repeat_ngram"] == 1 and case["max_length"] > vocab // 2:
         case["no_repeat_ngram"] = 2

@@ -195,8 +195,8 @@ def pool():
             attrs["dilations"] = [int(n) for n in rng.integers(1, 3, space)]
     if op == "AveragePool":
         attrs["count_include_pad"] = int(pick(0, 1))
-        if attrs["ceil_mode"]:
-            attrs["count_include_pad"] = 0
+        if attrs["ceil_mode"] or "pads" in attrs and attrs["pads"][:space] != attrs["pads"][space:]:
+            attrs["count_include_pad"] = 0  # it counts uneven padding wrongly
     if op == "LpPool":
         attrs["ceil_mode"] = 0
         attrs["p"] = int(pick(1, 2, 3))

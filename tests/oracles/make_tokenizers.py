@@ -9,6 +9,7 @@
 Usage: .venv/bin/python tests/oracles/make_tokenizers.py [--checks-only] [folder]
 --checks-only keeps the committed tokenizers (training breaks ties in any order) and strings, and rewrites checks and cases.
 """
+
 import base64
 import json
 import random
@@ -23,9 +24,12 @@ N_STRINGS = 5000
 N_CASES = 40
 
 TEXT = """
-All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.
-The image shows a stop sign sitting on the side of a street. A green car parked in front of a yellow building. It's raining; don't you think we'll stay? I'd say they've left.
-What is the text in the image, with regions? Locate the objects with category name in the image. Total: $1,234.56 (incl. 20% VAT) on 2023-11-05 at 07:45.
+All human beings are born free and equal in dignity and rights.
+They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.
+The image shows a stop sign sitting on the side of a street. A green car parked in front of a yellow building.
+It's raining; don't you think we'll stay? I'd say they've left.
+What is the text in the image, with regions? Locate the objects with category name in the image.
+Total: $1,234.56 (incl. 20% VAT) on 2023-11-05 at 07:45.
 def main(argc, argv): return x[i] += 3 * (y - 0x7F) # TODO: fix_this_name CamelCaseWord https://example.org/a?b=c&d=%20 user@mail.example
 Alle Menschen sind frei und gleich an Würde und Rechten geboren. Straße, Äpfel, Öl, Übung, Größe.
 Tous les êtres humains naissent libres et égaux en dignité et en droits. L'été, où ça, cœur, garçon, Noël, déjà.
@@ -50,25 +54,225 @@ Tất cả mọi người sinh ra đều được tự do và bình đẳng về
 ሁሉም ሰው ነፃ ሆኖ ይወለዳል።
 """.strip().split("\n")
 
-EMOJI = ["😀", "👍🏽", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷", "🇺🇸🇬🇧", "1️⃣", "❤️", "☕", "🧑🏿‍🚀", "👩‍❤️‍💋‍👨", "⚠️", "🤷🏻‍♀️", "™️", "©", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"]
-SPACES = [" ", "  ", "   ", "\t", "\n", "\r\n", "\n\n", " \n ", "\u00a0", "\u3000", "\u2009", "\u2028", "\u0085", "\u200b", "\u202f", "\x0b", "\x0c",
-          "\ufeff", "\u180e", "\u1680", "\u205f", "\u2029", "    "]
-CONTROL = ["\x00", "\x01", "\x07", "\x08", "\x1b[0m", "\x7f", "\x80", "\x9f", "\u200d", "\u200c", "\u200e", "\u202e", "\u2066x\u2069", "\ufffd", "\ufffe",
-           "\u00ad", "\u061c", "\U000e0041", "\ue000", "\U0010fffd", "\u0378"]
-MARKS = [chr(c) for c in (0x300, 0x301, 0x302, 0x303, 0x308, 0x30a, 0x323, 0x327, 0x328, 0x345, 0x483, 0x5b8, 0x64e, 0x651, 0x93c, 0x94d, 0xe31, 0x20dd,
-                          0x20e3, 0xfe0f, 0x1abe, 0x3099, 0x309a)]
-ODD = ["ﬁ", "ﬃ", "①", "½", "²", "Ⅷ", "㎏", "㍿", "ﷺ", "ｱｲｳ", "Ａｂｃ１２", "ǅ", "ß", "ẞ", "İ", "ı", "ſ", "K", "Å", "…", "—", "“x”", "‘y’", "«z»", "、。", "！？", "¿¡",
-       "٪", "५", "൧", "〇", "千", "\u1100\u1161\u11a8", "\uac00\u11a8", "e\u0301", "\u0958", "\u0344", "\u212b", "\u2126", "𝔘𝔫𝔦", "𝟘𝟙", "𠮷", "𪜀", "豈", "𞤀", "Ა",
-       "ꙮ", "_", "__init__", "a_b", "don't", "DON'T", "we'LL", "I'M", "'s", "' s", " n't", "x 're", "do not", " ' ", "--", "...", " .", " ?", " !", "1 , 2"]
-SPECIAL = ["<s>", "</s>", "<pad>", "<unk>", "<mask>", "[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "<loc_0>", "<loc_1>", "<loc_12>", "<loc_123>", "<|im_start|>",
-           "<|im_end|>", "<|endoftext|>", "<s", "s>", "</s", "<loc_", "<loc_1", "<loc_99>", "<0x41>", "<0xE4>", "<0x0a>", "▁", "##ing", "Ġ", "</w>", "word", "Word",
-           "WORD", "<Ünï>", "<ünï>", "ab", "abc", "abcd", "|", "<sp>", "<sp2>"]
+EMOJI = [
+    "😀",
+    "👍🏽",
+    "👨‍👩‍👧‍👦",
+    "🏳️‍🌈",
+    "🇫🇷",
+    "🇺🇸🇬🇧",
+    "1️⃣",
+    "❤️",
+    "☕",
+    "🧑🏿‍🚀",
+    "👩‍❤️‍💋‍👨",
+    "⚠️",
+    "🤷🏻‍♀️",
+    "™️",
+    "©",
+    "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+]
+SPACES = [
+    " ",
+    "  ",
+    "   ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\n\n",
+    " \n ",
+    "\u00a0",
+    "\u3000",
+    "\u2009",
+    "\u2028",
+    "\u0085",
+    "\u200b",
+    "\u202f",
+    "\x0b",
+    "\x0c",
+    "\ufeff",
+    "\u180e",
+    "\u1680",
+    "\u205f",
+    "\u2029",
+    "    ",
+]
+CONTROL = [
+    "\x00",
+    "\x01",
+    "\x07",
+    "\x08",
+    "\x1b[0m",
+    "\x7f",
+    "\x80",
+    "\x9f",
+    "\u200d",
+    "\u200c",
+    "\u200e",
+    "\u202e",
+    "\u2066x\u2069",
+    "\ufffd",
+    "\ufffe",
+    "\u00ad",
+    "\u061c",
+    "\U000e0041",
+    "\ue000",
+    "\U0010fffd",
+    "\u0378",
+]
+MARKS = [
+    chr(c)
+    for c in (
+        0x300,
+        0x301,
+        0x302,
+        0x303,
+        0x308,
+        0x30A,
+        0x323,
+        0x327,
+        0x328,
+        0x345,
+        0x483,
+        0x5B8,
+        0x64E,
+        0x651,
+        0x93C,
+        0x94D,
+        0xE31,
+        0x20DD,
+        0x20E3,
+        0xFE0F,
+        0x1ABE,
+        0x3099,
+        0x309A,
+    )
+]
+ODD = [
+    "ﬁ",
+    "ﬃ",
+    "①",
+    "½",
+    "²",
+    "Ⅷ",
+    "㎏",
+    "㍿",
+    "ﷺ",
+    "ｱｲｳ",
+    "Ａｂｃ１２",
+    "ǅ",
+    "ß",
+    "ẞ",
+    "İ",
+    "ı",
+    "ſ",
+    "K",
+    "Å",
+    "…",
+    "—",
+    "“x”",
+    "‘y’",
+    "«z»",
+    "、。",
+    "！？",
+    "¿¡",
+    "٪",
+    "५",
+    "൧",
+    "〇",
+    "千",
+    "\u1100\u1161\u11a8",
+    "\uac00\u11a8",
+    "e\u0301",
+    "\u0958",
+    "\u0344",
+    "\u212b",
+    "\u2126",
+    "𝔘𝔫𝔦",
+    "𝟘𝟙",
+    "𠮷",
+    "𪜀",
+    "豈",
+    "𞤀",
+    "Ა",
+    "ꙮ",
+    "_",
+    "__init__",
+    "a_b",
+    "don't",
+    "DON'T",
+    "we'LL",
+    "I'M",
+    "'s",
+    "' s",
+    " n't",
+    "x 're",
+    "do not",
+    " ' ",
+    "--",
+    "...",
+    " .",
+    " ?",
+    " !",
+    "1 , 2",
+]
+SPECIAL = [
+    "<s>",
+    "</s>",
+    "<pad>",
+    "<unk>",
+    "<mask>",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "[UNK]",
+    "[PAD]",
+    "<loc_0>",
+    "<loc_1>",
+    "<loc_12>",
+    "<loc_123>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<s",
+    "s>",
+    "</s",
+    "<loc_",
+    "<loc_1",
+    "<loc_99>",
+    "<0x41>",
+    "<0xE4>",
+    "<0x0a>",
+    "▁",
+    "##ing",
+    "Ġ",
+    "</w>",
+    "word",
+    "Word",
+    "WORD",
+    "<Ünï>",
+    "<ünï>",
+    "ab",
+    "abc",
+    "abcd",
+    "|",
+    "<sp>",
+    "<sp2>",
+]
 
 
 def random_char(rng):
     while True:
-        c = rng.choice([rng.randrange(0x20, 0x250), rng.randrange(0x250, 0x3000), rng.randrange(0x3000, 0xD800), rng.randrange(0xE000, 0x10000),
-                        rng.randrange(0x10000, 0x1FFFF), rng.randrange(0x20000, 0x2FA1E)])
+        c = rng.choice(
+            [
+                rng.randrange(0x20, 0x250),
+                rng.randrange(0x250, 0x3000),
+                rng.randrange(0x3000, 0xD800),
+                rng.randrange(0xE000, 0x10000),
+                rng.randrange(0x10000, 0x1FFFF),
+                rng.randrange(0x20000, 0x2FA1E),
+            ]
+        )
         # Libraries differ in their Unicode version: only characters that are as they were in version 3.2.
         if unicodedata.ucd_3_2_0.category(chr(c)) == unicodedata.category(chr(c)) != "Cn":
             return chr(c)
@@ -97,17 +301,40 @@ def make_atom(rng, words):
     if kind == 18:
         return "".join(random_char(rng) for _ in range(rng.randrange(1, 4)))
     word = rng.choice(words)
-    return word[: rng.randrange(len(word)) + 1].upper() if rng.random() < 0.5 else word[rng.randrange(len(word)):]
+    return word[: rng.randrange(len(word)) + 1].upper() if rng.random() < 0.5 else word[rng.randrange(len(word)) :]
 
 
 def make_strings():
     rng = random.Random(20240601)
     words = [w for line in TEXT for w in line.split(" ")]
     # Scripts without blanks: cut into short pieces.
-    words = [w[i:i + 9] for w in words for i in range(0, len(w), 9)]
-    strings = ["", " ", "  ", "\n", "a", "Ġ", "▁", " a", "a ", "\u0000", "<s>", " <s> ", "<s></s>", "x<mask>y", "x <mask> y", " <mask>", "<loc_12><loc_123>",
-               "What does the image describe?", "A green car parked in front of a yellow building.", "a" * 60, " " * 40, "word" * 10, "é" * 20,
-               "supercalifragilisticexpialidocious" * 3 + "zzzzzzz"]
+    words = [w[i : i + 9] for w in words for i in range(0, len(w), 9)]
+    strings = [
+        "",
+        " ",
+        "  ",
+        "\n",
+        "a",
+        "Ġ",
+        "▁",
+        " a",
+        "a ",
+        "\u0000",
+        "<s>",
+        " <s> ",
+        "<s></s>",
+        "x<mask>y",
+        "x <mask> y",
+        " <mask>",
+        "<loc_12><loc_123>",
+        "What does the image describe?",
+        "A green car parked in front of a yellow building.",
+        "a" * 60,
+        " " * 40,
+        "word" * 10,
+        "é" * 20,
+        "supercalifragilisticexpialidocious" * 3 + "zzzzzzz",
+    ]
     while len(strings) < N_STRINGS:
         text = ""
         for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4, 5, 6])):
@@ -119,6 +346,7 @@ def make_strings():
 
 
 # ---- a character map in SentencePiece's format ----
+
 
 def make_charsmap(rules):
     """Darts-clone double array over UTF-8 keys plus zero-terminated replacements."""
@@ -169,8 +397,14 @@ def make_charsmap(rules):
 
 def charsmap():
     rules = {}
-    for c in list(range(0xA0, 0x180)) + list(range(0x2000, 0x2070)) + list(range(0x2100, 0x2190)) + list(range(0x3300, 0x3360)) + list(range(0xFB00, 0xFB07)) + \
-            list(range(0xFF01, 0xFFA0)):
+    for c in (
+        list(range(0xA0, 0x180))
+        + list(range(0x2000, 0x2070))
+        + list(range(0x2100, 0x2190))
+        + list(range(0x3300, 0x3360))
+        + list(range(0xFB00, 0xFB07))
+        + list(range(0xFF01, 0xFFA0))
+    ):
         form = unicodedata.normalize("NFKC", chr(c))
         if form != chr(c):
             rules[chr(c)] = form
@@ -204,20 +438,39 @@ def byte_bpe(size, pre, **model):
     tokenizer = Tokenizer(models.BPE(**model))
     tokenizer.pre_tokenizer = pre
     tokenizer.decoder = decoders.ByteLevel()
-    return train(tokenizer, trainers.BpeTrainer(vocab_size=size, special_tokens=GPT2_SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-                                                show_progress=False))
+    return train(
+        tokenizer,
+        trainers.BpeTrainer(
+            vocab_size=size, special_tokens=GPT2_SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        ),
+    )
 
 
 def bart():
     t = byte_bpe(800, pre_tokenizers.ByteLevel(add_prefix_space=False))
-    t.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)] + [AddedToken(f"<loc_{k}>", special=True) for k in (0, 1, 12, 123)])
-    t.add_tokens([AddedToken("word", single_word=True), AddedToken("<sp>", rstrip=True, normalized=False), AddedToken("abc"), AddedToken("ab"), AddedToken("abcd")])
+    t.add_special_tokens(
+        [AddedToken("<mask>", lstrip=True, special=True)] + [AddedToken(f"<loc_{k}>", special=True) for k in (0, 1, 12, 123)]
+    )
+    t.add_tokens(
+        [
+            AddedToken("word", single_word=True),
+            AddedToken("<sp>", rstrip=True, normalized=False),
+            AddedToken("abc"),
+            AddedToken("ab"),
+            AddedToken("abcd"),
+        ]
+    )
     t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
     return t
 
 
 def qwen2():
-    t = byte_bpe(800, pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
+    t = byte_bpe(
+        800,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(QWEN), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        ),
+    )
     t.normalizer = normalizers.NFC()
     t.add_special_tokens(["<|im_start|>", "<|im_end|>", "<|endoftext|>"])
     t.post_processor = processors.ByteLevel(trim_offsets=False)
@@ -225,21 +478,38 @@ def qwen2():
 
 
 def llama3():
-    t = byte_bpe(700, pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
-                 ignore_merges=True)
+    t = byte_bpe(
+        700,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        ),
+        ignore_merges=True,
+    )
     t.add_special_tokens(["<|im_start|>", "<|im_end|>"])
-    t.post_processor = processors.Sequence([processors.ByteLevel(), processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 0)])])
+    t.post_processor = processors.Sequence(
+        [processors.ByteLevel(), processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 0)])]
+    )
     return t
 
 
 def smollm2():
-    t = byte_bpe(700, pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)]))
+    t = byte_bpe(
+        700,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)]
+        ),
+    )
     t.add_special_tokens(["<|im_start|>", "<|im_end|>"])
     return t
 
 
 def bloom():
-    t = byte_bpe(600, pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(BLOOM), "merged_with_next"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]))
+    t = byte_bpe(
+        600,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(BLOOM), "merged_with_next"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        ),
+    )
     t.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.Strip(left=True, right=False)])
     return t
 
@@ -250,7 +520,9 @@ def sentencepiece_bpe(normalizer, pre):
         t.normalizer = normalizer
     # Trained on words; used without a pre-tokenizer, as LLaMA does.
     t.pre_tokenizer = pre_tokenizers.Metaspace()
-    train(t, trainers.BpeTrainer(vocab_size=700, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False, max_token_length=12), TEXT[:12])
+    train(
+        t, trainers.BpeTrainer(vocab_size=700, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False, max_token_length=12), TEXT[:15]
+    )
     state = json.loads(t.to_str())
     size = len(state["model"]["vocab"])
     for byte in range(256):
@@ -281,14 +553,18 @@ def bert():
     t.decoder = decoders.WordPiece(prefix="##", cleanup=True)
     train(t, trainers.WordPieceTrainer(vocab_size=1100, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
     t.add_tokens([AddedToken("<Ünï>", normalized=True), AddedToken("Word", normalized=False)])
-    t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    t.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     return t
 
 
 def bert_cased():
     t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     t.normalizer = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
-    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation("merged_with_previous"), pre_tokenizers.Digits()])
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation("merged_with_previous"), pre_tokenizers.Digits()]
+    )
     t.decoder = decoders.WordPiece(prefix="##", cleanup=False)
     train(t, trainers.WordPieceTrainer(vocab_size=900, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
     t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
@@ -300,18 +576,26 @@ def unigram(byte_fallback=False):
     t.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap()), normalizers.Replace(Regex(" {2,}"), " ")])
     t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     t.decoder = decoders.Metaspace(prepend_scheme="always")
-    train(t, trainers.UnigramTrainer(vocab_size=900, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+    train(
+        t, trainers.UnigramTrainer(vocab_size=900, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False)
+    )
     if byte_fallback:
         state = json.loads(t.to_str())
         state["model"]["byte_fallback"] = True
         state["model"]["vocab"] += [[f"<0x{b:02X}>", -20.0] for b in range(256)]
         state["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Nmt"}, {"type": "NFKC"}, {"type": "Lowercase"}]}
         state["pre_tokenizer"] = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True}
-        state["decoder"] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True}]}
+        state["decoder"] = {
+            "type": "Sequence",
+            "decoders": [{"type": "ByteFallback"}, {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "never", "split": True}],
+        }
         t = Tokenizer.from_str(json.dumps(state))
     t.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
-    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]) \
-        if not byte_fallback else processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)])
+    t.post_processor = (
+        processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+        if not byte_fallback
+        else processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)])
+    )
     return t
 
 
@@ -322,20 +606,38 @@ def unigram_bytes():
 def clip():
     t = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>", fuse_unk=False))
     t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
-    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(CLIP), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(CLIP), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     t.decoder = decoders.BPEDecoder(suffix="</w>")
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    train(t, trainers.BpeTrainer(vocab_size=900, special_tokens=["<|startoftext|>", "<|endoftext|>"], initial_alphabet=alphabet, end_of_word_suffix="</w>",
-                                 show_progress=False))
-    t.post_processor = processors.RobertaProcessing(("<|endoftext|>", 1), ("<|startoftext|>", 0), trim_offsets=False, add_prefix_space=False)
+    train(
+        t,
+        trainers.BpeTrainer(
+            vocab_size=900,
+            special_tokens=["<|startoftext|>", "<|endoftext|>"],
+            initial_alphabet=alphabet,
+            end_of_word_suffix="</w>",
+            show_progress=False,
+        ),
+    )
+    t.post_processor = processors.RobertaProcessing(
+        ("<|endoftext|>", 1), ("<|startoftext|>", 0), trim_offsets=False, add_prefix_space=False
+    )
     return t
 
 
 def subword_bpe():
     t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", fuse_unk=False))
     t.normalizer = normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Strip()])
-    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.CharDelimiterSplit("_")])
-    train(t, trainers.BpeTrainer(vocab_size=700, special_tokens=["<unk>", "<s>", "</s>"], continuing_subword_prefix="##", show_progress=False), TEXT[:8])
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.CharDelimiterSplit("_")]
+    )
+    train(
+        t,
+        trainers.BpeTrainer(vocab_size=700, special_tokens=["<unk>", "<s>", "</s>"], continuing_subword_prefix="##", show_progress=False),
+        TEXT[:11],
+    )
     t.decoder = decoders.Sequence([decoders.WordPiece(prefix="##", cleanup=False), decoders.Replace(Regex(r"\s+"), " ")])
     t.add_tokens([AddedToken("<Ünï>", normalized=True, rstrip=True), AddedToken("WORD", normalized=True, single_word=True)])
     return t
@@ -353,15 +655,32 @@ def wordlevel():
 def no_decoder():
     t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
     t.pre_tokenizer = pre_tokenizers.Split("e", "merged_with_previous", invert=True)
-    train(t, trainers.BpeTrainer(vocab_size=300, special_tokens=["<unk>"], show_progress=False), TEXT[:4])
+    train(t, trainers.BpeTrainer(vocab_size=300, special_tokens=["<unk>"], show_progress=False), TEXT[:7])
     t.normalizer = normalizers.Sequence([normalizers.ByteLevel()])
     return t
 
 
-KINDS = [bart, qwen2, llama3, smollm2, bloom, llama, llama_meta, bert, bert_cased, unigram, unigram_bytes, clip, subword_bpe, wordlevel, no_decoder]
+KINDS = [
+    bart,
+    qwen2,
+    llama3,
+    smollm2,
+    bloom,
+    llama,
+    llama_meta,
+    bert,
+    bert_cased,
+    unigram,
+    unigram_bytes,
+    clip,
+    subword_bpe,
+    wordlevel,
+    no_decoder,
+]
 
 
 # ---- output ----
+
 
 def fnv(data):
     h = 0xCBF29CE484222325
@@ -407,8 +726,15 @@ def main():
         strings = [json.loads(line) for line in (root / "strings.jsonl").read_text(encoding="utf-8").split("\n") if line]
     else:
         strings = make_strings()
-        (root / "strings.jsonl").write_text("".join(json.dumps(s, ensure_ascii=False).replace("\x85", "\\u0085").replace("\u2028", "\\u2028")
-                                                    .replace("\u2029", "\\u2029") + "\n" for s in strings), encoding="utf-8", newline="\n")
+        (root / "strings.jsonl").write_text(
+            "".join(
+                json.dumps(s, ensure_ascii=False).replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+                + "\n"
+                for s in strings
+            ),
+            encoding="utf-8",
+            newline="\n",
+        )
     for make in KINDS:
         write_kind(root / make.__name__, make, strings, checks_only)
 

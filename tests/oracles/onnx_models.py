@@ -252,5 +252,12 @@ def bad_externals():
     with_weight("bad_external_nowhere.onnx", external_tensor("w", None))
 
 
-for make in (unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs, bad_tensors, bad_externals):
+def tensor_files():
+    save("tensor.pb", array("t", [[1, 2], [3, 4]]).SerializeToString())
+    save("tensor_short.pb", T(name="t", data_type=F, dims=[3], raw_data=b"\0\0\0\0").SerializeToString())
+    save("tensor_string.pb", T(name="t", data_type=T.STRING, dims=[1], string_data=[b"text"]).SerializeToString())
+    save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
+
+
+for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs, bad_tensors, bad_externals):
     make()

@@ -13,8 +13,8 @@
 #include "runtime/exec/session.h"
 #include "tests/pack/model.h"
 
-static char folder[] = "/tmp/vlmq-pack-XXXXXX";
-static char path_a[64], path_b[64];
+static char folder[] = P_tmpdir "/vlmq-pack-XXXXXX";
+static char path_a[128], path_b[128];
 
 static int make_folder(void **state) {
   (void)state;

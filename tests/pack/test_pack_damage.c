@@ -16,8 +16,8 @@
 
 #define DATA VLMQ_SOURCE_DIR "/tests/pack/data/"
 
-static char folder[] = "/tmp/vlmq-damage-XXXXXX";
-static char path_a[64], path_b[64];
+static char folder[] = P_tmpdir "/vlmq-damage-XXXXXX";
+static char path_a[128], path_b[128];
 
 /* A file in memory. */
 typedef struct image {

@@ -27,7 +27,9 @@ static vlm_json_doc *parse(const char *text) {
 
 static void values_are_read(void **state) {
   (void)state;
-  vlm_json_doc *doc = parse("\xEF\xBB\xBF{\"i\": -7, \"r\": 2.5, \"w\": 3.0, \"b\": true, \"t\": \"h\\u00e9\\ud83d\\ude00\", \"n\": null, \"a\": [1, [2]], \"o\": {\"z\": 1, \"y\": 2}}");
+  vlm_json_doc *doc = parse(
+      "\xEF\xBB\xBF{\"i\": -7, \"r\": 2.5, \"w\": 3.0, \"b\": true, \"t\": \"h\\u00e9\\ud83d\\ude00\", \"n\": null, \"a\": [1, [2]], "
+      "\"o\": {\"z\": 1, \"y\": 2}}");
   const vlm_json root = vlm_json_root(doc);
   int64_t i = 0;
   double r = 0;
@@ -107,7 +109,8 @@ static void huge_integers_become_reals(void **state) {
 
 static void hostile_text_is_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"", "{", "{\"a\":}", "[1,]", "\"\\ud800\"", "\"\xFF\"", "{\"a\" 1}", "nul", "1 2", "[1e999]", "{\"a\\u0000b\": 1}"};
+  static const char *const bad[] = {"",          "{",   "{\"a\":}", "[1,]",    "\"\\ud800\"",       "\"\xFF\"",
+                                    "{\"a\" 1}", "nul", "1 2",      "[1e999]", "{\"a\\u0000b\": 1}"};
   vlm_json_doc *doc;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     assert_int_equal(vlm_json_parse(&doc, bad[i], strlen(bad[i]), "file.json", &error), VLM_INPUT);
@@ -150,7 +153,8 @@ static void writer_writes(void **state) {
   OK(vlm_json_writer_create(&w, 0, &error));
   put_sample(w);
   OK(vlm_json_writer_text(w, &text, &bytes, &error));
-  assert_string_equal(text, "{\"t\\\"\": \"a\\n\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD\", \"a\": [-5, 0.1, 1e+300, null, true, null], \"e\": {}, \"n\": null}");
+  assert_string_equal(
+      text, "{\"t\\\"\": \"a\\n\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD\", \"a\": [-5, 0.1, 1e+300, null, true, null], \"e\": {}, \"n\": null}");
   assert_int_equal(bytes, strlen(text));
   vlm_json_doc *doc = parse(text);
   vlm_json_free(doc);
@@ -226,9 +230,15 @@ static void failing_memory_is_reported(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(values_are_read),         cmocka_unit_test(absent_values_are_harmless), cmocka_unit_test(messages_name_file_and_path),
-      cmocka_unit_test(huge_integers_become_reals), cmocka_unit_test(hostile_text_is_refused), cmocka_unit_test(writer_writes),
-      cmocka_unit_test(doubles_round_trip),      cmocka_unit_test(writer_notices_misuse),      cmocka_unit_test(failing_memory_is_reported),
+      cmocka_unit_test(values_are_read),
+      cmocka_unit_test(absent_values_are_harmless),
+      cmocka_unit_test(messages_name_file_and_path),
+      cmocka_unit_test(huge_integers_become_reals),
+      cmocka_unit_test(hostile_text_is_refused),
+      cmocka_unit_test(writer_writes),
+      cmocka_unit_test(doubles_round_trip),
+      cmocka_unit_test(writer_notices_misuse),
+      cmocka_unit_test(failing_memory_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

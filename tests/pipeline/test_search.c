@@ -38,7 +38,8 @@ static uint64_t mix(uint64_t x) {
 
 static void toy_logits(const toy *t, const int32_t *ids, size_t count, float *logits) {
   uint64_t h = t->seed;
-  for (size_t i = count > (size_t)t->memory ? count - (size_t)t->memory : 0; i < count; i++) h = mix(h * 31 + (uint64_t)ids[i] + 0x9E3779B97F4A7C15u);
+  for (size_t i = count > (size_t)t->memory ? count - (size_t)t->memory : 0; i < count; i++)
+    h = mix(h * 31 + (uint64_t)ids[i] + 0x9E3779B97F4A7C15u);
   for (int64_t v = 0; v < t->vocab; v++) logits[v] = (float)((double)(mix(h + (uint64_t)v * 0xD1342543DE82EF95u) >> 44) / 65536.0 - 8.0);
   for (int32_t e = 0; e < t->generation->n_eos; e++) logits[t->generation->eos[e]] += (float)t->eos_bias;
 }

@@ -113,13 +113,15 @@ static void text_is_stripped(void **state) {
 
 static void boxes_with_labels(void **state) {
   (void)state;
-  PARSES("<OD>",
-         "</s><s><s><s>car<loc_53><loc_333><loc_933><loc_774>door<loc_712><loc_203><loc_906><loc_545>wheel<loc_704><loc_576><loc_866><loc_772>"
-         "<loc_149><loc_584><loc_310><loc_773></s>",
-         640, 480, BOX("car", 0, 34.24, 160.08, 597.44, 371.76), BOX("door", 1, 456.0, 97.68, 580.16, 261.84),
-         BOX("wheel", 2, 450.88, 276.72, 554.56, 370.8), BOX("wheel", 3, 95.68, 280.56, 198.72, 371.28));
-  PARSES("<DENSE_REGION_CAPTION>", "</s><s>turquoise Volkswagen Beetle<loc_52><loc_333><loc_932><loc_774>wheel<loc_704><loc_576><loc_864><loc_772></s>", 640,
-         480, BOX("turquoise Volkswagen Beetle", 0, 33.6, 160.08, 596.8, 371.76), BOX("wheel", 1, 450.88, 276.72, 553.28, 370.8));
+  PARSES(
+      "<OD>",
+      "</s><s><s><s>car<loc_53><loc_333><loc_933><loc_774>door<loc_712><loc_203><loc_906><loc_545>wheel<loc_704><loc_576><loc_866><loc_772>"
+      "<loc_149><loc_584><loc_310><loc_773></s>",
+      640, 480, BOX("car", 0, 34.24, 160.08, 597.44, 371.76), BOX("door", 1, 456.0, 97.68, 580.16, 261.84),
+      BOX("wheel", 2, 450.88, 276.72, 554.56, 370.8), BOX("wheel", 3, 95.68, 280.56, 198.72, 371.28));
+  PARSES("<DENSE_REGION_CAPTION>",
+         "</s><s>turquoise Volkswagen Beetle<loc_52><loc_333><loc_932><loc_774>wheel<loc_704><loc_576><loc_864><loc_772></s>", 640, 480,
+         BOX("turquoise Volkswagen Beetle", 0, 33.6, 160.08, 596.8, 371.76), BOX("wheel", 1, 450.88, 276.72, 553.28, 370.8));
   /* Fewer than four locations, left-over locations, locations without a label, letters beyond ASCII, bad numbers. */
   NOTHING("<OD>", "car<loc_1><loc_2><loc_3>");
   NOTHING("<OD>", "<loc_1><loc_2><loc_3><loc_4><loc_5>");
@@ -139,19 +141,22 @@ static void boxes_without_labels(void **state) {
 static void phrases_are_grounded(void **state) {
   (void)state;
   PARSES("<CAPTION_TO_PHRASE_GROUNDING>x",
-         "</s><s><s><s>A green car<loc_54><loc_330><loc_911><loc_780>it<loc_1><loc_1><loc_2><loc_2>a yellow building<loc_0><loc_8><loc_998><loc_635></s>", 640,
-         480, BOX("A green car", 0, 34.88, 158.64, 583.36, 374.64), BOX("a yellow building", 1, 0.32, 4.08, 639.04, 305.04));
+         "</s><s><s><s>A green car<loc_54><loc_330><loc_911><loc_780>it<loc_1><loc_1><loc_2><loc_2>a yellow "
+         "building<loc_0><loc_8><loc_998><loc_635></s>",
+         640, 480, BOX("A green car", 0, 34.88, 158.64, 583.36, 374.64), BOX("a yellow building", 1, 0.32, 4.08, 639.04, 305.04));
 }
 
 static void ocr_gives_quads(void **state) {
   (void)state;
   PARSES("<OCR_WITH_REGION>",
-         "</s><s><s><s>CUDA<loc_414><loc_100><loc_932><loc_100><loc_932><loc_229><loc_414><loc_229>FOR ENGINEERS<loc_359><loc_241><loc_932><loc_241><loc_932>"
+         "</s><s><s><s>CUDA<loc_414><loc_100><loc_932><loc_100><loc_932><loc_229><loc_414><loc_229>FOR "
+         "ENGINEERS<loc_359><loc_241><loc_932><loc_241><loc_932>"
          "<loc_298><loc_359><loc_298></s>",
          403, 500, QUAD("CUDA", 0, 167.0435, 50.25, 375.7975, 50.25, 375.7975, 114.75, 167.0435, 114.75),
          QUAD("FOR ENGINEERS", 1, 144.8785, 120.75, 375.7975, 120.75, 375.7975, 149.25, 144.8785, 149.25));
   PARSES("<OCR_WITH_REGION>",
-         "noise\n\xE4\xBA\xBA<loc_1><loc_1><loc_2><loc_1><loc_2><loc_2><loc_1><loc_2>lost<loc_1><loc_2>b<loc_1><loc_1><loc_2><loc_1><loc_2><loc_2><loc_1><loc_2>",
+         "noise\n\xE4\xBA\xBA<loc_1><loc_1><loc_2><loc_1><loc_2><loc_2><loc_1><loc_2>lost<loc_1><loc_2>b<loc_1><loc_1><loc_2><loc_1><loc_2>"
+         "<loc_2><loc_1><loc_2>",
          1000, 1000, QUAD("\xE4\xBA\xBA", 0, 1.5, 1.5, 2.5, 1.5, 2.5, 2.5, 1.5, 2.5), QUAD("b", 1, 1.5, 1.5, 2.5, 1.5, 2.5, 2.5, 1.5, 2.5));
 }
 
@@ -163,9 +168,11 @@ static void polygons_are_found(void **state) {
   /* Two polygons of one thing; an odd coordinate goes. */
   PARSES("<REGION_TO_SEGMENTATION>x", "<loc_0><loc_0><loc_1><loc_1><sep><loc_2><loc_2><loc_3><loc_3><loc_9>", 1000, 1000,
          POLYGON("", 0, 4, 0.5, 0.5, 1.5, 1.5), POLYGON("", 0, 4, 2.5, 2.5, 3.5, 3.5));
-  PARSES("<REFERRING_EXPRESSION_SEGMENTATION>x", "<poly><loc_0><loc_0><loc_1><loc_1></poly><poly><loc_2><loc_2><loc_3><loc_3><sep><loc_4><loc_4></poly>", 1000,
-         1000, POLYGON("", 0, 4, 0.5, 0.5, 1.5, 1.5), POLYGON("", 1, 4, 2.5, 2.5, 3.5, 3.5), POLYGON("", 1, 2, 4.5, 4.5));
-  PARSES("<OPEN_VOCABULARY_DETECTION>x", "a car<poly><loc_0><loc_0><loc_1><loc_1></poly>", 1000, 1000, POLYGON("a car", 0, 4, 0.5, 0.5, 1.5, 1.5));
+  PARSES("<REFERRING_EXPRESSION_SEGMENTATION>x",
+         "<poly><loc_0><loc_0><loc_1><loc_1></poly><poly><loc_2><loc_2><loc_3><loc_3><sep><loc_4><loc_4></poly>", 1000, 1000,
+         POLYGON("", 0, 4, 0.5, 0.5, 1.5, 1.5), POLYGON("", 1, 4, 2.5, 2.5, 3.5, 3.5), POLYGON("", 1, 2, 4.5, 4.5));
+  PARSES("<OPEN_VOCABULARY_DETECTION>x", "a car<poly><loc_0><loc_0><loc_1><loc_1></poly>", 1000, 1000,
+         POLYGON("a car", 0, 4, 0.5, 0.5, 1.5, 1.5));
   PARSES("<OPEN_VOCABULARY_DETECTION>x", "</s><s><s>a green car<loc_53><loc_330><loc_910><loc_779></s>", 640, 480,
          BOX("a green car", 0, 34.24, 158.64, 582.72, 374.16));
 }
@@ -173,8 +180,9 @@ static void polygons_are_found(void **state) {
 static void boxes_of_known_models(void **state) {
   (void)state;
   /* Whole-pixel boxes known from the published model: ours cut to integers. */
-  static const char answer[] = "car<loc_53><loc_333><loc_933><loc_774>door handle<loc_425><loc_503><loc_474><loc_515>wheel<loc_709><loc_576><loc_865><loc_772>"
-                               "<loc_150><loc_584><loc_309><loc_773>";
+  static const char answer[] =
+      "car<loc_53><loc_333><loc_933><loc_774>door handle<loc_425><loc_503><loc_474><loc_515>wheel<loc_709><loc_576><loc_865><loc_772>"
+      "<loc_150><loc_584><loc_309><loc_773>";
   static const int want[4][4] = {{34, 160, 597, 371}, {272, 241, 303, 247}, {454, 276, 553, 370}, {96, 280, 198, 371}};
   vlm_objects got;
   OK(vlm_task_parse(&got, VLM_ANSWER_DESCRIBED_BOXES, answer, 640, 480, &error));
@@ -187,7 +195,8 @@ static void boxes_of_known_models(void **state) {
 
 static void any_bytes_are_survived(void **state) {
   (void)state;
-  static const char *const atoms[] = {"<loc_1>", "<loc_999>", "<loc_", "<sep>", "<poly>", "</poly>", "a", " ", "<", ">", "\n", "\xFF", "<s>", "<loc_1234567>", "</"};
+  static const char *const atoms[] = {"<loc_1>", "<loc_999>", "<loc_", "<sep>", "<poly>", "</poly>",       "a", " ",
+                                      "<",       ">",         "\n",    "\xFF",  "<s>",    "<loc_1234567>", "</"};
   uint64_t random = 1;
   for (int n = 0; n < 4000; n++) {
     char text[512] = "";

@@ -232,7 +232,8 @@ static void streams_hold_back_parts_of_characters(void **state) {
   vlm_tokenizer *t = load("bart");
   vlm_token_stream *stream;
   vlm_text text = {0};
-  const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"), vlm_tokenizer_id(t, "\xC4\xBA"), vlm_tokenizer_id(t, "\xC4\xA2")};
+  const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"), vlm_tokenizer_id(t, "\xC4\xBA"),
+                           vlm_tokenizer_id(t, "\xC4\xA2")};
   OK(vlm_token_stream_create(&stream, t, true, &error)); /* F0 9F 98 80, one token each */
   for (int i = 0; i < 3; i++) {
     OK(vlm_token_stream_push(stream, bytes[i], &text, &error));
@@ -303,8 +304,10 @@ static vlm_status create(vlm_tokenizer **t, const char *json, const char *config
 
 static void config_is_applied(void **state) {
   (void)state;
-  static const char json[] = "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"it\": 0, \"is\": 1, \"n't\": 2, \".\": 3, \"<end>\": 4, \"u\": 5}, \"unk_token\": \"u\"},"
-                             "\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}}";
+  static const char json[] =
+      "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"it\": 0, \"is\": 1, \"n't\": 2, \".\": 3, \"<end>\": 4, \"u\": 5}, "
+      "\"unk_token\": \"u\"},"
+      "\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}}";
   vlm_tokenizer *t;
   vlm_ids ids = {0};
   vlm_text text = {0};
@@ -314,7 +317,9 @@ static void config_is_applied(void **state) {
   assert_string_equal(vlm_text_get(&text), "it is n't . <end>");
   vlm_tokenizer_free(t);
   vlm_text_clear(&text);
-  OK(create(&t, json, "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, \"model_max_length\": 1000000000000000019884624838656}"));
+  OK(create(&t, json,
+            "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, \"model_max_length\": "
+            "1000000000000000019884624838656}"));
   OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
   assert_string_equal(vlm_text_get(&text), "it isn't.");
   vlm_tokenizer_free(t);
@@ -357,13 +362,20 @@ static void bad_files_are_refused(void **state) {
       {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", 0]], \"unk_id\": 1}}", "got 1, wanted 0 to 0"},
       {"{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\"]]}}", "got nothing, wanted a number"},
       {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}}", "cannot be used"},
-      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}}", "pre-tokenizer \"UnicodeScripts\" is not supported"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}}",
+       "pre-tokenizer \"UnicodeScripts\" is not supported"},
       {"{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Punctuation\", \"behavior\": \"x\"}}", "got behavior \"x\""},
-      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAA*\"}}", "byte 3 is not base64"},
-      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"/////w==\"}}", "cannot hold its trie"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAA*\"}}",
+       "byte 3 is not base64"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"normalizer\": {\"type\": \"Precompiled\", \"precompiled_charsmap\": \"/////w==\"}}",
+       "cannot hold its trie"},
       {"{\"model\": {\"vocab\": {\"a\": 0}}, \"decoder\": {\"type\": \"Strip\", \"content\": \"ab\"}}", "content must be one character"},
-      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [], \"special_tokens\": {}}}", "sequence A 0 times"},
-      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", -5], \"sep\": [\"a\", 1]}}", "special id -5"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [], \"special_tokens\": "
+       "{}}}",
+       "sequence A 0 times"},
+      {"{\"model\": {\"vocab\": {\"a\": 0}}, \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"a\", -5], \"sep\": [\"a\", "
+       "1]}}",
+       "special id -5"},
       {"{\"model\": {\"vocab\": {\"a\": 0}}, \"added_tokens\": [{\"id\": 3}]}", "added_tokens[0]: member \"content\" is missing"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -387,7 +399,9 @@ static void nesting_is_limited(void **state) {
 
 static void runaway_patterns_give_up(void **state) {
   (void)state;
-  static const char json[] = "{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a|a?)+$|(x+x+)+y\"}, \"behavior\": \"Isolated\"}}";
+  static const char json[] =
+      "{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a|a?)+$|(x+x+)+y\"}, "
+      "\"behavior\": \"Isolated\"}}";
   vlm_tokenizer *t;
   vlm_ids ids = {0};
   char text[4000];

@@ -1,0 +1,161 @@
+/* vlm.CacheAttention: self-attention of a decode step over a cache that is appended to in place.
+ *
+ * Inputs: q [.., T, D] (leading dims = heads), new_key [B, H, T, D], new_value [B, H, T, V], past_key, past_value, capacity (int64 scalar), and an
+ * optional additive mask that broadcasts to [B, H, T, P + T]. Output: q's shape with V last. Attribute scale multiplies the products.
+ *
+ * The two past tensors say [B, H, P, D] and [B, H, P, V]; where their bytes are depends on the capacity:
+ *   capacity 0: contiguous as they say; they are only read.
+ *   capacity C: key bytes are [B * H][D][C] (transposed, so that one step reads along C), value bytes [B * H][C][V]; both blocks are followed by
+ *               VLM_TILE_MAX_COLUMNS floats of slack, C is a multiple of VLM_TILE_MAX_COLUMNS and at least P + T. Rows P .. P + T - 1 are written.
+ * Each product runs over its axis in order with fused multiply-add, so the result has the bits of MatMul, Mul, Add, Softmax, MatMul. */
+#include <string.h>
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/rowops.h"
+#include "runtime/ops/op_table.h"
+
+static bool known(const vlm_tensor *t) {
+  for (int d = 0; d < t->rank; d++)
+    if (t->dims[d] < 0) return false;
+  return t->dtype != VLM_NONE;
+}
+
+vlm_status vlm_infer_CacheAttention(vlm_op_call *c) {
+  const vlm_tensor *q = c->in[0], *v = c->in[2];
+  int64_t dims[VLM_MAX_RANK];
+  if (!known(q) || !known(v)) return VLM_UNKNOWN;
+  if (q->rank < 2 || v->rank != 4) return vlm_fail(c->err, VLM_INPUT, "ranks %d and %d, wanted q of 2 or more and values of 4", q->rank, v->rank);
+  for (int d = 0; d < q->rank; d++) dims[d] = q->dims[d];
+  dims[q->rank - 1] = v->dims[3];
+  vlm_out_shape(c, 0, VLM_F32, q->rank, dims);
+  return VLM_OK;
+}
+
+typedef struct {
+  vlm_op_call *c;
+  const vlm_kernel *gemm;
+  const vlm_rowops *rows;
+  const float *q, *new_key, *new_value, *mask;
+  float *key, *value, *out, *scratch;
+  int64_t heads, per_batch, t, d, v, past, capacity, total; /* total = past + t */
+  int64_t wide_scores, wide_out, scratch_floats;             /* per worker */
+  int64_t mask_dims[4];
+  float scale;
+} job;
+
+static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+static void append(const job *j, int64_t head) {
+  float *key = j->key + head * j->d * j->capacity, *value = j->value + head * j->capacity * j->v;
+  for (int64_t i = 0; i < j->t; i++) {
+    const float *row = j->new_key + (head * j->t + i) * j->d;
+    for (int64_t k = 0; k < j->d; k++) key[k * j->capacity + j->past + i] = row[k];
+  }
+  memcpy(value + j->past * j->v, j->new_value + head * j->t * j->v, (size_t)(j->t * j->v) * sizeof *value);
+}
+
+/* c[rows][columns] = a[rows][k] * b[k][columns], tile by tile. */
+static void multiply(const job *j, float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t b_stride, int64_t k, int64_t rows,
+                     int64_t columns) {
+  for (int64_t i = 0; i < rows; i += j->gemm->mr) {
+    int n = rows - i < j->gemm->mr ? (int)(rows - i) : j->gemm->mr;
+    for (int64_t col = 0; col < columns; col += j->gemm->nr)
+      j->gemm->fn.gemm_f32(c + i * ldc + col, (size_t)ldc, a + i * lda, (size_t)lda, b + col, (size_t)b_stride, (size_t)k, n);
+  }
+}
+
+static void add_mask(const job *j, float *scores, int64_t head, int64_t row) {
+  const int64_t *m = j->mask_dims;
+  const int64_t at[3] = {head / j->per_batch, head % j->per_batch, row};
+  int64_t offset = 0;
+  for (int d = 0; d < 3; d++) offset = offset * m[d] + (m[d] > 1 ? at[d] : 0);
+  j->rows->add(scores, scores, 1, j->mask + offset * m[3], m[3] > 1, j->total);
+}
+
+static void attend(const job *j, int64_t head, float *scratch) {
+  float *scores = scratch, *wide = scratch + j->t * j->wide_scores;
+  const float *q = j->q + head * j->t * j->d;
+  multiply(j, scores, j->wide_scores, q, j->d, j->key + head * j->d * j->capacity, j->capacity, j->d, j->t, j->total);
+  for (int64_t i = 0; i < j->t; i++) {
+    float *row = scores + i * j->wide_scores;
+    if (j->scale != 1.0f) j->rows->mul(row, row, 1, &j->scale, 0, j->total);
+    if (j->mask) add_mask(j, row, head, i);
+    j->rows->softmax(row, row, j->total);
+  }
+  multiply(j, wide, j->wide_out, scores, j->wide_scores, j->value + head * j->capacity * j->v, j->v, j->total, j->t, j->v);
+  for (int64_t i = 0; i < j->t; i++) memcpy(j->out + (head * j->t + i) * j->v, wide + i * j->wide_out, (size_t)j->v * sizeof *wide);
+}
+
+static void head_task(void *user, int64_t head, int worker) {
+  const job *j = user;
+  append(j, head);
+  attend(j, head, j->scratch + worker * j->scratch_floats);
+}
+
+/* Capacity 0: a cache of our own for this call, filled from the contiguous past. */
+static vlm_status copy_past(job *j, const float *key, const float *value) {
+  vlm_status st = VLM_OK;
+  j->capacity = round_up(j->total, VLM_TILE_MAX_COLUMNS);
+  size_t keys = (size_t)(j->heads * j->d * j->capacity + VLM_TILE_MAX_COLUMNS), values = (size_t)(j->heads * j->v * j->capacity + VLM_TILE_MAX_COLUMNS);
+  VLM_TRY(j->c->scratch(j->c, (void **)&j->key, keys * sizeof(float)));
+  VLM_TRY(j->c->scratch(j->c, (void **)&j->value, values * sizeof(float)));
+  memset(j->key, 0, keys * sizeof(float));
+  memset(j->value, 0, values * sizeof(float));
+  for (int64_t h = 0; h < j->heads; h++) {
+    for (int64_t i = 0; i < j->past; i++)
+      for (int64_t k = 0; k < j->d; k++) j->key[(h * j->d + k) * j->capacity + i] = key[(h * j->past + i) * j->d + k];
+    memcpy(j->value + h * j->capacity * j->v, value + h * j->past * j->v, (size_t)(j->past * j->v) * sizeof(float));
+  }
+out:
+  return st;
+}
+
+static vlm_status check_shapes(vlm_op_call *c) {
+  const vlm_tensor *q = c->in[0], *nk = c->in[1], *nv = c->in[2], *pk = c->in[3], *pv = c->in[4];
+  bool ranks = nk->rank == 4 && nv->rank == 4 && pk->rank == 4 && pv->rank == 4;
+  bool fits = ranks && q->dims[q->rank - 1] == nk->dims[3] && q->dims[q->rank - 2] == nk->dims[2] && nk->dims[2] == nv->dims[2] &&
+              vlm_tensor_span(q, 0, q->rank - 2) == nk->dims[0] * nk->dims[1] && pk->dims[2] == pv->dims[2] && pk->dims[3] == nk->dims[3] &&
+              pv->dims[3] == nv->dims[3] && pk->dims[0] * pk->dims[1] == nk->dims[0] * nk->dims[1];
+  char a[96], b[96], d[96];
+  if (fits) return VLM_OK;
+  return vlm_fail(c->err, VLM_INPUT, "query %s, new keys %s and cached keys %s do not go together", vlm_tensor_shape_text(q, a, sizeof a),
+                  vlm_tensor_shape_text(nk, b, sizeof b), vlm_tensor_shape_text(pk, d, sizeof d));
+}
+
+static vlm_status set_mask(job *j, const vlm_tensor *mask) {
+  const int64_t full[4] = {j->heads / j->per_batch, j->per_batch, j->t, j->total};
+  if (!mask) return VLM_OK;
+  for (int d = 0; d < 4; d++) {
+    int from = d - (4 - mask->rank);
+    j->mask_dims[d] = from < 0 ? 1 : mask->dims[from];
+    if (j->mask_dims[d] != 1 && j->mask_dims[d] != full[d])
+      return vlm_fail(j->c->err, VLM_INPUT, "mask axis %d has %lld entries, wanted 1 or %lld", d, (long long)j->mask_dims[d], (long long)full[d]);
+  }
+  j->mask = mask->data;
+  return VLM_OK;
+}
+
+vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(check_shapes(c));
+  const vlm_tensor *nk = c->in[1], *nv = c->in[2], *pk = c->in[3];
+  job j = {.c = c, .gemm = c->kernels->gemm_f32, .rows = c->kernels->rowops, .q = c->in[0]->data, .new_key = nk->data, .new_value = nv->data,
+           .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1], .per_batch = nk->dims[1],
+           .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = vlm_arg_float(c, 0, 1)};
+  j.total = j.past + j.t;
+  j.capacity = vlm_tensor_get_int(c->in[5], 0);
+  if (j.heads == 0 || j.t == 0) goto out;
+  if (j.capacity == 0) VLM_TRY(copy_past(&j, pk->data, c->in[4]->data));
+  VLM_CHECK(j.capacity >= j.total && j.capacity % VLM_TILE_MAX_COLUMNS == 0, c->err, VLM_INTERNAL, "cache of %lld rows cannot hold %lld",
+            (long long)j.capacity, (long long)j.total);
+  VLM_TRY(set_mask(&j, c->n_in > 6 ? c->in[6] : NULL));
+  j.wide_scores = round_up(j.total, VLM_TILE_MAX_COLUMNS);
+  j.wide_out = round_up(j.v, VLM_TILE_MAX_COLUMNS);
+  j.scratch_floats = j.t * (j.wide_scores + j.wide_out);
+  VLM_TRY(c->scratch(c, (void **)&j.scratch, (size_t)(vlm_threads_count(c->threads) * j.scratch_floats) * sizeof(float)));
+  /* A step of a small model is microseconds: waking a thread costs more. */
+  bool worth_it = j.heads * j.t * j.total * (j.d + j.v) > 1 << 18;
+  vlm_threads_run(worth_it ? c->threads : NULL, j.heads, head_task, &j);
+out:
+  return st;
+}
