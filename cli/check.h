@@ -1,10 +1,9 @@
 /* Conformance: runs folders in the ONNX backend-test layout and compares.
  *
  * A case is a folder with `model.onnx` and `test_data_set_K/input_I.pb, output_I.pb`; folders may be nested. Cases run in the order of
- * their
- * paths. Floating-point outputs pass when |got - wanted| <= atol + rtol * |wanted| (NaN equals NaN); integers and bools must be equal;
- * element
- * type and shape must match. An operator that is not supported makes a case "unsupported" only when the message names it. */
+ * their paths. Floating-point outputs pass when |got - wanted| <= atol + rtol * |wanted| (NaN equals NaN); integers and bools must be
+ * equal;
+ * element type and shape must match. An operator that is not supported makes a case "unsupported" only when the message names it. */
 #ifndef VLM_CLI_CHECK_H
 #define VLM_CLI_CHECK_H
 

@@ -5,8 +5,7 @@
 #include "onnx/passes.h"
 
 /* One pass over one graph (the driver visits subgraphs). Adds the number of changes to *changes. The graph is resolved before; afterwards
- * the
- * driver sweeps and resolves, so a pass may leave dead nodes behind. */
+ * the driver sweeps and resolves, so a pass may leave dead nodes behind. */
 typedef vlm_status vlm_pass(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err);
 
 #define X(name, function, text) vlm_pass function;

@@ -110,6 +110,14 @@ static int64_t grouped_attention(vlm_op_call *c, int past_input) {
   return attend(multiply(q->dims[0], q->dims[1]), keys, y->dims[2], y->dims[2]);
 }
 
+/* q [.., T, D] with heads in front, past keys [B, H, P, D] and values [B, H, P, V] before the T new ones. */
+static int64_t cache_attention(vlm_op_call *c, int past_input) {
+  const vlm_tensor *q = c->in[0], *past = c->in[past_input], *y = c->out[0];
+  if (q->rank < 2 || past->rank != 4 || past->dims[2] < 0 || !y) return 0;
+  int r = q->rank;
+  return attend(span(q, 0, r - 1), add(q->dims[r - 2], past->dims[2]), q->dims[r - 1], y->dims[r - 1]);
+}
+
 /* The state [key size, value size] per head is read by each query and updated by each key; the delta rules read it once more. */
 static int64_t linear_attention(vlm_op_call *c, int unused) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
@@ -169,6 +177,7 @@ static const mac_row ROWS[] = {
     {"vlm", "WMatMul", product, 1},
     {"vlm", "QConv", convolution, 3},
     {"vlm", "Attention", attention, 0},
+    {"vlm", "CacheAttention", cache_attention, 3},
 };
 
 static const mac_row *find_row(const vlm_node *node) {

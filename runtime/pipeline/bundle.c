@@ -118,11 +118,13 @@ vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_erro
   return VLM_OK;
 }
 
-/* ---- weight bytes ---- */
+/* ---- weights ---- */
 
 typedef struct {
   vlm_digest digest;
   size_t bytes;
+  const vlm_tensor *tensor;
+  int role;
 } weight;
 
 typedef struct {
@@ -148,25 +150,44 @@ out:
   return st;
 }
 
-static vlm_status list_weights(weight_list *list, const vlm_graph *g, vlm_error *err) {
+/* Graphs that were one file share their constants: what was hashed once is known by its address. */
+static const weight *find_seen(const weight_list *list, const vlm_tensor *t) {
+  for (size_t i = 0; i < list->count; i++) {
+    const vlm_tensor *seen = list->items[i].tensor;
+    if (seen->data == t->data && seen->dtype == t->dtype && vlm_tensor_same_shape(seen, t)) return &list->items[i];
+  }
+  return NULL;
+}
+
+static vlm_status add_weight(weight_list *list, const vlm_tensor *t, int role, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  weight added = {.bytes = vlm_tensor_bytes(t), .tensor = t, .role = role};
+  if (list->count == list->capacity) {
+    size_t wanted = list->capacity ? 2 * list->capacity : 256;
+    VLM_TRY(vlm_grow((void **)&list->items, list->count, wanted, sizeof *list->items, err));
+    list->capacity = wanted;
+  }
+  const weight *seen = find_seen(list, t);
+  if (seen) {
+    added.digest = seen->digest;
+  } else {
+    VLM_TRY(weight_digest(&added.digest, t, err));
+    added.digest.low += (uint64_t)t->dtype;
+  }
+  list->items[list->count++] = added;
+out:
+  return st;
+}
+
+static vlm_status list_weights(weight_list *list, const vlm_graph *g, int role, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t v = 0; v < g->n_values; v++) {
     const vlm_tensor *t = &g->values[v].tensor;
-    if (g->values[v].kind != VLM_VALUE_CONSTANT || !t->data || vlm_tensor_count(t) < 2) continue;
-    if (list->count == list->capacity) {
-      size_t wanted = list->capacity ? 2 * list->capacity : 256;
-      VLM_TRY(vlm_grow((void **)&list->items, list->count, wanted, sizeof *list->items, err));
-      list->capacity = wanted;
-    }
-    size_t bytes = vlm_tensor_bytes(t);
-    vlm_digest d;
-    VLM_TRY(weight_digest(&d, t, err));
-    d.low += (uint64_t)t->dtype;
-    list->items[list->count++] = (weight){d, bytes};
+    if (g->values[v].kind == VLM_VALUE_CONSTANT && t->data && vlm_tensor_count(t) > 1) VLM_TRY(add_weight(list, t, role, err));
   }
   for (int32_t n = 0; n < g->n_nodes; n++)
     for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
-      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(list_weights(list, g->nodes[n].attrs[a].u.g, err));
+      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(list_weights(list, g->nodes[n].attrs[a].u.g, role, err));
 out:
   return st;
 }
@@ -178,16 +199,38 @@ static int by_digest(const void *a, const void *b) {
   return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err) {
+static int by_digest_and_role(const void *a, const void *b) {
+  int order = by_digest(a, b);
+  return order ? order : ((const weight *)a)->role - ((const weight *)b)->role;
+}
+
+static void count_weight(vlm_weight_count *sum, const weight *w) {
+  sum->elements += vlm_tensor_count(w->tensor);
+  sum->bytes += w->bytes;
+}
+
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   weight_list list = {0};
-  *out = 0;
+  memset(roles, 0, VLM_ROLE_COUNT * sizeof *roles);
+  *total = (vlm_weight_count){.elements = 0};
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (bundle->graphs[r]) VLM_TRY(list_weights(&list, bundle->graphs[r], err));
-  if (list.count) qsort(list.items, list.count, sizeof *list.items, by_digest);
-  for (size_t i = 0; i < list.count; i++)
-    if (i == 0 || by_digest(&list.items[i - 1], &list.items[i])) *out += list.items[i].bytes;
+    if (bundle->graphs[r]) VLM_TRY(list_weights(&list, bundle->graphs[r], r, err));
+  if (list.count) qsort(list.items, list.count, sizeof *list.items, by_digest_and_role);
+  for (size_t i = 0; i < list.count; i++) {
+    const weight *w = &list.items[i], *before = i ? w - 1 : NULL;
+    bool known = before && !by_digest(before, w);
+    if (!known) count_weight(total, w);
+    if (!known || before->role != w->role) count_weight(&roles[w->role], w);
+  }
 out:
   vlm_free(list.items);
+  return st;
+}
+
+vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_weight_count roles[VLM_ROLE_COUNT], total;
+  vlm_status st = vlm_bundle_count_weights(roles, &total, bundle, err);
+  *out = st == VLM_OK ? total.bytes : 0;
   return st;
 }

@@ -45,4 +45,12 @@ vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_erro
  * graphs. */
 vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err);
 
+/* The same with elements, for each graph by itself (zero where there is none) and over all graphs; a weight of several graphs is in each of
+ * them and once in the total. */
+typedef struct vlm_weight_count {
+  int64_t elements;
+  size_t bytes;
+} vlm_weight_count;
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle, vlm_error *err);
+
 #endif

@@ -381,9 +381,8 @@ static const struct { const char *nodes[10], *op, *approximate; } activations[] 
 static vlm_graph *activation(const char *const *nodes) {
   vlm_graph *graph = new_graph();
   static const struct { const char *name; float value; } constants[] = {
-      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f}, {"c",
-                                                                                                                                 0.797884583f},
-      {"quick", 1.702f}};
+      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f},
+      {"c", 0.797884583f}, {"quick", 1.702f}};
   input(graph, "input", 2);
   node(graph, "Neg: input -> x", 0);
   for (size_t k = 0; k < sizeof constants / sizeof constants[0]; k++) scalar(graph, constants[k].name, constants[k].value);

@@ -47,7 +47,8 @@ def array(name, data, dtype=np.float32):
 # ---- good ----
 
 def unsorted():
-    model("unsorted.onnx", graph([node("Relu", ["b"], ["c"]), node("Add", ["a", "x"], ["b"], name="plus"), node("Neg", ["x"], ["a"])], ["x"], ["c"]))
+    nodes = [node("Relu", ["b"], ["c"]), node("Add", ["a", "x"], ["b"], name="plus"), node("Neg", ["x"], ["a"])]
+    model("unsorted.onnx", graph(nodes, ["x"], ["c"]))
 
 
 def constants():
@@ -58,8 +59,8 @@ def constants():
         node("Constant", [], ["floats"], value_floats=[1.5, 2.5]), node("Constant", [], ["int"], value_int=7),
         node("Constant", [], ["ints"], value_ints=[7, 8, 9]), node("Constant", [], ["sparse"], sparse_value=sparse),
         node("Constant", [], ["table"], sparse_value=table)]
-    outs = [value("tensor", [3]), value("float", []), value("floats", [2]), value("int", [], T.INT64), value("ints", [3], T.INT64), value("sparse", [4]),
-            value("table", [2, 2])]
+    outs = [value("tensor", [3]), value("float", []), value("floats", [2]), value("int", [], T.INT64), value("ints", [3], T.INT64),
+            value("sparse", [4]), value("table", [2, 2])]
     model("constants.onnx", graph(nodes, [], outs))
 
 
@@ -69,7 +70,8 @@ def initializers():
                                      [array("w", [10, 20])], sparse_initializer=[sparse]))
 
 
-DTYPES = [("float32", T.FLOAT, np.float32), ("float64", T.DOUBLE, np.float64), ("float16", T.FLOAT16, np.float16), ("int8", T.INT8, np.int8),
+DTYPES = [("float32", T.FLOAT, np.float32), ("float64", T.DOUBLE, np.float64), ("float16", T.FLOAT16, np.float16),
+          ("int8", T.INT8, np.int8),
           ("uint8", T.UINT8, np.uint8), ("int16", T.INT16, np.int16), ("uint16", T.UINT16, np.uint16), ("int32", T.INT32, np.int32),
           ("uint32", T.UINT32, np.uint32), ("int64", T.INT64, np.int64), ("uint64", T.UINT64, np.uint64), ("bool", T.BOOL, np.bool_)]
 
@@ -94,13 +96,15 @@ def types():
         t = T(name=name + "_typed", data_type=code, dims=[3])
         t.int32_data.extend([0x10, 0x07])
         init.append(t)
-    model("types.onnx", graph([node("Identity", ["x"], ["y"])], ["x"], ["y"] + [h.make_empty_tensor_value_info(t.name) for t in init], init), ir=10)
+    outs = ["y"] + [h.make_empty_tensor_value_info(t.name) for t in init]
+    model("types.onnx", graph([node("Identity", ["x"], ["y"])], ["x"], outs, init), ir=10)
 
 
 def symbolic():
     x = value("x", ["batch", None, "1", 3])
     unknown = h.make_tensor_value_info("u", F, None)
-    model("symbolic.onnx", graph([node("Relu", ["x"], ["y"]), node("Relu", ["u"], ["v"])], [x, unknown], [value("y", ["batch", None, "1", 3]), value("v", None)]))
+    nodes = [node("Relu", ["x"], ["y"]), node("Relu", ["u"], ["v"])]
+    model("symbolic.onnx", graph(nodes, [x, unknown], [value("y", ["batch", None, "1", 3]), value("v", None)]))
 
 
 def unnamed():
@@ -138,13 +142,15 @@ def functions():
     leaky = ref(node("LeakyRelu", ["v"], ["t"]), "alpha", "slope", onnx.AttributeProto.FLOAT)
     inner = function("Inner", ["v"], ["t"], [leaky], attrs=["slope"])
     outer_nodes = [ref(node("Inner", ["a"], ["l"], domain="fun", name="call"), "slope", "slope", onnx.AttributeProto.FLOAT),
-                   node("Constant", [], ["one"], value_floats=[1.0, 1.0]), node("Add", ["l", "one"], ["t"]), node("Clip", ["t", "low"], ["r"])]
+                   node("Constant", [], ["one"], value_floats=[1.0, 1.0]), node("Add", ["l", "one"], ["t"]),
+                   node("Clip", ["t", "low"], ["r"])]
     outer = function("Outer", ["a", "low"], ["r"], outer_nodes, defaults=[h.make_attribute("slope", 0.5)], imports=(("", 17), ("fun", 1)))
     const = function("Three", [], ["c"], [node("Constant", [], ["c"], value_floats=[3.0, 3.0])])
     through = function("Through", ["p"], ["p", "q"], [node("Neg", ["p"], ["q"])])
     body = branch([node("Add", ["k", "m"], ["s"])], ["s"], "yes")
     rest = branch([node("Sub", ["k", "m"], ["s"])], ["s"], "no")
-    choose = function("Choose", ["k", "cond"], ["o"], [node("Abs", ["k"], ["m"]), node("If", ["cond"], ["o"], then_branch=body, else_branch=rest)])
+    chosen = [node("Abs", ["k"], ["m"]), node("If", ["cond"], ["o"], then_branch=body, else_branch=rest)]
+    choose = function("Choose", ["k", "cond"], ["o"], chosen)
     nodes = [node("Outer", ["x"], ["y1"], domain="fun", name="first", slope=0.25), node("Outer", ["x"], ["y2"], domain="fun", name="first"),
              node("Three", [], ["c"], domain="fun"), node("Through", ["x"], ["p1", "q1"], domain="fun"),
              node("Choose", ["x", "cond"], ["o"], domain="fun"), node("Sum", ["c", "q1"], ["sum"])]
@@ -163,8 +169,8 @@ def external_tensor(name, location, offset=None, length=None, shape=(2,), dtype=
 def external():
     data = bytearray(np.array([1, 2, 3, 4], np.float32).tobytes() + b"\x02" + np.array([5, 6], np.float32).tobytes() + bytes([1, 0]))
     save("external.bin", bytes(data))
-    init = [external_tensor("a", "external.bin", 0, 8), external_tensor("b", "external.bin", 8), external_tensor("odd", "external.bin", 17, 8),
-            external_tensor("flags", "external.bin", 16, 2, dtype=T.BOOL)]
+    init = [external_tensor("a", "external.bin", 0, 8), external_tensor("b", "external.bin", 8),
+            external_tensor("odd", "external.bin", 17, 8), external_tensor("flags", "external.bin", 16, 2, dtype=T.BOOL)]
     model("external.onnx", graph([node("Sum", ["x", "a", "b", "odd"], ["y"])], ["x"], ["y", value("flags", [2], T.BOOL)], init))
 
 
@@ -203,8 +209,9 @@ def bad_graphs():
     model("bad_output.onnx", graph(one(), ["x"], ["nothing"]))
     model("bad_twice.onnx", graph(one() + [node("Neg", ["x"], ["y"])], ["x"], ["y"]))
     model("bad_initializer_twice.onnx", graph(one("Add", ["x", "w"]), ["x"], ["y"], [array("w", [1, 2]), array("w", [3, 4])]))
-    model("bad_capture.onnx", graph([node("If", ["c"], ["y"], name="n", then_branch=branch(one(ins=["lost"], outs=["z"]), ["z"], "t"),
-                                          else_branch=branch(one(ins=["x"], outs=["z"]), ["z"], "e"))], [value("c", [], T.BOOL), "x"], ["y"]))
+    lost, found = branch(one(ins=["lost"], outs=["z"]), ["z"], "t"), branch(one(ins=["x"], outs=["z"]), ["z"], "e")
+    choice = node("If", ["c"], ["y"], name="n", then_branch=lost, else_branch=found)
+    model("bad_capture.onnx", graph([choice], [value("c", [], T.BOOL), "x"], ["y"]))
     model("bad_dim.onnx", graph(one(), [value("x", [2, -3])], ["y"]))
     model("bad_rank.onnx", graph(one(), [value("x", [1] * 9)], ["y"]))
     model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
@@ -259,5 +266,6 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs, bad_tensors, bad_externals):
+for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs,
+             bad_tensors, bad_externals):
     make()

@@ -1,0 +1,28 @@
+size=$(stat -c %s "$PACK")
+expect "no such packed model" 2 "^vlm-run: nowhere.vlmq: " vlm-run nowhere.vlmq "$IMAGE"
+for n in 8 40 64 65536 $((size / 2)) $((size - 1)); do
+  head -c "$n" "$PACK" >cut.vlmq
+  expect "truncated to $n bytes" 5 "^vlm-run: cut.vlmq: .*(truncated|should have $size bytes, it has $n)" vlm-run cut.vlmq "$IMAGE"
+done
+: >empty.vlmq
+expect "an empty file" 2 "^vlm-run: empty.vlmq: is not a packed model" vlm-run empty.vlmq "$IMAGE"
+cp "$PACK" long.vlmq && echo >>long.vlmq
+expect "a byte too many" 5 "should have $size bytes, it has $((size + 1))" vlm-run long.vlmq "$IMAGE"
+undetected= other=
+for i in $(seq 0 60); do
+  cp "$PACK" flip.vlmq
+  offset=$(((size - 1) * i / 60))
+  flip flip.vlmq $offset
+  rc=0
+  vlm-run flip.vlmq "$IMAGE" >out 2>err || rc=$?
+  [ $rc = 0 ] && undetected="$undetected $offset"
+  [ $rc = 0 ] || [ $rc = 5 ] || other="$other $offset:$rc"
+done
+that "61 flipped bits, each found:$undetected" test -z "$undetected"
+that "each with exit 5:$other" test -z "$other"
+cp "$PACK" flip.vlmq && flip flip.vlmq $((size / 3))
+expect "the message names the section" 5 "^vlm-run: flip.vlmq: section [A-Z]{4}.*stored hash [0-9a-f]{16}, computed [0-9a-f]{16}$" vlm-run flip.vlmq "$IMAGE"
+expect "vlm-inspect --verify: good" 0 "." vlm-inspect "$PACK" --verify
+expect "vlm-inspect --verify: damaged" 5 "^vlm-inspect: flip.vlmq: " vlm-inspect flip.vlmq --verify
+expect "vlm-eval: damaged" 5 "^vlm-eval: flip.vlmq: " vlm-eval "$BUNDLE" flip.vlmq --images "$IMAGE"
+expect "a packed model is not packed again" 2 "^vlm-quantize: " vlm-quantize "$PACK" --activations none -o again.vlmq

@@ -1,0 +1,20 @@
+# An interrupted program exits 130 and leaves nothing behind; an older file stays.
+echo old >old
+for signal in INT TERM HUP; do
+  echo old >s.h5
+  rc=0
+  timeout --preserve-status -s $signal 0.7 vlm-calibrate "$BUNDLE" --images "$SCREENS/calibration" --quiet -o s.h5 >out 2>err || rc=$?
+  that "calibrate, SIG$signal: exit 130" test $rc = 130
+  same "calibrate, SIG$signal: the old file is there" old s.h5
+done
+caught=0
+for delay in 0.3 0.6 0.9 1.2 1.5 2 3; do
+  echo old >m.vlmq
+  rc=0
+  timeout --preserve-status -s INT $delay vlm-quantize "$BUNDLE" --calib "$STATS" --level 19 --quiet -o m.vlmq >out 2>err || rc=$?
+  if [ $rc = 130 ]; then caught=$((caught + 1)); cmp -s old m.vlmq || echo "not ok - quantize, SIGINT after $delay s: the old file changed"; fi
+  [ $rc = 130 ] || [ $rc = 0 ] || echo "not ok - quantize, SIGINT after $delay s: exit $rc"
+  [ $rc = 0 ] && break
+done
+that "quantize was interrupted $caught times" test $caught -gt 0
+that "no temporary file is left" test -z "$(find . -name '*.tmp-*')"
