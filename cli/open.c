@@ -1,4 +1,5 @@
 /* A model argument: bundle folder, .onnx file or .vlmq file. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/program.h"
@@ -45,6 +46,35 @@ bool vlm_is_packed(const char *path) {
   return named || vlm_pack_is_pack(path);
 }
 
+/* Every input dimension of that name gets the size. */
+static bool bind_dim(vlm_graph *g, const char *name, size_t length, int64_t size) {
+  bool found = false;
+  for (int32_t i = 0; i < g->n_inputs; i++) {
+    vlm_value *v = &g->values[g->inputs[i]];
+    for (int d = 0; d < v->tensor.rank; d++) {
+      if (!v->dim_names[d] || strlen(v->dim_names[d]) != length || strncmp(v->dim_names[d], name, length)) continue;
+      v->tensor.dims[d] = size;
+      found = true;
+    }
+  }
+  return found;
+}
+
+static vlm_status bind_shapes(vlm_bundle *bundle, const vlm_cli *cli, vlm_error *err) {
+  const vlm_option_values *given = &cli->args->options[VLM_OPT_SHAPE];
+  vlm_graph *g = bundle->graphs[VLM_ROLE_MODEL];
+  if (given->count && !g) return vlm_fail(err, VLM_USAGE, "--shape binds dimensions of a single graph; %s is a pipeline", bundle->source);
+  for (int i = 0; i < given->count; i++) {
+    const char *text = given->items[i], *equals = strchr(text, '=');
+    char *end = NULL;
+    long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
+    if (size < 0 || *end) return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);
+    if (!bind_dim(g, text, (size_t)(equals - text), size))
+      return vlm_fail(err, VLM_INPUT, "%s: no input has a dimension named \"%.*s\"", bundle->source, (int)(equals - text), text);
+  }
+  return VLM_OK;
+}
+
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle_opts opts = {0};
@@ -52,6 +82,7 @@ vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, 
   VLM_TRY(decoder_form(&opts.decoder, cli, err));
   if (vlm_is_packed(path)) VLM_TRY(open_pack(out, path, err));
   else VLM_TRY(vlm_bundle_open(out, path, &opts, err));
+  VLM_TRY(bind_shapes(*out, cli, err));
   if (lower) VLM_TRY(lower_all(*out, err));
 out:
   if (st != VLM_OK) {

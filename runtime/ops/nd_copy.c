@@ -2,14 +2,16 @@
 
 #include <string.h>
 
-#define TILE 8           /* side of a transposed block */
-#define STRIP 64         /* rows of a 2-D transpose handled as one piece of work */
+#define TILE 16          /* side of a transposed block: whole cache lines on both sides for 4-byte elements */
+#define NARROW 4         /* a transpose with fewer columns goes column by column */
+#define STRIP 64         /* rows handled as one piece of work */
 #define GRAIN 65536      /* bytes worth one piece of parallel work */
 
 typedef struct nd_job {
-  vlm_nd nd;             /* collapsed; the last dim, and for transposes dim `swap`, are handled inside one piece */
-  int swap;              /* dim that is contiguous in the source while the last is contiguous in the destination, or -1 */
-  int64_t strips;        /* pieces along `swap` */
+  vlm_nd nd;             /* collapsed; the last dim and strips of dim `rows` are handled inside one piece */
+  int rows;              /* for a transpose the dim that is dense in the source, else the one before the last; -1 = none */
+  bool transposed;
+  int64_t strips;        /* pieces along `rows` */
   size_t item;
   char *dst;
   const char *src;
@@ -100,12 +102,29 @@ static void transpose_tile(size_t item, char *dst, int64_t ds, const char *src, 
 }
 
 static void transpose_2d(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t rows, int64_t cols) {
+  int64_t size = (int64_t)item;
+  if (cols < NARROW) {
+    for (int64_t c = 0; c < cols; c++) move_strided(item, dst + c * size, ds, src + c * ss, size, rows);
+    return;
+  }
   for (int64_t c = 0; c < cols; c += TILE) {
     int64_t nc = cols - c < TILE ? cols - c : TILE;
     for (int64_t r = 0; r < rows; r += TILE) {
       int64_t nr = rows - r < TILE ? rows - r : TILE;
-      transpose_tile(item, dst + r * ds + c * (int64_t)item, ds, src + c * ss + r * (int64_t)item, ss, nr, nc);
+      transpose_tile(item, dst + r * ds + c * size, ds, src + c * ss + r * size, ss, nr, nc);
     }
+  }
+}
+
+/* Rows of the last dim, each one run or element by element. */
+static void move_rows(const nd_job *job, char *dst, const char *src, int64_t rows) {
+  const vlm_nd *nd = &job->nd;
+  int last = nd->rank - 1;
+  int64_t size = (int64_t)job->item, n = nd->dims[last], ds = job->rows < 0 ? 0 : nd->dst[job->rows], ss = job->rows < 0 ? 0 : nd->src[job->rows];
+  bool dense = nd->dst[last] == size && nd->src[last] == size;
+  for (int64_t r = 0; r < rows; r++) {
+    if (dense) memcpy(dst + r * ds, src + r * ss, (size_t)(n * size));
+    else move_strided(job->item, dst + r * ds, nd->dst[last], src + r * ss, nd->src[last], n);
   }
 }
 
@@ -114,27 +133,23 @@ static void run_piece(const nd_job *job, int64_t index) {
   int last = nd->rank - 1;
   char *dst = job->dst;
   const char *src = job->src;
-  int64_t rows = 0;
-  if (job->swap >= 0) {
+  int64_t rows = 1;
+  if (job->rows >= 0) {
     int64_t strip = index % job->strips * STRIP;
     index /= job->strips;
-    rows = nd->dims[job->swap] - strip < STRIP ? nd->dims[job->swap] - strip : STRIP;
-    dst += strip * nd->dst[job->swap];
-    src += strip * nd->src[job->swap];
+    rows = nd->dims[job->rows] - strip < STRIP ? nd->dims[job->rows] - strip : STRIP;
+    dst += strip * nd->dst[job->rows];
+    src += strip * nd->src[job->rows];
   }
   for (int i = last - 1; i >= 0; i--) {
-    if (i == job->swap) continue;
+    if (i == job->rows) continue;
     int64_t k = index % nd->dims[i];
     index /= nd->dims[i];
     dst += k * nd->dst[i];
     src += k * nd->src[i];
   }
-  if (job->swap >= 0)
-    transpose_2d(job->item, dst, nd->dst[job->swap], src, nd->src[last], rows, nd->dims[last]);
-  else if (nd->dst[last] == (int64_t)job->item && nd->src[last] == (int64_t)job->item)
-    memcpy(dst, src, (size_t)nd->dims[last] * job->item);
-  else
-    move_strided(job->item, dst, nd->dst[last], src, nd->src[last], nd->dims[last]);
+  if (job->transposed) transpose_2d(job->item, dst, nd->dst[job->rows], src, nd->src[last], rows, nd->dims[last]);
+  else move_rows(job, dst, src, rows);
 }
 
 static void run_range(void *user, int64_t begin, int64_t end, int worker) {
@@ -142,12 +157,12 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   for (int64_t i = begin; i < end; i++) run_piece(user, i);
 }
 
-/* The dim to transpose against the last one, when the source is not dense along the last. */
+/* The dim to transpose against the last one, when the source is not dense along the last; -1 = none. */
 static int find_swap(const vlm_nd *nd, size_t item) {
   int last = nd->rank - 1;
-  if (nd->dst[last] != (int64_t)item || nd->src[last] == (int64_t)item || nd->dims[last] < 4) return -1;
+  if (nd->dst[last] != (int64_t)item || nd->src[last] == (int64_t)item) return -1;
   for (int i = last - 1; i >= 0; i--)
-    if (nd->src[i] == (int64_t)item && nd->dims[i] >= 4) return i;
+    if (nd->src[i] == (int64_t)item && nd->dims[i] >= NARROW) return i;
   return -1;
 }
 
@@ -180,14 +195,16 @@ void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst,
     vlm_copy_bytes(threads, dst, src, (size_t)job.nd.dims[0] * item);
     return;
   }
-  job.swap = find_swap(&job.nd, item);
+  job.rows = find_swap(&job.nd, item);
+  job.transposed = job.rows >= 0;
+  if (!job.transposed) job.rows = last - 1;
   int64_t pieces = 1, piece_bytes = job.nd.dims[last] * (int64_t)item;
   for (int i = 0; i < last; i++)
-    if (i != job.swap) pieces *= job.nd.dims[i];
-  if (job.swap >= 0) {
-    job.strips = (job.nd.dims[job.swap] + STRIP - 1) / STRIP;
+    if (i != job.rows) pieces *= job.nd.dims[i];
+  if (job.rows >= 0) {
+    job.strips = (job.nd.dims[job.rows] + STRIP - 1) / STRIP;
     pieces *= job.strips;
-    piece_bytes *= job.nd.dims[job.swap] < STRIP ? job.nd.dims[job.swap] : STRIP;
+    piece_bytes *= job.nd.dims[job.rows] < STRIP ? job.nd.dims[job.rows] : STRIP;
   }
   int64_t grain = GRAIN / (piece_bytes > 0 ? piece_bytes : 1) + 1;
   if (pieces <= grain) run_range(&job, 0, pieces, 0);

@@ -163,7 +163,10 @@ static vlm_status read_image_size(walk *w, vlm_error *err) {
     w->out->image_width = width;
     w->out->image_height = height;
   }
-  for (int i = 0; i < ops.count; i++) w->channels_last |= ops.ops[i].kind == VLM_PREPROCESS_LAYOUT && ops.ops[i].nhwc;
+  for (int i = 0; i < ops.count; i++) {
+    w->channels_last |= ops.ops[i].kind == VLM_PREPROCESS_LAYOUT && ops.ops[i].nhwc;
+    if (ops.ops[i].kind == VLM_PREPROCESS_TILE) w->out->image_width = w->out->image_height = ops.ops[i].width; /* one tile */
+  }
   return VLM_OK;
 }
 

@@ -1,11 +1,10 @@
 # A full disk: a message, exit 2, no temporary file, and what was there before stays.
 expect "an output folder that does not exist" 2 "^vlm-quantize: .*nowhere/m.vlmq: cannot be written: No such file or directory$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o nowhere/m.vlmq
 expect "an output that is a folder" 2 "is a folder, a file name is wanted" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o .
-limited() { (ulimit -f 64; exec "$@"); }
 echo old >m.vlmq; echo old >m.h5; echo old >old
-expect "quantize over the file size limit" 2 "m.vlmq: writing failed: File too large$" limited vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o m.vlmq
-expect "calibrate over the file size limit" 2 "m.h5: .*cannot be written" limited vlm-calibrate "$BUNDLE" --images "$IMAGE" -o m.h5
-expect "merge over the file size limit" 2 "n.h5: .*cannot be written" limited vlm-calibrate --merge "$STATS" -o n.h5
+expect "quantize over the file size limit" 2 "m.vlmq: writing failed: File too large$" bash -c 'ulimit -f 64; exec "$@"' limited vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o m.vlmq
+expect "calibrate over the file size limit" 2 "m.h5: .*cannot be written" bash -c 'ulimit -f 64; exec "$@"' limited vlm-calibrate "$BUNDLE" --images "$IMAGE" -o m.h5
+expect "merge over the file size limit" 2 "n.h5: .*cannot be written" bash -c 'ulimit -f 64; exec "$@"' limited vlm-calibrate --merge "$STATS" -o n.h5
 same "the old packed file is there" old m.vlmq
 same "the old statistics are there" old m.h5
 absent "no part of a new file" n.h5

@@ -25,4 +25,3 @@ expect "the message names the section" 5 "^vlm-run: flip.vlmq: section [A-Z]{4}.
 expect "vlm-inspect --verify: good" 0 "." vlm-inspect "$PACK" --verify
 expect "vlm-inspect --verify: damaged" 5 "^vlm-inspect: flip.vlmq: " vlm-inspect flip.vlmq --verify
 expect "vlm-eval: damaged" 5 "^vlm-eval: flip.vlmq: " vlm-eval "$BUNDLE" flip.vlmq --images "$IMAGE"
-expect "a packed model is not packed again" 2 "^vlm-quantize: " vlm-quantize "$PACK" --activations none -o again.vlmq
