@@ -59,15 +59,9 @@ void vlm_say(const vlm_cli *cli, const char *format, ...) {
   fputc('\n', stderr);
 }
 
-vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) {
+vlm_status vlm_write_text(const char *path, const char *text, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_writer *w = NULL;
-  if (!vlm_args_has(cli->args, VLM_OPT_JSON)) return VLM_OK;
-  const char *path = vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
-  if (!path) {
-    puts(text);
-    return VLM_OK;
-  }
   VLM_TRY(vlm_writer_open(&w, path, err));
   VLM_TRY(vlm_writer_write(w, text, strlen(text), err));
   VLM_TRY(vlm_writer_write(w, "\n", 1, err));
@@ -75,6 +69,13 @@ vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) 
 out:
   vlm_writer_free(w);
   return st;
+}
+
+vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) {
+  const char *path = vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+  if (path) return vlm_write_text(path, text, err);
+  if (vlm_args_has(cli->args, VLM_OPT_JSON)) puts(text);
+  return VLM_OK;
 }
 
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err) {

@@ -29,6 +29,8 @@ int vlm_program_main(const vlm_program *program, int argc, char **argv);
 /* A line on standard error unless --quiet. */
 void vlm_say(const vlm_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A text file with a final newline, whole or not at all. */
+vlm_status vlm_write_text(const char *path, const char *text, vlm_error *err);
 /* Writes finished JSON text to standard output or the file of --json=FILE; nothing when --json was not given. */
 vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "calib/calibrate.h"
+#include "cli/data.h"
 #include "cli/program.h"
 #include "runtime/base/file.h"
 
@@ -29,48 +30,6 @@ typedef struct {
   vlm_progress progress;
   double start, saved;
 } job;
-
-/* ---- data ---- */
-
-static vlm_status read_shard(job *j, vlm_dataset_opts *opts, vlm_error *err) {
-  const char *text = vlm_args_text(j->cli->args, VLM_OPT_SHARD, NULL);
-  unsigned long shard, shards;
-  int used = 0;
-  if (!text) return VLM_OK;
-  if (sscanf(text, "%lu/%lu%n", &shard, &shards, &used) != 2 || text[used] || shard >= shards)
-    return vlm_fail(err, VLM_USAGE, "--shard %s: wanted I/N with I from 0 to N-1, such as 0/3", text);
-  opts->shard = shard;
-  opts->shards = shards;
-  return VLM_OK;
-}
-
-static vlm_status open_data(job *j, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const vlm_args *args = j->cli->args;
-  const vlm_option_values *images = &args->options[VLM_OPT_IMAGES], *inputs = &args->options[VLM_OPT_INPUTS];
-  vlm_dataset_input names[64];
-  vlm_dataset_opts opts = {.sample_axis = vlm_args_has(args, VLM_OPT_SAMPLE_AXIS)};
-  int64_t limit;
-  bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
-  VLM_CHECK(images->count || inputs->count, err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
-  VLM_CHECK(!(graph && images->count), err, VLM_USAGE, "%s is a single graph: give its inputs with --inputs, as .npy or .npz", j->bundle->source);
-  VLM_CHECK(!(!graph && inputs->count), err, VLM_USAGE, "%s is a pipeline: give it --images", j->bundle->source);
-  VLM_TRY(vlm_args_int(&limit, args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
-  opts.limit = (size_t)limit;
-  VLM_TRY(read_shard(j, &opts, err));
-  const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
-  if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
-  opts.refs = j->opts.teacher = j->captions;
-  if (!graph) return vlm_dataset_open_images(&j->set, images->items, (size_t)images->count, &opts, err);
-  const vlm_graph *g = j->bundle->graphs[VLM_ROLE_MODEL];
-  for (int32_t i = 0; i < g->n_inputs && i < 64; i++)
-    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
-  opts.inputs = names;
-  opts.input_count = (size_t)(g->n_inputs < 64 ? g->n_inputs : 64);
-  VLM_TRY(vlm_dataset_open_inputs(&j->set, inputs->items, (size_t)inputs->count, &opts, err));
-out:
-  return st;
-}
 
 /* ---- statistics: new, or those of an interrupted run ---- */
 
@@ -160,17 +119,17 @@ out:
 }
 
 static vlm_status calibrate(job *j, vlm_error *err) {
-  static const char *const DEFAULT_PROMPT[] = {"<CAPTION>"};
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
   VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
   VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], false, err));
-  VLM_TRY(open_data(j, err));
+  const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
+  if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
+  j->opts.teacher = j->captions;
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
   VLM_TRY(open_statistics(j, err));
-  bool asked = vlm_args_has(args, VLM_OPT_PROMPT);
-  j->opts.prompts = asked ? args->options[VLM_OPT_PROMPT].items : DEFAULT_PROMPT;
-  j->opts.n_prompts = asked ? args->options[VLM_OPT_PROMPT].count : 1;
+  vlm_cli_prompts(j->cli, &j->opts.prompts, &j->opts.n_prompts);
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   j->opts.between = between;
   j->opts.user = j;

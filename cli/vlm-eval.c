@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/data.h"
 #include "cli/eval_print.h"
 #include "cli/program.h"
 #include "eval/metrics_only.h"
@@ -78,31 +79,6 @@ out:
   return st;
 }
 
-static vlm_status open_data(job *j, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const vlm_args *args = j->cli->args;
-  const vlm_option_values *images = &args->options[VLM_OPT_IMAGES], *inputs = &args->options[VLM_OPT_INPUTS];
-  vlm_dataset_input names[64];
-  vlm_dataset_opts opts = {.sample_axis = vlm_args_has(args, VLM_OPT_SAMPLE_AXIS)};
-  int64_t limit;
-  const char *refs = vlm_args_text(args, VLM_OPT_REFS, NULL);
-  bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
-  VLM_CHECK(graph ? inputs->count : images->count, err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
-  VLM_TRY(vlm_args_int(&limit, args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
-  opts.limit = (size_t)limit;
-  if (refs) VLM_TRY(vlm_captions_load(&j->captions, refs, err));
-  opts.refs = j->captions;
-  if (!graph) return vlm_dataset_open_images(&j->set, images->items, (size_t)images->count, &opts, err);
-  const vlm_graph *g = j->bundles[0]->graphs[VLM_ROLE_MODEL];
-  for (int32_t i = 0; i < g->n_inputs && i < 64; i++)
-    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
-  opts.inputs = names;
-  opts.input_count = (size_t)(g->n_inputs < 64 ? g->n_inputs : 64);
-  VLM_TRY(vlm_dataset_open_inputs(&j->set, inputs->items, (size_t)inputs->count, &opts, err));
-out:
-  return st;
-}
-
 static void on_progress(void *user, int64_t done, int64_t total) {
   job *j = user;
   j->progress.total = total;
@@ -152,16 +128,12 @@ static void say_verdict(const job *j, const budget *b) {
 }
 
 static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
-  static const char *const DEFAULT_PROMPT[] = {"<CAPTION>"};
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
   vlm_evaluation e = {0};
-  bool asked = vlm_args_has(args, VLM_OPT_PROMPT);
   int64_t seed;
-  vlm_eval_opts opts = {.prompts = asked ? args->options[VLM_OPT_PROMPT].items : DEFAULT_PROMPT,
-                        .n_prompts = asked ? args->options[VLM_OPT_PROMPT].count : 1,
-                        .progress = on_progress,
-                        .user = j};
+  vlm_eval_opts opts = {.progress = on_progress, .user = j};
+  vlm_cli_prompts(j->cli, &opts.prompts, &opts.n_prompts);
   VLM_TRY(vlm_args_int(&opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
   VLM_TRY(vlm_args_int(&opts.bootstrap.resamples, args, VLM_OPT_BOOTSTRAP, 1000, 10, 1000000, err));
@@ -204,7 +176,9 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(read_budget(&j, &b, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(open_models(&j, err));
-  VLM_TRY(open_data(&j, err));
+  const char *refs = vlm_args_text(cli->args, VLM_OPT_REFS, NULL);
+  if (refs) VLM_TRY(vlm_captions_load(&j.captions, refs, err));
+  VLM_TRY(vlm_cli_data(&j.set, cli, j.bundles[0], j.captions, err));
   vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[0], j.n_paths > 1 ? " against " : "",
           j.n_paths > 1 ? j.paths[1] : "", vlm_context_cpu(j.context));
   if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) goto out;

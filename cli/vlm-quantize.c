@@ -130,18 +130,6 @@ static vlm_status plan_text(const job *j, vlm_json_writer *w, const char **text,
   return vlm_json_writer_text(w, text, NULL, err);
 }
 
-static vlm_status write_text(const char *path, const char *text, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_writer *w = NULL;
-  VLM_TRY(vlm_writer_open(&w, path, err));
-  VLM_TRY(vlm_writer_write(w, text, strlen(text), err));
-  VLM_TRY(vlm_writer_write(w, "\n", 1, err));
-  VLM_TRY(vlm_writer_commit(w, err));
-out:
-  vlm_writer_free(w);
-  return st;
-}
-
 static vlm_status save_plans(const job *j, vlm_error *err) {
   static const vlm_option_id FILES[] = {VLM_OPT_SAVE_PLAN, VLM_OPT_REPORT};
   vlm_status st = VLM_OK;
@@ -150,7 +138,7 @@ static vlm_status save_plans(const job *j, vlm_error *err) {
   VLM_TRY(vlm_json_writer_create(&w, 1, err));
   VLM_TRY(plan_text(j, w, &text, err));
   for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++)
-    if (vlm_args_has(j->cli->args, FILES[i])) VLM_TRY(write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
+    if (vlm_args_has(j->cli->args, FILES[i])) VLM_TRY(vlm_write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
 out:
   vlm_json_writer_free(w);
   return st;

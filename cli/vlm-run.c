@@ -2,12 +2,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "calib/graph_inputs.h"
 #include "calib/image.h"
 #include "calib/npy.h"
 #include "cli/check_report.h"
+#include "cli/data.h"
 #include "cli/program.h"
-#include "calib/graph_inputs.h"
-#include "runtime/graph/graph.h"
 #include "runtime/base/file.h"
 #include "runtime/pipeline/model.h"
 
@@ -176,10 +176,9 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   vlm_status st = VLM_OK;
   talk t = {.cli = cli};
   const vlm_args *args = cli->args;
-  static const char *const DEFAULT_PROMPT[] = {"<CAPTION>"};
-  bool asked = vlm_args_has(args, VLM_OPT_PROMPT);
-  const char *const *prompts = asked ? args->options[VLM_OPT_PROMPT].items : DEFAULT_PROMPT;
-  int n_prompts = asked ? args->options[VLM_OPT_PROMPT].count : 1;
+  const char *const *prompts;
+  int32_t n_prompts;
+  vlm_cli_prompts(cli, &prompts, &n_prompts);
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
   VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));

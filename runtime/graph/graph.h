@@ -124,5 +124,7 @@ vlm_status vlm_graph_resolve(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_graph_sweep(vlm_graph *graph, vlm_error *err);
 /* Replaces every use of `from` (inputs, graph outputs, captures of subgraphs) by `to`. */
 void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to);
+/* Gives a value another name (copied). A value that has the name already gets a made-up one. */
+vlm_status vlm_graph_rename(vlm_graph *graph, vlm_value_id id, const char *name, vlm_error *err);
 
 #endif

@@ -26,7 +26,10 @@ static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a,
   case n: tile_rows(n, c, ldc, a, lda, b, b_stride, k); break;
 void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
   switch (rows) {
-    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5)
+#if TILE_ROWS > 5
+    TILE_CASE(6)
+#endif
 #if TILE_ROWS > 6
     TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif

@@ -18,6 +18,7 @@ static inline __m256i splat_pair(const uint16_t *p) {
 #define TILE_A uint16_t
 #define TILE_B int16_t
 #define VEC __m256i
+#define VEC_IN __m256i
 #define VEC_WIDTH 8
 #define vec_zero() _mm256_setzero_si256()
 #define vec_store(p, v) _mm256_storeu_si256((__m256i *)(p), v)

@@ -23,6 +23,7 @@ static inline __m512i dot_quads(__m512i acc, __m512i a, __m512i b) {
 #define TILE_A uint8_t
 #define TILE_B int8_t
 #define VEC __m512i
+#define VEC_IN __m512i
 #define VEC_WIDTH 16
 #define vec_zero() _mm512_setzero_si512()
 #define vec_store(p, v) _mm512_storeu_si512(p, v)

@@ -23,6 +23,7 @@ static inline __m256i dot_quads(__m256i acc, __m256i a, __m256i b) {
 #define TILE_A uint8_t
 #define TILE_B int8_t
 #define VEC __m256i
+#define VEC_IN __m256i
 #define VEC_WIDTH 8
 #define vec_zero() _mm256_setzero_si256()
 #define vec_store(p, v) _mm256_storeu_si256((__m256i *)(p), v)

@@ -1,22 +1,34 @@
 /* Template of the integer tile kernels. Needs: TILE_GEMM (name), TILE_ROWS (up to 12), TILE_VECS (vectors per row), TILE_KR (k steps per
- * int32 lane), TILE_A, TILE_B (types of one activation and one weight), VEC, VEC_WIDTH (int32 lanes), vec_zero(), vec_store(p, v),
- * vec_weights(p) (VEC_WIDTH * TILE_KR weights), vec_group(p) (TILE_KR activations at p in every lane), vec_dot(acc, a, b) = acc + exact dot
- * product of the TILE_KR pairs of each lane. */
+ * int32 lane), TILE_A, TILE_B (types of one activation and one weight), VEC (int32 lanes), VEC_IN (operands), VEC_WIDTH (lanes), vec_zero(),
+ * vec_store(p, v), vec_weights(p) (VEC_WIDTH * TILE_KR weights), vec_group(p) (TILE_KR activations at p in every lane),
+ * vec_dot(acc, a, b) = acc + exact dot product of the TILE_KR pairs of each lane.
+ * With TILE_OFFSET, vec_group gives activations moved down by that much; vec_ones() and vec_restore(acc, sums) = acc + TILE_OFFSET * sums
+ * undo it. */
 #include "runtime/kernels/unroll.h"
 
 static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A *a, size_t lda, const TILE_B *b, size_t groups) {
   VEC acc[TILE_ROWS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
+#ifdef TILE_OFFSET
+  VEC sums[TILE_VECS];
+  VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_zero();
+#endif
   for (size_t p = 0; p < groups; p++, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
-    VEC column[TILE_VECS];
+    VEC_IN column[TILE_VECS];
     __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
+#ifdef TILE_OFFSET
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_dot(sums[j], vec_ones(), column[j]);
+#endif
     VLM_UNROLL for (int i = 0; i < rows; i++) {
-      VEC x = vec_group(a + (size_t)i * lda);
+      VEC_IN x = vec_group(a + (size_t)i * lda);
       VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_dot(acc[i][j], x, column[j]);
     }
   }
   VLM_UNROLL for (int i = 0; i < rows; i++) {
+#ifdef TILE_OFFSET
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_restore(acc[i][j], sums[j]);
+#endif
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, acc[i][j]);
   }
 }
@@ -25,7 +37,10 @@ static VLM_INLINE void tile_rows(int rows, int32_t *c, size_t ldc, const TILE_A 
   case n: tile_rows(n, c, ldc, a, lda, b, groups); break;
 void TILE_GEMM(int32_t *c, size_t ldc, const void *a, size_t lda, const TILE_B *b, size_t groups, int rows) {
   switch (rows) {
-    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5)
+#if TILE_ROWS > 5
+    TILE_CASE(6)
+#endif
 #if TILE_ROWS > 6
     TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif

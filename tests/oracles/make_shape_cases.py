@@ -408,13 +408,54 @@ def ms_rotary():
     return "RotaryEmbedding", [f32(2, 2, 3, 8), i64([4]), *tables], {"domain": MS, "interleaved": int(pick(0, 1))}
 
 
+def body(name, nodes, ins, outs, init=()):
+    info = lambda n, kind, shape: helper.make_tensor_value_info(n, kind, shape)
+    return helper.make_graph(nodes, name, [info(*i) for i in ins], [info(*o) for o in outs], list(init))
+
+
+@generator
+def loop():
+    """Sums x until the sum passes a limit that the body reads from outside; keeps every step."""
+    n = int(rng.integers(1, 4))
+    node = helper.make_node
+    inner = body("body", [node("Add", ["sum_in", "x1"], ["sum_out"]), node("ReduceSum", ["sum_out"], ["total"], keepdims=0), node("Less", ["total", "x2"], ["more"]),
+                          node("Identity", ["sum_out"], ["kept"]), node("Cast", ["i"], ["count"], to=1)],
+                 [("i", 7, []), ("cond", 9, []), ("sum_in", 1, [n])],
+                 [("more", 9, []), ("sum_out", 1, [n]), ("kept", 1, [n]), ("count", 1, [])])
+    inputs = [i64(rng.integers(0, 9)), np.abs(f32(n)), np.float32(rng.integers(0, 8)), f32(n)]
+    return "Loop", inputs, {"body": inner, "n_out": 3, "names": ["x0", "", "x3"]}
+
+
+@generator
+def scan():
+    """Running products over any axis, forwards or backwards."""
+    shape = dims(2, 3)
+    axis = int(rng.integers(len(shape)))
+    rest = shape[:axis] + shape[axis + 1:]
+    node = helper.make_node
+    inner = body("body", [node("Mul", ["s", "v"], ["s_out"]), node("Neg", ["s_out"], ["w"])], [("s", 1, rest), ("v", 1, rest)], [("s_out", 1, rest), ("w", 1, rest)])
+    attrs = {"num_scan_inputs": 1, "scan_input_axes": [axis], "scan_input_directions": [int(pick(0, 1))],
+             "scan_output_axes": [int(rng.integers(len(shape)))], "scan_output_directions": [int(pick(0, 1))]}
+    return "Scan", [f32(*rest), f32(*shape)], {"body": inner, "n_out": 2, **attrs}
+
+
+@generator
+def if_():
+    """Branches that read outer values and give different shapes."""
+    node = helper.make_node
+    yes = body("yes", [node("Add", ["x1", "x2"], ["a"])], [], [("a", 1, None)])
+    no = body("no", [node("Concat", ["x1", "x2"], ["b"], axis=0)], [], [("b", 1, None)])
+    return "If", [np.array(pick(True, False)), f32(2, 3), f32(2, 3)], {"then_branch": yes, "else_branch": no, "names": ["x0"]}
+
+
 def build(op, inputs, n_out, domain, opset, attrs):
+    node_inputs = attrs.pop("names", None)
     names = ["" if t is None else f"x{i}" for i, t in enumerate(inputs)]
     while names and not names[-1]:
         names.pop()
     outs = [f"y{i}" for i in range(n_out)]
     fed = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(t.dtype), t.shape) for n, t in zip(names, inputs) if t is not None]
-    graph = helper.make_graph([helper.make_node(op, names, outs, domain=domain, **attrs)], op, fed, [helper.make_empty_tensor_value_info(o) for o in outs])
+    graph = helper.make_graph([helper.make_node(op, node_inputs or names, outs, domain=domain, **attrs)], op, fed, [helper.make_empty_tensor_value_info(o) for o in outs])
     opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 

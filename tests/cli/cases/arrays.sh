@@ -5,7 +5,7 @@ expect "an input without a file" 1 "^vlm-run: --input x: wanted NAME=FILE.npy$" 
 expect "no such array" 2 "nowhere.npy" vlm-run "$MODELS/unsorted.onnx" --input x=nowhere.npy --output-dir o
 expect "no array file" 2 "text.npy" vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/text.npy" --output-dir o
 expect "an array that is cut off" 2 "short.npy" vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/short.npy" --output-dir o
-expect "an input that the model has not" 2 '"y".*(inputs are|no input)' vlm-run "$MODELS/unsorted.onnx" --input y="$ARRAYS/f4.npy" --output-dir o
+expect "an input by a wrong name" 2 'input "u" is missing; the inputs are x, u$' vlm-run "$MODELS/symbolic.onnx" --input x="$ARRAYS/f4.npy" --input y="$ARRAYS/f4.npy" --output-dir o
 expect "an array of the wrong shape" 2 'input "x".*(got|wanted)' vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/f4.npy" --output-dir o
 expect "an array of the wrong type" 2 'input "x".*got.*wanted' vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/i4.npy" --output-dir o
 printf '\223NUMPY\1\0\166\0%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }" >x.npy

@@ -1,0 +1,58 @@
+#include "cli/data.h"
+
+enum { MAX_INPUTS = 64 };
+
+static vlm_status read_shard(const vlm_cli *cli, vlm_dataset_opts *opts, vlm_error *err) {
+  const char *text = vlm_args_text(cli->args, VLM_OPT_SHARD, NULL);
+  unsigned long shard, shards;
+  int used = 0;
+  if (!text) return VLM_OK;
+  if (sscanf(text, "%lu/%lu%n", &shard, &shards, &used) != 2 || text[used] || shard >= shards)
+    return vlm_fail(err, VLM_USAGE, "--shard %s: wanted I/N with I from 0 to N-1, such as 0/3", text);
+  opts->shard = shard;
+  opts->shards = shards;
+  return VLM_OK;
+}
+
+static vlm_status check_kind(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+  bool images = cli->args->options[VLM_OPT_IMAGES].count, inputs = cli->args->options[VLM_OPT_INPUTS].count;
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  if (!images && !inputs) return vlm_fail(err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
+  if (graph && images) return vlm_fail(err, VLM_USAGE, "%s is a single graph: give its inputs with --inputs, as .npy or .npz", bundle->source);
+  if (!graph && inputs) return vlm_fail(err, VLM_USAGE, "%s is a pipeline: give it --images", bundle->source);
+  return VLM_OK;
+}
+
+static size_t list_inputs(const vlm_graph *g, vlm_dataset_input names[MAX_INPUTS]) {
+  int32_t n = g->n_inputs < MAX_INPUTS ? g->n_inputs : MAX_INPUTS;
+  for (int32_t i = 0; i < n; i++)
+    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
+  return (size_t)n;
+}
+
+vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_dataset_input names[MAX_INPUTS];
+  vlm_dataset_opts opts = {.sample_axis = vlm_args_has(cli->args, VLM_OPT_SAMPLE_AXIS), .refs = captions};
+  int64_t limit;
+  VLM_TRY(check_kind(cli, bundle, err));
+  VLM_TRY(vlm_args_int(&limit, cli->args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
+  opts.limit = (size_t)limit;
+  VLM_TRY(read_shard(cli, &opts, err));
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  const vlm_option_values *paths = &cli->args->options[graph ? VLM_OPT_INPUTS : VLM_OPT_IMAGES];
+  if (graph) {
+    opts.inputs = names;
+    opts.input_count = list_inputs(bundle->graphs[VLM_ROLE_MODEL], names);
+  }
+  VLM_TRY((graph ? vlm_dataset_open_inputs : vlm_dataset_open_images)(out, paths->items, (size_t)paths->count, &opts, err));
+out:
+  return st;
+}
+
+void vlm_cli_prompts(const vlm_cli *cli, const char *const **prompts, int32_t *count) {
+  static const char *const DEFAULT[] = {"<CAPTION>"};
+  const vlm_option_values *given = &cli->args->options[VLM_OPT_PROMPT];
+  *prompts = given->count ? given->items : DEFAULT;
+  *count = given->count ? given->count : 1;
+}

@@ -1,0 +1,15 @@
+/* Data sets from the command line. */
+#ifndef VLM_CLI_DATA_H
+#define VLM_CLI_DATA_H
+
+#include "calib/dataset.h"
+#include "cli/program.h"
+
+/* --images for pipelines, --inputs for single graphs, with --limit, --shard and --sample-axis; captions (may be NULL) become the references.
+ * VLM_USAGE when the wrong one was given. Free with vlm_dataset_free. */
+vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err);
+
+/* --prompt, or the default caption task. */
+void vlm_cli_prompts(const vlm_cli *cli, const char *const **prompts, int32_t *count);
+
+#endif

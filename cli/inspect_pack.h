@@ -1,0 +1,41 @@
+/* Private to vlm-inspect: a packed file. */
+#ifndef VLM_CLI_INSPECT_PACK_H
+#define VLM_CLI_INSPECT_PACK_H
+
+#include "cli/inspect.h"
+#include "pack/pack.h"
+#include "runtime/pipeline/json.h"
+
+typedef struct vlm_pack_name {
+  const void *data; /* of a constant */
+  const char *role, *name;
+} vlm_pack_name;
+
+typedef struct vlm_pack_view {
+  const char *path;
+  vlm_pack *pack;
+  vlm_bundle *bundle;    /* lowered: the operators that run */
+  vlm_pack_name *names;  /* of constants, by address */
+  int32_t n_names;
+  vlm_model_view model;
+} vlm_pack_view;
+
+/* "vision/conv1.weight" of a tensor of the table; "" when no graph reads it. */
+const char *vlm_pack_tensor_name(const vlm_pack_view *view, const vlm_pack_tensor *tensor, char *text, size_t size);
+
+vlm_status vlm_pack_view_print(const vlm_pack_view *view, bool verbose, vlm_error *err);
+vlm_status vlm_pack_view_put(vlm_json_writer *w, const vlm_pack_view *view, vlm_error *err);
+
+/* --verify: every hash and every golden case that names a graph. Prints what was checked, or fails with VLM_INTEGRITY. */
+vlm_status vlm_pack_view_verify(const vlm_cli *cli, const char *path, vlm_error *err);
+/* --diff */
+vlm_status vlm_pack_view_diff(const vlm_cli *cli, const char *path, const char *other, vlm_error *err);
+/* --unpack: texts, graphs as text, tensors and golden cases as .npy files. */
+vlm_status vlm_pack_view_unpack(const vlm_pack_view *view, const char *folder, vlm_error *err);
+
+/* A JSON value on one line: 3, "text" without quotes, [1, 2], {a=1}. Appends. */
+vlm_status vlm_show_json(vlm_text *out, vlm_json value, vlm_error *err);
+/* Copies a parsed value. */
+void vlm_put_json(vlm_json_writer *w, const char *key, vlm_json value);
+
+#endif
