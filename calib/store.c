@@ -68,22 +68,38 @@ static vlm_status put_text_attribute(const store *s, const char *name, const cha
   return st;
 }
 
-/* rows x width values; rows of a compressed dataset are one chunk each. */
-static vlm_status put(const store *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows, hsize_t width, bool compress, const void *data) {
-  hsize_t dims[2] = {rows, width}, chunk[2] = {1, width};
+static vlm_status put(const store *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows, hsize_t width, const void *data) {
+  hsize_t dims[2] = {rows, width};
   hid_t space = H5Screate_simple(width > 1 ? 2 : 1, dims, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(options, false);
-  if (compress && rows) {
-    H5Pset_chunk(options, 2, chunk);
-    H5Pset_shuffle(options);
-    H5Pset_deflate(options, 4);
-  }
   hid_t set = H5Dcreate2(s->file, name, file_type, space, H5P_DEFAULT, options, H5P_DEFAULT);
   bool fine = set >= 0 && (rows == 0 || H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
   if (set >= 0) fine &= H5Dclose(set) >= 0;
   H5Pclose(options);
   H5Sclose(space);
   return fine ? VLM_OK : not_written(s, name);
+}
+
+/* Histograms, one compressed chunk per tensor, written row by row: the file does not need to be in memory. */
+static vlm_status put_histograms(const store *s, const vlm_stats *stats) {
+  hsize_t rows = (hsize_t)vlm_stats_count(stats), dims[2] = {rows, VLM_HISTOGRAM_BINS}, one[2] = {1, VLM_HISTOGRAM_BINS};
+  hid_t space = H5Screate_simple(2, dims, NULL), row_space = H5Screate_simple(2, one, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(options, false);
+  if (rows) H5Pset_chunk(options, 2, one);
+  H5Pset_shuffle(options);
+  H5Pset_deflate(options, 4);
+  hid_t set = H5Dcreate2(s->file, "/tensors/histogram", H5T_STD_I64LE, space, H5P_DEFAULT, options, H5P_DEFAULT);
+  bool fine = set >= 0;
+  for (hsize_t i = 0; fine && i < rows; i++) {
+    const hsize_t start[2] = {i, 0};
+    fine = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL) >= 0 &&
+           H5Dwrite(set, H5T_NATIVE_INT64, row_space, space, H5P_DEFAULT, vlm_stats_at(stats, (int32_t)i)->histogram.bins) >= 0;
+  }
+  if (set >= 0) fine &= H5Dclose(set) >= 0;
+  H5Pclose(options);
+  H5Sclose(row_space);
+  H5Sclose(space);
+  return fine ? VLM_OK : not_written(s, "/tensors/histogram");
 }
 
 static vlm_status put_group(const store *s, const char *name) {
@@ -121,7 +137,7 @@ static vlm_status put_texts(const store *s, const char *name, text_at *get, cons
   VLM_TRY(vlm_alloc((void **)&block, (size_t)rows * width, 1, s->err));
   for (int32_t i = 0; i < rows; i++) strcpy(block + (size_t)i * width, get(owner, i, digest));
   hid_t type = text_type(width);
-  st = put(s, name, type, type, (hsize_t)rows, 1, false, block);
+  st = put(s, name, type, type, (hsize_t)rows, 1, block);
   H5Tclose(type);
 out:
   vlm_free(block);
@@ -136,7 +152,7 @@ static vlm_status put_field(const store *s, const vlm_stats *stats, const char *
   snprintf(path, sizeof path, "/tensors/%s", name);
   VLM_TRY(vlm_alloc((void **)&column, (size_t)rows, bytes, s->err));
   for (int32_t i = 0; i < rows; i++) memcpy(column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
-  VLM_TRY(put(s, path, file_type, memory_type, (hsize_t)rows, width, false, column));
+  VLM_TRY(put(s, path, file_type, memory_type, (hsize_t)rows, width, column));
 out:
   vlm_free(column);
   return st;
@@ -144,7 +160,6 @@ out:
 
 static vlm_status put_tensors(const store *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
-  int64_t *bins = NULL;
   int32_t rows = vlm_stats_count(stats);
   VLM_TRY(put_group(s, "/tensors"));
   VLM_TRY(put_texts(s, "/tensors/graph", tensor_graph, stats, rows));
@@ -155,11 +170,8 @@ static vlm_status put_tensors(const store *s, const vlm_stats *stats) {
 #undef X
   VLM_TRY(put_texts(s, "/tensors/widest_low", tensor_low, stats, rows));
   VLM_TRY(put_texts(s, "/tensors/widest_high", tensor_high, stats, rows));
-  VLM_TRY(vlm_alloc((void **)&bins, (size_t)rows * VLM_HISTOGRAM_BINS, sizeof *bins, s->err));
-  for (int32_t i = 0; i < rows; i++) memcpy(bins + (size_t)i * VLM_HISTOGRAM_BINS, vlm_stats_at(stats, i)->histogram.bins, sizeof(int64_t) * VLM_HISTOGRAM_BINS);
-  VLM_TRY(put(s, "/tensors/histogram", H5T_STD_I64LE, H5T_NATIVE_INT64, (hsize_t)rows, VLM_HISTOGRAM_BINS, true, bins));
+  VLM_TRY(put_histograms(s, stats));
 out:
-  vlm_free(bins);
   return st;
 }
 
@@ -189,9 +201,9 @@ static vlm_status put_channels(const store *s, const vlm_stats *stats) {
     }
     at += c;
   }
-  VLM_TRY(put(s, "/channels/min", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, false, low));
-  VLM_TRY(put(s, "/channels/max", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, false, high));
-  VLM_TRY(put(s, "/channels/sum", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 2, false, sum));
+  VLM_TRY(put(s, "/channels/min", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, low));
+  VLM_TRY(put(s, "/channels/max", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, high));
+  VLM_TRY(put(s, "/channels/sum", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 2, sum));
 out:
   vlm_free(low);
   vlm_free(high);

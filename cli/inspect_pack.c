@@ -14,6 +14,11 @@ static int by_data(const void *a, const void *b) {
   return 0;
 }
 
+static int by_data_and_order(const void *a, const void *b) {
+  int order = by_data(a, b);
+  return order ? order : ((const vlm_pack_name *)a)->order - ((const vlm_pack_name *)b)->order;
+}
+
 static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *role, int32_t *capacity, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < g->n_values; i++) {
@@ -23,7 +28,8 @@ static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *ro
       VLM_TRY(vlm_grow((void **)&v->names, (size_t)v->n_names, (size_t)wanted, sizeof *v->names, err));
       *capacity = wanted;
     }
-    v->names[v->n_names++] = (vlm_pack_name){g->values[i].tensor.data, role, g->values[i].name};
+    v->names[v->n_names] = (vlm_pack_name){g->values[i].tensor.data, v->n_names, role, g->values[i].name};
+    v->n_names++;
   }
   for (int32_t n = 0; n < g->n_nodes; n++)
     for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
@@ -41,14 +47,10 @@ static vlm_status collect_names(vlm_pack_view *v, vlm_error *err) {
     vlm_status st = add_names(v, g, vlm_role_name((vlm_role)r), &capacity, err);
     if (st != VLM_OK) return st;
   }
-  /* Sorting must keep the order of equal addresses: positions break ties. */
-  for (int32_t i = 0; i < v->n_names; i++) {
-    bool known = false;
-    for (int32_t j = kept - 1; j >= 0 && j > kept - 64 && !known; j--) known = v->names[j].data == v->names[i].data;
-    if (!known) v->names[kept++] = v->names[i];
-  }
+  if (v->n_names) qsort(v->names, (size_t)v->n_names, sizeof *v->names, by_data_and_order);
+  for (int32_t i = 0; i < v->n_names; i++)
+    if (!kept || by_data(&v->names[kept - 1], &v->names[i])) v->names[kept++] = v->names[i];
   v->n_names = kept;
-  if (kept) qsort(v->names, (size_t)kept, sizeof *v->names, by_data);
   return VLM_OK;
 }
 

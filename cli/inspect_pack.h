@@ -8,6 +8,7 @@
 
 typedef struct vlm_pack_name {
   const void *data; /* of a constant */
+  int32_t order;    /* in which the graphs name it */
   const char *role, *name;
 } vlm_pack_name;
 

@@ -54,12 +54,12 @@ out:
   return st;
 }
 
-/* A kill loses at most SAVE_SECONDS of work. */
+/* A kill loses at most SAVE_SECONDS of work. The first save comes after the first sample: a disk that cannot be written shows at once. */
 static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {
   job *j = user;
   double now = vlm_now();
   vlm_progress_step(&j->progress, done);
-  if (done == total || now - j->saved < SAVE_SECONDS) return VLM_OK;
+  if (done == total || (j->saved > 0 && now - j->saved < SAVE_SECONDS)) return VLM_OK;
   vlm_status st = vlm_stats_save(j->stats, j->output, err);
   j->saved = vlm_now();
   return st;
@@ -137,7 +137,6 @@ static vlm_status calibrate(job *j, vlm_error *err) {
   vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context), j->output);
   if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
-  j->saved = vlm_now();
   VLM_TRY(vlm_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err));
   vlm_progress_end(&j->progress);
   VLM_TRY(vlm_stats_save(j->stats, j->output, err));

@@ -27,7 +27,7 @@ static void test_cases(void **state) {
     if (vlm_check_folders(folder, 1, &opts, report, NULL, &counts, &err) != VLM_OK) fail_msg("%s", err.text);
     assert_int_equal(counts.failed, 0);
     assert_int_equal(counts.unsupported, 0);
-    assert_true(counts.passed >= 38);
+    assert_true(counts.passed >= 40);
   }
 }
 

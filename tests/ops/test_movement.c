@@ -95,7 +95,7 @@ static bool digit_after(const void *user, int64_t a, int64_t b) {
 static void test_sort_is_stable(void **state) {
   (void)state;
   uint32_t seed = 9;
-  int key[257];
+  int key[257] = {0};
   int64_t index[257], spare[257];
   for (int n = 0; n <= 257; n += 16 + (n == 0)) {
     for (int i = 0; i < n; i++) {
