@@ -1,4 +1,5 @@
-/* Register-only arithmetic peaks: what the kernels' shares are measured against. Operations per call are returned; the caller takes the time. */
+/* Register-only arithmetic peaks: what the shares of the kernels are measured against. A call returns its number of operations; the caller
+ * takes the time. */
 #ifndef VLM_BENCH_PEAK_H
 #define VLM_BENCH_PEAK_H
 

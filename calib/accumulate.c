@@ -7,6 +7,16 @@
 
 enum { HALF = VLM_HISTOGRAM_BINS / 2, MIN_EXPONENT = -100, GRAIN = 1 << 16, FLUSH_ROWS = 256 };
 
+/* The loops below are exact on every instruction set: the compiler makes a wide version of each, and the loader picks. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default"), optimize("O3", "no-trapping-math")))
+#else
+#define WIDE
+#endif
+#define INLINE static inline __attribute__((always_inline)) /* a wide caller needs a wide callee */
+
+enum { LANES = 8 };
+
 /* ---- extent ---- */
 
 typedef struct {
@@ -14,35 +24,13 @@ typedef struct {
   int64_t finite;
 } extent;
 
-static extent extent_of(const float *x, int64_t n) {
-  enum { LANES = 8 };
-  float low[LANES], high[LANES];
-  int32_t bad = 0;
-  for (int l = 0; l < LANES; l++) {
-    low[l] = INFINITY;
-    high[l] = -INFINITY;
-  }
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int l = 0; l < LANES; l++) {
-      float v = x[i + l];
-      low[l] = v < low[l] ? v : low[l];
-      high[l] = v > high[l] ? v : high[l];
-      bad |= v - v != 0.0f; /* NaN or infinity */
-    }
+/* Finite extent of a row. The fast form holds when there is no NaN (which the maximum would show) and no infinity. */
+static extent extent_of(const vlm_rowops *rows, const float *x, int64_t n) {
   extent e = {INFINITY, -INFINITY, n};
-  for (; i < n; i++) {
-    e.min = x[i] < e.min ? x[i] : e.min;
-    e.max = x[i] > e.max ? x[i] : e.max;
-    bad |= x[i] - x[i] != 0.0f;
-  }
-  for (int l = 0; l < LANES; l++) {
-    e.min = fminf(e.min, low[l]);
-    e.max = fmaxf(e.max, high[l]);
-  }
-  if (!bad) return e;
+  rows->minmax(x, n, &e.min, &e.max);
+  if (isfinite(e.min) && isfinite(e.max) && !isnan(rows->row_max(x, n))) return e;
   e = (extent){INFINITY, -INFINITY, 0};
-  for (i = 0; i < n; i++) {
+  for (int64_t i = 0; i < n; i++) {
     if (!isfinite(x[i])) continue;
     e.min = fminf(e.min, x[i]);
     e.max = fmaxf(e.max, x[i]);
@@ -102,7 +90,7 @@ typedef struct {
 } binning;
 
 /* floor(x / w) exactly: the division is by a power of two and the truncation is corrected for negative values. */
-static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
+WIDE static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
   enum { BLOCK = 64 };
   int32_t index[BLOCK];
   for (int64_t i = 0; i < n; i += BLOCK) {
@@ -153,13 +141,14 @@ static void add_sum(vlm_sum128 *sum, int64_t value) {
   sum->low = low;
 }
 
-/* value * 2^24 to the nearest integer, as a double: adding and taking away 1.5 * 2^52 rounds to nearest even. */
-static inline double fixed_point(float value) {
-  double v = value > 0x1p20f ? 0x1p20 : value < -0x1p20f ? -0x1p20 : value == value ? (double)value : 0;
-  return (v * 0x1p24 + 0x1.8p52) - 0x1.8p52;
+/* value * 2^24 to the nearest integer, as a double: adding and taking away 1.5 * 2^52 rounds to nearest even. value is finite. */
+INLINE double fixed_point(float value) {
+  value = value > 0x1p20f ? 0x1p20f : value;
+  value = value < -0x1p20f ? -0x1p20f : value;
+  return ((double)value * 0x1p24 + 0x1.8p52) - 0x1.8p52;
 }
 
-static inline float keep_finite(float v) { return v - v == 0.0f ? v : 0.0f; }
+INLINE float keep_finite(float v) { return v - v == 0.0f ? v : 0.0f; }
 
 static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   for (int32_t c = 0; c < channels; c++) {
@@ -168,37 +157,50 @@ static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   }
 }
 
-static void add_row(vlm_tensor_stats *s, double *partial, const float *x) {
-  for (int32_t c = 0; c < s->channels; c++) {
+INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
+  for (int32_t c = 0; c < n; c++) {
     float v = keep_finite(x[c]);
-    s->channel_min[c] = v < s->channel_min[c] ? v : s->channel_min[c];
-    s->channel_max[c] = v > s->channel_max[c] ? v : s->channel_max[c];
+    low[c] = v < low[c] ? v : low[c];
+    high[c] = v > high[c] ? v : high[c];
     partial[c] += fixed_point(v);
   }
 }
 
-static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, int64_t rows) {
+WIDE static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, int64_t rows) {
   for (int64_t r = 0; r < rows; r++) {
-    add_row(s, partial, x + r * s->channels);
+    add_row(s->channel_min, s->channel_max, partial, x + r * s->channels, s->channels);
     if ((r + 1) % FLUSH_ROWS == 0) flush_sums(s->channel_sum, partial, s->channels);
   }
   flush_sums(s->channel_sum, partial, s->channels);
+}
+
+/* One channel's run: element i goes to lane i mod LANES; the lanes meet at the end, exactly. */
+WIDE static void add_run(float *low, float *high, vlm_sum128 *sum, const float *x, int64_t n) {
+  float lows[LANES], highs[LANES];
+  double partial[LANES] = {0};
+  for (int l = 0; l < LANES; l++) {
+    lows[l] = *low;
+    highs[l] = *high;
+  }
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    add_row(lows, highs, partial, x + i, LANES);
+    if ((i / LANES + 1) % FLUSH_ROWS == 0)
+      for (int l = 0; l < LANES; l++) flush_sums(sum, &partial[l], 1);
+  }
+  add_row(lows, highs, partial, x + i, (int32_t)(n - i));
+  for (int l = 0; l < LANES; l++) {
+    flush_sums(sum, &partial[l], 1);
+    *low = lows[l] < *low ? lows[l] : *low;
+    *high = highs[l] > *high ? highs[l] : *high;
+  }
 }
 
 /* [N, C, inner]: each channel is a contiguous run. */
 static void add_planes(vlm_tensor_stats *s, const float *x, int64_t outer, int64_t inner) {
   for (int64_t p = 0; p < outer * s->channels; p++) {
     int32_t c = (int32_t)(p % s->channels);
-    const float *plane = x + p * inner;
-    double partial = 0;
-    for (int64_t i = 0; i < inner; i++) {
-      float v = keep_finite(plane[i]);
-      s->channel_min[c] = v < s->channel_min[c] ? v : s->channel_min[c];
-      s->channel_max[c] = v > s->channel_max[c] ? v : s->channel_max[c];
-      partial += fixed_point(v);
-      if ((i + 1) % FLUSH_ROWS == 0) flush_sums(&s->channel_sum[c], &partial, 1);
-    }
-    flush_sums(&s->channel_sum[c], &partial, 1);
+    add_run(&s->channel_min[c], &s->channel_max[c], &s->channel_sum[c], x + p * inner, inner);
   }
 }
 
@@ -263,9 +265,9 @@ out:
 
 /* ---- token kinds ---- */
 
-static void add_kind(vlm_tensor_stats *s, vlm_token_kind kind, const float *x, int64_t n) {
+static void add_kind(const vlm_rowops *rows, vlm_tensor_stats *s, vlm_token_kind kind, const float *x, int64_t n) {
   if (n <= 0) return;
-  extent e = extent_of(x, n);
+  extent e = extent_of(rows, x, n);
   if (!e.finite) return;
   bool first = s->kind_count[kind] == 0;
   s->kind_min[kind] = first ? e.min : fminf(s->kind_min[kind], e.min);
@@ -273,14 +275,14 @@ static void add_kind(vlm_tensor_stats *s, vlm_token_kind kind, const float *x, i
   s->kind_count[kind] += e.finite;
 }
 
-static void add_kinds(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout) {
+static void add_kinds(const vlm_rowops *rows, vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout) {
   const float *x = t->data;
   int64_t tokens = layout->image + layout->prompt;
   if (t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens) {
-    add_kind(s, VLM_TOKEN_IMAGE, x, layout->image * t->dims[2]);
-    add_kind(s, VLM_TOKEN_PROMPT, x + layout->image * t->dims[2], layout->prompt * t->dims[2]);
+    add_kind(rows, s, VLM_TOKEN_IMAGE, x, layout->image * t->dims[2]);
+    add_kind(rows, s, VLM_TOKEN_PROMPT, x + layout->image * t->dims[2], layout->prompt * t->dims[2]);
   } else if (tokens == 0) {
-    add_kind(s, layout->rest, x, vlm_tensor_count(t));
+    add_kind(rows, s, layout->rest, x, vlm_tensor_count(t));
   }
 }
 
@@ -296,13 +298,14 @@ static void add_extent(vlm_tensor_stats *s, const extent *e, vlm_digest sample) 
   s->max = first ? e->max : fmaxf(s->max, e->max);
 }
 
-vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, const vlm_accumulate_tools *tools,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   if (t->dtype != VLM_F32) return VLM_OK;
   int64_t n = vlm_tensor_count(t);
   s->runs++;
   if (n == 0) return VLM_OK;
-  extent e = extent_of(t->data, n);
+  extent e = extent_of(tools->rows, t->data, n);
   s->not_finite += n - e.finite;
   if (e.finite == 0) return VLM_OK;
   if (e.min == 0) e.min = 0; /* -0 and 0 are one value */
@@ -311,10 +314,10 @@ vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_to
   if (s->count == 0) s->histogram.exponent = exponent;
   vlm_histogram_widen(&s->histogram, exponent);
   add_extent(s, &e, sample);
-  VLM_TRY(add_to_histogram(&s->histogram, t->data, n, e.finite == n, threads, err));
+  VLM_TRY(add_to_histogram(&s->histogram, t->data, n, e.finite == n, tools->threads, err));
   s->count += e.finite;
   VLM_TRY(add_channels(s, t, err));
-  add_kinds(s, t, layout);
+  add_kinds(tools->rows, s, t, layout);
 out:
   return st;
 }

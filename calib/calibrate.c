@@ -4,6 +4,7 @@
 
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
+#include "runtime/kernels/kernels.h"
 #include "runtime/pipeline/bundle_texts.h"
 #include "runtime/pipeline/model.h"
 
@@ -29,16 +30,18 @@ static int role_of(const vlm_bundle *bundle, const vlm_graph *graph) {
   return -1;
 }
 
+static bool has_constant(const vlm_graph *graph, const vlm_node *node, int32_t k) {
+  return k < node->n_inputs && node->inputs[k] != VLM_NO_VALUE && vlm_graph_constant(graph, node->inputs[k]);
+}
+
+/* What a product with constant weights reads: the only activations whose ranges quantization can use. */
 static bool enters_product(const vlm_graph *graph, vlm_value_id value) {
   static const char *const PRODUCTS[] = {"MatMul", "Gemm", "Conv", "ConvTranspose"};
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
-    if (*node->domain) continue;
-    for (size_t p = 0; p < sizeof PRODUCTS / sizeof PRODUCTS[0]; p++) {
-      if (strcmp(node->op_type, PRODUCTS[p])) continue;
-      for (int32_t k = 0; k < node->n_inputs && k < 2; k++)
-        if (node->inputs[k] == value) return true;
-    }
+    if (*node->domain || node->n_inputs < 2 || node->inputs[0] != value || !has_constant(graph, node, 1)) continue;
+    for (size_t p = 0; p < sizeof PRODUCTS / sizeof PRODUCTS[0]; p++)
+      if (!strcmp(node->op_type, PRODUCTS[p])) return true;
   }
   return false;
 }
@@ -69,7 +72,8 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
     c->report->tensors[role]++;
   }
   vlm_token_layout layout = layout_of(c, role, tensor);
-  return vlm_accumulate(*entry, tensor, &layout, c->sample, vlm_context_threads(c->context), err);
+  const vlm_accumulate_tools tools = {.rows = vlm_context_kernels(c->context)->rowops, .threads = vlm_context_threads(c->context)};
+  return vlm_accumulate(*entry, tensor, &layout, c->sample, &tools, err);
 }
 
 static vlm_status list_values(calibration *c, vlm_error *err) {

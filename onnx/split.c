@@ -25,22 +25,45 @@ typedef struct {
   vlm_error *err;
 } splitter;
 
+static const vlm_value *origin_of(const splitter *s, const vlm_value *v) {
+  return v->kind == VLM_VALUE_CAPTURE ? &s->outer->values[v->parent_value] : v;
+}
+
+static vlm_status declare(splitter *s, vlm_value_id *out, const vlm_value *v, const char *name, vlm_value_kind kind) {
+  vlm_status st = vlm_graph_add_value(s->made, out, name, kind, s->err);
+  if (st != VLM_OK) return st;
+  vlm_value *copy = &s->made->values[*out];
+  copy->tensor = v->tensor;
+  copy->tensor.data = NULL;
+  memcpy(copy->dim_names, v->dim_names, sizeof copy->dim_names);
+  return VLM_OK;
+}
+
+/* Inputs that the branch reads come first: they keep the outer names, whatever the branch calls its own values. */
+static vlm_status copy_inputs(splitter *s) {
+  vlm_status st = VLM_OK;
+  for (int32_t i = 0; i < s->outer->n_values; i++) s->input_ids[i] = VLM_NO_VALUE;
+  for (vlm_value_id id = 0; id < s->body->n_values; id++) {
+    const vlm_value *v = &s->body->values[id], *origin = origin_of(s, v);
+    if (origin == v || origin->kind != VLM_VALUE_INPUT) continue;
+    vlm_value_id *made = &s->input_ids[v->parent_value];
+    if (*made == VLM_NO_VALUE) VLM_TRY(declare(s, made, origin, origin->name, VLM_VALUE_INPUT));
+    s->ids[id] = *made;
+  }
+  for (int32_t i = 0; i < s->outer->n_inputs; i++)
+    if (s->input_ids[s->outer->inputs[i]] != VLM_NO_VALUE) VLM_TRY(vlm_graph_add_input(s->made, s->input_ids[s->outer->inputs[i]], s->err));
+out:
+  return st;
+}
+
 static vlm_status copy_value(splitter *s, vlm_value_id id) {
   vlm_status st = VLM_OK;
-  const vlm_value *v = &s->body->values[id];
-  const vlm_value *origin = v->kind == VLM_VALUE_CAPTURE ? &s->outer->values[v->parent_value] : v;
-  if (origin->kind == VLM_VALUE_CONSTANT) return vlm_graph_add_constant(s->made, &s->ids[id], v->name, &origin->tensor, false, s->err);
-  VLM_CHECK(origin == v || origin->kind == VLM_VALUE_INPUT, s->err, VLM_UNSUPPORTED, "branch reads \"%s\", which is computed outside of it", origin->name);
-  if (origin != v && s->input_ids[v->parent_value] != VLM_NO_VALUE) {
-    s->ids[id] = s->input_ids[v->parent_value];
-    return VLM_OK;
-  }
-  VLM_TRY(vlm_graph_add_value(s->made, &s->ids[id], v->name, origin == v ? VLM_VALUE_NODE : VLM_VALUE_INPUT, s->err));
-  vlm_value *copy = &s->made->values[s->ids[id]];
-  copy->tensor = origin->tensor;
-  copy->tensor.data = NULL;
-  memcpy(copy->dim_names, origin->dim_names, sizeof copy->dim_names);
-  if (origin != v) s->input_ids[v->parent_value] = s->ids[id];
+  const vlm_value *v = &s->body->values[id], *origin = origin_of(s, v);
+  if (origin != v && origin->kind == VLM_VALUE_INPUT) return VLM_OK;
+  const char *name = vlm_graph_find(s->made, v->name) == VLM_NO_VALUE ? v->name : NULL;
+  if (origin->kind == VLM_VALUE_CONSTANT) return vlm_graph_add_constant(s->made, &s->ids[id], name, &origin->tensor, false, s->err);
+  VLM_CHECK(origin == v, s->err, VLM_UNSUPPORTED, "branch reads \"%s\", which is computed outside of it", origin->name);
+  VLM_TRY(declare(s, &s->ids[id], v, name, v->kind));
 out:
   return st;
 }
@@ -54,9 +77,9 @@ static vlm_status copy_node(splitter *s, const vlm_node *node) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) vlm_node_set_output(s->made, n, k, s->ids[node->outputs[k]]);
   for (int32_t a = 0; a < node->n_attrs; a++) {
-    VLM_CHECK(node->attrs[a].kind != VLM_ATTR_GRAPH, s->err, VLM_UNSUPPORTED, "node \"%s\" (%s): control flow inside a branch of a merged decoder",
+    VLM_CHECK(node->attrs[a].kind != VLM_ATTR_GRAPH, s->err, VLM_UNSUPPORTED, "node \"%s\" (%s): control flow inside a decoder",
               node->name, node->op_type);
-    copy->attrs[a] = node->attrs[a]; /* pointers into the merged graph's arena, which outlives us */
+    copy->attrs[a] = node->attrs[a]; /* pointers into the original's arena, which outlives us */
   }
 out:
   return st;
@@ -78,14 +101,19 @@ out:
   return st;
 }
 
-static vlm_status fill(splitter *s, const vlm_node *node) {
+static vlm_status copy_body(splitter *s) {
   vlm_status st = VLM_OK;
   s->made->opset = s->outer->opset;
-  for (int32_t i = 0; i < s->outer->n_values; i++) s->input_ids[i] = VLM_NO_VALUE;
   for (vlm_value_id id = 0; id < s->body->n_values; id++) VLM_TRY(copy_value(s, id));
   for (int32_t n = 0; n < s->body->n_nodes; n++) VLM_TRY(copy_node(s, &s->body->nodes[n]));
-  for (int32_t i = 0; i < s->outer->n_inputs; i++)
-    if (s->input_ids[s->outer->inputs[i]] != VLM_NO_VALUE) VLM_TRY(vlm_graph_add_input(s->made, s->input_ids[s->outer->inputs[i]], s->err));
+out:
+  return st;
+}
+
+static vlm_status fill_branch(splitter *s, const vlm_node *node) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(copy_inputs(s));
+  VLM_TRY(copy_body(s));
   for (int32_t i = 0; i < s->outer->n_outputs; i++) {
     int32_t k = 0;
     while (k < node->n_outputs && node->outputs[k] != s->outer->outputs[i]) k++;
@@ -98,6 +126,36 @@ out:
   return st;
 }
 
+static vlm_status fill_copy(splitter *s) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(copy_body(s));
+  for (int32_t i = 0; i < s->body->n_inputs; i++) VLM_TRY(vlm_graph_add_input(s->made, s->ids[s->body->inputs[i]], s->err));
+  for (int32_t i = 0; i < s->body->n_outputs; i++) VLM_TRY(vlm_graph_add_output(s->made, s->ids[s->body->outputs[i]], s->err));
+  VLM_TRY(vlm_graph_resolve(s->made, s->err));
+out:
+  return st;
+}
+
+/* node NULL: the whole graph. */
+static vlm_status make(vlm_graph **out, const char *name, splitter *s, const vlm_node *node) {
+  vlm_status st = VLM_OK;
+  *out = NULL;
+  VLM_TRY(vlm_graph_create(&s->made, name, s->outer->source, s->err));
+  VLM_TRY(vlm_alloc((void **)&s->ids, (size_t)s->body->n_values, sizeof *s->ids, s->err));
+  VLM_TRY(vlm_alloc((void **)&s->input_ids, (size_t)s->outer->n_values, sizeof *s->input_ids, s->err));
+  VLM_TRY(node ? fill_branch(s, node) : fill_copy(s));
+out:
+  vlm_free(s->ids);
+  vlm_free(s->input_ids);
+  if (st != VLM_OK) {
+    if (s->made) vlm_graph_free(s->made);
+    vlm_error_context(s->err, "%s", s->outer->source);
+    return st;
+  }
+  *out = s->made;
+  return VLM_OK;
+}
+
 vlm_status vlm_graph_split_branch(vlm_graph **out, const vlm_graph *merged, bool use_then, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_node *node = the_if(merged);
@@ -106,18 +164,20 @@ vlm_status vlm_graph_split_branch(vlm_graph **out, const vlm_graph *merged, bool
   *out = NULL;
   VLM_CHECK(branch && branch->kind == VLM_ATTR_GRAPH, err, VLM_INPUT, "%s: is no merged decoder", merged->source);
   s.body = branch->u.g;
-  VLM_TRY(vlm_graph_create(&s.made, use_then ? "decoder_step" : "decoder_first", merged->source, err));
-  VLM_TRY(vlm_alloc((void **)&s.ids, (size_t)s.body->n_values, sizeof *s.ids, err));
-  VLM_TRY(vlm_alloc((void **)&s.input_ids, (size_t)merged->n_values, sizeof *s.input_ids, err));
-  VLM_TRY(fill(&s, node));
+  VLM_TRY(make(out, use_then ? "decoder_step" : "decoder_first", &s, node));
 out:
-  vlm_free(s.ids);
-  vlm_free(s.input_ids);
-  if (st != VLM_OK) {
-    if (s.made) vlm_graph_free(s.made);
-    vlm_error_context(err, "%s", merged->source);
-    s.made = NULL;
-  }
-  *out = s.made;
   return st;
+}
+
+static bool has_bodies(const vlm_graph *graph) {
+  for (int32_t n = 0; n < graph->n_nodes; n++)
+    for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) return true;
+  return false;
+}
+
+vlm_status vlm_graph_copy(vlm_graph **out, const vlm_graph *graph, const char *name, vlm_error *err) {
+  splitter s = {.outer = graph, .body = graph, .err = err};
+  *out = NULL;
+  return has_bodies(graph) ? VLM_OK : make(out, name, &s, NULL);
 }

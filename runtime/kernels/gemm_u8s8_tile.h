@@ -1,7 +1,7 @@
 /* Template of the integer tile kernels. Needs: TILE_GEMM (name), TILE_ROWS (up to 12), TILE_VECS (vectors per row), TILE_KR (k steps per
- * int32 lane), TILE_A, TILE_B (types of one activation and one weight), VEC (int32 lanes), VEC_IN (operands), VEC_WIDTH (lanes), vec_zero(),
- * vec_store(p, v), vec_weights(p) (VEC_WIDTH * TILE_KR weights), vec_group(p) (TILE_KR activations at p in every lane),
- * vec_dot(acc, a, b) = acc + exact dot product of the TILE_KR pairs of each lane.
+ * int32 lane), TILE_A, TILE_B (types of one activation and one weight), VEC (int32 lanes), VEC_IN (operands), VEC_WIDTH (lanes),
+ * vec_zero(), vec_store(p, v), vec_weights(p) (VEC_WIDTH * TILE_KR weights), vec_group(p) (TILE_KR activations at p in every
+ * lane), vec_dot(acc, a, b) = acc + exact dot product of the TILE_KR pairs of each lane.
  * With TILE_OFFSET, vec_group gives activations moved down by that much; vec_ones() and vec_restore(acc, sums) = acc + TILE_OFFSET * sums
  * undo it. */
 #include "runtime/kernels/unroll.h"

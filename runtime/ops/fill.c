@@ -149,7 +149,7 @@ vlm_status vlm_infer_OneHot(vlm_op_call *c) {
   VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported", x->rank, VLM_MAX_RANK - 1);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank + 1, false, &axis));
   if (!depth->data) return VLM_UNKNOWN;
-  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0, c->err, VLM_INPUT, "depth is not one positive number");
+  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0 && vlm_tensor_get(depth, 0) < 1e15, c->err, VLM_INPUT, "depth is not one positive number");
   VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2", (long long)vlm_tensor_count(values));
   for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)vlm_tensor_get(depth, 0) : x->dims[j++];
   vlm_out_shape(c, 0, values->dtype, x->rank + 1, dims);
@@ -183,6 +183,7 @@ out:
 
 vlm_status vlm_infer_Trilu(vlm_op_call *c) {
   if (c->in[0]->rank < 2) return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
+  if (vlm_item_size(c->in[0]) == 0) return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Trilu of %s is not supported", vlm_dtype_name(c->in[0]->dtype));
   vlm_out_like(c, 0, 0);
   return VLM_OK;
 }

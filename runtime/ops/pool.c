@@ -148,8 +148,8 @@ static vlm_status run_pool(vlm_op_call *c, pool_job *j) {
     VLM_TRY(vlm_out_f32(c, 0, (float **)&j->y));
     if (!j->x) VLM_TRY(vlm_as_f32(c, x, (const float **)&j->x));
   }
-  int64_t work = j->out_size * j->w.kernel[0] * j->w.kernel[1] * j->w.kernel[2];
-  if (work > 0) vlm_threads_range(c->threads, j->w.planes, 16384 / work + 1, pool_planes, j);
+  double work = (double)j->out_size * (double)j->w.kernel[0] * (double)j->w.kernel[1] * (double)j->w.kernel[2];
+  if (work > 0) vlm_threads_range(c->threads, j->w.planes, (int64_t)(16384 / work) + 1, pool_planes, j);
   if (!j->wide) vlm_store_f32(c, 0, j->y);
 out:
   return st;

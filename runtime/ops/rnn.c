@@ -36,7 +36,7 @@ static vlm_status read_shape(vlm_op_call *c, rnn_shape *s) {
   s->directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
   s->reverse_first = strcmp(direction, "reverse") == 0;
   VLM_CHECK(s->directions == 2 || s->reverse_first || strcmp(direction, "forward") == 0, c->err, VLM_INPUT, "direction is \"%s\"", direction);
-  VLM_CHECK(vlm_arg_int(c, HIDDEN, s->hidden) == s->hidden, c->err, VLM_INPUT, "hidden_size is %lld, R is made for %lld",
+  VLM_CHECK(s->hidden > 0 && vlm_arg_int(c, HIDDEN, s->hidden) == s->hidden, c->err, VLM_INPUT, "hidden_size is %lld, R is made for %lld",
             (long long)vlm_arg_int(c, HIDDEN, 0), (long long)s->hidden);
   VLM_CHECK(w->dims[0] == s->directions && w->dims[1] == s->gates * s->hidden && w->dims[2] == s->input, c->err, VLM_INPUT,
             "W is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]", (long long)w->dims[0], (long long)w->dims[1], (long long)w->dims[2],

@@ -8,6 +8,7 @@
 /* ---- RoiAlign ---- */
 
 enum { MODE, HEIGHT, WIDTH, SAMPLING, SCALE, COORDINATES };
+enum { MAX_SAMPLES = 4096 }; /* per bin and axis; a region of any size must not run for ever */
 
 vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -17,6 +18,7 @@ vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   VLM_CHECK(rois->rank == 2 && rois->dims[1] == 4, c->err, VLM_INPUT, "rois does not have the shape [n, 4]");
   VLM_CHECK(vlm_tensor_count(c->in[2]) == rois->dims[0], c->err, VLM_INPUT, "batch_indices does not have one entry per region");
   VLM_CHECK(dims[2] > 0 && dims[3] > 0, c->err, VLM_INPUT, "output size is %lld x %lld", (long long)dims[2], (long long)dims[3]);
+  VLM_CHECK(vlm_arg_int(c, SAMPLING, 0) <= MAX_SAMPLES, c->err, VLM_LIMIT, "sampling_ratio is %lld, at most %d", (long long)vlm_arg_int(c, SAMPLING, 0), MAX_SAMPLES);
   dims[0] = rois->dims[0];
   dims[1] = x->dims[1];
   vlm_out_shape(c, 0, x->dtype, 4, dims);
@@ -74,6 +76,9 @@ static float align_bin(const align_job *j, const float *image, float top, float 
   return j->max ? best : sum / (float)count;
 }
 
+/* Samples along a bin of that many pixels. */
+static int64_t samples_of(float pixels) { return !(pixels > 0) ? 0 : pixels < MAX_SAMPLES ? (int64_t)ceilf(pixels) : MAX_SAMPLES; }
+
 static void align_roi(void *user, int64_t index, int worker) {
   const align_job *j = user;
   (void)worker;
@@ -83,8 +88,7 @@ static void align_roi(void *user, int64_t index, int worker) {
   float w = roi[2] * j->scale - j->offset - x0, h = roi[3] * j->scale - j->offset - y0;
   if (j->clamp_size) w = w > 1 ? w : 1, h = h > 1 ? h : 1;
   float bin_h = h / (float)j->ph, bin_w = w / (float)j->pw;
-  int64_t ny = j->sampling > 0 ? j->sampling : (int64_t)ceilf(bin_h < 1e6f ? bin_h : 1e6f);
-  int64_t nx = j->sampling > 0 ? j->sampling : (int64_t)ceilf(bin_w < 1e6f ? bin_w : 1e6f);
+  int64_t ny = j->sampling > 0 ? j->sampling : samples_of(bin_h), nx = j->sampling > 0 ? j->sampling : samples_of(bin_w);
   const float *image = j->x + vlm_tensor_get_int(j->batch, index) * channels * plane;
   float *y = j->y + index * channels * j->ph * j->pw;
   for (int64_t ch = 0; ch < channels; ch++)
@@ -134,8 +138,8 @@ out:
 /* Pixels [*from, *to) that bin k of `bins` covers, for a region of `size` pixels at `start` of an axis of n. */
 static void bin_range(int64_t k, int64_t bins, float start, float size, int64_t n, int64_t *from, int64_t *to) {
   float step = size / (float)bins, low = floorf((float)k * step) + start, high = ceilf((float)(k + 1) * step) + start;
-  *from = low < 0 ? 0 : low > (float)n ? n : (int64_t)low;
-  *to = high < 0 ? 0 : high > (float)n ? n : (int64_t)high;
+  *from = !(low > 0) ? 0 : low > (float)n ? n : (int64_t)low;
+  *to = !(high > 0) ? 0 : high > (float)n ? n : (int64_t)high;
 }
 
 vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {

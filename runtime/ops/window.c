@@ -68,7 +68,7 @@ static double hertz_of(double mel) { return 700 * (vlm_exp64(mel / 2595 * 2.3025
 /* Spectrogram bin of edge i of the filter bank. */
 static int64_t edge_bin(double low, double step, int64_t i, int64_t length, double rate) {
   double bin = floor((double)(length + 1) * hertz_of(low + (double)i * step) / rate), last = (double)(length / 2);
-  return bin < 0 ? 0 : bin > last ? (int64_t)last : (int64_t)bin;
+  return !(bin > 0) ? 0 : bin > last ? (int64_t)last : (int64_t)bin;
 }
 
 vlm_status vlm_run_MelWeightMatrix(vlm_op_call *c) {
