@@ -91,7 +91,7 @@ finish() {
 }
 
 vlmq_install $VLMQ_PACKAGES_BUILD $VLMQ_PACKAGES_TEST || { failed=1; finish; }
-step "build" 400 bash -c 'vlmq_build build' || finish
+step "build" 400 bash -c "vlmq_build build -DVLMQ_TESTS=ON" || finish
 
 programs "" build 120
 conformance conformance-libonnx /usr/share/libonnx-testdata/data

@@ -5,6 +5,7 @@
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/pipeline/binding.h"
 #include "runtime/pipeline/bundle_texts.h"
 #include "runtime/pipeline/model.h"
 
@@ -48,7 +49,10 @@ static bool enters_product(const vlm_graph *graph, vlm_value_id value) {
 
 static bool wants(void *user, const vlm_graph *graph, vlm_value_id value) {
   const calibration *c = user;
-  return role_of(c->bundle, graph) >= 0 && enters_product(graph, value);
+  if (role_of(c->bundle, graph) < 0) return false;
+  /* Cache inputs are buffers of another layout than their shape says. */
+  if (c->opts->everything) return !vlm_cache_suffix(graph->values[value].name);
+  return enters_product(graph, value);
 }
 
 /* Where the rows of a sequence come from: the encoder sees image tokens, then the prompt; the decoder what was generated. */

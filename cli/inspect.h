@@ -29,8 +29,10 @@ void vlm_model_view_free(vlm_model_view *view);
 /* True for a graph that plays an earlier role too. */
 bool vlm_role_repeats(const vlm_bundle *bundle, int role);
 
-/* decisions: with what would be quantized, or (a packed model) without. */
-vlm_status vlm_model_view_print(const vlm_model_view *view, bool decisions, bool verbose, vlm_error *err);
+/* The totals, as a line and a table. title: what the line begins with. */
+void vlm_model_view_print_totals(const vlm_model_view *view, const char *title);
+/* Graph by graph. decisions: with what would be quantized, or (a packed model) without. */
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, bool decisions, bool verbose, vlm_error *err);
 /* Members of the object that is open. */
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, bool decisions, vlm_error *err);
 
@@ -46,13 +48,16 @@ vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *gr
 /* "MatMul", "vlm.QMatMul" into text. */
 const char *vlm_op_total_name(const vlm_op_total *op, char text[96]);
 
-/* Shapes of a single graph's inputs: stated dims, then --shape, then 1 (told in `assumed`). inputs: graph->n_inputs entries. */
-vlm_status vlm_shapes_bind(vlm_tensor *inputs, const vlm_graph *graph, const vlm_cli *cli, vlm_text *assumed, vlm_error *err);
+/* Shapes of a single graph's inputs: dims that are open are 1 (told in `assumed`). inputs: graph->n_inputs entries. */
+vlm_status vlm_shapes_assume(vlm_tensor *inputs, const vlm_graph *graph, vlm_text *assumed, vlm_error *err);
 
 /* --dot FILE: every graph of the bundle in Graphviz text. */
 vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *err);
 
 /* ---- text (inspect_text.c) ---- */
+
+/* Standard output is for people: neither --quiet nor taken by JSON (--json=FILE leaves it free). */
+bool vlm_says_text(const vlm_cli *cli);
 
 typedef struct vlm_show {
   char text[32];
@@ -64,7 +69,8 @@ vlm_show vlm_show_bytes(double bytes);
 /* "0.03 %", "< 0.01 %", "0". */
 vlm_show vlm_show_share(double share);
 
-/* Text of a file for people: control characters become "?". Exactly `width` characters wide: filled with spaces, or cut in the middle ("…"). */
+/* Text of a file for people: control characters become "?". Exactly `width` characters wide: filled with spaces, or cut in the middle
+ * ("…"). A negative width: cut to that many, not filled. */
 const char *vlm_show_cell(char *out, size_t size, const char *text, int width);
 /* The same as long as it is; cut when `size` is too small. */
 const char *vlm_show_clean(char *out, size_t size, const char *text);
@@ -79,7 +85,7 @@ void vlm_show_end(vlm_show_list *list);
 
 /* Appends like printf; at most 1000 bytes per call. */
 vlm_status vlm_text_print(vlm_text *text, vlm_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The whole text as a file. */
+/* The whole text as a file; nothing is added. */
 vlm_status vlm_text_write(const vlm_text *text, const char *path, vlm_error *err);
 
 #endif

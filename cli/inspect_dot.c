@@ -39,7 +39,8 @@ static vlm_status add_node(dot *d, const vlm_graph *g, int32_t cluster, int32_t 
   vlm_status st = VLM_OK;
   const vlm_node *node = &g->nodes[n];
   char op[400], name[400], shape[128];
-  VLM_TRY(vlm_text_print(&d->text, d->err, "    g%d_n%d [label=\"%s\\n%s", cluster, n, escape(node->op_type, op), escape(node->name, name)));
+  VLM_TRY(
+      vlm_text_print(&d->text, d->err, "    g%d_n%d [label=\"%s\\n%s", cluster, n, escape(node->op_type, op), escape(node->name, name)));
   for (int32_t k = 0; k < node->n_inputs; k++) {
     if (node->inputs[k] == VLM_NO_VALUE) continue;
     const vlm_value *v = &g->values[node->inputs[k]];
@@ -65,7 +66,8 @@ static vlm_status add_edge(dot *d, const vlm_graph *g, int32_t cluster, vlm_valu
 
 static vlm_status add_end(dot *d, const vlm_value *v, const char *id, const char *shape) {
   char name[400];
-  return vlm_text_print(&d->text, d->err, "    %s [label=\"%s\\n%s\", shape=%s];\n", id, escape(v->name, name), vlm_dtype_name(v->tensor.dtype), shape);
+  return vlm_text_print(&d->text, d->err, "    %s [label=\"%s\\n%s\", shape=%s];\n", id, escape(v->name, name),
+                        vlm_dtype_name(v->tensor.dtype), shape);
 }
 
 static vlm_status add_ends(dot *d, const vlm_graph *g, int32_t cluster) {
@@ -95,7 +97,8 @@ static vlm_status add_bodies(dot *d, const vlm_graph *g, int32_t cluster, int32_
     snprintf(title, sizeof title, "%.200s of %.200s", node->attrs[a].name, node->name);
     VLM_TRY(add_graph(d, node->attrs[a].u.g, body, title));
     const vlm_graph *b = node->attrs[a].u.g;
-    for (int32_t i = 0; i < b->n_outputs; i++) VLM_TRY(vlm_text_print(&d->text, d->err, "    g%d_o%d -> g%d_n%d [style=dashed];\n", body, i, cluster, n));
+    for (int32_t i = 0; i < b->n_outputs; i++)
+      VLM_TRY(vlm_text_print(&d->text, d->err, "    g%d_o%d -> g%d_n%d [style=dashed];\n", body, i, cluster, n));
   }
 out:
   return st;
@@ -123,7 +126,8 @@ vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *
   dot d = {.err = err};
   VLM_TRY(vlm_text_print(&d.text, err, "digraph model {\n  node [shape=box, fontsize=10];\n  edge [fontsize=8];\n"));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (bundle->graphs[r] && !vlm_role_repeats(bundle, r)) VLM_TRY(add_graph(&d, bundle->graphs[r], ++d.clusters, vlm_role_name((vlm_role)r)));
+    if (bundle->graphs[r] && !vlm_role_repeats(bundle, r))
+      VLM_TRY(add_graph(&d, bundle->graphs[r], ++d.clusters, vlm_role_name((vlm_role)r)));
   VLM_TRY(vlm_text_print(&d.text, err, "}\n"));
   VLM_TRY(vlm_text_write(&d.text, path, err));
 out:

@@ -77,16 +77,15 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
 
 /* ---- costs ---- */
 
-static vlm_status profile_single(vlm_model_view *view, vlm_context *context, const vlm_cli *cli, vlm_error *err) {
+static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *g = view->bundle->graphs[VLM_ROLE_MODEL];
   vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
   vlm_tensor *inputs = NULL;
   VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
-  st = vlm_shapes_bind(inputs, g, cli, &view->assumed, &p->error);
-  if (st == VLM_USAGE) VLM_TRY(vlm_fail(err, st, "%s", p->error.text));
-  p->made = st == VLM_OK && vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
-  st = VLM_OK; /* a graph that cannot run at these shapes is still worth looking at */
+  /* A graph that cannot run at these shapes is still worth looking at. */
+  p->made = vlm_shapes_assume(inputs, g, &view->assumed, &p->error) == VLM_OK &&
+            vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
 out:
   vlm_free(inputs);
   return st;
@@ -97,11 +96,9 @@ vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vl
   vlm_context *context = NULL;
   *out = (vlm_model_view){.bundle = bundle};
   bool single = bundle->family == VLM_FAMILY_GRAPH;
-  VLM_CHECK(single || !vlm_args_has(cli->args, VLM_OPT_SHAPE), err, VLM_USAGE, "--shape binds dims of a single graph; %s is a pipeline, whose shapes follow from its preprocessing",
-            bundle->source);
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
-  if (single) VLM_TRY(profile_single(out, context, cli, err));
+  if (single) VLM_TRY(profile_single(out, context, err));
   else VLM_TRY(vlm_bundle_profile_make(&out->costs, context, bundle, NULL, err));
 out:
   vlm_context_free(context);
@@ -142,7 +139,10 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   if (cli->quiet && !json) goto out;
   VLM_TRY(vlm_model_view_make(&view, cli, bundle, err));
   if (json) VLM_TRY(print_json(cli, &view, err));
-  else VLM_TRY(vlm_model_view_print(&view, true, cli->verbose, err));
+  if (vlm_says_text(cli)) {
+    vlm_model_view_print_totals(&view, path);
+    VLM_TRY(vlm_model_view_print_graphs(&view, true, cli->verbose, err));
+  }
 out:
   vlm_model_view_free(&view);
   vlm_bundle_free(bundle);

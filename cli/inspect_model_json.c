@@ -53,6 +53,20 @@ static vlm_status put_operators(vlm_json_writer *w, const vlm_graph *g, const vl
   return VLM_OK;
 }
 
+static void put_node_macs(vlm_json_writer *w, const vlm_profile *p) {
+  vlm_json_open_array(w, "macs_by_node");
+  for (int32_t i = 0; i < p->n_nodes; i++) {
+    const vlm_node *node = &p->nodes[i].graph->nodes[p->nodes[i].node];
+    vlm_json_open_object(w, NULL);
+    vlm_json_put_text(w, "node", node->name);
+    vlm_json_put_text(w, "op", node->op_type);
+    vlm_json_put_int(w, "runs", p->nodes[i].runs);
+    vlm_json_put_int(w, "macs", p->nodes[i].macs);
+    vlm_json_close_object(w);
+  }
+  vlm_json_close_array(w);
+}
+
 static void put_decisions(vlm_json_writer *w, const vlm_graph *g, const char *role) {
   static const vlm_quant_opts defaults = {.activations = VLM_ACTIVATIONS_AUTO};
   vlm_json_open_array(w, "quantization");
@@ -94,13 +108,15 @@ static vlm_status put_graph(vlm_json_writer *w, const vlm_model_view *v, int rol
   put_ends(w, "inputs", g, g->inputs, g->n_inputs, p ? p->inputs : NULL);
   put_ends(w, "outputs", g, g->outputs, g->n_outputs, p ? p->outputs : NULL);
   vlm_status st = put_operators(w, g, p, err);
+  if (p) put_node_macs(w, p);
   if (decisions) put_decisions(w, g, vlm_role_name((vlm_role)role));
   vlm_json_close_object(w);
   return st;
 }
 
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, bool decisions, vlm_error *err) {
-  static const char *const FAMILIES[] = {[VLM_FAMILY_GRAPH] = "graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
+  static const char *const FAMILIES[] = {
+      [VLM_FAMILY_GRAPH] = "graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
   vlm_status st = VLM_OK;
   const vlm_bundle_profile *c = &v->costs;
   vlm_json_put_text(w, "family", FAMILIES[v->bundle->family]);
@@ -108,8 +124,11 @@ vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, bool 
   vlm_json_put_int(w, "weight_bytes", (int64_t)v->total.bytes);
   vlm_json_open_object(w, "shapes");
   if (v->bundle->family != VLM_FAMILY_GRAPH) {
-    const struct { const char *key; int64_t value; } sizes[] = {{"image_width", c->image_width}, {"image_height", c->image_height}, {"image_tokens", c->image_tokens},
-        {"prompt_tokens", c->prompt_tokens}, {"context_tokens", c->context_tokens}, {"past_tokens", c->past_tokens}};
+    const struct {
+      const char *key;
+      int64_t value;
+    } sizes[] = {{"image_width", c->image_width},     {"image_height", c->image_height},     {"image_tokens", c->image_tokens},
+                 {"prompt_tokens", c->prompt_tokens}, {"context_tokens", c->context_tokens}, {"past_tokens", c->past_tokens}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) vlm_json_put_int(w, sizes[i].key, sizes[i].value);
   } else {
     vlm_json_put_text(w, "assumed", vlm_text_get(&v->assumed));

@@ -5,11 +5,13 @@
 #include "pack/describe.h"
 #include "quant/placement.h"
 
-enum { ENDS_SHOWN = 6, NAME = 28, REASONS = 32 };
+enum { ENDS_SHOWN = 6, NAME = 28, SHAPES = 64, REASONS = 32 };
 
 /* ---- totals ---- */
 
-static const vlm_profile *profile_of(const vlm_model_view *v, int role) { return v->costs.roles[role].made ? &v->costs.roles[role].profile : NULL; }
+static const vlm_profile *profile_of(const vlm_model_view *v, int role) {
+  return v->costs.roles[role].made ? &v->costs.roles[role].profile : NULL;
+}
 
 static int32_t count_nodes(const vlm_graph *g) {
   int32_t n = g->n_nodes;
@@ -19,15 +21,19 @@ static int32_t count_nodes(const vlm_graph *g) {
   return n;
 }
 
-static void print_head(const vlm_model_view *v) {
-  static const char *const FAMILIES[] = {[VLM_FAMILY_GRAPH] = "single graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
+static void print_head(const vlm_model_view *v, const char *title) {
+  static const char *const FAMILIES[] = {
+      [VLM_FAMILY_GRAPH] = "single graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
   const vlm_bundle_profile *c = &v->costs;
-  printf("%s: %s, %s parameters, %s of weights\n", v->bundle->source, FAMILIES[v->bundle->family], vlm_show_count(v->total.elements).text,
+  printf("%s: %s, %s parameters, %s of weights\n", title, FAMILIES[v->bundle->family], vlm_show_count(v->total.elements).text,
          vlm_show_bytes((double)v->total.bytes).text);
   if (v->bundle->family != VLM_FAMILY_GRAPH) {
     printf("costs at batch 1: ");
-    if (c->image_width) printf("image %lld x %lld (%lld tokens), ", (long long)c->image_width, (long long)c->image_height, (long long)c->image_tokens);
-    printf("prompt %lld, context %lld, cache of %lld tokens\n", (long long)c->prompt_tokens, (long long)c->context_tokens, (long long)c->past_tokens);
+    if (c->image_width) printf("image %lld x %lld", (long long)c->image_width, (long long)c->image_height);
+    if (c->image_width && c->image_tokens) printf(" (%lld tokens)", (long long)c->image_tokens);
+    if (c->image_width) printf(", ");
+    if (c->prompt_tokens) printf("prompt %lld, ", (long long)c->prompt_tokens);
+    printf("context %lld, cache of %lld tokens\n", (long long)c->context_tokens, (long long)c->past_tokens);
   } else if (v->assumed.bytes) {
     char clean[400];
     printf("costs with %s (not stated; --shape DIM=N)\n", vlm_show_clean(clean, sizeof clean, vlm_text_get(&v->assumed)));
@@ -43,31 +49,35 @@ static void print_costs(const vlm_model_view *v) {
     if (!g) continue;
     graphs++;
     printf("%-14s %7d %12s %10s %10s %12s\n", vlm_role_name((vlm_role)r), count_nodes(g), vlm_show_count(v->weights[r].elements).text,
-           vlm_show_bytes((double)v->weights[r].bytes).text, p ? vlm_show_count(p->macs).text : "?", p ? vlm_show_bytes((double)p->activation_bytes).text : "?");
+           vlm_show_bytes((double)v->weights[r].bytes).text, p ? vlm_show_count(p->macs).text : "?",
+           p ? vlm_show_bytes((double)p->activation_bytes).text : "?");
   }
   if (graphs > 1)
-    printf("%-14s %7s %12s %10s   each weight once\n", "together", "", vlm_show_count(v->total.elements).text, vlm_show_bytes((double)v->total.bytes).text);
+    printf("%-14s %7s %12s %10s   each weight once\n", "together", "", vlm_show_count(v->total.elements).text,
+           vlm_show_bytes((double)v->total.bytes).text);
 }
 
 /* ---- inputs and outputs ---- */
 
-/* "float32 [batch, 3, H, W]", and the shape at hand where it says more. */
+/* "float32 [batch, 3, H, W]", and the shape at hand where it says more; that one is never cut. */
 static vlm_status print_end(const char *label, const vlm_value *value, const vlm_tensor *here, vlm_error *err) {
   vlm_text text = {0};
-  char name[256], shape[256], at[128];
+  char name[256], shape[256], at[160] = "";
   vlm_status st = vlm_describe_value(&text, value, err);
   if (st == VLM_OK) {
     bool open = value->tensor.rank < 0;
     for (int d = 0; d < value->tensor.rank; d++) open |= value->tensor.dims[d] < 0;
-    printf("  %-4s %s %s", label, vlm_show_cell(name, sizeof name, value->name, NAME), vlm_show_clean(shape, sizeof shape, vlm_text_get(&text)));
-    if (here && open) printf("  here %s", vlm_tensor_shape_text(here, at, sizeof at));
-    putchar('\n');
+    if (here && open) vlm_tensor_shape_text(here, at, sizeof at);
+    int room = SHAPES - (*at ? (int)strlen("  here ") + (int)strlen(at) : 0);
+    printf("  %-4s %s %s%s%s\n", label, vlm_show_cell(name, sizeof name, value->name, NAME),
+           vlm_show_cell(shape, sizeof shape, vlm_text_get(&text), -(room > 12 ? room : 12)), *at ? "  here " : "", at);
   }
   vlm_text_free(&text);
   return st;
 }
 
-static vlm_status print_ends(const char *label, const vlm_graph *g, const vlm_value_id *ids, int32_t n, const vlm_tensor *here, bool verbose, vlm_error *err) {
+static vlm_status print_ends(const char *label, const vlm_graph *g, const vlm_value_id *ids, int32_t n, const vlm_tensor *here,
+                             bool verbose, vlm_error *err) {
   int32_t shown = verbose || n <= ENDS_SHOWN ? n : ENDS_SHOWN - 1;
   for (int32_t i = 0; i < shown; i++) {
     vlm_status st = print_end(i ? "" : label, &g->values[ids[i]], here ? &here[i] : NULL, err);
@@ -123,13 +133,12 @@ static void add_reason(reason_row *rows, int *n, vlm_decision decision, const ch
 }
 
 static void print_reasons(const reason_row *rows, int n) {
-  const char *label = "quantize";
+  if (n) printf("  %-10s %-11s %5s %8s  %s\n", "quantize", "as", "nodes", "weights", "why");
   for (int d = VLM_DECIDE_COUNT - 1; d >= 0; d--)
     for (int i = 0; i < n; i++) {
       if ((int)rows[i].decision != d) continue;
-      printf("  %-10s %-11s %5lld nodes %9s weights  %s\n", label, vlm_decision_name((vlm_decision)d), (long long)rows[i].nodes, vlm_show_count(rows[i].weights).text,
-             rows[i].reason);
-      label = "";
+      printf("  %-10s %-11s %5lld %8s  %s\n", "", vlm_decision_name((vlm_decision)d), (long long)rows[i].nodes,
+             vlm_show_count(rows[i].weights).text, rows[i].reason);
     }
 }
 
@@ -145,8 +154,9 @@ static void print_decisions(const vlm_graph *g, const char *role, bool verbose) 
       if (!vlm_candidate_of(&c, g, &g->nodes[n])) continue;
       vlm_decision decision = vlm_placement(&c, g, role, &defaults, &reason);
       if (!pass) add_reason(rows, &n_rows, decision, reason, vlm_tensor_count(c.weight));
-      else printf("    %-11s %-7s %s %9s  %s\n", vlm_decision_name(decision), c.node->op_type, vlm_show_cell(name, sizeof name, c.node->name, 36),
-                  vlm_show_count(vlm_tensor_count(c.weight)).text, reason);
+      else
+        printf("    %-11s %-7s %s %8s  %s\n", vlm_decision_name(decision), c.node->op_type,
+               vlm_show_cell(name, sizeof name, c.node->name, 34), vlm_show_count(vlm_tensor_count(c.weight)).text, reason);
     }
     if (!pass) print_reasons(rows, n_rows);
   }
@@ -179,9 +189,12 @@ out:
   return st;
 }
 
-vlm_status vlm_model_view_print(const vlm_model_view *v, bool decisions, bool verbose, vlm_error *err) {
-  print_head(v);
+void vlm_model_view_print_totals(const vlm_model_view *v, const char *title) {
+  print_head(v, title);
   print_costs(v);
+}
+
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *v, bool decisions, bool verbose, vlm_error *err) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     if (!v->bundle->graphs[r]) continue;
     vlm_status st = print_graph(v, r, decisions, verbose, err);

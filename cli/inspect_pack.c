@@ -42,8 +42,8 @@ out:
 static vlm_status collect_names(vlm_pack_view *v, vlm_error *err) {
   int32_t capacity = 0, kept = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    vlm_graph *g = v->bundle->graphs[r];
-    if (!g || vlm_role_repeats(v->bundle, r)) continue;
+    const vlm_graph *g = v->stored->graphs[r];
+    if (!g || vlm_role_repeats(v->stored, r)) continue;
     vlm_status st = add_names(v, g, vlm_role_name((vlm_role)r), &capacity, err);
     if (st != VLM_OK) return st;
   }
@@ -64,14 +64,24 @@ const char *vlm_pack_tensor_name(const vlm_pack_view *v, const vlm_pack_tensor *
 
 /* ---- opening ---- */
 
+/* --shape is bound by the common opening, which reads the file once more. */
+static vlm_status open_lowered(vlm_pack_view *v, const vlm_cli *cli, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  if (vlm_args_has(cli->args, VLM_OPT_SHAPE)) return vlm_cli_open(&v->bundle, cli, v->path, true, err);
+  VLM_TRY(vlm_pack_bundle(&v->bundle, v->pack, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) VLM_TRY(vlm_graph_lower(v->bundle->graphs[r], NULL, err));
+out:
+  return st;
+}
+
 static vlm_status open_view(vlm_pack_view *v, const vlm_cli *cli, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   v->path = path;
   VLM_TRY(vlm_pack_open(&v->pack, path, NULL, err));
-  VLM_TRY(vlm_pack_bundle(&v->bundle, v->pack, err));
+  VLM_TRY(vlm_pack_bundle(&v->stored, v->pack, err));
   VLM_TRY(collect_names(v, err));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) VLM_TRY(vlm_graph_lower(v->bundle->graphs[r], NULL, err));
+  VLM_TRY(open_lowered(v, cli, err));
   VLM_TRY(vlm_model_view_make(&v->model, cli, v->bundle, err));
 out:
   return st;
@@ -101,11 +111,12 @@ static vlm_status inspect(const vlm_cli *cli, const char *path, vlm_error *err) 
   if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(v.bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
   if (vlm_args_has(cli->args, VLM_OPT_UNPACK)) VLM_TRY(vlm_pack_view_unpack(&v, vlm_args_text(cli->args, VLM_OPT_UNPACK, NULL), err));
   if (json) VLM_TRY(print_json(cli, &v, err));
-  else if (!cli->quiet) VLM_TRY(vlm_pack_view_print(&v, cli->verbose, err));
+  if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli->verbose, err));
 out:
   vlm_model_view_free(&v.model);
   vlm_free(v.names);
   vlm_bundle_free(v.bundle);
+  vlm_bundle_free(v.stored);
   vlm_pack_close(v.pack);
   return st;
 }

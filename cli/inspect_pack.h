@@ -15,6 +15,7 @@ typedef struct vlm_pack_name {
 typedef struct vlm_pack_view {
   const char *path;
   vlm_pack *pack;
+  vlm_bundle *stored;    /* the graphs as the file has them */
   vlm_bundle *bundle;    /* lowered: the operators that run */
   vlm_pack_name *names;  /* of constants, by address */
   int32_t n_names;

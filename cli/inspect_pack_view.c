@@ -126,8 +126,7 @@ static void print_sections(const vlm_pack *pack) {
   printf("\nkey-values\n");
   for (int32_t i = 0; i < n_meta; i++) {
     char value[400];
-    printf("  %s: ", vlm_show_clean(label, sizeof label, meta[i].key));
-    puts(vlm_show_clean(value, sizeof value, meta[i].value));
+    printf("  %s: %s\n", vlm_show_clean(label, sizeof label, meta[i].key), vlm_show_clean(value, sizeof value, meta[i].value));
   }
 }
 
@@ -149,8 +148,8 @@ static void print_types(const vlm_pack_tensor *t, int32_t n) {
       stored += (double)t[i].stored_bytes;
     }
     if (tensors)
-      printf("  %-9s %6lld tensors %9s elements %10s, stored %10s\n", vlm_dtype_name((vlm_dtype)d), (long long)tensors, vlm_show_count(elements).text,
-             vlm_show_bytes(bytes).text, vlm_show_bytes(stored).text);
+      printf("  %-9s %6lld tensors %9s elements %10s, stored %10s\n", vlm_dtype_name((vlm_dtype)d), (long long)tensors,
+             vlm_show_count(elements).text, vlm_show_bytes(bytes).text, vlm_show_bytes(stored).text);
   }
 }
 
@@ -224,9 +223,9 @@ static vlm_status print_graph_decisions(const char *role, vlm_json list, bool ve
     puts(vlm_show_clean(cell, sizeof cell, reason));
   }
   for (int i = 0; i < n; i++) {
-    printf("  %-14s %-11s %5lld nodes %9s weights", i ? "" : role, vlm_show_cell(cell, 64, rows[i].decision, 11), (long long)rows[i].nodes,
+    printf("  %-14s %-11s %5lld %8s", i ? "" : role, vlm_show_cell(cell, 64, rows[i].decision, 11), (long long)rows[i].nodes,
            vlm_show_count(rows[i].weights).text);
-    if (rows[i].worst_node) printf("  least %.1f dB: %s", rows[i].worst, vlm_show_cell(cell, sizeof cell, rows[i].worst_node, 28));
+    if (rows[i].worst_node) printf("  %5.1f dB  %s", rows[i].worst, vlm_show_cell(cell, sizeof cell, rows[i].worst_node, -40));
     putchar('\n');
   }
 out:
@@ -240,7 +239,7 @@ static vlm_status print_quantization(const vlm_pack *pack, bool verbose, vlm_err
   VLM_TRY(parse(&doc, vlm_pack_quantization(pack), "quantization", err));
   if (!doc) goto out;
   vlm_json graphs = vlm_json_member(vlm_json_root(doc), "graphs");
-  printf("\nquantization\n");
+  printf("\n%-16s %-11s %5s %8s  %s\n", "quantization", "as", "nodes", "weights", "least signal to error, and where");
   while (vlm_json_next(graphs, &it)) VLM_TRY(print_graph_decisions(it.key, it.value, verbose, err));
 out:
   vlm_json_free(doc);
@@ -265,14 +264,17 @@ vlm_status vlm_pack_view_print(const vlm_pack_view *v, bool verbose, vlm_error *
   int32_t sections, tensors;
   vlm_pack_sections(v->pack, &sections);
   vlm_pack_tensors(v->pack, &tensors);
-  printf("%s: packed model, %s, %d sections, %d tensors\n", v->path, vlm_show_bytes((double)vlm_pack_file_bytes(v->pack)).text, sections, tensors);
-  VLM_TRY(vlm_model_view_print(&v->model, false, verbose, err));
+  printf("%s: packed model, %s, %d sections, %d tensors\n", v->path, vlm_show_bytes((double)vlm_pack_file_bytes(v->pack)).text, sections,
+         tensors);
+  vlm_model_view_print_totals(&v->model, "model");
   print_sections(v->pack);
   VLM_TRY(print_text("preprocessing", vlm_pack_preprocess(v->pack), err));
   VLM_TRY(print_text("provenance", vlm_pack_provenance(v->pack), err));
   VLM_TRY(print_quantization(v->pack, verbose, err));
   VLM_TRY(print_tensors(v, verbose, err));
   print_golden(v->pack);
+  if (verbose) VLM_TRY(vlm_model_view_print_graphs(&v->model, false, true, err));
+  else puts("\n-v shows each graph, every decision and every tensor");
 out:
   return st;
 }

@@ -30,7 +30,8 @@ static void fill(plot *p, const vlm_tensor_stats *t) {
   int used = (bins + per_column - 1) / per_column;
   for (int column = 0; column < COLUMNS; column++) {
     int at = (int)((int64_t)column * used / COLUMNS);
-    for (int i = first + at * per_column; i < first + (at + 1) * per_column && i <= last; i++) p->counts[column] += (double)t->histogram.bins[i];
+    for (int i = first + at * per_column; i < first + (at + 1) * per_column && i <= last; i++)
+      p->counts[column] += (double)t->histogram.bins[i];
     most = fmax(most, p->counts[column]);
   }
   p->decades = fmax(ceil(log10(most + 1)), 1);
@@ -90,18 +91,23 @@ static vlm_status draw(vlm_text *out, const vlm_tensor_summary *s, vlm_error *er
   plot p;
   const double ends[2] = {(double)s->mse.low, (double)s->mse.high};
   fill(&p, s->stats);
-  VLM_TRY(vlm_text_print(out, err, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"10\">\n", FULL_WIDTH,
-                         FULL_HEIGHT));
-  VLM_TRY(vlm_text_print(out, err, "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n<text x=\"%d\" y=\"14\" font-size=\"12\">", LEFT));
+  VLM_TRY(vlm_text_print(
+      out, err, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"10\">\n",
+      FULL_WIDTH, FULL_HEIGHT));
+  VLM_TRY(vlm_text_print(out, err, "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n<text x=\"%d\" y=\"14\" font-size=\"12\">",
+                         LEFT));
   VLM_TRY(add_escaped(out, s->stats->graph, 40, err));
   VLM_TRY(vlm_text_append(out, "/", 1, err));
   VLM_TRY(add_escaped(out, s->stats->name, 72, err));
-  VLM_TRY(vlm_text_print(out, err, "</text>\n<text x=\"%d\" y=\"28\">min %.4g, max %.4g, %lld elements; 8 bits from %.4g to %.4g: %.1f dB, outside %s</text>\n", LEFT,
-                         (double)s->stats->min, (double)s->stats->max, (long long)s->stats->count, ends[0], ends[1], s->mse.sqnr_db,
-                         s->saturated > 0 && s->saturated < 1e-4 ? "&lt; 0.01 %" : vlm_show_share(s->saturated).text));
+  VLM_TRY(vlm_text_print(
+      out, err,
+      "</text>\n<text x=\"%d\" y=\"28\">min %.4g, max %.4g, %lld elements; 8 bits from %.4g to %.4g: %.1f dB, outside %s</text>\n", LEFT,
+      (double)s->stats->min, (double)s->stats->max, (long long)s->stats->count, ends[0], ends[1], s->mse.sqnr_db,
+      s->saturated > 0 && s->saturated < 1e-4 ? "&lt; 0.01 %" : vlm_show_share(s->saturated).text));
   VLM_TRY(add_axes(out, &p, err));
   VLM_TRY(add_columns(out, &p, err));
-  for (int i = 0; i < 2; i++) VLM_TRY(add_line(out, x_of(&p, ends[i]), TOP, x_of(&p, ends[i]), TOP + HEIGHT, "stroke=\"#cc3311\" stroke-dasharray=\"4 2\"", err));
+  for (int i = 0; i < 2; i++)
+    VLM_TRY(add_line(out, x_of(&p, ends[i]), TOP, x_of(&p, ends[i]), TOP + HEIGHT, "stroke=\"#cc3311\" stroke-dasharray=\"4 2\"", err));
   VLM_TRY(vlm_text_print(out, err, "</svg>\n"));
 out:
   return st;

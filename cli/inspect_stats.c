@@ -161,7 +161,7 @@ vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *er
   v.path = path;
   if (vlm_args_has(cli->args, VLM_OPT_PLOT)) VLM_TRY(vlm_stats_view_plot(&v, vlm_args_text(cli->args, VLM_OPT_PLOT, NULL), err));
   if (vlm_args_has(cli->args, VLM_OPT_JSON)) VLM_TRY(print_json(cli, &v, err));
-  else if (!cli->quiet) vlm_stats_view_print(&v, cli->verbose);
+  if (vlm_says_text(cli)) vlm_stats_view_print(&v, cli->verbose);
 out:
   vlm_stats_view_free(&v);
   vlm_stats_free(stats);

@@ -3,9 +3,10 @@
 
 #include "cli/inspect_stats.h"
 
-enum { TENSORS_SHOWN = 25, SAMPLES_SHOWN = 8, NAME = 42 };
+enum { TENSORS_SHOWN = 25, SAMPLES_SHOWN = 8, NAME = 47 };
 
-static const char *const KINDS[VLM_TOKEN_KINDS] = {[VLM_TOKEN_IMAGE] = "image", [VLM_TOKEN_PROMPT] = "prompt", [VLM_TOKEN_GENERATED] = "generated"};
+static const char *const KINDS[VLM_TOKEN_KINDS] = {
+    [VLM_TOKEN_IMAGE] = "image", [VLM_TOKEN_PROMPT] = "prompt", [VLM_TOKEN_GENERATED] = "generated"};
 
 /* ---- text ---- */
 
@@ -21,7 +22,8 @@ static void print_head(const vlm_stats_view *v) {
     affected += t->not_finite > 0;
     unseen += t->count == 0;
   }
-  printf("%s: %d samples, %d tensors of %d graphs, %s elements\n", v->path, v->n_samples, v->n_tensors, graphs, vlm_show_count(elements).text);
+  printf("%s: %d samples, %d tensors of %d graphs, %s elements\n", v->path, v->n_samples, v->n_tensors, graphs,
+         vlm_show_count(elements).text);
   printf("model %s\n", vlm_digest_text(vlm_stats_model(v->stats), digest));
   printf("not finite: ");
   if (not_finite) printf("%lld elements of %d tensors\n", (long long)not_finite, affected);
@@ -32,14 +34,16 @@ static void print_head(const vlm_stats_view *v) {
 static void print_detail(const vlm_tensor_summary *s) {
   const vlm_tensor_stats *t = s->stats;
   char clean[256];
-  printf("      runs %lld, elements %s, channels %d; 99.99 %% within [%.4g, %.4g], 99.9 %% within [%.4g, %.4g]\n", (long long)t->runs,
-         vlm_show_count(t->count).text, t->channels, (double)s->wide.low, (double)s->wide.high, (double)s->narrow.low, (double)s->narrow.high);
+  printf("      %lld runs, %s elements, %d channels; 99.99 %% in [%.4g, %.4g], 99.9 %% in [%.4g, %.4g]\n", (long long)t->runs,
+         vlm_show_count(t->count).text, t->channels, (double)s->wide.low, (double)s->wide.high, (double)s->narrow.low,
+         (double)s->narrow.high);
   printf("      8 bits over the least-error range: %.1f dB;", s->mse.sqnr_db);
   printf(" minimum by %s,", *s->low_sample ? vlm_show_clean(clean, sizeof clean, s->low_sample) : "-");
   printf(" maximum by %s\n", *s->high_sample ? vlm_show_clean(clean, sizeof clean, s->high_sample) : "-");
   for (int k = 0; k < VLM_TOKEN_KINDS; k++)
     if (t->kind_count[k])
-      printf("      %-9s tokens [%.4g, %.4g], %s elements\n", KINDS[k], (double)t->kind_min[k], (double)t->kind_max[k], vlm_show_count(t->kind_count[k]).text);
+      printf("      %-9s tokens [%.4g, %.4g], %s elements\n", KINDS[k], (double)t->kind_min[k], (double)t->kind_max[k],
+             vlm_show_count(t->kind_count[k]).text);
 }
 
 static void print_tensor(const vlm_tensor_summary *s, bool verbose) {
@@ -48,11 +52,12 @@ static void print_tensor(const vlm_tensor_summary *s, bool verbose) {
   snprintf(name, sizeof name, "%.80s/%.500s", t->graph, t->name);
   printf("%s", vlm_show_cell(cell, sizeof cell, name, NAME));
   if (t->count)
-    printf(" %9.3g %9.3g %9.3g %9.3g %8s %7s", (double)t->min, (double)t->max, (double)s->mse.low, (double)s->mse.high, vlm_show_share(s->saturated).text,
-           vlm_show_share(s->shrink).text);
-  else printf(" %9s", "not seen");
+    printf(" %8.3g %8.3g %8.3g %8.3g %8s %7s", (double)t->min, (double)t->max, (double)s->mse.low, (double)s->mse.high,
+           vlm_show_share(s->saturated).text, vlm_show_share(s->shrink).text);
+  else printf(" %8s", "not seen");
   if (s->not_finite > 0) printf(" not finite %s", vlm_show_share(s->not_finite).text);
   putchar('\n');
+  if (verbose && strlen(name) > NAME) printf("      %s\n", vlm_show_clean(cell, sizeof cell, name));
   if (verbose && t->count) print_detail(s);
 }
 
@@ -61,19 +66,24 @@ static void print_samples(const vlm_stats_view *v) {
   int64_t all = 0;
   for (int32_t i = 0; i < v->n_samples; i++) all += v->samples[i].extremes;
   if (!all) return;
-  printf("\nsamples that widen most: of %lld minima and maxima, an even share would be %.1f each\n", (long long)all, (double)all / v->n_samples);
+  printf("\nsamples that widen most: of %lld minima and maxima, an even share would be %.1f each\n", (long long)all,
+         (double)all / v->n_samples);
   for (int32_t i = 0; i < v->n_samples && i < SAMPLES_SHOWN && v->samples[i].extremes; i++)
     printf("  %s %6lld  %s\n", vlm_show_cell(cell, sizeof cell, v->samples[i].name, 60), (long long)v->samples[i].extremes,
            vlm_show_share((double)v->samples[i].extremes / (double)all).text);
+  printf("enough samples? one more that is like these widens an end with probability 1/%d, about %.1f of them\n", v->n_samples + 1,
+         (double)all / (v->n_samples + 1));
 }
 
 void vlm_stats_view_print(const vlm_stats_view *v, bool verbose) {
   print_head(v);
-  printf("\n%-*s %9s %9s %9s %9s %8s %7s\n", NAME, "longest tail first", "min", "max", "from", "to", "outside", "tail");
+  printf("\n%-*s %8s %8s %8s %8s %8s %7s\n", NAME, "longest tail first", "min", "max", "from", "to", "outside", "tail");
   int32_t shown = verbose || v->n_tensors <= TENSORS_SHOWN ? v->n_tensors : TENSORS_SHOWN;
   for (int32_t i = 0; i < shown; i++) print_tensor(&v->tensors[i], verbose);
   if (shown < v->n_tensors) printf("and %d more with shorter tails (-v lists them)\n", v->n_tensors - shown);
-  puts("from, to: the 8-bit range of least error; outside: elements it saturates;\ntail: what the range loses when its longer end is cut to 99.99 % of the elements");
+  puts(
+      "from, to: the 8-bit range of least error; outside: elements it saturates;\ntail: what the range loses when its longer end is cut to "
+      "99.99 % of the elements");
   print_samples(v);
 }
 
@@ -122,6 +132,7 @@ void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *v) {
   vlm_json_put_text(w, "model", vlm_digest_text(vlm_stats_model(v->stats), digest));
   vlm_json_put_text(w, "digest", vlm_digest_text(vlm_stats_digest(v->stats), digest));
   vlm_json_put_text(w, "preprocess", vlm_stats_preprocess(v->stats));
+  vlm_json_put_double(w, "widened_by_next", 1.0 / (v->n_samples + 1));
   vlm_json_open_array(w, "samples");
   for (int32_t i = 0; i < v->n_samples; i++) {
     vlm_json_open_object(w, NULL);

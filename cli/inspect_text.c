@@ -8,6 +8,11 @@
 
 enum { COLUMNS = 100 };
 
+bool vlm_says_text(const vlm_cli *cli) {
+  bool json = vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+  return !json && !cli->quiet;
+}
+
 static vlm_show scaled(double n, const char *const units[5]) {
   vlm_show s;
   int u = 0;
@@ -68,12 +73,14 @@ static size_t prefix_bytes(const char *text, int characters) {
 const char *vlm_show_cell(char *out, size_t size, const char *text, int width) {
   char clean[512];
   vlm_show_clean(clean, sizeof clean, text);
+  bool fill = width > 0;
   int have = width_of(clean);
+  if (!fill) width = -width;
   if (have <= width) {
-    snprintf(out, size, "%s%*s", clean, width - have, "");
+    snprintf(out, size, "%s%*s", clean, fill ? width - have : 0, "");
     return out;
   }
-  int head = (width - 1) / 3, tail = width - 1 - head;
+  int head = (width - 1) / 4, tail = width - 1 - head; /* the end of a name tells more than its start */
   snprintf(out, size, "%.*s…%s", (int)prefix_bytes(clean, head), clean, clean + prefix_bytes(clean, have - tail));
   return out;
 }

@@ -1,5 +1,5 @@
-/* --unpack: a packed file as files that other tools read. Names inside the file never become paths: what is not a letter, digit, ".", "-" or "_"
- * becomes "_", and tensors carry their number. */
+/* --unpack: a packed file as files that other tools read; graphs are written as stored. Names inside the file never become paths: what is
+ * not a letter, digit, ".", "-" or "_" becomes "_", and tensors carry their number. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -56,18 +56,16 @@ static vlm_status write_texts(const vlm_pack *pack, const char *folder, vlm_erro
   VLM_TRY(write_text(folder, "preprocess.json", vlm_pack_preprocess(pack), err));
   VLM_TRY(write_text(folder, "quantization.json", vlm_pack_quantization(pack), err));
   VLM_TRY(write_text(folder, "provenance.json", vlm_pack_provenance(pack), err));
-  for (int t = 0; t < VLM_TEXT_COUNT; t++) VLM_TRY(write_text(folder, vlm_text_file((vlm_bundle_text)t), vlm_pack_text(pack, (vlm_bundle_text)t), err));
+  for (int t = 0; t < VLM_TEXT_COUNT; t++)
+    VLM_TRY(write_text(folder, vlm_text_file((vlm_bundle_text)t), vlm_pack_text(pack, (vlm_bundle_text)t), err));
 out:
   return st;
 }
 
-/* The graphs as stored, not as lowered. */
-static vlm_status write_graphs(vlm_pack *pack, const char *folder, vlm_error *err) {
+static vlm_status write_graphs(const vlm_bundle *bundle, const char *folder, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_bundle *bundle = NULL;
   vlm_text text = {0};
   char name[160];
-  VLM_TRY(vlm_pack_bundle(&bundle, pack, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     const vlm_graph *g = bundle->graphs[r];
     if (!g || vlm_role_repeats(bundle, r)) continue;
@@ -82,7 +80,6 @@ static vlm_status write_graphs(vlm_pack *pack, const char *folder, vlm_error *er
   }
 out:
   vlm_text_free(&text);
-  vlm_bundle_free(bundle);
   return st;
 }
 
@@ -131,7 +128,7 @@ vlm_status vlm_pack_view_unpack(const vlm_pack_view *v, const char *folder, vlm_
   char *top = NULL;
   VLM_TRY(make_folder(&top, folder, NULL, err));
   VLM_TRY(write_texts(v->pack, top, err));
-  VLM_TRY(write_graphs(v->pack, top, err));
+  VLM_TRY(write_graphs(v->stored, top, err));
   VLM_TRY(write_tensors(v, top, err));
   VLM_TRY(write_golden(v->pack, top, err));
 out:

@@ -20,8 +20,9 @@ typedef struct {
 static vlm_status compare(const char *name, const vlm_tensor *got, const vlm_tensor *wanted, vlm_error *err) {
   vlm_status st = VLM_OK;
   char a[128], b[128];
-  VLM_CHECK(got->dtype == wanted->dtype && vlm_tensor_same_shape(got, wanted), err, VLM_INTEGRITY, "output \"%s\" is %s %s, the file says %s %s", name,
-            vlm_dtype_name(got->dtype), vlm_tensor_shape_text(got, a, sizeof a), vlm_dtype_name(wanted->dtype), vlm_tensor_shape_text(wanted, b, sizeof b));
+  VLM_CHECK(got->dtype == wanted->dtype && vlm_tensor_same_shape(got, wanted), err, VLM_INTEGRITY,
+            "output \"%s\" is %s %s, the file says %s %s", name, vlm_dtype_name(got->dtype), vlm_tensor_shape_text(got, a, sizeof a),
+            vlm_dtype_name(wanted->dtype), vlm_tensor_shape_text(wanted, b, sizeof b));
   size_t bytes = vlm_tensor_bytes(wanted);
   if (!bytes || !memcmp(got->data, wanted->data, bytes)) return VLM_OK;
   int64_t n = vlm_tensor_count(wanted), differing = 0, first = -1;
@@ -65,7 +66,8 @@ out:
   return st;
 }
 
-/* The graphs handed over are as stored; the case is run the way models run. A case that does not belong to one graph is left to its writer. */
+/* The graphs handed over are as stored; the case is run the way models run. A case that does not belong to one graph is left to its writer.
+ */
 static vlm_status check_golden(void *user, const vlm_bundle *bundle, const vlm_pack_golden *c, vlm_error *err) {
   golden_run *r = user;
   vlm_role role;
@@ -108,8 +110,8 @@ out:
 }
 
 static void print_verdict(const char *path, const vlm_pack_report *p, const golden_run *r) {
-  printf("%s: intact: %s, %d sections, %d tensors (%s), %d graphs", path, vlm_show_bytes((double)p->file_bytes).text, p->sections, p->tensors,
-         vlm_show_bytes((double)p->weight_bytes).text, p->graphs);
+  printf("%s: intact: %s, %d sections, %d tensors (%s), %d graphs", path, vlm_show_bytes((double)p->file_bytes).text, p->sections,
+         p->tensors, vlm_show_bytes((double)p->weight_bytes).text, p->graphs);
   if (p->golden) printf(", %d golden cases give the same outputs", r->passed);
   else printf(", no golden cases in the file");
   if (r->unnamed) printf(" (%d of no single graph were not run)", r->unnamed);
@@ -126,7 +128,7 @@ vlm_status vlm_pack_view_verify(const vlm_cli *cli, const char *path, vlm_error 
   bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
   if (json) VLM_TRY(put_verdict(cli, &report, &run, verdict == VLM_OK ? NULL : failure.text, err));
   if (verdict != VLM_OK) VLM_TRY(vlm_fail(err, verdict, "%s", failure.text));
-  if (!json && !cli->quiet) print_verdict(path, &report, &run);
+  if (vlm_says_text(cli)) print_verdict(path, &report, &run);
 out:
   vlm_bundle_free(run.bundle);
   vlm_context_free(run.context);

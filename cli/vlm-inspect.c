@@ -65,7 +65,8 @@ static vlm_status check_options(const vlm_cli *cli, const file_kind *kind, const
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   int kind;
-  VLM_CHECK(cli->args->positional.count == 1, err, VLM_USAGE, "wanted one file or folder, got %d; see vlm-inspect --help", cli->args->positional.count);
+  VLM_CHECK(cli->args->positional.count == 1, err, VLM_USAGE, "wanted one file or folder, got %d; see vlm-inspect --help",
+            cli->args->positional.count);
   const char *path = cli->args->positional.items[0];
   VLM_TRY(kind_of(&kind, path, err));
   VLM_TRY(check_options(cli, &ROWS[kind], path, err));

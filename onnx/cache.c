@@ -1,5 +1,6 @@
 #include "onnx/cache.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "onnx/pass.h"
@@ -21,19 +22,47 @@ static int64_t int_attr(const vlm_node *node, const char *name, int64_t fallback
   return a && a->kind == VLM_ATTR_INT ? a->u.i : fallback;
 }
 
-/* present: a graph output that is the concatenation of a graph input and something new along the token axis, read only by `readers` nodes. */
+/* Shape nodes that read a value: they see no data. */
+static int32_t shape_uses(const vlm_graph *g, vlm_value_id id) {
+  int32_t count = 0;
+  for (int32_t n = 0; n < g->n_nodes; n++) count += vlm_pass_is(&g->nodes[n], "Shape") && g->nodes[n].inputs[0] == id;
+  return count;
+}
+
+/* present: a graph output that is the concatenation of a graph input and something new along the token axis, read only by `readers` nodes
+ * (and for its shape). */
 static bool is_appended(const vlm_graph *g, vlm_value_id id, int32_t readers, appended *out) {
   const vlm_node *concat = vlm_pass_producer(g, id, "Concat");
   if (!concat || concat->n_inputs != 2 || !vlm_pass_is_output(g, id)) return false;
   int64_t axis = int_attr(concat, "axis", 0);
   *out = (appended){concat->inputs[0], concat->inputs[1], id};
-  return (axis == 2 || axis == -2) && g->values[out->past].kind == VLM_VALUE_INPUT && vlm_pass_uses(g, id) == readers + 1;
+  const vlm_value *past = &g->values[out->past];
+  if ((axis != 2 && axis != -2) || past->kind != VLM_VALUE_INPUT || past->tensor.dtype != VLM_F32) return false;
+  return vlm_pass_uses(g, id) - shape_uses(g, id) == readers + 1 && vlm_pass_uses(g, out->past) - shape_uses(g, out->past) == 1;
 }
 
 /* Through a Reshape that merges batch and heads, which only this path reads. */
 static vlm_value_id without_reshape(const vlm_graph *g, vlm_value_id id) {
   const vlm_node *reshape = vlm_pass_producer(g, id, "Reshape");
   return reshape && vlm_pass_uses(g, id) == 1 ? reshape->inputs[0] : id;
+}
+
+static bool adds_axis_2(const vlm_graph *g, const vlm_node *unsqueeze) {
+  const vlm_attr *a = vlm_node_attr(unsqueeze, "axes");
+  double axis;
+  if (a) return a->kind == VLM_ATTR_INTS && a->count == 1 && a->u.ints[0] == 2;
+  return unsqueeze->n_inputs == 2 && vlm_pass_scalar(g, unsqueeze->inputs[1], &axis) && (axis == 2 || axis == -3);
+}
+
+/* Through the repetition of heads for grouped queries: [B, H, T, D] -> [B, H, 1, T, D] -> [B, H, r, T, D] -> [B, H * r, T, D]. */
+static vlm_value_id without_repeat(const vlm_graph *g, vlm_value_id id) {
+  const vlm_node *reshape = vlm_pass_producer(g, id, "Reshape");
+  const vlm_node *expand = reshape ? vlm_pass_producer(g, reshape->inputs[0], "Expand") : NULL;
+  const vlm_node *unsqueeze = expand ? vlm_pass_producer(g, expand->inputs[0], "Unsqueeze") : NULL;
+  if (!unsqueeze || !adds_axis_2(g, unsqueeze)) return without_reshape(g, id);
+  bool alone = vlm_pass_uses(g, id) - shape_uses(g, id) == 1 && vlm_pass_uses(g, reshape->inputs[0]) == 1 &&
+               vlm_pass_uses(g, expand->inputs[0]) - shape_uses(g, expand->inputs[0]) == 1;
+  return alone ? unsqueeze->inputs[0] : id;
 }
 
 /* Transpose of the last two axes. */
@@ -64,11 +93,24 @@ static bool take_mask(const vlm_graph *g, vlm_value_id *id, layer *l) {
   return false;
 }
 
+/* Division by a power of two is a multiplication to the last bit; by anything else it is not. */
+static bool take_divisor(const vlm_graph *g, vlm_value_id *id, layer *l) {
+  double value;
+  int exponent;
+  const vlm_node *div = vlm_pass_producer(g, *id, "Div");
+  if (!div) return true;
+  if (!vlm_pass_scalar(g, div->inputs[1], &value) || vlm_pass_uses(g, *id) != 1) return false;
+  if (value <= 0 || frexp(value, &exponent) != 0.5) return false;
+  l->scale = 1 / value;
+  *id = div->inputs[0];
+  return true;
+}
+
 static bool take_scale(const vlm_graph *g, vlm_value_id *id, layer *l) {
   double value;
   const vlm_node *mul = vlm_pass_producer(g, *id, "Mul");
   l->scale = 1;
-  if (!mul) return !vlm_pass_producer(g, *id, "Div"); /* a division is not a multiplication to the last bit */
+  if (!mul) return take_divisor(g, id, l);
   for (int k = 0; k < 2; k++) {
     if (!vlm_pass_scalar(g, mul->inputs[1 - k], &value) || vlm_pass_uses(g, *id) != 1) continue;
     l->scale = value;
@@ -93,7 +135,7 @@ static bool match(const vlm_graph *g, int32_t n, layer *l) {
   l->query = similarity->inputs[0];
   vlm_value_id keys = without_swap(g, similarity->inputs[1]);
   if (keys == VLM_NO_VALUE) return false;
-  return is_appended(g, without_reshape(g, keys), 1, &l->key) && is_appended(g, without_reshape(g, product->inputs[1]), 1, &l->value);
+  return is_appended(g, without_repeat(g, keys), 1, &l->key) && is_appended(g, without_repeat(g, product->inputs[1]), 1, &l->value);
 }
 
 static void drop_output(vlm_graph *g, vlm_value_id id) {

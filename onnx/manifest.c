@@ -186,7 +186,7 @@ out:
   return st;
 }
 
-static const char OUTPUTS[] = "logits image_features last_hidden_state";
+static const char OUTPUTS[] = "logits last_hidden_state";
 
 static bool known_name(const char *name) { return vlm_binding_parse(name) < VLM_BIND_CAPACITY || in_list(OUTPUTS, name); }
 

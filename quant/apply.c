@@ -5,6 +5,7 @@
 #include "quant/weight.h"
 
 enum { QDQ_OPSET = 13 };
+static const float MASK_RANGE = 1e30f; /* additive masks hold the lowest float: no 8 bits can */
 
 typedef struct {
   vlm_value_id data, scale;
@@ -173,6 +174,31 @@ out:
   return st;
 }
 
+static void read_dequantized(rewriter *r, vlm_value_id from, vlm_value_id to) {
+  int32_t quantizer = r->graph->nodes[r->graph->values[to].producer].inputs[0];
+  int32_t own = r->graph->values[quantizer].producer;
+  for (int32_t n = 0; n < r->graph->n_nodes; n++)
+    for (int32_t k = 0; n != own && k < r->graph->nodes[n].n_inputs; k++)
+      if (r->graph->nodes[n].inputs[k] == from) r->graph->nodes[n].inputs[k] = to;
+}
+
+/* The recipe without judgement: whatever is a float goes through 8 bits. */
+static vlm_status quantize_the_rest(rewriter *r) {
+  vlm_status st = VLM_OK;
+  for (vlm_value_id id = 0; id < r->n_old; id++) {
+    vlm_range range;
+    vlm_value_id to;
+    const vlm_tensor_stats *seen = vlm_stats_find(r->stats, r->target->role, r->graph->values[id].name);
+    bool computed = r->graph->values[id].kind == VLM_VALUE_NODE || r->graph->values[id].kind == VLM_VALUE_INPUT;
+    if (!seen || !seen->count || !computed || seen->max - seen->min > MASK_RANGE) continue;
+    VLM_TRY(vlm_range_choose(&range, seen, r->opts->range, r->opts->percentile, r->err));
+    VLM_TRY(quantize_activation(r, &to, id, &range));
+    read_dequantized(r, id, to);
+  }
+out:
+  return st;
+}
+
 static vlm_status no_value_list(vlm_value_id **out, int32_t n, vlm_error *err) {
   vlm_status st = vlm_alloc((void **)out, (size_t)n, sizeof **out, err);
   for (int32_t i = 0; st == VLM_OK && i < n; i++) (*out)[i] = VLM_NO_VALUE;
@@ -191,6 +217,7 @@ vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *
     const vlm_node_plan *p = vlm_quant_plan_find(plan, target->role, graph->nodes[n].name);
     if (p && p->decision != VLM_DECIDE_FLOAT) VLM_TRY(apply_node(&r, n, p));
   }
+  if (opts->everything && stats) VLM_TRY(quantize_the_rest(&r));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));

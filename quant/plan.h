@@ -27,7 +27,8 @@ typedef struct vlm_quant_opts {
   vlm_range_method range;         /* 0 = auto */
   double percentile;              /* 0 = 99.999 */
   bool per_tensor_weights;        /* one weight scale per tensor: for comparisons only */
-  bool everything;                /* no placement rules: first and depthwise convolutions too (for comparisons) */
+  bool everything;                /* no placement rules: every product, every convolution, and every float tensor between them that the
+                                   * statistics know (for comparisons: residual sums, normalisations and softmax suffer) */
   bool no_weight_search;          /* absmax weight scales instead of the least-error clip */
   bool no_bias_correction;
   double min_sqnr_db;             /* static nodes below become dynamic or float; 0 = 15 */

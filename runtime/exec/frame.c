@@ -118,7 +118,7 @@ static vlm_status check_input(const vlm_frame *frame, int32_t i, const vlm_tenso
   return VLM_OK;
 }
 
-static vlm_status set_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_t n, vlm_error *err) {
+vlm_status vlm_frame_bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_t n, vlm_error *err) {
   static char empty[VLM_ALIGN] __attribute__((aligned(VLM_ALIGN)));
   const vlm_graph *graph = frame->graph;
   if (n != graph->n_inputs)
@@ -225,7 +225,7 @@ out:
 
 vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(set_inputs(frame, inputs, n_inputs, err));
+  VLM_TRY(vlm_frame_bind_inputs(frame, inputs, n_inputs, err));
   for (int32_t id = 0; id < frame->graph->n_values; id++) release_held(frame, id);
   VLM_TRY(vlm_frame_plan(frame, err));
   for (int32_t i = 0; frame->session->opts.tap && i < n_inputs; i++) VLM_TRY(tap_value(frame, frame->graph->inputs[i], err));

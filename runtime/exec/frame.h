@@ -91,6 +91,8 @@ struct vlm_session {
 /* frame.c */
 vlm_status vlm_frame_create(vlm_frame **out, vlm_session *session, const vlm_graph *graph, vlm_frame *parent, vlm_error *err);
 void vlm_frame_free(vlm_frame *frame);
+/* Checks inputs and sets them, and the captures, in frame->now. */
+vlm_status vlm_frame_bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
 /* Runs the graph: inputs in graph order; captures are read from parent->now. Outputs are in frame->outputs until the next run. */
 vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
 vlm_frame *vlm_frame_child(const vlm_frame *frame, const vlm_graph *body);

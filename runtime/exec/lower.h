@@ -14,7 +14,7 @@ typedef struct vlm_lower_counts {
   int32_t static_int8, weight_only, gather; /* operators made */
 } vlm_lower_counts;
 
-/* Rewrites `graph` and its bodies in place and resolves it again. counts may be NULL. */
+/* Rewrites `graph` and its bodies in place and resolves it again. The numbers are added to counts, which may be NULL. */
 vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_counts *counts, vlm_error *err);
 
 #endif

@@ -75,11 +75,6 @@ static bool all_planned(const vlm_plan *plan) {
   return true;
 }
 
-static vlm_status plan_shapes(vlm_frame *frame, const vlm_tensor *inputs, vlm_error *err) {
-  for (int32_t i = 0; i < frame->graph->n_inputs; i++) frame->now[frame->graph->inputs[i]] = inputs[i];
-  return vlm_frame_plan(frame, err);
-}
-
 static vlm_status count_plan(profiler *p, vlm_error *err) {
   vlm_frame *frame = p->session->root;
   for (int32_t s = 0; s < frame->plan->n_steps; s++) {
@@ -167,7 +162,7 @@ vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_g
   const vlm_session_opts opts = {.tap = count_value, .tap_user = &p, .tap_wants = wants_value, .max_bytes = (size_t)MAX_GIB << 30};
   *out = (vlm_profile){.nodes = NULL};
   VLM_TRY(vlm_session_create(&p.session, context, graph, &opts, err));
-  VLM_TRY(plan_shapes(p.session->root, inputs, err));
+  VLM_TRY(vlm_session_plan(p.session, inputs, graph->n_inputs, err));
   out->executed = !all_planned(p.session->root->plan);
   if (out->executed) VLM_TRY(run_on(p.session, graph, inputs, err));
   else VLM_TRY(count_plan(&p, err));

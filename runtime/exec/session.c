@@ -35,6 +35,19 @@ vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_i
 
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }
 
+vlm_status vlm_session_plan(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  vlm_status st = vlm_frame_bind_inputs(s->root, inputs, n_inputs, err);
+  return st == VLM_OK ? vlm_frame_plan(s->root, err) : st;
+}
+
+void vlm_session_visit_steps(const vlm_session *s, vlm_step_visit *visit, void *user) {
+  const vlm_plan *plan = s->root->plan;
+  for (int32_t i = 0; plan && i < plan->n_steps; i++) {
+    const vlm_step *step = &plan->steps[i];
+    visit(user, s->root->graph, &s->root->graph->nodes[step->node], (const vlm_tensor *const *)step->out);
+  }
+}
+
 static size_t arena_bytes(const vlm_frame *frame) {
   size_t bytes = frame->bytes_size;
   for (int32_t i = 0; i < frame->n_children; i++) bytes += arena_bytes(frame->children[i]);

@@ -39,6 +39,13 @@ vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32
 /* Output i of the last run; owned by the session, valid until the next run. */
 const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
 
+/* Lowers for these input shapes without computing; data may be NULL. A run with the same shapes uses the plan. */
+vlm_status vlm_session_plan(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
+/* Called for the steps of the current plan in their order, the graph's own (not those of bodies). out[k] belongs to node->outputs[k]: NULL =
+ * not wanted; dtype NONE or a dim -1 = known only when the step runs. Nothing is visited before the first plan. */
+typedef void vlm_step_visit(void *user, const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *out);
+void vlm_session_visit_steps(const vlm_session *session, vlm_step_visit *visit, void *user);
+
 typedef struct vlm_session_stats {
   size_t arena_bytes;     /* planned activations */
   size_t heap_bytes;      /* growable part, high-water mark */

@@ -19,7 +19,7 @@ static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
             q->rank, k->rank, v->rank);
   a->heads = flat ? vlm_arg_int(c, Q_HEADS, 0) : q->dims[1];
   a->kv_heads = flat ? vlm_arg_int(c, KV_HEADS, 0) : k->dims[1];
-  VLM_CHECK(a->heads > 0 && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
+  VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
   a->batch = q->dims[0];
   a->t = q->dims[flat ? 1 : 2];
   a->s = k->dims[flat ? 1 : 2];

@@ -1,7 +1,8 @@
 /* vlm.CacheAttention: self-attention of a decode step over a cache that is appended to in place.
  *
  * Inputs: q [.., T, D] (leading dims = heads), new_key [B, H, T, D], new_value [B, H, T, V], past_key, past_value, capacity (int64 scalar), and an
- * optional additive mask that broadcasts to [B, H, T, P + T]. Output: q's shape with V last. Attribute scale multiplies the products.
+ * optional additive mask that broadcasts to [B, q heads, T, P + T]. Output: q's shape with V last. Attribute scale multiplies the products.
+ * q may have a multiple of the H heads (grouped queries): each key and value head serves as many query heads in a row.
  *
  * The two past tensors say [B, H, P, D] and [B, H, P, V]; where their bytes are depends on the capacity:
  *   capacity 0: contiguous as they say; they are only read.
@@ -37,7 +38,7 @@ typedef struct {
   const vlm_rowops *rows;
   const float *q, *new_key, *new_value, *mask;
   float *key, *value, *out, *scratch;
-  int64_t heads, per_batch, t, d, v, past, capacity, total; /* total = past + t */
+  int64_t heads, group, per_batch, t, d, v, past, capacity, total; /* of keys; query heads per key head; query heads per batch; total = past + t */
   int64_t wide_scores, wide_out, scratch_floats;             /* per worker */
   int64_t mask_dims[4];
   float scale;
@@ -72,24 +73,26 @@ static void add_mask(const job *j, float *scores, int64_t head, int64_t row) {
   j->rows->add(scores, scores, 1, j->mask + offset * m[3], m[3] > 1, j->total);
 }
 
+/* head: of the queries */
 static void attend(const job *j, int64_t head, float *scratch) {
   float *scores = scratch, *wide = scratch + j->t * j->wide_scores;
   const float *q = j->q + head * j->t * j->d;
-  multiply(j, scores, j->wide_scores, q, j->d, j->key + head * j->d * j->capacity, j->capacity, j->d, j->t, j->total);
+  int64_t kv = head / j->group;
+  multiply(j, scores, j->wide_scores, q, j->d, j->key + kv * j->d * j->capacity, j->capacity, j->d, j->t, j->total);
   for (int64_t i = 0; i < j->t; i++) {
     float *row = scores + i * j->wide_scores;
     if (j->scale != 1.0f) j->rows->mul(row, row, 1, &j->scale, 0, j->total);
     if (j->mask) add_mask(j, row, head, i);
     j->rows->softmax(row, row, j->total);
   }
-  multiply(j, wide, j->wide_out, scores, j->wide_scores, j->value + head * j->capacity * j->v, j->v, j->total, j->t, j->v);
+  multiply(j, wide, j->wide_out, scores, j->wide_scores, j->value + kv * j->capacity * j->v, j->v, j->total, j->t, j->v);
   for (int64_t i = 0; i < j->t; i++) memcpy(j->out + (head * j->t + i) * j->v, wide + i * j->wide_out, (size_t)j->v * sizeof *wide);
 }
 
 static void head_task(void *user, int64_t head, int worker) {
   const job *j = user;
   append(j, head);
-  attend(j, head, j->scratch + worker * j->scratch_floats);
+  for (int64_t g = 0; g < j->group; g++) attend(j, head * j->group + g, j->scratch + worker * j->scratch_floats);
 }
 
 /* Capacity 0: a cache of our own for this call, filled from the contiguous past. */
@@ -110,11 +113,13 @@ out:
   return st;
 }
 
+static bool whole_groups(int64_t queries, int64_t keys) { return keys ? queries >= keys && queries % keys == 0 : queries == 0; }
+
 static vlm_status check_shapes(vlm_op_call *c) {
   const vlm_tensor *q = c->in[0], *nk = c->in[1], *nv = c->in[2], *pk = c->in[3], *pv = c->in[4];
   bool ranks = nk->rank == 4 && nv->rank == 4 && pk->rank == 4 && pv->rank == 4;
   bool fits = ranks && q->dims[q->rank - 1] == nk->dims[3] && q->dims[q->rank - 2] == nk->dims[2] && nk->dims[2] == nv->dims[2] &&
-              vlm_tensor_span(q, 0, q->rank - 2) == nk->dims[0] * nk->dims[1] && pk->dims[2] == pv->dims[2] && pk->dims[3] == nk->dims[3] &&
+              whole_groups(vlm_tensor_span(q, 0, q->rank - 2), nk->dims[0] * nk->dims[1]) && pk->dims[2] == pv->dims[2] && pk->dims[3] == nk->dims[3] &&
               pv->dims[3] == nv->dims[3] && pk->dims[0] * pk->dims[1] == nk->dims[0] * nk->dims[1];
   char a[96], b[96], d[96];
   if (fits) return VLM_OK;
@@ -123,7 +128,7 @@ static vlm_status check_shapes(vlm_op_call *c) {
 }
 
 static vlm_status set_mask(job *j, const vlm_tensor *mask) {
-  const int64_t full[4] = {j->heads / j->per_batch, j->per_batch, j->t, j->total};
+  const int64_t full[4] = {j->heads * j->group / j->per_batch, j->per_batch, j->t, j->total};
   if (!mask) return VLM_OK;
   for (int d = 0; d < 4; d++) {
     int from = d - (4 - mask->rank);
@@ -140,11 +145,13 @@ vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
   VLM_TRY(check_shapes(c));
   const vlm_tensor *nk = c->in[1], *nv = c->in[2], *pk = c->in[3];
   job j = {.c = c, .gemm = c->kernels->gemm_f32, .rows = c->kernels->rowops, .q = c->in[0]->data, .new_key = nk->data, .new_value = nv->data,
-           .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1], .per_batch = nk->dims[1],
+           .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1],
            .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = vlm_arg_float(c, 0, 1)};
   j.total = j.past + j.t;
   j.capacity = vlm_tensor_get_int(c->in[5], 0);
   if (j.heads == 0 || j.t == 0) goto out;
+  j.group = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 2) / j.heads;
+  j.per_batch = nk->dims[1] * j.group;
   if (j.capacity == 0) VLM_TRY(copy_past(&j, pk->data, c->in[4]->data));
   VLM_CHECK(j.capacity >= j.total && j.capacity % VLM_TILE_MAX_COLUMNS == 0, c->err, VLM_INTERNAL, "cache of %lld rows cannot hold %lld",
             (long long)j.capacity, (long long)j.total);
@@ -154,7 +161,7 @@ vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
   j.scratch_floats = j.t * (j.wide_scores + j.wide_out);
   VLM_TRY(c->scratch(c, (void **)&j.scratch, (size_t)(vlm_threads_count(c->threads) * j.scratch_floats) * sizeof(float)));
   /* A step of a small model is microseconds: waking a thread costs more. */
-  bool worth_it = j.heads * j.t * j.total * (j.d + j.v) > 1 << 18;
+  bool worth_it = j.heads * j.group * j.t * j.total * (j.d + j.v) > 1 << 18;
   vlm_threads_run(worth_it ? c->threads : NULL, j.heads, head_task, &j);
 out:
   return st;

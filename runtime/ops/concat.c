@@ -5,6 +5,8 @@
 
 static vlm_status concat_axis(vlm_op_call *c, int *axis) {
   const vlm_attr *a = vlm_arg(c, 0);
+  for (int k = 0; k < c->n_in; k++)
+    if (!c->in[k]) return vlm_fail(c->err, VLM_INPUT, "input %d is missing", k);
   if (a->kind != VLM_ATTR_INT && c->node->opset >= 4) return vlm_fail(c->err, VLM_INPUT, "attribute axis is missing");
   return vlm_axis(c, vlm_arg_int(c, 0, 1), c->in[0]->rank, false, axis);
 }

@@ -33,6 +33,8 @@ out:
 
 /* ---- Loop ---- */
 
+enum { MAX_STEPS = 1 << 22 }; /* a loop that does not end is refused, not run for ever */
+
 /* A one-element tensor as the body declares that input: scalar, or [1]. */
 static vlm_tensor one_element(const vlm_graph *body, int32_t input, vlm_dtype dtype, void *data) {
   static const int64_t one = 1;
@@ -98,7 +100,10 @@ vlm_status vlm_run_Loop(vlm_op_call *c) {
   VLM_TRY(loop_setup(c, &l));
   int64_t trips = most && vlm_tensor_count(most) > 0 ? vlm_tensor_get_int(most, 0) : INT64_MAX;
   if (condition && vlm_tensor_count(condition) > 0) l.condition = vlm_tensor_get(condition, 0) != 0;
-  for (; l.counter < trips && l.condition; l.counter++) VLM_TRY(loop_step(c, &l));
+  for (; l.counter < trips && l.condition; l.counter++) {
+    VLM_CHECK(l.counter < MAX_STEPS, c->err, VLM_LIMIT, "the loop has not ended after %d steps", MAX_STEPS);
+    VLM_TRY(loop_step(c, &l));
+  }
   for (int32_t i = 0; i < l.carried; i++) VLM_TRY(give(c, i, &l.inputs[2 + i]));
   for (int32_t i = 0; i < l.scans; i++) {
     int32_t k = l.carried + i;

@@ -57,6 +57,7 @@ vlm_status vlm_einsum_parse(vlm_op_call *c, vlm_einsum *e) {
   VLM_CHECK(c->n_in >= 1 && c->n_in <= VLM_EINSUM_OPERANDS, c->err, VLM_UNSUPPORTED, "Einsum of %d operands is not supported", c->n_in);
   for (int i = 0; i < VLM_EINSUM_LABELS; i++) e->size[i] = -1;
   for (int k = 0; k < c->n_in; k++) {
+    VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is missing", k);
     VLM_CHECK(k == 0 || *p == ',', c->err, VLM_INPUT, "equation has %d terms, the node %d inputs", k, c->n_in);
     p += k > 0;
     VLM_TRY(parse_term(c, &p, c->in[k]->rank, 0, e->label[k], &e->rank[k]));

@@ -23,7 +23,7 @@ static vlm_status read_form(vlm_op_call *c, gqa_form *f) {
   f->heads = vlm_arg_int(c, NUM_HEADS, 0);
   f->kv_heads = vlm_arg_int(c, KV_HEADS, 0);
   f->packed = !k;
-  VLM_CHECK(f->heads > 0 && f->kv_heads > 0 && f->heads % f->kv_heads == 0, c->err, VLM_INPUT, "num_heads is %lld, kv_num_heads %lld", (long long)f->heads, (long long)f->kv_heads);
+  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && f->kv_heads > 0 && f->heads % f->kv_heads == 0, c->err, VLM_INPUT, "num_heads is %lld, kv_num_heads %lld", (long long)f->heads, (long long)f->kv_heads);
   VLM_CHECK(q->rank == 3 && !k == !v && vlm_in(c, IN_LENGTHS) && total, c->err, VLM_INPUT, "query is not [B, T, width], or seqlens_k and total_sequence_length are missing");
   f->batch = q->dims[0];
   f->t = q->dims[1];

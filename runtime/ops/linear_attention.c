@@ -8,6 +8,7 @@
 #include "runtime/kernels/elementary.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/sdpa.h"
 
 enum { KV_HEADS, Q_HEADS, SCALE, RULE };
 enum { IN_Q, IN_K, IN_V, IN_STATE, IN_DECAY, IN_BETA };
@@ -25,7 +26,7 @@ static vlm_status read_form(vlm_op_call *c, linear_form *f) {
   VLM_CHECK(q->rank == 3 && k->rank == 3 && v->rank == 3, c->err, VLM_INPUT, "query, key and value have %d, %d and %d dims, wanted 3", q->rank, k->rank, v->rank);
   f->q_heads = vlm_arg_int(c, Q_HEADS, 0);
   f->kv_heads = vlm_arg_int(c, KV_HEADS, 0);
-  VLM_CHECK(f->kv_heads > 0 && f->q_heads > 0 && f->q_heads % f->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)f->q_heads, (long long)f->kv_heads);
+  VLM_CHECK(f->kv_heads > 0 && f->q_heads > 0 && f->q_heads <= VLM_MAX_HEADS && f->q_heads % f->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)f->q_heads, (long long)f->kv_heads);
   f->batch = q->dims[0];
   f->time = q->dims[1];
   f->dk = k->dims[2] / f->kv_heads;

@@ -87,7 +87,7 @@ static vlm_status mha_sizes(vlm_op_call *c, ms_sizes *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *q = c->in[IN_Q], *k = vlm_in(c, IN_K), *v = vlm_in(c, IN_V), *past = vlm_in(c, IN_PAST_K);
   s->heads = vlm_arg_int(c, NUM_HEADS, 0);
-  VLM_CHECK(s->heads > 0, c->err, VLM_INPUT, "num_heads is %lld", (long long)s->heads);
+  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS, c->err, VLM_INPUT, "num_heads is %lld", (long long)s->heads);
   bool packed = q->rank == 5 && !k, packed_kv = k && k->rank == 5 && !v;
   VLM_CHECK(packed || (q->rank == 3 && k && (packed_kv || (v && (k->rank == 3 || k->rank == 4) && v->rank == k->rank))), c->err, VLM_UNSUPPORTED,
             "operator MultiHeadAttention with these query, key and value shapes is not supported");
@@ -230,7 +230,7 @@ static vlm_status attention_sizes(vlm_op_call *c, ms_sizes *s) {
   const vlm_attr *sizes = vlm_arg(c, QKV_SIZES);
   s->heads = vlm_arg_int(c, NUM_HEADS, 0);
   VLM_CHECK(vlm_arg_int(c, DO_ROTARY, 0) == 0, c->err, VLM_UNSUPPORTED, "operator com.microsoft.Attention with do_rotary is not supported");
-  VLM_CHECK(s->heads > 0 && x->rank == 3 && w->rank == 2 && w->dims[0] == x->dims[2], c->err, VLM_INPUT, "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
+  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS && x->rank == 3 && w->rank == 2 && w->dims[0] == x->dims[2], c->err, VLM_INPUT, "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
   bool given = sizes->kind == VLM_ATTR_INTS && sizes->count == 3;
   int64_t width = given ? sizes->u.ints[0] : w->dims[1] / 3, v_width = given ? sizes->u.ints[2] : w->dims[1] / 3;
   VLM_CHECK(width > 0 && v_width > 0 && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err, VLM_INPUT,

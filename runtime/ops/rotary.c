@@ -39,7 +39,7 @@ static vlm_status read_form(vlm_op_call *c, rotary_form *f) {
   if (x->rank == 4) f->heads = x->dims[1];
   else if (heads > 0) f->heads = heads;
   else f->heads = dim == 0 ? x->dims[2] / (2 * f->cosine->dims[f->cosine->rank - 1]) : 1;
-  VLM_CHECK(f->heads > 0 && (x->rank == 4 || x->dims[2] % f->heads == 0), c->err, VLM_INPUT, "%lld heads do not fit the input", (long long)f->heads);
+  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && dim >= 0 && dim <= INT32_MAX && (x->rank == 4 || x->dims[2] % f->heads == 0), c->err, VLM_INPUT, "%lld heads do not fit the input", (long long)f->heads);
   f->size = x->rank == 4 ? x->dims[3] : x->dims[2] / f->heads;
   f->half = (dim > 0 ? dim : f->size) / 2;
   VLM_CHECK(2 * f->half <= f->size && f->cosine->dims[f->cosine->rank - 1] == f->half, c->err, VLM_INPUT, "the tables have %lld columns, wanted %lld",

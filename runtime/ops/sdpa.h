@@ -13,6 +13,7 @@ typedef struct vlm_heads {
   int64_t batch, head, row;
 } vlm_heads;
 
+enum { VLM_MAX_HEADS = 1 << 16 }; /* attributes above this are refused */
 enum { VLM_SDPA_RAW, VLM_SDPA_SOFTCAPPED, VLM_SDPA_BIASED, VLM_SDPA_SOFTMAX }; /* what `scores` holds */
 
 typedef struct vlm_sdpa {

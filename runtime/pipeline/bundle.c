@@ -209,7 +209,8 @@ static void count_weight(vlm_weight_count *sum, const weight *w) {
   sum->bytes += w->bytes;
 }
 
-vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
+                                    vlm_error *err) {
   vlm_status st = VLM_OK;
   weight_list list = {0};
   memset(roles, 0, VLM_ROLE_COUNT * sizeof *roles);

@@ -1,4 +1,5 @@
-/* A bundle: the graphs of one model by role, and the JSON files that say how to use them. Made by onnx/bundle.h or pack/, used by pipeline/model.h.
+/* A bundle: the graphs of one model by role, and the JSON files that say how to use them. Made by onnx/bundle.h or pack/, used by
+ * pipeline/model.h.
  *
  * Decoders are always two graphs: DECODER_FIRST takes the whole start sequence without a cache, DECODER_STEP one token with a cache.
  * A merged decoder is split into these two; a decoder-only graph that accepts an empty cache is both (the same pointer). */
@@ -51,6 +52,7 @@ typedef struct vlm_weight_count {
   int64_t elements;
   size_t bytes;
 } vlm_weight_count;
-vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle, vlm_error *err);
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
+                                    vlm_error *err);
 
 #endif

@@ -12,7 +12,9 @@ typedef struct {
   const vlm_bundle *bundle;
   vlm_context *context;
   bool channels_last;
+  vlm_decoder_facts facts;
   int64_t hidden;            /* width of the embeddings; 0 = not known yet */
+  vlm_tensor features;       /* output of vision; rank 0 = none */
   vlm_tensor states;         /* output of the encoder; rank 0 = none */
   int64_t tokens, past;      /* of the graph at hand */
   bool first;                /* the graph at hand is decoder_first */
@@ -41,6 +43,8 @@ static vlm_status past_shape(const walk *w, const char *name, const vlm_tensor *
     *t = *declared;
     VLM_CHECK(t->rank == 4, err, VLM_UNSUPPORTED, "cache input \"%s\" has %d dims, wanted 4", name, t->rank);
     t->dims[2] = 0;
+    if (t->dims[1] < 0) t->dims[1] = w->facts.kv_heads;
+    if (t->dims[3] < 0) t->dims[3] = w->facts.head_size;
     goto out;
   }
   VLM_CHECK(made->made, err, VLM_INPUT, "needs the shapes of decoder_first");
@@ -65,7 +69,9 @@ static vlm_status input_shape(const walk *w, const vlm_value *v, vlm_binding_kin
   *t = *d;
   switch (kind) {
     case VLM_BIND_PIXELS: pixel_shape(w, d, t); break;
-    case VLM_BIND_PIXEL_MASK: set_shape(t, VLM_BOOL, d->rank == 4 ? 4 : 3, (int64_t[]){1, d->rank == 4 ? 1 : h, d->rank == 4 ? h : b, b}); break;
+    case VLM_BIND_PIXEL_MASK:
+      set_shape(t, VLM_BOOL, d->rank == 4 ? 4 : 3, (int64_t[]){1, d->rank == 4 ? 1 : h, d->rank == 4 ? h : b, b});
+      break;
     case VLM_BIND_IDS: case VLM_BIND_POSITIONS: set_shape(t, VLM_S64, 2, (int64_t[]){1, w->tokens}); break;
     case VLM_BIND_EMBEDS:
       VLM_CHECK(w->hidden, err, VLM_INPUT, "needs the shapes of the embeddings");
@@ -77,6 +83,10 @@ static vlm_status input_shape(const walk *w, const vlm_value *v, vlm_binding_kin
       VLM_CHECK(w->states.rank, err, VLM_INPUT, "needs the shapes of the encoder");
       *t = w->states;
       break;
+    case VLM_BIND_IMAGE_FEATURES:
+      VLM_CHECK(w->features.rank, err, VLM_INPUT, "needs the shapes of vision");
+      *t = w->features;
+      break;
     case VLM_BIND_USE_CACHE: set_shape(t, VLM_BOOL, 1, (int64_t[]){1}); break;
     case VLM_BIND_PAST: VLM_TRY(past_shape(w, v->name, d, t, err)); break;
     default: VLM_CHECK(d->rank >= 0, err, VLM_INPUT, "input \"%s\" has no stated shape", v->name);
@@ -85,7 +95,8 @@ static vlm_status input_shape(const walk *w, const vlm_value *v, vlm_binding_kin
   for (int k = 0; k < t->rank; k++) {
     if (d->rank == t->rank && d->dims[k] >= 0 && kind != VLM_BIND_PAST) t->dims[k] = d->dims[k];
     if (t->dims[k] < 0) t->dims[k] = 1;
-    VLM_CHECK(t->dims[k] || kind != VLM_BIND_PIXELS, err, VLM_INPUT, "the image size is not fixed, neither by the preprocessing nor by the graph");
+    VLM_CHECK(t->dims[k] || kind != VLM_BIND_PIXELS, err, VLM_INPUT,
+              "the image size is not fixed, neither by the preprocessing nor by the graph");
   }
 out:
   return st;
@@ -93,7 +104,7 @@ out:
 
 /* Masks are ones and positions count up, so that a graph which must run sees what the pipeline would give it. */
 static vlm_status input_data(const walk *w, vlm_binding_kind kind, vlm_tensor *t, vlm_error *err) {
-  bool mask = kind == VLM_BIND_MASK || kind == VLM_BIND_ENCODER_MASK || kind == VLM_BIND_PIXEL_MASK;
+  bool mask = kind == VLM_BIND_MASK || kind == VLM_BIND_ENCODER_MASK || kind == VLM_BIND_PIXEL_MASK || kind == VLM_BIND_NUM_LOGITS;
   size_t bytes;
   if (!mask && kind != VLM_BIND_POSITIONS && kind != VLM_BIND_USE_CACHE) return VLM_OK;
   vlm_status st = vlm_tensor_bytes_checked(&bytes, t, err);
@@ -132,7 +143,7 @@ static void set_tokens(walk *w, vlm_role role) {
   w->past = 0;
   w->first = role == VLM_ROLE_DECODER_FIRST;
   switch (role) {
-    case VLM_ROLE_EMBED: w->tokens = o->prompt_tokens; break;
+    case VLM_ROLE_EMBED: w->tokens = reads_all ? before : o->prompt_tokens; break;
     case VLM_ROLE_ENCODER: w->tokens = before; break;
     case VLM_ROLE_DECODER_FIRST: w->tokens = reads_all ? before : 1; break;
     default:
@@ -141,16 +152,28 @@ static void set_tokens(walk *w, vlm_role role) {
   }
 }
 
+/* The output by its usual name, else the first. */
 static void take_outputs(walk *w, vlm_role role) {
+  static const char *const NAMES[VLM_ROLE_COUNT] = {
+      [VLM_ROLE_VISION] = "image_features", [VLM_ROLE_EMBED] = "inputs_embeds", [VLM_ROLE_ENCODER] = "last_hidden_state"};
   vlm_bundle_profile *o = w->out;
-  const vlm_tensor *y = o->roles[role].profile.outputs;
-  if (!o->roles[role].made || !o->roles[role].profile.n_outputs || y->rank < 2) return;
-  if (role == VLM_ROLE_VISION) o->image_tokens = vlm_tensor_span(y, 0, y->rank - 1);
+  if (!NAMES[role] || !o->roles[role].made || !o->roles[role].profile.n_outputs) return;
+  const vlm_tensor *y = &o->roles[role].profile.outputs[vlm_output_index(w->bundle->graphs[role], NAMES[role])];
+  if (y->rank < 2) return;
+  if (role == VLM_ROLE_VISION) {
+    w->features = *y;
+    o->image_tokens = vlm_tensor_span(y, 0, y->rank - 1);
+  }
   if (role == VLM_ROLE_VISION || role == VLM_ROLE_EMBED) w->hidden = y->dims[y->rank - 1];
   if (role == VLM_ROLE_ENCODER && y->rank == 3) {
     w->states = *y;
     o->context_tokens = y->dims[1];
   }
+}
+
+static bool reads_text(const vlm_bundle *bundle) {
+  const vlm_graph *encoder = bundle->graphs[VLM_ROLE_ENCODER];
+  return bundle->graphs[VLM_ROLE_EMBED] || (encoder && vlm_graph_find_input(encoder, vlm_binding_name(VLM_BIND_IDS)) >= 0);
 }
 
 static vlm_status read_image_size(walk *w, vlm_error *err) {
@@ -170,14 +193,16 @@ static vlm_status read_image_size(walk *w, vlm_error *err) {
   return VLM_OK;
 }
 
-vlm_status vlm_bundle_profile_make(vlm_bundle_profile *out, vlm_context *context, const vlm_bundle *bundle, const vlm_bundle_profile_opts *opts,
-                                   vlm_error *err) {
+vlm_status vlm_bundle_profile_make(vlm_bundle_profile *out, vlm_context *context, const vlm_bundle *bundle,
+                                   const vlm_bundle_profile_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   walk w = {.out = out, .bundle = bundle, .context = context};
   memset(out, 0, sizeof *out);
   out->prompt_tokens = opts && opts->prompt_tokens ? opts->prompt_tokens : PROMPT_TOKENS;
+  if (!reads_text(bundle)) out->prompt_tokens = 0;
   out->past_tokens = opts && opts->past_tokens ? opts->past_tokens : PAST_TOKENS;
   VLM_TRY(read_image_size(&w, err));
+  VLM_TRY(vlm_bundle_decoder_facts(&w.facts, bundle, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     vlm_role_profile *p = &out->roles[r];
     if (!bundle->graphs[r]) continue;

@@ -36,13 +36,15 @@ static vlm_status store_row(loop *l, int32_t row, const float *logits, int64_t v
   return VLM_OK;
 }
 
-/* The start token through the first graph. */
-static vlm_status run_first(loop *l, int32_t token) {
+/* What the decoder starts from, through the first graph. */
+static vlm_status run_first(loop *l) {
   vlm_status st = VLM_OK;
+  vlm_model *m = l->model;
   const float *logits;
-  int64_t vocab, id = token;
+  int64_t vocab;
   double before = vlm_clock_ms();
-  VLM_TRY(vlm_decoder_first(l->model->decoder, &id, NULL, 1, &l->caches[0], &logits, &vocab, l->err));
+  VLM_TRY(vlm_decoder_first(m->decoder, m->ids, m->start_embeds.rank ? &m->start_embeds : NULL, (int64_t)m->start.count, &l->caches[0], &logits, &vocab,
+                            l->err));
   l->n_caches = 1;
   VLM_TRY(store_row(l, 0, logits, vocab));
   double now = vlm_clock_ms();
@@ -105,8 +107,9 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
   const int32_t *ids;
   size_t count;
   bool greedy = g->beams <= 1;
-  VLM_TRY(run_first(l, g->start));
-  const vlm_search_opts opts = {.generation = g, .vocab = l->vocab, .prompt = &g->start, .n_prompt = 1, .max_length = max_length};
+  const vlm_ids *start = &l->model->start;
+  VLM_TRY(run_first(l));
+  const vlm_search_opts opts = {.generation = g, .vocab = l->vocab, .prompt = start->data, .n_prompt = start->count, .max_length = max_length};
   VLM_TRY(vlm_search_create(&search, &opts, l->err));
   for (int64_t step = 0;; step++) {
     VLM_TRY(show_logits(l, step));
@@ -118,7 +121,7 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
     if (done) break;
     VLM_TRY(run_rows(l, search));
   }
-  VLM_TRY(vlm_ids_append(&l->answer->ids, ids, count, l->err));
+  VLM_TRY(vlm_ids_append(&l->answer->ids, ids + start->count - 1, count - start->count + 1, l->err));
 out:
   vlm_search_free(search);
   return st;
@@ -126,11 +129,12 @@ out:
 
 /* ---- teacher forcing ---- */
 
-static vlm_status run_forced(loop *l, const vlm_generation *g) {
+static vlm_status run_forced(loop *l) {
   vlm_status st = VLM_OK;
   const vlm_answer_opts *o = l->opts;
-  VLM_TRY(vlm_ids_append(&l->answer->ids, &g->start, 1, l->err));
-  VLM_TRY(run_first(l, g->start));
+  const vlm_ids *start = &l->model->start;
+  VLM_TRY(vlm_ids_append(&l->answer->ids, start->data + start->count - 1, 1, l->err));
+  VLM_TRY(run_first(l));
   for (size_t i = 0; i < o->n_forced; i++) {
     VLM_TRY(show_logits(l, (int64_t)i));
     VLM_TRY(vlm_ids_append(&l->answer->ids, &o->forced[i], 1, l->err));
@@ -144,17 +148,28 @@ out:
   return st;
 }
 
+/* Tokens of the whole sequence, what the decoder starts from included. */
+static vlm_status sequence_length(const loop *l, const vlm_generation *g, int64_t *out) {
+  const vlm_model *m = l->model;
+  int64_t start = (int64_t)m->start.count;
+  *out = vlm_generation_max_length(g, start, m->positions);
+  if (l->opts->forced) *out = start + (int64_t)l->opts->n_forced;
+  if (*out > start || l->opts->forced) return VLM_OK;
+  return vlm_fail(l->err, VLM_INPUT, "%s: the decoder starts from %lld tokens, but a sequence may have %lld (max_length, max_position_embeddings)",
+                  m->bundle->source, (long long)start, (long long)*out);
+}
+
 vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer *a, double start_ms, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_generation g = m->rules;
+  int64_t max_length;
   loop l = {.model = m, .opts = o, .answer = a, .start_ms = start_ms, .err = err};
   if (o->beams > 0) g.beams = o->beams;
   if (o->max_new_tokens > 0) g.max_new_tokens = o->max_new_tokens;
-  VLM_CHECK(g.start >= 0, err, VLM_INPUT, "%s: no file states decoder_start_token_id (or bos_token_id); add it to generation_config.json", m->bundle->source);
-  int64_t max_length = vlm_generation_max_length(&g, 1, m->positions);
-  vlm_decoder_expect(m->decoder, o->forced ? (int64_t)o->n_forced + 1 : max_length);
-  VLM_TRY(o->forced ? run_forced(&l, &g) : run_search(&l, &g, max_length));
-  VLM_TRY(vlm_tokenizer_decode(m->tokenizer, a->ids.data, a->ids.count, true, &a->text, err));
+  VLM_TRY(sequence_length(&l, &g, &max_length));
+  vlm_decoder_expect(m->decoder, max_length);
+  VLM_TRY(o->forced ? run_forced(&l) : run_search(&l, &g, max_length));
+  VLM_TRY(vlm_tokenizer_decode(m->tokenizer, a->ids.data + 1, a->ids.count - 1, true, &a->text, err));
 out:
   release(&l, l.caches, &l.n_caches);
   release(&l, l.previous, &l.n_previous);

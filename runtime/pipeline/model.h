@@ -3,6 +3,9 @@
  *   pixels -> vision -> image features ┐
  *   prompt -> tokenizer -> embed       ┴-> encoder -> decoder_first -> decoder_step ... -> tokens -> text
  *
+ * Without embed or vision the encoder takes pixels and the decoder starts from the prompt (TrOCR, Donut); without encoder, image features take the
+ * place of the image token in the prompt's embeddings, and the decoder reads both (LLaVA).
+ *
  * One model runs one answer at a time. */
 #ifndef VLM_PIPELINE_MODEL_H
 #define VLM_PIPELINE_MODEL_H
@@ -39,13 +42,14 @@ const vlm_preprocess *vlm_model_preprocess(const vlm_model *model);
 /* The session of a role, or NULL: for statistics about it. */
 vlm_session *vlm_model_session(const vlm_model *model, vlm_role role);
 
-/* The text that is sent for a prompt: task names ("<CAPTION>") become their questions. Appends to `text`. */
+/* The text that is sent for a prompt: task names ("<CAPTION>") become their questions, "" the default of vlm.json. Appends to `text`. A model whose
+ * decoder alone reads text has no questions: there a task name that is no token of its own gives "". */
 vlm_status vlm_model_prompt(const vlm_model *model, const char *prompt, vlm_text *text, vlm_error *err);
 
 typedef struct vlm_answer_opts {
   int64_t max_new_tokens;     /* 0 = the model's */
   int64_t beams;              /* 0 = the model's */
-  const int32_t *forced;      /* teacher forcing: these ids follow the start token; NULL = generate */
+  const int32_t *forced;      /* teacher forcing: these ids follow the prompt (start token); NULL = generate */
   size_t n_forced;
   /* Called with each row of logits before the token is chosen (greedy and forced runs). NULL = not. */
   vlm_status (*on_logits)(void *user, int64_t step, const float *logits, int64_t vocab, vlm_error *err);
@@ -55,7 +59,7 @@ typedef struct vlm_answer_opts {
 } vlm_answer_opts;
 
 typedef struct vlm_answer {
-  vlm_ids ids;                     /* as generated: start token first, end token last */
+  vlm_ids ids;                     /* as generated: the last token of the prompt (start token) first, end token last */
   vlm_text text;                   /* special tokens left out, trimmed */
   double stage_ms[VLM_STAGE_COUNT];
   double total_ms, first_token_ms; /* image to end of answer; image to first token */
