@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CLIP_STEPS = 40 };
+enum { CLIP_STEPS = 40, BLOCK = 256, LANES = 8 };
 
 /* A channel is outer x inner elements, `stride` apart in the outer direction. */
 typedef struct {
@@ -14,26 +14,47 @@ typedef struct {
   double signal, error;
 } quality;
 
-static float channel_absmax(const float *x, const channel_shape *s) {
+/* One channel, made contiguous: the search reads it many times. */
+static void gather_channel(float *to, const float *x, const channel_shape *s) {
+  for (int64_t o = 0; o < s->outer; o++) memcpy(to + o * s->inner, x + o * s->stride, (size_t)s->inner * sizeof *to);
+}
+
+static float channel_absmax(const float *x, int64_t n) {
   float max = 0;
-  for (int64_t o = 0; o < s->outer; o++)
-    for (int64_t i = 0; i < s->inner; i++) max = fmaxf(max, fabsf(x[o * s->stride + i]));
+  for (int64_t i = 0; i < n; i++) max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
   return max;
 }
 
-static float round_clip(float x, float scale) {
-  float q = rintf(x / scale);
-  return q < -127 ? -127 : q > 127 ? 127 : q;
+/* To nearest, ties to even: after clipping the sum is in the binade whose unit is 1. */
+static inline float round_clip(float x, float scale) {
+  const float shift = 0x1.8p23f;
+  float q = x / scale;
+  q = q < -127 ? -127 : q > 127 ? 127 : q;
+  return (q + shift) - shift;
 }
 
-static double channel_error(const float *x, const channel_shape *s, float scale) {
+/* Sum of squared errors of at most BLOCK elements, in LANES interleaved sums. */
+static double block_error(const float *x, int64_t n, float scale) {
+  float lanes[LANES] = {0};
+  int64_t i = 0;
   double sum = 0;
-  for (int64_t o = 0; o < s->outer; o++)
-    for (int64_t i = 0; i < s->inner; i++) {
-      float value = x[o * s->stride + i];
-      double e = (double)value - (double)(round_clip(value, scale) * scale);
-      sum += e * e;
+  for (; i + LANES <= n; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      float e = x[i + k] - round_clip(x[i + k], scale) * scale;
+      lanes[k] += e * e;
     }
+  for (int k = 0; i < n; i++, k++) {
+    float e = x[i] - round_clip(x[i], scale) * scale;
+    lanes[k] += e * e;
+  }
+  for (int k = 0; k < LANES; k++) sum += (double)lanes[k];
+  return sum;
+}
+
+/* Stops when the sum is above `limit`. */
+static double channel_error(const float *x, int64_t n, float scale, double limit) {
+  double sum = 0;
+  for (int64_t i = 0; i < n && sum <= limit; i += BLOCK) sum += block_error(x + i, n - i < BLOCK ? n - i : BLOCK, scale);
   return sum;
 }
 
@@ -42,12 +63,12 @@ static float scale_of(float absmax) {
   return scale >= 0x1p-126f ? scale : 1.0f; /* an all-zero channel */
 }
 
-static float best_scale(const float *x, const channel_shape *s, float absmax) {
+static float best_scale(const float *x, int64_t n, float absmax) {
   float best = scale_of(absmax);
-  double error = channel_error(x, s, best);
+  double error = channel_error(x, n, best, HUGE_VAL);
   for (int step = 1; step <= CLIP_STEPS && absmax > 0; step++) {
     float tried = scale_of(absmax * (1.0f - 0.01f * (float)step));
-    double e = channel_error(x, s, tried);
+    double e = channel_error(x, n, tried, error);
     if (e < error) {
       error = e;
       best = tried;
@@ -56,15 +77,15 @@ static float best_scale(const float *x, const channel_shape *s, float absmax) {
   return best;
 }
 
+/* x is the gathered channel; q has the tensor's layout. */
 static quality store_channel(int8_t *q, const float *x, const channel_shape *s, float scale) {
   quality result = {0};
   for (int64_t o = 0; o < s->outer; o++)
     for (int64_t i = 0; i < s->inner; i++) {
-      int64_t at = o * s->stride + i;
-      float value = round_clip(x[at], scale);
-      double e = (double)x[at] - (double)(value * scale);
-      q[at] = (int8_t)value;
-      result.signal += (double)x[at] * (double)x[at];
+      float got = x[o * s->inner + i], value = round_clip(got, scale);
+      double e = (double)got - (double)(value * scale);
+      q[o * s->stride + i] = (int8_t)value;
+      result.signal += (double)got * (double)got;
       result.error += e * e;
     }
   return result;
@@ -79,27 +100,30 @@ static vlm_status check_finite(const vlm_tensor *w, vlm_error *err) {
 
 vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis, const vlm_weight_opts *opts, vlm_arena *arena, vlm_error *err) {
   vlm_status st = VLM_OK;
+  float *x = NULL;
   VLM_CHECK(w->dtype == VLM_F32 && axis >= 0 && axis < w->rank, err, VLM_INTERNAL, "weight of type %s, axis %d", vlm_dtype_name(w->dtype), axis);
   VLM_TRY(check_finite(w, err));
   int64_t channels = w->dims[axis], inner = vlm_tensor_span(w, axis + 1, w->rank);
   channel_shape s = {.outer = vlm_tensor_span(w, 0, axis), .stride = channels * inner, .inner = inner};
+  int64_t n = s.outer * inner;
   *out = (vlm_weight_s8){.data = *w, .axis = axis};
   out->data.dtype = VLM_S8;
   VLM_TRY(vlm_arena_alloc(arena, &out->data.data, (size_t)vlm_tensor_count(w), 1, err));
   out->scale = vlm_tensor_make(VLM_F32, 1, &channels, NULL);
   VLM_TRY(vlm_arena_alloc(arena, &out->scale.data, (size_t)channels, sizeof(float), err));
-  float *scales = out->scale.data, largest = 0;
-  for (int64_t c = 0; c < channels; c++) scales[c] = channel_absmax((const float *)w->data + c * inner, &s);
-  for (int64_t c = 0; c < channels; c++) largest = fmaxf(largest, scales[c]);
+  VLM_TRY(vlm_alloc((void **)&x, (size_t)n, sizeof *x, err));
+  float *scales = out->scale.data, largest = opts->per_tensor ? channel_absmax(w->data, vlm_tensor_count(w)) : 0;
   quality sum = {0};
   for (int64_t c = 0; c < channels; c++) {
-    const float *x = (const float *)w->data + c * inner;
-    scales[c] = opts->per_tensor ? scale_of(largest) : opts->mse ? best_scale(x, &s, scales[c]) : scale_of(scales[c]);
+    gather_channel(x, (const float *)w->data + c * inner, &s);
+    float absmax = channel_absmax(x, n);
+    scales[c] = opts->per_tensor ? scale_of(largest) : opts->mse ? best_scale(x, n, absmax) : scale_of(absmax);
     quality q = store_channel((int8_t *)out->data.data + c * inner, x, &s, scales[c]);
     sum.signal += q.signal;
     sum.error += q.error;
   }
   out->sqnr_db = sum.error > 0 && sum.signal > 0 ? 10 * log10(sum.signal / sum.error) : 200;
 out:
+  vlm_free(x);
   return st;
 }

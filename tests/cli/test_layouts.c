@@ -369,17 +369,11 @@ static void float_layouts_survive_packing(void **state) {
 
 /* ---- mistakes in vlm.json ---- */
 
-static char *read_named(const char *file) {
-  char path[512], *text;
-  snprintf(path, sizeof path, LAYOUTS "named/%s", file);
-  FINE(vlm_file_read_text(&text, path, &error));
-  return text;
-}
-
 /* A folder with links to the files of "named" and a vlm.json in which `from` is `to`. */
 static void make_folder(char folder[64], const char *from, const char *to) {
   static const char *const FILES[] = {"eye.onnx", "words.onnx", "reader.onnx", "start.onnx", "next.onnx", "decoder.onnx_data", "vocabulary.json"};
-  char target[512], path[128], *text = read_named("vlm.json");
+  char target[512], path[128], *text = NULL;
+  FINE(vlm_file_read_text(&text, LAYOUTS "named/vlm.json", &error));
   assert_non_null(strstr(text, from));
   size_t at = (size_t)(strstr(text, from) - text);
   temporary(folder, "XXXXXX");
