@@ -44,16 +44,16 @@ vlm_status vlm_run_CausalConvWithState(vlm_op_call *c) {
   VLM_TRY(vlm_out_f32(c, 1, &state));
   VLM_TRY(vlm_scratch_array(c, (void **)&line, keep + n, sizeof *line));
   for (int64_t i = 0; i < t->dims[0] * channels; i++) {
-    if (past) memcpy(line, past + i * keep, (size_t)keep * sizeof *line);
-    else memset(line, 0, (size_t)keep * sizeof *line);
-    memcpy(line + keep, x + i * n, (size_t)n * sizeof *line);
+    if (past) vlm_copy_some(line, past + i * keep, (size_t)keep * sizeof *line);
+    else vlm_zero_some(line, (size_t)keep * sizeof *line);
+    vlm_copy_some(line + keep, x + i * n, (size_t)n * sizeof *line);
     for (int64_t k = 0; y && k < n; k++) {
       float sum = 0;
       for (int64_t p = 0; p < taps; p++) sum += line[k + p] * w[i % channels * taps + p];
       y[i * n + k] = sum + (bias ? bias[i % channels] : 0);
     }
     if (y && swish) vlm_call_rowops(c)->swish(y + i * n, y + i * n, n, &one);
-    if (state) memcpy(state + i * keep, line + n, (size_t)keep * sizeof *state);
+    if (state) vlm_copy_some(state + i * keep, line + n, (size_t)keep * sizeof *state);
   }
   vlm_store_f32(c, 0, y);
   vlm_store_f32(c, 1, state);

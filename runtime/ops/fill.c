@@ -133,7 +133,7 @@ out:
 vlm_status vlm_run_EyeLike(vlm_op_call *c) {
   vlm_tensor *y = c->out[0];
   int64_t k = vlm_arg_int(c, 1, 0);
-  memset(y->data, 0, vlm_tensor_bytes(y));
+  vlm_zero_some(y->data, vlm_tensor_bytes(y));
   for (int64_t r = 0; r < y->dims[0]; r++)
     if (r + k >= 0 && r + k < y->dims[1]) vlm_tensor_set(y, r * y->dims[1] + r + k, 1);
   return VLM_OK;
@@ -202,11 +202,11 @@ vlm_status vlm_run_Trilu(vlm_op_call *c) {
     const char *from = (const char *)x->data + (size_t)(r * cols) * item;
     size_t left = (size_t)cut * item, right = (size_t)(cols - cut) * item;
     if (upper) {
-      memset(to, 0, left);
-      memcpy(to + left, from + left, right);
+      vlm_zero_some(to, left);
+      vlm_copy_some(to + left, from + left, right);
     } else {
-      memcpy(to, from, left);
-      memset(to + left, 0, right);
+      vlm_copy_some(to, from, left);
+      vlm_zero_some(to + left, right);
     }
   }
   return VLM_OK;

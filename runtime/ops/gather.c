@@ -158,7 +158,7 @@ vlm_status vlm_run_GatherND(vlm_op_call *c) {
       VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, batch + k, (long long)size);
       at += (index < 0 ? index + size : index) * strides[batch + k];
     }
-    memcpy((char *)y.data + (size_t)i * run, (const char *)x.data + at, run);
+    vlm_copy_some((char *)y.data + (size_t)i * run, (const char *)x.data + at, run);
   }
   vlm_pack_out(c, 0, &y);
 out:

@@ -124,10 +124,10 @@ static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rota
   VLM_TRY(vlm_as_f32(c, vlm_in(c, past), &old));
   VLM_TRY(vlm_out_f32(c, present, &all));
   if (!all) VLM_TRY(vlm_scratch_array(c, (void **)&all, f->batch * layout.batch, sizeof *all));
-  memset(all, 0, (size_t)(f->batch * layout.batch) * sizeof *all);
+  vlm_zero_some(all, (size_t)(f->batch * layout.batch) * sizeof *all);
   for (int64_t i = 0; old && i < f->batch * f->kv_heads; i++) {
     int64_t rows = before[i / f->kv_heads] < f->past ? before[i / f->kv_heads] : f->past;
-    memcpy(all + i * layout.head, old + i * f->past * f->d, (size_t)(rows * f->d) * sizeof *all);
+    vlm_copy_some(all + i * layout.head, old + i * f->past * f->d, (size_t)(rows * f->d) * sizeof *all);
   }
   VLM_TRY(place_rows(c, f, r, before, x, f->kv_heads, all, &layout, true));
   *x = layout;

@@ -122,8 +122,8 @@ vlm_status vlm_run_LinearAttention(vlm_op_call *c) {
   if (!j.y) VLM_TRY(vlm_scratch_array(c, (void **)&j.y, f->batch * f->time * f->q_heads * f->dv, sizeof *j.y));
   if (!j.state) VLM_TRY(vlm_scratch_array(c, (void **)&j.state, states, sizeof *j.state));
   VLM_TRY(vlm_scratch_array(c, (void **)&j.work, f->batch * f->kv_heads * f->dv, sizeof *j.work));
-  if (past) memcpy(j.state, past, (size_t)states * sizeof *past);
-  else memset(j.state, 0, (size_t)states * sizeof *j.state);
+  if (past) vlm_copy_some(j.state, past, (size_t)states * sizeof *past);
+  else vlm_zero_some(j.state, (size_t)states * sizeof *j.state);
   vlm_threads_run(c->threads, f->batch * f->kv_heads, run_head, &j);
   vlm_store_f32(c, 0, j.y);
   vlm_store_f32(c, 1, j.state);

@@ -3,6 +3,8 @@
 #ifndef VLM_OPS_OP_DATA_H
 #define VLM_OPS_OP_DATA_H
 
+#include <string.h>
+
 #include "runtime/ops/op.h"
 
 /* Input k (present) as a tensor with whole-byte elements: itself, or for the 4-bit types one byte per element in scratch. */
@@ -20,6 +22,14 @@ vlm_status vlm_out_f32(vlm_op_call *c, int k, float **out);
 void vlm_store_f32(vlm_op_call *c, int k, const float *values);
 vlm_status vlm_out_f64(vlm_op_call *c, int k, double **out);
 void vlm_store_f64(vlm_op_call *c, int k, const double *values);
+
+/* Empty tensors may have no memory at all, which memcpy and memset do not take. */
+static inline void vlm_copy_some(void *to, const void *from, size_t bytes) {
+  if (bytes > 0) memcpy(to, from, bytes);
+}
+static inline void vlm_zero_some(void *to, size_t bytes) {
+  if (bytes > 0) memset(to, 0, bytes);
+}
 
 /* Input k when it is there, else NULL. */
 static inline const vlm_tensor *vlm_in(const vlm_op_call *c, int k) { return k < c->n_in ? c->in[k] : NULL; }

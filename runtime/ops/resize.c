@@ -197,7 +197,7 @@ static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
     vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps, index, weight);
     x = y;
   }
-  memcpy(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);
+  vlm_copy_some(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);
   if (plan->how.coordinates == VLM_TF_CROP_AND_RESIZE) mark_outside(c, plan, last);
   if (!vlm_dtype_is_float(c->out[0]->dtype))
     for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) last[i] = truncf(last[i]);

@@ -158,7 +158,7 @@ static vlm_status load_state(vlm_op_call *c, rnn_run *run, int k, float **state)
   vlm_status st = vlm_scratch_array(c, (void **)state, run->s.batch * run->s.hidden, sizeof(float));
   if (st == VLM_OK) st = vlm_as_f32(c, vlm_in(c, k), &given);
   if (st != VLM_OK) return st;
-  memset(*state, 0, (size_t)(run->s.batch * run->s.hidden) * sizeof(float));
+  vlm_zero_some(*state, (size_t)(run->s.batch * run->s.hidden) * sizeof(float));
   if (given) move_state(run, *state, (float *)(uintptr_t)given, false);
   return VLM_OK;
 }
@@ -204,8 +204,8 @@ vlm_status vlm_run_Recurrent(vlm_op_call *c) {
   VLM_TRY(vlm_scratch_array(c, (void **)&run.inputs, s->time * s->batch * s->gates * s->hidden, sizeof(float)));
   VLM_TRY(vlm_scratch_array(c, (void **)&run.recurrent, s->batch * s->gates * s->hidden, sizeof(float)));
   VLM_TRY(vlm_scratch_array(c, (void **)&run.reset, s->batch * s->hidden, sizeof(float)));
-  memset(run.reset, 0, (size_t)(s->batch * s->hidden) * sizeof(float));
-  if (run.y) memset(run.y, 0, (size_t)vlm_tensor_count(c->out[0]) * sizeof(float));
+  vlm_zero_some(run.reset, (size_t)(s->batch * s->hidden) * sizeof(float));
+  if (run.y) vlm_zero_some(run.y, (size_t)vlm_tensor_count(c->out[0]) * sizeof(float));
   for (run.direction = 0; run.direction < s->directions; run.direction++) VLM_TRY(run_direction(c, &run, last_h, last_c));
   if (run.y) vlm_store_f32(c, 0, run.y);
   if (last_h) vlm_store_f32(c, 1, last_h);

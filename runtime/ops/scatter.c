@@ -52,7 +52,7 @@ static void combine(const vlm_tensor *y, int64_t at, const vlm_tensor *x, int64_
 static void put(const vlm_tensor *y, int64_t at, const vlm_tensor *x, int64_t from, int64_t run, reduction r) {
   size_t item = vlm_item_size(y);
   if (r == REDUCE_NONE)
-    memcpy((char *)y->data + (size_t)at * item, (const char *)x->data + (size_t)from * item, (size_t)run * item);
+    vlm_copy_some((char *)y->data + (size_t)at * item, (const char *)x->data + (size_t)from * item, (size_t)run * item);
   else
     for (int64_t i = 0; i < run; i++) combine(y, at + i, x, from + i, r);
 }

@@ -73,7 +73,7 @@ vlm_status vlm_run_Compress(vlm_op_call *c) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < n; i++) {
       if (!keep[i]) continue;
-      memcpy(to, (const char *)x->data + (size_t)(o * size + i) * run, run);
+      vlm_copy_some(to, (const char *)x->data + (size_t)(o * size + i) * run, run);
       to += run;
     }
 out:
@@ -145,7 +145,7 @@ out:
 
 static vlm_status store_ints(vlm_op_call *c, int k, const int64_t *values, int64_t n) {
   vlm_status st = make_out(c, k, VLM_S64, 1, &n);
-  if (st == VLM_OK && vlm_out(c, k)) memcpy(c->out[k]->data, values, (size_t)n * sizeof *values);
+  if (st == VLM_OK && vlm_out(c, k)) vlm_copy_some(c->out[k]->data, values, (size_t)n * sizeof *values);
   return st;
 }
 
@@ -166,7 +166,7 @@ vlm_status vlm_run_Unique(vlm_op_call *c) {
   size_t run = (size_t)s.inner * vlm_item_size(&x);
   for (int64_t o = 0; o < s.outer && vlm_out(c, 0); o++)
     for (int64_t g = 0; g < groups; g++)
-      memcpy((char *)c->out[0]->data + (size_t)(o * groups + g) * run, (const char *)x.data + (size_t)(o * s.size + first[g]) * run, run);
+      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * groups + g) * run, (const char *)x.data + (size_t)(o * s.size + first[g]) * run, run);
   VLM_TRY(store_ints(c, 1, first, groups));
   VLM_TRY(store_ints(c, 2, inverse, s.size));
   VLM_TRY(store_ints(c, 3, counts, groups));

@@ -134,7 +134,7 @@ vlm_status vlm_infer_Shape(vlm_op_call *c) {
 }
 vlm_status vlm_run_Shape(vlm_op_call *c) {
   int64_t start = clamp_axis(vlm_arg_int(c, 0, 0), c->in[0]->rank);
-  memcpy(c->out[0]->data, c->in[0]->dims + start, (size_t)c->out[0]->dims[0] * sizeof(int64_t));
+  vlm_copy_some(c->out[0]->data, c->in[0]->dims + start, (size_t)c->out[0]->dims[0] * sizeof(int64_t));
   return VLM_OK;
 }
 

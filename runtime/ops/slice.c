@@ -116,7 +116,7 @@ vlm_status vlm_run_CenterCropPad(vlm_op_call *c) {
   VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
-  memset(y.data, 0, vlm_tensor_bytes(&y));
+  vlm_zero_some(y.data, vlm_tensor_bytes(&y));
   for (int i = 0; i < x.rank; i++) {
     int64_t more = y.dims[i] - x.dims[i];
     if (more < 0) src += -more / 2 * from[i];
@@ -157,7 +157,7 @@ vlm_status vlm_run_ReverseSequence(vlm_op_call *c) {
     VLM_CHECK(len >= 0 && len <= x.dims[time], c->err, VLM_INPUT, "sequence_lens[%lld] is %lld, wanted 0 to %lld", (long long)b,
               (long long)len, (long long)x.dims[time]);
     for (int64_t t = 0; t < x.dims[time]; t++)
-      memcpy((char *)y.data + b * strides[batch] + t * strides[time],
+      vlm_copy_some((char *)y.data + b * strides[batch] + t * strides[time],
              (const char *)x.data + b * strides[batch] + (t < len ? len - 1 - t : t) * strides[time], run);
   }
   vlm_pack_out(c, 0, &y);

@@ -73,7 +73,7 @@ vlm_status vlm_run_TfIdfVectorizer(vlm_op_call *c) {
   bool counts = strcmp(mode, "IDF") != 0, weighted = strcmp(mode, "TF") != 0 && p.weights;
   VLM_CHECK(!counts || strcmp(mode, "TF") == 0 || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
   int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1];
-  memset(y, 0, vlm_tensor_bytes(c->out[0]));
+  vlm_zero_some(y, vlm_tensor_bytes(c->out[0]));
   for (int64_t row = 0; row < rows; row++)
     for (int64_t length = 1, gram = 0; length <= p.n_starts; length++) {
       int64_t end = length < p.n_starts ? p.starts[length] : p.n_items;

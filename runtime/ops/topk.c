@@ -168,7 +168,7 @@ vlm_status vlm_run_NonMaxSuppression(vlm_op_call *c) {
   int64_t dims[2] = {total, 3};
   vlm_out_shape(c, 0, VLM_S64, 2, dims);
   VLM_TRY(c->allocate(c, 0));
-  memcpy(c->out[0]->data, found, (size_t)total * 3 * sizeof *found);
+  vlm_copy_some(c->out[0]->data, found, (size_t)total * 3 * sizeof *found);
 out:
   return st;
 }

@@ -53,7 +53,7 @@ vlm_status vlm_run_MaxUnpool(vlm_op_call *c) {
   vlm_tensor small = *x;
   VLM_TRY(unpooled_dims(c, small.dims));
   int64_t total = vlm_tensor_count(&small);
-  memset(y->data, 0, vlm_tensor_bytes(y));
+  vlm_zero_some(y->data, vlm_tensor_bytes(y));
   for (int64_t i = 0, n = vlm_tensor_count(x); i < n; i++) {
     int64_t index = vlm_tensor_get_int(c->in[1], i), at = 0, scale = 1;
     VLM_CHECK(index >= 0 && index < total, c->err, VLM_INPUT, "indices[%lld] is %lld of %lld", (long long)i, (long long)index, (long long)total);
@@ -138,7 +138,7 @@ vlm_status vlm_run_Col2Im(vlm_op_call *c) {
   VLM_TRY(read_fold(c, &f));
   VLM_TRY(vlm_as_f64(c, c->in[0], &x));
   VLM_TRY(vlm_out_f64(c, 0, &y));
-  memset(y, 0, (size_t)vlm_tensor_count(c->out[0]) * sizeof *y);
+  vlm_zero_some(y, (size_t)vlm_tensor_count(c->out[0]) * sizeof *y);
   for (int64_t plane = 0, planes = c->out[0]->dims[0] * c->out[0]->dims[1]; plane < planes; plane++)
     for (int64_t k = 0; k < f.taps; k++)
       for (int64_t col = 0; col < f.columns; col++) {
