@@ -85,9 +85,11 @@ static vlm_status put_histograms(const store *s, const vlm_stats *stats) {
   hsize_t rows = (hsize_t)vlm_stats_count(stats), dims[2] = {rows, VLM_HISTOGRAM_BINS}, one[2] = {1, VLM_HISTOGRAM_BINS};
   hid_t space = H5Screate_simple(2, dims, NULL), row_space = H5Screate_simple(2, one, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(options, false);
-  if (rows) H5Pset_chunk(options, 2, one);
-  H5Pset_shuffle(options);
-  H5Pset_deflate(options, 4);
+  if (rows) { /* filters need chunks, and chunks a row */
+    H5Pset_chunk(options, 2, one);
+    H5Pset_shuffle(options);
+    H5Pset_deflate(options, 4);
+  }
   hid_t set = H5Dcreate2(s->file, "/tensors/histogram", H5T_STD_I64LE, space, H5P_DEFAULT, options, H5P_DEFAULT);
   bool fine = set >= 0;
   for (hsize_t i = 0; fine && i < rows; i++) {

@@ -23,6 +23,7 @@ static void fill(plot *p, const vlm_tensor_stats *t) {
     if (first > i) first = i;
     last = i;
   }
+  if (last < 0) first = last = HALF; /* counted, but in no bin */
   memset(p, 0, sizeof *p);
   int bins = last - first + 1, per_column = (bins + COLUMNS - 1) / COLUMNS;
   p->from = (first - HALF) * width;

@@ -31,9 +31,11 @@ static vlm_status read_form(vlm_op_call *c, deform_form *f) {
     f->dilation[i] = entry(vlm_arg(c, DILATIONS), i, 1);
     f->stride[i] = entry(vlm_arg(c, STRIDES), i, 1);
     f->before[i] = entry(vlm_arg(c, PADS), i, 0);
-    VLM_CHECK(f->kernel[i] > 0 && f->dilation[i] > 0 && f->stride[i] > 0 && f->dilation[i] < (1 << 30) && f->kernel[i] < (1 << 30), c->err, VLM_INPUT,
-              "kernel, dilations and strides are not all positive");
-    int64_t room = f->in[i] + f->before[i] + entry(vlm_arg(c, PADS), 2 + i, 0) - (f->dilation[i] * (f->kernel[i] - 1) + 1);
+    int64_t after = entry(vlm_arg(c, PADS), 2 + i, 0);
+    VLM_CHECK(f->kernel[i] > 0 && f->dilation[i] > 0 && f->stride[i] > 0 && vlm_is_extent(f->kernel[i]) && vlm_is_extent(f->dilation[i]) &&
+              vlm_is_extent(f->stride[i]) && vlm_is_extent(f->before[i]) && vlm_is_extent(after), c->err, VLM_INPUT,
+              "kernel, dilations, strides or pads of spatial dim %d are out of range", i);
+    int64_t room = f->in[i] + f->before[i] + after - (f->dilation[i] * (f->kernel[i] - 1) + 1);
     f->out[i] = room < 0 ? 0 : room / f->stride[i] + 1;
   }
   f->taps = f->kernel[0] * f->kernel[1];

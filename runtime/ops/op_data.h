@@ -23,6 +23,9 @@ void vlm_store_f32(vlm_op_call *c, int k, const float *values);
 vlm_status vlm_out_f64(vlm_op_call *c, int k, double **out);
 void vlm_store_f64(vlm_op_call *c, int k, const double *values);
 
+/* Sizes, strides, pads given as numbers: bounded so that a few of them can be multiplied and added without overflow. */
+static inline bool vlm_is_extent(int64_t n) { return n >= 0 && n < (INT64_C(1) << 30); }
+
 /* Empty tensors may have no memory at all, which memcpy and memset do not take. */
 static inline void vlm_copy_some(void *to, const void *from, size_t bytes) {
   if (bytes > 0) memcpy(to, from, bytes);

@@ -4,6 +4,8 @@
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
+static int64_t attr_or(const vlm_attr *a, int i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i] : fallback; }
+
 /* ---- MaxUnpool ---- */
 
 /* Sizes before pooling, as the kernel, strides and pads say. */
@@ -17,9 +19,9 @@ static vlm_status unpooled_dims(vlm_op_call *c, int64_t *dims) {
   VLM_CHECK(pads->kind == VLM_ATTR_NONE || pads->count == 2 * space, c->err, VLM_INPUT, "pads has %d entries, wanted %d", pads->count, 2 * space);
   for (int i = 0; i < 2; i++) dims[i] = x->dims[i];
   for (int i = 0; i < space; i++) {
-    int64_t s = strides->kind == VLM_ATTR_NONE ? 1 : strides->u.ints[i], p = pads->kind == VLM_ATTR_NONE ? 0 : pads->u.ints[i] + pads->u.ints[space + i];
-    VLM_CHECK(s > 0 && s < (1 << 30) && kernel->u.ints[i] > 0 && kernel->u.ints[i] < (1 << 30), c->err, VLM_INPUT, "a stride or kernel size is out of range");
-    dims[2 + i] = (x->dims[2 + i] - 1) * s - p + kernel->u.ints[i];
+    int64_t s = strides->kind == VLM_ATTR_NONE ? 1 : strides->u.ints[i], before = attr_or(pads, i, 0), after = attr_or(pads, space + i, 0);
+    VLM_CHECK(s > 0 && vlm_is_extent(s) && vlm_is_extent(kernel->u.ints[i]) && vlm_is_extent(before) && vlm_is_extent(after) && vlm_is_extent(x->dims[2 + i]), c->err, VLM_INPUT, "a stride or kernel size is out of range");
+    dims[2 + i] = (x->dims[2 + i] - 1) * s - before - after + kernel->u.ints[i];
     VLM_CHECK(dims[2 + i] >= 0, c->err, VLM_INPUT, "the pads leave nothing of spatial dim %d", i);
   }
 out:
@@ -76,8 +78,6 @@ typedef struct fold {
   int64_t taps, columns, pixels; /* products of block, steps, image */
 } fold;
 
-static int64_t attr_or(const vlm_attr *a, int i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i] : fallback; }
-
 static vlm_status read_fold(vlm_op_call *c, fold *f) {
   vlm_status st = VLM_OK;
   const vlm_attr *dilations = vlm_arg(c, 0), *pads = vlm_arg(c, 1), *strides = vlm_arg(c, 2);
@@ -90,8 +90,11 @@ static vlm_status read_fold(vlm_op_call *c, fold *f) {
     f->dilation[i] = attr_or(dilations, i, 1);
     f->stride[i] = attr_or(strides, i, 1);
     f->before[i] = attr_or(pads, i, 0);
-    VLM_CHECK(f->image[i] > 0 && f->block[i] > 0 && f->dilation[i] > 0 && f->stride[i] > 0, c->err, VLM_INPUT, "sizes of spatial dim %d are not all positive", i);
-    int64_t room = f->image[i] + f->before[i] + attr_or(pads, i + n, 0) - (f->dilation[i] * (f->block[i] - 1) + 1);
+    int64_t after = attr_or(pads, i + n, 0);
+    VLM_CHECK(f->image[i] > 0 && f->block[i] > 0 && f->dilation[i] > 0 && f->stride[i] > 0 && vlm_is_extent(f->image[i]) && vlm_is_extent(f->block[i]) &&
+              vlm_is_extent(f->dilation[i]) && vlm_is_extent(f->stride[i]) && vlm_is_extent(f->before[i]) && vlm_is_extent(after), c->err, VLM_INPUT,
+              "sizes, dilations, strides or pads of spatial dim %d are out of range", i);
+    int64_t room = f->image[i] + f->before[i] + after - (f->dilation[i] * (f->block[i] - 1) + 1);
     VLM_CHECK(room >= 0, c->err, VLM_INPUT, "the block does not fit the image along dim %d", i);
     f->steps[i] = room / f->stride[i] + 1;
     bool overflow = __builtin_mul_overflow(f->taps, f->block[i], &f->taps) || __builtin_mul_overflow(f->columns, f->steps[i], &f->columns) ||

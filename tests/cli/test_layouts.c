@@ -369,11 +369,13 @@ static void float_layouts_survive_packing(void **state) {
 
 /* ---- mistakes in vlm.json ---- */
 
-/* A folder with links to the files of "named" and a vlm.json in which `from` is `to`. */
-static void make_folder(char folder[64], const char *from, const char *to) {
-  static const char *const FILES[] = {"eye.onnx", "words.onnx", "reader.onnx", "start.onnx", "next.onnx", "decoder.onnx_data", "vocabulary.json"};
+/* A folder with links to the files of "named" and a vlm.json that is `file` with `to` in place of `from`. */
+static void make_folder(char folder[64], const char *file, const char *from, const char *to) {
+  static const char *const FILES[] = {"eye.onnx",  "words.onnx", "reader.onnx",       "start.onnx",
+                                      "next.onnx", "both.onnx",  "decoder.onnx_data", "vocabulary.json"};
   char target[512], path[128], *text = NULL;
-  FINE(vlm_file_read_text(&text, LAYOUTS "named/vlm.json", &error));
+  snprintf(target, sizeof target, LAYOUTS "named/%s", file);
+  FINE(vlm_file_read_text(&text, target, &error));
   assert_non_null(strstr(text, from));
   size_t at = (size_t)(strstr(text, from) - text);
   temporary(folder, "XXXXXX");
@@ -397,13 +399,27 @@ static void remove_folder(const char *folder) {
   assert_int_equal(system(command), 0);
 }
 
+static void own_names_merged(void **state) {
+  char folder[64];
+  player p;
+  vlm_bundle *b;
+  (void)state;
+  make_folder(folder, "merged.json", "{", "{");
+  FINE(vlm_bundle_open(&b, folder, NULL, &error));
+  assert_non_null(b->merged);
+  start(&p, b);
+  check_cases(&p, "named");
+  stop(&p);
+  remove_folder(folder);
+}
+
 /* Opens the changed folder and makes a model of it; the error must hold both texts. */
 static void refuses(const char *from, const char *to, const char *first, const char *second) {
   char folder[64];
   vlm_bundle *b = NULL;
   vlm_context *context = NULL;
   vlm_model *model = NULL;
-  make_folder(folder, from, to);
+  make_folder(folder, "vlm.json", from, to);
   error.text[0] = '\0';
   FINE(vlm_context_create(&context, NULL, &error));
   vlm_status st = vlm_bundle_open(&b, folder, NULL, &error);
@@ -441,7 +457,7 @@ static void missing_facts_are_told(void **state) {
   vlm_answer a = {0};
   float pixels[PIXELS] = {0};
   (void)state;
-  make_folder(folder, "\"start\": 2,\n  \"bos\": 0,", "");
+  make_folder(folder, "vlm.json", "\"start\": 2,\n  \"bos\": 0,", "");
   vlm_bundle *b;
   FINE(vlm_bundle_open(&b, folder, NULL, &error));
   start(&p, b);
@@ -459,6 +475,7 @@ int main(void) {
       cmocka_unit_test(vit_gpt2),
       cmocka_unit_test(decoder_only),
       cmocka_unit_test(own_names),
+      cmocka_unit_test(own_names_merged),
       cmocka_unit_test(forms_are_what_they_say),
       cmocka_unit_test(decoder_only_steps_in_place),
       cmocka_unit_test(warm_steps_plan_nothing),

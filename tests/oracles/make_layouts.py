@@ -4,7 +4,8 @@
     trocr/    encoder_model takes pixels; decoder takes input_ids; cache names .decoder. and .encoder.; merged and separate files
     vit_gpt2/ the same with GPT-2's cache names: cross-attention is computed from encoder_hidden_states at each step; merged and separate files
     llava/    decoder-only: vision_encoder, embed_tokens, one plain decoder_model_merged (RMSNorm, rotary positions, grouped queries)
-    named/    vision, embedding, text encoder and two decoders whose files and tensors have names of their own, with vlm.json
+    named/    vision, embedding, text encoder and decoders whose files and tensors have names of their own: vlm.json takes the separate decoders,
+              merged.json (to be put in its place) the merged one
 
 Each folder has expected.json: answers without a cache, by running the whole sequence through the first graph for every token; beam search is
 the one of make_search.py. The graphs are written operator by operator in the form that the exporters give them.
@@ -27,8 +28,9 @@ from onnx import numpy_helper as nh
 import make_search
 
 OUT = Path(__file__).resolve().parents[2] / "tests/cli/data/layouts"
-SIDE, PATCH, D, HEADS, VOCAB, LAYERS = 16, 4, 32, 2, 48, 1
+SIDE, PATCH, D, HEADS, VOCAB = 16, 4, 32, 2, 48
 SIZE, TOKENS = D // HEADS, (SIDE // PATCH) ** 2
+KV_HEADS, GROUP = 2, 2  # of the decoder-only model
 BOS, PAD, EOS, IMAGE = 0, 1, 2, 4
 LOW = float(np.finfo(np.float32).min)
 
@@ -65,8 +67,8 @@ class Writer:
     def heads(self, x, n=HEADS):
         return self.op("Transpose", self.op("Reshape", x, self.const([0, 0, n, SIZE])), perm=[0, 2, 1, 3])
 
-    def merge(self, x, width=D):
-        return self.op("Reshape", self.op("Transpose", x, perm=[0, 2, 1, 3]), self.const([0, 0, width]))
+    def merge(self, x, n=HEADS):
+        return self.op("Reshape", self.op("Transpose", x, perm=[0, 2, 1, 3]), self.const([0, 0, n * SIZE]))
 
     def dim(self, x, axis):
         return self.op("Gather", self.op("Shape", x), self.const(axis), axis=0)
@@ -91,7 +93,7 @@ class Writer:
         return self.op("MatMul", self.op("Softmax", s, axis=-1), v)
 
 
-def make_weights(seed, gpt2=False):
+def make_weights(seed):
     rng = np.random.default_rng(seed)
     w = {}
 
@@ -113,8 +115,10 @@ def make_weights(seed, gpt2=False):
         for part in "qkvo":
             lin(f"{block}.{part}", D, D, 1.5)
         norm(block + ".norm")
-    lin("kv.k", D, SIZE, 1.5)
-    lin("kv.v", D, SIZE, 1.5)
+    lin("group.q", D, GROUP * KV_HEADS * SIZE, 1.5)
+    lin("group.o", GROUP * KV_HEADS * SIZE, D, 1.5)
+    lin("group.k", D, KV_HEADS * SIZE, 1.5)
+    lin("group.v", D, KV_HEADS * SIZE, 1.5)
     for block in ("image", "text", "ffn0"):
         lin(block + ".up", D, 2 * D)
         lin(block + ".down", 2 * D, D)
@@ -139,7 +143,7 @@ def vision(w, pixels):
     return block(w, w.op("Add", x, w.weight("image_positions")), "image")
 
 
-def causal(w, t, scores_like=None):
+def causal(w, t):
     """[1, 1, T, T] of 0 and the lowest float."""
     r = w.op("Range", w.const(0), t, w.const(1))
     later = w.op("Less", w.unsqueeze(r, 1), w.unsqueeze(r, 0))
@@ -223,7 +227,7 @@ def save(path, w, inputs, outputs, external=None, nodes=None, init=None):
     path.write_bytes(m.SerializeToString(deterministic=True))
 
 
-def write_decoders(folder, weights, gpt2, forms, ids=True, mask=False, rename=None):
+def write_decoders(folder, weights, gpt2, forms, ids=True, mask=False):
     """decoder_model, decoder_with_past_model and decoder_model_merged, weights in one external file."""
     external = {"file": folder / "decoder.onnx_data", "offsets": {}}
     kinds = ("key", "value") if gpt2 else ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
@@ -296,10 +300,10 @@ def rotate(w, x, cos, sin):
 
 
 def repeat(w, x):
-    """One key head for HEADS query heads: unsqueeze, expand, reshape, with shapes computed as the exporter does."""
+    """Each key head for GROUP query heads: unsqueeze, expand, reshape, with shapes computed as the exporter does."""
     shape = [w.unsqueeze(w.dim(x, a), 0) for a in range(4)]
-    wide = w.op("Concat", shape[0], shape[1], w.const([HEADS]), shape[2], shape[3], axis=0)
-    flat = w.op("Concat", shape[0], w.unsqueeze(w.op("Mul", w.dim(x, 1), w.const(HEADS)), 0), shape[2], shape[3], axis=0)
+    wide = w.op("Concat", shape[0], shape[1], w.const([GROUP]), shape[2], shape[3], axis=0)
+    flat = w.op("Concat", shape[0], w.unsqueeze(w.op("Mul", w.dim(x, 1), w.const(GROUP)), 0), shape[2], shape[3], axis=0)
     return w.op("Reshape", w.op("Expand", w.unsqueeze(x, 2), wide), flat)
 
 
@@ -316,13 +320,13 @@ def llama(w):
     mask = w.op("Where", hidden, w.const(LOW, np.float32), w.const(0, np.float32))
     x = "inputs_embeds"
     y = rms(w, x)
-    q = rotate(w, w.heads(w.linear(y, "self0.q", False)), cos, sin)
-    k = rotate(w, w.heads(w.linear(y, "kv.k", False), 1), cos, sin)
-    v = w.heads(w.linear(y, "kv.v", False), 1)
+    q = rotate(w, w.heads(w.linear(y, "group.q", False), GROUP * KV_HEADS), cos, sin)
+    k = rotate(w, w.heads(w.linear(y, "group.k", False), KV_HEADS), cos, sin)
+    v = w.heads(w.linear(y, "group.v", False), KV_HEADS)
     k = w.op("Concat", "past_key_values.0.key", k, axis=-2, out="present.0.key")
     v = w.op("Concat", "past_key_values.0.value", v, axis=-2, out="present.0.value")
     a = w.attend(q, repeat(w, k), repeat(w, v), mask, divide=True)
-    x = w.op("Add", x, w.linear(w.merge(a), "self0.o", False))
+    x = w.op("Add", x, w.linear(w.merge(a, GROUP * KV_HEADS), "group.o", False))
     y = rms(w, x)
     gate = w.linear(y, "gate", False)
     y = w.op("Mul", w.op("Mul", gate, w.op("Sigmoid", gate)), w.linear(y, "ffn0.up", False))
@@ -410,16 +414,14 @@ def expect(folder, rows):
     print(folder.name, *cases, sep="\n  ")
 
 
-def cross_logits(folder, states, first, table=None):
+def cross_logits(folder, states, first):
     run = session(folder / first)
     names = [i.name for i in run.get_inputs()]
 
     def logits_of(ids):
         ids = np.array([ids], np.int64)
-        feed = {"encoder_hidden_states": states, "enc": states, "input_ids": ids, "encoder_attention_mask": np.ones(states.shape[:2], np.int64)}
-        if table is not None:
-            feed["vec"] = table[ids[0]][None]
-        return run.run(None, {n: feed[n] for n in names if n in feed})[0][0, -1]
+        feed = {"encoder_hidden_states": states, "input_ids": ids, "encoder_attention_mask": np.ones(states.shape[:2], np.int64)}
+        return run.run(None, {n: feed[n] for n in names})[0][0, -1]
 
     return logits_of
 
@@ -479,11 +481,11 @@ def write_llava():
     # heads and head size are symbolic in the graph: config.json states them
     for n in ("key", "value"):
         inputs.append(info(f"past_key_values.0.{n}", ["batch_size", "kv_heads", "past_length", "head_size"]))
-    outputs = [info("logits", ["batch_size", "kept", VOCAB])] + [info(f"present.0.{n}", ["batch_size", 1, "total_length", SIZE]) for n in ("key", "value")]
+    outputs = [info("logits", ["batch_size", "kept", VOCAB])] + [info(f"present.0.{n}", ["batch_size", KV_HEADS, "total_length", SIZE]) for n in ("key", "value")]
     save(folder / "onnx/decoder_model_merged.onnx", w, inputs, outputs)
     write_json(folder / "config.json", {
         "model_type": "llava", "image_token_index": IMAGE, "vision_config": {"model_type": "clip_vision_model"},
-        "text_config": {"model_type": "llama", "hidden_size": D, "num_attention_heads": HEADS, "num_key_value_heads": 1, "head_dim": SIZE,
+        "text_config": {"model_type": "llama", "hidden_size": D, "num_attention_heads": GROUP * KV_HEADS, "num_key_value_heads": KV_HEADS, "head_dim": SIZE,
                         "max_position_embeddings": 64}})
     write_json(folder / "generation_config.json", {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD})
     preprocessor(folder)
@@ -496,7 +498,7 @@ def write_llava():
         def logits_of(ids, features=features):
             embeds = weights["table"][ids].copy()
             embeds[[k for k, t in enumerate(ids) if t == IMAGE]] = features
-            n, empty = len(ids), np.zeros((1, 1, 0, SIZE), np.float32)
+            n, empty = len(ids), np.zeros((1, KV_HEADS, 0, SIZE), np.float32)
             mask = np.ones((1, n), np.int64)
             return run.run(None, {"inputs_embeds": embeds[None], "attention_mask": mask, "position_ids": np.cumsum(mask, 1) - 1,
                                   "num_logits_to_keep": np.array(1), "past_key_values.0.key": empty, "past_key_values.0.value": empty})[0][0, -1]
@@ -506,6 +508,18 @@ def write_llava():
                  ("w7 {image} w30 w8", [BOS, 7] + look_here + [30, 8], i, logits_of),
                  ("w11 w12", [BOS] + look_here + [11, 12], i, logits_of)]
     expect(folder, rows)
+
+
+def rename(graph, new):
+    for part in [*graph.input, *graph.output]:
+        part.name = new.get(part.name, part.name)
+    for n in graph.node:
+        for part in (n.input, n.output):
+            for i, v in enumerate(part):
+                part[i] = new.get(v, v)
+        for a in n.attribute:
+            if a.type == onnx.AttributeProto.GRAPH:
+                rename(a.g, new)
 
 
 def write_named():
@@ -518,28 +532,29 @@ def write_named():
     w.op("Gather", w.weight("table"), "ids", axis=0, out="vec")
     save(folder / "words.onnx", w, [info("ids", ["b", "n"], T.INT32)], [info("vec", ["b", "n", D])])
     w = Writer(weights)
-    w.op("Identity", block(w, "x", "text"), out="ctx")
+    places = w.op("Range", w.const(0), w.dim("x", 1), w.const(1))
+    x = w.op("Add", "x", w.op("Gather", w.weight("positions"), places, axis=0))  # so that the order of image and prompt matters
+    w.op("Identity", block(w, x, "text"), out="ctx")
     save(folder / "reader.onnx", w, [info("x", ["b", "n", D])], [info("ctx", ["b", "n", D])])
-    write_decoders(folder, weights, False, ("separate",), ids=False, mask=True)
+    write_decoders(folder, weights, False, ("separate", "merged"), ids=False, mask=True)
     # Other names; "logits" and "ids" in places where they mislead.
     new = {"inputs_embeds": "vec", "encoder_hidden_states": "enc", "encoder_attention_mask": "m", "logits": "scores"}
     for kind, theirs in (("decoder", "self"), ("encoder", "cross")):
         for what in ("key", "value"):
             new[f"past_key_values.0.{kind}.{what}"] = f"old_{theirs}_{what}_0"
             new[f"present.0.{kind}.{what}"] = f"new_{theirs}_{what}_0"
-    for old, name in (("decoder_model", "start"), ("decoder_with_past_model", "next")):
+    for old, name in (("decoder_model", "start"), ("decoder_with_past_model", "next"), ("decoder_model_merged", "both")):
         m = onnx.load(folder / f"{old}.onnx", load_external_data=False)
-        new[m.graph.node[0].output[0]] = "logits"  # an inner value that has one of our names
-        for part in [*m.graph.input, *m.graph.output]:
-            part.name = new.get(part.name, part.name)
-        for n in m.graph.node:
-            for part in (n.input, n.output):
-                for i, v in enumerate(part):
-                    part[i] = new.get(v, v)
+        own = dict(new)
+        if name == "both":  # an inner value of a branch has the name that an input is going to get
+            own[m.graph.node[0].attribute[0].g.node[0].output[0]] = "encoder_hidden_states"
+        else:
+            own[m.graph.node[0].output[0]] = "logits"
+        rename(m.graph, own)
         (folder / f"{name}.onnx").write_bytes(m.SerializeToString(deterministic=True))
         (folder / f"{old}.onnx").unlink()
     decoder_names = {"inputs_embeds": "vec", "encoder_attention_mask": "m", "logits": "scores", "present": "new_{kind}_{what}_{layer}"}
-    write_json(folder / "vlm.json", {
+    manifest = {
         "family": "encoder-decoder",
         "graphs": {"vision": "eye.onnx", "embed": "words.onnx", "encoder": "reader.onnx", "decoder_first": "start.onnx", "decoder_step": "next.onnx",
                    "decoder_merged": None},
@@ -550,7 +565,13 @@ def write_named():
         "preprocess": [{"op": "resize", "width": SIDE, "height": SIDE, "filter": "bilinear", "fit": "stretch"}, {"op": "scale", "by": 1 / 255},
                        {"op": "normalize", "mean": [0.5] * 3, "std": [0.5] * 3}, {"op": "layout", "order": "NCHW"}],
         "tokenizer": "vocabulary.json", "prompt": {"default": "w40 w41", "image_position": "after"},
-        "generation": {"start": EOS, "bos": BOS, "eos": EOS, "pad": PAD, "max_length": 40}})
+        "generation": {"start": EOS, "bos": BOS, "eos": EOS, "pad": PAD, "max_length": 40}}
+    write_json(folder / "vlm.json", manifest)
+    graphs, tensors = manifest["graphs"], manifest["tensors"]
+    del graphs["decoder_first"], graphs["decoder_step"], tensors["decoder_first"], tensors["decoder_step"]
+    graphs["decoder_merged"] = "both.onnx"
+    tensors["decoder_merged"] = {**decoder_names, "encoder_hidden_states": "enc", "past": "old_{kind}_{what}_{layer}"}
+    write_json(folder / "merged.json", manifest)
     tokenizer(folder, "vocabulary.json")
 
     look, read, rows = session(folder / "eye.onnx"), session(folder / "reader.onnx"), []
