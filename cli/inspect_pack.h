@@ -35,9 +35,4 @@ vlm_status vlm_pack_view_diff(const vlm_cli *cli, const char *path, const char *
 /* --unpack: texts, graphs as text, tensors and golden cases as .npy files. */
 vlm_status vlm_pack_view_unpack(const vlm_pack_view *view, const char *folder, vlm_error *err);
 
-/* A JSON value on one line: 3, "text" without quotes, [1, 2], {a=1}. Appends. */
-vlm_status vlm_show_json(vlm_text *out, vlm_json value, vlm_error *err);
-/* Copies a parsed value. */
-void vlm_put_json(vlm_json_writer *w, const char *key, vlm_json value);
-
 #endif

@@ -13,7 +13,7 @@ typedef struct vlm_bundle_opts {
   vlm_decoder_form decoder; /* ANY takes the merged file */
 } vlm_bundle_opts;
 
-/* Detects the layout (docs/architecture.md, "bundles"); graphs lie at top level or in onnx/. opts NULL = defaults. Free with vlm_bundle_free.
+/* Detects the layout (docs/bundles.md); graphs lie at top level or in onnx/. opts NULL = defaults. Free with vlm_bundle_free.
  * VLM_INPUT says which files were looked for when nothing fits. */
 vlm_status vlm_bundle_open(vlm_bundle **out, const char *path, const vlm_bundle_opts *opts, vlm_error *err);
 

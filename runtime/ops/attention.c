@@ -15,26 +15,32 @@ static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
   vlm_status st = VLM_OK;
   const vlm_tensor *q = c->in[IN_Q], *k = c->in[IN_K], *v = c->in[IN_V], *past_k = vlm_in(c, IN_PAST_K);
   bool flat = q->rank == 3;
-  VLM_CHECK((q->rank == 3 || q->rank == 4) && k->rank == q->rank && v->rank == q->rank, c->err, VLM_INPUT, "Q, K and V have %d, %d and %d dims, wanted 3 or 4",
+  VLM_CHECK((q->rank == 3 || q->rank == 4) && k->rank == q->rank && v->rank == q->rank, c->err, VLM_INPUT,
+            "Q, K and V have %d, %d and %d dims, wanted 3 or 4",
             q->rank, k->rank, v->rank);
   a->heads = flat ? vlm_arg_int(c, Q_HEADS, 0) : q->dims[1];
   a->kv_heads = flat ? vlm_arg_int(c, KV_HEADS, 0) : k->dims[1];
-  VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
+  VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT,
+            "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
   a->batch = q->dims[0];
   a->t = q->dims[flat ? 1 : 2];
   a->s = k->dims[flat ? 1 : 2];
   a->d = flat ? q->dims[2] / a->heads : q->dims[3];
   a->dv = flat ? v->dims[2] / a->kv_heads : v->dims[3];
   int64_t dk = flat ? k->dims[2] / a->kv_heads : k->dims[3];
-  VLM_CHECK(k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[flat ? 1 : 2] == a->s && dk == a->d, c->err, VLM_INPUT, "the shapes of Q, K and V do not fit");
-  VLM_CHECK(!flat || (q->dims[2] == a->heads * a->d && k->dims[2] == a->kv_heads * dk && v->dims[2] == a->kv_heads * a->dv), c->err, VLM_INPUT,
+  VLM_CHECK(k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[flat ? 1 : 2] == a->s && dk == a->d, c->err, VLM_INPUT,
+            "the shapes of Q, K and V do not fit");
+  VLM_CHECK(!flat || (q->dims[2] == a->heads * a->d && k->dims[2] == a->kv_heads * dk && v->dims[2] == a->kv_heads * a->dv), c->err,
+            VLM_INPUT,
             "the widths of Q, K and V do not divide by their heads");
-  VLM_CHECK(flat || v->dims[1] == a->kv_heads, c->err, VLM_INPUT, "K has %lld heads, V %lld", (long long)a->kv_heads, (long long)v->dims[1]);
+  VLM_CHECK(flat || v->dims[1] == a->kv_heads, c->err, VLM_INPUT, "K has %lld heads, V %lld", (long long)a->kv_heads,
+            (long long)v->dims[1]);
   *past = past_k ? past_k->dims[past_k->rank == 4 ? 2 : 0] : 0;
   VLM_CHECK(!past_k == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
   for (int i = 0; past_k && i < 2; i++) {
     const vlm_tensor *p = c->in[IN_PAST_K + i];
-    VLM_CHECK(p->rank == 4 && p->dims[0] == a->batch && p->dims[1] == a->kv_heads && p->dims[2] == *past && p->dims[3] == (i ? a->dv : a->d), c->err, VLM_INPUT,
+    VLM_CHECK(p->rank == 4 && p->dims[0] == a->batch && p->dims[1] == a->kv_heads && p->dims[2] == *past &&
+              p->dims[3] == (i ? a->dv : a->d), c->err, VLM_INPUT,
               "the shape of past_%s does not fit", i ? "value" : "key");
   }
   a->s += *past;
@@ -113,9 +119,11 @@ vlm_status vlm_infer_FusedAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
   int r = q->rank;
-  VLM_CHECK((r == 3 || r == 4) && k->rank == r && v->rank == r, c->err, VLM_INPUT, "q, k and v have %d, %d and %d dims, wanted 3 or 4", r, k->rank, v->rank);
+  VLM_CHECK((r == 3 || r == 4) && k->rank == r && v->rank == r, c->err, VLM_INPUT, "q, k and v have %d, %d and %d dims, wanted 3 or 4", r,
+            k->rank, v->rank);
   for (int i = 0; i < r - 2; i++)
-    VLM_CHECK(q->dims[i] == k->dims[i] && q->dims[i] == v->dims[i], c->err, VLM_INPUT, "dim %d of q, k and v is %lld, %lld and %lld", i, (long long)q->dims[i],
+    VLM_CHECK(q->dims[i] == k->dims[i] && q->dims[i] == v->dims[i], c->err, VLM_INPUT, "dim %d of q, k and v is %lld, %lld and %lld", i,
+              (long long)q->dims[i],
               (long long)k->dims[i], (long long)v->dims[i]);
   VLM_CHECK(q->dims[r - 1] == k->dims[r - 1] && k->dims[r - 2] == v->dims[r - 2], c->err, VLM_INPUT, "the shapes of q, k and v do not fit");
   VLM_CHECK(q->dtype == VLM_F32 && k->dtype == VLM_F32 && v->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "vlm.Attention takes float32 only");
@@ -132,8 +140,10 @@ vlm_status vlm_run_FusedAttention(vlm_op_call *c) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *mask = vlm_in(c, 3);
   bool deep = q->rank == 4;
   int r = q->rank;
-  vlm_sdpa a = {.batch = q->dims[0], .heads = deep ? q->dims[1] : 1, .kv_heads = deep ? q->dims[1] : 1, .t = q->dims[r - 2], .s = k->dims[r - 2],
-                .d = q->dims[r - 1], .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0, .y = c->out[0]->data};
+  vlm_sdpa a = {.batch = q->dims[0], .heads = deep ? q->dims[1] : 1, .kv_heads = deep ? q->dims[1] : 1, .t = q->dims[r - 2],
+                .s = k->dims[r - 2],
+                .d = q->dims[r - 1], .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0,
+                    .y = c->out[0]->data};
   a.q = vlm_heads_of(q->data, q, 1);
   a.k = vlm_heads_of(k->data, k, 1);
   a.v = vlm_heads_of(v->data, v, 1);

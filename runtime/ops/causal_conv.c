@@ -11,7 +11,8 @@ static vlm_status check_shapes(vlm_op_call *c) {
   VLM_CHECK(x->rank == 3 && w->rank == 3 && w->dims[0] == x->dims[1] && w->dims[1] == 1 && w->dims[2] > 0, c->err, VLM_INPUT,
             "input and weight do not have the shapes [B, C, L] and [C, 1, K]");
   VLM_CHECK(!bias || vlm_tensor_count(bias) == x->dims[1], c->err, VLM_INPUT, "bias does not have one value per channel");
-  VLM_CHECK(!past || (past->rank == 3 && past->dims[0] == x->dims[0] && past->dims[1] == x->dims[1] && past->dims[2] == w->dims[2] - 1), c->err, VLM_INPUT,
+  VLM_CHECK(!past || (past->rank == 3 && past->dims[0] == x->dims[0] && past->dims[1] == x->dims[1] && past->dims[2] == w->dims[2] - 1),
+            c->err, VLM_INPUT,
             "past_state does not have the shape [B, C, K - 1]");
 out:
   return st;

@@ -21,7 +21,8 @@ static vlm_status give(vlm_op_call *c, int32_t k, const vlm_tensor *t) {
 vlm_status vlm_run_If(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor *results = NULL;
-  VLM_CHECK(vlm_tensor_count(c->in[0]) == 1, c->err, VLM_INPUT, "the condition has %lld elements, wanted 1", (long long)vlm_tensor_count(c->in[0]));
+  VLM_CHECK(vlm_tensor_count(c->in[0]) == 1, c->err, VLM_INPUT, "the condition has %lld elements, wanted 1",
+            (long long)vlm_tensor_count(c->in[0]));
   vlm_graph *body = vlm_arg(c, vlm_tensor_get(c->in[0], 0) != 0 ? 0 : 1)->u.g;
   VLM_CHECK(body->n_outputs == c->n_out, c->err, VLM_INPUT, "the branch has %d outputs, the node %d", body->n_outputs, c->n_out);
   VLM_TRY(vlm_scratch_array(c, (void **)&results, c->n_out, sizeof *results));

@@ -13,17 +13,21 @@ typedef struct deform_form {
   int64_t group, offset_group, channels, taps, pixels; /* taps of the kernel, output pixels */
 } deform_form;
 
-static int64_t entry(const vlm_attr *a, int i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i] : fallback; }
+static int64_t entry(const vlm_attr *a, int i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i]
+                                                                  : fallback; }
 
 static vlm_status read_form(vlm_op_call *c, deform_form *f) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *w = c->in[1], *offset = c->in[2], *mask = vlm_in(c, 4), *bias = vlm_in(c, 3);
-  VLM_CHECK(x->rank == 4 && w->rank == 4 && offset->rank == 4, c->err, VLM_UNSUPPORTED, "DeformConv of %d dims is not supported, wanted 4", x->rank);
+  VLM_CHECK(x->rank == 4 && w->rank == 4 && offset->rank == 4, c->err, VLM_UNSUPPORTED, "DeformConv of %d dims is not supported, wanted 4",
+            x->rank);
   f->group = vlm_arg_int(c, GROUP, 1);
   f->offset_group = vlm_arg_int(c, OFFSET_GROUP, 1);
   f->channels = x->dims[1];
-  VLM_CHECK(f->group > 0 && w->dims[0] % f->group == 0 && w->dims[1] * f->group == f->channels && f->offset_group > 0 && f->channels % f->offset_group == 0,
-            c->err, VLM_INPUT, "%lld channels, %lld filters, group %lld and offset_group %lld do not fit", (long long)f->channels, (long long)w->dims[0],
+  VLM_CHECK(f->group > 0 && w->dims[0] % f->group == 0 && w->dims[1] * f->group == f->channels && f->offset_group > 0 &&
+            f->channels % f->offset_group == 0,
+            c->err, VLM_INPUT, "%lld channels, %lld filters, group %lld and offset_group %lld do not fit", (long long)f->channels,
+                (long long)w->dims[0],
             (long long)f->group, (long long)f->offset_group);
   for (int i = 0; i < 2; i++) {
     f->in[i] = x->dims[2 + i];
@@ -40,9 +44,11 @@ static vlm_status read_form(vlm_op_call *c, deform_form *f) {
   }
   f->taps = f->kernel[0] * f->kernel[1];
   f->pixels = f->out[0] * f->out[1];
-  VLM_CHECK(vlm_tensor_count(offset) == x->dims[0] * f->offset_group * f->taps * 2 * f->pixels, c->err, VLM_INPUT, "offset has %lld values, wanted %lld",
+  VLM_CHECK(vlm_tensor_count(offset) == x->dims[0] * f->offset_group * f->taps * 2 * f->pixels, c->err, VLM_INPUT,
+            "offset has %lld values, wanted %lld",
             (long long)vlm_tensor_count(offset), (long long)(x->dims[0] * f->offset_group * f->taps * 2 * f->pixels));
-  VLM_CHECK(!mask || vlm_tensor_count(mask) * 2 == vlm_tensor_count(offset), c->err, VLM_INPUT, "mask does not have half the size of offset");
+  VLM_CHECK(!mask || vlm_tensor_count(mask) * 2 == vlm_tensor_count(offset), c->err, VLM_INPUT,
+            "mask does not have half the size of offset");
   VLM_CHECK(!bias || vlm_tensor_count(bias) == w->dims[0], c->err, VLM_INPUT, "bias does not have one value per filter");
 out:
   return st;
@@ -79,7 +85,8 @@ static void gather_row(void *user, int64_t row, int worker) {
   const deform_job *j = user;
   const deform_form *f = j->f;
   int64_t channel = row / f->taps, tap = row % f->taps, g = channel / (f->channels / f->offset_group);
-  const float *shift = j->offset + (g * f->taps + tap) * 2 * f->pixels, *weight = j->mask ? j->mask + (g * f->taps + tap) * f->pixels : NULL;
+  const float *shift = j->offset + (g * f->taps + tap) * 2 * f->pixels, *weight = j->mask ? j->mask + (g * f->taps + tap) * f->pixels
+      : NULL;
   (void)worker;
   for (int64_t p = 0; p < f->pixels; p++) {
     int64_t y = p / f->out[1] * f->stride[0] - f->before[0] + tap / f->kernel[1] * f->dilation[0];

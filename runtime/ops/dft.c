@@ -78,7 +78,8 @@ static vlm_status read_form(vlm_op_call *c, dft_form *f) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
   int64_t axis = vlm_arg_int(c, 0, 1);
-  VLM_CHECK(x->rank >= 2 && (x->dims[x->rank - 1] == 1 || x->dims[x->rank - 1] == 2), c->err, VLM_INPUT, "the last dim of the input is not 1 or 2");
+  VLM_CHECK(x->rank >= 2 && (x->dims[x->rank - 1] == 1 || x->dims[x->rank - 1] == 2), c->err, VLM_INPUT,
+            "the last dim of the input is not 1 or 2");
   if (c->node->opset >= 20) VLM_TRY(read_scalar(c, 2, -2, &axis));
   VLM_TRY(vlm_axis(c, axis, x->rank, false, &f->axis));
   VLM_CHECK(f->axis < x->rank - 1, c->err, VLM_INPUT, "axis %lld is the axis of real and imaginary parts", (long long)axis);
@@ -125,7 +126,8 @@ vlm_status vlm_run_DFT(vlm_op_call *c) {
   VLM_TRY(make_line(c, &line, f.length, f.inverse));
   VLM_TRY(vlm_as_f64(c, x, &from));
   VLM_TRY(vlm_out_f64(c, 0, &to));
-  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f.axis + 1, x->rank - 1), n = x->dims[f.axis];
+  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f.axis + 1, x->rank - 1),
+      n = x->dims[f.axis];
   for (int64_t i = 0, lines = vlm_tensor_span(x, 0, f.axis) * inner; i < lines; i++) {
     int64_t outer = i / inner, k = i % inner;
     load_line(&line, from + (outer * n * inner + k) * parts, n, inner * parts, parts, &f);
@@ -148,10 +150,12 @@ typedef struct stft_form {
 static vlm_status read_stft(vlm_op_call *c, stft_form *f) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *window = vlm_in(c, 2);
-  VLM_CHECK(x->rank == 3 && (x->dims[2] == 1 || x->dims[2] == 2), c->err, VLM_INPUT, "signal does not have the shape [batch, length, 1 or 2]");
+  VLM_CHECK(x->rank == 3 && (x->dims[2] == 1 || x->dims[2] == 2), c->err, VLM_INPUT,
+            "signal does not have the shape [batch, length, 1 or 2]");
   VLM_TRY(read_scalar(c, 1, 0, &f->step));
   VLM_TRY(read_scalar(c, 3, window ? vlm_tensor_count(window) : x->dims[1], &f->length));
-  VLM_CHECK(f->step > 0 && f->length > 0 && f->length < (1 << 30), c->err, VLM_INPUT, "frame_step is %lld, frame_length %lld", (long long)f->step, (long long)f->length);
+  VLM_CHECK(f->step > 0 && f->length > 0 && f->length < (1 << 30), c->err, VLM_INPUT, "frame_step is %lld, frame_length %lld",
+            (long long)f->step, (long long)f->length);
   VLM_CHECK(!window || vlm_tensor_count(window) == f->length, c->err, VLM_INPUT, "window has %lld entries, frame_length is %lld",
             (long long)vlm_tensor_count(window), (long long)f->length);
   f->frames = x->dims[1] < f->length ? 0 : 1 + (x->dims[1] - f->length) / f->step;

@@ -12,6 +12,7 @@ vlm_status vlm_infer_Expand(vlm_op_call *c) {
   for (int i = 0; i < shape.rank; i++)
     VLM_CHECK(shape.dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)shape.dims[i]);
   VLM_TRY(vlm_broadcast_dims(c, c->in[0], &shape, &rank, dims));
+  VLM_TRY(vlm_check_dims(c, rank, dims));
   vlm_out_shape(c, 0, c->in[0]->dtype, rank, dims);
 out:
   return st;
@@ -63,6 +64,7 @@ vlm_status vlm_infer_Tile(vlm_op_call *c) {
   VLM_TRY(read_repeats(c, dims));
   for (int i = 0; i < x->rank; i++)
     VLM_CHECK(!__builtin_mul_overflow(dims[i], x->dims[i], &dims[i]), c->err, VLM_LIMIT, "axis %d is repeated too often", i);
+  VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
 out:
   return st;

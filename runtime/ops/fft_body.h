@@ -7,7 +7,8 @@ typedef struct FFT(complex) {
 
 static inline FFT(complex) FFT(add)(FFT(complex) a, FFT(complex) b) { return (FFT(complex)){a.re + b.re, a.im + b.im}; }
 static inline FFT(complex) FFT(sub)(FFT(complex) a, FFT(complex) b) { return (FFT(complex)){a.re - b.re, a.im - b.im}; }
-static inline FFT(complex) FFT(mul)(FFT(complex) a, FFT(complex) w) { return (FFT(complex)){a.re * w.re - a.im * w.im, a.re * w.im + a.im * w.re}; }
+static inline FFT(complex) FFT(mul)(FFT(complex) a, FFT(complex) w) { return (FFT(complex)){a.re * w.re - a.im * w.im,
+    a.re * w.im + a.im * w.re}; }
 /* a * i * s */
 static inline FFT(complex) FFT(turn)(FFT(complex) a, REAL s) { return (FFT(complex)){-s * a.im, s * a.re}; }
 
@@ -80,7 +81,8 @@ static void FFT(run)(FFT(complex) *x, FFT(complex) *spare, FFT(complex) *work, i
       for (int64_t i = 0; i < inner; i++) {
         for (int64_t m = 0; m < radix; m++) work[m] = from[i + inner * (m + radix * k)];
         FFT(butterfly)(radix, work, work + radix, root, n / radix, sign);
-        for (int64_t m = 0; m < radix; m++) to[i + inner * (k + done * m)] = i == 0 || m == 0 ? work[m] : FFT(mul)(work[m], root[done * m * i]);
+        for (int64_t m = 0; m < radix; m++) to[i + inner * (k + done * m)] = i == 0 || m == 0 ? work[m]
+            : FFT(mul)(work[m], root[done * m * i]);
       }
     done *= radix;
     FFT(complex) *t = from;

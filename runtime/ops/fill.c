@@ -49,6 +49,7 @@ vlm_status vlm_infer_ConstantOfShape(vlm_op_call *c) {
   int rank;
   VLM_TRY(vlm_read_ints(c, c->in[0], dims, VLM_MAX_RANK, &rank));
   for (int i = 0; i < rank; i++) VLM_CHECK(dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)dims[i]);
+  VLM_TRY(vlm_check_dims(c, rank, dims));
   vlm_out_shape(c, 0, a->kind == VLM_ATTR_TENSOR ? a->u.t->dtype : VLM_F32, rank, dims);
 out:
   return st;
@@ -79,15 +80,18 @@ static vlm_status range_count(vlm_op_call *c, int64_t *n) {
   for (int k = 0; k < 3; k++)
     if (!c->in[k]->data) return VLM_UNKNOWN;
   for (int k = 0; k < 3; k++)
-    VLM_CHECK(vlm_tensor_count(c->in[k]) == 1, c->err, VLM_INPUT, "input %d has %lld elements, wanted 1", k, (long long)vlm_tensor_count(c->in[k]));
+    VLM_CHECK(vlm_tensor_count(c->in[k]) == 1, c->err, VLM_INPUT, "input %d has %lld elements, wanted 1", k,
+              (long long)vlm_tensor_count(c->in[k]));
   if (vlm_dtype_is_float(c->in[0]->dtype)) {
     double start = vlm_tensor_get(c->in[0], 0), limit = vlm_tensor_get(c->in[1], 0), delta = vlm_tensor_get(c->in[2], 0);
     double steps = ceil((limit - start) / delta);
-    VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT, "range from %g to %g by %g has no length", start, limit, delta);
+    VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT, "range from %g to %g by %g has no length", start, limit,
+              delta);
     *n = steps > 0 ? (int64_t)steps : 0;
   } else {
     int64_t start = vlm_tensor_get_int(c->in[0], 0), limit = vlm_tensor_get_int(c->in[1], 0), delta = vlm_tensor_get_int(c->in[2], 0), span;
-    VLM_CHECK(delta != 0 && !__builtin_sub_overflow(limit, start, &span), c->err, VLM_INPUT, "range from %lld to %lld by %lld has no length",
+    VLM_CHECK(delta != 0 && !__builtin_sub_overflow(limit, start, &span), c->err, VLM_INPUT,
+              "range from %lld to %lld by %lld has no length",
               (long long)start, (long long)limit, (long long)delta);
     *n = (span > 0) != (delta > 0) || span == 0 ? 0 : (delta > 0 ? (span - 1) / delta : (span + 1) / delta) + 1;
   }
@@ -149,9 +153,11 @@ vlm_status vlm_infer_OneHot(vlm_op_call *c) {
   VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported", x->rank, VLM_MAX_RANK - 1);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank + 1, false, &axis));
   if (!depth->data) return VLM_UNKNOWN;
-  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0 && vlm_tensor_get(depth, 0) < 1e15, c->err, VLM_INPUT, "depth is not one positive number");
+  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0 && vlm_tensor_get(depth, 0) < 1e15, c->err, VLM_INPUT,
+            "depth is not one positive number");
   VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2", (long long)vlm_tensor_count(values));
   for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)vlm_tensor_get(depth, 0) : x->dims[j++];
+  VLM_TRY(vlm_check_dims(c, x->rank + 1, dims));
   vlm_out_shape(c, 0, values->dtype, x->rank + 1, dims);
 out:
   return st;
@@ -183,7 +189,8 @@ out:
 
 vlm_status vlm_infer_Trilu(vlm_op_call *c) {
   if (c->in[0]->rank < 2) return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
-  if (vlm_item_size(c->in[0]) == 0) return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Trilu of %s is not supported", vlm_dtype_name(c->in[0]->dtype));
+  if (vlm_item_size(c->in[0]) == 0) return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Trilu of %s is not supported",
+                                                    vlm_dtype_name(c->in[0]->dtype));
   vlm_out_like(c, 0, 0);
   return VLM_OK;
 }

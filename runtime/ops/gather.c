@@ -26,7 +26,8 @@ static vlm_status gather_shape(vlm_op_call *c, int axis, int64_t *dims, int *ran
   const vlm_tensor *x = c->in[0], *t = c->in[1];
   *rank = 0;
   if (x->rank - 1 + t->rank > VLM_MAX_RANK)
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "%s to %d dims, at most %d are supported", c->node->op_type, x->rank - 1 + t->rank, VLM_MAX_RANK);
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "%s to %d dims, at most %d are supported", c->node->op_type, x->rank - 1 + t->rank,
+                    VLM_MAX_RANK);
   for (int i = 0; i < axis; i++) dims[(*rank)++] = x->dims[i];
   for (int i = 0; i < t->rank; i++) dims[(*rank)++] = t->dims[i];
   for (int i = axis + 1; i < x->rank; i++) dims[(*rank)++] = x->dims[i];
@@ -56,7 +57,8 @@ static void gather_runs(void *user, int64_t begin, int64_t end, int worker) {
   const gather_job *job = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++)
-    memcpy(job->dst + (size_t)i * job->run, job->src + (size_t)(i / job->count * job->size + job->index[i % job->count]) * job->run, job->run);
+    memcpy(job->dst + (size_t)i * job->run, job->src + (size_t)(i / job->count * job->size + job->index[i % job->count]) * job->run,
+           job->run);
 }
 
 vlm_status vlm_run_Gather(vlm_op_call *c) {
@@ -129,9 +131,11 @@ vlm_status vlm_infer_GatherND(vlm_op_call *c) {
   int64_t depth = t->dims[t->rank - 1];
   VLM_CHECK(depth >= 0 && depth <= x->rank - batch, c->err, VLM_INPUT, "indices address %lld dims, data has %lld behind the batch",
             (long long)depth, (long long)(x->rank - batch));
-  VLM_CHECK(t->rank - 1 + x->rank - batch - depth <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "GatherND to more than %d dims is not supported", VLM_MAX_RANK);
+  VLM_CHECK(t->rank - 1 + x->rank - batch - depth <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED,
+            "GatherND to more than %d dims is not supported", VLM_MAX_RANK);
   for (int i = 0; i < batch; i++)
-    VLM_CHECK(t->dims[i] == x->dims[i], c->err, VLM_INPUT, "batch dim %d is %lld in data, %lld in indices", i, (long long)x->dims[i], (long long)t->dims[i]);
+    VLM_CHECK(t->dims[i] == x->dims[i], c->err, VLM_INPUT, "batch dim %d is %lld in data, %lld in indices", i, (long long)x->dims[i],
+              (long long)t->dims[i]);
   for (int i = 0; i < t->rank - 1; i++) dims[rank++] = t->dims[i];
   for (int i = (int)(batch + depth); i < x->rank; i++) dims[rank++] = x->dims[i];
   vlm_out_shape(c, 0, x->dtype, rank, dims);
@@ -155,7 +159,8 @@ vlm_status vlm_run_GatherND(vlm_op_call *c) {
     int64_t at = i / tuples * (int64_t)per_batch;
     for (int k = 0; k < depth; k++) {
       int64_t index = vlm_tensor_get_int(t, i * depth + k), size = x.dims[batch + k];
-      VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, batch + k, (long long)size);
+      VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index,
+                batch + k, (long long)size);
       at += (index < 0 ? index + size : index) * strides[batch + k];
     }
     vlm_copy_some((char *)y.data + (size_t)i * run, (const char *)x.data + at, run);
@@ -181,7 +186,8 @@ static vlm_status read_layout(vlm_op_call *c, block_layout *b) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 1, 1), x->rank, false, &b->quantize_axis));
   b->block = vlm_arg_int(c, 2, 128);
   VLM_CHECK(b->block > 0, c->err, VLM_INPUT, "block_size is %lld", (long long)b->block);
-  VLM_CHECK(bits == 4 || bits == 8, c->err, VLM_UNSUPPORTED, "operator GatherBlockQuantized with %lld bits is not supported", (long long)bits);
+  VLM_CHECK(bits == 4 || bits == 8, c->err, VLM_UNSUPPORTED, "operator GatherBlockQuantized with %lld bits is not supported",
+            (long long)bits);
   b->x = *x;
   b->per_byte = x->dtype == VLM_U8 && bits == 4 ? 2 : 1;
   b->x.dims[x->rank - 1] *= b->per_byte;
@@ -223,7 +229,8 @@ vlm_status vlm_run_GatherBlockQuantized(vlm_op_call *c) {
   VLM_TRY(read_layout(c, &b));
   VLM_TRY(read_indices(c, c->in[1], b.x.dims[b.gather_axis], &index));
   int64_t n = vlm_tensor_count(y), picks = vlm_tensor_count(c->in[1]), inner = vlm_tensor_span(&b.x, b.gather_axis + 1, b.x.rank);
-  int64_t size = b.x.dims[b.gather_axis], q_inner = vlm_tensor_span(&b.x, b.quantize_axis + 1, b.x.rank), q_size = b.x.dims[b.quantize_axis];
+  int64_t size = b.x.dims[b.gather_axis], q_inner = vlm_tensor_span(&b.x, b.quantize_axis + 1, b.x.rank),
+      q_size = b.x.dims[b.quantize_axis];
   int64_t blocks = scales->dims[b.quantize_axis], width = b.x.dims[b.x.rank - 1], s_width = scales->dims[scales->rank - 1];
   int64_t middle = x->dtype != VLM_U8 ? 0 : b.per_byte == 2 ? 8 : 128;
   for (int64_t i = 0; i < n; i++) {

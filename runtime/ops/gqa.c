@@ -23,24 +23,29 @@ static vlm_status read_form(vlm_op_call *c, gqa_form *f) {
   f->heads = vlm_arg_int(c, NUM_HEADS, 0);
   f->kv_heads = vlm_arg_int(c, KV_HEADS, 0);
   f->packed = !k;
-  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && f->kv_heads > 0 && f->heads % f->kv_heads == 0, c->err, VLM_INPUT, "num_heads is %lld, kv_num_heads %lld", (long long)f->heads, (long long)f->kv_heads);
-  VLM_CHECK(q->rank == 3 && !k == !v && vlm_in(c, IN_LENGTHS) && total, c->err, VLM_INPUT, "query is not [B, T, width], or seqlens_k and total_sequence_length are missing");
+  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && f->kv_heads > 0 && f->heads % f->kv_heads == 0, c->err, VLM_INPUT,
+            "num_heads is %lld, kv_num_heads %lld", (long long)f->heads, (long long)f->kv_heads);
+  VLM_CHECK(q->rank == 3 && !k == !v && vlm_in(c, IN_LENGTHS) && total, c->err, VLM_INPUT,
+            "query is not [B, T, width], or seqlens_k and total_sequence_length are missing");
   f->batch = q->dims[0];
   f->t = q->dims[1];
   f->d = q->dims[2] / (f->packed ? f->heads + 2 * f->kv_heads : f->heads);
   bool good = q->dims[2] == f->d * (f->packed ? f->heads + 2 * f->kv_heads : f->heads);
   if (k) good &= k->rank == 3 && vlm_tensor_count(k) == f->batch * f->t * f->kv_heads * f->d && vlm_tensor_same_shape(k, v);
-  VLM_CHECK(good, c->err, VLM_INPUT, "the shapes of query, key and value do not fit %lld and %lld heads", (long long)f->heads, (long long)f->kv_heads);
+  VLM_CHECK(good, c->err, VLM_INPUT, "the shapes of query, key and value do not fit %lld and %lld heads", (long long)f->heads,
+            (long long)f->kv_heads);
   f->past = past ? past->dims[2] : 0;
   VLM_CHECK(!past == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
   for (int i = IN_PAST_K; past && i <= IN_PAST_V; i++) {
     const vlm_tensor *p = c->in[i];
-    VLM_CHECK(p->rank == 4 && p->dims[0] == f->batch && p->dims[1] == f->kv_heads && p->dims[2] == f->past && p->dims[3] == f->d, c->err, VLM_INPUT,
+    VLM_CHECK(p->rank == 4 && p->dims[0] == f->batch && p->dims[1] == f->kv_heads && p->dims[2] == f->past && p->dims[3] == f->d, c->err,
+              VLM_INPUT,
               "the shape of past_%s does not fit", i == IN_PAST_V ? "value" : "key");
   }
   if (!total->data) return VLM_UNKNOWN;
   f->total = vlm_tensor_get_int(total, 0);
-  VLM_CHECK(f->total >= f->t && f->total <= f->past + f->t, c->err, VLM_INPUT, "total_sequence_length is %lld, the cache holds %lld and the query %lld tokens",
+  VLM_CHECK(f->total >= f->t && f->total <= f->past + f->t, c->err, VLM_INPUT,
+            "total_sequence_length is %lld, the cache holds %lld and the query %lld tokens",
             (long long)f->total, (long long)f->past, (long long)f->t);
   f->room = f->total > f->past ? f->total : f->past;
 out:
@@ -62,12 +67,14 @@ static vlm_status read_lengths(vlm_op_call *c, const gqa_form *f, int64_t **befo
   vlm_status st = VLM_OK;
   const vlm_tensor *t = c->in[IN_LENGTHS];
   VLM_TRY(vlm_scratch_array(c, (void **)before, f->batch, sizeof **before));
-  VLM_CHECK(vlm_tensor_count(t) == f->batch, c->err, VLM_INPUT, "seqlens_k has %lld entries, wanted %lld", (long long)vlm_tensor_count(t), (long long)f->batch);
+  VLM_CHECK(vlm_tensor_count(t) == f->batch, c->err, VLM_INPUT, "seqlens_k has %lld entries, wanted %lld", (long long)vlm_tensor_count(t),
+            (long long)f->batch);
   for (int64_t b = 0; b < f->batch; b++) {
     int64_t n = vlm_tensor_get_int(t, b) + 1;
     bool first = f->t == f->total; /* a prompt: shorter entries are padded on the right */
     (*before)[b] = first ? 0 : n - f->t;
-    VLM_CHECK(n >= 0 && n <= f->room && (*before)[b] >= 0 && (*before)[b] + f->t <= f->room, c->err, VLM_INPUT, "seqlens_k[%lld] is %lld, which does not fit a cache of %lld",
+    VLM_CHECK(n >= 0 && n <= f->room && (*before)[b] >= 0 && (*before)[b] + f->t <= f->room, c->err, VLM_INPUT,
+              "seqlens_k[%lld] is %lld, which does not fit a cache of %lld",
               (long long)b, (long long)(n - 1), (long long)f->room);
   }
 out:
@@ -85,7 +92,8 @@ static vlm_status read_rotary(vlm_op_call *c, const gqa_form *f, gqa_rotary *r) 
   *r = (gqa_rotary){.interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
   if (!vlm_arg_int(c, DO_ROTARY, 0)) return VLM_OK;
   const vlm_tensor *t = vlm_in(c, IN_COS), *u = vlm_in(c, IN_SIN);
-  VLM_CHECK(t && u && t->rank == 2 && vlm_tensor_same_shape(t, u) && 2 * t->dims[1] <= f->d, c->err, VLM_INPUT, "cos_cache and sin_cache do not have the shape [positions, %lld]",
+  VLM_CHECK(t && u && t->rank == 2 && vlm_tensor_same_shape(t, u) && 2 * t->dims[1] <= f->d, c->err, VLM_INPUT,
+            "cos_cache and sin_cache do not have the shape [positions, %lld]",
             (long long)(f->d / 2));
   VLM_TRY(vlm_as_f32(c, t, &r->cosine));
   VLM_TRY(vlm_as_f32(c, u, &r->sine));
@@ -96,14 +104,16 @@ out:
 }
 
 /* Copies rows [batch, heads, t] of `from` to `to` (row `at[b]` on), rotated when r is given. */
-static vlm_status place_rows(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, const vlm_heads *from, int64_t heads, float *to,
+static vlm_status place_rows(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, const vlm_heads *from,
+                             int64_t heads, float *to,
                              const vlm_heads *layout, bool at_end) {
   vlm_status st = VLM_OK;
   const vlm_tensor *positions = vlm_in(c, IN_POSITIONS);
   for (int64_t b = 0; b < f->batch; b++)
     for (int64_t i = 0; i < f->t; i++) {
       int64_t at = positions ? vlm_tensor_get_int(positions, b * f->t + i) : before[b] + i;
-      VLM_CHECK(!r || (at >= 0 && at < r->rows), c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at, (long long)(r ? r->rows : 0));
+      VLM_CHECK(!r || (at >= 0 && at < r->rows), c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at,
+                (long long)(r ? r->rows : 0));
       for (int64_t h = 0; h < heads; h++) {
         const float *x = from->data + b * from->batch + h * from->head + i * from->row;
         float *y = to + b * layout->batch + h * layout->head + (at_end ? before[b] + i : i) * layout->row;
@@ -116,7 +126,8 @@ out:
 }
 
 /* The present buffer: what was there before each entry's new rows, then the new rows. */
-static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, vlm_heads *x, int past, int present) {
+static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, vlm_heads *x, int past,
+                               int present) {
   vlm_status st = VLM_OK;
   float *all;
   const float *old;

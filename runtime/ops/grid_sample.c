@@ -75,7 +75,8 @@ static int find_taps(const sampler *s, float g, int64_t n, int64_t *index, float
   if (s->mode == SAMPLE_NEAREST) x = nearbyintf(x);
   if (!(x > -1e9f)) x = -1e9f;
   if (x > 1e9f) x = 1e9f;
-  if ((x < low || x > high) && s->padding == PAD_BORDER && s->mode != SAMPLE_CUBIC) x = x < 0 ? 0 : (float)(n - 1); /* cubic clamps each tap */
+  if ((x < low || x > high) && s->padding == PAD_BORDER && s->mode != SAMPLE_CUBIC) x = x < 0 ? 0 : (float)(n - 1);
+  /* cubic clamps each tap */
   if ((x < low || x > high) && s->padding == PAD_REFLECTION) x = reflect(x, low, high);
   int64_t base = (int64_t)floorf(x);
   float r = x - (float)base;
@@ -165,6 +166,7 @@ vlm_status vlm_infer_AffineGrid(vlm_op_call *c) {
   for (int i = 0; i < space; i++) dims[1 + i] = size[2 + i];
   dims[1 + space] = space;
   for (int i = 0; i < n; i++) VLM_CHECK(size[i] >= 0, c->err, VLM_INPUT, "size entry %d is %lld", i, (long long)size[i]);
+  VLM_TRY(vlm_check_dims(c, space + 2, dims));
   vlm_out_shape(c, 0, theta->dtype, space + 2, dims);
 out:
   return st;

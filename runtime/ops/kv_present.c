@@ -3,7 +3,8 @@
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/op_data.h"
 
-void vlm_kv_copy(vlm_op_call *c, float *dst, int64_t room, int64_t at, const vlm_heads *from, int64_t batch, int64_t heads, int64_t n, int64_t size) {
+void vlm_kv_copy(vlm_op_call *c, float *dst, int64_t room, int64_t at, const vlm_heads *from, int64_t batch, int64_t heads, int64_t n,
+                 int64_t size) {
   int64_t item = (int64_t)sizeof(float);
   vlm_nd nd = {0};
   vlm_nd_push(&nd, batch, heads * room * size * item, from->batch * item);

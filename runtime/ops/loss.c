@@ -9,9 +9,11 @@
 static vlm_status check_targets(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *t = c->in[1], *w = vlm_in(c, 2);
-  VLM_CHECK(x->rank >= 2 && t->rank == x->rank - 1 && t->dims[0] == x->dims[0], c->err, VLM_INPUT, "targets do not have the shape [N, d…] of scores [N, C, d…]");
+  VLM_CHECK(x->rank >= 2 && t->rank == x->rank - 1 && t->dims[0] == x->dims[0], c->err, VLM_INPUT,
+            "targets do not have the shape [N, d…] of scores [N, C, d…]");
   for (int i = 1; i < t->rank; i++)
-    VLM_CHECK(t->dims[i] == x->dims[i + 1], c->err, VLM_INPUT, "dim %d of the targets is %lld, wanted %lld", i, (long long)t->dims[i], (long long)x->dims[i + 1]);
+    VLM_CHECK(t->dims[i] == x->dims[i + 1], c->err, VLM_INPUT, "dim %d of the targets is %lld, wanted %lld", i, (long long)t->dims[i],
+              (long long)x->dims[i + 1]);
   VLM_CHECK(!w || vlm_tensor_count(w) == x->dims[1], c->err, VLM_INPUT, "weight does not have one entry per class");
 out:
   return st;
@@ -42,7 +44,8 @@ static vlm_status reduce_loss(vlm_op_call *c, const double *log_prob) {
     int64_t k = vlm_tensor_get_int(t, i);
     double loss = 0, weight = 0;
     if (ignore->kind != VLM_ATTR_INT || k != ignore->u.i) {
-      VLM_CHECK(k >= 0 && k < classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld", (long long)i, (long long)k, (long long)classes);
+      VLM_CHECK(k >= 0 && k < classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld", (long long)i, (long long)k,
+                (long long)classes);
       weight = w ? w[k] : 1;
       loss = -weight * log_prob[(i / inner * classes + k) * inner + i % inner];
     }

@@ -34,7 +34,8 @@ static vlm_status set_masks(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *paddi
   bool lengths = padding->rank == 1 && (count == a->batch || count == 2 * a->batch);
   bool fits = lengths || (padding->rank == 2 && count == a->batch * a->s) || (padding->rank == 3 && count == a->batch * a->t * a->s) ||
               (padding->rank == 4 && padding->dims[0] == a->batch && padding->dims[1] == 1 && padding->dims[2] == last && last >= a->s);
-  VLM_CHECK(fits, c->err, VLM_UNSUPPORTED, "operator %s with a mask of %d dims and %lld values is not supported", c->node->op_type, padding->rank, (long long)count);
+  VLM_CHECK(fits, c->err, VLM_UNSUPPORTED, "operator %s with a mask of %d dims and %lld values is not supported", c->node->op_type,
+            padding->rank, (long long)count);
   bool add_bias = bias != NULL;
   vlm_sdpa with = *a;
   VLM_TRY(vlm_sdpa_set_mask(c, &with, bias, -INFINITY));
@@ -89,7 +90,8 @@ static vlm_status mha_sizes(vlm_op_call *c, ms_sizes *s) {
   s->heads = vlm_arg_int(c, NUM_HEADS, 0);
   VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS, c->err, VLM_INPUT, "num_heads is %lld", (long long)s->heads);
   bool packed = q->rank == 5 && !k, packed_kv = k && k->rank == 5 && !v;
-  VLM_CHECK(packed || (q->rank == 3 && k && (packed_kv || (v && (k->rank == 3 || k->rank == 4) && v->rank == k->rank))), c->err, VLM_UNSUPPORTED,
+  VLM_CHECK(packed || (q->rank == 3 && k && (packed_kv || (v && (k->rank == 3 || k->rank == 4) && v->rank == k->rank))), c->err,
+            VLM_UNSUPPORTED,
             "operator MultiHeadAttention with these query, key and value shapes is not supported");
   s->batch = q->dims[0];
   s->t = q->dims[1];
@@ -107,7 +109,8 @@ static vlm_status mha_sizes(vlm_op_call *c, ms_sizes *s) {
   VLM_CHECK(!past == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
   for (int i = 0; past && i < 2; i++) {
     const vlm_tensor *p = c->in[IN_PAST_K + i];
-    VLM_CHECK(p->rank == 4 && p->dims[0] == s->batch && p->dims[1] == s->heads && p->dims[2] == s->past && p->dims[3] == (i ? s->dv : s->d), c->err, VLM_INPUT,
+    VLM_CHECK(p->rank == 4 && p->dims[0] == s->batch && p->dims[1] == s->heads && p->dims[2] == s->past &&
+              p->dims[3] == (i ? s->dv : s->d), c->err, VLM_INPUT,
               "the shape of past_%s does not fit", i ? "value" : "key");
   }
   const vlm_tensor *bias = vlm_in(c, IN_BIAS);
@@ -122,7 +125,8 @@ vlm_status vlm_infer_MultiHeadAttention(vlm_op_call *c) {
   vlm_status st = mha_sizes(c, &s);
   if (st != VLM_OK) return st;
   vlm_dtype dtype = c->in[IN_Q]->dtype;
-  int64_t y[3] = {s.batch, s.t, s.heads * s.dv}, k[4] = {s.batch, s.heads, s.past + s.fresh, s.d}, v[4] = {s.batch, s.heads, s.past + s.fresh, s.dv};
+  int64_t y[3] = {s.batch, s.t, s.heads * s.dv}, k[4] = {s.batch, s.heads, s.past + s.fresh, s.d},
+      v[4] = {s.batch, s.heads, s.past + s.fresh, s.dv};
   int64_t qk[4] = {s.batch, s.heads, s.t, s.past + s.fresh};
   vlm_out_shape(c, 0, dtype, 3, y);
   vlm_out_shape(c, 1, dtype, 4, k);
@@ -230,17 +234,22 @@ static vlm_status attention_sizes(vlm_op_call *c, ms_sizes *s) {
   const vlm_attr *sizes = vlm_arg(c, QKV_SIZES);
   s->heads = vlm_arg_int(c, NUM_HEADS, 0);
   VLM_CHECK(vlm_arg_int(c, DO_ROTARY, 0) == 0, c->err, VLM_UNSUPPORTED, "operator com.microsoft.Attention with do_rotary is not supported");
-  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS && x->rank == 3 && w->rank == 2 && w->dims[0] == x->dims[2], c->err, VLM_INPUT, "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
+  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS && x->rank == 3 && w->rank == 2 && w->dims[0] == x->dims[2], c->err, VLM_INPUT,
+            "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
   bool given = sizes->kind == VLM_ATTR_INTS && sizes->count == 3;
   int64_t width = given ? sizes->u.ints[0] : w->dims[1] / 3, v_width = given ? sizes->u.ints[2] : w->dims[1] / 3;
-  VLM_CHECK(width > 0 && v_width > 0 && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err, VLM_INPUT,
-            "weights with %lld columns do not split into queries, keys and values of %lld heads", (long long)w->dims[1], (long long)s->heads);
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == w->dims[1], c->err, VLM_INPUT, "bias has %lld values, wanted %lld", (long long)vlm_tensor_count(bias), (long long)w->dims[1]);
+  VLM_CHECK(width > 0 && v_width > 0 && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err,
+            VLM_INPUT,
+            "weights with %lld columns do not split into queries, keys and values of %lld heads", (long long)w->dims[1],
+                (long long)s->heads);
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == w->dims[1], c->err, VLM_INPUT, "bias has %lld values, wanted %lld",
+            (long long)vlm_tensor_count(bias), (long long)w->dims[1]);
   s->batch = x->dims[0];
   s->t = s->fresh = x->dims[1];
   s->d = width / s->heads;
   s->dv = v_width / s->heads;
-  VLM_CHECK(!past || (past->rank == 5 && past->dims[0] == 2 && past->dims[1] == s->batch && past->dims[2] == s->heads && past->dims[4] == s->d && s->d == s->dv),
+  VLM_CHECK(!past || (past->rank == 5 && past->dims[0] == 2 && past->dims[1] == s->batch && past->dims[2] == s->heads &&
+                      past->dims[4] == s->d && s->d == s->dv),
             c->err, VLM_INPUT, "past does not have the shape [2, B, heads, P, %lld]", (long long)s->d);
   s->past = past ? past->dims[3] : 0;
 out:
@@ -294,13 +303,15 @@ vlm_status vlm_run_MsAttention(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, c->in[IN_WEIGHT], &w));
   VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_PROJECTION_BIAS), &bias));
   VLM_TRY(vlm_scratch_array(c, (void **)&qkv, rows * width, sizeof *qkv));
-  vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = inner, .a = x, .a_row = inner, .a_column = 1, .b = w, .b_row = width, .b_column = 1, .c = qkv,
+  vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = inner, .a = x, .a_row = inner, .a_column = 1, .b = w, .b_row = width,
+                    .b_column = 1, .c = qkv,
                     .ldc = width, .epilogue = {.alpha = 1, .bias = bias}};
   if (rows > 0) VLM_TRY(vlm_op_gemm(c, &g));
   a.q = (vlm_heads){qkv, s.t * width, s.d, width};
   a.k = (vlm_heads){qkv + s.heads * s.d, s.t * width, s.d, width};
   a.v = (vlm_heads){qkv + 2 * s.heads * s.d, s.t * width, s.dv, width};
-  VLM_CHECK(s.d == s.dv || !vlm_out(c, 1), c->err, VLM_UNSUPPORTED, "operator com.microsoft.Attention: a cache of keys and values of different sizes is not supported");
+  VLM_CHECK(s.d == s.dv || !vlm_out(c, 1), c->err, VLM_UNSUPPORTED,
+            "operator com.microsoft.Attention: a cache of keys and values of different sizes is not supported");
   VLM_TRY(attention_past(c, &s, &a));
   VLM_TRY(set_masks(c, &a, vlm_in(c, IN_MASK), vlm_in(c, IN_EXTRA_BIAS)));
   VLM_TRY(run_core(c, &a));

@@ -32,7 +32,7 @@ void vlm_byte_strides(const vlm_tensor *t, int64_t *strides) {
   int64_t s = (int64_t)vlm_item_size(t);
   for (int i = t->rank - 1; i >= 0; i--) {
     strides[i] = s;
-    s *= t->dims[i];
+    if (__builtin_mul_overflow(s, t->dims[i], &s)) s = 0; /* only where another dim is 0: nothing is addressed */
   }
 }
 
@@ -120,7 +120,8 @@ static void transpose_2d(size_t item, char *dst, int64_t ds, const char *src, in
 static void move_rows(const nd_job *job, char *dst, const char *src, int64_t rows) {
   const vlm_nd *nd = &job->nd;
   int last = nd->rank - 1;
-  int64_t size = (int64_t)job->item, n = nd->dims[last], ds = job->rows < 0 ? 0 : nd->dst[job->rows], ss = job->rows < 0 ? 0 : nd->src[job->rows];
+  int64_t size = (int64_t)job->item, n = nd->dims[last], ds = job->rows < 0 ? 0 : nd->dst[job->rows], ss = job->rows < 0 ? 0
+      : nd->src[job->rows];
   bool dense = nd->dst[last] == size && nd->src[last] == size;
   for (int64_t r = 0; r < rows; r++) {
     if (dense) memcpy(dst + r * ds, src + r * ss, (size_t)(n * size));

@@ -3,7 +3,8 @@
 #include "runtime/ops/op_data.h"
 
 static vlm_gemm_f32 product(const vlm_op_weights *w, const float *x, int64_t ldx, int64_t m, float *y, int64_t ldy) {
-  return (vlm_gemm_f32){.batch = 1, .m = m, .n = w->n, .k = w->k, .a = x, .a_row = ldx, .a_column = 1, .panels = w->panels, .c = y, .ldc = ldy,
+  return (vlm_gemm_f32){.batch = 1, .m = m, .n = w->n, .k = w->k, .a = x, .a_row = ldx, .a_column = 1, .panels = w->panels, .c = y,
+                        .ldc = ldy,
                         .epilogue = {.alpha = 1}};
 }
 
@@ -11,7 +12,8 @@ static vlm_status need_kernels(const vlm_op_call *c) {
   return c->kernels ? VLM_OK : vlm_fail(c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
 }
 
-vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int64_t max_m) {
+vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
+                               int64_t max_m) {
   vlm_status st = VLM_OK;
   VLM_TRY(need_kernels(c));
   *w = (vlm_op_weights){.k = k, .n = n};

@@ -13,7 +13,8 @@ typedef struct vlm_op_weights {
 } vlm_op_weights;
 
 /* b element (p, j) at p * b_row + j * b_column. Memory is scratch of the call. */
-vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int64_t max_m);
+vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
+                               int64_t max_m);
 /* y[i, j] = sum over p of x[i, p] * b[p, j]; rows of x and y lie ldx and ldy floats apart. */
 void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const float *x, int64_t ldx, int64_t m, float *y, int64_t ldy);
 /* The scratch memory that vlm_gemm_f32_run wants for this product, for products that are run many times. */

@@ -51,6 +51,7 @@ vlm_status vlm_infer_Pad(vlm_op_call *c) {
     VLM_CHECK(!overflow && dims[i] >= 0, c->err, VLM_INPUT, "axis %d has size %lld and pads %lld, %lld", i, (long long)x->dims[i],
               (long long)pads[i], (long long)pads[x->rank + i]);
   }
+  VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
 out:
   return st;

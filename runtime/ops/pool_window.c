@@ -47,7 +47,8 @@ vlm_status vlm_pool_window_read(vlm_op_call *c, vlm_pool_window *w) {
   const vlm_attr *pads = vlm_arg(c, VLM_POOL_PADS);
   const char *auto_pad = vlm_arg_string(c, VLM_POOL_AUTO_PAD, "NOTSET");
   int space = x->rank - 2, lead = VLM_POOL_SPACE - space;
-  VLM_CHECK(space >= 1 && space <= VLM_POOL_SPACE, c->err, VLM_UNSUPPORTED, "%s of %d dims is not supported, wanted 3 to 5", c->node->op_type, x->rank);
+  VLM_CHECK(space >= 1 && space <= VLM_POOL_SPACE, c->err, VLM_UNSUPPORTED, "%s of %d dims is not supported, wanted 3 to 5",
+            c->node->op_type, x->rank);
   memset(w, 0, sizeof *w);
   VLM_TRY(read_dims(c, VLM_POOL_KERNEL, space, 1, w->kernel));
   VLM_TRY(read_dims(c, VLM_POOL_STRIDES, space, 1, w->stride));

@@ -129,6 +129,7 @@ vlm_status vlm_infer_Resize(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK];
   VLM_TRY(make_plan(c, &plan));
   for (int i = 0; i < c->in[0]->rank; i++) dims[i] = plan.axes[i].out;
+  VLM_TRY(vlm_check_dims(c, c->in[0]->rank, dims));
   vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
 out:
   return st;
@@ -194,7 +195,8 @@ static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
     vlm_resample_table(&plan->how, a, index, weight);
     now.dims[axis] = a->out;
     VLM_TRY(vlm_scratch_array(c, (void **)&y, vlm_tensor_count(&now), sizeof *y));
-    vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps, index, weight);
+    vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps,
+                      index, weight);
     x = y;
   }
   vlm_copy_some(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);

@@ -25,7 +25,8 @@ static vlm_status read_shape(vlm_op_call *c, rnn_shape *s) {
   static const int64_t gates[] = {1, 3, 4};
   const vlm_tensor *x = c->in[0], *w = c->in[1], *r = c->in[2];
   const char *direction = vlm_arg_string(c, DIRECTION, "forward");
-  VLM_CHECK(x->rank == 3 && w->rank == 3 && r->rank == 3, c->err, VLM_INPUT, "X, W and R have %d, %d and %d dims, wanted 3", x->rank, w->rank, r->rank);
+  VLM_CHECK(x->rank == 3 && w->rank == 3 && r->rank == 3, c->err, VLM_INPUT, "X, W and R have %d, %d and %d dims, wanted 3", x->rank,
+            w->rank, r->rank);
   s->kind = kind_of(c);
   s->gates = gates[s->kind];
   s->batch_first = vlm_arg_int(c, LAYOUT, 0) != 0;
@@ -35,14 +36,17 @@ static vlm_status read_shape(vlm_op_call *c, rnn_shape *s) {
   s->hidden = r->dims[2];
   s->directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
   s->reverse_first = strcmp(direction, "reverse") == 0;
-  VLM_CHECK(s->directions == 2 || s->reverse_first || strcmp(direction, "forward") == 0, c->err, VLM_INPUT, "direction is \"%s\"", direction);
+  VLM_CHECK(s->directions == 2 || s->reverse_first || strcmp(direction, "forward") == 0, c->err, VLM_INPUT, "direction is \"%s\"",
+            direction);
   VLM_CHECK(s->hidden > 0 && vlm_arg_int(c, HIDDEN, s->hidden) == s->hidden, c->err, VLM_INPUT, "hidden_size is %lld, R is made for %lld",
             (long long)vlm_arg_int(c, HIDDEN, 0), (long long)s->hidden);
   VLM_CHECK(w->dims[0] == s->directions && w->dims[1] == s->gates * s->hidden && w->dims[2] == s->input, c->err, VLM_INPUT,
             "W is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]", (long long)w->dims[0], (long long)w->dims[1], (long long)w->dims[2],
             (long long)s->directions, (long long)(s->gates * s->hidden), (long long)s->input);
-  VLM_CHECK(r->dims[0] == s->directions && r->dims[1] == s->gates * s->hidden, c->err, VLM_INPUT, "R is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]",
-            (long long)r->dims[0], (long long)r->dims[1], (long long)r->dims[2], (long long)s->directions, (long long)(s->gates * s->hidden), (long long)s->hidden);
+  VLM_CHECK(r->dims[0] == s->directions && r->dims[1] == s->gates * s->hidden, c->err, VLM_INPUT,
+            "R is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]",
+            (long long)r->dims[0], (long long)r->dims[1], (long long)r->dims[2], (long long)s->directions,
+                (long long)(s->gates * s->hidden), (long long)s->hidden);
   const int64_t wanted[8] = {0, 0, 0, s->directions * 2 * s->gates * s->hidden, s->batch, s->directions * s->batch * s->hidden,
                              s->directions * s->batch * s->hidden, s->directions * 3 * s->hidden};
   for (int k = 3; k < c->n_in; k++)
@@ -70,7 +74,8 @@ static vlm_status read_cell(vlm_op_call *c, const rnn_shape *s, int64_t directio
   const vlm_attr *names = vlm_arg(c, ACTIVATIONS), *alpha = vlm_arg(c, ALPHA), *beta = vlm_arg(c, BETA);
   int per = (int)s->kind + 1;
   bool given = names->kind == VLM_ATTR_STRINGS && names->count > 0;
-  VLM_CHECK(!given || names->count >= per * s->directions, c->err, VLM_INPUT, "activations has %d entries, wanted %lld", names->count, (long long)(per * s->directions));
+  VLM_CHECK(!given || names->count >= per * s->directions, c->err, VLM_INPUT, "activations has %d entries, wanted %lld", names->count,
+            (long long)(per * s->directions));
   *cell = (vlm_rnn_cell){.kind = s->kind, .hidden = s->hidden, .ops = vlm_call_rowops(c), .clip = vlm_arg_float(c, CLIP, 0)};
   cell->reset_after = s->kind == VLM_RNN_GRU && vlm_arg_int(c, EXTRA, 0) != 0;
   cell->input_forget = s->kind == VLM_RNN_LSTM && vlm_arg_int(c, EXTRA, 0) != 0;
@@ -112,7 +117,8 @@ static void run_step(vlm_op_call *c, rnn_run *run, int64_t step) {
   vlm_op_weights_multiply(c, &run->r, run->h, n, s->batch, run->recurrent, width);
   for (int64_t b = 0; halves && b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
-    if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n, run->reset + b * n);
+    if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n,
+                                  run->reset + b * n);
   }
   if (halves) vlm_op_weights_multiply(c, &run->r_hidden, run->reset, n, s->batch, run->recurrent + 2 * n, width);
   for (int64_t b = 0; b < s->batch; b++) {
@@ -177,7 +183,8 @@ static vlm_status run_direction(vlm_op_call *c, rnn_run *run, float *last_h, flo
   VLM_TRY(input_products(c, run, w + d * width * s->input, b ? b + d * 2 * width : NULL));
   r += d * width * s->hidden;
   VLM_TRY(vlm_op_weights_pack(c, &run->r, r, 1, s->hidden, s->hidden, width, s->batch));
-  if (s->kind == VLM_RNN_GRU) VLM_TRY(vlm_op_weights_pack(c, &run->r_hidden, r + 2 * s->hidden * s->hidden, 1, s->hidden, s->hidden, s->hidden, s->batch));
+  if (s->kind == VLM_RNN_GRU) VLM_TRY(vlm_op_weights_pack(c, &run->r_hidden, r + 2 * s->hidden * s->hidden, 1, s->hidden, s->hidden,
+                                                          s->hidden, s->batch));
   VLM_TRY(load_state(c, run, 5, &run->h));
   VLM_TRY(load_state(c, run, 6, &run->state));
   run->reverse = d == 1 || s->reverse_first;
@@ -197,7 +204,8 @@ vlm_status vlm_run_Recurrent(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, c->in[0], &run.x));
   VLM_TRY(vlm_as_s64(c, vlm_in(c, 4), &run.lengths));
   for (int64_t b = 0; run.lengths && b < s->batch; b++)
-    VLM_CHECK(run.lengths[b] >= 0 && run.lengths[b] <= s->time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)run.lengths[b], (long long)s->time);
+    VLM_CHECK(run.lengths[b] >= 0 && run.lengths[b] <= s->time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b,
+              (long long)run.lengths[b], (long long)s->time);
   VLM_TRY(vlm_out_f32(c, 0, &run.y));
   VLM_TRY(vlm_out_f32(c, 1, &last_h));
   VLM_TRY(vlm_out_f32(c, 2, &last_c));

@@ -18,7 +18,8 @@ vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   VLM_CHECK(rois->rank == 2 && rois->dims[1] == 4, c->err, VLM_INPUT, "rois does not have the shape [n, 4]");
   VLM_CHECK(vlm_tensor_count(c->in[2]) == rois->dims[0], c->err, VLM_INPUT, "batch_indices does not have one entry per region");
   VLM_CHECK(dims[2] > 0 && dims[3] > 0, c->err, VLM_INPUT, "output size is %lld x %lld", (long long)dims[2], (long long)dims[3]);
-  VLM_CHECK(vlm_arg_int(c, SAMPLING, 0) <= MAX_SAMPLES, c->err, VLM_LIMIT, "sampling_ratio is %lld, at most %d", (long long)vlm_arg_int(c, SAMPLING, 0), MAX_SAMPLES);
+  VLM_CHECK(vlm_arg_int(c, SAMPLING, 0) <= MAX_SAMPLES, c->err, VLM_LIMIT, "sampling_ratio is %lld, at most %d",
+            (long long)vlm_arg_int(c, SAMPLING, 0), MAX_SAMPLES);
   dims[0] = rois->dims[0];
   dims[1] = x->dims[1];
   vlm_out_shape(c, 0, x->dtype, 4, dims);
@@ -102,7 +103,8 @@ vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   const char *coordinates = vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
   bool half = strcmp(coordinates, "half_pixel") == 0;
-  align_job job = {.image = x, .batch = c->in[2], .ph = c->out[0]->dims[2], .pw = c->out[0]->dims[3], .sampling = vlm_arg_int(c, SAMPLING, 0),
+  align_job job = {.image = x, .batch = c->in[2], .ph = c->out[0]->dims[2], .pw = c->out[0]->dims[3],
+                   .sampling = vlm_arg_int(c, SAMPLING, 0),
                    .scale = vlm_arg_float(c, SCALE, 1), .offset = half ? 0.5f : 0, .clamp_size = !half,
                    .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
   int64_t n = c->in[1]->dims[0];
@@ -110,7 +112,8 @@ vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
   VLM_CHECK(x->dims[2] > 0 && x->dims[3] > 0, c->err, VLM_INPUT, "the image is empty");
   for (int64_t i = 0; i < n; i++) {
     int64_t b = vlm_tensor_get_int(c->in[2], i);
-    VLM_CHECK(b >= 0 && b < x->dims[0], c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b, (long long)x->dims[0]);
+    VLM_CHECK(b >= 0 && b < x->dims[0], c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b,
+              (long long)x->dims[0]);
   }
   VLM_TRY(vlm_as_f32(c, x, &job.x));
   VLM_TRY(vlm_as_f32(c, c->in[1], &job.rois));
@@ -127,8 +130,10 @@ vlm_status vlm_infer_MaxRoiPool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *rois = c->in[1];
   const vlm_attr *shape = vlm_arg(c, 0);
-  VLM_CHECK(x->rank == 4 && rois->rank == 2 && rois->dims[1] == 5, c->err, VLM_INPUT, "inputs do not have the shapes [N, C, H, W] and [n, 5]");
-  VLM_CHECK(shape->count == 2 && shape->u.ints[0] > 0 && shape->u.ints[1] > 0, c->err, VLM_INPUT, "pooled_shape is not two positive numbers");
+  VLM_CHECK(x->rank == 4 && rois->rank == 2 && rois->dims[1] == 5, c->err, VLM_INPUT,
+            "inputs do not have the shapes [N, C, H, W] and [n, 5]");
+  VLM_CHECK(shape->count == 2 && shape->u.ints[0] > 0 && shape->u.ints[1] > 0, c->err, VLM_INPUT,
+            "pooled_shape is not two positive numbers");
   int64_t dims[4] = {rois->dims[0], x->dims[1], shape->u.ints[0], shape->u.ints[1]};
   vlm_out_shape(c, 0, x->dtype, 4, dims);
 out:
@@ -153,8 +158,10 @@ vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {
   out = y;
   for (int64_t r = 0; r < t->dims[0]; r++) {
     const float *roi = rois + r * 5;
-    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)x->dims[0], c->err, VLM_INPUT, "region %lld is of image %g of %lld", (long long)r, (double)roi[0], (long long)x->dims[0]);
-    float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1, h = roundf(roi[4] * scale) - y0 + 1;
+    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)x->dims[0], c->err, VLM_INPUT, "region %lld is of image %g of %lld", (long long)r,
+              (double)roi[0], (long long)x->dims[0]);
+    float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1,
+        h = roundf(roi[4] * scale) - y0 + 1;
     for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
       int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]), xa, xb, ya, yb;
       bin_range(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2], &ya, &yb);

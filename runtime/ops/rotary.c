@@ -33,20 +33,24 @@ static vlm_status read_form(vlm_op_call *c, rotary_form *f) {
   f->sine = c->in[microsoft ? 3 : 2];
   f->positions = microsoft ? c->in[1] : vlm_in(c, 3);
   VLM_CHECK(x->rank == 3 || x->rank == 4, c->err, VLM_INPUT, "input has %d dims, wanted 3 or 4", x->rank);
-  VLM_CHECK(vlm_tensor_same_shape(f->cosine, f->sine) && f->cosine->rank >= 2, c->err, VLM_INPUT, "the cosine and sine tables do not have the same shape");
+  VLM_CHECK(vlm_tensor_same_shape(f->cosine, f->sine) && f->cosine->rank >= 2, c->err, VLM_INPUT,
+            "the cosine and sine tables do not have the same shape");
   f->batch = x->dims[0];
   f->length = x->dims[x->rank == 4 ? 2 : 1];
   if (x->rank == 4) f->heads = x->dims[1];
   else if (heads > 0) f->heads = heads;
   else f->heads = dim == 0 ? x->dims[2] / (2 * f->cosine->dims[f->cosine->rank - 1]) : 1;
-  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && dim >= 0 && dim <= INT32_MAX && (x->rank == 4 || x->dims[2] % f->heads == 0), c->err, VLM_INPUT, "%lld heads do not fit the input", (long long)f->heads);
+  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && dim >= 0 && dim <= INT32_MAX && (x->rank == 4 || x->dims[2] % f->heads == 0),
+            c->err, VLM_INPUT, "%lld heads do not fit the input", (long long)f->heads);
   f->size = x->rank == 4 ? x->dims[3] : x->dims[2] / f->heads;
   f->half = (dim > 0 ? dim : f->size) / 2;
-  VLM_CHECK(2 * f->half <= f->size && f->cosine->dims[f->cosine->rank - 1] == f->half, c->err, VLM_INPUT, "the tables have %lld columns, wanted %lld",
+  VLM_CHECK(2 * f->half <= f->size && f->cosine->dims[f->cosine->rank - 1] == f->half, c->err, VLM_INPUT,
+            "the tables have %lld columns, wanted %lld",
             (long long)f->cosine->dims[f->cosine->rank - 1], (long long)f->half);
   if (f->positions) {
     int64_t n = vlm_tensor_count(f->positions);
-    VLM_CHECK(f->cosine->rank == 2 && (n == f->batch * f->length || n == 1), c->err, VLM_INPUT, "position_ids has %lld entries, wanted %lld", (long long)n,
+    VLM_CHECK(f->cosine->rank == 2 && (n == f->batch * f->length || n == 1), c->err, VLM_INPUT,
+              "position_ids has %lld entries, wanted %lld", (long long)n,
               (long long)(f->batch * f->length));
   } else {
     VLM_CHECK(f->cosine->rank == 3 && f->cosine->dims[0] == f->batch && f->cosine->dims[1] == f->length, c->err, VLM_INPUT,
@@ -81,7 +85,8 @@ vlm_status vlm_run_RotaryEmbedding(vlm_op_call *c) {
     if (f.positions) {
       bool first_only = vlm_tensor_count(f.positions) == 1 && n != 1;
       at = first_only ? vlm_tensor_get_int(f.positions, 0) + s : vlm_tensor_get_int(f.positions, i);
-      VLM_CHECK(at >= 0 && at < f.cosine->dims[0], c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at, (long long)f.cosine->dims[0]);
+      VLM_CHECK(at >= 0 && at < f.cosine->dims[0], c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at,
+                (long long)f.cosine->dims[0]);
     }
     for (int64_t h = 0; h < f.heads; h++) {
       int64_t row = b * rows.batch + h * rows.head + s * rows.row;

@@ -18,7 +18,8 @@ typedef struct scan_run {
   int64_t length;
 } scan_run;
 
-static int64_t list_entry(const vlm_attr *a, int32_t i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i] : fallback; }
+static int64_t list_entry(const vlm_attr *a, int32_t i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i]
+                                                                           : fallback; }
 
 /* Axis that scan input i runs along. */
 static vlm_status scan_axis(vlm_op_call *c, const scan_run *s, int32_t i, int *axis) {
@@ -33,18 +34,21 @@ static vlm_status scan_setup(vlm_op_call *c, scan_run *s) {
   s->batched = c->node->opset < 9;
   s->first = s->batched ? 1 : 0;
   int64_t scans = vlm_arg_int(c, NUM_SCAN_INPUTS, 0);
-  VLM_CHECK(scans > 0 && scans <= c->n_in - s->first, c->err, VLM_INPUT, "num_scan_inputs is %lld, the node has %d inputs", (long long)scans, c->n_in);
+  VLM_CHECK(scans > 0 && scans <= c->n_in - s->first, c->err, VLM_INPUT, "num_scan_inputs is %lld, the node has %d inputs",
+            (long long)scans, c->n_in);
   s->scans = (int32_t)scans;
   s->states = c->n_in - s->first - s->scans;
   s->outs = c->n_out - s->states;
   VLM_CHECK(s->outs >= 0 && s->body->n_inputs == s->states + s->scans && s->body->n_outputs == c->n_out, c->err, VLM_INPUT,
-            "the body has %d inputs and %d outputs, wanted %d and %d", s->body->n_inputs, s->body->n_outputs, s->states + s->scans, c->n_out);
+            "the body has %d inputs and %d outputs, wanted %d and %d", s->body->n_inputs, s->body->n_outputs, s->states + s->scans,
+                c->n_out);
   for (int32_t k = s->first; k < c->n_in; k++) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is missing", k);
   for (int32_t i = 0; i < s->scans; i++) {
     int axis;
     VLM_TRY(scan_axis(c, s, i, &axis));
     int64_t n = c->in[s->first + s->states + i]->dims[axis];
-    VLM_CHECK(i == 0 || n == s->length, c->err, VLM_INPUT, "scan input %d has %lld steps, input 0 %lld", i, (long long)n, (long long)s->length);
+    VLM_CHECK(i == 0 || n == s->length, c->err, VLM_INPUT, "scan input %d has %lld steps, input 0 %lld", i, (long long)n,
+              (long long)s->length);
     s->length = n;
   }
   int32_t n_stacks = s->outs + s->states;
@@ -173,7 +177,8 @@ vlm_status vlm_run_Scan(vlm_op_call *c) {
   int64_t batches = s.batched ? c->in[s.first]->dims[0] : 1;
   for (int64_t b = 0; b < batches; b++) {
     int64_t length = lengths ? vlm_tensor_get_int(lengths, b) : s.length;
-    VLM_CHECK(length >= 0 && length <= s.length, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)length, (long long)s.length);
+    VLM_CHECK(length >= 0 && length <= s.length, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)length,
+              (long long)s.length);
     VLM_TRY(scan_batch(c, &s, b, length));
   }
   for (int32_t i = 0; i < s.states; i++) VLM_TRY(give_steps(c, i, &s.stacks[s.outs + i], &batches, s.batched ? 1 : 0, 0, false));
@@ -181,7 +186,8 @@ vlm_status vlm_run_Scan(vlm_op_call *c) {
     int64_t lead[2] = {batches, s.length};
     shape_of_nothing(&s, &s.stacks[i], s.states + i);
     if (s.batched) VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], lead, 2, 0, false));
-    else VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], &s.length, 1, list_entry(vlm_arg(c, OUT_AXES), i, 0), list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0));
+    else VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], &s.length, 1, list_entry(vlm_arg(c, OUT_AXES), i, 0),
+                            list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0));
   }
 out:
   for (int32_t i = 0; s.stacks && i < s.outs + s.states; i++) vlm_stack_free(&s.stacks[i]);

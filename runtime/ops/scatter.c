@@ -72,7 +72,8 @@ vlm_status vlm_infer_ScatterElements(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0], *t = c->in[1], *u = c->in[2];
   int axis;
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
-  VLM_CHECK(t->rank == x->rank && vlm_tensor_same_shape(t, u), c->err, VLM_INPUT, "indices and updates do not have the same shape and the rank of data");
+  VLM_CHECK(t->rank == x->rank && vlm_tensor_same_shape(t, u), c->err, VLM_INPUT,
+            "indices and updates do not have the same shape and the rank of data");
   VLM_CHECK(u->dtype == x->dtype, c->err, VLM_INPUT, "updates is %s, data %s", vlm_dtype_name(u->dtype), vlm_dtype_name(x->dtype));
   for (int i = 0; i < x->rank; i++)
     VLM_CHECK(i == axis || t->dims[i] <= x->dims[i], c->err, VLM_INPUT, "indices has %lld entries along axis %d, data %lld",
@@ -96,7 +97,8 @@ vlm_status vlm_run_ScatterElements(vlm_op_call *c) {
   for (int i = 0; i < y.rank; i++) strides[i] = vlm_tensor_span(&y, i + 1, y.rank);
   for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) {
     int64_t index = vlm_tensor_get_int(t, i), rest = i;
-    VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld", (long long)index, (long long)size);
+    VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld", (long long)index,
+              (long long)size);
     int64_t at = (index < 0 ? index + size : index) * strides[axis];
     for (int k = t->rank - 1; k >= 0; k--) {
       if (k != axis) at += rest % t->dims[k] * strides[k];
@@ -119,7 +121,8 @@ vlm_status vlm_infer_ScatterND(vlm_op_call *c) {
   VLM_CHECK(depth >= 0 && depth <= x->rank, c->err, VLM_INPUT, "indices address %lld dims, data has %d", (long long)depth, x->rank);
   VLM_CHECK(u->dtype == x->dtype, c->err, VLM_INPUT, "updates is %s, data %s", vlm_dtype_name(u->dtype), vlm_dtype_name(x->dtype));
   int64_t wanted = vlm_tensor_span(t, 0, t->rank - 1) * vlm_tensor_span(x, (int)depth, x->rank);
-  VLM_CHECK(vlm_tensor_count(u) == wanted, c->err, VLM_INPUT, "updates has %lld elements, wanted %lld", (long long)vlm_tensor_count(u), (long long)wanted);
+  VLM_CHECK(vlm_tensor_count(u) == wanted, c->err, VLM_INPUT, "updates has %lld elements, wanted %lld", (long long)vlm_tensor_count(u),
+            (long long)wanted);
   vlm_out_like(c, 0, 0);
 out:
   return st;
@@ -139,7 +142,8 @@ vlm_status vlm_run_ScatterND(vlm_op_call *c) {
     int64_t at = 0;
     for (int k = 0; k < depth; k++) {
       int64_t index = vlm_tensor_get_int(t, i * depth + k), size = y.dims[k];
-      VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, k, (long long)size);
+      VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, k,
+                (long long)size);
       at += (index < 0 ? index + size : index) * vlm_tensor_span(&y, k + 1, y.rank);
     }
     put(&y, at, &u, i * run, run, r);
@@ -164,9 +168,12 @@ vlm_status vlm_infer_TensorScatter(vlm_op_call *c) {
   VLM_TRY(cache_axis(c, &axis));
   VLM_CHECK(u->rank == x->rank && u->dtype == x->dtype, c->err, VLM_INPUT, "update does not have the type and rank of the cache");
   for (int i = 0; i < x->rank; i++)
-    VLM_CHECK(i == axis || u->dims[i] == x->dims[i], c->err, VLM_INPUT, "dim %d is %lld in the cache, %lld in update", i, (long long)x->dims[i], (long long)u->dims[i]);
-  VLM_CHECK(u->dims[axis] <= x->dims[axis], c->err, VLM_INPUT, "update has %lld entries, the cache room for %lld", (long long)u->dims[axis], (long long)x->dims[axis]);
-  VLM_CHECK(!w || vlm_tensor_count(w) == x->dims[0], c->err, VLM_INPUT, "write_indices has %lld entries, wanted %lld", (long long)vlm_tensor_count(w), (long long)x->dims[0]);
+    VLM_CHECK(i == axis || u->dims[i] == x->dims[i], c->err, VLM_INPUT, "dim %d is %lld in the cache, %lld in update", i,
+              (long long)x->dims[i], (long long)u->dims[i]);
+  VLM_CHECK(u->dims[axis] <= x->dims[axis], c->err, VLM_INPUT, "update has %lld entries, the cache room for %lld",
+            (long long)u->dims[axis], (long long)x->dims[axis]);
+  VLM_CHECK(!w || vlm_tensor_count(w) == x->dims[0], c->err, VLM_INPUT, "write_indices has %lld entries, wanted %lld",
+            (long long)vlm_tensor_count(w), (long long)x->dims[0]);
   vlm_out_like(c, 0, 0);
 out:
   return st;

@@ -25,12 +25,14 @@ vlm_heads vlm_heads_of(const float *data, const vlm_tensor *t, int64_t heads) {
 }
 
 static vlm_gemm_f32 score_product(const vlm_sdpa *a, const float *q, const float *k, int64_t rows, float *scores) {
-  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->s, .k = a->d, .a = q, .a_row = a->q.row, .a_column = 1, .b = k, .b_row = 1, .b_column = a->k.row,
+  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->s, .k = a->d, .a = q, .a_row = a->q.row, .a_column = 1, .b = k, .b_row = 1,
+                        .b_column = a->k.row,
                         .c = scores, .ldc = a->s, .epilogue = {.alpha = a->scale}};
 }
 
 static vlm_gemm_f32 value_product(const vlm_sdpa *a, const float *scores, const float *v, int64_t rows, float *y) {
-  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->dv, .k = a->s, .a = scores, .a_row = a->s, .a_column = 1, .b = v, .b_row = a->v.row, .b_column = 1,
+  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->dv, .k = a->s, .a = scores, .a_row = a->s, .a_column = 1, .b = v, .b_row = a->v.row,
+                        .b_column = 1,
                         .c = y, .ldc = a->y_row, .epilogue = {.alpha = 1}};
 }
 
@@ -96,10 +98,12 @@ static void run_block(void *user, int64_t index, int worker) {
   int64_t rows = a->t - first < ROWS ? a->t - first : ROWS, kv = h / (a->heads / a->kv_heads);
   char *work = job->work + (size_t)worker * job->work_bytes;
   float *scores = (float *)(void *)work;
-  vlm_gemm_f32 qk = score_product(a, a->q.data + b * a->q.batch + h * a->q.head + first * a->q.row, a->k.data + b * a->k.batch + kv * a->k.head, rows, scores);
+  vlm_gemm_f32 qk = score_product(a, a->q.data + b * a->q.batch + h * a->q.head + first * a->q.row,
+                                  a->k.data + b * a->k.batch + kv * a->k.head, rows, scores);
   vlm_gemm_f32_run(&qk, job->kernels, NULL, work + job->score_bytes);
   for (int64_t i = 0; i < rows; i++) finish_row(job, b, h, first + i, scores + i * a->s);
-  vlm_gemm_f32 pv = value_product(a, scores, a->v.data + b * a->v.batch + kv * a->v.head, rows, a->y + b * a->y_batch + h * a->y_head + first * a->y_row);
+  vlm_gemm_f32 pv = value_product(a, scores, a->v.data + b * a->v.batch + kv * a->v.head, rows,
+                                  a->y + b * a->y_batch + h * a->y_head + first * a->y_row);
   vlm_gemm_f32_run(&pv, job->kernels, NULL, work + job->score_bytes);
 }
 
@@ -123,7 +127,8 @@ vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
   sdpa_job job = {.a = a, .ops = vlm_call_rowops(c), .kernels = c->kernels, .blocks = (a->t + ROWS - 1) / ROWS};
   if (a->batch * a->heads * a->t == 0) return VLM_OK;
   VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
-  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads", (long long)a->heads,
+  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads",
+            (long long)a->heads,
             (long long)a->kv_heads);
   job.score_bytes = vlm_size_align((size_t)((a->t < ROWS ? a->t : ROWS) * a->s) * sizeof(float));
   job.work_bytes = job.score_bytes + vlm_size_align(product_bytes(&job));
@@ -144,7 +149,8 @@ vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask
     int64_t n = mask->dims[i];
     bool fits = n == want[d] || n == 1 || (d == 3 && n < a->s);
     VLM_CHECK(fits, c->err, VLM_INPUT, "the mask has shape %s, which does not broadcast to [%lld, %lld, %lld, %lld]",
-              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1], (long long)want[2], (long long)want[3]);
+              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1], (long long)want[2],
+                  (long long)want[3]);
     if (n != 1) stride[d] = vlm_tensor_span(mask, i + 1, mask->rank);
     if (d == 3 && n != 1) a->mask_columns = n;
   }

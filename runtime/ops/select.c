@@ -113,7 +113,8 @@ static bool index_after(const void *user, int64_t a, int64_t b) {
 }
 
 /* Groups equal slices. first[g] = first member of group g, inverse[i] = group of slice i, counts[g]; groups in output order. */
-static vlm_status group_slices(vlm_op_call *c, const unique_slices *s, int64_t *groups, int64_t **first, int64_t **inverse, int64_t **counts) {
+static vlm_status group_slices(vlm_op_call *c, const unique_slices *s, int64_t *groups, int64_t **first, int64_t **inverse,
+                               int64_t **counts) {
   vlm_status st = VLM_OK;
   int64_t n = s->size, *work, *order, *spare, *rank_of;
   VLM_TRY(vlm_scratch_array(c, (void **)&work, 6 * n, sizeof(int64_t)));
@@ -166,7 +167,8 @@ vlm_status vlm_run_Unique(vlm_op_call *c) {
   size_t run = (size_t)s.inner * vlm_item_size(&x);
   for (int64_t o = 0; o < s.outer && vlm_out(c, 0); o++)
     for (int64_t g = 0; g < groups; g++)
-      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * groups + g) * run, (const char *)x.data + (size_t)(o * s.size + first[g]) * run, run);
+      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * groups + g) * run, (const char *)x.data + (size_t)(o * s.size + first[g]) * run,
+                    run);
   VLM_TRY(store_ints(c, 1, first, groups));
   VLM_TRY(store_ints(c, 2, inverse, s.size));
   VLM_TRY(store_ints(c, 3, counts, groups));

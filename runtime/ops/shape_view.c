@@ -50,6 +50,7 @@ vlm_status vlm_infer_Reshape(vlm_op_call *c) {
   }
   VLM_CHECK(known == total, c->err, VLM_INPUT, "input %s has %lld elements, the target shape %lld",
             vlm_tensor_shape_text(x, text, sizeof text), (long long)total, (long long)known);
+  VLM_TRY(vlm_check_dims(c, rank, dims));
   vlm_out_shape(c, 0, x->dtype, rank, dims);
 out:
   return st;

@@ -103,6 +103,7 @@ out:
 vlm_status vlm_infer_CenterCropPad(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK];
   vlm_status st = center_shape(c, dims);
+  if (st == VLM_OK) st = vlm_check_dims(c, c->in[0]->rank, dims);
   if (st == VLM_OK) vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
   return st;
 }
@@ -138,7 +139,8 @@ vlm_status vlm_infer_ReverseSequence(vlm_op_call *c) {
   VLM_CHECK(x->rank >= 2, c->err, VLM_INPUT, "input has %d dims, wanted at least 2", x->rank);
   VLM_CHECK((batch == 0 && time == 1) || (batch == 1 && time == 0), c->err, VLM_INPUT, "batch_axis %lld and time_axis %lld, wanted 0 and 1",
             (long long)batch, (long long)time);
-  VLM_CHECK(c->in[1]->rank == 1 && c->in[1]->dims[0] == x->dims[batch], c->err, VLM_INPUT, "sequence_lens does not have one entry per batch row");
+  VLM_CHECK(c->in[1]->rank == 1 && c->in[1]->dims[0] == x->dims[batch], c->err, VLM_INPUT,
+            "sequence_lens does not have one entry per batch row");
   vlm_out_like(c, 0, 0);
 out:
   return st;

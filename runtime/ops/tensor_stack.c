@@ -19,7 +19,8 @@ vlm_status vlm_stack_push(vlm_stack *s, const vlm_tensor *t, vlm_error *err) {
   char got[128], wanted[128];
   size_t bytes = vlm_tensor_bytes(t);
   if (s->count == 0) s->item = *t;
-  VLM_CHECK(t->dtype == s->item.dtype && vlm_tensor_same_shape(t, &s->item), err, VLM_INPUT, "step %lld gives %s %s, the steps before %s %s",
+  VLM_CHECK(t->dtype == s->item.dtype && vlm_tensor_same_shape(t, &s->item), err, VLM_INPUT,
+            "step %lld gives %s %s, the steps before %s %s",
             (long long)s->count, vlm_dtype_name(t->dtype), vlm_tensor_shape_text(t, got, sizeof got), vlm_dtype_name(s->item.dtype),
             vlm_tensor_shape_text(&s->item, wanted, sizeof wanted));
   VLM_TRY(make_room(s, bytes, err));

@@ -15,23 +15,31 @@ typedef struct gram_pool {
 
 static vlm_status read_pool(vlm_op_call *c, gram_pool *p) {
   vlm_status st = VLM_OK;
-  const vlm_attr *items = vlm_arg(c, POOL_INTS), *starts = vlm_arg(c, COUNTS), *columns = vlm_arg(c, INDEXES), *weights = vlm_arg(c, WEIGHTS);
-  VLM_CHECK(items->kind == VLM_ATTR_INTS, c->err, VLM_UNSUPPORTED, "operator TfIdfVectorizer without pool_int64s (strings) is not supported");
+  const vlm_attr *items = vlm_arg(c, POOL_INTS), *starts = vlm_arg(c, COUNTS), *columns = vlm_arg(c, INDEXES),
+      *weights = vlm_arg(c, WEIGHTS);
+  VLM_CHECK(items->kind == VLM_ATTR_INTS, c->err, VLM_UNSUPPORTED,
+            "operator TfIdfVectorizer without pool_int64s (strings) is not supported");
   *p = (gram_pool){.items = items->u.ints, .starts = starts->u.ints, .columns = columns->u.ints, .n_items = items->count, .n_starts = starts->count,
-                   .n_columns = columns->count, .shortest = vlm_arg_int(c, MIN_GRAM, 1), .longest = vlm_arg_int(c, MAX_GRAM, 1), .skip = vlm_arg_int(c, MAX_SKIP, 0)};
+                   .n_columns = columns->count, .shortest = vlm_arg_int(c, MIN_GRAM, 1), .longest = vlm_arg_int(c, MAX_GRAM, 1),
+                       .skip = vlm_arg_int(c, MAX_SKIP, 0)};
   VLM_CHECK(p->shortest >= 1 && p->longest >= p->shortest && p->longest <= p->n_starts && p->skip >= 0, c->err, VLM_INPUT,
-            "n-grams of length %lld to %lld with %lld entries of ngram_counts", (long long)p->shortest, (long long)p->longest, (long long)p->n_starts);
+            "n-grams of length %lld to %lld with %lld entries of ngram_counts", (long long)p->shortest, (long long)p->longest,
+                (long long)p->n_starts);
   int64_t grams = 0;
   for (int64_t n = 1; n <= p->n_starts; n++) {
     int64_t begin = p->starts[n - 1], end = n < p->n_starts ? p->starts[n] : p->n_items;
-    VLM_CHECK(begin >= 0 && begin <= end && end <= p->n_items && (end - begin) % n == 0, c->err, VLM_INPUT, "ngram_counts does not divide the pool at length %lld", (long long)n);
+    VLM_CHECK(begin >= 0 && begin <= end && end <= p->n_items && (end - begin) % n == 0, c->err, VLM_INPUT,
+              "ngram_counts does not divide the pool at length %lld", (long long)n);
     grams += (end - begin) / n;
   }
-  VLM_CHECK(grams == p->n_columns, c->err, VLM_INPUT, "ngram_indexes has %lld entries, the pool %lld n-grams", (long long)p->n_columns, (long long)grams);
-  VLM_CHECK(weights->kind == VLM_ATTR_NONE || weights->count == grams, c->err, VLM_INPUT, "weights has %d entries, the pool %lld n-grams", weights->count, (long long)grams);
+  VLM_CHECK(grams == p->n_columns, c->err, VLM_INPUT, "ngram_indexes has %lld entries, the pool %lld n-grams", (long long)p->n_columns,
+            (long long)grams);
+  VLM_CHECK(weights->kind == VLM_ATTR_NONE || weights->count == grams, c->err, VLM_INPUT, "weights has %d entries, the pool %lld n-grams",
+            weights->count, (long long)grams);
   if (weights->kind == VLM_ATTR_FLOATS) p->weights = weights->u.floats;
   for (int64_t i = 0; i < grams; i++) {
-    VLM_CHECK(p->columns[i] >= 0 && p->columns[i] < (INT64_C(1) << 32), c->err, VLM_INPUT, "ngram_indexes[%lld] is %lld", (long long)i, (long long)p->columns[i]);
+    VLM_CHECK(p->columns[i] >= 0 && p->columns[i] < (INT64_C(1) << 32), c->err, VLM_INPUT, "ngram_indexes[%lld] is %lld", (long long)i,
+              (long long)p->columns[i]);
     p->width = p->columns[i] + 1 > p->width ? p->columns[i] + 1 : p->width;
   }
 out:
@@ -71,7 +79,8 @@ vlm_status vlm_run_TfIdfVectorizer(vlm_op_call *c) {
   float *y = c->out[0]->data;
   VLM_TRY(read_pool(c, &p));
   bool counts = strcmp(mode, "IDF") != 0, weighted = strcmp(mode, "TF") != 0 && p.weights;
-  VLM_CHECK(!counts || strcmp(mode, "TF") == 0 || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
+  VLM_CHECK(!counts || strcmp(mode, "TF") == 0 || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF",
+            mode);
   int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1];
   vlm_zero_some(y, vlm_tensor_bytes(c->out[0]));
   for (int64_t row = 0; row < rows; row++)

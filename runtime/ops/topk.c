@@ -89,7 +89,8 @@ vlm_status vlm_run_TopK(vlm_op_call *c) {
     }
     rank_row(&row, index, index + n, k, n);
     for (int64_t i = 0; i < k; i++) {
-      if (vlm_out(c, 0)) memcpy((char *)c->out[0]->data + (size_t)(to + i * inner) * item, (const char *)x->data + (size_t)(from + index[i] * inner) * item, item);
+      if (vlm_out(c, 0)) memcpy((char *)c->out[0]->data + (size_t)(to + i * inner) * item,
+                                (const char *)x->data + (size_t)(from + index[i] * inner) * item, item);
       if (vlm_out(c, 1)) ((int64_t *)c->out[1]->data)[to + i * inner] = index[i];
     }
   }
@@ -128,7 +129,8 @@ static bool score_after(const void *user, int64_t a, int64_t b) {
 }
 
 /* Indices kept of n boxes, best first; `order` and `spare` have n entries, the kept ones end up in `kept`. */
-static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *order, int64_t *spare, int64_t *kept) {
+static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *order, int64_t *spare,
+                        int64_t *kept) {
   int64_t candidates = 0, count = 0;
   for (int64_t i = 0; i < n; i++)
     if (!o->has_score || scores[i] > o->score) order[candidates++] = i;

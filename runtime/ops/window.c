@@ -9,7 +9,8 @@
 static vlm_status output_type(vlm_op_call *c, int k, vlm_dtype *dtype) {
   *dtype = vlm_dtype_from_onnx((int)vlm_arg_int(c, k, 1));
   if (*dtype != VLM_NONE) return VLM_OK;
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s: element type %lld is not supported", c->node->op_type, (long long)vlm_arg_int(c, k, 1));
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s: element type %lld is not supported", c->node->op_type,
+                  (long long)vlm_arg_int(c, k, 1));
 }
 
 vlm_status vlm_infer_Window(vlm_op_call *c) {
@@ -79,7 +80,8 @@ vlm_status vlm_run_MelWeightMatrix(vlm_op_call *c) {
   if (!(rate > 0)) return vlm_fail(c->err, VLM_INPUT, "sample_rate is %g", rate);
   for (int64_t i = 0; i < n; i++) vlm_tensor_set(y, i, 0);
   for (int64_t m = 0; m < bins; m++) {
-    int64_t left = edge_bin(low, step, m, length, rate), center = edge_bin(low, step, m + 1, length, rate), right = edge_bin(low, step, m + 2, length, rate);
+    int64_t left = edge_bin(low, step, m, length, rate), center = edge_bin(low, step, m + 1, length, rate),
+        right = edge_bin(low, step, m + 2, length, rate);
     if (left == center) vlm_tensor_set(y, center * bins + m, 1);
     for (int64_t j = left; left < center && j <= center; j++) vlm_tensor_set(y, j * bins + m, (double)(j - left) / (double)(center - left));
     for (int64_t j = center; j < right; j++) vlm_tensor_set(y, j * bins + m, (double)(right - j) / (double)(right - center));

@@ -32,7 +32,7 @@ typedef struct {
   int32_t min_int8;     /* integer operators after lowering */
 } model_case;
 
-/* What is reached, less 3 dB: 26.0, 44.9, 53.8, 20.7, 22.5 dB. */
+/* Reached when written: 26.0, 44.9, 53.8, 20.7, 22.5 dB. */
 static const model_case CASES[] = {
     {"ch_PP-OCRv2_det_infer", "text detection", 23, 0, 32},
     {"ch_ppocr_mobile_v2.0_cls_infer", "orientation", 40, 100, 20},

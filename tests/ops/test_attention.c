@@ -45,7 +45,8 @@ static void test_against_reference(void **state) {
   for (int n = 0; n < 3; n++) {
     int t = queries[n];
     op_harness h = {.threads = 1 + n};
-    float *q = random_values(B * H * t * D, 1), *k = random_values(B * H * S * D, 2), *v = random_values(B * H * S * V, 3), *mask = random_values(B * t * S, 4);
+    float *q = random_values(B * H * t * D, 1), *k = random_values(B * H * S * D, 2), *v = random_values(B * H * S * V, 3),
+        *mask = random_values(B * t * S, 4);
     void *want;
     assert_int_equal(vlm_alloc(&want, (size_t)(B * H * t * V), sizeof(double), NULL), VLM_OK);
     for (int s = 0; s < S; s++) mask[s] = -INFINITY; /* first query of the first entry sees nothing */
@@ -102,7 +103,8 @@ static void run_at(op_harness *h, const byte_case *b, uint32_t mask, int n_threa
   assert_int_equal(vlm_kernels_select(&h->kernels, mask, &h->err), VLM_OK);
   assert_int_equal(vlm_threads_create(&threads, n_threads, &h->err), VLM_OK);
   const vlm_node *node = &h->graph->nodes[0];
-  vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .is_constant = constant, .threads = threads, .kernels = &h->kernels,
+  vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .is_constant = constant, .threads = threads,
+                   .kernels = &h->kernels,
                    .scratch = op_scratch, .allocate = op_allocate, .executor = h, .err = &h->err};
   if (node->op->infer(&c) != VLM_OK || op_allocate(&c, 0) != VLM_OK || node->op->run(&c) != VLM_OK) fail_msg("%s: %s", b->op, h->err.text);
   vlm_threads_free(threads);
@@ -130,11 +132,14 @@ static void test_same_bytes(void **state) {
   (void)state;
   float *a = random_values(1 << 15, 11), *b = random_values(1 << 15, 12);
   float scales[4] = {1, 1, 1.7f, 0.6f};
-  const vlm_tensor q = OP_TENSOR(VLM_F32, a, 2, 3, 61, 20), k = OP_TENSOR(VLM_F32, b, 2, 3, 61, 20), image = OP_TENSOR(VLM_F32, a, 1, 5, 33, 29);
-  const vlm_tensor s = OP_TENSOR(VLM_F32, scales, 4), seq = OP_TENSOR(VLM_F32, a, 7, 3, 10), w = OP_TENSOR(VLM_F32, b, 1, 44, 10), r = OP_TENSOR(VLM_F32, b, 1, 44, 11);
+  const vlm_tensor q = OP_TENSOR(VLM_F32, a, 2, 3, 61, 20), k = OP_TENSOR(VLM_F32, b, 2, 3, 61, 20),
+      image = OP_TENSOR(VLM_F32, a, 1, 5, 33, 29);
+  const vlm_tensor s = OP_TENSOR(VLM_F32, scales, 4), seq = OP_TENSOR(VLM_F32, a, 7, 3, 10), w = OP_TENSOR(VLM_F32, b, 1, 44, 10),
+      r = OP_TENSOR(VLM_F32, b, 1, 44, 11);
   const vlm_tensor left = OP_TENSOR(VLM_F32, a, 3, 17, 4, 9), right = OP_TENSOR(VLM_F32, b, 3, 9, 4, 21);
   const vlm_attr kernel = OP_INTS("kernel_shape", ((int64_t[]){3, 2}), 2), pads = OP_INTS("pads", ((int64_t[]){1, 0, 1, 1}), 4);
-  const vlm_attr cubic = OP_STRING("mode", "cubic"), equation = OP_STRING("equation", "bihk,bkhj->bhij"), hidden = OP_INT("hidden_size", 11);
+  const vlm_attr cubic = OP_STRING("mode", "cubic"), equation = OP_STRING("equation", "bihk,bkhj->bhij"),
+      hidden = OP_INT("hidden_size", 11);
   const byte_case cases[] = {
       {"vlm", "Attention", 1, 3, NULL, (const vlm_tensor *[]){&q, &k, &k}},
       {"", "AveragePool", 11, 1, (const vlm_attr *[]){&kernel, &pads, NULL}, (const vlm_tensor *[]){&image}},
@@ -149,6 +154,7 @@ static void test_same_bytes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference), cmocka_unit_test(test_mask_forms), cmocka_unit_test(test_same_bytes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference), cmocka_unit_test(test_mask_forms),
+                                     cmocka_unit_test(test_same_bytes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

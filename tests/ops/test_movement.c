@@ -137,7 +137,8 @@ static void test_squeeze(void **state) {
   op_harness h = {0};
   float values[6] = {0};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 1, 6, 1);
-  const vlm_tensor last = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1), wrong = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1), twice = OP_TENSOR(VLM_S64, ((int64_t[]){0, -5}), 2);
+  const vlm_tensor last = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1), wrong = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1),
+      twice = OP_TENSOR(VLM_S64, ((int64_t[]){0, -5}), 2);
   const vlm_attr axes = OP_INTS("axes", ((int64_t[]){0, 2}), 2);
   op_apply(&h, "", "Squeeze", 13, NULL, (const vlm_tensor *[]){&x, &last}, 2, 1);
   expect_dims(&h.out[0], 2, (int64_t[]){1, 6});
@@ -198,9 +199,11 @@ static void test_pad(void **state) {
   (void)state;
   op_harness h = {0};
   float values[3] = {1, 2, 3};
-  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3), crop = OP_TENSOR(VLM_S64, ((int64_t[]){-1, 2}), 2), empty = OP_TENSOR(VLM_F32, values, 0);
+  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3), crop = OP_TENSOR(VLM_S64, ((int64_t[]){-1, 2}), 2),
+      empty = OP_TENSOR(VLM_F32, values, 0);
   const vlm_tensor more = OP_TENSOR(VLM_S64, ((int64_t[]){1, 5}), 2);
-  const vlm_attr edge = OP_STRING("mode", "edge"), reflect = OP_STRING("mode", "reflect"), wrap = OP_STRING("mode", "wrap"), odd = OP_STRING("mode", "mirror");
+  const vlm_attr edge = OP_STRING("mode", "edge"), reflect = OP_STRING("mode", "reflect"), wrap = OP_STRING("mode", "wrap"),
+      odd = OP_STRING("mode", "mirror");
   op_apply(&h, "", "Pad", 13, NULL, (const vlm_tensor *[]){&x, &crop}, 2, 1);
   op_expect(&h, 0, (double[]){2, 3, 0, 0}, 4, 0);
   op_apply(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL}, (const vlm_tensor *[]){&x, &crop}, 2, 1);
@@ -220,8 +223,10 @@ static void test_gather_bounds(void **state) {
   (void)state;
   op_harness h = {0};
   float values[6] = {0, 1, 2, 3, 4, 5};
-  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3, 2), good = OP_TENSOR(VLM_S64, ((int64_t[]){-3, 2}), 2), bad = OP_TENSOR(VLM_S64, ((int64_t[]){0, 3}), 2);
-  const vlm_tensor worse = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN, 0}), 1, 2), none = OP_TENSOR(VLM_S64, values, 0), scalar = OP_SCALAR(VLM_S64, ((int64_t[]){1}));
+  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3, 2), good = OP_TENSOR(VLM_S64, ((int64_t[]){-3, 2}), 2),
+      bad = OP_TENSOR(VLM_S64, ((int64_t[]){0, 3}), 2);
+  const vlm_tensor worse = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN, 0}), 1, 2), none = OP_TENSOR(VLM_S64, values, 0),
+      scalar = OP_SCALAR(VLM_S64, ((int64_t[]){1}));
   op_apply(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &good}, 2, 1);
   op_expect(&h, 0, (double[]){0, 1, 4, 5}, 4, 0);
   op_apply(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &none}, 2, 1);
@@ -241,7 +246,8 @@ static void test_quantized_gather(void **state) {
   float scales[4] = {1, 10, 100, 0.5f};
   const vlm_tensor x = OP_TENSOR(VLM_U8, data, 2, 2), t = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1), s = OP_TENSOR(VLM_F32, scales, 2, 2);
   const vlm_attr block = OP_INT("block_size", 2), bits = OP_INT("bits", 4);
-  op_apply(&h, "com.microsoft", "GatherBlockQuantized", 1, (const vlm_attr *[]){&block, &bits, NULL}, (const vlm_tensor *[]){&x, &t, &s}, 3, 1);
+  op_apply(&h, "com.microsoft", "GatherBlockQuantized", 1, (const vlm_attr *[]){&block, &bits, NULL}, (const vlm_tensor *[]){&x, &t, &s},
+           3, 1);
   op_expect(&h, 0, (double[]){-300, -200, -0.5, 0}, 4, 0); /* zero point 8 */
   op_release(&h);
 }
@@ -277,7 +283,8 @@ static void test_range(void **state) {
   (void)state;
   op_harness h = {0};
   int64_t a = INT64_MIN, b = INT64_MAX, one = 1, zero = 0, ten = 10, back = -4;
-  const vlm_tensor low = OP_SCALAR(VLM_S64, &a), high = OP_SCALAR(VLM_S64, &b), step = OP_SCALAR(VLM_S64, &one), none = OP_SCALAR(VLM_S64, &zero);
+  const vlm_tensor low = OP_SCALAR(VLM_S64, &a), high = OP_SCALAR(VLM_S64, &b), step = OP_SCALAR(VLM_S64, &one),
+      none = OP_SCALAR(VLM_S64, &zero);
   const vlm_tensor from = OP_SCALAR(VLM_S64, &ten), down = OP_SCALAR(VLM_S64, &back);
   op_apply(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &down}, 3, 1);
   op_expect(&h, 0, (double[]){10, 6, 2}, 3, 0);
@@ -290,7 +297,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_nd_copy), cmocka_unit_test(test_sort_is_stable), cmocka_unit_test(test_reshape),
                                      cmocka_unit_test(test_squeeze), cmocka_unit_test(test_slice_sentinels), cmocka_unit_test(test_int4),
                                      cmocka_unit_test(test_split), cmocka_unit_test(test_pad), cmocka_unit_test(test_gather_bounds),
-                                     cmocka_unit_test(test_quantized_gather), cmocka_unit_test(test_top_k_ties), cmocka_unit_test(test_dropout_mask),
+                                     cmocka_unit_test(test_quantized_gather), cmocka_unit_test(test_top_k_ties),
+                                         cmocka_unit_test(test_dropout_mask),
                                      cmocka_unit_test(test_range)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
