@@ -17,7 +17,7 @@ count() {
   printf '  (%d s)\n' "$6"
   [ "$2" = 0 ] && return
   echo "---- $5"
-  tail -n 200 "$5"
+  { grep -q '^not ok' "$5" && grep -A 15 '^not ok' "$5" || cat "$5"; } | tail -n 200
   echo "----"
 }
 
@@ -31,31 +31,46 @@ step() {
   return $rc
 }
 
-# tap NAME SECONDS COMMAND...: a program that prints TAP. A test that was planned and not reported, and a bad exit, are failures.
-tap() {
-  local name=$1 limit=$2 file=$log/${1//[^A-Za-z0-9_-]/_}.txt start=$SECONDS rc=0 plan ok skip bad
+# run_tap LOG SECONDS COMMAND...: runs a program that prints TAP; its exit code and duration go into LOG.rc.
+run_tap() {
+  local file=$1 limit=$2 start=$SECONDS rc=0
   shift 2
   CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$file" 2>&1 </dev/null || rc=$?
   [ $rc != 124 ] || echo "stopped after $limit s" >>"$file"
+  echo "$rc $((SECONDS - start))" >"$file.rc"
+}
+
+# count_tap NAME LOG: a test that was planned and not reported, and a bad exit, are failures.
+count_tap() {
+  local file=$2 rc duration plan ok skip bad
+  read -r rc duration <"$file.rc" || rc=1 duration=0
   plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$file" | head -1)
   skip=$(grep -cE '^(not )?ok [0-9]+.*# SKIP' "$file")
   ok=$(grep -E '^ok [0-9]+' "$file" | grep -vc '# SKIP')
   bad=$(grep -E '^not ok [0-9]+' "$file" | grep -vc '# SKIP')
   [ -n "$plan" ] && [ "$plan" -gt $((ok + skip + bad)) ] && bad=$((plan - ok - skip))
   [ $((ok + skip + bad)) = 0 ] && bad=1
-  [ $rc != 0 ] && [ "$bad" = 0 ] && { echo "exit $rc" >>"$file"; bad=1; }
-  count "$ok" "$bad" "$skip" "$name" "$file" $((SECONDS - start))
+  [ "$rc" != 0 ] && [ "$bad" = 0 ] && { echo "exit $rc" >>"$file"; bad=1; }
+  count "$ok" "$bad" "$skip" "$1" "$file" "$duration"
 }
 
-# programs NAME FOLDER SECONDS: every cmocka program of a build.
+# tap NAME SECONDS COMMAND...
+tap() {
+  local name=$1
+  rm -f "$log/$1.txt.rc"
+  shift
+  run_tap "$log/$name.txt" "$@"
+  count_tap "$name" "$log/$name.txt"
+}
+
+# programs PREFIX FOLDER SECONDS: every cmocka program of a build, as many at a time as there are cores.
 programs() {
-  local program any=0
-  for program in "$2"/tests/test_*; do
-    [ -x "$program" ] || continue
-    any=1
-    tap "$1$(basename "$program")" "$3" "$program"
-  done
-  [ $any = 1 ] || count 0 1 0 "$1no test programs in $2" /dev/null 0
+  local names name
+  rm -f "$log/$1"test_*
+  names=$(find "$2/tests" -maxdepth 1 -name 'test_*' -type f -perm -u+x -printf '%f\n' 2>/dev/null | LC_ALL=C sort)
+  [ -n "$names" ] || { count 0 1 0 "$1no test programs in $2" /dev/null 0; return; }
+  xargs -P "$(nproc)" -I {} bash -c 'run_tap "$0" "$1" "$2"' "$log/$1{}.txt" "$3" "$2/tests/{}" <<<"$names"
+  for name in $names; do count_tap "$1$name" "$log/$1$name.txt"; done
 }
 
 # conformance NAME FOLDER [KNOWN]: the cases of a folder in the ONNX backend-test layout; what is unsupported is named in the log.
@@ -74,15 +89,18 @@ conformance() {
 # Case files that lie beside the checkout; absent elsewhere.
 extract_suites() {
   local archive
+  [ -d build/suites ] && return
+  rm -rf build/suites.part
   for archive in ../shared/data/suites/*.tar.zst; do
-    [ -e "$archive" ] || continue
-    mkdir -p build/suites && tar --zstd -xf "$archive" -C build/suites || return 1
+    [ -e "$archive" ] || return 0
+    mkdir -p build/suites.part && tar --zstd -xf "$archive" -C build/suites.part || return
   done
+  mv build/suites.part build/suites
 }
 
 build_clang() { vlmq_build build/clang -DCMAKE_C_COMPILER=clang; }
 build_sanitized() { vlmq_build build/sanitize -DVLMQ_SANITIZE=ON -DCMAKE_BUILD_TYPE=Sanitize "-DCMAKE_C_FLAGS_SANITIZE=-O1 -g1"; }
-export -f vlmq_build vlmq_configure build_clang build_sanitized
+export -f run_tap vlmq_build vlmq_configure build_clang build_sanitized
 
 finish() {
   local skips=''
@@ -97,14 +115,13 @@ step "build" 900 bash -c "vlmq_build build -DVLMQ_TESTS=ON" || finish
 
 programs "" build 400
 conformance conformance-libonnx /usr/share/libonnx-testdata/data tests/conformance_known.txt
-if [ -d build/suites ] || extract_suites; then
-  [ ! -d build/suites ] || conformance conformance-suites build/suites
-fi
+extract_suites || count 0 1 0 "extracting the suites" /dev/null 0
+[ ! -d build/suites ] || conformance conformance-suites build/suites
 tap layers 60 tests/layers.sh
 tap cli 600 tests/cli/run.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then
-  programs "sanitize " build/sanitize 600
+  programs "sanitize-" build/sanitize 600
 fi
 step "build clang" 900 bash -c build_clang
 finish

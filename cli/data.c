@@ -1,5 +1,7 @@
 #include "cli/data.h"
 
+#include "runtime/pipeline/bundle_texts.h"
+
 enum { MAX_INPUTS = 64 };
 
 static vlm_status read_shard(const vlm_cli *cli, vlm_dataset_opts *opts, vlm_error *err) {
@@ -50,9 +52,16 @@ out:
   return st;
 }
 
-void vlm_cli_prompts(const vlm_cli *cli, const char *const **prompts, int32_t *count) {
-  static const char *const DEFAULT[] = {"<CAPTION>"};
+vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
   const vlm_option_values *given = &cli->args->options[VLM_OPT_PROMPT];
-  *prompts = given->count ? given->items : DEFAULT;
-  *count = given->count ? given->count : 1;
+  *out = (vlm_prompts){.items = given->items, .count = given->count};
+  if (given->count) return VLM_OK;
+  vlm_status st = bundle->family == VLM_FAMILY_GRAPH ? VLM_OK : vlm_bundle_default_prompt(&out->own, bundle, err);
+  if (st == VLM_OK && (!out->own || !*out->own)) {
+    vlm_free(out->own);
+    st = vlm_strdup(&out->own, "<CAPTION>", err);
+  }
+  out->items = (const char *const *)&out->own;
+  out->count = 1;
+  return st;
 }

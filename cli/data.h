@@ -9,7 +9,13 @@
  * VLM_USAGE when the wrong one was given. Free with vlm_dataset_free. */
 vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err);
 
-/* --prompt, or the default caption task. */
-void vlm_cli_prompts(const vlm_cli *cli, const char *const **prompts, int32_t *count);
+/* --prompt, or what the bundle asks by default ("<CAPTION>" when it does not say). */
+typedef struct vlm_prompts {
+  const char *const *items;
+  int32_t count;
+  char *own; /* the default */
+} vlm_prompts;
+/* `out` must stay where it is. Free with vlm_free(out->own). */
+vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err);
 
 #endif

@@ -26,6 +26,7 @@ typedef struct {
   vlm_dataset *set;
   vlm_stats *stats;
   vlm_calibrate_opts opts;
+  vlm_prompts prompts;
   vlm_calibrate_report report;
   vlm_progress progress;
   double start, saved;
@@ -129,7 +130,9 @@ static vlm_status calibrate(job *j, vlm_error *err) {
   j->opts.teacher = j->captions;
   VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
   VLM_TRY(open_statistics(j, err));
-  vlm_cli_prompts(j->cli, &j->opts.prompts, &j->opts.n_prompts);
+  VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, err));
+  j->opts.prompts = j->prompts.items;
+  j->opts.n_prompts = j->prompts.count;
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
   j->opts.between = between;
@@ -153,6 +156,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_CHECK(j.output || vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "-o STATS.h5 is missing: where should the statistics go?");
   VLM_TRY(vlm_args_has(cli->args, VLM_OPT_MERGE) ? merge(&j, err) : calibrate(&j, err));
 out:
+  vlm_free(j.prompts.own);
   vlm_dataset_free(j.set);
   vlm_captions_free(j.captions);
   vlm_stats_free(j.stats);

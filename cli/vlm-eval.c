@@ -133,7 +133,10 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   vlm_evaluation e = {0};
   int64_t seed;
   vlm_eval_opts opts = {.progress = on_progress, .user = j};
-  vlm_cli_prompts(j->cli, &opts.prompts, &opts.n_prompts);
+  vlm_prompts prompts = {0};
+  VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], err));
+  opts.prompts = prompts.items;
+  opts.n_prompts = prompts.count;
   VLM_TRY(vlm_args_int(&opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
   VLM_TRY(vlm_args_int(&opts.bootstrap.resamples, args, VLM_OPT_BOOTSTRAP, 1000, 10, 1000000, err));
@@ -149,6 +152,7 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   if (!j->cli->quiet && !vlm_args_has(args, VLM_OPT_JSON)) vlm_eval_table(&e, j->cli->verbose);
   VLM_TRY(vlm_eval_json(j->cli, &e, j->verdict, err));
 out:
+  vlm_free(prompts.own);
   vlm_evaluation_free(&e);
   return st;
 }

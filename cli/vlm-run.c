@@ -176,16 +176,15 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   vlm_status st = VLM_OK;
   talk t = {.cli = cli};
   const vlm_args *args = cli->args;
-  const char *const *prompts;
-  int32_t n_prompts;
-  vlm_cli_prompts(cli, &prompts, &n_prompts);
+  vlm_prompts prompts = {0};
+  VLM_TRY(vlm_cli_prompts(&prompts, cli, bundle, err));
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
   VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
   VLM_TRY(vlm_json_writer_create(&t.json, 0, err));
   VLM_TRY(vlm_model_create(&t.model, context, bundle, NULL, err));
   for (int i = 1; i < args->positional.count; i++)
-    for (int p = 0; p < n_prompts; p++) VLM_TRY(answer_one(&t, args->positional.items[i], prompts[p], err));
+    for (int p = 0; p < prompts.count; p++) VLM_TRY(answer_one(&t, args->positional.items[i], prompts.items[p], err));
   if (t.lines) VLM_TRY(vlm_writer_commit(t.lines, err));
 out:
   vlm_writer_free(t.lines);

@@ -1,4 +1,5 @@
-/* CausalConvWithState (opset 27): depthwise convolution over [B, C, L] that sees the past, with the last inputs kept as state; and SwiGLU (28). */
+/* CausalConvWithState (opset 27): depthwise convolution over [B, C, L] that sees the past, with the last inputs kept as state; and
+ * SwiGLU (28). */
 #include <string.h>
 
 #include "runtime/ops/op_data.h"

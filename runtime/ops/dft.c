@@ -14,7 +14,8 @@
 #undef REAL
 #undef FFT
 
-/* One line to transform. Complex float32 data stays in float32; real data goes through float64, so that the parts which symmetry makes zero are. */
+/* One line to transform. Complex float32 data stays in float32; real data goes through float64, so that the parts which symmetry makes
+ * zero are. */
 typedef struct fft_line {
   int64_t n;
   bool wide;
@@ -105,7 +106,8 @@ vlm_status vlm_infer_DFT(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Reads n entries of a real (1) or complex (2) tensor, `stride` numbers apart; what is missing is zero or, for one-sided spectra, mirrored. */
+/* Reads n entries of a real (1) or complex (2) tensor, `stride` numbers apart; what is missing is zero or, for one-sided spectra,
+ * mirrored. */
 static void load_line(fft_line *line, const double *x, int64_t n, int64_t stride, int64_t parts, const dft_form *f) {
   for (int64_t j = 0; j < line->n; j++) {
     bool mirror = f->to_real && j > line->n / 2;

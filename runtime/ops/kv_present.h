@@ -4,7 +4,8 @@
 
 #include "runtime/ops/sdpa.h"
 
-/* New rows from input `fresh` ([B, H, S, D] or [B, S, H * D]), old ones from input `past` (may be absent). Output `present`, when wanted, gets the whole;
+/* New rows from input `fresh` ([B, H, S, D] or [B, S, H * D]), old ones from input `past` (may be absent). Output `present`, when
+ * wanted, gets the whole;
  * *out points to it in float32, or to the fresh rows in place when there is nothing to join. */
 vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, int present, int64_t heads);
 /* dst [batch, heads, room, size] rows [at, at + n) = rows of `from`. */

@@ -24,7 +24,8 @@ static void set_sizes(vlm_sdpa *a, const ms_sizes *s) {
   a->dv = s->dv;
 }
 
-/* The padding mask in its forms ([B] lengths, [2 B] ends and starts, [B, S], [B, T, S], [B, 1, M, M]) plus the additive bias, as one float mask. */
+/* The padding mask in its forms ([B] lengths, [2 B] ends and starts, [B, S], [B, T, S], [B, 1, M, M]) plus the additive bias, as one
+ * float mask. */
 static vlm_status set_masks(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *padding, const vlm_tensor *bias) {
   vlm_status st = VLM_OK;
   float off = vlm_arg_float(c, MASK_VALUE, -10000), *sum;

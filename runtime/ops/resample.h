@@ -1,4 +1,5 @@
-/* Resampling of one axis, the separable core of Resize and Upsample: which source entries make up each output entry, and the passes that apply it. */
+/* Resampling of one axis, the separable core of Resize and Upsample: which source entries make up each output entry, and the passes that
+ * apply it. */
 #ifndef VLM_OPS_RESAMPLE_H
 #define VLM_OPS_RESAMPLE_H
 

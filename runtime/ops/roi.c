@@ -95,7 +95,8 @@ static void align_roi(void *user, int64_t index, int worker) {
   for (int64_t ch = 0; ch < channels; ch++)
     for (int64_t py = 0; py < j->ph; py++)
       for (int64_t px = 0; px < j->pw; px++)
-        *y++ = align_bin(j, image + ch * plane, y0 + (float)py * bin_h, x0 + (float)px * bin_w, bin_h / (float)ny, bin_w / (float)nx, ny, nx);
+        *y++ = align_bin(j, image + ch * plane, y0 + (float)py * bin_h, x0 + (float)px * bin_w, bin_h / (float)ny,
+                         bin_w / (float)nx, ny, nx);
 }
 
 vlm_status vlm_run_RoiAlign(vlm_op_call *c) {

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first 2 * half values are rotated, pair k by cosine[k], sine[k]: neighbours when interleaved, else k and half + k; the rest up to size is copied.
+/* The first 2 * half values are rotated, pair k by cosine[k], sine[k]: neighbours when interleaved, else k and half + k; the rest up to
+ * size is copied.
  * y may be x. */
 void vlm_rotate_row(float *y, const float *x, const float *cosine, const float *sine, int64_t half, int64_t size, bool interleaved);
 

@@ -60,7 +60,8 @@ static vlm_status scan_setup(vlm_op_call *c, scan_run *s) {
   for (int32_t i = 0; i < s->scans; i++) {
     const vlm_tensor *x = c->in[s->first + s->states + i];
     VLM_CHECK(vlm_item_size(x) > 0, c->err, VLM_UNSUPPORTED, "operator Scan over %s is not supported", vlm_dtype_name(x->dtype));
-    VLM_TRY(vlm_scratch_array(c, &s->inputs[s->states + i].data, vlm_tensor_count(x) + 1, vlm_item_size(x)));
+    int64_t most = s->length > 0 ? vlm_tensor_count(x) / s->length : 0;
+    VLM_TRY(vlm_scratch_array(c, &s->inputs[s->states + i].data, most, vlm_item_size(x)));
   }
 out:
   return st;

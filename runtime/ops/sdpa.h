@@ -38,7 +38,8 @@ typedef struct vlm_sdpa {
 
 vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a);
 
-/* A mask of any type (bool: true = keep, else `masked` is added) as float32, with strides for [batch, heads, t, s]; the last dim must be 1 or cover
+/* A mask of any type (bool: true = keep, else `masked` is added) as float32, with strides for [batch, heads, t, s]; the last dim must be
+ * 1 or cover
  * the keys. */
 vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask, float masked);
 

@@ -1,4 +1,5 @@
-/* TfIdfVectorizer over integers: counts of the n-grams of a pool, weighted or not; and the Optional* operators, whose element is always a tensor here. */
+/* TfIdfVectorizer over integers: counts of the n-grams of a pool, weighted or not; and the Optional* operators, whose element is always
+ * a tensor here. */
 #include <string.h>
 
 #include "runtime/ops/op_data.h"
@@ -19,7 +20,8 @@ static vlm_status read_pool(vlm_op_call *c, gram_pool *p) {
       *weights = vlm_arg(c, WEIGHTS);
   VLM_CHECK(items->kind == VLM_ATTR_INTS, c->err, VLM_UNSUPPORTED,
             "operator TfIdfVectorizer without pool_int64s (strings) is not supported");
-  *p = (gram_pool){.items = items->u.ints, .starts = starts->u.ints, .columns = columns->u.ints, .n_items = items->count, .n_starts = starts->count,
+  *p = (gram_pool){.items = items->u.ints, .starts = starts->u.ints, .columns = columns->u.ints,
+                   .n_items = items->count, .n_starts = starts->count,
                    .n_columns = columns->count, .shortest = vlm_arg_int(c, MIN_GRAM, 1), .longest = vlm_arg_int(c, MAX_GRAM, 1),
                        .skip = vlm_arg_int(c, MAX_SKIP, 0)};
   VLM_CHECK(p->shortest >= 1 && p->longest >= p->shortest && p->longest <= p->n_starts && p->skip >= 0, c->err, VLM_INPUT,

@@ -165,6 +165,7 @@ void vlm_json_put_double(vlm_json_writer *writer, const char *key, double value)
       snprintf(text, sizeof text, "%.*g", digits, value);
       if (strtod(text, NULL) == value) break;
     }
+    if (fabs(value) < 1e15 && value == trunc(value)) snprintf(text, sizeof text, "%.1f", value); /* 80.0, not 8e+01 */
   }
   put_raw(writer, key, text);
 }

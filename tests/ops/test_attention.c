@@ -1,4 +1,5 @@
-/* vlm.Attention against a float64 reference, and its bytes across CPU levels and threads; the same for pooling, resizing and a recurrent operator. */
+/* vlm.Attention against a float64 reference, and its bytes across CPU levels and threads; the same for pooling, resizing and a recurrent
+ * operator. */
 #include "tests/ops/op_harness.h"
 
 #include <math.h>

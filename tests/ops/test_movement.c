@@ -1,4 +1,5 @@
-/* Data movement: the strided copy engine against a naive walk, and the corners of Reshape, Slice, Pad, Split, Gather, Transpose … that shapes make. */
+/* Data movement: the strided copy engine against a naive walk, and the corners of Reshape, Slice, Pad, Split, Gather, Transpose … that
+ * shapes make. */
 #include "tests/ops/op_harness.h"
 
 #include "runtime/base/memory.h"

@@ -197,6 +197,8 @@ def pool():
         attrs["count_include_pad"] = int(pick(0, 1))
         if attrs["ceil_mode"] or "pads" in attrs and attrs["pads"][:space] != attrs["pads"][space:]:
             attrs["count_include_pad"] = 0  # it counts uneven padding wrongly
+        if attrs["count_include_pad"]:
+            attrs["opset"] = 11  # and since opset 19 even padding
     if op == "LpPool":
         attrs["ceil_mode"] = 0
         attrs["p"] = int(pick(1, 2, 3))
