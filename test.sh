@@ -63,39 +63,23 @@ tap() {
   count_tap "$name" "$log/$name.txt"
 }
 
-# programs PREFIX FOLDER SECONDS: every cmocka program of a build, as many at a time as there are cores.
+# programs PREFIX FOLDER SECONDS: the cmocka program of every tests/*/test_*.c, as many at a time as there are cores.
 programs() {
   local names name
   rm -f "$log/$1"test_*
-  names=$(find "$2/tests" -maxdepth 1 -name 'test_*' -type f -perm -u+x -printf '%f\n' 2>/dev/null | LC_ALL=C sort)
-  [ -n "$names" ] || { count 0 1 0 "$1no test programs in $2" /dev/null 0; return; }
+  names=$(find tests -name 'test_*.c' -printf '%f\n' | sed 's/\.c$//' | LC_ALL=C sort)
   xargs -P "$(nproc)" -I {} bash -c 'run_tap "$0" "$1" "$2"' "$log/$1{}.txt" "$3" "$2/tests/{}" <<<"$names"
   for name in $names; do count_tap "$1$name" "$log/$1$name.txt"; done
 }
 
-# conformance NAME FOLDER [KNOWN]: the cases of a folder in the ONNX backend-test layout; what is unsupported is named in the log.
-# Failures that the file KNOWN lists (wrong reference data) count as skipped.
+# The ONNX backend suites: what tests/conformance.sh sums up. A suite that is not there counts as skipped.
 conformance() {
-  local file=$log/$1.txt start=$SECONDS rc=0 line p f u known=0
-  timeout -k 10 400 build/vlm-run --check "$2" >"$file" 2>&1 </dev/null || rc=$?
-  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ unsupported$' "$file" | tail -1)
-  read -r p f u <<<"$(tr -dc '0-9 ' <<<"${line:-0 1 0}" | tr -s ' ')"
-  [ $rc != 0 ] && [ "$f" = 0 ] && f=1
-  [ "$p" = 0 ] && [ "$f" = 0 ] && f=1
-  [ $# = 3 ] && known=$(sed -n 's/^failed \([^:]*\):.*/\1/p' "$file" | grep -cxF -f <(grep -v '^#' "$3"))
-  count "$p" $((f - known)) "$known" "$1 ($u unsupported)" "$file" $((SECONDS - start))
-}
-
-# Case files that lie beside the checkout; absent elsewhere.
-extract_suites() {
-  local archive
-  [ -d build/suites ] && return
-  rm -rf build/suites.part
-  for archive in ../shared/data/suites/*.tar.zst; do
-    [ -e "$archive" ] || return 0
-    mkdir -p build/suites.part && tar --zstd -xf "$archive" -C build/suites.part || return
-  done
-  mv build/suites.part build/suites
+  local file=$log/conformance.txt start=$SECONDS rc=0 p f u
+  timeout -k 10 400 tests/conformance.sh build >"$file" 2>&1 </dev/null || rc=$?
+  read -r p f u < <(sed -nE 's/^all +([0-9]+) passed +([0-9]+) failed +([0-9]+) unsupported$/\1 \2 \3/p' "$file")
+  [ $rc = 0 ] || [ "${f:-0}" != 0 ] || f=1
+  count "${p:-0}" "${f:-1}" "$(grep -c ' not here$' "$file")" "conformance (${u:-no} unsupported)" "$file" $((SECONDS - start))
+  grep -E ' (unsupported|not here)$' "$file" | grep -v '^all ' | sed 's/^/  /'
 }
 
 build_clang() { vlmq_build build/clang -DCMAKE_C_COMPILER=clang; }
@@ -114,9 +98,7 @@ vlmq_install $VLMQ_PACKAGES_BUILD $VLMQ_PACKAGES_TEST || { failed=1; finish; }
 step "build" 900 bash -c "vlmq_build build -DVLMQ_TESTS=ON" || finish
 
 programs "" build 400
-conformance conformance-libonnx /usr/share/libonnx-testdata/data tests/conformance_known.txt
-extract_suites || count 0 1 0 "extracting the suites" /dev/null 0
-[ ! -d build/suites ] || conformance conformance-suites build/suites
+conformance
 tap layers 60 tests/layers.sh
 tap cli 600 tests/cli/run.sh build
 

@@ -1,9 +1,11 @@
 #include "runtime/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -104,6 +106,26 @@ static vlm_status folder_of(char **out, const char *path, vlm_error *err) {
   return VLM_OK;
 }
 
+/* True for "BASE.tmp-PID" of a process that is gone. */
+static bool is_stale(const char *name, const char *base, size_t base_length) {
+  char *end;
+  if (strncmp(name, base, base_length) || strncmp(name + base_length, ".tmp-", 5)) return false;
+  long pid = strtol(name + base_length + 5, &end, 10);
+  return pid > 0 && !*end && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* What a killed writer of the same file left behind; best effort. */
+static void remove_stale(const char *path) {
+  char *folder = NULL;
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+  if (folder_of(&folder, path, NULL) != VLM_OK) return;
+  DIR *entries = opendir(folder);
+  for (struct dirent *e; entries && (e = readdir(entries));)
+    if (is_stale(e->d_name, base, strlen(base))) unlinkat(dirfd(entries), e->d_name, 0);
+  if (entries) closedir(entries);
+  vlm_free(folder);
+}
+
 vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_writer *w = NULL;
@@ -121,7 +143,10 @@ vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   else snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());
   w->fd = open(w->temporary, w->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   VLM_CHECK(w->fd >= 0, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
-  if (!w->in_place) w->slot = remember(w->temporary);
+  if (!w->in_place) {
+    w->slot = remember(w->temporary);
+    remove_stale(path);
+  }
 out:
   if (st != VLM_OK) {
     vlm_writer_free(w);

@@ -37,15 +37,19 @@ if ! fixtures >"$work/log" 2>&1; then
   exit 1
 fi
 [ $# -gt 0 ] || set -- $(cd "$ROOT/tests/cli/cases" && ls ./*.sh | sed 's#^\./##; s/\.sh$//')
-for name in "$@"; do
-  mkdir -p "$work/$name"
-  rc=0
-  (cd "$work/$name" && timeout -k 10 150 bash -c '. "$ROOT/tests/cli/lib.sh"; . "$ROOT/tests/cli/cases/$1.sh"' case "$name") >"$work/log" 2>&1 || rc=$?
-  grep -qE '^(not )?ok - ' "$work/log" || rc=1
-  [ $rc = 124 ] && echo "not ok - stopped after 150 s" >>"$work/log"
-  [ $rc = 0 ] || grep -q '^not ok' "$work/log" || echo "not ok - the case ended with exit $rc" >>"$work/log"
-  report "$name" <"$work/log"
-  rm -rf "${work:?}/$name"
-done
+# run_case NAME: in a folder of its own; output into WORK/NAME.log.
+run_case() {
+  local rc=0 log=$WORK/$1.log
+  mkdir -p "$WORK/$1"
+  (cd "$WORK/$1" && timeout -k 10 300 bash -c '. "$ROOT/tests/cli/lib.sh"; . "$ROOT/tests/cli/cases/$1.sh"' case "$1") >"$log" 2>&1 || rc=$?
+  grep -qE '^(not )?ok - ' "$log" || rc=1
+  [ $rc = 124 ] && echo "not ok - stopped after 300 s" >>"$log"
+  [ $rc = 0 ] || grep -q '^not ok' "$log" || echo "not ok - the case ended with exit $rc" >>"$log"
+  rm -rf "${WORK:?}/$1"
+}
+export -f run_case
+export WORK=$work
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I {} bash -c 'run_case "$0"' {}
+for name in "$@"; do report "$name" <"$work/$name.log"; done
 echo "1..$number"
 [ $failed = 0 ]
