@@ -174,6 +174,14 @@ def external():
     model("external.onnx", graph([node("Sum", ["x", "a", "b", "odd"], ["y"])], ["x"], ["y", value("flags", [2], T.BOOL)], init))
 
 
+def large():
+    """2.68 GB of weights in large.bin, which the test makes (a sparse file): a table of 640 Ki rows, and four numbers behind it."""
+    rows, width = 655360, 1024
+    init = [external_tensor("table", "large.bin", 0, rows * width * 4, (rows, width)), external_tensor("tail", "large.bin", rows * width * 4, 16, (4,))]
+    nodes = [node("Gather", ["table", "rows"], ["picked"]), node("Neg", ["tail"], ["behind"])]
+    model("large.onnx", graph(nodes, [value("rows", [2], T.INT64)], [value("picked", [2, width]), value("behind", [4])], init))
+
+
 # ---- bad: file name = what is wrong ----
 
 def one(op="Relu", ins=("x",), outs=("y",), **kw):
@@ -266,6 +274,6 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs,
+for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, large, bad_graphs,
              bad_tensors, bad_externals):
     make()
