@@ -168,6 +168,7 @@ static const mac_row ROWS[] = {
     {"com.microsoft", "MatMulIntegerToFloat", product, 1},
     {"com.microsoft", "DynamicQuantizeMatMul", product, 1},
     {"com.microsoft", "MatMulNBits", product, 1},
+    {"com.microsoft", "MatMulBnb4", product, 1},
     {"com.microsoft", "FusedConv", convolution, 1},
     {"com.microsoft", "MultiHeadAttention", multi_head_attention, 6},
     {"com.microsoft", "Attention", projected_attention, 4},

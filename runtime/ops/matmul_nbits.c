@@ -5,14 +5,12 @@
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/weights.h"
 
 typedef struct {
   int64_t k, n, bits, block, blocks;
   const uint8_t *b;
   const float *scales, *float_zeros;
   const uint8_t *packed_zeros;
-  int nr;
 } nbits;
 
 static vlm_status read_shape(vlm_op_call *c, nbits *s) {
@@ -54,19 +52,10 @@ static float zero_of(const nbits *s, int64_t row, int64_t block) {
   return (float)(1 << (s->bits - 1));
 }
 
-/* Dequantizes straight into float panels. */
-static vlm_status fill(void *memory, void *user, vlm_error *err) {
+static float value_of(const void *user, int64_t row, int64_t p) {
   const nbits *s = user;
-  int64_t row_bytes = s->blocks * (s->block * s->bits / 8);
-  (void)err;
-  for (int64_t j = 0; j < (s->n + s->nr - 1) / s->nr * s->nr; j++) {
-    float *column = (float *)memory + j / s->nr * s->nr * s->k + j % s->nr;
-    for (int64_t p = 0; p < s->k; p++)
-      column[p * s->nr] = j >= s->n ? 0
-                                    : ((float)field(s->b + j * row_bytes, p, s->bits) - zero_of(s, j, p / s->block)) *
-                                          s->scales[j * s->blocks + p / s->block];
-  }
-  return VLM_OK;
+  const uint8_t *codes = s->b + row * s->blocks * (s->block * s->bits / 8);
+  return ((float)field(codes, p, s->bits) - zero_of(s, row, p / s->block)) * s->scales[row * s->blocks + p / s->block];
 }
 
 static vlm_status read_weights(vlm_op_call *c, nbits *s) {
@@ -78,7 +67,6 @@ static vlm_status read_weights(vlm_op_call *c, nbits *s) {
   VLM_CHECK(vlm_tensor_count(c->in[2]) == s->n * s->blocks, c->err, VLM_INPUT, "%lld scales; wanted %lld",
             (long long)vlm_tensor_count(c->in[2]), (long long)(s->n * s->blocks));
   s->b = c->in[1]->data;
-  s->nr = c->kernels->gemm_f32->nr;
   VLM_TRY(vlm_as_f32(c, c->in[2], &s->scales));
   if (!zeros) goto out;
   int64_t wanted = zeros->dtype == VLM_U8 ? s->n * ((s->blocks * s->bits + 7) / 8) : s->n * s->blocks;
@@ -95,27 +83,11 @@ out:
 vlm_status vlm_run_MatMulNBits(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   nbits s;
-  size_t bytes;
-  void *scratch;
-  const float *a, *bias;
-  float *y;
   VLM_TRY(read_shape(c, &s));
   VLM_TRY(read_weights(c, &s));
-  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, s.k, s.n), sizeof(float), &bytes), c->err, VLM_LIMIT,
-            "weights are too large");
-  int64_t key[5] = {s.k, s.n, s.bits, s.block, s.nr};
-  vlm_gemm_f32 g = {
-      .batch = 1, .m = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 1), .n = s.n, .k = s.k, .a_row = s.k, .a_column = 1, .ldc = s.n};
-  VLM_TRY(vlm_op_weight(c, 1, VLM_PREPARED_PANELS_F32, key, bytes, fill, &s, (const void **)&g.panels));
-  VLM_TRY(vlm_as_f32(c, c->in[0], &a));
-  VLM_TRY(vlm_op_floats(c, vlm_in(c, 5), s.n, "the bias", &bias));
-  VLM_TRY(vlm_out_f32(c, 0, &y));
-  g.a = a;
-  g.c = y;
-  g.epilogue = (vlm_epilogue_f32){.alpha = 1, .bias = bias};
-  VLM_TRY(c->scratch(c, &scratch, vlm_gemm_f32_scratch(&g, c->kernels, c->threads)));
-  vlm_gemm_f32_run(&g, c->kernels, c->threads, scratch);
-  vlm_store_f32(c, 0, y);
+  const vlm_coded_weights w = {
+      .k = s.k, .n = s.n, .variant = {s.bits, s.block}, .value = value_of, .user = &s, .bias = vlm_in(c, 5)};
+  VLM_TRY(vlm_matmul_coded(c, &w));
 out:
   return st;
 }

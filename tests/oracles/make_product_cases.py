@@ -74,4 +74,8 @@ for bits, block in ((4, 32), (4, 16)):
          [f32(2, 3, 70), u8(11, blocks, block * bits // 8), np.abs(f32(11 * blocks)) * 0.1, u8(11 * (-(-blocks * bits // 8)))], domain=MS,
          constants=(1, 2, 3), K=70, N=11, bits=bits, block_size=block)
 
+for kind, name in enumerate(("fp4", "nf4")):
+    case(f"ms_matmul_bnb4_{name}", "MatMulBnb4", [f32(2, 3, 70), u8(-(-11 * 70 // 2)), np.abs(f32(-(-11 * 70 // 32)))], domain=MS, constants=(1, 2),
+         K=70, N=11, block_size=32, quant_type=kind)
+
 base.main()

@@ -1,0 +1,77 @@
+/* com.microsoft MatMulBnb4: y = a * decoded(b)^T. b: uint8, two codes per byte, high nibble first, the elements of [N][K] in one row, cut into
+ * blocks of block_size that may cross rows; absmax: one float per block. quant_type 0 = FP4, 1 = NF4 (Dettmers et al., QLoRA, 2023). */
+#include <string.h>
+
+#include "runtime/ops/matmul.h"
+#include "runtime/ops/op_data.h"
+#include "runtime/ops/op_table.h"
+
+static const float code_values[2][16] = {
+    {0, 0.005208333333F, 0.66666667F, 1, 0.33333333F, 0.5F, 0.16666667F, 0.25F, -0.0F, -0.005208333333F, -0.66666667F, -1, -0.33333333F, -0.5F,
+     -0.16666667F, -0.25F},
+    {-1, -0.6961928009986877F, -0.5250730514526367F, -0.39491748809814453F, -0.28444138169288635F, -0.18477343022823334F, -0.09105003625154495F, 0,
+     0.07958029955625534F, 0.16093020141124725F, 0.24611230194568634F, 0.33791524171829224F, 0.44070982933044434F, 0.5626170039176941F,
+     0.7229568362236023F, 1},
+};
+
+typedef struct {
+  int64_t k, n, block, type;
+  const uint8_t *codes;
+  const float *absmax;
+} bnb4;
+
+static vlm_status read_shape(vlm_op_call *c, bnb4 *s) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *a = c->in[0];
+  *s = (bnb4){.k = vlm_arg_int(c, 0, 0), .n = vlm_arg_int(c, 1, 0), .block = vlm_arg_int(c, 2, 0), .type = vlm_arg_int(c, 3, 0)};
+  VLM_CHECK(s->type == 0 || s->type == 1, c->err, VLM_UNSUPPORTED, "quant_type is %lld; wanted 0 (FP4) or 1 (NF4)", (long long)s->type);
+  VLM_CHECK(vlm_arg_int(c, 5, 1) == 1, c->err, VLM_UNSUPPORTED, "transB is %lld; wanted 1", (long long)vlm_arg_int(c, 5, 1));
+  VLM_CHECK(s->block >= 2 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0 && s->n <= INT32_MAX && s->k <= INT32_MAX, c->err, VLM_INPUT,
+            "K %lld, N %lld, block_size %lld", (long long)s->k, (long long)s->n, (long long)s->block);
+  VLM_CHECK(a->rank > 0 && a->dims[a->rank - 1] == s->k, c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld",
+            (long long)(a->rank ? a->dims[a->rank - 1] : 0), (long long)s->k);
+out:
+  return st;
+}
+
+vlm_status vlm_infer_MatMulBnb4(vlm_op_call *c) {
+  bnb4 s;
+  vlm_status st = read_shape(c, &s);
+  if (st != VLM_OK) return st;
+  int64_t dims[VLM_MAX_RANK];
+  memcpy(dims, c->in[0]->dims, sizeof dims);
+  dims[c->in[0]->rank - 1] = s.n;
+  vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
+  return VLM_OK;
+}
+
+static float value_of(const void *user, int64_t j, int64_t p) {
+  const bnb4 *s = user;
+  int64_t at = j * s->k + p;
+  return code_values[s->type][s->codes[at / 2] >> (at % 2 ? 0 : 4) & 15] * s->absmax[at / s->block];
+}
+
+static vlm_status read_weights(vlm_op_call *c, bnb4 *s) {
+  vlm_status st = VLM_OK;
+  int64_t count = s->n * s->k, blocks = (count + s->block - 1) / s->block;
+  VLM_CHECK(vlm_tensor_count(c->in[1]) == (count + 1) / 2, c->err, VLM_INPUT, "b has %lld bytes; wanted %lld",
+            (long long)vlm_tensor_count(c->in[1]), (long long)((count + 1) / 2));
+  VLM_CHECK(vlm_tensor_count(c->in[2]) == blocks, c->err, VLM_INPUT, "absmax has %lld values; wanted %lld",
+            (long long)vlm_tensor_count(c->in[2]), (long long)blocks);
+  VLM_CHECK(c->in[1]->dtype == VLM_U8, c->err, VLM_INPUT, "b is of %s; wanted uint8", vlm_dtype_name(c->in[1]->dtype));
+  s->codes = c->in[1]->data;
+  VLM_TRY(vlm_as_f32(c, c->in[2], &s->absmax));
+out:
+  return st;
+}
+
+vlm_status vlm_run_MatMulBnb4(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  bnb4 s;
+  VLM_TRY(read_shape(c, &s));
+  VLM_TRY(read_weights(c, &s));
+  const vlm_coded_weights w = {.k = s.k, .n = s.n, .variant = {s.type, s.block}, .value = value_of, .user = &s};
+  VLM_TRY(vlm_matmul_coded(c, &w));
+out:
+  return st;
+}
