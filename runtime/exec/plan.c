@@ -339,6 +339,20 @@ out:
 
 /* ---- 4. memory ---- */
 
+/* Blames the node with the largest output. */
+static vlm_status too_large(const builder *b, const vlm_value_id *ids, int32_t count) {
+  const vlm_graph *graph = b->frame->graph;
+  vlm_value_id worst = ids[0];
+  char shape[128];
+  for (int32_t i = 1; i < count; i++)
+    if (vlm_tensor_bytes(&b->plan->values[ids[i]].tensor) > vlm_tensor_bytes(&b->plan->values[worst].tensor)) worst = ids[i];
+  const vlm_node *node = &graph->nodes[graph->values[worst].producer];
+  vlm_fail(b->err, VLM_LIMIT, "the output is %s: with it activations need %zu MiB, the limit is %zu MiB",
+           vlm_tensor_shape_text(&b->plan->values[worst].tensor, shape, sizeof shape), b->plan->arena_bytes >> 20,
+           b->frame->session->opts.max_bytes >> 20);
+  return vlm_call_failed(b->frame, node, VLM_LIMIT, b->err);
+}
+
 static vlm_status place(builder *b) {
   vlm_status st = VLM_OK;
   vlm_plan *plan = b->plan;
@@ -355,9 +369,7 @@ static vlm_status place(builder *b) {
   }
   VLM_TRY(vlm_memory_plan(items, count, &plan->arena_bytes, b->err));
   for (int32_t i = 0; i < count; i++) plan->values[ids[i]].offset = items[i].offset;
-  size_t limit = b->frame->session->opts.max_bytes;
-  VLM_CHECK(plan->arena_bytes <= limit, b->err, VLM_LIMIT, "%s: activations need %zu MiB, the limit is %zu MiB", b->frame->graph->name,
-            plan->arena_bytes >> 20, limit >> 20);
+  if (plan->arena_bytes > b->frame->session->opts.max_bytes) st = too_large(b, ids, count);
 out:
   vlm_free(items);
   vlm_free(ids);

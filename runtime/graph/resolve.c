@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "runtime/graph/bind.h"
 
 static bool is_id(const vlm_graph *graph, vlm_value_id id) { return id >= 0 && id < graph->n_values; }
@@ -91,6 +93,29 @@ out:
   return st;
 }
 
+/* Both branches of an If give what the node hands on, in number and type: wrong ones are found even when they are never taken. */
+static vlm_status check_branch(const vlm_node *node, const char *name, const vlm_graph *other, const vlm_graph *branch, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_CHECK(branch->n_outputs == node->n_outputs, err, VLM_INPUT, "%s has %d outputs, wanted %d", name, branch->n_outputs, node->n_outputs);
+  for (int32_t k = 0; other != NULL && k < branch->n_outputs; k++) {
+    vlm_dtype got = branch->values[branch->outputs[k]].tensor.dtype, wanted = other->values[other->outputs[k]].tensor.dtype;
+    VLM_CHECK(got == wanted || got == VLM_NONE || wanted == VLM_NONE, err, VLM_INPUT, "output %d is %s in then_branch and %s in else_branch", k,
+              vlm_dtype_name(wanted), vlm_dtype_name(got));
+  }
+out:
+  return st;
+}
+
+static vlm_status check_branches(const vlm_graph *graph, const vlm_node *node, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  if (strcmp(node->op_type, "If") != 0 || node->domain[0] != '\0') return VLM_OK;
+  const vlm_attr *yes = vlm_node_attr(node, "then_branch"), *no = vlm_node_attr(node, "else_branch");
+  VLM_TRY(check_branch(node, "then_branch", NULL, yes->u.g, err));
+  VLM_TRY(check_branch(node, "else_branch", yes->u.g, no->u.g, err));
+out:
+  return vlm_node_blame(graph, node, st, err);
+}
+
 static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", graph->source,
@@ -102,6 +127,7 @@ static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     VLM_TRY(vlm_node_bind(graph, &graph->nodes[n], err));
     VLM_TRY(resolve_bodies(graph, &graph->nodes[n], depth, err));
+    VLM_TRY(check_branches(graph, &graph->nodes[n], err));
   }
   VLM_TRY(vlm_graph_order(graph, err));
 out:

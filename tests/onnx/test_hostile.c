@@ -9,6 +9,7 @@
 
 #include "onnx/import.h"
 #include "runtime/base/file.h"
+#include "runtime/exec/session.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
@@ -23,6 +24,8 @@ static const struct {
     {"bad_twice.onnx", VLM_INPUT, "the name \"y\" is defined twice"},
     {"bad_initializer_twice.onnx", VLM_INPUT, "the name \"w\" is defined twice"},
     {"bad_capture.onnx", VLM_INPUT, "node \"n\" (Relu): input \"lost\" is neither an input"},
+    {"bad_branch_number.onnx", VLM_INPUT, "node \"n\" (If): else_branch has 2 outputs, wanted 1"},
+    {"bad_branch_type.onnx", VLM_INPUT, "node \"n\" (If): output 0 is float32 in then_branch and int64 in else_branch"},
     {"bad_dim.onnx", VLM_INPUT, "\"x\": dimension 1 is -3"},
     {"bad_rank.onnx", VLM_UNSUPPORTED, "\"x\" has 9 dimensions, at most 8"},
     {"bad_arity.onnx", VLM_INPUT, "node \"n\" (Add): got 1 inputs, expected 2"},
@@ -70,6 +73,37 @@ static void each_refusal_says_why(void **state) {
       fail_msg("%s: got %s \"%s\", wanted %s \"%s\"", rows[k].file, vlm_status_name(st), error.text, vlm_status_name(rows[k].status),
                wanted);
     }
+  }
+}
+
+/* Refused before anything is computed or allocated. */
+static void each_bad_shape_names_its_node(void **state) {
+  static const struct { const char *file, *message; } shapes[] = {
+      {"bad_shape_rank.onnx", "node \"n\" (Conv): convolution of [2] with [1, 2, 3]; wanted 1 to 3 spatial dims"},
+      {"bad_shape_product.onnx", "node \"n\" (MatMul): shapes [2] and [3, 2] do not multiply"},
+      {"bad_shape_huge.onnx", "node \"n\" (Expand): the output is [1048576, 524288, 2]: with it activations need 4194304 MiB"},
+      {"bad_shape_overflow.onnx", "node \"n\" (Expand): "},
+      {"bad_shape_negative.onnx", "node \"n\" (Reshape): target dim 0 is -5"},
+  };
+  (void)state;
+  for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++) {
+    char path[512], wanted[1024];
+    vlm_graph *graph;
+    vlm_context *context;
+    vlm_session *session;
+    vlm_error error = {0};
+    float x[2] = {0};
+    const vlm_tensor input = vlm_tensor_make(VLM_F32, 1, (int64_t[]){2}, x);
+    snprintf(path, sizeof path, "%s%s", DATA, shapes[k].file);
+    snprintf(wanted, sizeof wanted, "%s: %s", path, shapes[k].message);
+    assert_int_equal(vlm_onnx_import(&graph, path, NULL, &error), VLM_OK);
+    assert_int_equal(vlm_context_create(&context, NULL, &error), VLM_OK);
+    assert_int_equal(vlm_session_create(&session, context, graph, NULL, &error), VLM_OK);
+    assert_int_not_equal(vlm_session_plan(session, &input, 1, &error), VLM_OK);
+    if (strncmp(error.text, wanted, strlen(wanted)) != 0) fail_msg("got \"%s\", wanted \"%s\"", error.text, wanted);
+    vlm_session_free(session);
+    vlm_context_free(context);
+    vlm_graph_free(graph);
   }
 }
 
@@ -200,7 +234,7 @@ static void failed_allocations_are_reported(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_refusal_says_why),      cmocka_unit_test(a_missing_file_is_named),
+      cmocka_unit_test(each_refusal_says_why), cmocka_unit_test(each_bad_shape_names_its_node),      cmocka_unit_test(a_missing_file_is_named),
       cmocka_unit_test(tensor_files_are_read_or_refused), cmocka_unit_test(limits_are_options),
       cmocka_unit_test(cut_off_files_are_refused_or_read),
       cmocka_unit_test(altered_bytes_never_crash),  cmocka_unit_test(failed_allocations_are_reported),

@@ -113,7 +113,7 @@ def unnamed():
 
 
 def branch(nodes, outs, name, init=()):
-    return h.make_graph(nodes, name, [], [value(o) for o in outs], list(init))
+    return h.make_graph(nodes, name, [], [value(o) if isinstance(o, str) else o for o in outs], list(init))
 
 
 def subgraphs():
@@ -211,6 +211,22 @@ def deep_model(levels):
     return onnx.ModelProto(ir_version=8, opset_import=[h.make_opsetid("", 17)]).SerializeToString() + field(7, nested + inputs)
 
 
+def bad_branches(good):
+    two = branch([node("Relu", ["x"], ["z"]), node("Neg", ["x"], ["z2"])], ["z", "z2"], "two")
+    whole = branch([node("Cast", ["x"], ["z"], to=T.INT64)], [value("z", dtype=T.INT64)], "whole")
+    for name, other in (("number", two), ("type", whole)):
+        choice = node("If", ["c"], ["y"], name="n", then_branch=good, else_branch=other)
+        model(f"bad_branch_{name}.onnx", graph([choice], [value("c", [], T.BOOL), "x"], ["y"]))
+
+
+def bad_shapes():
+    """Fine as graphs; refused when the shapes are planned."""
+    for name, op, data in (("rank", "Conv", np.ones((1, 2, 3), np.float32)), ("product", "MatMul", np.ones((3, 2), np.float32)),
+                           ("huge", "Expand", np.array([2**20, 2**19, 2], np.int64)), ("overflow", "Expand", np.array([2**40, 2**40, 2], np.int64)),
+                           ("negative", "Reshape", np.array([-5, 2], np.int64))):
+        model(f"bad_shape_{name}.onnx", graph(one(op, ins=["x", "w"]), ["x"], [value("y", None)], [nh.from_array(data, "w")]))
+
+
 def bad_graphs():
     model("bad_cycle.onnx", graph([node("Add", ["x", "b"], ["a"], name="n"), node("Relu", ["a"], ["b"])], ["x"], ["b"]))
     model("bad_dangling.onnx", graph(one(ins=["nowhere"]), ["x"], ["y"]))
@@ -220,6 +236,7 @@ def bad_graphs():
     lost, found = branch(one(ins=["lost"], outs=["z"]), ["z"], "t"), branch(one(ins=["x"], outs=["z"]), ["z"], "e")
     choice = node("If", ["c"], ["y"], name="n", then_branch=lost, else_branch=found)
     model("bad_capture.onnx", graph([choice], [value("c", [], T.BOOL), "x"], ["y"]))
+    bad_branches(found)
     model("bad_dim.onnx", graph(one(), [value("x", [2, -3])], ["y"]))
     model("bad_rank.onnx", graph(one(), [value("x", [1] * 9)], ["y"]))
     model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
@@ -274,6 +291,6 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, large, bad_graphs,
+for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, large, bad_graphs, bad_shapes,
              bad_tensors, bad_externals):
     make()
