@@ -19,6 +19,8 @@ typedef struct vlm_coded_weights {
   const vlm_tensor *bias; /* [n], or NULL */
 } vlm_coded_weights;
 
+/* out[0] is [..., n]; VLM_INPUT when in[0] is not [..., k]. */
+vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n);
 /* out[0] = in[0] [..., k] times the transposed weights [n, k], plus the bias. Decodes once when in[1] is constant. */
 vlm_status vlm_matmul_coded(vlm_op_call *c, const vlm_coded_weights *weights);
 

@@ -1,7 +1,5 @@
 /* com.microsoft MatMulBnb4: y = a * decoded(b)^T. b: uint8, two codes per byte, high nibble first, the elements of [N][K] in one row, cut into
  * blocks of block_size that may cross rows; absmax: one float per block. quant_type 0 = FP4, 1 = NF4 (Dettmers et al., QLoRA, 2023). */
-#include <string.h>
-
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -22,14 +20,11 @@ typedef struct {
 
 static vlm_status read_shape(vlm_op_call *c, bnb4 *s) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *a = c->in[0];
   *s = (bnb4){.k = vlm_arg_int(c, 0, 0), .n = vlm_arg_int(c, 1, 0), .block = vlm_arg_int(c, 2, 0), .type = vlm_arg_int(c, 3, 0)};
   VLM_CHECK(s->type == 0 || s->type == 1, c->err, VLM_UNSUPPORTED, "quant_type is %lld; wanted 0 (FP4) or 1 (NF4)", (long long)s->type);
   VLM_CHECK(vlm_arg_int(c, 5, 1) == 1, c->err, VLM_UNSUPPORTED, "transB is %lld; wanted 1", (long long)vlm_arg_int(c, 5, 1));
   VLM_CHECK(s->block >= 2 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0 && s->n <= INT32_MAX && s->k <= INT32_MAX, c->err, VLM_INPUT,
             "K %lld, N %lld, block_size %lld", (long long)s->k, (long long)s->n, (long long)s->block);
-  VLM_CHECK(a->rank > 0 && a->dims[a->rank - 1] == s->k, c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld",
-            (long long)(a->rank ? a->dims[a->rank - 1] : 0), (long long)s->k);
 out:
   return st;
 }
@@ -37,12 +32,7 @@ out:
 vlm_status vlm_infer_MatMulBnb4(vlm_op_call *c) {
   bnb4 s;
   vlm_status st = read_shape(c, &s);
-  if (st != VLM_OK) return st;
-  int64_t dims[VLM_MAX_RANK];
-  memcpy(dims, c->in[0]->dims, sizeof dims);
-  dims[c->in[0]->rank - 1] = s.n;
-  vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
-  return VLM_OK;
+  return st == VLM_OK ? vlm_infer_coded(c, s.k, s.n) : st;
 }
 
 static float value_of(const void *user, int64_t j, int64_t p) {

@@ -1,4 +1,6 @@
 /* The product with weights that are stored as codes: they are decoded into float panels once, then it is an ordinary product. */
+#include <string.h>
+
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/weights.h"
@@ -17,6 +19,17 @@ static vlm_status fill(void *memory, void *user, vlm_error *err) {
     float *column = (float *)memory + j / nr * nr * w->k + j % nr;
     for (int64_t p = 0; p < w->k; p++) column[p * nr] = j < w->n ? w->value(w->user, j, p) : 0;
   }
+  return VLM_OK;
+}
+
+vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n) {
+  const vlm_tensor *a = c->in[0];
+  int64_t dims[VLM_MAX_RANK], last = a->rank > 0 ? a->dims[a->rank - 1] : 0;
+  if (a->rank == 0 || last != k)
+    return vlm_fail(c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld", (long long)last, (long long)k);
+  memcpy(dims, a->dims, sizeof dims);
+  dims[a->rank - 1] = n;
+  vlm_out_shape(c, 0, a->dtype, a->rank, dims);
   return VLM_OK;
 }
 

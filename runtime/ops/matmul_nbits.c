@@ -1,7 +1,5 @@
 /* com.microsoft MatMulNBits: y = a * dequantized(b)^T + bias. b: uint8 [N][ceil(K / block)][block * bits / 8], low nibble first;
  * scales [N][blocks]; zero points packed like b (or of the type of a), default 2^(bits - 1). bits 2, 4, 8. */
-#include <string.h>
-
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -21,9 +19,6 @@ static vlm_status read_shape(vlm_op_call *c, nbits *s) {
   VLM_CHECK(s->block >= 8 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0, c->err, VLM_INPUT, "K %lld, N %lld, block_size %lld",
             (long long)s->k, (long long)s->n, (long long)s->block);
   s->blocks = (s->k + s->block - 1) / s->block;
-  const vlm_tensor *a = c->in[0];
-  VLM_CHECK(a->rank > 0 && a->dims[a->rank - 1] == s->k, c->err, VLM_INPUT, "the last dim of a is %lld; wanted K = %lld",
-            (long long)(a->rank ? a->dims[a->rank - 1] : 0), (long long)s->k);
   VLM_CHECK(vlm_in(c, 4) == NULL, c->err, VLM_UNSUPPORTED, "MatMulNBits with g_idx is not supported");
 out:
   return st;
@@ -32,12 +27,7 @@ out:
 vlm_status vlm_infer_MatMulNBits(vlm_op_call *c) {
   nbits s;
   vlm_status st = read_shape(c, &s);
-  if (st != VLM_OK) return st;
-  int64_t dims[VLM_MAX_RANK];
-  memcpy(dims, c->in[0]->dims, sizeof dims);
-  dims[c->in[0]->rank - 1] = s.n;
-  vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, dims);
-  return VLM_OK;
+  return st == VLM_OK ? vlm_infer_coded(c, s.k, s.n) : st;
 }
 
 static int field(const uint8_t *bytes, int64_t index, int64_t bits) {
