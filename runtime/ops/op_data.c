@@ -37,6 +37,11 @@ void vlm_pack_out(vlm_op_call *c, int k, const vlm_tensor *t) {
   for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) vlm_tensor_set_code(c->out[k], i, ((const uint8_t *)t->data)[i]);
 }
 
+vlm_status vlm_check_whole_bytes(vlm_op_call *c, int k) {
+  if (!is_packed(c->in[k])) return VLM_OK;
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s of %s is not supported", c->node->op_type, vlm_dtype_name(c->in[k]->dtype));
+}
+
 vlm_status vlm_as_f32(vlm_op_call *c, const vlm_tensor *t, const float **out) {
   *out = NULL;
   if (!t) return VLM_OK;

@@ -13,6 +13,9 @@ vlm_status vlm_unpacked_in(vlm_op_call *c, int k, vlm_tensor *t);
 vlm_status vlm_unpacked_out(vlm_op_call *c, int k, vlm_tensor *t);
 void vlm_pack_out(vlm_op_call *c, int k, const vlm_tensor *t);
 
+/* Refuses input k when its elements share bytes: for operators that have no form for that. */
+vlm_status vlm_check_whole_bytes(vlm_op_call *c, int k);
+
 /* The values of a tensor as float32 / float64 / int64: the tensor's own memory when it has that type, else a converted copy. NULL stays
  * NULL. */
 vlm_status vlm_as_f32(vlm_op_call *c, const vlm_tensor *t, const float **out);
