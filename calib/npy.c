@@ -196,8 +196,11 @@ vlm_status vlm_npy_read(vlm_tensor *out, const char *path, vlm_error *err) {
 
 /* ---- writing ---- */
 
+/* The type itself when NumPy has it, else the least wider one that does. */
 static vlm_dtype stored_type(vlm_dtype dtype) {
-  return dtype == VLM_BF16 ? VLM_F32 : dtype == VLM_S4 ? VLM_S8 : dtype == VLM_U4 ? VLM_U8 : dtype;
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+    if (codes[i].dtype == dtype) return dtype;
+  return vlm_dtype_is_float(dtype) ? VLM_F32 : vlm_dtype_is_signed(dtype) ? VLM_S8 : VLM_U8;
 }
 
 static size_t format_header(char *text, size_t size, const vlm_tensor *t) {

@@ -12,7 +12,8 @@
 vlm_status vlm_npy_read(vlm_tensor *out, const char *path, vlm_error *err);
 /* The same from memory; `name` stands in messages. Bytes after the array are an error. */
 vlm_status vlm_npy_decode(vlm_tensor *out, const void *data, size_t bytes, const char *name, vlm_error *err);
-/* Writes format 1.0 through vlm_writer. bfloat16 becomes float32, int4 and uint4 become int8 and uint8: NumPy does not have them. */
+/* Writes format 1.0 through vlm_writer. bfloat16 and smaller floats become float32,
+ * integers of 2 and 4 bits become int8 and uint8: NumPy does not have them. */
 vlm_status vlm_npy_write(const vlm_tensor *tensor, const char *path, vlm_error *err);
 
 /* An .npz archive: a zip file, entries stored or deflated, zip64 included. Reading different entries from several threads is fine. */

@@ -15,7 +15,7 @@ static const char INTRO[] =
     "\n"
     "- Opsets: the versions of the operator's domain for which a row holds; `+` = up to the newest known.\n"
     "- Inputs and outputs: how many; `+` = any number from there.\n"
-    "- Types: element types of the first input. float = float16, bfloat16, float32, float64; int = all integers; any = every type; number = float and int.\n"
+    "- Types: element types of the first input. float = float16, bfloat16, float32, float64; small float = float8e4m3fn, float8e4m3fnuz, float8e5m2, float8e5m2fnuz, float4e2m1; int = all integers; any = every type; number = float and int.\n"
     "- Attributes: a default stands after `=`; **bold** = required; everything else may be left out. Any other attribute is refused.\n";
 
 typedef struct {

@@ -5,9 +5,7 @@
 #include "runtime/base/memory.h"
 
 static const char *const foreign_types[] = {
-    [8] = "string",        [14] = "complex64",      [15] = "complex128",  [17] = "float8e4m3fn", [18] = "float8e4m3fnuz",
-    [19] = "float8e5m2",
-    [20] = "float8e5m2fnuz", [23] = "float4e2m1", [24] = "float8e8m0", [25] = "uint2", [26] = "int2",
+    [8] = "string", [14] = "complex64", [15] = "complex128",
 };
 
 const char *vlm_onnx_type_name(int32_t type) {
@@ -61,7 +59,7 @@ static typed_field field_of(vlm_dtype dtype, const Onnx__TensorProto *p) {
   }
 }
 
-/* Keeps the low bytes of each number: int32_data carries 8- and 16-bit types (halves as bit patterns, two nibbles as one byte). */
+/* Keeps the low bytes of each number: int32_data carries 8- and 16-bit types (halves and small floats as bit patterns; elements that share a byte as that byte). */
 static void narrow(void *data, size_t stored, const typed_field *field) {
   unsigned char *to = data;
   const unsigned char *from = field->data;

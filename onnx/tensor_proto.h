@@ -6,7 +6,7 @@
 
 #include "runtime/base/tensor.h"
 
-/* Name of an ONNX element type, also of those that are not supported ("string", "float8e4m3fn"). */
+/* Name of an ONNX element type, also of those that are not supported ("string", "complex64"). */
 const char *vlm_onnx_type_name(int32_t type);
 
 /* Type and shape; data stays NULL. Checks rank, negative dims and the total size. `label` names the tensor in messages. */

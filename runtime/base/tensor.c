@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/small_float.h"
 
 typedef struct {
   const char *name;
   int onnx, bits;
+  char kind;
 } dtype_row;
 
 static const dtype_row ROWS[VLM_DTYPE_COUNT] = {
-#define X(name, text, onnx, bits) [VLM_##name] = {text, onnx, bits},
+#define X(name, text, onnx, bits, kind) [VLM_##name] = {text, onnx, bits, kind},
 #include "runtime/base/dtype.def"
 #undef X
 };
@@ -28,8 +30,9 @@ vlm_dtype vlm_dtype_from_onnx(int code) {
   return VLM_NONE;
 }
 
-bool vlm_dtype_is_float(vlm_dtype d) { return d == VLM_F32 || d == VLM_F16 || d == VLM_BF16 || d == VLM_F64; }
-bool vlm_dtype_is_integer(vlm_dtype d) { return d != VLM_NONE && d != VLM_BOOL && !vlm_dtype_is_float(d); }
+bool vlm_dtype_is_float(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 'f'; }
+bool vlm_dtype_is_signed(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 's'; }
+bool vlm_dtype_is_integer(vlm_dtype d) { return vlm_dtype_is_signed(d) || ((unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 'u'); }
 
 int64_t vlm_tensor_span(const vlm_tensor *t, int from, int to) {
   int64_t n = 1;
@@ -122,8 +125,6 @@ uint16_t vlm_f32_to_bf16(float f) {
 
 /* ---- single elements ---- */
 
-static int nibble(const vlm_tensor *t, int64_t i) { return ((const uint8_t *)t->data)[i / 2] >> (i & 1 ? 4 : 0) & 15; }
-
 double vlm_tensor_get(const vlm_tensor *t, int64_t i) {
   switch (t->dtype) {
     case VLM_F32: return (double)((const float *)t->data)[i];
@@ -131,7 +132,9 @@ double vlm_tensor_get(const vlm_tensor *t, int64_t i) {
     case VLM_F16: return (double)vlm_f16_to_f32(((const uint16_t *)t->data)[i]);
     case VLM_BF16: return (double)vlm_bf16_to_f32(((const uint16_t *)t->data)[i]);
     case VLM_U64: return (double)((const uint64_t *)t->data)[i];
-    default: return (double)vlm_tensor_get_int(t, i);
+    default:
+      if (vlm_dtype_is_small_float(t->dtype)) return vlm_small_decode(t->dtype, vlm_tensor_get_code(t, i));
+      return (double)vlm_tensor_get_int(t, i);
   }
 }
 
@@ -146,8 +149,10 @@ int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t i) {
     case VLM_S32: return ((const int32_t *)t->data)[i];
     case VLM_U64: return (int64_t)((const uint64_t *)t->data)[i];
     case VLM_S64: return ((const int64_t *)t->data)[i];
-    case VLM_U4: return nibble(t, i);
-    case VLM_S4: return (nibble(t, i) ^ 8) - 8;
+    case VLM_U2:
+    case VLM_U4: return vlm_tensor_get_code(t, i);
+    case VLM_S2: return ((int)vlm_tensor_get_code(t, i) ^ 2) - 2;
+    case VLM_S4: return ((int)vlm_tensor_get_code(t, i) ^ 8) - 8;
     default: {
       double value = vlm_tensor_get(t, i);
       return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : 0;
@@ -158,12 +163,6 @@ int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t i) {
 static int64_t clamp_round(double value, double low, double high) {
   if (!(value > low)) return value != value ? 0 : (int64_t)low;
   return value >= high ? (int64_t)high : (int64_t)rint(value);
-}
-
-static void set_nibble(const vlm_tensor *t, int64_t i, int value) {
-  uint8_t *at = (uint8_t *)t->data + i / 2;
-  int shift = i & 1 ? 4 : 0;
-  *at = (uint8_t)((*at & ~(15 << shift)) | (value & 15) << shift);
 }
 
 void vlm_tensor_set(const vlm_tensor *t, int64_t i, double value) {
@@ -183,8 +182,22 @@ void vlm_tensor_set(const vlm_tensor *t, int64_t i, double value) {
       ((int64_t *)t->data)[i] = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value != value ? 0 : (int64_t)rint(value);
       break;
     case VLM_U64: ((uint64_t *)t->data)[i] = value >= 0x1p64 ? UINT64_MAX : value > 0 ? (uint64_t)rint(value) : 0; break;
-    case VLM_U4: set_nibble(t, i, (int)clamp_round(value, 0, 15)); break;
-    case VLM_S4: set_nibble(t, i, (int)clamp_round(value, -8, 7)); break;
-    default: break;
+    case VLM_U2: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, 0, 3)); break;
+    case VLM_S2: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, -2, 1)); break;
+    case VLM_U4: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, 0, 15)); break;
+    case VLM_S4: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, -8, 7)); break;
+    default:
+      if (vlm_dtype_is_small_float(t->dtype))
+        vlm_tensor_set_code(t, i, vlm_small_encode(t->dtype, value, vlm_small_rule_default()));
+  }
+}
+
+void vlm_tensor_set_int(const vlm_tensor *t, int64_t i, int64_t value) {
+  if (t->dtype == VLM_BOOL) value = value != 0;
+  switch (vlm_dtype_bits(t->dtype)) {
+    case 16: ((uint16_t *)t->data)[i] = (uint16_t)value; break;
+    case 32: ((uint32_t *)t->data)[i] = (uint32_t)value; break;
+    case 64: ((uint64_t *)t->data)[i] = (uint64_t)value; break;
+    default: vlm_tensor_set_code(t, i, (unsigned)value); break;
   }
 }

@@ -11,7 +11,7 @@
 #define VLM_MAX_RANK 8
 
 typedef enum vlm_dtype {
-#define X(name, text, onnx, bits) VLM_##name,
+#define X(name, text, onnx, bits, kind) VLM_##name,
 #include "runtime/base/dtype.def"
 #undef X
   VLM_DTYPE_COUNT
@@ -28,8 +28,9 @@ const char *vlm_dtype_name(vlm_dtype dtype);
 int vlm_dtype_bits(vlm_dtype dtype);
 int vlm_dtype_onnx(vlm_dtype dtype);          /* ONNX code of a type */
 vlm_dtype vlm_dtype_from_onnx(int code);      /* VLM_NONE when not one of ours */
-bool vlm_dtype_is_float(vlm_dtype dtype);     /* f16, bf16, f32, f64 */
+bool vlm_dtype_is_float(vlm_dtype dtype);     /* f16, bf16, f32, f64 and the small floats (small_float.h) */
 bool vlm_dtype_is_integer(vlm_dtype dtype);   /* every int and uint, not bool */
+bool vlm_dtype_is_signed(vlm_dtype dtype);    /* every int, not uint */
 
 /* Element count; dims must be known. The checked form refuses products above the address space. */
 int64_t vlm_tensor_count(const vlm_tensor *t);
@@ -46,8 +47,22 @@ const char *vlm_tensor_shape_text(const vlm_tensor *t, char *text, size_t size);
 /* One element as double / int64, whatever the type (not for hot loops). */
 double vlm_tensor_get(const vlm_tensor *t, int64_t index);
 int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t index);
-/* Stores with rounding to nearest even and saturation for integer types. */
+/* Stores with rounding to nearest even and saturation for integers and small floats. */
 void vlm_tensor_set(const vlm_tensor *t, int64_t index, double value);
+/* Stores into an integer type with wrapping, or into bool as "not zero". */
+void vlm_tensor_set_int(const vlm_tensor *t, int64_t index, int64_t value);
+
+/* The raw bits of an element of at most 8 bits. Storing leaves the other elements of the byte as they are. */
+static inline unsigned vlm_tensor_get_code(const vlm_tensor *t, int64_t index) {
+  int bits = vlm_dtype_bits(t->dtype), shift = (int)(index % (8 / bits)) * bits;
+  return (unsigned)((const uint8_t *)t->data)[index / (8 / bits)] >> shift & ((1u << bits) - 1);
+}
+static inline void vlm_tensor_set_code(const vlm_tensor *t, int64_t index, unsigned code) {
+  int bits = vlm_dtype_bits(t->dtype), shift = (int)(index % (8 / bits)) * bits;
+  unsigned mask = (1u << bits) - 1;
+  uint8_t *at = (uint8_t *)t->data + index / (8 / bits);
+  *at = (uint8_t)((*at & ~(mask << shift)) | (code & mask) << shift);
+}
 
 /* IEEE half and bfloat16, round to nearest even. */
 float vlm_f16_to_f32(uint16_t h);

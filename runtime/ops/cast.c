@@ -1,8 +1,11 @@
 /* Cast, CastLike. Float to integer truncates towards zero; out of range and NaN, where the standard is silent, give what numpy does on
- * x86: the lowest value for int32 and int64, the low bits for the narrower types. Integer to integer wraps; to bool is "not zero". */
+ * x86: the lowest value for int32 and int64, the low bits for the narrower types. Integer to integer wraps; to bool is "not zero".
+ * To floats of 8 bits and less: vlm_small_encode with the rule of the attributes saturate and round_mode. */
 #include <math.h>
 #include <string.h>
 
+#include "runtime/base/small_float.h"
+#include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
 
@@ -11,8 +14,7 @@ static const char *unsupported_name(int64_t code) {
   static const struct {
     int code;
     const char *name;
-  } names[] = {{8, "string"},        {14, "complex64"},       {15, "complex128"}, {17, "float8e4m3fn"}, {18, "float8e4m3fnuz"},
-               {19, "float8e5m2"},   {20, "float8e5m2fnuz"},  {23, "float4e2m1"}, {24, "float8e8m0"},   {25, "uint2"}, {26, "int2"}};
+  } names[] = {{8, "string"}, {14, "complex64"}, {15, "complex128"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (names[i].code == code) return names[i].name;
   return "unknown";
@@ -35,42 +37,26 @@ vlm_status vlm_infer_cast_like(vlm_op_call *c) {
 typedef struct {
   const vlm_tensor *in, *out;
   const vlm_rowops *ops;
+  vlm_small_rule rule;
 } cast_job;
 
 static int64_t truncate(double value) { return value > -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN; }
-
-static void store_bits(const vlm_tensor *t, int64_t i, int64_t value) {
-  switch (t->dtype) {
-    case VLM_BOOL: ((uint8_t *)t->data)[i] = value != 0; break;
-    case VLM_U4:
-    case VLM_S4: {
-      uint8_t *at = (uint8_t *)t->data + i / 2;
-      *at = (uint8_t)(i & 1 ? (*at & 15) | (value & 15) << 4 : (*at & 240) | (value & 15));
-      break;
-    }
-    default:
-      switch (vlm_dtype_bits(t->dtype)) {
-        case 8: ((uint8_t *)t->data)[i] = (uint8_t)value; break;
-        case 16: ((uint16_t *)t->data)[i] = (uint16_t)value; break;
-        case 32: ((uint32_t *)t->data)[i] = (uint32_t)value; break;
-        default: ((uint64_t *)t->data)[i] = (uint64_t)value; break;
-      }
-  }
-}
 
 static void cast_one(const cast_job *job, int64_t i) {
   const vlm_tensor *in = job->in, *out = job->out;
   bool from_float = vlm_dtype_is_float(in->dtype), to_float = vlm_dtype_is_float(out->dtype);
   if (to_float && in->dtype == VLM_S64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const int64_t *)in->data)[i];
   else if (to_float && in->dtype == VLM_U64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const uint64_t *)in->data)[i];
+  else if (vlm_dtype_is_small_float(out->dtype))
+    vlm_tensor_set_code(out, i, vlm_small_encode(out->dtype, vlm_tensor_get(in, i), job->rule));
   else if (to_float) vlm_tensor_set(out, i, vlm_tensor_get(in, i));
-  else if (!from_float) store_bits(out, i, vlm_tensor_get_int(in, i));
+  else if (!from_float) vlm_tensor_set_int(out, i, vlm_tensor_get_int(in, i));
   else {
     double value = vlm_tensor_get(in, i);
     if (out->dtype == VLM_BOOL) ((uint8_t *)out->data)[i] = value != 0;
     else if (out->dtype == VLM_U64 && value >= 0x1p63) ((uint64_t *)out->data)[i] = value < 0x1p64 ? (uint64_t)value : 0;
     else if (out->dtype == VLM_S32 && !(value > -2147483649.0 && value < 2147483648.0)) ((int32_t *)out->data)[i] = INT32_MIN;
-    else store_bits(out, i, truncate(value));
+    else vlm_tensor_set_int(out, i, truncate(value));
   }
 }
 
@@ -119,13 +105,34 @@ static const struct {
     {VLM_BOOL, VLM_F32, u8_f32}, {VLM_F32, VLM_BOOL, f32_bool}, {VLM_S64, VLM_S32, s64_s32},   {VLM_S32, VLM_S64, s32_s64},
 };
 
-vlm_status vlm_run_cast(vlm_op_call *c) {
-  cast_job job = {c->in[0], c->out[0], vlm_call_rowops(c)};
+/* Attributes saturate and round_mode stand at `first` and behind it. */
+static vlm_status read_rule(vlm_op_call *c, int first, vlm_small_rule *rule) {
+  static const struct {
+    const char *name;
+    vlm_power_rounding power;
+  } modes[] = {{"up", VLM_POWER_UP}, {"down", VLM_POWER_DOWN}, {"nearest", VLM_POWER_NEAREST}};
+  const char *mode = vlm_arg_string(c, first + 1, "up");
+  rule->saturate = vlm_arg_int(c, first, 1) != 0;
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    rule->power = modes[i].power;
+    if (strcmp(mode, modes[i].name) == 0) return VLM_OK;
+  }
+  return vlm_fail(c->err, VLM_INPUT, "round_mode is \"%s\"; wanted up, down or nearest", mode);
+}
+
+static vlm_status cast(vlm_op_call *c, int first_of_rule) {
+  cast_job job = {.in = c->in[0], .out = c->out[0], .ops = vlm_call_rowops(c)};
   vlm_range_task *loop = cast_any;
   if (job.in->dtype == job.out->dtype) return vlm_run_copy(c);
+  vlm_status st = read_rule(c, first_of_rule, &job.rule);
+  if (st != VLM_OK) return st;
+  if (vlm_dtype_bits(job.out->dtype) < 8) vlm_zero_some(job.out->data, vlm_tensor_bytes(job.out));
   for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
     if (loops[i].from == job.in->dtype && loops[i].to == job.out->dtype) loop = loops[i].loop;
-  /* The grain is even: two 4-bit values share a byte. */
+  /* Four elements may share a byte; the grain is a multiple of that. */
   vlm_threads_range(c->threads, vlm_tensor_count(job.in), VLM_ROW_GRAIN, loop, &job);
   return VLM_OK;
 }
+
+vlm_status vlm_run_cast(vlm_op_call *c) { return cast(c, 1); }
+vlm_status vlm_run_cast_like(vlm_op_call *c) { return cast(c, 0); }

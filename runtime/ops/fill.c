@@ -189,10 +189,8 @@ out:
 
 vlm_status vlm_infer_Trilu(vlm_op_call *c) {
   if (c->in[0]->rank < 2) return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
-  if (vlm_item_size(c->in[0]) == 0) return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Trilu of %s is not supported",
-                                                    vlm_dtype_name(c->in[0]->dtype));
   vlm_out_like(c, 0, 0);
-  return VLM_OK;
+  return vlm_check_whole_bytes(c, 0);
 }
 
 vlm_status vlm_run_Trilu(vlm_op_call *c) {

@@ -26,7 +26,7 @@ void vlm_copy_bytes(vlm_threads *threads, void *dst, const void *src, size_t byt
 
 /* Row-major byte strides of a shape. */
 void vlm_byte_strides(const vlm_tensor *t, int64_t *strides);
-/* Bytes of one element; 0 for the 4-bit types, which data movement refuses. */
+/* Bytes of one element; 0 for types of 2 and 4 bits, which data movement refuses. */
 size_t vlm_item_size(const vlm_tensor *t);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static bool is_packed(const vlm_tensor *t) { return vlm_dtype_bits(t->dtype) == 4; }
+static bool is_packed(const vlm_tensor *t) { return vlm_dtype_bits(t->dtype) < 8; }
 
 vlm_status vlm_scratch_array(vlm_op_call *c, void **out, int64_t count, size_t size) {
   size_t bytes;
@@ -15,11 +15,10 @@ vlm_status vlm_unpacked_in(vlm_op_call *c, int k, vlm_tensor *t) {
   *t = *c->in[k];
   if (!is_packed(t)) return VLM_OK;
   int64_t n = vlm_tensor_count(t);
-  const uint8_t *from = c->in[k]->data;
   void *bytes;
   vlm_status st = vlm_scratch_array(c, &bytes, n, 1);
   if (st != VLM_OK) return st;
-  for (int64_t i = 0; i < n; i++) ((uint8_t *)bytes)[i] = (uint8_t)(from[i / 2] >> (i % 2 * 4) & 15);
+  for (int64_t i = 0; i < n; i++) ((uint8_t *)bytes)[i] = (uint8_t)vlm_tensor_get_code(c->in[k], i);
   t->dtype = VLM_U8;
   t->data = bytes;
   return VLM_OK;
@@ -34,10 +33,13 @@ vlm_status vlm_unpacked_out(vlm_op_call *c, int k, vlm_tensor *t) {
 
 void vlm_pack_out(vlm_op_call *c, int k, const vlm_tensor *t) {
   if (!is_packed(c->out[k])) return;
-  const uint8_t *from = t->data;
-  uint8_t *to = c->out[k]->data;
-  int64_t n = vlm_tensor_count(t);
-  for (int64_t i = 0; i < n; i += 2) to[i / 2] = (uint8_t)((from[i] & 15) | (i + 1 < n ? from[i + 1] << 4 : 0));
+  vlm_zero_some(c->out[k]->data, vlm_tensor_bytes(c->out[k]));
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) vlm_tensor_set_code(c->out[k], i, ((const uint8_t *)t->data)[i]);
+}
+
+vlm_status vlm_check_whole_bytes(vlm_op_call *c, int k) {
+  if (!is_packed(c->in[k])) return VLM_OK;
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s of %s is not supported", c->node->op_type, vlm_dtype_name(c->in[k]->dtype));
 }
 
 vlm_status vlm_as_f32(vlm_op_call *c, const vlm_tensor *t, const float **out) {

@@ -1,4 +1,4 @@
-/* How operators get at their bytes: 4-bit tensors unpacked to bytes, and any float type as float32 or float64.
+/* How operators get at their bytes: tensors of 2 and 4 bits unpacked to bytes, and any float type as float32 or float64.
  * All scratch lives until run returns. */
 #ifndef VLM_OPS_OP_DATA_H
 #define VLM_OPS_OP_DATA_H
@@ -7,11 +7,14 @@
 
 #include "runtime/ops/op.h"
 
-/* Input k (present) as a tensor with whole-byte elements: itself, or for the 4-bit types one byte per element in scratch. */
+/* Input k (present) as a tensor with whole-byte elements: itself, or for types of 2 and 4 bits one byte per element in scratch. */
 vlm_status vlm_unpacked_in(vlm_op_call *c, int k, vlm_tensor *t);
 /* Output k likewise; call vlm_pack_out with it when it is filled. */
 vlm_status vlm_unpacked_out(vlm_op_call *c, int k, vlm_tensor *t);
 void vlm_pack_out(vlm_op_call *c, int k, const vlm_tensor *t);
+
+/* Refuses input k when its elements share bytes: for operators that have no form for that. */
+vlm_status vlm_check_whole_bytes(vlm_op_call *c, int k);
 
 /* The values of a tensor as float32 / float64 / int64: the tensor's own memory when it has that type, else a converted copy. NULL stays
  * NULL. */

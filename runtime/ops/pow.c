@@ -37,15 +37,6 @@ static int64_t pow_integer(int64_t x, int64_t y) {
   return (int64_t)result;
 }
 
-static void store_integer(const vlm_tensor *t, int64_t i, int64_t value) {
-  switch (vlm_dtype_bits(t->dtype)) {
-    case 8: ((uint8_t *)t->data)[i] = (uint8_t)value; break;
-    case 16: ((uint16_t *)t->data)[i] = (uint16_t)value; break;
-    case 32: ((uint32_t *)t->data)[i] = (uint32_t)value; break;
-    default: ((uint64_t *)t->data)[i] = (uint64_t)value; break;
-  }
-}
-
 /* opts: the types of base and exponent. */
 static void pow_mixed(const vlm_row *row) {
   const vlm_dtype *types = row->opts;
@@ -54,7 +45,7 @@ static void pow_mixed(const vlm_row *row) {
   bool integers = vlm_dtype_is_integer(types[0]) && vlm_dtype_is_integer(types[1]);
   for (int64_t i = 0; i < row->n; i++) {
     int64_t a = i * row->step[0], b = i * row->step[1];
-    if (integers) store_integer(&z, i, pow_integer(vlm_tensor_get_int(&x, a), vlm_tensor_get_int(&y, b)));
+    if (integers) vlm_tensor_set_int(&z, i, pow_integer(vlm_tensor_get_int(&x, a), vlm_tensor_get_int(&y, b)));
     else if (types[0] == VLM_F64 || vlm_dtype_is_integer(types[0])) {
       double value = pow(vlm_tensor_get(&x, a), vlm_tensor_get(&y, b));
       vlm_tensor_set(&z, i, types[0] == VLM_F64 ? value : trunc(value));

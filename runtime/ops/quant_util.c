@@ -4,7 +4,7 @@
 
 void vlm_quant_bounds(vlm_dtype type, int64_t *low, int64_t *high) {
   int bits = vlm_dtype_bits(type);
-  bool is_signed = type == VLM_S4 || type == VLM_S8 || type == VLM_S16 || type == VLM_S32;
+  bool is_signed = vlm_dtype_is_signed(type);
   *low = is_signed ? -(INT64_C(1) << (bits - 1)) : 0;
   *high = (INT64_C(1) << (is_signed ? bits - 1 : bits)) - 1;
 }

@@ -1,4 +1,8 @@
-/* QuantizeLinear, DequantizeLinear: one scale, one per index of an axis, or one per block along an axis. */
+/* QuantizeLinear, DequantizeLinear: one scale, one per index of an axis, or one per block along an axis. Integers, and floats of 8 and 4
+ * bits, whose zero point is a float too. */
+#include <math.h>
+
+#include "runtime/base/small_float.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/quant_util.h"
@@ -10,8 +14,12 @@ typedef struct {
   int64_t outer_step, axis_step, inner_step;
   const float *scale, *x;
   float *real;
-  const int64_t *zero; /* NULL = 0 */
-  const vlm_tensor *q; /* whole-byte elements */
+  const int64_t *zero;    /* NULL = 0 */
+  const float *real_zero; /* of small floats; NULL = 0 */
+  const vlm_tensor *q;    /* when quantizing: whole-byte elements */
+  vlm_dtype type;         /* the quantized type, also when q holds its codes in bytes */
+  vlm_dtype precision;    /* in which x / scale is computed */
+  vlm_small_rule rule;
   int64_t low, high;
   const vlm_rowops *ops;
 } job;
@@ -37,7 +45,11 @@ out:
   return st;
 }
 
-/* Everything about scale and zero point but the direction. `type` is the integer type. */
+static vlm_status set_zeros(vlm_op_call *c, job *j, const vlm_tensor *zero) {
+  return vlm_dtype_is_small_float(j->type) ? vlm_as_f32(c, zero, &j->real_zero) : vlm_as_s64(c, zero, &j->zero);
+}
+
+/* Everything about scale and zero point but the direction. `type` is the quantized type. */
 static vlm_status set_scales(vlm_op_call *c, job *j, vlm_dtype type) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *s = c->in[1], *z = vlm_in(c, 2);
@@ -46,11 +58,12 @@ static vlm_status set_scales(vlm_op_call *c, job *j, vlm_dtype type) {
   int axis;
   j->ops = vlm_call_rowops(c);
   j->block = 1;
+  j->type = type;
   vlm_quant_bounds(type, &j->low, &j->high);
   VLM_CHECK(!z || vlm_tensor_same_shape(s, z) || (vlm_tensor_count(s) == 1 && vlm_tensor_count(z) == 1), c->err, VLM_INPUT,
             "scale has %lld elements, zero point %lld", (long long)vlm_tensor_count(s), (long long)vlm_tensor_count(z));
   VLM_TRY(vlm_as_f32(c, s, &j->scale));
-  VLM_TRY(vlm_as_s64(c, z, &j->zero));
+  VLM_TRY(set_zeros(c, j, z));
   j->outer = 1;
   j->count = 1;
   j->inner = vlm_tensor_count(x);
@@ -69,23 +82,23 @@ out:
 
 static int64_t scale_index(const job *j, int64_t row) { return row / j->count * j->outer_step + row % j->count / j->block * j->axis_step; }
 
-/* Calls one function per row of equal scale, or per element when the scale changes along the row. */
-typedef void span_fn(const job *j, int64_t begin, int64_t n, float scale, int64_t zero);
+/* Calls one function per row of equal scale, or per element when the scale changes along the row. `at` is the scale's index. */
+typedef void span_fn(const job *j, int64_t begin, int64_t n, int64_t at);
 
 static void each_span(const job *j, int64_t begin, int64_t end, span_fn *fn) {
   while (begin < end) {
     int64_t row = begin / j->inner, skip = begin % j->inner, n = j->inner - skip, at = scale_index(j, row) + skip * j->inner_step;
     if (n > end - begin) n = end - begin;
-    if (!j->inner_step) fn(j, begin, n, j->scale[at], j->zero ? j->zero[at] : 0);
+    if (!j->inner_step) fn(j, begin, n, at);
     else
-      for (int64_t i = 0; i < n; i++) fn(j, begin + i, 1, j->scale[at + i], j->zero ? j->zero[at + i] : 0);
+      for (int64_t i = 0; i < n; i++) fn(j, begin + i, 1, at + i);
     begin += n;
   }
 }
 
-static void quantize_span(const job *j, int64_t begin, int64_t n, float scale, int64_t zero64) {
-  const float *x = j->x + begin;
-  int32_t zero = (int32_t)zero64, low = (int32_t)j->low, high = (int32_t)j->high;
+static void quantize_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+  const float *x = j->x + begin, scale = j->scale[at];
+  int32_t zero = j->zero ? (int32_t)j->zero[at] : 0, low = (int32_t)j->low, high = (int32_t)j->high;
   bool byte = vlm_dtype_bits(j->q->dtype) == 8;
   if (byte && j->low == 0 && j->high == 255) j->ops->quantize_u8((uint8_t *)j->q->data + begin, x, n, scale, zero);
   else if (byte && j->low == -128) j->ops->quantize_s8((int8_t *)j->q->data + begin, x, n, scale, zero);
@@ -95,8 +108,41 @@ static void quantize_span(const job *j, int64_t begin, int64_t n, float scale, i
     for (int64_t i = 0; i < n; i++) ((uint16_t *)j->q->data)[begin + i] = (uint16_t)vlm_quantize_value(x[i], scale, zero, low, high);
 }
 
-static void dequantize_span(const job *j, int64_t begin, int64_t n, float scale, int64_t zero) {
-  float *x = j->real + begin;
+/* Rounds to a float type of 16 bits or more. A quotient rounds once: double has more than twice the bits of the types below it. */
+static double narrow(vlm_dtype type, double value) {
+  switch (type) {
+    case VLM_F16: return (double)vlm_f16_to_f32(vlm_f32_to_f16((float)value));
+    case VLM_BF16: return (double)vlm_bf16_to_f32(vlm_f32_to_bf16((float)value));
+    case VLM_F32: return (double)(float)value;
+    default: return value;
+  }
+}
+
+/* Any precision and any type. */
+static void quantize_general_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+  double scale = narrow(j->precision, (double)j->scale[at]), zero = j->zero ? (double)j->zero[at] : 0;
+  vlm_tensor code = {.dtype = vlm_dtype_bits(j->type) < 8 ? VLM_U8 : j->type, .data = j->q->data};
+  if (j->real_zero) zero = (double)j->real_zero[at];
+  for (int64_t i = begin; i < begin + n; i++) {
+    double ratio = narrow(j->precision, narrow(j->precision, (double)j->x[i]) / scale);
+    if (vlm_dtype_is_small_float(j->type)) {
+      if (zero != 0) ratio += zero; /* adding nothing would lose the sign of a zero */
+      vlm_tensor_set_code(&code, i, vlm_small_encode(j->type, ratio, j->rule));
+    } else {
+      double q = rint(ratio) + zero, low = (double)j->low, high = (double)j->high;
+      vlm_tensor_set_int(&code, i, q > low ? q < high ? (int64_t)q : j->high : j->low);
+    }
+  }
+}
+
+static void dequantize_small(const job *j, int64_t begin, int64_t n, int64_t at) {
+  float zero = j->real_zero ? j->real_zero[at] : 0;
+  for (int64_t i = begin; i < begin + n; i++) j->real[i] = ((float)vlm_tensor_get(j->q, i) - zero) * j->scale[at];
+}
+
+static void dequantize_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+  float *x = j->real + begin, scale = j->scale[at];
+  int64_t zero = j->zero ? j->zero[at] : 0;
   if (j->q->dtype == VLM_U8) j->ops->dequantize_u8(x, (const uint8_t *)j->q->data + begin, n, scale, (int32_t)zero);
   else if (j->q->dtype == VLM_S8) j->ops->dequantize_s8(x, (const int8_t *)j->q->data + begin, n, scale, (int32_t)zero);
   else
@@ -105,21 +151,48 @@ static void dequantize_span(const job *j, int64_t begin, int64_t n, float scale,
 
 static void quantize_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  each_span(user, begin, end, quantize_span);
+  const job *j = user;
+  bool plain = j->precision == VLM_F32 && !vlm_dtype_is_small_float(j->type);
+  each_span(j, begin, end, plain ? quantize_span : quantize_general_span);
 }
 static void dequantize_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  each_span(user, begin, end, dequantize_span);
+  const job *j = user;
+  each_span(j, begin, end, vlm_dtype_is_small_float(j->type) ? dequantize_small : dequantize_span);
 }
 
 static bool has_output_dtype(const vlm_op_call *c) { return c->node->opset >= 13 && c->node->domain[0] == 0; }
 
+/* The type of an attribute that holds a type's code: VLM_NONE for a code that is none of ours, `absent` for 0. */
+static vlm_dtype type_arg(const vlm_op_call *c, int k, vlm_dtype absent) {
+  int64_t code = has_output_dtype(c) ? vlm_arg_int(c, k, 0) : 0;
+  return code == 0 ? absent : code > 0 && code < 1000 ? vlm_dtype_from_onnx((int)code) : VLM_NONE;
+}
+
+static bool is_wide_float(vlm_dtype type) { return vlm_dtype_is_float(type) && !vlm_dtype_is_small_float(type); }
+
+/* Types that a real number can be quantized to. F8E8M0 is for scales. */
+static bool is_quantized(vlm_dtype type) {
+  if (vlm_dtype_is_small_float(type)) return type != VLM_F8E8M0;
+  return vlm_dtype_is_integer(type) && vlm_dtype_bits(type) <= 16;
+}
+
+/* Since opset 23 the quotient has the type of the scale unless attribute precision says otherwise; it was never said before. */
+static vlm_status read_precision(vlm_op_call *c, job *j) {
+  vlm_dtype scale = c->in[1]->dtype;
+  bool by_scale = has_output_dtype(c) && c->node->opset >= 23 && is_wide_float(scale);
+  j->precision = type_arg(c, 4, by_scale ? scale : VLM_F32);
+  if (is_wide_float(j->precision)) return VLM_OK;
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "precision %lld is not supported; wanted the code of a float type of 16 bits or more",
+                  (long long)vlm_arg_int(c, 4, 0));
+}
+
 vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0], *zero = vlm_in(c, 2);
-  int64_t code = has_output_dtype(c) ? vlm_arg_int(c, 2, 0) : 0;
-  vlm_dtype type = zero ? zero->dtype : code ? vlm_dtype_from_onnx(code > 0 && code < 1000 ? (int)code : -1) : VLM_U8;
-  if (!vlm_dtype_is_integer(type) || vlm_dtype_bits(type) > 16)
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "quantization to type %s (code %lld) is not supported", vlm_dtype_name(type), (long long)code);
+  vlm_dtype type = zero ? zero->dtype : type_arg(c, 2, VLM_U8);
+  if (!is_quantized(type))
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "quantization to type %s (code %lld) is not supported", vlm_dtype_name(type),
+                    (long long)(zero ? vlm_dtype_onnx(type) : vlm_arg_int(c, 2, 0)));
   vlm_out_shape(c, 0, type, x->rank, x->dims);
   return VLM_OK;
 }
@@ -127,7 +200,9 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
 vlm_status vlm_run_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor bytes;
-  job j = {0};
+  job j = {.rule = vlm_small_rule_default()};
+  if (has_output_dtype(c)) j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
+  VLM_TRY(read_precision(c, &j));
   VLM_TRY(set_scales(c, &j, c->out[0]->dtype));
   VLM_TRY(vlm_as_f32(c, c->in[0], &j.x));
   VLM_TRY(vlm_unpacked_out(c, 0, &bytes));
@@ -140,9 +215,8 @@ out:
 
 vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
-  int64_t code = has_output_dtype(c) ? vlm_arg_int(c, 2, 0) : 0;
-  vlm_dtype type = code ? vlm_dtype_from_onnx(code > 0 && code < 1000 ? (int)code : -1) : c->in[1]->dtype;
-  if (!vlm_dtype_is_float(type) || !vlm_dtype_is_integer(x->dtype) || vlm_dtype_bits(x->dtype) > 32)
+  vlm_dtype type = type_arg(c, 2, c->in[1]->dtype);
+  if (!is_wide_float(type) || !(is_quantized(x->dtype) || x->dtype == VLM_S32))
     return vlm_fail(c->err, VLM_UNSUPPORTED, "dequantization from %s to %s is not supported", vlm_dtype_name(x->dtype),
                     vlm_dtype_name(type));
   vlm_out_shape(c, 0, type, x->rank, x->dims);

@@ -63,7 +63,7 @@ static void reduce_f64(const vlm_reduce_plan *p, vlm_reduce_kind kind, const dou
 /* Largest and smallest value of a type, as the neutral element of min and max. */
 static int64_t extreme(vlm_dtype type, bool largest) {
   int bits = type == VLM_BOOL ? 1 : vlm_dtype_bits(type);
-  bool is_signed = type == VLM_S8 || type == VLM_S16 || type == VLM_S32 || type == VLM_S64;
+  bool is_signed = vlm_dtype_is_signed(type);
   if (!is_signed) return largest ? (bits == 64 ? INT64_MAX : (int64_t)((1ull << bits) - 1)) : 0;
   return largest ? (int64_t)(UINT64_MAX >> (65 - bits)) : -(int64_t)(UINT64_MAX >> (65 - bits)) - 1;
 }
@@ -89,22 +89,13 @@ static int64_t reduce_int(const vlm_tensor *x, const vlm_reduce_plan *p, vlm_red
   return (int64_t)a;
 }
 
-static void store_int(const vlm_tensor *t, int64_t i, int64_t value) {
-  switch (vlm_dtype_bits(t->dtype)) {
-    case 8: ((uint8_t *)t->data)[i] = (uint8_t)value; break;
-    case 16: ((uint16_t *)t->data)[i] = (uint16_t)value; break;
-    case 32: ((uint32_t *)t->data)[i] = (uint32_t)value; break;
-    default: ((uint64_t *)t->data)[i] = (uint64_t)value; break;
-  }
-}
-
 /* L2, log-sum and log-sum-exp of integers go through double and truncate. */
 static void reduce_integers(const vlm_reduce_plan *p, vlm_reduce_kind kind, const vlm_tensor *x, const vlm_tensor *y) {
   bool real = kind == VLM_REDUCE_L2 || kind == VLM_REDUCE_LOG_SUM || kind == VLM_REDUCE_LOG_SUM_EXP;
   for (int64_t i = 0; i < p->outputs; i++) {
     int64_t base = vlm_reduce_base(p, i);
     if (!real) {
-      store_int(y, i, reduce_int(x, p, kind, base));
+      vlm_tensor_set_int(y, i, reduce_int(x, p, kind, base));
       continue;
     }
     double a = 0.0;

@@ -13,7 +13,7 @@ static vlm_status read_reduction(vlm_op_call *c, int k, reduction *r) {
   for (int i = 0; i < REDUCTIONS; i++)
     if (strcmp(name, reduction_names[i]) == 0) {
       *r = (reduction)i;
-      return VLM_OK;
+      return i == REDUCE_NONE ? VLM_OK : vlm_check_whole_bytes(c, 0);
     }
   return vlm_fail(c->err, VLM_INPUT, "reduction is \"%s\", wanted none, add, mul, max or min", name);
 }

@@ -41,11 +41,6 @@ out:
   return st;
 }
 
-static vlm_status need_whole_bytes(vlm_op_call *c) {
-  if (vlm_item_size(c->in[0]) > 0) return VLM_OK;
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s of %s is not supported", c->node->op_type, vlm_dtype_name(c->in[0]->dtype));
-}
-
 /* ---- Compress ---- */
 
 vlm_status vlm_run_Compress(vlm_op_call *c) {
@@ -55,7 +50,7 @@ vlm_status vlm_run_Compress(vlm_op_call *c) {
   const uint8_t *keep = mask->data;
   vlm_tensor flat = *x;
   int axis = 0;
-  VLM_TRY(need_whole_bytes(c));
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_CHECK(mask->dtype == VLM_BOOL, c->err, VLM_INPUT, "the condition is %s, wanted bool", vlm_dtype_name(mask->dtype));
   if (a->kind == VLM_ATTR_INT) {
     VLM_TRY(vlm_axis(c, a->u.i, x->rank, false, &axis));
@@ -156,7 +151,7 @@ vlm_status vlm_run_Unique(vlm_op_call *c) {
   const vlm_attr *a = vlm_arg(c, 0);
   int64_t groups, *first, *inverse, *counts, all = vlm_tensor_count(&x);
   int axis = 0;
-  VLM_TRY(need_whole_bytes(c));
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
   if (a->kind == VLM_ATTR_INT) VLM_TRY(vlm_axis(c, a->u.i, x.rank, false, &axis));
   else x = vlm_tensor_make(x.dtype, 1, &all, x.data);
   unique_slices s = {&x, vlm_tensor_span(&x, 0, axis), x.dims[axis], vlm_tensor_span(&x, axis + 1, x.rank), vlm_arg_int(c, 1, 1) != 0};

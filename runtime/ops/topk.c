@@ -72,6 +72,7 @@ vlm_status vlm_run_TopK(vlm_op_call *c) {
   int64_t k, *index;
   double *keys;
   int axis;
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   VLM_TRY(read_k(c, axis, &k));
   int64_t n = x->dims[axis], inner = vlm_tensor_span(x, axis + 1, x->rank), rows = vlm_tensor_span(x, 0, axis) * inner;

@@ -59,6 +59,7 @@ vlm_status vlm_run_MaxUnpool(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0], *y = c->out[0];
   size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
   vlm_tensor small = *x;
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_TRY(unpooled_dims(c, small.dims));
   int64_t total = vlm_tensor_count(&small);
   vlm_zero_some(y->data, vlm_tensor_bytes(y));

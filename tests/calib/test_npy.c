@@ -183,6 +183,18 @@ static void test_types_unknown_to_numpy_are_widened(void **state) {
   assert_int_equal(back.dtype, VLM_S8);
   assert_true(((int8_t *)back.data)[0] == -1 && ((int8_t *)back.data)[1] == 1);
   vlm_free(back.data);
+  uint8_t small[2] = {0x3c, 0xc8}; /* 1.5, -4 */
+  vlm_tensor c = vlm_tensor_make(VLM_F8E4M3FN, 1, dims, small), d = vlm_tensor_make(VLM_U2, 1, dims, packed);
+  ok(vlm_npy_write(&c, path, &err), &err);
+  ok(vlm_npy_read(&back, path, &err), &err);
+  assert_int_equal(back.dtype, VLM_F32);
+  assert_true(((float *)back.data)[0] == 1.5f && ((float *)back.data)[1] == -4.0f);
+  vlm_free(back.data);
+  ok(vlm_npy_write(&d, path, &err), &err);
+  ok(vlm_npy_read(&back, path, &err), &err);
+  assert_int_equal(back.dtype, VLM_U8);
+  assert_true(((uint8_t *)back.data)[0] == 3 && ((uint8_t *)back.data)[1] == 3);
+  vlm_free(back.data);
   unlink(path);
 }
 

@@ -44,7 +44,7 @@ static const struct {
     {"bad_overflow.onnx", VLM_LIMIT, "tensor \"w\": shape [1099511627776, 1099511627776] is too large"},
     {"bad_negative.onnx", VLM_INPUT, "tensor \"w\": dimension 0 is -2"},
     {"bad_string.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type string (8), which is not supported (operator Add uses it)"},
-    {"bad_float8.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type float8e4m3fn (17)"},
+    {"bad_complex.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type complex64 (14)"},
     {"bad_constant_string.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_string\""},
     {"bad_constant_empty.onnx", VLM_INPUT, "node \"n\" (Constant): has no value"},
     {"bad_sparse_index.onnx", VLM_INPUT, "sparse tensor \"w\": index 9 is outside the tensor"},

@@ -8,6 +8,7 @@
 
 #include "onnx/import.h"
 #include "runtime/base/file.h"
+#include "runtime/base/small_float.h"
 #include "runtime/exec/session.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
@@ -99,7 +100,9 @@ static void every_element_type_in_both_encodings(void **state) {
   static const struct { const char *name; vlm_dtype dtype; } rows[] = {
       {"float32", VLM_F32}, {"float64", VLM_F64}, {"float16", VLM_F16}, {"bfloat16", VLM_BF16}, {"int8", VLM_S8},   {"uint8", VLM_U8},
       {"int16", VLM_S16},   {"uint16", VLM_U16},  {"int32", VLM_S32},   {"uint32", VLM_U32},    {"int64", VLM_S64}, {"uint64", VLM_U64},
-      {"bool", VLM_BOOL},   {"uint4", VLM_U4},    {"int4", VLM_S4},
+      {"bool", VLM_BOOL},   {"uint4", VLM_U4},    {"int4", VLM_S4},     {"uint2", VLM_U2},      {"int2", VLM_S2},
+      {"float8e4m3fn", VLM_F8E4M3FN}, {"float8e4m3fnuz", VLM_F8E4M3FNUZ}, {"float8e5m2", VLM_F8E5M2},
+      {"float8e5m2fnuz", VLM_F8E5M2FNUZ}, {"float4e2m1", VLM_F4E2M1}, {"float8e8m0", VLM_F8E8M0},
   };
   vlm_graph *graph = import("types.onnx", true);
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
@@ -108,7 +111,9 @@ static void every_element_type_in_both_encodings(void **state) {
       snprintf(name, sizeof name, "%s_%s", rows[k].name, typed ? "typed" : "raw");
       const vlm_tensor *t = constant(graph, name);
       assert_int_equal(t->dtype, rows[k].dtype);
-      if (vlm_dtype_bits(t->dtype) == 4) EXPECT(t, 0, 1, 7);
+      if (vlm_dtype_is_small_float(t->dtype)) EXPECT(t, 1, 2);
+      else if (vlm_dtype_bits(t->dtype) == 4) EXPECT(t, 0, 1, 7);
+      else if (vlm_dtype_bits(t->dtype) == 2) EXPECT(t, 0, 1, 1, 0, 1);
       else if (t->dtype == VLM_BOOL) EXPECT(t, 0, 1, 1, 1);
       else EXPECT(t, 0, 1, 2, 100);
     }

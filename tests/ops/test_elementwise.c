@@ -193,18 +193,54 @@ static void test_cast(void **state) {
               {VLM_U8, {255, 2, 44, 0, 0, 0}},
               {VLM_BOOL, {1, 1, 1, 0, 0, 1}},
               {VLM_S4, {-1, 2, -4, 0, 0, 0}},
+              {VLM_U2, {3, 2, 0, 0, 0, 0}},
+              {VLM_S2, {-1, -2, 0, 0, 0, 0}},
+              {VLM_F8E4M3FN, {-1.875, 3, 288, 0, 0, 448}},
+              {VLM_F8E5M2, {-2, 3, 320, 0, 0, 57344}},
+              {VLM_F4E2M1, {-2, 3, 6, 0, 0, 6}},
               {VLM_F16, {-1.900390625, 2.900390625, 300, 0, 0, INFINITY}}};
   for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
     const vlm_attr to = OP_INT("to", vlm_dtype_onnx(rows[r].to));
     op_apply(&h, "", "Cast", 21, (const vlm_attr *[]){&to, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
     op_expect(&h, 0, rows[r].want, 6, 0);
   }
-  const vlm_attr to = OP_INT("to", vlm_dtype_onnx(VLM_U8)), float8 = OP_INT("to", 17);
+  const vlm_attr to = OP_INT("to", vlm_dtype_onnx(VLM_U8)), string = OP_INT("to", 8);
   op_apply(&h, "", "Cast", 13, (const vlm_attr *[]){&to, NULL}, (const vlm_tensor *[]){&y}, 1, 1);
   op_expect(&h, 0, (double[]){255, 1, 1}, 3, 0);
-  assert_int_equal(op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&float8, NULL}, (const vlm_tensor *[]){&x}, 1, 1), VLM_UNSUPPORTED);
-  assert_non_null(strstr(h.err.text, "float8e4m3fn"));
+  assert_int_equal(op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&string, NULL}, (const vlm_tensor *[]){&x}, 1, 1), VLM_UNSUPPORTED);
+  assert_non_null(strstr(h.err.text, "string"));
   op_release(&h);
+}
+
+/* saturate and round_mode, of both operators; from the small floats; all through packed storage. */
+static void test_cast_small_floats(void **state) {
+  (void)state;
+  op_harness h = {0}, back = {0};
+  static const float f[] = {1e6f, -INFINITY, 0.3f, 5.0f, 1.5f};
+  static const uint8_t none[1] = {0};
+  static const struct {
+    vlm_dtype to;
+    const char *mode;
+    double want[5];
+  } rows[] = {{VLM_F8E4M3FN, "up", {NAN, NAN, 0.3125, 5, 1.5}},  {VLM_F8E5M2, "up", {INFINITY, -INFINITY, 0.3125, 5, 1.5}},
+              {VLM_F4E2M1, "up", {6, -6, 0.5, 4, 1.5}},          {VLM_F8E8M0, "up", {0x1p20, NAN, 0.5, 8, 2}},
+              {VLM_F8E8M0, "down", {0x1p19, NAN, 0.25, 4, 1}},   {VLM_F8E8M0, "nearest", {0x1p20, NAN, 0.25, 4, 2}}};
+  const vlm_tensor x = OP_TENSOR(VLM_F32, f, 5);
+  const vlm_attr no = OP_INT("saturate", 0), wide = OP_INT("to", vlm_dtype_onnx(VLM_F16));
+  for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+    const vlm_attr to = OP_INT("to", vlm_dtype_onnx(rows[r].to)), mode = OP_STRING("round_mode", rows[r].mode);
+    const vlm_tensor like = OP_SCALAR(rows[r].to, none);
+    op_apply(&h, "", "Cast", 24, (const vlm_attr *[]){&to, &no, &mode, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
+    op_expect(&h, 0, rows[r].want, 5, 0);
+    op_apply(&h, "", "CastLike", 24, (const vlm_attr *[]){&no, &mode, NULL}, (const vlm_tensor *[]){&x, &like}, 2, 1);
+    op_expect(&h, 0, rows[r].want, 5, 0);
+    op_apply(&back, "", "Cast", 24, (const vlm_attr *[]){&wide, NULL}, (const vlm_tensor *[]){&h.out[0]}, 1, 1);
+    if (rows[r].to != VLM_F8E8M0) op_expect(&back, 0, rows[r].want, 5, 0);
+  }
+  const vlm_attr power = OP_INT("to", vlm_dtype_onnx(VLM_F8E8M0)), odd = OP_STRING("round_mode", "sideways");
+  assert_int_equal(op_try(&h, "", "Cast", 24, (const vlm_attr *[]){&power, &odd, NULL}, (const vlm_tensor *[]){&x}, 1, 1), VLM_INPUT);
+  assert_non_null(strstr(h.err.text, "sideways"));
+  op_release(&h), op_release(&back);
 }
 
 static void test_activations(void **state) {
@@ -261,7 +297,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_broadcasting),   cmocka_unit_test(test_integer_semantics), cmocka_unit_test(test_mod_of_floats),
       cmocka_unit_test(test_pow_of_mixed_types), cmocka_unit_test(test_variadic),      cmocka_unit_test(test_clip),
-      cmocka_unit_test(test_where_and_tests), cmocka_unit_test(test_cast),             cmocka_unit_test(test_activations),
+      cmocka_unit_test(test_where_and_tests), cmocka_unit_test(test_cast), cmocka_unit_test(test_activations),
+      cmocka_unit_test(test_cast_small_floats),
       cmocka_unit_test(test_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

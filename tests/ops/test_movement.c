@@ -182,6 +182,29 @@ static void test_int4(void **state) {
   op_release(&h);
 }
 
+/* Elements of two bits: 1 2 3 / 0 1 2. */
+static void test_int2(void **state) {
+  (void)state;
+  op_harness h = {0};
+  uint8_t packed[2] = {0x39, 0x09};
+  const vlm_tensor x = OP_TENSOR(VLM_U2, packed, 2, 3), index = OP_TENSOR(VLM_S64, ((int64_t[]){2, 0}), 2), row = OP_TENSOR(VLM_U2, packed, 1, 3);
+  const vlm_attr axis = OP_INT("axis", 1), add = OP_STRING("reduction", "add");
+  op_apply(&h, "", "Transpose", 25, NULL, (const vlm_tensor *[]){&x}, 1, 1);
+  op_expect(&h, 0, (double[]){1, 0, 2, 1, 3, 2}, 6, 0);
+  op_apply(&h, "", "Concat", 25, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&x, &x}, 2, 1);
+  op_expect(&h, 0, (double[]){1, 2, 3, 1, 2, 3, 0, 1, 2, 0, 1, 2}, 12, 0);
+  op_apply(&h, "", "Gather", 25, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&x, &index}, 2, 1);
+  op_expect(&h, 0, (double[]){3, 1, 2, 0}, 4, 0);
+  op_apply(&h, "", "Identity", 25, NULL, (const vlm_tensor *[]){&row}, 1, 1);
+  op_expect(&h, 0, (double[]){1, 2, 3}, 3, 0);
+  const vlm_tensor at = OP_TENSOR(VLM_S64, ((int64_t[]){0, 0, 0}), 1, 3), one = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1);
+  assert_int_equal(op_try(&h, "", "ScatterElements", 18, (const vlm_attr *[]){&add, NULL}, (const vlm_tensor *[]){&x, &at, &row}, 3, 1),
+                   VLM_UNSUPPORTED);
+  assert_int_equal(op_try(&h, "", "TopK", 11, NULL, (const vlm_tensor *[]){&x, &one}, 2, 2), VLM_UNSUPPORTED);
+  assert_non_null(strstr(h.err.text, "uint2"));
+  op_release(&h);
+}
+
 static void test_split(void **state) {
   (void)state;
   op_harness h = {0};
@@ -297,6 +320,7 @@ static void test_range(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_nd_copy), cmocka_unit_test(test_sort_is_stable), cmocka_unit_test(test_reshape),
                                      cmocka_unit_test(test_squeeze), cmocka_unit_test(test_slice_sentinels), cmocka_unit_test(test_int4),
+                                     cmocka_unit_test(test_int2),
                                      cmocka_unit_test(test_split), cmocka_unit_test(test_pad), cmocka_unit_test(test_gather_bounds),
                                      cmocka_unit_test(test_quantized_gather), cmocka_unit_test(test_top_k_ties),
                                          cmocka_unit_test(test_dropout_mask),

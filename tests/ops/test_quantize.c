@@ -10,7 +10,9 @@ static float next(void) { return (float)((seed = seed * 1664525u + 1013904223u) 
 static const struct {
   vlm_dtype type;
   double low, high;
-} types[] = {{VLM_U8, 0, 255}, {VLM_S8, -128, 127}, {VLM_U16, 0, 65535}, {VLM_S16, -32768, 32767}, {VLM_U4, 0, 15}, {VLM_S4, -8, 7}};
+} types[] = {{VLM_U8, 0, 255}, {VLM_S8, -128, 127}, {VLM_U16, 0, 65535}, {VLM_S16, -32768, 32767},
+             {VLM_U4, 0, 15},  {VLM_S4, -8, 7},     {VLM_U2, 0, 3},      {VLM_S2, -2, 1}};
+enum { TYPES = sizeof types / sizeof types[0] };
 
 static double quantized(float x, float scale, int zero, int t) {
   double q = (double)rintf(x / scale) + zero;
@@ -55,7 +57,7 @@ static int64_t block_last(int64_t a, int64_t b, int64_t c) { return (a * 10 + b)
 
 static void test_granularities(void **state) {
   (void)state;
-  for (int t = 0; t < 6; t++) {
+  for (int t = 0; t < TYPES; t++) {
     check(t, 0, NULL, 1, 0, one);
     check(t, 1, (int64_t[]){1}, 1, 0, one);
     check(t, 1, (int64_t[]){3}, 0, 0, first);
@@ -73,7 +75,7 @@ static void test_types_of_output(void **state) {
   int32_t wide[] = {100000, -3};
   vlm_tensor t = OP_TENSOR(VLM_F32, x, 2), scale = OP_SCALAR(VLM_F32, s), half = OP_SCALAR(VLM_F16, half_scale),
              w = OP_TENSOR(VLM_S32, wide, 2);
-  const vlm_attr s16 = OP_INT("output_dtype", vlm_dtype_onnx(VLM_S16)), f8 = OP_INT("output_dtype", 17);
+  const vlm_attr s16 = OP_INT("output_dtype", vlm_dtype_onnx(VLM_S16)), e8m0 = OP_INT("output_dtype", 24);
   op_harness h = {0};
   op_apply(&h, "", "QuantizeLinear", 13, NULL, (const vlm_tensor *[]){&t, &scale}, 2, 1);
   assert_int_equal(h.out[0].dtype, VLM_U8);
@@ -84,7 +86,61 @@ static void test_types_of_output(void **state) {
   op_apply(&h, "", "DequantizeLinear", 19, NULL, (const vlm_tensor *[]){&w, &half}, 2, 1);
   assert_int_equal(h.out[0].dtype, VLM_F16);
   op_expect(&h, 0, (double[]){50000, -1.5}, 2, 1e-3);
-  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&f8, NULL}, (const vlm_tensor *[]){&t, &scale}, 2, 1),
+  assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&e8m0, NULL}, (const vlm_tensor *[]){&t, &scale}, 2, 1),
+                   VLM_UNSUPPORTED);
+  op_release(&h);
+}
+
+/* Small floats: rounding of the quotient, zero points with fractions, one scale per row, saturation off. */
+static void test_small_floats(void **state) {
+  (void)state;
+  static const float x[] = {0, 1, -3.5f, 1000, 18, 0.3f}, s[] = {2, 0.25f};
+  static const double e4m3[] = {0, 0.5, -1.75, 448, 72, 1.25}, e2m1[] = {0, 0.5, -2, 6, 6, 1}, back[] = {0, 1, -3.5, 112, 18, 0.3125};
+  static const double above[] = {0, 0.5, -1.75, NAN, 72, 1.25};
+  uint8_t zeros[2] = {0};
+  const vlm_tensor t = OP_TENSOR(VLM_F32, x, 2, 3), scale = OP_TENSOR(VLM_F32, s, 2), z8 = OP_TENSOR(VLM_F8E4M3FN, zeros, 2),
+                   z4 = OP_TENSOR(VLM_F4E2M1, zeros, 2);
+  const vlm_attr axis = OP_INT("axis", 0), no = OP_INT("saturate", 0);
+  op_harness h = {0}, d = {0};
+  op_apply(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&t, &scale, &z8}, 3, 1);
+  assert_int_equal(h.out[0].dtype, VLM_F8E4M3FN);
+  op_expect(&h, 0, e4m3, 6, 0);
+  op_apply(&d, "", "DequantizeLinear", 21, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&h.out[0], &scale, &z8}, 3, 1);
+  op_expect(&d, 0, back, 6, 0);
+  op_apply(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&axis, &no, NULL}, (const vlm_tensor *[]){&t, &scale, &z8}, 3, 1);
+  op_expect(&h, 0, above, 6, 0);
+  op_apply(&h, "", "QuantizeLinear", 23, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&t, &scale, &z4}, 3, 1);
+  assert_int_equal(vlm_tensor_bytes(&h.out[0]), 3);
+  op_expect(&h, 0, e2m1, 6, 0);
+  zeros[0] = 0x11; /* 0.5 for both rows */
+  op_apply(&d, "", "DequantizeLinear", 23, (const vlm_attr *[]){&axis, NULL}, (const vlm_tensor *[]){&h.out[0], &scale, &z4}, 3, 1);
+  op_expect(&d, 0, (double[]){-1, 0, -5, 1.375, 1.375, 0.125}, 6, 0);
+  op_release(&h), op_release(&d);
+}
+
+/* The quotient rounds to the type of the scale or of attribute precision: float16 has no 2049 and no 2051. */
+static void test_precision(void **state) {
+  (void)state;
+  static const float x[] = {2049, 2051, 4.5f}, one[] = {1};
+  const uint16_t half[] = {vlm_f32_to_f16(1.0f)};
+  const vlm_tensor t = OP_TENSOR(VLM_F32, x, 3), f32 = OP_SCALAR(VLM_F32, one), f16 = OP_SCALAR(VLM_F16, half);
+  const vlm_attr out = OP_INT("output_dtype", vlm_dtype_onnx(VLM_S16)), low = OP_INT("precision", vlm_dtype_onnx(VLM_F16)),
+                 full = OP_INT("precision", vlm_dtype_onnx(VLM_F32)), bad = OP_INT("precision", vlm_dtype_onnx(VLM_S8));
+  static const double exact[] = {2049, 2051, 4}, rounded[] = {2048, 2052, 4};
+  const struct {
+    int opset;
+    const vlm_attr *precision;
+    const vlm_tensor *scale;
+    const double *want;
+  } rows[] = {{23, NULL, &f32, exact},  {23, &low, &f32, rounded}, {23, NULL, &f16, rounded},
+              {23, &full, &f16, exact}, {21, NULL, &f16, exact}};
+  op_harness h = {0};
+  for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+    op_apply(&h, "", "QuantizeLinear", rows[r].opset, (const vlm_attr *[]){&out, rows[r].precision, NULL},
+             (const vlm_tensor *[]){&t, rows[r].scale}, 2, 1);
+    op_expect(&h, 0, rows[r].want, 3, 0);
+  }
+  assert_int_equal(op_try(&h, "", "QuantizeLinear", 23, (const vlm_attr *[]){&out, &bad, NULL}, (const vlm_tensor *[]){&t, &f32}, 2, 1),
                    VLM_UNSUPPORTED);
   op_release(&h);
 }
@@ -129,6 +185,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_granularities),
       cmocka_unit_test(test_types_of_output),
+      cmocka_unit_test(test_small_floats),
+      cmocka_unit_test(test_precision),
       cmocka_unit_test(test_dynamic),
       cmocka_unit_test(test_errors),
   };

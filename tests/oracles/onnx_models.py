@@ -77,7 +77,8 @@ DTYPES = [("float32", T.FLOAT, np.float32), ("float64", T.DOUBLE, np.float64), (
 
 
 def types():
-    """Each element type twice: NAME_raw and NAME_typed, values 0, 1, 2, 100 (bool: 0, 1, 1, 1; 4 bits: 0, 1, 2, 7)."""
+    """Each element type twice: NAME_raw and NAME_typed, values 0, 1, 2, 100 (bool: 0, 1, 1, 1;
+    4 bits: 0, 1, 7; 2 bits: 0, 1, 1, 0, 1; floats of 8 bits and less: 1, 2)."""
     init = []
     for name, code, np_type in DTYPES:
         data = np.array([0, 1, 2, 100]).astype(np_type)
@@ -91,10 +92,13 @@ def types():
         else:
             t.int32_data.extend(bits)
         init.append(t)
-    for name, code in (("uint4", 21), ("int4", 22)):
-        init.append(T(name=name + "_raw", data_type=code, dims=[3], raw_data=bytes([0x10, 0x07])))
-        t = T(name=name + "_typed", data_type=code, dims=[3])
-        t.int32_data.extend([0x10, 0x07])
+    small = [("uint4", 21, 3, [0x10, 0x07]), ("int4", 22, 3, [0x10, 0x07]), ("uint2", 25, 5, [0x14, 0x01]), ("int2", 26, 5, [0x14, 0x01]),
+             ("float8e4m3fn", 17, 2, [0x38, 0x40]), ("float8e4m3fnuz", 18, 2, [0x40, 0x48]), ("float8e5m2", 19, 2, [0x3C, 0x40]),
+             ("float8e5m2fnuz", 20, 2, [0x40, 0x44]), ("float4e2m1", 23, 2, [0x42]), ("float8e8m0", 24, 2, [0x7F, 0x80])]
+    for name, code, count, data in small:
+        init.append(T(name=name + "_raw", data_type=code, dims=[count], raw_data=bytes(data)))
+        t = T(name=name + "_typed", data_type=code, dims=[count])
+        t.int32_data.extend(data)
         init.append(t)
     outs = ["y"] + [h.make_empty_tensor_value_info(t.name) for t in init]
     model("types.onnx", graph([node("Identity", ["x"], ["y"])], ["x"], outs, init), ir=10)
@@ -265,7 +269,7 @@ def bad_tensors():
     with_weight("bad_overflow.onnx", T(name="w", data_type=F, dims=[1 << 40, 1 << 40], raw_data=b"\0\0\0\0"))
     with_weight("bad_negative.onnx", T(name="w", data_type=F, dims=[-2], raw_data=b"\0\0\0\0"))
     with_weight("bad_string.onnx", T(name="w", data_type=T.STRING, dims=[1], string_data=[b"text"]))
-    with_weight("bad_float8.onnx", T(name="w", data_type=17, dims=[2], raw_data=b"\0\0"))
+    with_weight("bad_complex.onnx", T(name="w", data_type=14, dims=[2], raw_data=bytes(16)))
     model("bad_constant_string.onnx", graph(one("Constant", [], ["y"], value_string="text"), [], ["y"]))
     model("bad_constant_empty.onnx", graph(one("Constant", [], ["y"]), [], ["y"]))
     sparse = h.make_sparse_tensor(h.make_tensor("w", F, [1], [4.0]), h.make_tensor("", T.INT64, [1], [9]), [2])
