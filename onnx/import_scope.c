@@ -118,11 +118,28 @@ static bool lists(char **names, size_t count, const char *name) {
   return false;
 }
 
-const char *vlm_scope_operator_of(const vlm_scope *scope, const char *value) {
-  for (size_t n = 0; n < scope->n_nodes; n++) {
-    const Onnx__NodeProto *node = scope->nodes[n];
+static const char *operator_in(Onnx__NodeProto **nodes, size_t count, const char *value);
+
+/* A body reads values of its surroundings by their names. */
+static const char *operator_in_bodies(const Onnx__NodeProto *node, const char *value) {
+  const char *op = NULL;
+  for (size_t a = 0; a < node->n_attribute && op == NULL; a++)
+    if (node->attribute[a]->g != NULL) op = operator_in(node->attribute[a]->g->node, node->attribute[a]->g->n_node, value);
+  return op;
+}
+
+static const char *operator_in(Onnx__NodeProto **nodes, size_t count, const char *value) {
+  for (size_t n = 0; n < count; n++) {
+    const Onnx__NodeProto *node = nodes[n];
     bool touches = lists(node->input, node->n_input, value) || lists(node->output, node->n_output, value);
+    const char *inner = operator_in_bodies(node, value);
     if (touches && node->op_type != NULL) return node->op_type;
+    if (inner != NULL) return inner;
   }
-  return "?";
+  return NULL;
+}
+
+const char *vlm_scope_operator_of(const vlm_scope *scope, const char *value) {
+  const char *op = operator_in(scope->nodes, scope->n_nodes, value);
+  return op != NULL ? op : "?";
 }

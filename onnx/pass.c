@@ -90,3 +90,27 @@ vlm_status vlm_pass_rewrite(vlm_graph *graph, int32_t n, const char *domain, con
 out:
   return st;
 }
+
+void vlm_pass_become_constant(vlm_graph *graph, int32_t n, int32_t k, const vlm_tensor *tensor) {
+  vlm_value *value = &graph->values[graph->nodes[n].outputs[k]];
+  value->kind = VLM_VALUE_CONSTANT;
+  value->tensor = *tensor;
+  value->producer = -1;
+  memset(value->dim_names, 0, sizeof value->dim_names);
+  graph->nodes[n].outputs[k] = VLM_NO_VALUE;
+}
+
+vlm_status vlm_pass_capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_value_id outer = VLM_NO_VALUE;
+  *out = id;
+  if (graph == owner) return VLM_OK;
+  VLM_TRY(vlm_pass_capture(graph->parent, owner, id, &outer, err));
+  for (*out = 0; *out < graph->n_values; ++*out)
+    if (graph->values[*out].kind == VLM_VALUE_CAPTURE && graph->values[*out].parent_value == outer) goto out;
+  const char *name = graph->parent->values[outer].name;
+  VLM_TRY(vlm_graph_add_value(graph, out, vlm_graph_find(graph, name) == VLM_NO_VALUE ? name : NULL, VLM_VALUE_CAPTURE, err));
+  graph->values[*out].parent_value = outer;
+out:
+  return st;
+}
