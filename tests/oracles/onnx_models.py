@@ -266,6 +266,7 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs,
-             bad_tensors, bad_externals):
-    make()
+if __name__ == "__main__":
+    for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs,
+                 bad_tensors, bad_externals):
+        make()
