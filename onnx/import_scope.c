@@ -14,6 +14,24 @@ int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain) {
   return 0;
 }
 
+vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count, const char *function) {
+  vlm_status st = VLM_OK;
+  const Onnx__OperatorSetIdProto *first = NULL;
+  const char *of = function != NULL ? " of function " : "", *name = function != NULL ? function : "";
+  for (size_t k = 0; k < count; k++) {
+    const Onnx__OperatorSetIdProto *set = sets[k];
+    if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
+    VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
+              "%s: opset%s%s is %lld, opsets %d to %d are supported; export the model again with one of these", im->source, of, name,
+              (long long)set->version, im->opts.min_opset, im->opts.max_opset);
+    if (first == NULL) first = set;
+    VLM_CHECK(set->version == first->version, im->err, VLM_INPUT, "%s: opset%s%s is given twice, as %lld and as %lld", im->source, of, name,
+              (long long)first->version, (long long)set->version);
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_scope_name(vlm_importer *im, const vlm_scope *scope, const char *name, const char **out) {
   if (scope->prefix[0] == '\0') {
     *out = name;

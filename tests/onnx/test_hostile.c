@@ -77,6 +77,8 @@ static const struct {
     {"bad_seq_used_as_tensor.onnx", VLM_INPUT, "node \"n\" (Neg): input 0, \"s\", is a sequence, wanted a tensor"},
     {"bad_opset6.onnx", VLM_UNSUPPORTED, "opset is 6, opsets 7 to 24 are supported"},
     {"bad_opset25.onnx", VLM_UNSUPPORTED, "opset is 25, opsets 7 to 24 are supported"},
+    {"bad_opset_twice.onnx", VLM_INPUT, "opset is given twice, as 17 and as 18"},
+    {"bad_opset_of_function.onnx", VLM_UNSUPPORTED, "opset of function Old is 5, opsets 7 to 24 are supported"},
     {"bad_ir14.onnx", VLM_UNSUPPORTED, "IR version is 14, versions up to 13 are supported"},
     {"bad_nesting.onnx", VLM_LIMIT, "subgraphs are nested deeper than 64"},
     {"bad_recursion.onnx", VLM_LIMIT, "function Forever: calls are nested deeper than 64"},
@@ -89,6 +91,7 @@ static const struct {
     {"bad_string.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type string (8), which is not supported (operator Add uses it)"},
     {"bad_float8.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type float8e4m3fn (17)"},
     {"bad_constant_string.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_string\""},
+    {"bad_constant_strings.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_strings\""},
     {"bad_constant_empty.onnx", VLM_INPUT, "node \"n\" (Constant): has no value"},
     {"bad_sparse_index.onnx", VLM_INPUT, "sparse tensor \"w\": index 9 is outside the tensor"},
     {"bad_sparse_huge.onnx", VLM_LIMIT, "sparse tensor \"w\" is 4398046511104 bytes when dense"},
@@ -166,7 +169,7 @@ static void limits_are_options(void **state) {
 }
 
 static const char *const good[] = {"unsorted.onnx", "constants.onnx",  "initializers.onnx", "types.onnx",   "symbolic.onnx",
-                                   "unnamed.onnx",  "subgraphs.onnx", "functions.onnx",    "external.onnx",
+                                   "unnamed.onnx",  "subgraphs.onnx", "functions.onnx",    "external.onnx", "overloads.onnx", "empty.onnx",
                                    "sequences.onnx", "sequence_open.onnx", "sequence_then.onnx", "sequence_functions.onnx"};
 enum { GOOD = sizeof good / sizeof good[0] };
 
