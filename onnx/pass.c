@@ -100,16 +100,24 @@ void vlm_pass_become_constant(vlm_graph *graph, int32_t n, int32_t k, const vlm_
   graph->nodes[n].outputs[k] = VLM_NO_VALUE;
 }
 
+static bool is_capture_of(const vlm_graph *graph, vlm_value_id id, vlm_value_id outer) {
+  return graph->values[id].kind == VLM_VALUE_CAPTURE && graph->values[id].parent_value == outer;
+}
+
 vlm_status vlm_pass_capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id outer = VLM_NO_VALUE;
   *out = id;
   if (graph == owner) return VLM_OK;
   VLM_TRY(vlm_pass_capture(graph->parent, owner, id, &outer, err));
-  for (*out = 0; *out < graph->n_values; ++*out)
-    if (graph->values[*out].kind == VLM_VALUE_CAPTURE && graph->values[*out].parent_value == outer) goto out;
   const char *name = graph->parent->values[outer].name;
-  VLM_TRY(vlm_graph_add_value(graph, out, vlm_graph_find(graph, name) == VLM_NO_VALUE ? name : NULL, VLM_VALUE_CAPTURE, err));
+  *out = vlm_graph_find(graph, name);
+  bool taken = *out != VLM_NO_VALUE;
+  /* A capture has the name of its value, or a made-up one because that name is taken. */
+  if (taken && is_capture_of(graph, *out, outer)) goto out;
+  for (*out = 0; taken && *out < graph->n_values; ++*out)
+    if (is_capture_of(graph, *out, outer)) goto out;
+  VLM_TRY(vlm_graph_add_value(graph, out, taken ? NULL : name, VLM_VALUE_CAPTURE, err));
   graph->values[*out].parent_value = outer;
 out:
   return st;
