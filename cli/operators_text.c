@@ -19,14 +19,21 @@ static const char INTRO[] =
     "- Attributes: a default stands after `=`; **bold** = required; everything else may be left out. Any other attribute is refused.\n";
 
 typedef struct {
-  const char *domain, *title;
+  const char *domain;
+  bool import_only;
+  const char *title, *text;
 } domain_section;
 
 static const domain_section SECTIONS[] = {
-    {"", "ai.onnx"},
-    {"ai.onnx.preview", "ai.onnx.preview"},
-    {"com.microsoft", "com.microsoft"},
-    {"vlm", "vlm: our own, made by clean-up passes and lowering; not part of ONNX files"},
+    {"", false, "ai.onnx", ""},
+    {"", true, "ai.onnx: replaced on import",
+     "Sequences of tensors exist in files only. The pass `sequences` follows each one as a list of tensors and puts Split, Squeeze, Unsqueeze,\n"
+     "Concat, Gather, Identity and constants in the place of these operators (through If as well). What cannot be followed is refused with the\n"
+     "node and the reason: a position that is not constant (unless the pieces are slices of size 1), an unknown number of pieces, a sequence\n"
+     "that a Loop or Scan carries, one that is an input or output of the model.\n\n"},
+    {"ai.onnx.preview", false, "ai.onnx.preview", ""},
+    {"com.microsoft", false, "com.microsoft", ""},
+    {"vlm", false, "vlm: our own, made by clean-up passes and lowering; not part of ONNX files", ""},
 };
 
 static int by_name(const void *a, const void *b) {
@@ -91,15 +98,16 @@ out:
   return st;
 }
 
-/* The rows of a domain, sorted; *names = how many different operators they are. */
-static vlm_status pick_rows(const vlm_op ***rows, int32_t *count, int32_t *names, const char *domain, vlm_error *err) {
+/* The rows of a section, sorted; *names = how many different operators they are. */
+static vlm_status pick_rows(const vlm_op ***rows, int32_t *count, int32_t *names, const domain_section *section,
+                            vlm_error *err) {
   int32_t total;
   const vlm_op *table = vlm_op_table(&total);
   *count = *names = 0;
   vlm_status st = vlm_alloc((void **)rows, (size_t)total, sizeof **rows, err);
   if (st != VLM_OK) return st;
   for (int32_t i = 0; i < total; i++)
-    if (!strcmp(table[i].domain, domain)) (*rows)[(*count)++] = &table[i];
+    if (!strcmp(table[i].domain, section->domain) && !!(table[i].flags & VLM_OP_IMPORT) == section->import_only) (*rows)[(*count)++] = &table[i];
   if (*count) qsort(*rows, (size_t)*count, sizeof **rows, by_name);
   for (int32_t i = 0; i < *count; i++) *names += i == 0 || strcmp((*rows)[i]->name, (*rows)[i - 1]->name) != 0;
   return VLM_OK;
@@ -109,8 +117,8 @@ static vlm_status put_section(vlm_text *out, const domain_section *section, int3
   vlm_status st = VLM_OK;
   const vlm_op **rows = NULL;
   int32_t count, names;
-  VLM_TRY(pick_rows(&rows, &count, &names, section->domain, err));
-  VLM_TRY(vlm_text_print(out, err, "\n## %s\n\nOperators: %d.\n\n", section->title, names));
+  VLM_TRY(pick_rows(&rows, &count, &names, section, err));
+  VLM_TRY(vlm_text_print(out, err, "\n## %s\n\n%sOperators: %d.\n\n", section->title, section->text, names));
   VLM_TRY(vlm_text_print(out, err, "| operator | opsets | inputs | outputs | types | attributes |\n|---|---|---|---|---|---|\n"));
   for (int32_t i = 0; i < count; i++) VLM_TRY(put_row(out, rows[i], err));
   *rows_seen += count;

@@ -18,18 +18,12 @@ static vlm_onnx_opts with_defaults(const vlm_onnx_opts *given) {
   return opts;
 }
 
-static vlm_status check_versions(const vlm_importer *im) {
+static vlm_status check_versions(vlm_importer *im) {
   vlm_status st = VLM_OK;
   const Onnx__ModelProto *model = im->model;
   VLM_CHECK(model->ir_version <= MAX_IR, im->err, VLM_UNSUPPORTED, "%s: IR version is %lld, versions up to %d are supported", im->source,
             (long long)model->ir_version, MAX_IR);
-  for (size_t k = 0; k < model->n_opset_import; k++) {
-    const Onnx__OperatorSetIdProto *set = model->opset_import[k];
-    if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
-    VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
-              "%s: opset is %lld, opsets %d to %d are supported; export the model again with one of these", im->source,
-              (long long)set->version, im->opts.min_opset, im->opts.max_opset);
-  }
+  VLM_TRY(vlm_import_check_opsets(im, model->opset_import, model->n_opset_import, NULL));
   /* Before IR 3 there was one operator set and no field for it. */
   VLM_CHECK(model->n_opset_import > 0 || im->opts.min_opset <= 1, im->err, VLM_UNSUPPORTED,
             "%s: the model names no opset (which means opset 1), opsets %d to %d are supported; export the model again with one of these",

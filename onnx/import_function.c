@@ -27,6 +27,7 @@ vlm_status vlm_import_functions(vlm_importer *im) {
     vlm_onnx_function *f = &im->functions[im->n_functions++];
     f->proto = im->model->functions[im->n_functions - 1];
     VLM_CHECK(f->proto->name != NULL, im->err, VLM_INPUT, "%s: a model-local function has no name", im->source);
+    VLM_TRY(vlm_import_check_opsets(im, f->proto->opset_import, f->proto->n_opset_import, f->proto->name));
     vlm_proto_unknown(&f->proto->base, FUNCTION_OVERLOAD, 0, &f->overload, &f->overload_size);
     VLM_TRY(read_defaults(im, f));
   }

@@ -14,6 +14,24 @@ int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain) {
   return 0;
 }
 
+vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count, const char *function) {
+  vlm_status st = VLM_OK;
+  const Onnx__OperatorSetIdProto *first = NULL;
+  const char *of = function != NULL ? " of function " : "", *name = function != NULL ? function : "";
+  for (size_t k = 0; k < count; k++) {
+    const Onnx__OperatorSetIdProto *set = sets[k];
+    if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
+    VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
+              "%s: opset%s%s is %lld, opsets %d to %d are supported; export the model again with one of these", im->source, of, name,
+              (long long)set->version, im->opts.min_opset, im->opts.max_opset);
+    if (first == NULL) first = set;
+    VLM_CHECK(set->version == first->version, im->err, VLM_INPUT, "%s: opset%s%s is given twice, as %lld and as %lld", im->source, of, name,
+              (long long)first->version, (long long)set->version);
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_scope_name(vlm_importer *im, const vlm_scope *scope, const char *name, const char **out) {
   if (scope->prefix[0] == '\0') {
     *out = name;
@@ -118,11 +136,28 @@ static bool lists(char **names, size_t count, const char *name) {
   return false;
 }
 
-const char *vlm_scope_operator_of(const vlm_scope *scope, const char *value) {
-  for (size_t n = 0; n < scope->n_nodes; n++) {
-    const Onnx__NodeProto *node = scope->nodes[n];
+static const char *operator_in(Onnx__NodeProto **nodes, size_t count, const char *value);
+
+/* A body reads values of its surroundings by their names. */
+static const char *operator_in_bodies(const Onnx__NodeProto *node, const char *value) {
+  const char *op = NULL;
+  for (size_t a = 0; a < node->n_attribute && op == NULL; a++)
+    if (node->attribute[a]->g != NULL) op = operator_in(node->attribute[a]->g->node, node->attribute[a]->g->n_node, value);
+  return op;
+}
+
+static const char *operator_in(Onnx__NodeProto **nodes, size_t count, const char *value) {
+  for (size_t n = 0; n < count; n++) {
+    const Onnx__NodeProto *node = nodes[n];
     bool touches = lists(node->input, node->n_input, value) || lists(node->output, node->n_output, value);
+    const char *inner = operator_in_bodies(node, value);
     if (touches && node->op_type != NULL) return node->op_type;
+    if (inner != NULL) return inner;
   }
-  return "?";
+  return NULL;
+}
+
+const char *vlm_scope_operator_of(const vlm_scope *scope, const char *value) {
+  const char *op = operator_in(scope->nodes, scope->n_nodes, value);
+  return op != NULL ? op : "?";
 }

@@ -56,6 +56,8 @@ vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id, 
   const Onnx__TypeProto *type = info->type;
   vlm_value *value = &scope->graph->values[id];
   if (type == NULL || type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) return VLM_OK;
+  /* What a branch returns is for the pass "sequences" to judge. */
+  if (type->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE && value->kind == VLM_VALUE_NODE && scope->parent != NULL) return VLM_OK;
   if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return strict ? refuse(im, scope, value, foreign_kind(type), 0,
                                                                                       info) : VLM_OK;
   int32_t element = type->tensor_type->elem_type;

@@ -90,3 +90,35 @@ vlm_status vlm_pass_rewrite(vlm_graph *graph, int32_t n, const char *domain, con
 out:
   return st;
 }
+
+void vlm_pass_become_constant(vlm_graph *graph, int32_t n, int32_t k, const vlm_tensor *tensor) {
+  vlm_value *value = &graph->values[graph->nodes[n].outputs[k]];
+  value->kind = VLM_VALUE_CONSTANT;
+  value->tensor = *tensor;
+  value->producer = -1;
+  memset(value->dim_names, 0, sizeof value->dim_names);
+  graph->nodes[n].outputs[k] = VLM_NO_VALUE;
+}
+
+static bool is_capture_of(const vlm_graph *graph, vlm_value_id id, vlm_value_id outer) {
+  return graph->values[id].kind == VLM_VALUE_CAPTURE && graph->values[id].parent_value == outer;
+}
+
+vlm_status vlm_pass_capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_value_id outer = VLM_NO_VALUE;
+  *out = id;
+  if (graph == owner) return VLM_OK;
+  VLM_TRY(vlm_pass_capture(graph->parent, owner, id, &outer, err));
+  const char *name = graph->parent->values[outer].name;
+  *out = vlm_graph_find(graph, name);
+  bool taken = *out != VLM_NO_VALUE;
+  /* A capture has the name of its value, or a made-up one because that name is taken. */
+  if (taken && is_capture_of(graph, *out, outer)) goto out;
+  for (*out = 0; taken && *out < graph->n_values; ++*out)
+    if (is_capture_of(graph, *out, outer)) goto out;
+  VLM_TRY(vlm_graph_add_value(graph, out, taken ? NULL : name, VLM_VALUE_CAPTURE, err));
+  graph->values[*out].parent_value = outer;
+out:
+  return st;
+}

@@ -32,22 +32,13 @@ static bool all_constant(fold *f, const vlm_node *node) {
   return true;
 }
 
-static void become_constant(vlm_graph *graph, int32_t n, int32_t k, const vlm_tensor *tensor) {
-  vlm_value *value = &graph->values[graph->nodes[n].outputs[k]];
-  value->kind = VLM_VALUE_CONSTANT;
-  value->tensor = *tensor;
-  value->producer = -1;
-  memset(value->dim_names, 0, sizeof value->dim_names);
-  graph->nodes[n].outputs[k] = VLM_NO_VALUE;
-}
-
 static vlm_status keep_results(fold *f, int32_t n, bool shared, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t k = 0, count = f->graph->nodes[n].n_outputs;
   for (; k < count; k++) {
     if (f->graph->nodes[n].outputs[k] == VLM_NO_VALUE) continue;
     if (!(shared && k == 0)) VLM_TRY(vlm_graph_keep(f->graph, f->out[k].data, vlm_free, err));
-    become_constant(f->graph, n, k, &f->out[k]);
+    vlm_pass_become_constant(f->graph, n, k, &f->out[k]);
   }
 out:
   for (k++; st != VLM_OK && k < count; k++) vlm_free(f->out[k].data);
@@ -83,22 +74,6 @@ static const vlm_graph *owner_of(const vlm_graph *graph, vlm_value_id *id) {
   return graph;
 }
 
-/* The id in `graph` of a value of an enclosing graph, through captures. */
-static vlm_status capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_value_id outer = VLM_NO_VALUE;
-  *out = id;
-  if (graph == owner) return VLM_OK;
-  VLM_TRY(capture(graph->parent, owner, id, &outer, err));
-  for (*out = 0; *out < graph->n_values; ++*out)
-    if (graph->values[*out].kind == VLM_VALUE_CAPTURE && graph->values[*out].parent_value == outer) goto out;
-  const char *name = graph->parent->values[outer].name;
-  VLM_TRY(vlm_graph_add_value(graph, out, vlm_graph_find(graph, name) == VLM_NO_VALUE ? name : NULL, VLM_VALUE_CAPTURE, err));
-  graph->values[*out].parent_value = outer;
-out:
-  return st;
-}
-
 static vlm_status transposed_name(vlm_graph *graph, const vlm_node *node, const char *weight, const char **out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_attr *perm = vlm_node_attr(node, "perm");
@@ -131,7 +106,7 @@ static vlm_status fold_outside(fold *f, int32_t n, int32_t *changes, vlm_error *
   VLM_TRY(transposed_name(owner, node, owner->values[weight].name, &name, err));
   id = vlm_graph_find(owner, name);
   if (id == VLM_NO_VALUE) VLM_TRY(add_transposed(f, node, owner, name, &id, err));
-  VLM_TRY(capture(f->graph, owner, id, &id, err));
+  VLM_TRY(vlm_pass_capture(f->graph, owner, id, &id, err));
   vlm_graph_replace_uses(f->graph, node->outputs[0], id);
   ++*changes;
 out:
@@ -142,22 +117,20 @@ static bool transposes_capture(const vlm_graph *graph, const vlm_node *node) {
   return vlm_pass_is(node, "Transpose") && node->outputs[0] != VLM_NO_VALUE && graph->values[node->inputs[0]].kind == VLM_VALUE_CAPTURE;
 }
 
-static void widest_node(const vlm_graph *graph, int32_t *inputs, int32_t *outputs) {
-  *inputs = *outputs = 1;
-  for (int32_t n = 0; n < graph->n_nodes; n++) {
-    if (graph->nodes[n].n_inputs > *inputs) *inputs = graph->nodes[n].n_inputs;
-    if (graph->nodes[n].n_outputs > *outputs) *outputs = graph->nodes[n].n_outputs;
-  }
+static void widen(const vlm_node *node, int32_t *inputs, int32_t *outputs) {
+  if (node->n_inputs > *inputs) *inputs = node->n_inputs;
+  if (node->n_outputs > *outputs) *outputs = node->n_outputs;
 }
 
-vlm_status vlm_pass_fold(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+/* Nodes first to last - 1. */
+static vlm_status fold_range(vlm_graph *graph, int32_t first, int32_t last, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
   fold f = {.graph = graph, .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes};
-  int32_t inputs = 0, outputs = 0;
-  widest_node(graph, &inputs, &outputs);
+  int32_t inputs = 1, outputs = 1;
+  for (int32_t n = first; n < last; n++) widen(&graph->nodes[n], &inputs, &outputs);
   VLM_TRY(vlm_alloc((void **)&f.in, (size_t)inputs, sizeof *f.in, err));
   VLM_TRY(vlm_alloc((void **)&f.out, (size_t)outputs, sizeof *f.out, err));
-  for (int32_t n = 0; n < graph->n_nodes; n++) {
+  for (int32_t n = first; n < last; n++) {
     if (transposes_capture(graph, &graph->nodes[n])) VLM_TRY(fold_outside(&f, n, changes, err));
     else VLM_TRY(fold_node(&f, n, changes, err));
   }
@@ -166,4 +139,12 @@ out:
   vlm_free(f.in);
   vlm_free(f.out);
   return st;
+}
+
+vlm_status vlm_pass_fold_node(vlm_graph *graph, int32_t n, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+  return fold_range(graph, n, n + 1, opts, changes, err);
+}
+
+vlm_status vlm_pass_fold(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+  return fold_range(graph, 0, graph->n_nodes, opts, changes, err);
 }

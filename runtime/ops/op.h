@@ -39,7 +39,8 @@ enum {
   VLM_OP_ALIAS = 1,      /* output 0 is input 0's bytes under another shape: exec shares the buffer, run is not called */
   VLM_OP_SELF_ALLOC = 2, /* run allocates its outputs; infer returns VLM_UNKNOWN or is skipped */
   VLM_OP_IMPURE = 4,     /* never folded (random numbers) */
-  VLM_OP_LOOSE = 8       /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
+  VLM_OP_LOOSE = 8,      /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
+  VLM_OP_IMPORT = 16     /* in files only: a clean-up pass replaces it; infer and run refuse */
 };
 
 typedef struct vlm_op {

@@ -13,6 +13,8 @@
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
+#define UNKNOWN "the sequence cannot be followed on import: "
+
 static const struct {
   const char *file;
   vlm_status status;
@@ -32,8 +34,54 @@ static const struct {
     {"bad_attribute.onnx", VLM_INPUT, "node \"n\" (Softmax): attribute \"axis\" is of type float, expected int"},
     {"bad_operator.onnx", VLM_UNSUPPORTED, "node \"n\" (com.acme.Frobnicate): operator com.acme.Frobnicate is not supported"},
     {"bad_sequence.onnx", VLM_UNSUPPORTED, "\"x\" is a sequence, not a tensor, which is not supported (operator SequenceLength uses it)"},
+    {"bad_seq_cycle.onnx", VLM_INPUT, "node \"n\" (SequenceInsert): the node depends on its own result"},
+    {"bad_seq_dangling.onnx", VLM_INPUT, "node \"n\" (SequenceLength): input \"nowhere\" is neither an input"},
+    {"bad_seq_empty_concat.onnx", VLM_INPUT, "node \"n\" (ConcatFromSequence): the sequence is empty"},
+    {"bad_seq_empty_erase.onnx", VLM_INPUT, "node \"n\" (SequenceErase): the sequence is empty"},
+    {"bad_seq_if_kinds.onnx", VLM_INPUT, "node \"n\" (If): output 0 is a sequence in one branch and a tensor in the other"},
+    {"bad_seq_if_lengths.onnx", VLM_UNSUPPORTED, "node \"n\" (If): " UNKNOWN "output 0 has 2 tensors in one branch and 4 in the other"},
+    {"bad_seq_index.onnx", VLM_UNSUPPORTED, "node \"n\" (SequenceAt): " UNKNOWN "position \"k\" is not constant"},
+    {"bad_seq_index_insert.onnx", VLM_UNSUPPORTED, "node \"n\" (SequenceInsert): " UNKNOWN "position \"k\" is not constant"},
+    {"bad_seq_input.onnx", VLM_UNSUPPORTED, "\"t\" is a sequence, not a tensor, which is not supported (operator SequenceLength uses it)"},
+    {"bad_seq_input_in_body.onnx", VLM_UNSUPPORTED, "\"t\" is a sequence, not a tensor, which is not supported (operator SequenceLength"},
+    {"bad_seq_loop.onnx", VLM_UNSUPPORTED, "\"in\" is a sequence, not a tensor, which is not supported (operator SequenceInsert uses it)"},
+    {"bad_seq_loop_input.onnx", VLM_UNSUPPORTED, "node \"n\" (Loop): \"s\" is a sequence, which Loop cannot carry here"},
+    {"bad_seq_loop_output.onnx", VLM_UNSUPPORTED, "node \"n\" (Loop): output 1 of its body is a sequence, which is not supported"},
+    {"bad_seq_nested.onnx", VLM_INPUT, "node \"n\" (SequenceConstruct): input 0, \"s\", is a sequence, wanted a tensor"},
+    {"bad_seq_new_axis.onnx", VLM_INPUT, "node \"n\" (ConcatFromSequence): attribute \"new_axis\" is 2, wanted 0 or 1"},
+    {"bad_seq_no_axis.onnx", VLM_INPUT, "node \"n\" (ConcatFromSequence): attribute \"axis\" is missing"},
+    {"bad_seq_opset.onnx", VLM_UNSUPPORTED, "node \"s\" (SequenceConstruct): operator SequenceConstruct is not supported at opset 10"},
+    {"bad_seq_output.onnx", VLM_UNSUPPORTED, "\"s\" is a sequence, not a tensor, which is not supported (operator SequenceConstruct uses it)"},
+    {"bad_seq_output_untyped.onnx", VLM_UNSUPPORTED, "output \"s\" is a sequence, not a tensor, which is not supported"},
+    {"bad_seq_position.onnx", VLM_INPUT, "node \"n\" (SequenceAt): position 3 is outside the sequence of 3 tensors"},
+    {"bad_seq_position_float.onnx", VLM_INPUT, "node \"n\" (SequenceAt): position \"k\" is float32, wanted int32 or int64"},
+    {"bad_seq_position_huge.onnx", VLM_INPUT, "node \"n\" (SequenceAt): position -9223372036854775808 is outside the sequence of 3"},
+    {"bad_seq_position_insert.onnx", VLM_INPUT, "node \"n\" (SequenceInsert): position 4 is outside the sequence of 3 tensors"},
+    {"bad_seq_position_low.onnx", VLM_INPUT, "node \"n\" (SequenceErase): position -4 is outside the sequence of 3 tensors"},
+    {"bad_seq_position_two.onnx", VLM_INPUT, "node \"n\" (SequenceAt): position \"k\" has 2 elements, wanted one"},
+    {"bad_seq_split_axis.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): axis 3 is outside the 3 dimensions of \"x\""},
+    {"bad_seq_split_computed.onnx", VLM_UNSUPPORTED, "node \"l\" (SequenceLength): " UNKNOWN "node \"n\" (SplitToSequence): the sizes \"k\" are"},
+    {"bad_seq_split_float.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): the sizes \"z\" are float32 of 0 dimensions, wanted int32"},
+    {"bad_seq_split_keepdims.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): attribute \"keepdims\" is 2, wanted 0 or 1"},
+    {"bad_seq_split_long.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): piece 1 has size 3, 2 are left of 3"},
+    {"bad_seq_split_many.onnx", VLM_LIMIT, "node \"n\" (SplitToSequence): sequences hold more than 131072 tensors in all"},
+    {"bad_seq_split_negative.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): piece 0 has size -1, 3 are left of 3"},
+    {"bad_seq_split_open.onnx", VLM_UNSUPPORTED, "node \"l\" (SequenceLength): " UNKNOWN "node \"n\" (SplitToSequence): dimension 0 of \"x\""},
+    {"bad_seq_split_open_pairs.onnx", VLM_UNSUPPORTED, "node \"at\" (SequenceAt): " UNKNOWN "node \"n\" (SplitToSequence): dimension 0 of"},
+    {"bad_seq_split_short.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): the pieces leave 1 of 3"},
+    {"bad_seq_split_table.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): the sizes \"z\" are int64 of 2 dimensions, wanted"},
+    {"bad_seq_split_zero.onnx", VLM_INPUT, "node \"n\" (SplitToSequence): pieces of size 0, wanted 1 or more"},
+    {"bad_seq_strings.onnx", VLM_UNSUPPORTED, "node \"n\" (SequenceEmpty): element type string (8) is not supported"},
+    {"bad_seq_tensor.onnx", VLM_INPUT, "node \"n\" (SequenceLength): input 0, \"x\", is a tensor, wanted a sequence"},
+    {"bad_seq_twice.onnx", VLM_INPUT, "the name \"s\" is defined twice"},
+    {"bad_seq_type_code.onnx", VLM_UNSUPPORTED, "node \"n\" (SequenceEmpty): element type unknown (1099511627776) is not supported"},
+    {"bad_seq_types.onnx", VLM_INPUT, "node \"n\" (SequenceConstruct): \"d\" is float64, the other tensors of the sequence are float32"},
+    {"bad_seq_types_empty.onnx", VLM_INPUT, "node \"n\" (SequenceInsert): \"x\" is float32, the other tensors of the sequence are int64"},
+    {"bad_seq_used_as_tensor.onnx", VLM_INPUT, "node \"n\" (Neg): input 0, \"s\", is a sequence, wanted a tensor"},
     {"bad_opset6.onnx", VLM_UNSUPPORTED, "opset is 6, opsets 7 to 24 are supported"},
     {"bad_opset25.onnx", VLM_UNSUPPORTED, "opset is 25, opsets 7 to 24 are supported"},
+    {"bad_opset_twice.onnx", VLM_INPUT, "opset is given twice, as 17 and as 18"},
+    {"bad_opset_of_function.onnx", VLM_UNSUPPORTED, "opset of function Old is 5, opsets 7 to 24 are supported"},
     {"bad_ir14.onnx", VLM_UNSUPPORTED, "IR version is 14, versions up to 13 are supported"},
     {"bad_nesting.onnx", VLM_LIMIT, "subgraphs are nested deeper than 64"},
     {"bad_recursion.onnx", VLM_LIMIT, "function Forever: calls are nested deeper than 64"},
@@ -46,6 +94,7 @@ static const struct {
     {"bad_string.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type string (8), which is not supported (operator Add uses it)"},
     {"bad_complex.onnx", VLM_UNSUPPORTED, "tensor \"w\" has element type complex64 (14)"},
     {"bad_constant_string.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_string\""},
+    {"bad_constant_strings.onnx", VLM_UNSUPPORTED, "tensor \"y\": operator Constant with attribute \"value_strings\""},
     {"bad_constant_empty.onnx", VLM_INPUT, "node \"n\" (Constant): has no value"},
     {"bad_sparse_index.onnx", VLM_INPUT, "sparse tensor \"w\": index 9 is outside the tensor"},
     {"bad_sparse_huge.onnx", VLM_LIMIT, "sparse tensor \"w\" is 4398046511104 bytes when dense"},
@@ -154,7 +203,8 @@ static void limits_are_options(void **state) {
 }
 
 static const char *const good[] = {"unsorted.onnx", "constants.onnx",  "initializers.onnx", "types.onnx",   "symbolic.onnx",
-                                   "unnamed.onnx",  "subgraphs.onnx", "functions.onnx",    "external.onnx"};
+                                   "unnamed.onnx",  "subgraphs.onnx", "functions.onnx",    "external.onnx", "overloads.onnx", "empty.onnx",
+                                   "sequences.onnx", "sequence_open.onnx", "sequence_then.onnx", "sequence_functions.onnx"};
 enum { GOOD = sizeof good / sizeof good[0] };
 
 static vlm_file map(const char *name) {
@@ -215,9 +265,8 @@ static void altered_bytes_never_crash(void **state) {
   }
 }
 
-static void failed_allocations_are_reported(void **state) {
-  (void)state;
-  vlm_file file = map("functions.onnx");
+static void each_allocation_fails(const char *name) {
+  vlm_file file = map(name);
   vlm_status st = VLM_MEMORY;
   for (long n = 1; st != VLM_OK; n++) {
     vlm_graph *graph = NULL;
@@ -230,6 +279,13 @@ static void failed_allocations_are_reported(void **state) {
     vlm_graph_free(graph);
   }
   vlm_file_unmap(&file);
+}
+
+static void failed_allocations_are_reported(void **state) {
+  (void)state;
+  each_allocation_fails("functions.onnx");
+  each_allocation_fails("sequence_then.onnx");
+  each_allocation_fails("sequence_splits.onnx");
 }
 
 int main(void) {

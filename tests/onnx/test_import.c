@@ -196,6 +196,60 @@ static void functions_are_inlined(void **state) {
   }
 }
 
+static void overloads_gave(const vlm_session *session) {
+  EXPECT(vlm_session_output(session, 0), 2, -2);    /* slope 0.5 from the call */
+  EXPECT(vlm_session_output(session, 1), 2, -0.04); /* no slope anywhere: LeakyRelu's own 0.01 */
+  EXPECT(vlm_session_output(session, 2), 2, -1);    /* the other overload; its body refers to the slope of the call */
+  EXPECT(vlm_session_output(session, 3), 2, -3);    /* called from a branch */
+}
+
+static void overloads_are_told_apart(void **state) {
+  (void)state;
+  for (int as_written = 0; as_written < 2; as_written++) {
+    vlm_graph *graph = import("overloads.onnx", as_written);
+    run(graph, 2, -4, true, overloads_gave);
+    vlm_graph_free(graph);
+  }
+}
+
+static void empty_parts_vanish(const vlm_session *session) {
+  EXPECT(vlm_session_output(session, 0), 10, 11); /* x + 3 + 4 + 2 */
+  const vlm_tensor *typed = vlm_session_output(session, 1);
+  assert_int_equal(typed->rank, 3);
+  assert_int_equal(typed->dims[1], 0);
+  for (int32_t k = 2; k < 4; k++) {
+    assert_int_equal(vlm_session_output(session, k)->dtype, VLM_S64);
+    assert_int_equal(vlm_session_output(session, k)->dims[0], 0);
+  }
+}
+
+static void tensors_without_elements_or_dimensions(void **state) {
+  (void)state;
+  for (int as_written = 0; as_written < 2; as_written++) {
+    vlm_graph *graph = import("empty.onnx", as_written);
+    run(graph, 1, 2, false, empty_parts_vanish);
+    vlm_graph_free(graph);
+  }
+}
+
+/* The first field of the file is the IR version. */
+static void every_ir_version_is_read(void **state) {
+  (void)state;
+  vlm_file file;
+  unsigned char copy[4096];
+  assert_int_equal(vlm_file_map(&file, DATA "unsorted.onnx", &error), VLM_OK);
+  assert_true(file.bytes <= sizeof copy);
+  memcpy(copy, file.data, file.bytes);
+  assert_int_equal(copy[0], 8);
+  for (unsigned char version = 3; version <= 14; version++) {
+    vlm_graph *graph = NULL;
+    copy[1] = version;
+    assert_int_equal(vlm_onnx_import_memory(&graph, copy, file.bytes, "bytes", NULL, &error), version <= 13 ? VLM_OK : VLM_UNSUPPORTED);
+    vlm_graph_free(graph);
+  }
+  vlm_file_unmap(&file);
+}
+
 static void external_data_is_mapped_once_and_used_in_place(void **state) {
   (void)state;
   vlm_graph *graph = import("external.onnx", true);
@@ -240,6 +294,9 @@ int main(void) {
       cmocka_unit_test(left_out_inputs_are_absent),
       cmocka_unit_test(captures_go_through_every_level),
       cmocka_unit_test(functions_are_inlined),
+      cmocka_unit_test(overloads_are_told_apart),
+      cmocka_unit_test(tensors_without_elements_or_dimensions),
+      cmocka_unit_test(every_ir_version_is_read),
       cmocka_unit_test(external_data_is_mapped_once_and_used_in_place),
       cmocka_unit_test(large_weights_are_not_copied_per_branch),
       cmocka_unit_test(memory_works_like_a_file),

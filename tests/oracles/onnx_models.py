@@ -162,6 +162,45 @@ def functions():
           functions=[inner, outer, const, through, choose], ir=10)
 
 
+def overloads():
+    """Two functions of one name; attributes that refer to one in a body, or to none at all; the same function called from a branch."""
+    def slope(n):
+        return ref(n, "alpha", "slope", onnx.AttributeProto.FLOAT)
+
+    plain = h.make_function("fun", "Act", ["v"], ["t"], [slope(node("LeakyRelu", ["v"], ["t"]))], [h.make_opsetid("", 17)], ["slope"])
+    yes, no = branch([slope(node("LeakyRelu", ["v"], ["s"]))], ["s"], "yes"), branch([node("Neg", ["v"], ["s"])], ["s"], "no")
+    inner = [node("If", ["cond"], ["t"], then_branch=yes, else_branch=no)]
+    other = h.make_function("fun", "Act", ["v", "cond"], ["t"], inner, [h.make_opsetid("", 13)], ["slope"], overload="chosen")
+    calls = [branch([node("Act", ["x"], ["z"], domain="fun", slope=0.75)], ["z"], "a"), branch([node("Abs", ["x"], ["z"])], ["z"], "b")]
+    nodes = [node("Act", ["x"], ["y1"], domain="fun", slope=0.5), node("Act", ["x"], ["y2"], domain="fun"),
+             node("Act", ["x", "cond"], ["y3"], domain="fun", overload="chosen", slope=0.25),
+             node("If", ["cond"], ["y4"], then_branch=calls[0], else_branch=calls[1])]
+    model("overloads.onnx", graph(nodes, ["x", value("cond", [], T.BOOL)], ["y1", "y2", "y3", "y4"]), imports=[("fun", 1)],
+          functions=[plain, other], ir=10)
+
+
+def empty():
+    """Tensors without elements and without dimensions in each encoding; texts that say nothing about the graph; opset 17 twice."""
+    def external_scalar():
+        return external_tensor("outside", "external.bin", 4, 4, [])
+
+    init = [T(name="raw", data_type=F, dims=[0], raw_data=b""), T(name="typed", data_type=F, dims=[2, 0, 3]), array("none", [], np.int64),
+            external_tensor("far", "external.bin", 0, 0, [0]), T(name="scalar_raw", data_type=F, raw_data=np.float32(3).tobytes()),
+            h.make_tensor("scalar_typed", F, [], [4.0]), external_scalar()]
+    listed = node("Constant", [], ["listed"])
+    listed.attribute.append(onnx.AttributeProto(name="value_ints", type=onnx.AttributeProto.INTS))
+    nodes = [listed, node("Concat", ["raw", "x", "far"], ["a"], axis=0),
+             node("Sum", ["a", "scalar_raw", "scalar_typed", "outside"], ["y"])]
+    g = graph(nodes, ["x"], ["y", value("typed", [2, 0, 3]), value("listed", [0], T.INT64), value("none", [0], T.INT64)], init)
+    g.doc_string = "text \u00e4\n"
+    g.quantization_annotation.add(tensor_name="x").quant_parameter_tensor_names.add(key="SCALE_TENSOR", value="scalar_raw")
+    for holder in (g, g.node[1], g.input[0]):
+        holder.metadata_props.add(key="key", value="value")
+    m = h.make_model(g, opset_imports=[h.make_opsetid("", 17), h.make_opsetid("ai.onnx", 17)], ir_version=10, doc_string="text")
+    m.metadata_props.add(key="author", value="nobody")
+    save("empty.onnx", m.SerializeToString(deterministic=True))
+
+
 def external_tensor(name, location, offset=None, length=None, shape=(2,), dtype=F):
     t = T(name=name, data_type=dtype, dims=list(shape), data_location=T.EXTERNAL)
     for key, v in (("location", location), ("offset", offset), ("length", length)):
@@ -249,6 +288,9 @@ def bad_graphs():
     model("bad_sequence.onnx", graph(one("SequenceLength"), [h.make_tensor_sequence_value_info("x", F, None)], [value("y", [], T.INT64)]))
     model("bad_opset6.onnx", graph(one(), ["x"], ["y"]), opset=6)
     model("bad_opset25.onnx", graph(one(), ["x"], ["y"]), opset=25)
+    for name, imports in (("twice", [("ai.onnx", 18)]), ("of_function", [("fun", 1)])):
+        old = function("Old", ["a"], ["b"], [node("Relu", ["a"], ["b"])], imports=(("", 5 if name == "of_function" else 17),))
+        model("bad_opset_%s.onnx" % name, graph(one(), ["x"], ["y"]), imports=imports, functions=[old])
     model("bad_ir14.onnx", graph(one(), ["x"], ["y"]), ir=14)
     save("bad_nesting.onnx", deep_model(70))
     forever = function("Forever", ["a"], ["b"], [node("Forever", ["a"], ["b"], domain="fun")], imports=(("", 17), ("fun", 1)))
@@ -271,6 +313,7 @@ def bad_tensors():
     with_weight("bad_string.onnx", T(name="w", data_type=T.STRING, dims=[1], string_data=[b"text"]))
     with_weight("bad_complex.onnx", T(name="w", data_type=14, dims=[2], raw_data=bytes(16)))
     model("bad_constant_string.onnx", graph(one("Constant", [], ["y"], value_string="text"), [], ["y"]))
+    model("bad_constant_strings.onnx", graph(one("Constant", [], ["y"], value_strings=["a", "b"]), [], ["y"]))
     model("bad_constant_empty.onnx", graph(one("Constant", [], ["y"]), [], ["y"]))
     sparse = h.make_sparse_tensor(h.make_tensor("w", F, [1], [4.0]), h.make_tensor("", T.INT64, [1], [9]), [2])
     model("bad_sparse_index.onnx", graph(one("Add", ["x", "w"]), ["x"], ["y"], sparse_initializer=[sparse]))
@@ -295,6 +338,7 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, large, bad_graphs, bad_shapes,
-             bad_tensors, bad_externals):
-    make()
+if __name__ == "__main__":
+    for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+                 bad_tensors, bad_externals):
+        make()
