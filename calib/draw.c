@@ -15,9 +15,9 @@ static const uint8_t font[95][7] = {
 static const uint8_t frame[7] = {0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f};
 
 vlm_color vlm_draw_color(size_t index) {
-  static const vlm_color colors[] = {{230, 25, 75},  {60, 180, 75},   {0, 130, 200}, {245, 130, 48}, {145, 30, 180}, {0, 170, 170},
-                                     {240, 50, 230}, {128, 128, 0},   {170, 110, 40}, {128, 0, 0},   {0, 0, 160},    {255, 215, 0}};
-  return colors[index % (sizeof colors / sizeof colors[0])];
+  static const vlm_color colors[VLM_DRAW_COLORS] = {{230, 25, 75},  {60, 180, 75}, {0, 130, 200},  {245, 130, 48}, {160, 70, 220}, {0, 170, 170},
+                                                    {240, 50, 230}, {128, 128, 0}, {170, 110, 40}, {200, 80, 60},  {70, 90, 255},  {255, 215, 0}};
+  return colors[index % VLM_DRAW_COLORS];
 }
 
 int vlm_draw_scale(const vlm_image *image) {
@@ -102,24 +102,20 @@ static int64_t place(double at, int64_t size, int64_t room) {
   return at > (double)most ? most : (int64_t)at;
 }
 
-void vlm_draw_label(vlm_image *image, double x, double y, const char *text, int scale, vlm_color background) {
-  int64_t length = text_length(text), width = (length * GLYPH_WIDTH + 1) * scale, height = (GLYPH_HEIGHT + 1) * scale;
-  int64_t left = place(x, width, image->width), top = place(y, height, image->height);
-  bool bright = background.r * 3 + background.g * 6 + background.b > 1400;
-  vlm_color ink = bright ? (vlm_color){0, 0, 0} : (vlm_color){255, 255, 255};
-  fill(image, left, top, width, height, background);
-  for (int64_t i = 0; i < length; i++) draw_glyph(image, left + (i * GLYPH_WIDTH + 1) * scale, top + scale, next_glyph(&text), scale, ink);
+vlm_area vlm_draw_label_area(const vlm_image *image, double x, double y, const char *text, int scale) {
+  int64_t length = text_length(text), fits = (image->width / scale - 1) / GLYPH_WIDTH;
+  if (length > fits) length = fits > 0 ? fits : 1;
+  vlm_area area = {.width = (length * GLYPH_WIDTH + 1) * scale, .height = (GLYPH_HEIGHT + 1) * scale};
+  area.left = place(x, area.width, image->width);
+  area.top = place(y, area.height, image->height);
+  return area;
 }
 
-void vlm_draw_object(vlm_image *image, const vlm_point *points, size_t count, const char *label, size_t index) {
-  if (count == 0) return;
-  int scale = vlm_draw_scale(image);
-  vlm_color color = vlm_draw_color(index);
-  double left = points[0].x, top = points[0].y;
-  for (size_t i = 1; i < count; i++) {
-    left = fmin(left, points[i].x);
-    top = fmin(top, points[i].y);
-  }
-  vlm_draw_outline(image, points, count, scale, color);
-  if (label && *label) vlm_draw_label(image, left, top - (GLYPH_HEIGHT + 1) * scale, label, scale, color);
+void vlm_draw_label(vlm_image *image, double x, double y, const char *text, int scale, vlm_color background) {
+  vlm_area area = vlm_draw_label_area(image, x, y, text, scale);
+  bool bright = background.r * 3 + background.g * 6 + background.b > 1400;
+  vlm_color ink = bright ? (vlm_color){0, 0, 0} : (vlm_color){255, 255, 255};
+  fill(image, area.left, area.top, area.width, area.height, background);
+  for (int64_t at = scale; *text && at + GLYPH_WIDTH * scale <= area.width; at += GLYPH_WIDTH * scale)
+    draw_glyph(image, area.left + at, area.top + scale, next_glyph(&text), scale, ink);
 }

@@ -1,4 +1,4 @@
-/* Outlines and labels on an RGB image: what vlm-run --draw shows. Everything is clipped to the image; any coordinates are fine. */
+/* Lines, outlines and labels on an RGB image. Everything is clipped to the image; any coordinates are fine. */
 #ifndef VLM_CALIB_DRAW_H
 #define VLM_CALIB_DRAW_H
 
@@ -15,7 +15,8 @@ typedef struct vlm_point {
   double x, y;
 } vlm_point;
 
-/* Well distinguishable colours, repeating. */
+/* Well distinguishable colours that show on dark and on light, repeating after VLM_DRAW_COLORS. */
+enum { VLM_DRAW_COLORS = 12 };
 vlm_color vlm_draw_color(size_t index);
 /* Line width and text size that suit the image: 1 up to 400 pixels on the longer side, 2 up to 800, … */
 int vlm_draw_scale(const vlm_image *image);
@@ -23,10 +24,16 @@ int vlm_draw_scale(const vlm_image *image);
 void vlm_draw_line(vlm_image *image, vlm_point from, vlm_point to, int width, vlm_color color);
 /* Closed outline of the points; two points are the opposite corners of a box. */
 void vlm_draw_outline(vlm_image *image, const vlm_point *points, size_t count, int width, vlm_color color);
-/* UTF-8 text in black or white on a filled background, its top left corner at (x, y), moved so that it starts inside the image.
- * Characters are 6 x 8 pixels times `scale`; what is not ASCII is drawn as a small frame. */
+
+/* A rectangle of whole pixels. */
+typedef struct vlm_area {
+  int64_t left, top, width, height;
+} vlm_area;
+
+/* UTF-8 text in black or white on a filled background, its top left corner at (x, y), moved so that it lies inside the image and cut to the
+ * characters that fit. Characters are 6 x 8 pixels times `scale`; what is not ASCII is drawn as a small frame. */
 void vlm_draw_label(vlm_image *image, double x, double y, const char *text, int scale, vlm_color background);
-/* Outline in the colour of `index` with the label above its top left corner; label may be NULL. */
-void vlm_draw_object(vlm_image *image, const vlm_point *points, size_t count, const char *label, size_t index);
+/* What vlm_draw_label fills. */
+vlm_area vlm_draw_label_area(const vlm_image *image, double x, double y, const char *text, int scale);
 
 #endif

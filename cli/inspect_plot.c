@@ -1,7 +1,6 @@
 /* Histograms as SVG: counts on a logarithmic scale, the range of least error as dashed lines. Same statistics, same bytes. */
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/inspect_stats.h"
 #include "runtime/base/file.h"
@@ -141,8 +140,7 @@ out:
 vlm_status vlm_stats_view_plot(const vlm_stats_view *v, const char *folder, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text text = {0};
-  mkdir(folder, 0777);
-  VLM_CHECK(vlm_file_is_folder(folder), err, VLM_IO, "%s: cannot be made a folder", folder);
+  VLM_TRY(vlm_folder_make(folder, err));
   for (int32_t i = 0; i < v->n_tensors; i++)
     if (v->tensors[i].stats->count) VLM_TRY(plot_one(&v->tensors[i], folder, &text, err));
 out:

@@ -1,7 +1,6 @@
 /* --unpack: a packed file as files that other tools read; graphs are written as stored. Names inside the file never become paths: what is
  * not a letter, digit, ".", "-" or "_" becomes "_", and tensors carry their number. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "calib/npy.h"
 #include "cli/inspect_pack.h"
@@ -22,7 +21,7 @@ static vlm_status make_folder(char **out, const char *folder, const char *name, 
   vlm_status st = VLM_OK;
   if (name) VLM_TRY(vlm_path_join(out, folder, name, err));
   else VLM_TRY(vlm_strdup(out, folder, err));
-  if (mkdir(*out, 0777) != 0) VLM_CHECK(vlm_file_is_folder(*out), err, VLM_IO, "%s: cannot be made a folder", *out);
+  VLM_TRY(vlm_folder_make(*out, err));
 out:
   return st;
 }

@@ -1,23 +1,27 @@
 /* vlm-run: answers for images, outputs of a single graph, or the conformance check. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "calib/graph_inputs.h"
 #include "calib/image.h"
 #include "calib/npy.h"
 #include "cli/check_report.h"
 #include "cli/data.h"
+#include "cli/pictures.h"
 #include "cli/program.h"
 #include "runtime/base/file.h"
 #include "runtime/pipeline/model.h"
 
 static const char USAGE[] =
-    "  vlm-run MODEL IMAGE... [--prompt TEXT] [--beams N] [--max-new-tokens N]\n"
+    "  vlm-run MODEL IMAGE... [--prompt TEXT] [--beams N] [--max-new-tokens N] [--draw DIR]\n"
     "  vlm-run MODEL --input NAME=FILE.npy ... --output-dir DIR\n"
-    "  vlm-run --check DIR...\n";
+    "  vlm-run --check DIR...\n"
+    "\n"
+    "  --draw writes DIR/NAME.png for each image, NAME without its suffix; names that are taken go on with NAME-2.png, in the order of the\n"
+    "  command line (images of the same name, several prompts). Tasks that answer with text alone give no picture.\n";
 static const char EXAMPLES[] =
     "  vlm-run florence2.vlmq photo.png --prompt \"<CAPTION>\"\n"
     "  vlm-run florence2/ *.jpg --prompt \"<DETAILED_CAPTION>\" --json=answers.jsonl\n"
+    "  vlm-run florence2/ street.jpg --prompt \"<OD>\" --draw boxes/\n"
     "  vlm-run detector.onnx --input image=street.npy --output-dir out/\n"
     "  vlm-run --check backend-tests/ --json\n";
 
@@ -46,7 +50,7 @@ out:
 static vlm_status write_outputs(const vlm_graph *graph, const vlm_session *session, const char *folder, vlm_error *err) {
   vlm_status st = VLM_OK;
   char name[512], *path = NULL;
-  mkdir(folder, 0777); /* there already: fine; not possible: the first file says so */
+  VLM_TRY(vlm_folder_make(folder, err));
   for (int32_t i = 0; i < graph->n_outputs; i++) {
     snprintf(name, sizeof name, "%s.npy", graph->values[graph->outputs[i]].name);
     for (char *c = name; *c; c++)
@@ -86,6 +90,10 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
     pointers[i] = names[i];
   }
   VLM_TRY(vlm_match_inputs(inputs, graph, pointers, arrays, (size_t)given->count, err));
+  if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) {
+    vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
+    goto out;
+  }
   VLM_TRY(vlm_session_create(&session, context, graph, NULL, err));
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
   VLM_TRY(write_outputs(graph, session, folder, err));
@@ -104,6 +112,8 @@ typedef struct {
   vlm_token_stream *stream;
   vlm_json_writer *json;
   vlm_writer *lines; /* the file of --json=FILE: one line per answer */
+  vlm_prompts prompts;
+  vlm_pictures pictures; /* of --draw */
 } talk;
 
 static vlm_status print_piece(void *user, int32_t id, vlm_error *err) {
@@ -127,7 +137,7 @@ out:
   return st;
 }
 
-static vlm_status put_json(talk *t, const char *image, const char *prompt, const vlm_answer *a, vlm_error *err) {
+static vlm_status put_json(talk *t, const char *image, const char *prompt, const vlm_answer *a, const vlm_objects *objects, vlm_error *err) {
   const char *text;
   vlm_json_writer *w = t->json;
   vlm_json_writer_reset(w);
@@ -138,8 +148,7 @@ static vlm_status put_json(talk *t, const char *image, const char *prompt, const
   vlm_json_open_array(w, "token_ids");
   for (size_t i = 0; i < a->ids.count; i++) vlm_json_put_int(w, NULL, a->ids.data[i]);
   vlm_json_close_array(w);
-  vlm_json_open_array(w, "objects");
-  vlm_json_close_array(w);
+  vlm_objects_put_json(w, objects);
   vlm_json_open_object(w, "timing_ms");
   for (int s = 0; s < VLM_STAGE_COUNT; s++) vlm_json_put_double(w, vlm_stage_name((vlm_stage)s), a->stage_ms[s]);
   vlm_json_put_double(w, "first_token", a->first_token_ms);
@@ -150,10 +159,27 @@ static vlm_status put_json(talk *t, const char *image, const char *prompt, const
   return st == VLM_OK ? put_line(t, text, err) : st;
 }
 
-static vlm_status answer_one(talk *t, const char *path, const char *prompt, vlm_error *err) {
+/* Boxes, quadrilaterals and polygons of the answer, in pixels of the image as read. */
+static vlm_status find_objects(const talk *t, const vlm_image *image, const char *prompt, const vlm_answer *a, vlm_objects *out, vlm_error *err) {
+  const vlm_task *task = vlm_task_find(prompt);
+  vlm_answer_kind kind = task ? task->kind : VLM_ANSWER_TEXT;
+  return vlm_task_parse_ids(out, kind, vlm_model_tokenizer(t->model), a->ids.data, a->ids.count, image->width, image->height, err);
+}
+
+static vlm_status print_answer(talk *t, const char *path, const char *prompt, const vlm_answer *a, const vlm_objects *objects, vlm_error *err) {
+  bool several = t->cli->args->positional.count > 2;
+  if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, a->total_ms, a->ids.count);
+  if (vlm_args_has(t->cli->args, VLM_OPT_JSON)) return put_json(t, path, prompt, a, objects, err);
+  if (!vlm_args_has(t->cli->args, VLM_OPT_STREAM)) printf("%s%s%s\n", several ? path : "", several ? ": " : "", vlm_text_get(&a->text));
+  return VLM_OK;
+}
+
+static vlm_status answer_one(talk *t, int image_index, int prompt_index, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image image = {0};
   vlm_answer answer = {0};
+  vlm_objects objects = {0};
+  const char *path = t->cli->args->positional.items[1 + image_index], *prompt = t->prompts.items[prompt_index];
   bool streaming = vlm_args_has(t->cli->args, VLM_OPT_STREAM);
   VLM_TRY(vlm_image_read(&image, path, NULL, err));
   if (streaming) VLM_TRY(vlm_token_stream_create(&t->stream, vlm_model_tokenizer(t->model), true, err));
@@ -161,14 +187,55 @@ static vlm_status answer_one(talk *t, const char *path, const char *prompt, vlm_
   t->opts.on_token = streaming ? print_piece : NULL;
   VLM_TRY(vlm_model_answer(t->model, &image, prompt, &t->opts, &answer, err));
   if (streaming) puts("");
-  if (vlm_args_has(t->cli->args, VLM_OPT_JSON)) VLM_TRY(put_json(t, path, prompt, &answer, err));
-  else if (!streaming) printf("%s%s%s\n", t->cli->args->positional.count > 2 ? path : "", t->cli->args->positional.count > 2 ? ": " : "", vlm_text_get(&answer.text));
-  if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, answer.total_ms, answer.ids.count);
+  VLM_TRY(find_objects(t, &image, prompt, &answer, &objects, err));
+  VLM_TRY(print_answer(t, path, prompt, &answer, &objects, err));
+  VLM_TRY(vlm_pictures_write(&t->pictures, t->cli, image_index, prompt_index, &image, &objects, err));
 out:
   vlm_token_stream_free(t->stream);
   t->stream = NULL;
+  vlm_objects_free(&objects);
   vlm_answer_free(&answer);
   vlm_image_free(&image);
+  return st;
+}
+
+static vlm_status plan_pictures(talk *t, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = t->cli->args;
+  const char *folder = vlm_args_text(args, VLM_OPT_DRAW, NULL);
+  int n_images = args->positional.count - 1;
+  if (!folder) return VLM_OK;
+  VLM_TRY(vlm_pictures_plan(&t->pictures, folder, args->positional.items + 1, n_images, &t->prompts, err));
+  for (int p = 0; p < t->prompts.count; p++)
+    if (!t->pictures.paths[p]) vlm_say(t->cli, "--draw: %s answers with text alone: no picture", t->prompts.items[p]);
+  if (!vlm_args_has(args, VLM_OPT_DRY_RUN)) VLM_TRY(vlm_folder_make(folder, err));
+out:
+  return st;
+}
+
+static vlm_status print_plan(const talk *t, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = t->cli->args;
+  for (int i = 0; i + 1 < args->positional.count; i++) {
+    const char *image = args->positional.items[i + 1];
+    VLM_CHECK(vlm_file_exists(image), err, VLM_INPUT, "%s: no such file", image);
+    for (int p = 0; p < t->prompts.count; p++) {
+      const char *picture = t->pictures.paths ? t->pictures.paths[i * t->prompts.count + p] : NULL;
+      vlm_say(t->cli, "plan: %s, prompt \"%s\"%s%s", image, t->prompts.items[p], picture ? ", picture " : "", picture ? picture : "");
+    }
+  }
+out:
+  return st;
+}
+
+static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
+  VLM_TRY(vlm_model_create(&t->model, context, bundle, NULL, err));
+  for (int i = 0; i + 1 < t->cli->args->positional.count; i++)
+    for (int p = 0; p < t->prompts.count; p++) VLM_TRY(answer_one(t, i, p, err));
+  if (t->lines) VLM_TRY(vlm_writer_commit(t->lines, err));
+out:
   return st;
 }
 
@@ -176,18 +243,17 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   vlm_status st = VLM_OK;
   talk t = {.cli = cli};
   const vlm_args *args = cli->args;
-  vlm_prompts prompts = {0};
-  VLM_TRY(vlm_cli_prompts(&prompts, cli, bundle, err));
+  VLM_TRY(vlm_cli_prompts(&t.prompts, cli, bundle, err));
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
   VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
-  VLM_TRY(vlm_json_writer_create(&t.json, 0, err));
-  VLM_TRY(vlm_model_create(&t.model, context, bundle, NULL, err));
-  for (int i = 1; i < args->positional.count; i++)
-    for (int p = 0; p < prompts.count; p++) VLM_TRY(answer_one(&t, args->positional.items[i], prompts.items[p], err));
-  if (t.lines) VLM_TRY(vlm_writer_commit(t.lines, err));
+  VLM_TRY(plan_pictures(&t, err));
+  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) VLM_TRY(print_plan(&t, err));
+  else VLM_TRY(answer_all(&t, context, bundle, err));
 out:
   vlm_writer_free(t.lines);
+  vlm_pictures_free(&t.pictures);
+  vlm_free(t.prompts.own);
   vlm_model_free(t.model);
   vlm_json_writer_free(t.json);
   return st;
@@ -197,11 +263,16 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
-  if (vlm_args_has(cli->args, VLM_OPT_CHECK)) return run_check(cli, err);
+  bool checking = vlm_args_has(cli->args, VLM_OPT_CHECK);
+  VLM_CHECK(!checking || !vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "--check writes no files: there is nothing to plan with --dry-run");
+  VLM_CHECK(!checking || !vlm_args_has(cli->args, VLM_OPT_DRAW), err, VLM_USAGE, "--draw is for answers of a pipeline, not for --check");
+  if (checking) return run_check(cli, err);
   VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], true, err));
-  if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  VLM_CHECK(!graph || !vlm_args_has(cli->args, VLM_OPT_DRAW), err, VLM_USAGE, "%s is a single graph: --draw is for answers of a pipeline", bundle->source);
+  if (graph) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(run_answers(cli, context, bundle, err));
 out:
   vlm_bundle_free(bundle);

@@ -54,6 +54,11 @@ bool vlm_file_is_folder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+vlm_status vlm_folder_make(const char *path, vlm_error *err) {
+  if (mkdir(path, 0777) == 0 || vlm_file_is_folder(path)) return VLM_OK;
+  return vlm_fail(err, VLM_IO, "%s: cannot be made a folder: %s", path, strerror(errno));
+}
+
 vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_error *err) {
   size_t bytes = strlen(folder) + strlen(name) + 2;
   vlm_status st = vlm_alloc((void **)out, bytes, 1, err);

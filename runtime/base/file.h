@@ -19,6 +19,8 @@ void vlm_file_unmap(vlm_file *file);
 vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err);
 bool vlm_file_exists(const char *path);
 bool vlm_file_is_folder(const char *path);
+/* Makes a folder unless it is there already; its parent must be there. */
+vlm_status vlm_folder_make(const char *path, vlm_error *err);
 
 /* Writes to PATH.tmp-PID in the same folder; commit fsyncs and renames, free without commit removes it.
  * A PATH.tmp-PID of a process that is gone (it was killed) is removed by the next writer of the same path.

@@ -57,8 +57,6 @@ static void test_everything_is_clipped(void **state) {
   vlm_draw_line(&image, (vlm_point){NAN, 0}, (vlm_point){4, INFINITY}, 3, red);
   assert_int_equal(count_set(&image), 16);
   vlm_draw_label(&image, -50, 1e9, "a much longer text than the image is wide \xc3\xa9 \xff", 2, red);
-  vlm_draw_object(&image, (vlm_point[]){{-5, -5}, {50, 50}, {NAN, 3}}, 3, "x", 7);
-  vlm_draw_object(&image, NULL, 0, "x", 0);
   vlm_image_free(&image);
 }
 
@@ -70,6 +68,11 @@ static void test_label_shape(void **state) {
   for (int i = 0; i < 40 * 20; i++) white += image.data[i * 3] == 255;
   assert_int_equal(count_set(&image), 13 * 9); /* two characters and a margin */
   assert_int_equal(white, 11 + 20);            /* the letter I, a frame for the other */
+  /* What does not fit is left out by whole characters; the label never leaves the image. */
+  vlm_area area = vlm_draw_label_area(&image, 30, 50, "eight ch", 1);
+  assert_int_equal(area.left, 40 - 37);
+  assert_int_equal(area.top, 20 - 9);
+  assert_int_equal(area.width, 6 * 6 + 1);
   vlm_image_free(&image);
   assert_int_equal(vlm_draw_scale(&(vlm_image){.width = 400, .height = 10}), 1);
   assert_int_equal(vlm_draw_scale(&(vlm_image){.width = 10, .height = 801}), 3);

@@ -8,109 +8,33 @@
 
 #include <cmocka.h>
 
-#include "calib/image.h"
 #include "calib/npy.h"
-#include "onnx/bundle.h"
-#include "runtime/pipeline/json.h"
-#include "runtime/pipeline/model.h"
+#include "tests/cli/captioner.h"
 
-#define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"
-#define FIXTURES VLMQ_SOURCE_DIR "/datasets/captioner/fixtures"
-#define IMAGES VLMQ_SOURCE_DIR "/datasets/screens/test"
-
-/* Sanitizers cost a factor of ten: a sample of the images must do there. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { STRIDE = 20 };
-#else
-enum { STRIDE = 1 };
-#endif
-
-static vlm_error error;
-#define FINE(call)                                      \
-  do {                                                  \
-    if ((call) != VLM_OK) fail_msg("%s", error.text);   \
-  } while (0)
-
-typedef struct {
-  vlm_context *context;
-  vlm_bundle *bundle;
-  vlm_model *model;
-} captioner;
-
-static void open_captioner(captioner *c, const char *cpu, vlm_decoder_form form) {
-  const vlm_context_opts context = {.cpu_level = cpu};
-  const vlm_bundle_opts bundle = {.decoder = form};
-  FINE(vlm_context_create(&c->context, &context, &error));
-  FINE(vlm_bundle_open(&c->bundle, BUNDLE, &bundle, &error));
-  FINE(vlm_model_create(&c->model, c->context, c->bundle, NULL, &error));
-}
-
-static void close_captioner(captioner *c) {
-  vlm_model_free(c->model);
-  vlm_bundle_free(c->bundle);
-  vlm_context_free(c->context);
-}
-
-static void answer(captioner *c, const char *file, const vlm_answer_opts *opts, vlm_answer *out) {
-  char path[512];
-  vlm_image image;
-  snprintf(path, sizeof path, IMAGES "/%s", file);
-  FINE(vlm_image_read(&image, path, NULL, &error));
-  vlm_answer_free(out);
-  FINE(vlm_model_answer(c->model, &image, "<CAPTION>", opts, out, &error));
-  vlm_image_free(&image);
-}
-
-static bool same_ids(const vlm_answer *a, vlm_json ids) {
-  if (vlm_json_size(ids) != a->ids.count) return false;
-  for (size_t i = 0; i < a->ids.count; i++) {
-    int64_t id;
-    FINE(vlm_json_as_int(&id, vlm_json_at(ids, i), &error));
-    if (id != a->ids.data[i]) return false;
-  }
-  return true;
-}
-
-/* Compares each `stride`th image; returns how many were compared. */
-static int compare_tokens(captioner *c, int stride) {
-  vlm_json_doc *doc;
-  vlm_answer a = {0};
-  vlm_json_iter it = {0};
-  int index = 0, compared = 0;
-  FINE(vlm_json_load(&doc, FIXTURES "/expected_tokens.json", 0, &error));
-  while (vlm_json_next(vlm_json_root(doc), &it)) {
-    if (index++ % stride) continue;
-    answer(c, it.key, NULL, &a);
-    if (!same_ids(&a, it.value)) fail_msg("%s: other tokens than PyTorch: %s", it.key, vlm_text_get(&a.text));
-    compared++;
-  }
-  vlm_answer_free(&a);
-  vlm_json_free(doc);
-  return compared;
-}
+#define PROMPT "<CAPTION>"
 
 static void tokens_equal_pytorch(void **state) {
   captioner c;
   (void)state;
-  open_captioner(&c, NULL, VLM_DECODER_MERGED);
-  assert_int_equal(compare_tokens(&c, STRIDE), 400 / STRIDE);
+  open_captioner(&c, BUNDLE, NULL, VLM_DECODER_MERGED);
+  assert_int_equal(compare_tokens(&c, PROMPT, STRIDE), 400 / STRIDE);
   close_captioner(&c);
 }
 
 static void separate_decoders_give_the_same(void **state) {
   captioner c;
   (void)state;
-  open_captioner(&c, NULL, VLM_DECODER_SEPARATE);
+  open_captioner(&c, BUNDLE, NULL, VLM_DECODER_SEPARATE);
   assert_null(c.bundle->merged);
-  assert_int_equal(compare_tokens(&c, STRIDE), 400 / STRIDE);
+  assert_int_equal(compare_tokens(&c, PROMPT, STRIDE), 400 / STRIDE);
   close_captioner(&c);
 }
 
 static void portable_kernels_give_the_same(void **state) {
   captioner c;
   (void)state;
-  open_captioner(&c, "c", VLM_DECODER_MERGED);
-  assert_true(compare_tokens(&c, 100) > 0);
+  open_captioner(&c, BUNDLE, "c", VLM_DECODER_MERGED);
+  assert_true(compare_tokens(&c, PROMPT, 100) > 0);
   close_captioner(&c);
 }
 
@@ -145,7 +69,7 @@ static void logits_equal_pytorch(void **state) {
   vlm_npz *npz;
   vlm_json_doc *doc;
   (void)state;
-  open_captioner(&c, NULL, VLM_DECODER_MERGED);
+  open_captioner(&c, BUNDLE, NULL, VLM_DECODER_MERGED);
   FINE(vlm_npz_open(&npz, FIXTURES "/logits20.npz", &error));
   FINE(vlm_json_load(&doc, FIXTURES "/expected_tokens.json", 0, &error));
   assert_int_equal(vlm_npz_count(npz), 20);
@@ -166,7 +90,7 @@ static void logits_equal_pytorch(void **state) {
     }
     logits_check check = {.expected = t.data, .rows = t.dims[t.rank - 2], .vocab = t.dims[t.rank - 1]};
     const vlm_answer_opts opts = {.forced = forced, .n_forced = n, .on_logits = check_row, .user = &check};
-    answer(&c, file, &opts, &a);
+    answer(&c, file, PROMPT, &opts, &a);
     assert_true(check.seen > 5);
     worst = check.worst > worst ? check.worst : worst;
     vlm_answer_free(&a);
@@ -185,16 +109,16 @@ static void steps_allocate_nothing(void **state) {
   captioner c;
   vlm_answer a = {0};
   (void)state;
-  open_captioner(&c, NULL, VLM_DECODER_MERGED);
+  open_captioner(&c, BUNDLE, NULL, VLM_DECODER_MERGED);
   int32_t in_place = 0;
   const vlm_graph *step = c.bundle->graphs[VLM_ROLE_DECODER_STEP];
   for (int32_t n = 0; n < step->n_nodes; n++) in_place += !strcmp(step->nodes[n].op_type, "CacheAttention");
   assert_int_equal(in_place, 2); /* one per layer */
   for (int32_t i = 0; i < step->n_outputs; i++) assert_null(strstr(step->values[step->outputs[i]].name, "decoder.key"));
-  answer(&c, "test_0000.png", NULL, &a);
-  answer(&c, "test_0001.png", NULL, &a);
+  answer(&c, "test_0000.png", PROMPT, NULL, &a);
+  answer(&c, "test_0001.png", PROMPT, NULL, &a);
   vlm_session_stats before = vlm_session_get_stats(vlm_model_session(c.model, VLM_ROLE_DECODER_STEP));
-  answer(&c, "test_0000.png", NULL, &a);
+  answer(&c, "test_0000.png", PROMPT, NULL, &a);
   vlm_session_stats after = vlm_session_get_stats(vlm_model_session(c.model, VLM_ROLE_DECODER_STEP));
   assert_int_equal(after.plans, before.plans);
   assert_int_equal(after.allocations, before.allocations);
