@@ -2,7 +2,8 @@
  *
  * What the graph looks like: initializers and Constant nodes are CONSTANT values (an initializer that is also an input is a constant);
  * sparse tensors are dense; model-local functions are inlined (their values and nodes get the prefix "CALL/"); the bodies of If, Loop and
- * Scan are subgraphs whose outer reads are CAPTURE values; unnamed nodes get made-up names.
+ * Scan are subgraphs whose outer reads are CAPTURE values; unnamed nodes get made-up names. Sequences of tensors are gone after the clean-up
+ * passes; kept as written they stay, and the graph cannot be run.
  * Inline weights are taken over from the parsed file, external data files are mapped once each and used in place when aligned.
  *
  * Files are untrusted: sizes, names, nesting and counts are checked. Errors name file, node or tensor, what was got and wanted.

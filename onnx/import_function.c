@@ -27,7 +27,6 @@ vlm_status vlm_import_functions(vlm_importer *im) {
     vlm_onnx_function *f = &im->functions[im->n_functions++];
     f->proto = im->model->functions[im->n_functions - 1];
     VLM_CHECK(f->proto->name != NULL, im->err, VLM_INPUT, "%s: a model-local function has no name", im->source);
-    VLM_TRY(vlm_import_check_opsets(im, f->proto->opset_import, f->proto->n_opset_import, f->proto->name));
     vlm_proto_unknown(&f->proto->base, FUNCTION_OVERLOAD, 0, &f->overload, &f->overload_size);
     VLM_TRY(read_defaults(im, f));
   }
@@ -132,6 +131,7 @@ vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_fu
   VLM_CHECK(body.depth <= im->opts.max_nesting, im->err, VLM_LIMIT,
             "%s: function %s: calls are nested deeper than %d (does it call itself?)", im->source,
             f->name, im->opts.max_nesting);
+  VLM_TRY(vlm_import_check_opsets(im, f->opset_import, f->n_opset_import, f->name));
   VLM_TRY(bind_formals(im, &body));
   VLM_TRY(choose_prefix(im, &body));
   VLM_TRY(vlm_import_declare_nodes(im, &body));

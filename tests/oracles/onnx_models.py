@@ -121,11 +121,11 @@ def branch(nodes, outs, name, init=()):
 
 
 def subgraphs():
-    """The innermost branch reads x and w of the outermost graph; one branch returns an outer value as it is."""
+    """Nodes of a branch out of order; the innermost branch reads x and w of the outermost graph; one branch returns an outer value as it is."""
     inner_then = branch([node("Add", ["x", "w"], ["z"])], ["z"], "inner_then")
     inner_else = branch([], ["w"], "inner_else")
-    then = branch([node("Relu", ["x"], ["r"]), node("If", ["cond"], ["i"], then_branch=inner_then, else_branch=inner_else),
-                   node("Add", ["r", "i"], ["z"])], ["z"], "outer_then")
+    then = branch([node("Add", ["r", "i"], ["z"]), node("If", ["cond"], ["i"], then_branch=inner_then, else_branch=inner_else),
+                   node("Relu", ["x"], ["r"])], ["z"], "outer_then")
     other = branch([node("Neg", ["late"], ["z"])], ["z"], "outer_else")
     nodes = [node("If", ["cond"], ["y"], then_branch=then, else_branch=other), node("Mul", ["x", "w"], ["late"])]
     model("subgraphs.onnx", graph(nodes, [value("cond", [], T.BOOL), "x"], ["y"], [array("w", [10, 20])]))
@@ -163,14 +163,15 @@ def functions():
 
 
 def overloads():
-    """Two functions of one name; attributes that refer to one in a body, or to none at all; the same function called from a branch."""
+    """Two functions of one name, one called from a branch of the other; attributes that refer to one of the call, or to none at all."""
     def slope(n):
         return ref(n, "alpha", "slope", onnx.AttributeProto.FLOAT)
 
     plain = h.make_function("fun", "Act", ["v"], ["t"], [slope(node("LeakyRelu", ["v"], ["t"]))], [h.make_opsetid("", 17)], ["slope"])
-    yes, no = branch([slope(node("LeakyRelu", ["v"], ["s"]))], ["s"], "yes"), branch([node("Neg", ["v"], ["s"])], ["s"], "no")
+    nested = ref(node("Act", ["v"], ["s"], domain="fun"), "slope", "slope", onnx.AttributeProto.FLOAT)
+    yes, no = branch([nested], ["s"], "yes"), branch([node("Neg", ["v"], ["s"])], ["s"], "no")
     inner = [node("If", ["cond"], ["t"], then_branch=yes, else_branch=no)]
-    other = h.make_function("fun", "Act", ["v", "cond"], ["t"], inner, [h.make_opsetid("", 13)], ["slope"], overload="chosen")
+    other = h.make_function("fun", "Act", ["v", "cond"], ["t"], inner, [h.make_opsetid("", 13), h.make_opsetid("fun", 1)], ["slope"], overload="chosen")
     calls = [branch([node("Act", ["x"], ["z"], domain="fun", slope=0.75)], ["z"], "a"), branch([node("Abs", ["x"], ["z"])], ["z"], "b")]
     nodes = [node("Act", ["x"], ["y1"], domain="fun", slope=0.5), node("Act", ["x"], ["y2"], domain="fun"),
              node("Act", ["x", "cond"], ["y3"], domain="fun", overload="chosen", slope=0.25),
@@ -288,9 +289,9 @@ def bad_graphs():
     model("bad_sequence.onnx", graph(one("SequenceLength"), [h.make_tensor_sequence_value_info("x", F, None)], [value("y", [], T.INT64)]))
     model("bad_opset6.onnx", graph(one(), ["x"], ["y"]), opset=6)
     model("bad_opset25.onnx", graph(one(), ["x"], ["y"]), opset=25)
-    for name, imports in (("twice", [("ai.onnx", 18)]), ("of_function", [("fun", 1)])):
-        old = function("Old", ["a"], ["b"], [node("Relu", ["a"], ["b"])], imports=(("", 5 if name == "of_function" else 17),))
-        model("bad_opset_%s.onnx" % name, graph(one(), ["x"], ["y"]), imports=imports, functions=[old])
+    model("bad_opset_twice.onnx", graph(one(), ["x"], ["y"]), imports=[("ai.onnx", 18)])
+    old = function("Old", ["a"], ["b"], [node("Relu", ["a"], ["b"])], imports=(("", 5),))
+    model("bad_opset_of_function.onnx", graph(one("Old", domain="fun"), ["x"], ["y"]), imports=[("fun", 1)], functions=[old])
     model("bad_ir14.onnx", graph(one(), ["x"], ["y"]), ir=14)
     save("bad_nesting.onnx", deep_model(70))
     forever = function("Forever", ["a"], ["b"], [node("Forever", ["a"], ["b"], domain="fun")], imports=(("", 17), ("fun", 1)))
