@@ -18,7 +18,7 @@ pack:             runtime
 quant:            runtime calib
 eval:             runtime calib
 cli:              runtime onnx calib pack quant eval
-bench:            runtime
+bench:            calib onnx pack runtime
 '
 
 # header: the only file or folder that may include it, so that a library is replaced in one place.
