@@ -24,18 +24,48 @@ typedef struct {
   int64_t finite;
 } extent;
 
-/* Finite extent of a row. The fast form holds when there is no NaN (which the maximum would show) and no infinity. */
-static extent extent_of(const vlm_rowops *rows, const float *x, int64_t n) {
-  extent e = {INFINITY, -INFINITY, n};
-  rows->minmax(x, n, &e.min, &e.max);
-  if (isfinite(e.min) && isfinite(e.max) && !isnan(rows->row_max(x, n))) return e;
-  e = (extent){INFINITY, -INFINITY, 0};
-  for (int64_t i = 0; i < n; i++) {
-    if (!isfinite(x[i])) continue;
-    e.min = fminf(e.min, x[i]);
-    e.max = fmaxf(e.max, x[i]);
-    e.finite++;
+INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
+  for (int l = 0; l < n; l++) {
+    low[l] = x[l] < low[l] ? x[l] : low[l];
+    high[l] = x[l] > high[l] ? x[l] : high[l];
+    strange[l] += x[l] - x[l]; /* 0 for what is finite, NaN for all else */
   }
+}
+
+/* The extent when everything is finite; *finite tells whether that was so. */
+WIDE static extent plain_extent(const float *x, int64_t n, bool *finite) {
+  enum { WIDTH = 4 * LANES };
+  float low[WIDTH], high[WIDTH], strange[WIDTH] = {0};
+  extent e = {INFINITY, -INFINITY, n};
+  int64_t i = 0;
+  for (int l = 0; l < WIDTH; l++) {
+    low[l] = INFINITY;
+    high[l] = -INFINITY;
+  }
+  for (; i + WIDTH <= n; i += WIDTH) widen_lanes(low, high, strange, x + i, WIDTH);
+  widen_lanes(low, high, strange, x + i, (int)(n - i));
+  *finite = true;
+  for (int l = 0; l < WIDTH; l++) {
+    e.min = low[l] < e.min ? low[l] : e.min;
+    e.max = high[l] > e.max ? high[l] : e.max;
+    *finite = *finite && strange[l] == 0;
+  }
+  return e;
+}
+
+static extent join(extent a, extent b) {
+  return (extent){a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max, a.finite + b.finite};
+}
+
+/* The extent of what is finite; -0 and 0 are one value. */
+static extent extent_of(const float *x, int64_t n) {
+  bool finite;
+  extent e = plain_extent(x, n, &finite);
+  if (!finite) e = (extent){INFINITY, -INFINITY, 0};
+  for (int64_t i = 0; !finite && i < n; i++)
+    if (isfinite(x[i])) e = join(e, (extent){x[i], x[i], 1});
+  if (e.min == 0) e.min = 0;
+  if (e.max == 0) e.max = 0;
   return e;
 }
 
@@ -90,18 +120,24 @@ typedef struct {
 } binning;
 
 /* floor(x / w) exactly: the division is by a power of two and the truncation is corrected for negative values. */
+INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n, float inverse) {
+  for (int j = 0; j < n; j++) {
+    float t = x[j] * inverse;
+    int32_t k = (int32_t)t;
+    index[j] = k - (t < (float)k) + HALF;
+  }
+}
+
 WIDE static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
   enum { BLOCK = 64 };
   int32_t index[BLOCK];
-  for (int64_t i = 0; i < n; i += BLOCK) {
-    int m = n - i < BLOCK ? (int)(n - i) : BLOCK;
-    for (int j = 0; j < m; j++) {
-      float t = x[i + j] * inverse;
-      int32_t k = (int32_t)t;
-      index[j] = k - (t < (float)k) + HALF;
-    }
-    for (int j = 0; j < m; j++) bins[index[j]]++;
+  int64_t i = 0;
+  for (; i + BLOCK <= n; i += BLOCK) {
+    bin_indices(index, x + i, BLOCK, inverse);
+    for (int j = 0; j < BLOCK; j++) bins[index[j]]++;
   }
+  bin_indices(index, x + i, (int)(n - i), inverse);
+  for (int j = 0; j < n - i; j++) bins[index[j]]++;
 }
 
 static void count_finite(int64_t *bins, const float *x, int64_t n, float inverse) {
@@ -148,8 +184,6 @@ INLINE double fixed_point(float value) {
   return ((double)value * 0x1p24 + 0x1.8p52) - 0x1.8p52;
 }
 
-INLINE float keep_finite(float v) { return v - v == 0.0f ? v : 0.0f; }
-
 static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   for (int32_t c = 0; c < channels; c++) {
     add_sum(&sums[c], (int64_t)partial[c]);
@@ -159,10 +193,9 @@ static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
 
 INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
   for (int32_t c = 0; c < n; c++) {
-    float v = keep_finite(x[c]);
-    low[c] = v < low[c] ? v : low[c];
-    high[c] = v > high[c] ? v : high[c];
-    partial[c] += fixed_point(v);
+    low[c] = x[c] < low[c] ? x[c] : low[c];
+    high[c] = x[c] > high[c] ? x[c] : high[c];
+    partial[c] += fixed_point(x[c]);
   }
 }
 
@@ -204,6 +237,17 @@ static void add_planes(vlm_tensor_stats *s, const float *x, int64_t outer, int64
   }
 }
 
+/* One by one, without what is not finite. */
+static void add_finite(vlm_tensor_stats *s, const float *x, int64_t outer, int64_t inner) {
+  for (int64_t i = 0; i < outer * s->channels * inner; i++) {
+    int32_t c = (int32_t)(i / inner % s->channels);
+    double value = 0;
+    if (!isfinite(x[i])) continue;
+    add_row(&s->channel_min[c], &s->channel_max[c], &value, &x[i], 1);
+    flush_sums(&s->channel_sum[c], &value, 1);
+  }
+}
+
 vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *s, int32_t channels, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_alloc((void **)&s->channel_absmax, (size_t)channels, sizeof(float), err));
@@ -234,7 +278,7 @@ void vlm_tensor_stats_drop_channels(vlm_tensor_stats *s) {
 
 enum { MAX_CHANNELS = 1 << 16 };
 
-static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, vlm_error *err) {
+static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, bool all_finite, vlm_error *err) {
   vlm_status st = VLM_OK;
   double *partial = NULL;
   const float *x = t->data;
@@ -250,13 +294,16 @@ static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, vlm_err
     vlm_tensor_stats_drop_channels(s);
     goto out;
   }
-  if (planes) {
+  if (!all_finite) {
+    add_finite(s, x, outer, inner);
+  } else if (planes) {
     add_planes(s, x, outer, inner);
   } else {
     VLM_TRY(vlm_alloc((void **)&partial, (size_t)channels, sizeof *partial, err));
     add_rows(s, partial, x, outer);
   }
-  for (int64_t c = 0; c < channels; c++) s->channel_absmax[c] = fmaxf(fabsf(s->channel_min[c]), fabsf(s->channel_max[c]));
+  for (int64_t c = 0; c < channels; c++)
+    if (s->channel_min[c] <= s->channel_max[c]) s->channel_absmax[c] = fmaxf(fabsf(s->channel_min[c]), fabsf(s->channel_max[c]));
   s->channel_count += outer * inner;
 out:
   vlm_free(partial);
@@ -265,24 +312,32 @@ out:
 
 /* ---- token kinds ---- */
 
-static void add_kind(const vlm_rowops *rows, vlm_tensor_stats *s, vlm_token_kind kind, const float *x, int64_t n) {
-  if (n <= 0) return;
-  extent e = extent_of(rows, x, n);
-  if (!e.finite) return;
-  bool first = s->kind_count[kind] == 0;
-  s->kind_min[kind] = first ? e.min : fminf(s->kind_min[kind], e.min);
-  s->kind_max[kind] = first ? e.max : fmaxf(s->kind_max[kind], e.max);
-  s->kind_count[kind] += e.finite;
+/* A tensor in one or two parts, each of one kind of token or of none that is kept. */
+typedef struct {
+  extent extents[2];
+  vlm_token_kind kinds[2];
+  int count;
+  bool kept;
+} token_parts;
+
+static token_parts parts_of(const vlm_tensor *t, const vlm_token_layout *layout) {
+  const float *x = t->data;
+  int64_t n = vlm_tensor_count(t), tokens = layout->image + layout->prompt;
+  bool split = t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens;
+  if (!split) return (token_parts){{extent_of(x, n)}, {layout->rest}, 1, tokens == 0};
+  int64_t image = layout->image * t->dims[2];
+  return (token_parts){{extent_of(x, image), extent_of(x + image, n - image)}, {VLM_TOKEN_IMAGE, VLM_TOKEN_PROMPT}, 2, true};
 }
 
-static void add_kinds(const vlm_rowops *rows, vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout) {
-  const float *x = t->data;
-  int64_t tokens = layout->image + layout->prompt;
-  if (t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens) {
-    add_kind(rows, s, VLM_TOKEN_IMAGE, x, layout->image * t->dims[2]);
-    add_kind(rows, s, VLM_TOKEN_PROMPT, x + layout->image * t->dims[2], layout->prompt * t->dims[2]);
-  } else if (tokens == 0) {
-    add_kind(rows, s, layout->rest, x, vlm_tensor_count(t));
+static void add_kinds(vlm_tensor_stats *s, const token_parts *parts) {
+  for (int p = 0; parts->kept && p < parts->count; p++) {
+    const extent *e = &parts->extents[p];
+    vlm_token_kind kind = parts->kinds[p];
+    bool first = s->kind_count[kind] == 0;
+    if (!e->finite) continue;
+    s->kind_min[kind] = first ? e->min : fminf(s->kind_min[kind], e->min);
+    s->kind_max[kind] = first ? e->max : fmaxf(s->kind_max[kind], e->max);
+    s->kind_count[kind] += e->finite;
   }
 }
 
@@ -298,26 +353,25 @@ static void add_extent(vlm_tensor_stats *s, const extent *e, vlm_digest sample) 
   s->max = first ? e->max : fmaxf(s->max, e->max);
 }
 
-vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, const vlm_accumulate_tools *tools,
+vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
                           vlm_error *err) {
   vlm_status st = VLM_OK;
   if (t->dtype != VLM_F32) return VLM_OK;
   int64_t n = vlm_tensor_count(t);
   s->runs++;
   if (n == 0) return VLM_OK;
-  extent e = extent_of(tools->rows, t->data, n);
+  token_parts parts = parts_of(t, layout);
+  extent e = parts.count == 2 ? join(parts.extents[0], parts.extents[1]) : parts.extents[0];
   s->not_finite += n - e.finite;
   if (e.finite == 0) return VLM_OK;
-  if (e.min == 0) e.min = 0; /* -0 and 0 are one value */
-  if (e.max == 0) e.max = 0;
   int32_t exponent = exponent_for(e.min, e.max);
   if (s->count == 0) s->histogram.exponent = exponent;
   vlm_histogram_widen(&s->histogram, exponent);
   add_extent(s, &e, sample);
-  VLM_TRY(add_to_histogram(&s->histogram, t->data, n, e.finite == n, tools->threads, err));
+  VLM_TRY(add_to_histogram(&s->histogram, t->data, n, e.finite == n, threads, err));
   s->count += e.finite;
-  VLM_TRY(add_channels(s, t, err));
-  add_kinds(tools->rows, s, t, layout);
+  VLM_TRY(add_channels(s, t, e.finite == n, err));
+  add_kinds(s, &parts);
 out:
   return st;
 }

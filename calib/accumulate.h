@@ -4,7 +4,6 @@
 
 #include "calib/stats.h"
 #include "runtime/base/threads.h"
-#include "runtime/kernels/rowops.h"
 
 /* Rows of a token sequence by origin: tensors [batch, image + prompt, channels] are split there; image = prompt = 0: all rows are `rest`. */
 typedef struct vlm_token_layout {
@@ -12,14 +11,9 @@ typedef struct vlm_token_layout {
   vlm_token_kind rest;
 } vlm_token_layout;
 
-typedef struct vlm_accumulate_tools {
-  const vlm_rowops *rows;
-  vlm_threads *threads; /* NULL = this thread */
-} vlm_accumulate_tools;
-
-/* Adds a float32 tensor (other types are ignored). Integer arithmetic only: the result does not depend on threads or order. */
+/* Adds a float32 tensor (other types are ignored). Integer arithmetic only: the result does not depend on threads (NULL = this one) or order. */
 vlm_status vlm_accumulate(vlm_tensor_stats *stats, const vlm_tensor *tensor, const vlm_token_layout *layout, vlm_digest sample,
-                          const vlm_accumulate_tools *tools, vlm_error *err);
+                          vlm_threads *threads, vlm_error *err);
 
 /* Parts of it that merging and reading need. */
 void vlm_histogram_widen(vlm_histogram *histogram, int32_t exponent);

@@ -76,8 +76,7 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
     c->report->tensors[role]++;
   }
   vlm_token_layout layout = layout_of(c, role, tensor);
-  const vlm_accumulate_tools tools = {.rows = vlm_context_kernels(c->context)->rowops, .threads = vlm_context_threads(c->context)};
-  return vlm_accumulate(*entry, tensor, &layout, c->sample, &tools, err);
+  return vlm_accumulate(*entry, tensor, &layout, c->sample, vlm_context_threads(c->context), err);
 }
 
 static vlm_status list_values(calibration *c, vlm_error *err) {
