@@ -15,10 +15,4 @@ typedef struct vlm_token_layout {
 vlm_status vlm_accumulate(vlm_tensor_stats *stats, const vlm_tensor *tensor, const vlm_token_layout *layout, vlm_digest sample,
                           vlm_threads *threads, vlm_error *err);
 
-/* Parts of it that merging and reading need. */
-void vlm_histogram_widen(vlm_histogram *histogram, int32_t exponent);
-vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *stats, int32_t channels, vlm_error *err);
-void vlm_tensor_stats_drop_channels(vlm_tensor_stats *stats);
-bool vlm_digest_less(vlm_digest a, vlm_digest b);
-
 #endif

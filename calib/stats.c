@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "calib/accumulate.h"
+#include "calib/accumulate_parts.h"
 #include "runtime/base/memory.h"
 
 typedef struct {

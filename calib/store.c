@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "calib/accumulate.h"
+#include "calib/accumulate_parts.h"
 #include "calib/stats.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"

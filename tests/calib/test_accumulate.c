@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "calib/accumulate.h"
+#include "calib/accumulate_parts.h"
 #include "runtime/base/memory.h"
 
 enum { MOST = 300000, MOST_CHANNELS = 512 };
