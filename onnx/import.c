@@ -50,6 +50,7 @@ static vlm_status import_root(vlm_importer *im) {
   }
   VLM_TRY(vlm_import_functions(im));
   VLM_TRY(vlm_import_graph(im, &scope, im->model->graph));
+  VLM_TRY(vlm_import_rewrite_sequences(im));
   VLM_TRY(vlm_graph_resolve(im->root, im->err));
 out:
   return st;

@@ -103,6 +103,10 @@ void vlm_import_free_functions(vlm_importer *im);
 const vlm_onnx_function *vlm_import_find_function(const vlm_importer *im, const Onnx__NodeProto *node);
 vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_function *function, Onnx__NodeProto *node);
 
+/* ---- import_sequence.c ---- */
+/* Takes parts of split tensors without the sequence between; runs before operators are looked up. */
+vlm_status vlm_import_rewrite_sequences(vlm_importer *im);
+
 /* ---- import_graph.c ---- */
 vlm_status vlm_import_graph(vlm_importer *im, vlm_scope *scope, Onnx__GraphProto *proto);
 vlm_status vlm_import_subgraph(vlm_importer *im, vlm_scope *outer, Onnx__GraphProto *proto, vlm_graph **out);
