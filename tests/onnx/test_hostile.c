@@ -29,6 +29,7 @@ static const struct {
     {"bad_attribute.onnx", VLM_INPUT, "node \"n\" (Softmax): attribute \"axis\" is of type float, expected int"},
     {"bad_operator.onnx", VLM_UNSUPPORTED, "node \"n\" (com.acme.Frobnicate): operator com.acme.Frobnicate is not supported"},
     {"bad_sequence.onnx", VLM_UNSUPPORTED, "\"x\" is a sequence, not a tensor, which is not supported (operator SequenceLength uses it)"},
+    {"bad_sequence_position.onnx", VLM_UNSUPPORTED, "node \"n\" (SplitToSequence): operator SplitToSequence is not supported"},
     {"bad_opset6.onnx", VLM_UNSUPPORTED, "opset is 6, opsets 7 to 24 are supported"},
     {"bad_opset25.onnx", VLM_UNSUPPORTED, "opset is 25, opsets 7 to 24 are supported"},
     {"bad_ir14.onnx", VLM_UNSUPPORTED, "IR version is 14, versions up to 13 are supported"},

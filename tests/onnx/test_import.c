@@ -191,6 +191,26 @@ static void functions_are_inlined(void **state) {
   }
 }
 
+/* Of {x0, x1, -x0, -x1}. */
+static void split_parts_gave(const vlm_session *session) {
+  EXPECT(vlm_session_output(session, 0), 2);
+  EXPECT(vlm_session_output(session, 1), -4, -2, 4);
+  EXPECT(vlm_session_output(session, 2), -2, 4);
+  EXPECT(vlm_session_output(session, 3), 4);
+  EXPECT(vlm_session_output(session, 4), -2);
+  assert_int_equal(vlm_session_output(session, 3)->rank, 0);
+  assert_int_equal(vlm_session_output(session, 4)->rank, 1);
+}
+
+static void parts_of_a_split_need_no_sequence(void **state) {
+  (void)state;
+  for (int as_written = 0; as_written < 2; as_written++) {
+    vlm_graph *graph = import("split_parts.onnx", as_written);
+    run(graph, 2, -4, false, split_parts_gave);
+    vlm_graph_free(graph);
+  }
+}
+
 static void external_data_is_mapped_once_and_used_in_place(void **state) {
   (void)state;
   vlm_graph *graph = import("external.onnx", true);
@@ -235,6 +255,7 @@ int main(void) {
       cmocka_unit_test(left_out_inputs_are_absent),
       cmocka_unit_test(captures_go_through_every_level),
       cmocka_unit_test(functions_are_inlined),
+      cmocka_unit_test(parts_of_a_split_need_no_sequence),
       cmocka_unit_test(external_data_is_mapped_once_and_used_in_place),
       cmocka_unit_test(large_weights_are_not_copied_per_branch),
       cmocka_unit_test(memory_works_like_a_file),

@@ -158,6 +158,19 @@ def functions():
           functions=[inner, outer, const, through, choose], ir=10)
 
 
+def split_parts():
+    """Parts of a split tensor through sequences: listed sizes (also counted from the end), equal sizes, single rows with and without dim."""
+    init = [array("sizes", [1, 3], np.int64), array("two", 2, np.int64), array("first", 0, np.int64), array("last", -1, np.int64)]
+    nodes = [node("Neg", ["x"], ["n"]), node("Concat", ["x", "n"], ["four"], axis=0),
+             node("SplitToSequence", ["four", "sizes"], ["listed"]), node("SequenceAt", ["listed", "first"], ["y1"]),
+             node("SequenceAt", ["listed", "last"], ["y2"]), node("SplitToSequence", ["four", "two"], ["equal"], axis=-1),
+             node("Constant", [], ["second"], value_int=1), node("SequenceAt", ["equal", "second"], ["y3"]),
+             node("SplitToSequence", ["four"], ["rows"], keepdims=0), node("SequenceAt", ["rows", "last"], ["y4"]),
+             node("SplitToSequence", ["four"], ["single"]), node("SequenceAt", ["single", "two"], ["y5"])]
+    outs = [value("y1", [1]), value("y2", [3]), value("y3", [2]), value("y4", []), value("y5", [1])]
+    model("split_parts.onnx", graph(nodes, ["x"], outs, init))
+
+
 def external_tensor(name, location, offset=None, length=None, shape=(2,), dtype=F):
     t = T(name=name, data_type=dtype, dims=list(shape), data_location=T.EXTERNAL)
     for key, v in (("location", location), ("offset", offset), ("length", length)):
@@ -217,6 +230,8 @@ def bad_graphs():
     model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
     model("bad_attribute.onnx", graph(one("Softmax", axis=1.5), ["x"], ["y"]))
     model("bad_operator.onnx", graph(one("Frobnicate", domain="com.acme"), ["x"], ["y"]), imports=[("com.acme", 1)])
+    at = [node("SplitToSequence", ["x"], ["s"], name="n"), node("SequenceAt", ["s", "k"], ["y"])]
+    model("bad_sequence_position.onnx", graph(at, ["x", value("k", [], T.INT64)], ["y"]))
     model("bad_sequence.onnx", graph(one("SequenceLength"), [h.make_tensor_sequence_value_info("x", F, None)], [value("y", [], T.INT64)]))
     model("bad_opset6.onnx", graph(one(), ["x"], ["y"]), opset=6)
     model("bad_opset25.onnx", graph(one(), ["x"], ["y"]), opset=25)
@@ -266,6 +281,6 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
-for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, external, bad_graphs,
+for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, split_parts, external, bad_graphs,
              bad_tensors, bad_externals):
     make()
