@@ -58,15 +58,17 @@ def options():
 
 def main():
     args = options()
-    table = FULL if args.full else REDUCED
+    table, lines = FULL if args.full else REDUCED, []
     for name in args.names or table:
         folder = (args.out or OUT) / name
         shutil.rmtree(folder, ignore_errors=True)
         torch.manual_seed(0)
         for graph in table[name]():
-            write(graph, folder / graph.name)
+            lines.append(f"{name}/{graph.name} {write(graph, folder / graph.name)}".rstrip())
             size = sum(f.stat().st_size for f in (folder / graph.name).rglob("*") if f.is_file())
             print(f"{name}/{graph.name}: {size / 1024:.0f} KiB", flush=True)
+    if not args.names:
+        ((args.out or OUT) / "macs.txt").write_text("\n".join(lines) + "\n")
 
 
 main()

@@ -10,6 +10,8 @@ import onnxruntime as ort
 import torch
 from onnx import numpy_helper as nh
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 warnings.filterwarnings("ignore")
 logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -19,6 +21,7 @@ logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 class Graph:
     """One graph of an architecture. `sets`: one dict of inputs per data set, all with the same names in the module's order.
     `oracle`: whose outputs; ONNX Runtime's where tracing froze something that depends on the data, so that the graph is not the module.
+    `folded`: multiply-accumulates between weights only, which an importer computes once.
     `functions`: modules that become model-local functions.
     `dynamo`: by the exporter that goes through torch.export (opset 18, model-local functions), with the shapes of the first set."""
 
@@ -30,6 +33,7 @@ class Graph:
     dynamo: bool = False
     functions: set = field(default_factory=set)
     oracle: str = "torch"
+    folded: int = 0
 
 
 def randomise(module, seed):
@@ -95,6 +99,9 @@ def strip(path):
         thing.ClearField("metadata_props")
     for thing in [m.graph, *m.functions]:
         thing.ClearField("value_info")
+    functions = sorted(m.functions, key=lambda f: f.name)
+    del m.functions[:]
+    m.functions.extend(functions)
     path.write_bytes(m.SerializeToString(deterministic=True))
     return [i.name for i in m.graph.input]
 
@@ -107,8 +114,17 @@ def _results(graph, inputs, wanted, folder):
     return [torch.from_numpy(r) for r in session.run(graph.outputs, {n: inputs[n].numpy() for n in wanted})]
 
 
+def costs(graph, wanted):
+    """Multiply-accumulates of the first data set by PyTorch's own counter, and the symbolic dims of the inputs `wanted`."""
+    inputs = graph.sets[0]
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        graph.module.eval()(*inputs.values())
+    dims = {name: inputs[n].shape[axis] for n, axes in graph.axes.items() if n in wanted for axis, name in axes.items()}
+    return f"{counter.get_total_flops() // 2 - graph.folded} " + " ".join(f"{k}={v}" for k, v in dims.items())
+
+
 def write(graph, folder):
-    """FOLDER/model.onnx and FOLDER/test_data_set_K; inputs that the exporter drops are not written."""
+    """FOLDER/model.onnx and FOLDER/test_data_set_K; inputs that the exporter drops are not written. Returns costs()."""
     folder.mkdir(parents=True)
     graph.module.eval()  # the exporter puts back the mode that it finds
     with torch.no_grad():
@@ -123,3 +139,4 @@ def write(graph, folder):
                 _write(inputs[name], name, out / f"input_{i}.pb")
             for i, (name, value) in enumerate(zip(graph.outputs, results)):
                 _write(value, name, out / f"output_{i}.pb")
+    return costs(graph, wanted)

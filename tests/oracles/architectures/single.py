@@ -45,17 +45,17 @@ class WaveNet(nn.Module):
         self.start = nn.Conv1d(levels, residual, 1)
         self.dilations = [2**i for i in range(layers)] * stacks
         self.gates = nn.ModuleList(nn.Conv1d(residual, 2 * gate, 2, dilation=d) for d in self.dilations)
-        self.residuals = nn.ModuleList(nn.Conv1d(gate, residual, 1) for _ in self.dilations)
+        self.residuals = nn.ModuleList(nn.Conv1d(gate, residual, 1) for _ in self.dilations[1:])  # nobody reads that of the last layer
         self.skips = nn.ModuleList(nn.Conv1d(gate, skip, 1) for _ in self.dilations)
         self.end1, self.end2 = nn.Conv1d(skip, skip, 1), nn.Conv1d(skip, levels, 1)
 
     def forward(self, x):
         x, total = self.start(x), 0
-        for dilation, gate, residual, skip in zip(self.dilations, self.gates, self.residuals, self.skips):
+        for dilation, gate, residual, skip in zip(self.dilations, self.gates, [*self.residuals, None], self.skips):
             a, b = gate(F.pad(x, (dilation, 0))).chunk(2, dim=1)
             z = torch.tanh(a) * torch.sigmoid(b)
             total = total + skip(z)
-            x = x + residual(z)
+            x = x + residual(z) if residual else x
         return self.end2(F.relu(self.end1(F.relu(total))))
 
 

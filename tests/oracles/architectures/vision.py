@@ -52,14 +52,14 @@ def siglip_config(full):
     return SiglipVisionConfig(hidden_size=16, intermediate_size=44, num_hidden_layers=2, num_attention_heads=2, image_size=48, patch_size=14)
 
 
-def encoder_graphs(model, config, seed, full):
+def encoder_graphs(model, config, seed, full, folded=0):
     """last_hidden_state and pooler_output, as Optimum's feature extraction."""
     outputs = ["last_hidden_state", "pooler_output"]
     call = Call(randomise(model, seed), lambda m, x: tuple(m(x, return_dict=False)[:2]))
     sets = images(config.image_size, (1,) if full else (1, 2))
-    graphs = [Graph("model", call, sets, outputs, batched(outputs))]
+    graphs = [Graph("model", call, sets, outputs, batched(outputs), folded=folded)]
     if not full:
-        graphs.append(Graph("dynamo", call, images(config.image_size, (1,)), outputs, dynamo=True))
+        graphs.append(Graph("dynamo", call, images(config.image_size, (1,)), outputs, dynamo=True, folded=folded))
     return graphs
 
 
@@ -70,7 +70,7 @@ def clip(full):
 
 def siglip(full):
     config = siglip_config(full)
-    return encoder_graphs(SiglipVisionModel(config), config, 2, full)
+    return encoder_graphs(SiglipVisionModel(config), config, 2, full, config.hidden_size**2)  # the query of the pooling head is a weight
 
 
 # ---- projectors ----
@@ -142,15 +142,14 @@ def features(tower, projector, pick, side, seed):
     return Graph("vision_encoder", call, images(side), ["image_features"], batched(["image_features"]))
 
 
-def penultimate(tower, x):
-    """LLaVA's choice: the last layer but one, without the class token."""
-    return tower(x, output_hidden_states=True).hidden_states[-2][:, 1:]
-
-
 def clip_features(projector, seed, side=42):
+    """LLaVA's choice: the last layer but one, without the class token; what comes behind it is left out, as exporters do."""
     config = clip_config(False)
     config.image_size = side
-    return features(CLIPVisionModel(config), projector, penultimate, side, seed)
+    tower = CLIPVisionModel(config)
+    tower.vision_model.encoder.layers = tower.vision_model.encoder.layers[:-1]
+    tower.vision_model.post_layernorm = nn.Identity()
+    return features(tower, projector, lambda m, x: m(x).last_hidden_state[:, 1:], side, seed)
 
 
 def ldp_v1(d, out, seed):
@@ -230,11 +229,11 @@ SMALL_VIT = dict(hidden_size=16, intermediate_size=40, num_hidden_layers=2, num_
 
 
 def vit_encoder(seed):
-    return vit_kind(ViTModel, ViTConfig(**SMALL_VIT), seed)
+    return vit_kind(partial(ViTModel, add_pooling_layer=False), ViTConfig(**SMALL_VIT), seed)
 
 
 def deit_encoder(seed):
-    return vit_kind(DeiTModel, DeiTConfig(**SMALL_VIT), seed)
+    return vit_kind(partial(DeiTModel, add_pooling_layer=False), DeiTConfig(**SMALL_VIT), seed)
 
 
 def blip_vision(seed):
