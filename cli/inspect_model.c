@@ -77,16 +77,26 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
 
 /* ---- costs ---- */
 
+static vlm_status make_inputs(vlm_tensor *inputs, vlm_model_view *view, const vlm_graph *g, vlm_arena *arena, vlm_error *err) {
+  vlm_status st = vlm_shapes_assume(inputs, g, &view->assumed, err);
+  for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
+    st = vlm_profile_input_data(&inputs[i], g->values[g->inputs[i]].name, 0, arena, err);
+  return st;
+}
+
 static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *g = view->bundle->graphs[VLM_ROLE_MODEL];
   vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
   vlm_tensor *inputs = NULL;
+  vlm_arena *arena = NULL;
   VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
+  VLM_TRY(vlm_arena_create(&arena, err));
   /* A graph that cannot run at these shapes is still worth looking at. */
-  p->made = vlm_shapes_assume(inputs, g, &view->assumed, &p->error) == VLM_OK &&
+  p->made = make_inputs(inputs, view, g, arena, &p->error) == VLM_OK &&
             vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
 out:
+  vlm_arena_free(arena);
   vlm_free(inputs);
   return st;
 }

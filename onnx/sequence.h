@@ -18,9 +18,9 @@ typedef struct vlm_sequence {
   int32_t count;       /* -1 = not known */
   const char *why;     /* count -1: the reason, with the node */
   vlm_dtype dtype;     /* NONE = not known */
-  /* Pieces of size 1 of `source` along `axis`, with that axis when `keepdims`: any of them can be gathered. owner NULL = another kind. */
+  /* Even pieces of `source` along `axis`, with that axis when `keepdims`: any can be had without the others. owner NULL = another kind. */
   vlm_seq_item source;
-  int64_t axis;
+  int64_t axis, size;
   bool keepdims;
 } vlm_sequence;
 

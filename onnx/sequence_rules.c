@@ -134,6 +134,24 @@ out:
   return st;
 }
 
+/* A larger one, counted from the front: the last may be short, which only the run can know, so that Slice it is. */
+static vlm_status slice(vlm_seq_scope *scope, int32_t n, const vlm_sequence *in, int64_t at) {
+  vlm_status st = VLM_OK;
+  static const int64_t one = 1;
+  int64_t numbers[3] = {0, 0, in->axis}; /* start, end, axis */
+  vlm_value_id ids[4] = {VLM_NO_VALUE};
+  VLM_CHECK(!__builtin_mul_overflow(at, in->size, &numbers[0]) && !__builtin_add_overflow(numbers[0], in->size, &numbers[1]),
+            scope->walk->err, VLM_INPUT, "position %lld is outside every sequence of pieces of size %lld", (long long)at, (long long)in->size);
+  VLM_TRY(vlm_seq_use(scope, &in->source, &ids[0]));
+  for (int k = 0; k < 3; k++) {
+    const vlm_tensor t = vlm_tensor_make(VLM_S64, 1, &one, &numbers[k]);
+    VLM_TRY(vlm_graph_add_constant(scope->graph, &ids[k + 1], NULL, &t, true, scope->walk->err));
+  }
+  VLM_TRY(vlm_seq_become(scope, n, "Slice", ids, 4, NULL, 0));
+out:
+  return st;
+}
+
 vlm_status vlm_seq_at(vlm_seq_scope *scope, int32_t n, const vlm_sequence *in, vlm_sequence **out) {
   vlm_status st = VLM_OK;
   int64_t at = 0;
@@ -141,7 +159,9 @@ vlm_status vlm_seq_at(vlm_seq_scope *scope, int32_t n, const vlm_sequence *in, v
   (void)out;
   VLM_TRY(read_position(scope, n, 1, &at, &constant));
   bool scalar = constant || vlm_seq_type(scope->graph, scope->graph->nodes[n].inputs[1])->rank == 0;
-  if (in->source.owner != NULL && scalar && (!constant || in->count < 0)) return gather(scope, n, in, constant, at);
+  bool apart = in->source.owner != NULL && (!constant || in->count < 0);
+  if (apart && in->size == 1 && scalar) return gather(scope, n, in, constant, at);
+  if (apart && constant && at >= 0) return slice(scope, n, in, at);
   VLM_TRY(vlm_seq_known(scope, in));
   int32_t k = 0;
   vlm_value_id item = VLM_NO_VALUE;

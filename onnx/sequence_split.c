@@ -146,12 +146,13 @@ out:
   return st;
 }
 
-/* Pieces of size 1 can be gathered from the tensor, however many they are. */
+/* Even pieces can be taken from the tensor, however many they are. */
 static void note_source(vlm_seq_scope *scope, int32_t n, const pieces *p, vlm_sequence *list) {
   list->dtype = vlm_seq_type(scope->graph, scope->graph->nodes[n].inputs[0])->dtype;
-  if (!p->even || p->size != 1) return;
+  if (!p->even) return;
   list->source = (vlm_seq_item){scope->graph, scope->graph->nodes[n].inputs[0]};
   list->axis = p->axis;
+  list->size = p->size;
   list->keepdims = !p->squeeze;
 }
 

@@ -102,15 +102,15 @@ out:
   return st;
 }
 
-/* Masks are ones and positions count up, so that a graph which must run sees what the pipeline would give it. */
-static vlm_status input_data(const walk *w, vlm_binding_kind kind, vlm_tensor *t, vlm_error *err) {
+vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena, vlm_error *err) {
+  vlm_binding_kind kind = vlm_binding_parse(name);
   bool mask = kind == VLM_BIND_MASK || kind == VLM_BIND_ENCODER_MASK || kind == VLM_BIND_PIXEL_MASK || kind == VLM_BIND_NUM_LOGITS;
   size_t bytes;
   if (!mask && kind != VLM_BIND_POSITIONS && kind != VLM_BIND_USE_CACHE) return VLM_OK;
   vlm_status st = vlm_tensor_bytes_checked(&bytes, t, err);
-  if (st == VLM_OK) st = vlm_arena_alloc(w->arena, &t->data, bytes + 1, 1, err);
+  if (st == VLM_OK) st = vlm_arena_alloc(arena, &t->data, bytes + 1, 1, err);
   for (int64_t i = 0; st == VLM_OK && i < vlm_tensor_count(t); i++)
-    vlm_tensor_set(t, i, mask ? 1 : kind == VLM_BIND_USE_CACHE ? w->past > 0 : (double)(w->past + i));
+    vlm_tensor_set(t, i, mask ? 1 : kind == VLM_BIND_USE_CACHE ? past > 0 : (double)(past + i));
   return st;
 }
 
@@ -121,9 +121,8 @@ static vlm_status profile_graph(walk *w, const vlm_graph *g, vlm_profile *out, v
   VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++) {
     const vlm_value *v = &g->values[g->inputs[i]];
-    vlm_binding_kind kind = vlm_binding_parse(v->name);
-    VLM_TRY(input_shape(w, v, kind, &inputs[i], err));
-    VLM_TRY(input_data(w, kind, &inputs[i], err));
+    VLM_TRY(input_shape(w, v, vlm_binding_parse(v->name), &inputs[i], err));
+    VLM_TRY(vlm_profile_input_data(&inputs[i], v->name, w->past, w->arena, err));
   }
   VLM_TRY(vlm_graph_profile(out, w->context, g, inputs, err));
 out:

@@ -31,4 +31,8 @@ vlm_status vlm_bundle_profile_make(vlm_bundle_profile *out, vlm_context *context
                                    const vlm_bundle_profile_opts *opts, vlm_error *err);
 void vlm_bundle_profile_free(vlm_bundle_profile *profile);
 
+/* What a graph that must run to be profiled finds in an input, by the input's name: masks are ones and positions count up from `past`, as
+ * the pipeline would give them. t has type and shape; data is made in the arena, or stays as it is where the name says nothing. */
+vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena, vlm_error *err);
+
 #endif

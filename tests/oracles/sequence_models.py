@@ -89,16 +89,17 @@ def splits():
 
 
 def open_splits():
-    """Slices of size 1 along a dim that is not known; a Loop reads one per round."""
+    """Slices of size 1 and 2 along a dim that is not known; a Loop reads one per round."""
     body = h.make_graph([node("Identity", ["cond"], ["go"]), node("SequenceAt", ["rows", "k"], ["row"]), node("Add", ["sum", "row"], ["next"])],
                         "body", [value("k", [], T.INT64), value("cond", [], T.BOOL), value("sum", None)],
                         [value("go", [], T.BOOL), value("next", None)])
     nodes = [
         node("SplitToSequence", ["x"], ["rows"], axis=1, keepdims=0), node("SplitToSequence", ["x", "one"], ["kept"], axis=-2),
         node("SequenceAt", ["rows", "one"], ["y1"]), node("SequenceAt", ["kept", "last"], ["y2"]),
-        node("SequenceAt", ["rows", "last"], ["start"]), node("Loop", ["trips", "", "start"], ["y3"], body=body)]
-    init = [i64("one", 1), i64("last", -1), i64("trips", 3)]
-    model("sequence_open.onnx", graph(nodes, [value("x", [2, "n", 4])], loose("y1", "y2", "y3"), init))
+        node("SequenceAt", ["rows", "last"], ["start"]), node("Loop", ["trips", "", "start"], ["y3"], body=body),
+        node("SplitToSequence", ["x", "two"], ["pairs"], axis=1), node("SequenceAt", ["pairs", "zero"], ["y4"]), node("SequenceAt", ["pairs", "one"], ["y5"])]
+    init = [i64("one", 1), i64("last", -1), i64("trips", 3), i64("two", 2), i64("zero", 0)]
+    model("sequence_open.onnx", graph(nodes, [value("x", [2, "n", 4])], loose("y1", "y2", "y3", "y4", "y5"), init))
     answers("sequence_open", {"x": X})
 
 
@@ -228,7 +229,7 @@ def refused():
     bad("split_float", one("SplitToSequence", ["x", "z"], ["s"]) + [node("SequenceLength", ["s"], ["y"])], outputs=[n], init=[array("z", 1)])
     bad("split_open", one("SplitToSequence", ["x"], ["s"]) + [node("SequenceLength", ["s"], ["y"], name="l")], [value("x", ["n", 3])], [n])
     bad("split_open_pairs", one("SplitToSequence", ["x", "z"], ["s"]) + [node("SequenceAt", ["s", "o"], ["y"], name="at")],
-        [value("x", ["n", 3])], init=[i64("z", 2), i64("o", 0)])
+        [value("x", ["n", 3])], init=[i64("z", 2), i64("o", -1)])
     bad("split_computed", one("SplitToSequence", ["x", "k"], ["s"]) + [node("SequenceLength", ["s"], ["y"], name="l")], [x, k], [n])
     bad("split_many", one("SplitToSequence", ["x"], ["s"]) + [node("SequenceLength", ["s"], ["y"])], [value("x", [1 << 40])], [n])
     grow = h.make_graph([node("Identity", ["go"], ["on"]), node("SequenceInsert", ["in", "x"], ["out"])], "grow",
