@@ -1,6 +1,8 @@
 /* vlm-quantize: a model and its statistics in, one packed INT8 file out. */
 #include <string.h>
 
+#include "cli/data.h"
+#include "cli/golden.h"
 #include "cli/program.h"
 #include "pack/pack.h"
 #include "quant/report.h"
@@ -171,11 +173,22 @@ static vlm_status pack_codec(const job *j, vlm_pack_opts *opts, vlm_error *err) 
   return VLM_OK;
 }
 
+/* A model that cannot answer yet, for want of a tokenizer say, is packed all the same. */
+static void make_golden(const job *j, vlm_golden *golden) {
+  vlm_error why = {0};
+  vlm_prompts prompts = {0};
+  vlm_status st = vlm_cli_prompts(&prompts, j->cli, j->bundle, &why);
+  if (st == VLM_OK) st = vlm_golden_make(golden, j->context, j->bundle, prompts.items[0], &why);
+  if (st != VLM_OK) vlm_say(j->cli, "no golden answer in the file: %s", why.text);
+  vlm_free(prompts.own);
+}
+
 static vlm_status write_pack(job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *plan = NULL, *origin = NULL;
   vlm_pack_content content = {.bundle = j->bundle};
   vlm_pack_opts opts;
+  vlm_golden golden = {0};
   VLM_TRY(pack_codec(j, &opts, err));
   VLM_TRY(vlm_json_writer_create(&plan, 0, err));
   VLM_TRY(vlm_json_writer_create(&origin, 0, err));
@@ -183,8 +196,12 @@ static vlm_status write_pack(job *j, vlm_error *err) {
   VLM_TRY(provenance(j, origin, &content.provenance, err)); /* before the graphs change: the digest is the FP32 model's */
   for (int32_t g = 0; g < j->n_graphs; g++) VLM_TRY(vlm_quant_apply(&j->graphs[g], j->plan, j->stats, &j->opts, err));
   if (j->stats && *vlm_stats_preprocess(j->stats)) content.preprocess = vlm_stats_preprocess(j->stats);
+  make_golden(j, &golden);
+  content.golden = &golden.item;
+  content.n_golden = golden.item.n_outputs;
   VLM_TRY(vlm_pack_write(j->output, &content, &opts, &j->bytes_out, err));
 out:
+  vlm_golden_free(&golden);
   vlm_json_writer_free(plan);
   vlm_json_writer_free(origin);
   return st;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "cli/golden.h"
 #include "cli/inspect_pack.h"
 #include "cli/inspect_stats.h"
 #include "onnx/bundle.h"
@@ -248,10 +249,47 @@ static void golden_cases(void **state) {
   FINE(verify_with(wrong, "pipeline")); /* belongs to no graph: not run */
 }
 
+/* The answer of a pipeline: the file that vlm-quantize would write, with one token changed or with an input that is none. */
+static vlm_status verify_answer(int change) {
+  char path[] = "/tmp/vlm-golden-XXXXXX";
+  vlm_args args;
+  memset(&args, 0, sizeof args);
+  const vlm_cli cli = {.args = &args, .quiet = true};
+  vlm_bundle *bundle;
+  vlm_context *context;
+  vlm_golden golden;
+  FINE(vlm_bundle_open(&bundle, VLMQ_SOURCE_DIR "/tests/cli/data/boxes", NULL, &error));
+  FINE(vlm_context_create(&context, NULL, &error));
+  FINE(vlm_golden_make(&golden, context, bundle, "<OD>", &error));
+  assert_int_equal(golden.item.n_outputs, 1);
+  assert_true(golden.tensors[2].dims[0] > 8);
+  if (change == 1) ((int64_t *)golden.tensors[2].data)[3] ^= 1;
+  if (change == 2) golden.names[0] = "picture";
+  const vlm_pack_content content = {.bundle = bundle, .golden = &golden.item, .n_golden = 1};
+  close(mkstemp(path));
+  FINE(vlm_pack_write(path, &content, NULL, NULL, &error));
+  error = (vlm_error){0};
+  vlm_status st = vlm_pack_view_verify(&cli, path, &error);
+  unlink(path);
+  vlm_golden_free(&golden);
+  vlm_context_free(context);
+  vlm_bundle_free(bundle);
+  return st;
+}
+
+static void golden_answer(void **state) {
+  (void)state;
+  FINE(verify_answer(0));
+  assert_int_equal(verify_answer(1), VLM_INTEGRITY);
+  assert_non_null(strstr(error.text, "golden case 0 (answer): output \"ids\": element 3 is "));
+  assert_int_equal(verify_answer(2), VLM_INTEGRITY);
+  assert_non_null(strstr(error.text, "golden case 0 (answer): wanted \"image\""));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_for_people), cmocka_unit_test(names_for_people), cmocka_unit_test(costs_are_those_of_pytorch),
-      cmocka_unit_test(tails_and_samples),  cmocka_unit_test(plots),            cmocka_unit_test(golden_cases),
+      cmocka_unit_test(tails_and_samples),  cmocka_unit_test(plots),            cmocka_unit_test(golden_cases), cmocka_unit_test(golden_answer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
