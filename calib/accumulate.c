@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "calib/accumulate_parts.h"
-#include "calib/wide.h"
+#include "runtime/base/wide.h"
 
 /* ---- extent ---- */
 
@@ -12,7 +12,7 @@ typedef struct {
   int64_t finite;
 } extent;
 
-INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
+VLM_INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
   for (int l = 0; l < n; l++) {
     low[l] = x[l] < low[l] ? x[l] : low[l];
     high[l] = x[l] > high[l] ? x[l] : high[l];
@@ -21,8 +21,8 @@ INLINE void widen_lanes(float *restrict low, float *restrict high, float *restri
 }
 
 /* The extent when everything is finite; *finite tells whether that was so. */
-WIDE static extent plain_extent(const float *x, int64_t n, bool *finite) {
-  enum { WIDTH = 4 * LANES };
+VLM_WIDE static extent plain_extent(const float *x, int64_t n, bool *finite) {
+  enum { WIDTH = 4 * VLM_LANES };
   float low[WIDTH], high[WIDTH], strange[WIDTH] = {0};
   extent e = {INFINITY, -INFINITY, n};
   int64_t i = 0;

@@ -1,8 +1,8 @@
 #include <math.h>
 
 #include "calib/accumulate_parts.h"
-#include "calib/wide.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/wide.h"
 
 enum { FLUSH_ROWS = 256 };
 
@@ -13,7 +13,7 @@ static void add_sum(vlm_sum128 *sum, int64_t value) {
 }
 
 /* value * 2^24 to the nearest integer, as a double: adding and taking away 1.5 * 2^52 rounds to nearest even. value is finite. */
-INLINE double fixed_point(float value) {
+VLM_INLINE double fixed_point(float value) {
   value = value > 0x1p20f ? 0x1p20f : value;
   value = value < -0x1p20f ? -0x1p20f : value;
   return ((double)value * 0x1p24 + 0x1.8p52) - 0x1.8p52;
@@ -26,7 +26,7 @@ static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   }
 }
 
-INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
+VLM_INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
   for (int32_t c = 0; c < n; c++) {
     low[c] = x[c] < low[c] ? x[c] : low[c];
     high[c] = x[c] > high[c] ? x[c] : high[c];
@@ -34,7 +34,7 @@ INLINE void add_row(float *restrict low, float *restrict high, double *restrict 
   }
 }
 
-WIDE static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, int64_t rows) {
+VLM_WIDE static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, int64_t rows) {
   for (int64_t r = 0; r < rows; r++) {
     add_row(s->channel_min, s->channel_max, partial, x + r * s->channels, s->channels);
     if ((r + 1) % FLUSH_ROWS == 0) flush_sums(s->channel_sum, partial, s->channels);
@@ -42,22 +42,22 @@ WIDE static void add_rows(vlm_tensor_stats *s, double *partial, const float *x, 
   flush_sums(s->channel_sum, partial, s->channels);
 }
 
-/* One channel's run: element i goes to lane i mod LANES; the lanes meet at the end, exactly. */
-WIDE static void add_run(float *low, float *high, vlm_sum128 *sum, const float *x, int64_t n) {
-  float lows[LANES], highs[LANES];
-  double partial[LANES] = {0};
-  for (int l = 0; l < LANES; l++) {
+/* One channel's run: element i goes to lane i mod VLM_LANES; the lanes meet at the end, exactly. */
+VLM_WIDE static void add_run(float *low, float *high, vlm_sum128 *sum, const float *x, int64_t n) {
+  float lows[VLM_LANES], highs[VLM_LANES];
+  double partial[VLM_LANES] = {0};
+  for (int l = 0; l < VLM_LANES; l++) {
     lows[l] = *low;
     highs[l] = *high;
   }
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    add_row(lows, highs, partial, x + i, LANES);
-    if ((i / LANES + 1) % FLUSH_ROWS == 0)
-      for (int l = 0; l < LANES; l++) flush_sums(sum, &partial[l], 1);
+  for (; i + VLM_LANES <= n; i += VLM_LANES) {
+    add_row(lows, highs, partial, x + i, VLM_LANES);
+    if ((i / VLM_LANES + 1) % FLUSH_ROWS == 0)
+      for (int l = 0; l < VLM_LANES; l++) flush_sums(sum, &partial[l], 1);
   }
   add_row(lows, highs, partial, x + i, (int32_t)(n - i));
-  for (int l = 0; l < LANES; l++) {
+  for (int l = 0; l < VLM_LANES; l++) {
     flush_sums(sum, &partial[l], 1);
     *low = lows[l] < *low ? lows[l] : *low;
     *high = highs[l] > *high ? highs[l] : *high;

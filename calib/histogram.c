@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "calib/accumulate_parts.h"
-#include "calib/wide.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/wide.h"
 
 enum { HALF = VLM_HISTOGRAM_BINS / 2, MIN_EXPONENT = -100, GRAIN = 1 << 16 };
 
@@ -56,7 +56,7 @@ typedef struct {
 } binning;
 
 /* floor(x / w) exactly: the division is by a power of two and the truncation is corrected for negative values. */
-INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n, float inverse) {
+VLM_INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n, float inverse) {
   for (int j = 0; j < n; j++) {
     float t = x[j] * inverse;
     int32_t k = (int32_t)t;
@@ -64,7 +64,7 @@ INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n,
   }
 }
 
-WIDE static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
+VLM_WIDE static void count_bins(int64_t *bins, const float *x, int64_t n, float inverse) {
   enum { BLOCK = 64 };
   int32_t index[BLOCK];
   int64_t i = 0;

@@ -241,6 +241,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   job j = {.cli = cli, .start = vlm_now()};
   VLM_TRY(read_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
+  j.opts.threads = vlm_context_threads(j.context);
   VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, false, err));
   VLM_TRY(vlm_bundle_weight_bytes(&j.bytes_in, j.bundle, err));
   VLM_TRY(open_statistics(&j, err));

@@ -90,7 +90,7 @@ static vlm_status quantize_rows(rewriter *r, vlm_value_id *data, vlm_value_id *s
   vlm_weight_s8 w;
   vlm_value_id id = c->node->inputs[c->weight_input];
   const char *base = r->graph->values[id].name;
-  const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search};
+  const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search, .threads = r->opts->threads};
   if (r->rows[id].data != VLM_NO_VALUE) {
     *data = r->rows[id].data;
     *scale = r->rows[id].scale;
@@ -111,7 +111,7 @@ static vlm_status quantize_weight(rewriter *r, vlm_value_id *dequantized, const 
   vlm_weight_s8 w;
   vlm_value_id data, scale, id = c->node->inputs[c->weight_input];
   const char *base = r->graph->values[id].name;
-  const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search};
+  const vlm_weight_opts opts = {.per_tensor = r->opts->per_tensor_weights, .mse = !r->opts->no_weight_search, .threads = r->opts->threads};
   if (r->weights[id] != VLM_NO_VALUE) {
     *dequantized = r->weights[id];
     return VLM_OK;

@@ -75,7 +75,7 @@ static vlm_status plan_node(planner *p, const vlm_quant_graph *g, const vlm_cand
   plan->count++;
   if (n->decision == VLM_DECIDE_FLOAT) goto out;
   vlm_weight_s8 trial;
-  const vlm_weight_opts opts = {.per_tensor = p->opts->per_tensor_weights, .mse = !p->opts->no_weight_search};
+  const vlm_weight_opts opts = {.per_tensor = p->opts->per_tensor_weights, .mse = !p->opts->no_weight_search, .threads = p->opts->threads};
   VLM_TRY(vlm_weight_quantize(&trial, c->weight, c->axis, &opts, p->scratch, p->err));
   n->weight_sqnr_db = n->sqnr_db = trial.sqnr_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));

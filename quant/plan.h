@@ -5,6 +5,7 @@
 
 #include "quant/range.h"
 #include "runtime/graph/graph.h"
+#include "runtime/base/threads.h"
 
 /* X(NAME, text in reports and plan files) */
 #define VLM_DECISIONS(X)                                                        \
@@ -34,6 +35,7 @@ typedef struct vlm_quant_opts {
   double min_sqnr_db;             /* static nodes below become dynamic or float; 0 = 15 */
   const char *const *keep;        /* globs of node names that stay float */
   int32_t n_keep;
+  vlm_threads *threads;           /* NULL = this thread; the result does not depend on it */
 } vlm_quant_opts;
 
 typedef struct vlm_node_plan {

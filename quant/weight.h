@@ -4,10 +4,12 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/tensor.h"
+#include "runtime/base/threads.h"
 
 typedef struct vlm_weight_opts {
   bool per_tensor;  /* one scale for all channels: a deliberately bad recipe for comparisons */
   bool mse;         /* search the clip that minimises each channel's squared error; false = absmax */
+  vlm_threads *threads; /* NULL = this thread; the result does not depend on it */
 } vlm_weight_opts;
 
 typedef struct vlm_weight_s8 {
