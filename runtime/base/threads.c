@@ -1,6 +1,7 @@
 #include "runtime/base/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -8,8 +9,9 @@
 #include "runtime/base/memory.h"
 
 /* Workers spin for a short while after a region (most regions follow each other within microseconds, and a futex wake costs
- * 30 to 50 us in a virtual machine), then sleep on a condition variable. */
+ * 30 to 50 us in a virtual machine), then sleep on a condition variable. A waiting caller lets others run after a while. */
 enum { SPIN_ROUNDS = 2000, MAX_THREADS = 256 };
+#define CLOSED UINT32_MAX /* index of a region that takes no claims */
 
 typedef struct {
   struct vlm_threads *pool;
@@ -17,18 +19,21 @@ typedef struct {
   pthread_t thread;
 } worker;
 
+/* A region is `n` items. Threads claim them by counting the ticket up; the caller waits for the items, not for the workers: one that is
+ * asleep, or not on a core, holds nobody up and finds the region gone when it comes. So whoever claims must know that task, user and n
+ * belong to the ticket: they change only between closing a ticket and opening the next, and a claim fails when the ticket has changed. */
 struct vlm_threads {
   int count; /* including the caller */
   worker *workers;
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  atomic_uint generation; /* odd bits do not matter: any change starts a region */
-  atomic_int pending;     /* workers that have not finished the region */
+  _Atomic uint64_t ticket; /* generation << 32 | next index */
+  atomic_int sleepers;
   atomic_bool stopping, busy;
-  vlm_index_task *task;
-  void *user;
-  int64_t n;
-  _Atomic int64_t next;
+  _Atomic(vlm_index_task *) task;
+  _Atomic(void *) user;
+  _Atomic uint32_t n;
+  _Atomic uint32_t done; /* items finished */
 };
 
 static void relax(void) {
@@ -37,41 +42,57 @@ static void relax(void) {
 #endif
 }
 
+static uint32_t generation_of(uint64_t ticket) { return (uint32_t)(ticket >> 32); }
+
+/* Claims and runs items of the region that is open, if any. */
 static void work(vlm_threads *pool, int index) {
+  uint64_t ticket = atomic_load(&pool->ticket);
   for (;;) {
-    int64_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (i >= pool->n) return;
-    pool->task(pool->user, i, index);
+    vlm_index_task *task = atomic_load_explicit(&pool->task, memory_order_acquire);
+    void *user = atomic_load_explicit(&pool->user, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&pool->n, memory_order_acquire), item = (uint32_t)ticket;
+    if (item == CLOSED || item >= n) return;
+    if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket + 1)) continue;
+    task(user, item, index);
+    atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
+    ticket++;
   }
 }
 
-static unsigned wait_for_region(vlm_threads *pool, unsigned seen) {
+static void wait_for_region(vlm_threads *pool, uint32_t seen) {
   for (int i = 0; i < SPIN_ROUNDS; i++) {
-    unsigned now = atomic_load_explicit(&pool->generation, memory_order_acquire);
-    if (now != seen) return now;
+    if (generation_of(atomic_load(&pool->ticket)) != seen) return;
     relax();
   }
   pthread_mutex_lock(&pool->lock);
-  while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->wake, &pool->lock);
-  unsigned now = atomic_load(&pool->generation);
+  atomic_fetch_add(&pool->sleepers, 1);
+  while (generation_of(atomic_load(&pool->ticket)) == seen) pthread_cond_wait(&pool->wake, &pool->lock);
+  atomic_fetch_sub(&pool->sleepers, 1);
   pthread_mutex_unlock(&pool->lock);
-  return now;
 }
 
 static void *worker_main(void *argument) {
   worker *self = argument;
   vlm_threads *pool = self->pool;
-  for (unsigned seen = 0;;) {
-    seen = wait_for_region(pool, seen);
-    if (atomic_load(&pool->stopping)) return NULL;
+  for (uint32_t seen = 0; !atomic_load(&pool->stopping); seen = generation_of(atomic_load(&pool->ticket))) {
     work(pool, self->index);
-    atomic_fetch_sub_explicit(&pool->pending, 1, memory_order_release);
+    wait_for_region(pool, seen);
   }
+  return NULL;
 }
 
-static void start_region(vlm_threads *pool) {
+/* Nobody claims from here on: task, user and n may change. Workers that wait go on waiting. */
+static void close_ticket(vlm_threads *pool) { atomic_store(&pool->ticket, atomic_load(&pool->ticket) | CLOSED); }
+
+/* A new generation: workers stop waiting. */
+static void open_ticket(vlm_threads *pool, uint32_t first) {
+  uint64_t next = (uint64_t)generation_of(atomic_load(&pool->ticket)) + 1;
+  atomic_store(&pool->ticket, next << 32 | first);
+}
+
+static void wake_sleepers(vlm_threads *pool) {
+  if (atomic_load(&pool->sleepers) == 0) return;
   pthread_mutex_lock(&pool->lock);
-  atomic_fetch_add(&pool->generation, 1);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->lock);
 }
@@ -86,6 +107,7 @@ vlm_status vlm_threads_create(vlm_threads **out, int count, vlm_error *err) {
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pool->count = 1;
+  close_ticket(pool);
   VLM_TRY(vlm_alloc((void **)&pool->workers, (size_t)count, sizeof *pool->workers, err));
   for (int i = 1; i < count; i++) {
     pool->workers[i] = (worker){.pool = pool, .index = i};
@@ -105,7 +127,8 @@ out:
 void vlm_threads_free(vlm_threads *pool) {
   if (!pool) return;
   atomic_store(&pool->stopping, true);
-  start_region(pool);
+  open_ticket(pool, CLOSED);
+  wake_sleepers(pool);
   for (int i = 1; i < pool->count; i++) pthread_join(pool->workers[i].thread, NULL);
   pthread_mutex_destroy(&pool->lock);
   pthread_cond_destroy(&pool->wake);
@@ -115,20 +138,28 @@ void vlm_threads_free(vlm_threads *pool) {
 
 int vlm_threads_count(const vlm_threads *pool) { return pool ? pool->count : 1; }
 
+static void run_region(vlm_threads *pool, uint32_t n, vlm_index_task *task, void *user) {
+  close_ticket(pool);
+  atomic_store_explicit(&pool->task, task, memory_order_release);
+  atomic_store_explicit(&pool->user, user, memory_order_release);
+  atomic_store_explicit(&pool->n, n, memory_order_release);
+  atomic_store(&pool->done, 0);
+  open_ticket(pool, 0);
+  wake_sleepers(pool);
+  work(pool, 0);
+  for (int i = 0; atomic_load_explicit(&pool->done, memory_order_acquire) < n; i++)
+    if (i < SPIN_ROUNDS) relax();
+    else sched_yield();
+}
+
 void vlm_threads_run(vlm_threads *pool, int64_t n, vlm_index_task *task, void *user) {
   bool idle = false;
-  if (!pool || pool->count == 1 || n <= 1 || !atomic_compare_exchange_strong(&pool->busy, &idle, true)) {
+  bool alone = !pool || pool->count == 1 || n <= 1 || n >= CLOSED;
+  if (alone || !atomic_compare_exchange_strong(&pool->busy, &idle, true)) {
     for (int64_t i = 0; i < n; i++) task(user, i, 0);
     return;
   }
-  pool->task = task;
-  pool->user = user;
-  pool->n = n;
-  atomic_store(&pool->next, 0);
-  atomic_store(&pool->pending, pool->count - 1);
-  start_region(pool);
-  work(pool, 0);
-  while (atomic_load_explicit(&pool->pending, memory_order_acquire) > 0) relax();
+  run_region(pool, (uint32_t)n, task, user);
   atomic_store(&pool->busy, false);
 }
 
