@@ -175,7 +175,7 @@ static vlm_status print_graph(const vlm_model_view *v, int role, bool decisions,
   const vlm_profile *p = profile_of(v, role);
   char clean[400];
   printf("\n%s: %s, opset %d%s\n", vlm_role_name((vlm_role)role), vlm_show_clean(clean, sizeof clean, file_name(g->source)), g->opset,
-         p && p->executed ? ", shapes depend on data (run once on zeros)" : "");
+         p && p->executed ? ", shapes depend on data (run once on zeros, masks on ones)" : "");
   VLM_TRY(print_ends("in", g, g->inputs, g->n_inputs, p ? p->inputs : NULL, verbose, err));
   VLM_TRY(print_ends("out", g, g->outputs, g->n_outputs, p ? p->outputs : NULL, verbose, err));
   if (!p) printf("  costs not known: %s\n", vlm_show_clean(clean, sizeof clean, v->costs.roles[role].error.text));
