@@ -29,6 +29,31 @@ typedef struct {
   vlm_verdict verdict;
 } job;
 
+/* ---- options that go with one use only, so that none is ignored ---- */
+
+#define BUDGETS VLM_OPT_MAX_DROP, VLM_OPT_MIN_AGREEMENT, VLM_OPT_MIN_SPEEDUP, VLM_OPT_MIN_SQNR
+#define OF_PIPELINES VLM_OPT_PROMPT, VLM_OPT_REFS, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_BOOTSTRAP, VLM_OPT_SEED, VLM_OPT_DECODER
+
+static vlm_status check_metrics_options(const vlm_cli *cli, vlm_error *err) {
+  static const vlm_option_id MODELS[] = {BUDGETS,       OF_PIPELINES,      VLM_OPT_IMAGES, VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS,
+                                         VLM_OPT_LIMIT, VLM_OPT_SHAPE,     VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
+  const vlm_option_values *given = &cli->args->positional;
+  if (given->count) return vlm_fail(err, VLM_USAGE, "--metrics-only takes two caption files only, got %s too", given->items[0]);
+  return vlm_args_refuse(cli->args, MODELS, "--metrics-only, which runs no model", err);
+}
+
+static vlm_status check_options(const job *j, vlm_error *err) {
+  static const vlm_option_id OF_COMPARISONS[] = {BUDGETS, VLM_OPT_COUNT};
+  static const vlm_option_id PIPELINE[] = {OF_PIPELINES, VLM_OPT_MAX_DROP, VLM_OPT_COUNT};
+  static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_MIN_SQNR, VLM_OPT_COUNT};
+  vlm_status st = VLM_OK;
+  bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
+  VLM_TRY(vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err));
+  if (j->n_paths == 1) VLM_TRY(vlm_args_refuse(j->cli->args, OF_COMPARISONS, "one model: name the candidate too", err));
+out:
+  return st;
+}
+
 /* ---- --metrics-only ---- */
 
 static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
@@ -37,6 +62,7 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   vlm_json_writer *w = NULL;
   const char *text;
   const vlm_option_values *files = &cli->args->options[VLM_OPT_METRICS_ONLY];
+  VLM_TRY(check_metrics_options(cli, err));
   VLM_CHECK(files->count == 2, err, VLM_USAGE, "--metrics-only wants two files, hypotheses and references, got %d", files->count);
   VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], NULL, err));
   const vlm_scores *s = &metrics.corpus;
@@ -180,6 +206,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(read_budget(&j, &b, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(open_models(&j, err));
+  VLM_TRY(check_options(&j, err));
   const char *refs = vlm_args_text(cli->args, VLM_OPT_REFS, NULL);
   if (refs) VLM_TRY(vlm_captions_load(&j.captions, refs, err));
   VLM_TRY(vlm_cli_data(&j.set, cli, j.bundles[0], j.captions, err));

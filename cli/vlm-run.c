@@ -32,6 +32,7 @@ static vlm_status run_check(const vlm_cli *cli, vlm_error *err) {
                                    .verbose = cli->verbose,
                                    .quiet = cli->quiet};
   const vlm_option_values *folders = &cli->args->options[VLM_OPT_CHECK];
+  VLM_CHECK(cli->args->positional.count == 0, err, VLM_USAGE, "--check takes folders only, got %s too", cli->args->positional.items[0]);
   VLM_TRY(vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err));
   VLM_TRY(vlm_args_number(&opts.rtol, cli->args, VLM_OPT_RTOL, -1, err));
   VLM_TRY(vlm_args_number(&opts.atol, cli->args, VLM_OPT_ATOL, -1, err));
@@ -193,14 +194,39 @@ out:
   return st;
 }
 
+/* An option of another use would be ignored silently. */
+static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+#define OF_PIPELINES VLM_OPT_PROMPT, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_STREAM, VLM_OPT_DECODER
+#define OF_GRAPHS VLM_OPT_INPUT, VLM_OPT_OUTPUT_DIR
+#define OF_CHECK VLM_OPT_RTOL, VLM_OPT_ATOL
+  static const vlm_option_id NOT_CHECK[] = {OF_PIPELINES, OF_GRAPHS, VLM_OPT_SHAPE, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_GRAPH[] = {OF_PIPELINES, OF_CHECK, VLM_OPT_JSON, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_PIPELINE[] = {OF_GRAPHS, OF_CHECK, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_STREAM[] = {VLM_OPT_JSON, VLM_OPT_COUNT};
+  if (!bundle) return vlm_args_refuse(cli->args, NOT_CHECK, "--check", err);
+  if (bundle->family != VLM_FAMILY_GRAPH) {
+    bool both = vlm_args_has(cli->args, VLM_OPT_STREAM) && vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+    if (both) return vlm_args_refuse(cli->args, NOT_STREAM, "--stream on one output; use --json=FILE", err);
+    return vlm_args_refuse(cli->args, NOT_PIPELINE, "a pipeline", err);
+  }
+  const vlm_option_values *given = &cli->args->positional;
+  if (given->count > 1) return vlm_fail(err, VLM_USAGE, "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
+  return vlm_args_refuse(cli->args, NOT_GRAPH, "a single graph", err);
+}
+
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
-  if (vlm_args_has(cli->args, VLM_OPT_CHECK)) return run_check(cli, err);
+  if (vlm_args_has(cli->args, VLM_OPT_CHECK)) {
+    VLM_TRY(check_options(cli, NULL, err));
+    VLM_TRY(run_check(cli, err));
+    goto out;
+  }
   VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], true, err));
+  VLM_TRY(check_options(cli, bundle, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(run_answers(cli, context, bundle, err));
 out:
