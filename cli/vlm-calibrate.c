@@ -149,7 +149,7 @@ static vlm_status calibrate(job *j, vlm_error *err) {
   j->opts.teacher = j->captions;
   VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
   VLM_TRY(open_statistics(j, err));
-  VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, err));
+  VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, j->set, err));
   j->opts.prompts = j->prompts.items;
   j->opts.n_prompts = j->prompts.count;
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));

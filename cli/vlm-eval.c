@@ -153,6 +153,23 @@ static void say_verdict(const job *j, const budget *b) {
   puts("");
 }
 
+/* References for some images only would score nothing, and a budget on nothing would pass. */
+static vlm_status check_references(const job *j, vlm_error *err) {
+  size_t count = vlm_dataset_count(j->set), with = 0;
+  const char *without = NULL;
+  for (size_t i = 0; i < count; i++) {
+    const vlm_sample *s = vlm_dataset_get(j->set, i);
+    if (s->ref_count) with++;
+    else if (!without) without = s->key;
+  }
+  if (with && without)
+    return vlm_fail(err, VLM_INPUT, "image \"%s\" has no reference captions, %zu of %zu images have; add its \"refs\" or --refs CAPTIONS.json", without, with,
+                    count);
+  if (!with && vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP))
+    return vlm_fail(err, VLM_USAGE, "--max-drop needs captions to score against: add --refs CAPTIONS.json");
+  return VLM_OK;
+}
+
 static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -160,7 +177,7 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   int64_t seed;
   vlm_eval_opts opts = {.progress = on_progress, .user = j};
   vlm_prompts prompts = {0};
-  VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], err));
+  VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], j->set, err));
   opts.prompts = prompts.items;
   opts.n_prompts = prompts.count;
   VLM_TRY(vlm_args_int(&opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
@@ -168,8 +185,7 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   VLM_TRY(vlm_args_int(&opts.bootstrap.resamples, args, VLM_OPT_BOOTSTRAP, 1000, 10, 1000000, err));
   VLM_TRY(vlm_args_int(&seed, args, VLM_OPT_SEED, 1, 0, INT64_MAX, err));
   opts.bootstrap.seed = (uint64_t)seed;
-  VLM_CHECK(!vlm_args_has(args, VLM_OPT_MAX_DROP) || j->captions || vlm_dataset_get(j->set, 0)->ref_count, err, VLM_USAGE,
-            "--max-drop needs captions to score against: add --refs CAPTIONS.json");
+  VLM_TRY(check_references(j, err));
   VLM_TRY(vlm_evaluate(&e, j->context, j->bundles[0], j->bundles[1], j->set, &opts, err));
   vlm_progress_end(&j->progress);
   e.reference.size_bytes = j->size_bytes[0];

@@ -178,7 +178,7 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   talk t = {.cli = cli};
   const vlm_args *args = cli->args;
   vlm_prompts prompts = {0};
-  VLM_TRY(vlm_cli_prompts(&prompts, cli, bundle, err));
+  VLM_TRY(vlm_cli_prompts(&prompts, cli, bundle, NULL, err));
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
   VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
