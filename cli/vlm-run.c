@@ -72,6 +72,16 @@ static vlm_status read_array(const char *spec, char *name, size_t size, vlm_tens
 
 enum { MAX_ARRAYS = 64 };
 
+/* A misspelt name or a name given twice would be ignored silently. */
+static vlm_status check_arrays(const vlm_graph *graph, const vlm_tensor *arrays, const vlm_tensor *inputs, const vlm_option_values *given, vlm_error *err) {
+  for (int k = 0; k < given->count; k++) {
+    int32_t i = 0;
+    while (i < graph->n_inputs && inputs[i].data != arrays[k].data) i++;
+    if (i == graph->n_inputs) return vlm_fail(err, VLM_USAGE, "--input %s: %s has no such input, or it is given twice", given->items[k], graph->source);
+  }
+  return VLM_OK;
+}
+
 static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *session = NULL;
@@ -87,6 +97,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
     pointers[i] = names[i];
   }
   VLM_TRY(vlm_match_inputs(inputs, graph, pointers, arrays, (size_t)given->count, err));
+  VLM_TRY(check_arrays(graph, arrays, inputs, given, err));
   VLM_TRY(vlm_session_create(&session, context, graph, NULL, err));
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
   VLM_TRY(write_outputs(graph, session, folder, err));
