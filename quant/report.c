@@ -59,10 +59,19 @@ void vlm_quant_plan_put(vlm_json_writer *w, const vlm_quant_plan *plan) {
 
 static const double MAX_BOUND = FLT_MAX / 4; /* high - low and what is computed from it stay finite */
 
-/* A table is looked up, not multiplied; a convolution has no rows that could have ranges of their own. */
-static bool fits(const char *op_type, vlm_decision decision) {
-  bool table = !strcmp(op_type, "Gather"), conv = !strcmp(op_type, "Conv");
-  return !(table && (decision == VLM_DECIDE_STATIC || decision == VLM_DECIDE_DYNAMIC)) && !(conv && decision == VLM_DECIDE_DYNAMIC);
+/* A table is looked up, not multiplied; what has no rows cannot have ranges per row. */
+static bool fits(const vlm_node_plan *n, vlm_decision decision) {
+  if (decision == VLM_DECIDE_STATIC) return *n->input != 0;
+  return decision != VLM_DECIDE_DYNAMIC || n->by_row;
+}
+
+/* Nodes of one name are met in graph order, as they were written. */
+static vlm_node_plan *next_node(vlm_quant_plan *plan, const char *role, const char *name) {
+  for (int32_t i = 0; i < plan->count; i++) {
+    vlm_node_plan *n = &plan->nodes[i];
+    if (!n->given && !strcmp(n->node, name) && !strcmp(n->graph, role)) return n;
+  }
+  return NULL;
 }
 
 static vlm_status read_range(vlm_node_plan *n, vlm_json entry, vlm_error *err) {
@@ -88,12 +97,13 @@ static vlm_status read_entry(vlm_quant_plan *plan, const char *role, vlm_json en
   const char *name = NULL, *decision = NULL;
   VLM_TRY(vlm_json_get_text(&name, entry, "node", VLM_JSON_REQUIRED, err));
   VLM_TRY(vlm_json_get_text(&decision, entry, "decision", VLM_JSON_REQUIRED, err));
-  vlm_node_plan *n = (vlm_node_plan *)(uintptr_t)vlm_quant_plan_find(plan, role, name);
-  if (!n) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "graph \"%s\" has no quantizable node \"%s\"", role, name));
+  vlm_node_plan *n = next_node(plan, role, name);
+  if (!n) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "graph \"%s\" has no quantizable node \"%s\", or it was named before", role, name));
   vlm_decision before = n->decision;
+  n->given = true;
   if (!vlm_decision_parse(&n->decision, decision))
     VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "decision \"%s\": wanted float, static, dynamic or weight-only", decision));
-  if (!fits(n->op_type, n->decision)) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\": %s cannot be %s", name, n->op_type, decision));
+  if (!fits(n, n->decision)) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\": %s cannot be %s", name, n->op_type, decision));
   VLM_TRY(read_range(n, entry, err));
   if (n->decision == VLM_DECIDE_STATIC && !n->has_range) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\" is static but has no range", name));
   if (n->decision != before) n->reason = "taken from the plan file";
