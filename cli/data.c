@@ -52,10 +52,19 @@ out:
   return st;
 }
 
-vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+/* A manifest's own prompt takes the place of --prompt; in place of which one would be a guess. */
+static vlm_status check_own_prompts(const vlm_dataset *set, int given, vlm_error *err) {
+  for (size_t i = 0; set && given > 1 && i < vlm_dataset_count(set); i++)
+    if (vlm_dataset_get(set, i)->prompt)
+      return vlm_fail(err, VLM_USAGE, "--prompt is given %d times, but image \"%s\" has its own prompt in the manifest: give one at most", given,
+                      vlm_dataset_get(set, i)->key);
+  return VLM_OK;
+}
+
+vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err) {
   const vlm_option_values *given = &cli->args->options[VLM_OPT_PROMPT];
   *out = (vlm_prompts){.items = given->items, .count = given->count};
-  if (given->count) return VLM_OK;
+  if (given->count) return check_own_prompts(set, given->count, err);
   vlm_status st = bundle->family == VLM_FAMILY_GRAPH ? VLM_OK : vlm_bundle_default_prompt(&out->own, bundle, err);
   if (st == VLM_OK && (!out->own || !*out->own)) {
     vlm_free(out->own);

@@ -15,7 +15,8 @@ typedef struct vlm_prompts {
   int32_t count;
   char *own; /* the default */
 } vlm_prompts;
-/* `out` must stay where it is. Free with vlm_free(out->own). */
-vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err);
+/* Of --prompt or the bundle's default. Several prompts for a set (may be NULL) with prompts of its own are VLM_USAGE.
+ * `out` must stay where it is. Free with vlm_free(out->own). */
+vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,14 @@ vlm_status vlm_args_number(double *out, const vlm_args *args, vlm_option_id id, 
   *out = fallback;
   if (!text) return VLM_OK;
   *out = strtod(text, &end);
-  if (end == text || (strcmp(end, "%") && *end)) return vlm_fail(err, VLM_USAGE, "%s %s: wanted a number", ROWS[id].name, text);
+  bool percent = !strcmp(end, "%") && strchr(ROWS[id].value, '%');
+  if (end == text || (*end && !percent) || !isfinite(*out)) return vlm_fail(err, VLM_USAGE, "%s %s: wanted a number", ROWS[id].name, text);
+  return VLM_OK;
+}
+
+vlm_status vlm_args_refuse(const vlm_args *args, const vlm_option_id *ids, const char *what, vlm_error *err) {
+  for (; *ids != VLM_OPT_COUNT; ids++)
+    if (args->options[*ids].given) return vlm_fail(err, VLM_USAGE, "%s does not go with %s", ROWS[*ids].name, what);
   return VLM_OK;
 }
 

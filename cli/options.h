@@ -36,9 +36,11 @@ bool vlm_args_has(const vlm_args *args, vlm_option_id id);
 const char *vlm_args_text(const vlm_args *args, vlm_option_id id, const char *fallback);
 /* Value within [low, high], or fallback when the option was not given. */
 vlm_status vlm_args_int(int64_t *out, const vlm_args *args, vlm_option_id id, int64_t fallback, int64_t low, int64_t high, vlm_error *err);
-/* A number; a trailing "%" is accepted. */
+/* A finite number; a trailing "%" is accepted where the help shows one. */
 vlm_status vlm_args_number(double *out, const vlm_args *args, vlm_option_id id, double fallback, vlm_error *err);
 const char *vlm_option_name(vlm_option_id id);
+/* VLM_USAGE "OPTION does not go with WHAT" when one of the ids was given; VLM_OPT_COUNT ends the list. So no option is ignored. */
+vlm_status vlm_args_refuse(const vlm_args *args, const vlm_option_id *ids, const char *what, vlm_error *err);
 
 void vlm_print_help(FILE *file, const struct vlm_program *program);
 

@@ -40,7 +40,7 @@ static vlm_status open_statistics(job *j, vlm_error *err) {
   vlm_digest model;
   VLM_TRY(vlm_bundle_digest(&model, j->bundle, err));
   VLM_TRY(vlm_calibrate_preprocess(&preprocess, j->bundle, err));
-  bool resume = vlm_args_has(j->cli->args, VLM_OPT_RESUME) && vlm_file_exists(j->output);
+  bool resume = vlm_args_has(j->cli->args, VLM_OPT_RESUME) && j->output && vlm_file_exists(j->output);
   if (!resume) {
     VLM_TRY(vlm_stats_create(&j->stats, model, preprocess, err));
     goto out;
@@ -100,9 +100,15 @@ out:
 }
 
 static vlm_status merge(job *j, vlm_error *err) {
+  static const vlm_option_id FOR_RUNS[] = {VLM_OPT_IMAGES,         VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS, VLM_OPT_PROMPT,     VLM_OPT_TEACHER, VLM_OPT_LIMIT,
+                                           VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
+                                           VLM_OPT_COUNT};
   vlm_status st = VLM_OK;
   vlm_stats *part = NULL;
-  const vlm_option_values *files = &j->cli->args->options[VLM_OPT_MERGE];
+  const vlm_args *args = j->cli->args;
+  const vlm_option_values *files = &args->options[VLM_OPT_MERGE];
+  VLM_CHECK(args->positional.count == 0, err, VLM_USAGE, "--merge takes statistics files only, got %s too", args->positional.items[0]);
+  VLM_TRY(vlm_args_refuse(args, FOR_RUNS, "--merge, which runs no model", err));
   VLM_TRY(vlm_stats_open(&j->stats, files->items[0], err));
   for (int i = 1; i < files->count; i++) {
     VLM_TRY(vlm_stats_open(&part, files->items[i], err));
@@ -112,11 +118,23 @@ static vlm_status merge(job *j, vlm_error *err) {
     part = NULL;
     if (st != VLM_OK) goto out;
   }
+  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) {
+    vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count, j->output ? j->output : "nothing");
+    goto out;
+  }
   VLM_TRY(vlm_stats_save(j->stats, j->output, err));
   vlm_say(j->cli, "%s: %d samples from %d files", j->output, vlm_stats_samples(j->stats), files->count);
   VLM_TRY(print_json(j, err));
 out:
   return st;
+}
+
+/* An option of the other kind of model would be ignored silently. */
+static vlm_status check_options(const job *j, vlm_error *err) {
+  static const vlm_option_id PIPELINE[] = {VLM_OPT_PROMPT, VLM_OPT_TEACHER, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_DECODER, VLM_OPT_COUNT};
+  static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_COUNT};
+  bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
+  return vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err);
 }
 
 static vlm_status calibrate(job *j, vlm_error *err) {
@@ -125,12 +143,13 @@ static vlm_status calibrate(job *j, vlm_error *err) {
   VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
   VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], false, err));
+  VLM_TRY(check_options(j, err));
   const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
   if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
   j->opts.teacher = j->captions;
   VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
   VLM_TRY(open_statistics(j, err));
-  VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, err));
+  VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, j->set, err));
   j->opts.prompts = j->prompts.items;
   j->opts.n_prompts = j->prompts.count;
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
@@ -138,7 +157,8 @@ static vlm_status calibrate(job *j, vlm_error *err) {
   j->opts.between = between;
   j->opts.user = j;
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
-  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context), j->output);
+  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context),
+          j->output ? j->output : "nothing");
   if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
   VLM_TRY(vlm_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err));

@@ -29,6 +29,31 @@ typedef struct {
   vlm_verdict verdict;
 } job;
 
+/* ---- options that go with one use only, so that none is ignored ---- */
+
+#define BUDGETS VLM_OPT_MAX_DROP, VLM_OPT_MIN_AGREEMENT, VLM_OPT_MIN_SPEEDUP, VLM_OPT_MIN_SQNR
+#define OF_PIPELINES VLM_OPT_PROMPT, VLM_OPT_REFS, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_BOOTSTRAP, VLM_OPT_SEED, VLM_OPT_DECODER
+
+static vlm_status check_metrics_options(const vlm_cli *cli, vlm_error *err) {
+  static const vlm_option_id MODELS[] = {BUDGETS,       OF_PIPELINES,      VLM_OPT_IMAGES, VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS,
+                                         VLM_OPT_LIMIT, VLM_OPT_SHAPE,     VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
+  const vlm_option_values *given = &cli->args->positional;
+  if (given->count) return vlm_fail(err, VLM_USAGE, "--metrics-only takes two caption files only, got %s too", given->items[0]);
+  return vlm_args_refuse(cli->args, MODELS, "--metrics-only, which runs no model", err);
+}
+
+static vlm_status check_options(const job *j, vlm_error *err) {
+  static const vlm_option_id OF_COMPARISONS[] = {BUDGETS, VLM_OPT_COUNT};
+  static const vlm_option_id PIPELINE[] = {OF_PIPELINES, VLM_OPT_MAX_DROP, VLM_OPT_COUNT};
+  static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_MIN_SQNR, VLM_OPT_COUNT};
+  vlm_status st = VLM_OK;
+  bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
+  VLM_TRY(vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err));
+  if (j->n_paths == 1) VLM_TRY(vlm_args_refuse(j->cli->args, OF_COMPARISONS, "one model: name the candidate too", err));
+out:
+  return st;
+}
+
 /* ---- --metrics-only ---- */
 
 static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
@@ -37,6 +62,7 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   vlm_json_writer *w = NULL;
   const char *text;
   const vlm_option_values *files = &cli->args->options[VLM_OPT_METRICS_ONLY];
+  VLM_TRY(check_metrics_options(cli, err));
   VLM_CHECK(files->count == 2, err, VLM_USAGE, "--metrics-only wants two files, hypotheses and references, got %d", files->count);
   VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], NULL, err));
   const vlm_scores *s = &metrics.corpus;
@@ -127,6 +153,23 @@ static void say_verdict(const job *j, const budget *b) {
   puts("");
 }
 
+/* References for some images only would score nothing, and a budget on nothing would pass. */
+static vlm_status check_references(const job *j, vlm_error *err) {
+  size_t count = vlm_dataset_count(j->set), with = 0;
+  const char *without = NULL;
+  for (size_t i = 0; i < count; i++) {
+    const vlm_sample *s = vlm_dataset_get(j->set, i);
+    if (s->ref_count) with++;
+    else if (!without) without = s->key;
+  }
+  if (with && without)
+    return vlm_fail(err, VLM_INPUT, "image \"%s\" has no reference captions, %zu of %zu images have; add its \"refs\" or --refs CAPTIONS.json", without, with,
+                    count);
+  if (!with && vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP))
+    return vlm_fail(err, VLM_USAGE, "--max-drop needs captions to score against: add --refs CAPTIONS.json");
+  return VLM_OK;
+}
+
 static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -134,7 +177,7 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   int64_t seed;
   vlm_eval_opts opts = {.progress = on_progress, .user = j};
   vlm_prompts prompts = {0};
-  VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], err));
+  VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], j->set, err));
   opts.prompts = prompts.items;
   opts.n_prompts = prompts.count;
   VLM_TRY(vlm_args_int(&opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
@@ -142,8 +185,7 @@ static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
   VLM_TRY(vlm_args_int(&opts.bootstrap.resamples, args, VLM_OPT_BOOTSTRAP, 1000, 10, 1000000, err));
   VLM_TRY(vlm_args_int(&seed, args, VLM_OPT_SEED, 1, 0, INT64_MAX, err));
   opts.bootstrap.seed = (uint64_t)seed;
-  VLM_CHECK(!vlm_args_has(args, VLM_OPT_MAX_DROP) || j->captions || vlm_dataset_get(j->set, 0)->ref_count, err, VLM_USAGE,
-            "--max-drop needs captions to score against: add --refs CAPTIONS.json");
+  VLM_TRY(check_references(j, err));
   VLM_TRY(vlm_evaluate(&e, j->context, j->bundles[0], j->bundles[1], j->set, &opts, err));
   vlm_progress_end(&j->progress);
   e.reference.size_bytes = j->size_bytes[0];
@@ -180,6 +222,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(read_budget(&j, &b, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(open_models(&j, err));
+  VLM_TRY(check_options(&j, err));
   const char *refs = vlm_args_text(cli->args, VLM_OPT_REFS, NULL);
   if (refs) VLM_TRY(vlm_captions_load(&j.captions, refs, err));
   VLM_TRY(vlm_cli_data(&j.set, cli, j.bundles[0], j.captions, err));

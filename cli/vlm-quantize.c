@@ -1,4 +1,5 @@
 /* vlm-quantize: a model and its statistics in, one packed INT8 file out. */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "cli/data.h"
@@ -67,6 +68,11 @@ static vlm_status read_options(job *j, vlm_error *err) {
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
   j->opts.keep = args->options[VLM_OPT_KEEP].items;
   j->opts.n_keep = args->options[VLM_OPT_KEEP].count;
+  for (int32_t i = 0; i < j->opts.n_keep; i++) {
+    const char *type = strrchr(j->opts.keep[i], '=');
+    VLM_CHECK(!type || (strcmp(type, "=f16") && strcmp(type, "=f32")), err, VLM_USAGE, "--keep %s: a type is not built yet; what is kept stays f32",
+              j->opts.keep[i]);
+  }
   for (int i = 0; i < args->options[VLM_OPT_NO_TRANSFORM].count; i++) {
     const char *name = args->options[VLM_OPT_NO_TRANSFORM].items[i];
     VLM_CHECK(!strcmp(name, "weight-search"), err, VLM_USAGE, "--no-transform %s: known is weight-search", name);
@@ -96,6 +102,18 @@ out:
   return st;
 }
 
+/* A glob that meets nothing is a typing error: the node would be quantized after all. */
+static vlm_status check_keep(const job *j, vlm_error *err) {
+  for (int32_t k = 0; k < j->opts.n_keep; k++) {
+    bool met = false;
+    for (int32_t i = 0; i < j->plan->count && !met; i++) met = fnmatch(j->opts.keep[k], j->plan->nodes[i].node, 0) == 0;
+    if (!met)
+      return vlm_fail(err, VLM_INPUT, "--keep %s: none of the %d nodes of %s that could be quantized has such a name; -v --dry-run lists them",
+                      j->opts.keep[k], j->plan->count, j->model);
+  }
+  return VLM_OK;
+}
+
 static vlm_status make_plan(job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool calibrated = j->stats || j->opts.activations == VLM_ACTIVATIONS_NONE || j->opts.activations == VLM_ACTIVATIONS_DYNAMIC || j->weights_float;
@@ -106,6 +124,7 @@ static vlm_status make_plan(job *j, vlm_error *err) {
     if (g && (r == 0 || g != j->bundle->graphs[r - 1])) j->graphs[j->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};
   }
   VLM_TRY(vlm_quant_plan_make(&j->plan, j->graphs, j->weights_float ? 0 : j->n_graphs, j->stats, &j->opts, err));
+  if (!j->weights_float) VLM_TRY(check_keep(j, err));
   const char *path = vlm_args_text(j->cli->args, VLM_OPT_PLAN, NULL);
   if (path) VLM_TRY(vlm_quant_plan_override(j->plan, path, err));
 out:
@@ -177,7 +196,7 @@ static vlm_status pack_codec(const job *j, vlm_pack_opts *opts, vlm_error *err) 
 static void make_golden(const job *j, vlm_golden *golden) {
   vlm_error why = {0};
   vlm_prompts prompts = {0};
-  vlm_status st = vlm_cli_prompts(&prompts, j->cli, j->bundle, &why);
+  vlm_status st = vlm_cli_prompts(&prompts, j->cli, j->bundle, NULL, &why);
   if (st == VLM_OK) st = vlm_golden_make(golden, j->context, j->bundle, prompts.items[0], &why);
   if (st != VLM_OK) vlm_say(j->cli, "no golden answer in the file: %s", why.text);
   vlm_free(prompts.own);

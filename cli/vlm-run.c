@@ -36,6 +36,7 @@ static vlm_status run_check(const vlm_cli *cli, vlm_error *err) {
                                    .verbose = cli->verbose,
                                    .quiet = cli->quiet};
   const vlm_option_values *folders = &cli->args->options[VLM_OPT_CHECK];
+  VLM_CHECK(cli->args->positional.count == 0, err, VLM_USAGE, "--check takes folders only, got %s too", cli->args->positional.items[0]);
   VLM_TRY(vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err));
   VLM_TRY(vlm_args_number(&opts.rtol, cli->args, VLM_OPT_RTOL, -1, err));
   VLM_TRY(vlm_args_number(&opts.atol, cli->args, VLM_OPT_ATOL, -1, err));
@@ -75,6 +76,16 @@ static vlm_status read_array(const char *spec, char *name, size_t size, vlm_tens
 
 enum { MAX_ARRAYS = 64 };
 
+/* A misspelt name or a name given twice would be ignored silently. */
+static vlm_status check_arrays(const vlm_graph *graph, const vlm_tensor *arrays, const vlm_tensor *inputs, const vlm_option_values *given, vlm_error *err) {
+  for (int k = 0; k < given->count; k++) {
+    int32_t i = 0;
+    while (i < graph->n_inputs && inputs[i].data != arrays[k].data) i++;
+    if (i == graph->n_inputs) return vlm_fail(err, VLM_USAGE, "--input %s: %s has no such input, or it is given twice", given->items[k], graph->source);
+  }
+  return VLM_OK;
+}
+
 static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *session = NULL;
@@ -90,6 +101,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
     pointers[i] = names[i];
   }
   VLM_TRY(vlm_match_inputs(inputs, graph, pointers, arrays, (size_t)given->count, err));
+  VLM_TRY(check_arrays(graph, arrays, inputs, given, err));
   if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) {
     vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
     goto out;
@@ -243,7 +255,7 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   vlm_status st = VLM_OK;
   talk t = {.cli = cli};
   const vlm_args *args = cli->args;
-  VLM_TRY(vlm_cli_prompts(&t.prompts, cli, bundle, err));
+  VLM_TRY(vlm_cli_prompts(&t.prompts, cli, bundle, NULL, err));
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
   VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
@@ -259,20 +271,40 @@ out:
   return st;
 }
 
+/* An option of another use would be ignored silently. */
+static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+#define OF_PIPELINES VLM_OPT_PROMPT, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_STREAM, VLM_OPT_DECODER, VLM_OPT_DRAW
+#define OF_GRAPHS VLM_OPT_INPUT, VLM_OPT_OUTPUT_DIR
+#define OF_CHECK VLM_OPT_RTOL, VLM_OPT_ATOL
+  static const vlm_option_id NOT_CHECK[] = {OF_PIPELINES, OF_GRAPHS, VLM_OPT_SHAPE, VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_GRAPH[] = {OF_PIPELINES, OF_CHECK, VLM_OPT_JSON, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_PIPELINE[] = {OF_GRAPHS, OF_CHECK, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_STREAM[] = {VLM_OPT_JSON, VLM_OPT_COUNT};
+  if (!bundle) return vlm_args_refuse(cli->args, NOT_CHECK, "--check", err);
+  if (bundle->family != VLM_FAMILY_GRAPH) {
+    bool both = vlm_args_has(cli->args, VLM_OPT_STREAM) && vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+    if (both) return vlm_args_refuse(cli->args, NOT_STREAM, "--stream on one output; use --json=FILE", err);
+    return vlm_args_refuse(cli->args, NOT_PIPELINE, "a pipeline", err);
+  }
+  const vlm_option_values *given = &cli->args->positional;
+  if (given->count > 1) return vlm_fail(err, VLM_USAGE, "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
+  return vlm_args_refuse(cli->args, NOT_GRAPH, "a single graph", err);
+}
+
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
-  bool checking = vlm_args_has(cli->args, VLM_OPT_CHECK);
-  VLM_CHECK(!checking || !vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "--check writes no files: there is nothing to plan with --dry-run");
-  VLM_CHECK(!checking || !vlm_args_has(cli->args, VLM_OPT_DRAW), err, VLM_USAGE, "--draw is for answers of a pipeline, not for --check");
-  if (checking) return run_check(cli, err);
+  if (vlm_args_has(cli->args, VLM_OPT_CHECK)) {
+    VLM_TRY(check_options(cli, NULL, err));
+    VLM_TRY(run_check(cli, err));
+    goto out;
+  }
   VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], true, err));
-  bool graph = bundle->family == VLM_FAMILY_GRAPH;
-  VLM_CHECK(!graph || !vlm_args_has(cli->args, VLM_OPT_DRAW), err, VLM_USAGE, "%s is a single graph: --draw is for answers of a pipeline", bundle->source);
-  if (graph) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
+  VLM_TRY(check_options(cli, bundle, err));
+  if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(run_answers(cli, context, bundle, err));
 out:
   vlm_bundle_free(bundle);

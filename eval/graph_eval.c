@@ -118,6 +118,7 @@ double vlm_graph_eval_min_db(const vlm_graph_eval *e) {
   double least = INFINITY;
   for (int32_t i = 0; i < e->n_outputs; i++) {
     double db = vlm_sqnr_db(&e->sqnr[i]);
+    if (isnan(db) && e->sqnr[i].count) return -INFINITY; /* NaN in an output */
     if (db < least) least = db;
   }
   return least;

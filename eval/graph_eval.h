@@ -25,7 +25,7 @@ typedef struct vlm_graph_eval_opts {
 vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference, const vlm_graph *candidate, const vlm_dataset *set,
                               const vlm_graph_eval_opts *opts, vlm_error *err);
 void vlm_graph_eval_free(vlm_graph_eval *evaluation);
-/* Smallest SQNR of all float outputs. */
+/* Smallest SQNR of all float outputs; minus infinity when one has NaN. */
 double vlm_graph_eval_min_db(const vlm_graph_eval *evaluation);
 
 #endif

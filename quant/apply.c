@@ -214,7 +214,7 @@ vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *
   VLM_TRY(vlm_alloc((void **)&r.rows, (size_t)r.n_old, sizeof *r.rows, err));
   for (int32_t i = 0; i < r.n_old; i++) r.rows[i].data = VLM_NO_VALUE;
   for (int32_t n = 0, count = graph->n_nodes; n < count; n++) {
-    const vlm_node_plan *p = vlm_quant_plan_find(plan, target->role, graph->nodes[n].name);
+    const vlm_node_plan *p = vlm_quant_plan_at(plan, target->role, n);
     if (p && p->decision != VLM_DECIDE_FLOAT) VLM_TRY(apply_node(&r, n, p));
   }
   if (opts->everything && stats) VLM_TRY(quantize_the_rest(&r));

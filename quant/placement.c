@@ -12,6 +12,21 @@ static int64_t int_attr(const vlm_node *node, const char *name, int64_t fallback
   return a && a->kind == VLM_ATTR_INT ? a->u.i : fallback;
 }
 
+static float float_attr(const vlm_node *node, const char *name, float fallback) {
+  const vlm_attr *a = vlm_node_attr(node, name);
+  return a && a->kind == VLM_ATTR_FLOAT ? a->u.f : fallback;
+}
+
+/* alpha = beta = 1 and C one bias per channel, or one for all. */
+static bool plain_gemm(const vlm_graph *graph, const vlm_node *node, const vlm_tensor *weight, int32_t axis) {
+  bool bias = node->n_inputs > 2 && node->inputs[2] != VLM_NO_VALUE;
+  const vlm_tensor *c = bias ? vlm_graph_constant(graph, node->inputs[2]) : NULL;
+  if (!weight || float_attr(node, "alpha", 1) != 1 || (bias && float_attr(node, "beta", 1) != 1)) return false;
+  if (!bias) return true;
+  int64_t n = c ? vlm_tensor_count(c) : 0;
+  return c && (n == 1 || (n == weight->dims[axis] && c->dims[c->rank - 1] == n));
+}
+
 static const vlm_tensor *float_constant(const vlm_graph *graph, const vlm_node *node, int32_t k, int min_rank, int max_rank) {
   if (k >= node->n_inputs || node->inputs[k] == VLM_NO_VALUE) return NULL;
   const vlm_tensor *t = vlm_graph_constant(graph, node->inputs[k]);
@@ -23,9 +38,11 @@ bool vlm_candidate_of(vlm_candidate *out, const vlm_graph *graph, const vlm_node
   if (is_op(node, "MatMul")) {
     out->weight = float_constant(graph, node, 1, 2, 2);
     out->axis = 1;
+    out->by_row = true;
   } else if (is_op(node, "Gemm") && !int_attr(node, "transA", 0)) {
     out->weight = float_constant(graph, node, 1, 2, 2);
     out->axis = int_attr(node, "transB", 0) ? 0 : 1;
+    out->by_row = plain_gemm(graph, node, out->weight, out->axis);
   } else if (is_op(node, "Conv")) {
     out->weight = float_constant(graph, node, 1, 3, 5);
   } else if (is_op(node, "Gather") && int_attr(node, "axis", 0) == 0) {
@@ -74,14 +91,19 @@ static vlm_decision place_conv(const vlm_candidate *c, const vlm_graph *graph, c
   return decide(VLM_DECIDE_STATIC, reason, "convolution");
 }
 
-static vlm_decision place_product(const char *role, const vlm_quant_opts *opts, const char **reason) {
+static vlm_decision place_by_row(const vlm_candidate *c, const char **reason, const char *why) {
+  if (c->by_row) return decide(VLM_DECIDE_DYNAMIC, reason, why);
+  return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "alpha, beta or the shape of C leave no range per row");
+}
+
+static vlm_decision place_product(const vlm_candidate *c, const char *role, const vlm_quant_opts *opts, const char **reason) {
   switch (opts->activations) {
     case VLM_ACTIVATIONS_STATIC: return decide(VLM_DECIDE_STATIC, reason, "static activations were asked for");
-    case VLM_ACTIVATIONS_DYNAMIC: return decide(VLM_DECIDE_DYNAMIC, reason, "dynamic activations were asked for");
+    case VLM_ACTIVATIONS_DYNAMIC: return place_by_row(c, reason, "dynamic activations were asked for");
     case VLM_ACTIVATIONS_NONE: return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "weight-only was asked for");
     case VLM_ACTIVATIONS_AUTO: break;
   }
-  if (!strncmp(role, "decoder", 7)) return decide(VLM_DECIDE_DYNAMIC, reason, "decoder: one row per token, its own range costs nothing");
+  if (!strncmp(role, "decoder", 7)) return place_by_row(c, reason, "decoder: one row per token, its own range costs nothing");
   return decide(VLM_DECIDE_STATIC, reason, "matrix product with many rows");
 }
 
@@ -92,5 +114,5 @@ vlm_decision vlm_placement(const vlm_candidate *c, const vlm_graph *graph, const
     return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "embedding table, one scale per row");
   }
   if (vlm_tensor_count(c->weight) < MIN_WEIGHTS && !opts->everything) return decide(VLM_DECIDE_FLOAT, reason, "small");
-  return is_op(c->node, "Conv") ? place_conv(c, graph, opts, reason) : place_product(role, opts, reason);
+  return is_op(c->node, "Conv") ? place_conv(c, graph, opts, reason) : place_product(c, role, opts, reason);
 }

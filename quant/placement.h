@@ -10,6 +10,7 @@ typedef struct vlm_candidate {
   int32_t weight_input;      /* index into node->inputs */
   int32_t axis;              /* output channels of the weight */
   vlm_value_id activation;   /* VLM_NO_VALUE for embeddings */
+  bool by_row;               /* rows of the activation may have ranges of their own: x W + b, nothing more */
 } vlm_candidate;
 
 /* True when the node has constant float weights that some decision could quantize. */

@@ -36,12 +36,12 @@ typedef struct {
 
 static double min_sqnr(const vlm_quant_opts *opts) { return opts->min_sqnr_db > 0 ? opts->min_sqnr_db : 15; }
 
-/* A static node needs a range; without one, or with a bad one, a product falls back to per-row ranges and a convolution to float. */
+/* A static node needs a range; without one, or with a bad one, a product falls back to per-row ranges and what cannot have them to float. */
 static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate *c) {
   const vlm_tensor_stats *seen = p->stats ? vlm_stats_find(p->stats, n->graph, n->input) : NULL;
-  bool conv = !strcmp(c->node->op_type, "Conv");
+  const vlm_decision fallback = c->by_row ? VLM_DECIDE_DYNAMIC : VLM_DECIDE_FLOAT;
   if (!seen || seen->count == 0) {
-    n->decision = conv ? VLM_DECIDE_FLOAT : VLM_DECIDE_DYNAMIC;
+    n->decision = fallback;
     n->reason = p->stats ? "never reached in calibration" : "no statistics were given";
     return VLM_OK;
   }
@@ -50,7 +50,7 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   n->has_range = true;
   n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   if (n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything || p->opts->activations == VLM_ACTIVATIONS_STATIC) return VLM_OK;
-  n->decision = conv ? VLM_DECIDE_FLOAT : VLM_DECIDE_DYNAMIC;
+  n->decision = fallback;
   n->reason = "one range for all inputs is too coarse here";
   n->has_range = false;
   return VLM_OK;
@@ -65,7 +65,7 @@ static vlm_status plan_node(planner *p, const vlm_quant_graph *g, const vlm_cand
     plan->capacity = wanted;
   }
   vlm_node_plan *n = &plan->nodes[plan->count];
-  *n = (vlm_node_plan){.weights = vlm_tensor_count(c->weight)};
+  *n = (vlm_node_plan){.weights = vlm_tensor_count(c->weight), .index = (int32_t)(c->node - g->graph->nodes), .by_row = c->by_row};
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->graph, g->role, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->node, c->node->name, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->op_type, c->node->op_type, p->err));
@@ -119,8 +119,8 @@ void vlm_quant_plan_free(vlm_quant_plan *plan) {
   vlm_free(plan);
 }
 
-const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *role, const char *node) {
+const vlm_node_plan *vlm_quant_plan_at(const vlm_quant_plan *plan, const char *role, int32_t index) {
   for (int32_t i = 0; i < plan->count; i++)
-    if (!strcmp(plan->nodes[i].node, node) && !strcmp(plan->nodes[i].graph, role)) return &plan->nodes[i];
+    if (plan->nodes[i].index == index && !strcmp(plan->nodes[i].graph, role)) return &plan->nodes[i];
   return NULL;
 }

@@ -41,6 +41,9 @@ typedef struct vlm_quant_opts {
 typedef struct vlm_node_plan {
   const char *graph;              /* role */
   const char *node, *op_type;
+  int32_t index;                  /* of the node in its graph */
+  bool by_row;                    /* can be dynamic */
+  bool given;                     /* read from a plan file */
   const char *input;              /* name of the activation value */
   vlm_decision decision;
   const char *reason;
@@ -68,7 +71,8 @@ bool vlm_decision_parse(vlm_decision *out, const char *text);
 vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_stats *stats, const vlm_quant_opts *opts,
                                vlm_error *err);
 void vlm_quant_plan_free(vlm_quant_plan *plan);
-const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *role, const char *node);
+/* Of the node with that index in the graph of that role, or NULL. By index: names of nodes need not be distinct. */
+const vlm_node_plan *vlm_quant_plan_at(const vlm_quant_plan *plan, const char *role, int32_t index);
 
 /* Rewrites the graph into QDQ form (dynamic products into vlm.QMatMulDynamic) as the plan says. Same inputs, same bytes. */
 vlm_status vlm_quant_apply(const vlm_quant_graph *graph, const vlm_quant_plan *plan, const vlm_stats *stats, const vlm_quant_opts *opts, vlm_error *err);

@@ -1,5 +1,7 @@
 #include "quant/report.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "runtime/pipeline/json.h"
@@ -55,14 +57,33 @@ void vlm_quant_plan_put(vlm_json_writer *w, const vlm_quant_plan *plan) {
 
 /* ---- reading ---- */
 
+static const double MAX_BOUND = FLT_MAX / 4; /* high - low and what is computed from it stay finite */
+
+/* A table is looked up, not multiplied; what has no rows cannot have ranges per row. */
+static bool fits(const vlm_node_plan *n, vlm_decision decision) {
+  if (decision == VLM_DECIDE_STATIC) return *n->input != 0;
+  return decision != VLM_DECIDE_DYNAMIC || n->by_row;
+}
+
+/* Nodes of one name are met in graph order, as they were written. */
+static vlm_node_plan *next_node(vlm_quant_plan *plan, const char *role, const char *name) {
+  for (int32_t i = 0; i < plan->count; i++) {
+    vlm_node_plan *n = &plan->nodes[i];
+    if (!n->given && !strcmp(n->node, name) && !strcmp(n->graph, role)) return n;
+  }
+  return NULL;
+}
+
 static vlm_status read_range(vlm_node_plan *n, vlm_json entry, vlm_error *err) {
   vlm_status st = VLM_OK;
   double low, high;
   vlm_json range = vlm_json_member(entry, "range");
   if (vlm_json_is_null(range)) return VLM_OK;
+  if (vlm_json_type(range) != VLM_JSON_ARRAY || vlm_json_size(range) != 2) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "wanted [low, high]"));
   VLM_TRY(vlm_json_as_double(&low, vlm_json_at(range, 0), err));
   VLM_TRY(vlm_json_as_double(&high, vlm_json_at(range, 1), err));
   if (low > high) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "low %g is above high %g", low, high));
+  if (fabs(low) > MAX_BOUND || fabs(high) > MAX_BOUND) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "a bound is above %g", MAX_BOUND));
   n->has_range = true;
   n->range.low = (float)low;
   n->range.high = (float)high;
@@ -76,11 +97,13 @@ static vlm_status read_entry(vlm_quant_plan *plan, const char *role, vlm_json en
   const char *name = NULL, *decision = NULL;
   VLM_TRY(vlm_json_get_text(&name, entry, "node", VLM_JSON_REQUIRED, err));
   VLM_TRY(vlm_json_get_text(&decision, entry, "decision", VLM_JSON_REQUIRED, err));
-  vlm_node_plan *n = (vlm_node_plan *)(uintptr_t)vlm_quant_plan_find(plan, role, name);
-  if (!n) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "graph \"%s\" has no quantizable node \"%s\"", role, name));
+  vlm_node_plan *n = next_node(plan, role, name);
+  if (!n) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "graph \"%s\" has no quantizable node \"%s\", or it was named before", role, name));
   vlm_decision before = n->decision;
+  n->given = true;
   if (!vlm_decision_parse(&n->decision, decision))
     VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "decision \"%s\": wanted float, static, dynamic or weight-only", decision));
+  if (!fits(n, n->decision)) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\": %s cannot be %s", name, n->op_type, decision));
   VLM_TRY(read_range(n, entry, err));
   if (n->decision == VLM_DECIDE_STATIC && !n->has_range) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\" is static but has no range", name));
   if (n->decision != before) n->reason = "taken from the plan file";
@@ -95,8 +118,10 @@ vlm_status vlm_quant_plan_override(vlm_quant_plan *plan, const char *path, vlm_e
   VLM_TRY(vlm_json_load(&doc, path, 0, err));
   VLM_TRY(vlm_json_get_object(&graphs, vlm_json_root(doc), "graphs", VLM_JSON_REQUIRED, err));
   vlm_json_iter it = {0};
-  while (vlm_json_next(graphs, &it))
+  while (vlm_json_next(graphs, &it)) {
+    if (vlm_json_type(it.value) != VLM_JSON_ARRAY) VLM_TRY(vlm_json_fail(it.value, err, VLM_INPUT, "wanted a list of nodes"));
     for (size_t i = 0; i < vlm_json_size(it.value); i++) VLM_TRY(read_entry(plan, it.key, vlm_json_at(it.value, i), err));
+  }
 out:
   vlm_json_free(doc);
   return st;

@@ -339,7 +339,21 @@ def tensor_files():
     save("tensor_external.pb", external_tensor("t", "external.bin").SerializeToString())
 
 
+def products():
+    """Products for vlm-quantize: a Gemm with factors, a Gemm with one C per row, two products of one name."""
+    rng = np.random.default_rng(3)
+    w, c = rng.standard_normal((64, 64)).astype("f"), rng.standard_normal((8, 1)).astype("f")
+    x, y = value("x", (8, 64)), value("y", (8, 64))
+    weight = nh.from_array(w, "w")
+    scaled = node("Gemm", ["x", "w", "b"], ["y"], name="n", alpha=3.0, beta=0.5, transB=1)
+    model("gemm_scaled.onnx", graph([scaled], [x], [y], [weight, nh.from_array(w[0], "b")]))
+    model("gemm_rows.onnx", graph([node("Gemm", ["x", "w", "c"], ["y"], name="n")], [x], [y], [weight, nh.from_array(c, "c")]))
+    twice = [node("MatMul", ["x", "w"], ["a"], name="n"), node("MatMul", ["a", "v"], ["y"], name="n")]
+    model("same_names.onnx", graph(twice, [x], [y], [weight, nh.from_array(w * 100, "v")]))
+    np.save(os.path.join(OUT, "products.npy"), rng.standard_normal((8, 64)).astype("f"))
+
+
 if __name__ == "__main__":
-    for make in (tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+    for make in (products, tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
                  bad_tensors, bad_externals):
         make()

@@ -18,3 +18,5 @@ mkdir in && cp "$ARRAYS/i4.npy" in/x.npy
 expect "calibration arrays: wrong type" 2 "^vlm-calibrate: .*x" vlm-calibrate "$MODELS/unsorted.onnx" --inputs in -o s.h5
 cp x.npy in/x.npy
 expect "calibration of a single graph" 0 "1 samples" vlm-calibrate "$MODELS/unsorted.onnx" --inputs in -o s.h5
+expect "an input that the graph lacks" 1 "^vlm-run: --input z=x.npy: .*unsorted.onnx has no such input, or it is given twice$" vlm-run "$MODELS/unsorted.onnx" --input x=x.npy --input z=x.npy --output-dir o
+expect "an input given twice" 1 "^vlm-run: --input x=x.npy: .*given twice$" vlm-run "$MODELS/unsorted.onnx" --input x=x.npy --input x=x.npy --output-dir o

@@ -34,8 +34,8 @@ same "it was not" before.png in/a.png
 echo >file
 expect "the folder is a file" 2 "^vlm-run: file: cannot be made a folder" "${draw[@]}" file in/a.png --prompt "<OD>"
 expect "the folder cannot be made" 2 "^vlm-run: no/such: cannot be made a folder: No such file" "${draw[@]}" no/such in/a.png --prompt "<OD>"
-expect "a single graph" 1 "single graph: --draw is for answers" vlm-run "$MODELS/symbolic.onnx" --draw out6
-expect "--check" 1 "not for --check" vlm-run --check "$MODELS" --draw out6
+expect "a single graph" 1 "--draw does not go with a single graph" vlm-run "$MODELS/symbolic.onnx" --draw out6
+expect "--check" 1 "--draw does not go with --check" vlm-run --check "$MODELS" --draw out6
 absent "what is refused writes nothing" out6
 if [ -w /dev/full ]; then
   mkdir out7 && ln -s /dev/full out7/a.png

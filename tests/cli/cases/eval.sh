@@ -44,3 +44,10 @@ echo '{"a": ["a red square", "a square that is red"]}' >r.json
 expect "two caption files" 0 "^BLEU-4 +" vlm-eval --metrics-only h.json r.json
 expect "captions without references" 2 '^vlm-eval: b.json: a caption for image b, which is not in r.json' vlm-eval --metrics-only b.json r.json
 expect "one caption file" 1 "^vlm-eval: --metrics-only wants two files" vlm-eval --metrics-only h.json
+
+# A budget is never met by what was not measured.
+printf '{"image": "%s", "refs": ["a dark page"]}\n{"image": "%s"}\n' "$SCREENS/test/test_0000.png" "$SCREENS/test/test_0001.png" >part.jsonl
+expect "references in a manifest that miss an image" 2 '^vlm-eval: image ".*test_0001.png" has no reference captions, 1 of 2 images have; add its "refs"' vlm-eval "$BUNDLE" "$PACK" --images part.jsonl --max-drop 1%
+printf '{"image": "%s", "prompt": "<DETAILED_CAPTION>"}\n' "$SCREENS/test/test_0000.png" >own.jsonl
+expect "a prompt in the manifest" 0 "of 1$" vlm-eval "$BUNDLE" "$PACK" --images own.jsonl --prompt "<CAPTION>"
+expect "a prompt in the manifest and several others" 1 '^vlm-eval: --prompt is given 2 times, but image .* has its own prompt' vlm-eval "$BUNDLE" "$PACK" --images own.jsonl --prompt "<CAPTION>" --prompt "<DETAILED_CAPTION>"

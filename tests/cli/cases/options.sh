@@ -32,3 +32,29 @@ for pair in $letters; do
     case ${option#*:} in *$letter*) expect "$program ${option%%:*} is refused" 1 "^$program: ${option%%:*} is not built yet$" $program "${option%%:*}" x ;; esac
   done
 done
+
+# What belongs to another use of a program is refused too.
+onnx="$MODELS/unsorted.onnx"
+expect "merge: a model too" 1 "^vlm-calibrate: --merge takes statistics files only, got b too$" vlm-calibrate b --merge "$STATS" -o t.h5
+expect "merge: images too" 1 "^vlm-calibrate: --images does not go with --merge, which runs no model$" vlm-calibrate --merge "$STATS" --images "$IMAGE" -o t.h5
+expect "merge: a dry run" 0 "^plan: [0-9]+ samples from 1 files into t.h5$" vlm-calibrate --merge "$STATS" --dry-run -o t.h5
+absent "merge: a dry run writes nothing" t.h5
+expect "merge: a dry run without a name" 0 "into nothing$" vlm-calibrate --merge "$STATS" --dry-run
+expect "calibrate: a dry run without a name" 0 "into nothing$" vlm-calibrate "$BUNDLE" --images "$IMAGE" --resume --dry-run
+expect "calibrate: a prompt for a single graph" 1 "^vlm-calibrate: --prompt does not go with a single graph$" vlm-calibrate "$onnx" --inputs "$ARRAYS" --prompt x -o t.h5
+expect "calibrate: a sample axis for images" 1 "^vlm-calibrate: --sample-axis does not go with a pipeline$" vlm-calibrate "$BUNDLE" --images "$IMAGE" --sample-axis -o t.h5
+expect "eval: a caption budget for a single graph" 1 "^vlm-eval: --max-drop does not go with a single graph$" vlm-eval "$onnx" "$onnx" --inputs "$ARRAYS" --max-drop 1%
+expect "eval: a budget without a candidate" 1 "^vlm-eval: --min-agreement does not go with one model: name the candidate too$" vlm-eval "$BUNDLE" --images "$IMAGE" --min-agreement 9%
+expect "eval: a budget of decibels for captions" 1 "^vlm-eval: --min-sqnr does not go with a pipeline$" vlm-eval "$BUNDLE" "$PACK" --images "$IMAGE" --min-sqnr 9
+expect "eval: a budget for two caption files" 1 "^vlm-eval: --max-drop does not go with --metrics-only" vlm-eval --metrics-only h.json r.json --max-drop 1%
+expect "eval: a model with two caption files" 1 "^vlm-eval: --metrics-only takes two caption files only, got b too$" vlm-eval b --metrics-only h.json r.json
+for number in nan inf 1e999 1.5x 1.2%; do
+  expect "a number: $number" 1 "^vlm-eval: --min-speedup $number: wanted a number$" vlm-eval "$BUNDLE" "$PACK" --images "$IMAGE" --min-speedup $number
+done
+expect "run: a model with --check" 1 "^vlm-run: --check takes folders only, got b too$" vlm-run b --check "$MODELS"
+expect "run: a prompt with --check" 1 "^vlm-run: --prompt does not go with --check$" vlm-run --prompt x --check "$MODELS"
+expect "run: arrays for a pipeline" 1 "^vlm-run: --input does not go with a pipeline$" vlm-run "$PACK" "$IMAGE" --input a=b.npy
+expect "run: tolerances without --check" 1 "^vlm-run: --rtol does not go with a pipeline$" vlm-run "$PACK" "$IMAGE" --rtol 1
+expect "run: images for a single graph" 1 "is a single graph and takes --input NAME=FILE.npy, got " vlm-run "$onnx" "$IMAGE" --output-dir o
+expect "run: tokens and JSON in one stream" 1 "^vlm-run: --json does not go with --stream on one output; use --json=FILE$" vlm-run "$PACK" "$IMAGE" --stream --json
+expect "run: tokens on one, JSON on the other" 0 "." vlm-run "$PACK" "$IMAGE" --stream --json=t.jsonl
