@@ -131,6 +131,20 @@ out:
   return st;
 }
 
+/* Weights of two or more dimensions that no product can give up, because they are half-precision floats. */
+static void tell_halves(const job *j) {
+  int count = 0;
+  for (int32_t r = 0; r < j->n_graphs; r++)
+    for (vlm_value_id id = 0; id < j->graphs[r].graph->n_values; id++) {
+      const vlm_value *v = &j->graphs[r].graph->values[id];
+      bool half = v->tensor.dtype == VLM_F16 || v->tensor.dtype == VLM_BF16;
+      count += v->kind == VLM_VALUE_CONSTANT && half && v->tensor.rank >= 2;
+    }
+  if (count)
+    vlm_say(j->cli, "%s: %d weights are float16 or bfloat16 and stay so: only float32 weights are quantized; export the model in float32", j->model,
+            count);
+}
+
 static void print_plan(const job *j) {
   int32_t counts[VLM_DECIDE_COUNT];
   vlm_quant_plan_count(j->plan, counts);
@@ -266,6 +280,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(open_statistics(&j, err));
   VLM_TRY(make_plan(&j, err));
   print_plan(&j);
+  tell_halves(&j);
   VLM_TRY(save_plans(&j, err));
   if (!vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) {
     VLM_TRY(write_pack(&j, err));

@@ -40,6 +40,8 @@ static vlm_status run_check(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err));
   VLM_TRY(vlm_args_number(&opts.rtol, cli->args, VLM_OPT_RTOL, -1, err));
   VLM_TRY(vlm_args_number(&opts.atol, cli->args, VLM_OPT_ATOL, -1, err));
+  VLM_CHECK(!vlm_args_has(cli->args, VLM_OPT_RTOL) || opts.rtol >= 0, err, VLM_USAGE, "--rtol %g: wanted 0 or more", opts.rtol);
+  VLM_CHECK(!vlm_args_has(cli->args, VLM_OPT_ATOL) || opts.atol >= 0, err, VLM_USAGE, "--atol %g: wanted 0 or more", opts.atol);
   opts.threads = (int)threads;
   VLM_TRY(vlm_check_report(folders->items, folders->count, &opts, &output, err));
 out:

@@ -348,6 +348,9 @@ def products():
     scaled = node("Gemm", ["x", "w", "b"], ["y"], name="n", alpha=3.0, beta=0.5, transB=1)
     model("gemm_scaled.onnx", graph([scaled], [x], [y], [weight, nh.from_array(w[0], "b")]))
     model("gemm_rows.onnx", graph([node("Gemm", ["x", "w", "c"], ["y"], name="n")], [x], [y], [weight, nh.from_array(c, "c")]))
+    half = T.FLOAT16
+    model("half.onnx", graph([node("MatMul", ["x", "w"], ["y"], name="n")], [value("x", (8, 64), half)], [value("y", (8, 64), half)],
+                             [nh.from_array(w.astype(np.float16), "w")]))
     twice = [node("MatMul", ["x", "w"], ["a"], name="n"), node("MatMul", ["a", "v"], ["y"], name="n")]
     model("same_names.onnx", graph(twice, [x], [y], [weight, nh.from_array(w * 100, "v")]))
     np.save(os.path.join(OUT, "products.npy"), rng.standard_normal((8, 64)).astype("f"))
