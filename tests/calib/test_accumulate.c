@@ -12,14 +12,9 @@
 #include "calib/accumulate.h"
 #include "calib/accumulate_parts.h"
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 enum { MOST = 300000, MOST_CHANNELS = 512 };
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 /* ---- the slow twin ---- */
 

@@ -8,6 +8,7 @@
 #include "onnx/bundle.h"
 #include "runtime/pipeline/json.h"
 #include "runtime/pipeline/model.h"
+#include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"
 #define FIXTURES VLMQ_SOURCE_DIR "/datasets/captioner/fixtures"
@@ -19,12 +20,6 @@ enum { STRIDE = 20 };
 #else
 enum { STRIDE = 1 };
 #endif
-
-static vlm_error error;
-#define FINE(call)                                      \
-  do {                                                  \
-    if ((call) != VLM_OK) fail_msg("%s", error.text);   \
-  } while (0)
 
 typedef struct {
   vlm_context *context;

@@ -15,14 +15,9 @@
 #include "cli/inspect_stats.h"
 #include "onnx/bundle.h"
 #include "runtime/base/file.h"
+#include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 /* ---- numbers and names for people ---- */
 

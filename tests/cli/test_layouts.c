@@ -19,15 +19,10 @@
 #include "runtime/pipeline/bundle_profile.h"
 #include "runtime/pipeline/json.h"
 #include "runtime/pipeline/model.h"
+#include "tests/fine.h"
 
 #define LAYOUTS VLMQ_SOURCE_DIR "/tests/cli/data/layouts/"
 enum { SIDE = 16, PIXELS = 3 * SIDE * SIDE, NEW_TOKENS = 12 };
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 /* ---- one model ---- */
 

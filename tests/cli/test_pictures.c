@@ -15,15 +15,10 @@
 #include "calib/image.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/tests/cli/data/boxes"
 enum { WIDTH = 200, HEIGHT = 100, GREY = 90 };
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 static char folder[64], programs[512];
 

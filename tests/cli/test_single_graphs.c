@@ -21,6 +21,7 @@
 #include "quant/plan.h"
 #include "runtime/base/file.h"
 #include "runtime/exec/lower.h"
+#include "tests/fine.h"
 
 #define MODELS "../shared/data/models/"
 #define REDUCED "tests/cli/data/architectures/"
@@ -44,12 +45,6 @@ static const model_case CASES[] = {
     {MODELS "silero_vad_16k_op15", "voice activity", 20, 0, 4},
     {REDUCED "bert_base/model", "text encoder", 20, 0, 8},
 };
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 typedef struct {
   const model_case *model;

@@ -8,12 +8,7 @@
 #include <cmocka.h>
 
 #include "runtime/exec/profile.h"
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
+#include "tests/fine.h"
 
 enum { MAX_IN = 7 };
 

@@ -13,12 +13,7 @@
 #include "onnx/import.h"
 #include "runtime/base/file.h"
 #include "runtime/exec/session.h"
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
+#include "tests/fine.h"
 
 typedef struct {
   int32_t steps, other; /* other = some output is not float */

@@ -13,15 +13,10 @@
 
 #include "onnx/import.h"
 #include "runtime/exec/session.h"
+#include "tests/fine.h"
 
 enum { ROWS = 655360, WIDTH = 1024 };
 #define PRIVATE_LIMIT (100 << 20)
-
-static vlm_error error;
-#define FINE(call)                                    \
-  do {                                                \
-    if ((call) != VLM_OK) fail_msg("%s", error.text); \
-  } while (0)
 
 /* Memory of this process that no file backs, in bytes. */
 static int64_t private_bytes(void) {
