@@ -80,10 +80,7 @@ vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, 
   vlm_bundle_opts opts = {0};
   *out = NULL;
   VLM_TRY(decoder_form(&opts.decoder, cli, err));
-  bool packed = vlm_is_packed(path);
-  VLM_CHECK(!packed || cli->program->letter == 'e' || opts.decoder == VLM_DECODER_ANY, err, VLM_USAGE,
-            "--decoder chooses between files of a folder; %s is packed and has one form", path);
-  if (packed) VLM_TRY(open_pack(out, path, err));
+  if (vlm_is_packed(path)) VLM_TRY(open_pack(out, path, err));
   else VLM_TRY(vlm_bundle_open(out, path, &opts, err));
   VLM_TRY(bind_shapes(*out, cli, err));
   if (lower) VLM_TRY(lower_all(*out, err));

@@ -68,6 +68,22 @@ static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *er
 
 /* ---- output ---- */
 
+/* What the file holds of a graph, from this run and from those before. */
+static void put_graph(vlm_json_writer *w, const vlm_stats *stats, const char *role) {
+  int64_t runs = 0, tensors = 0;
+  for (int32_t i = 0; i < vlm_stats_count(stats); i++) {
+    const vlm_tensor_stats *t = vlm_stats_at(stats, i);
+    if (strcmp(t->graph, role)) continue;
+    tensors++;
+    runs = t->runs > runs ? t->runs : runs;
+  }
+  if (!tensors) return;
+  vlm_json_open_object(w, role);
+  vlm_json_put_int(w, "runs", runs);
+  vlm_json_put_int(w, "tensors", tensors);
+  vlm_json_close_object(w);
+}
+
 static vlm_status print_json(const job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
@@ -79,13 +95,7 @@ static vlm_status print_json(const job *j, vlm_error *err) {
   vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));
   vlm_json_put_int(w, "samples_run", j->report.samples);
   vlm_json_open_object(w, "graphs");
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    if (!j->report.runs[r]) continue;
-    vlm_json_open_object(w, vlm_role_name((vlm_role)r));
-    vlm_json_put_int(w, "runs", j->report.runs[r]);
-    vlm_json_put_int(w, "tensors", j->report.tensors[r]);
-    vlm_json_close_object(w);
-  }
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) put_graph(w, j->stats, vlm_role_name((vlm_role)r));
   vlm_json_close_object(w);
   vlm_json_put_double(w, "seconds", seconds);
   vlm_json_put_double(w, "samples_per_s", seconds > 0 ? (double)j->report.samples / seconds : 0);

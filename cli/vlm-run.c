@@ -285,6 +285,8 @@ static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vl
   if (!bundle) return vlm_args_refuse(cli->args, NOT_CHECK, "--check", err);
   if (bundle->family != VLM_FAMILY_GRAPH) {
     bool both = vlm_args_has(cli->args, VLM_OPT_STREAM) && vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+    if (vlm_args_has(cli->args, VLM_OPT_DECODER) && vlm_is_packed(cli->args->positional.items[0]))
+      return vlm_fail(err, VLM_USAGE, "--decoder chooses between files of a folder; %s is packed and has one form", cli->args->positional.items[0]);
     if (both) return vlm_args_refuse(cli->args, NOT_STREAM, "--stream on one output; use --json=FILE", err);
     return vlm_args_refuse(cli->args, NOT_PIPELINE, "a pipeline", err);
   }

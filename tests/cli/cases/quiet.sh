@@ -17,3 +17,4 @@ expect "--dry-run prints the plan" 0 "^plan: [0-9]+ static" vlm-quantize "$BUNDL
 absent "--dry-run writes nothing" dry.vlmq
 expect "calibrate --dry-run prints the plan" 0 "^plan: 2 runs of 2 samples" vlm-calibrate "$BUNDLE" --images "${list[@]}" --dry-run -o dry.h5
 absent "calibrate --dry-run writes nothing" dry.h5
+expect "a merge's JSON tells of its graphs" 0 '"vision": \{"runs": 2, "tensors": [0-9]+\}' vlm-calibrate --merge s.h5 --json -o t.h5
