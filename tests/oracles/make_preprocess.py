@@ -55,6 +55,7 @@ CONFIGS = {
     "clip-crop-larger": base("CLIPImageProcessor", size={"shortest_edge": 20}, resample=2, do_center_crop=True, crop_size={"height": 33, "width": 26},
                              image_mean=CLIP_MEAN, image_std=CLIP_STD),
     "siglip": base("SiglipImageProcessor", size={"height": 27, "width": 27}, resample=3, image_mean=HALF, image_std=HALF),
+    "moondream": base("CLIPImageProcessor", size={"height": 21, "width": 21}, resample=3, do_center_crop=False, image_mean=HALF, image_std=HALF),
     "vit": base("ViTImageProcessor", size={"height": 24, "width": 24}, resample=2, image_mean=HALF, image_std=HALF),
     "vit-old": {"feature_extractor_type": "ViTFeatureExtractor", "do_normalize": True, "do_resize": True, "image_mean": HALF, "image_std": HALF,
                 "resample": 2, "size": 24},

@@ -4,7 +4,7 @@ echo old >old
 for signal in INT TERM HUP; do
   rm -f s.h5
   rc=0
-  timeout --preserve-status -s $signal 1.5 vlm-calibrate "$BUNDLE" --images "$SCREENS/calibration" --quiet -o s.h5 >out 2>err || rc=$?
+  timeout --preserve-status -s $signal 1 vlm-calibrate "$BUNDLE" --images "$SCREENS/calibration" --quiet -o s.h5 >out 2>err || rc=$?
   that "calibrate, SIG$signal: exit 130" test $rc = 130
   if [ -e s.h5 ]; then that "calibrate, SIG$signal: the statistics so far can be read" vlm-inspect s.h5 --quiet; fi
 done
