@@ -28,7 +28,7 @@ static vlm_status ask(vlm_tensor *ids, vlm_context *context, const vlm_bundle *l
   const vlm_answer_opts opts = {.max_new_tokens = NEW_TOKENS};
   const vlm_image picture = {.width = (int)image->dims[1], .height = (int)image->dims[0], .data = image->data};
   VLM_TRY(vlm_alloc((void **)&text, bytes + 1, 1, err));
-  memcpy(text, prompt->data, bytes);
+  if (bytes) memcpy(text, prompt->data, bytes);
   VLM_TRY(vlm_model_create(&model, context, lowered, NULL, err));
   VLM_TRY(vlm_model_answer(model, &picture, text, &opts, &answer, err));
   VLM_TRY(keep_ids(ids, &answer.ids, err));

@@ -8,6 +8,7 @@
 #include "pack/pack.h"
 #include "quant/report.h"
 #include "runtime/base/file.h"
+#include "runtime/base/memory.h"
 #include "runtime/pipeline/preprocess.h"
 
 static const char USAGE[] = "  vlm-quantize MODEL [--calib STATS.h5] -o OUT.vlmq [options]\n";
@@ -20,6 +21,7 @@ static const char EXAMPLES[] =
 typedef struct {
   const vlm_cli *cli;
   const char *model, *output;
+  char **keep; /* globs of --keep without their type */
   vlm_bundle *bundle;
   vlm_stats *stats;
   vlm_quant_opts opts;
@@ -47,6 +49,29 @@ static vlm_status choose(int *out, const vlm_cli *cli, vlm_option_id id, const c
   return vlm_fail(err, VLM_USAGE, "%s %s: known are%s", vlm_option_name(id), text, known);
 }
 
+/* GLOB or GLOB=f32, which is the same; another type is not there to be kept in. */
+static vlm_status read_keep(job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_option_values *given = &j->cli->args->options[VLM_OPT_KEEP];
+  VLM_TRY(vlm_alloc((void **)&j->keep, (size_t)given->count, sizeof *j->keep, err));
+  for (int i = 0; i < given->count; i++) {
+    VLM_TRY(vlm_strdup(&j->keep[i], given->items[i], err));
+    char *type = strrchr(j->keep[i], '=');
+    if (!type) continue;
+    VLM_CHECK(strcmp(type, "=f16"), err, VLM_USAGE, "--keep %s: f16 is not built yet; what is kept stays f32", given->items[i]);
+    if (!strcmp(type, "=f32")) *type = 0;
+  }
+  j->opts.keep = (const char *const *)j->keep;
+  j->opts.n_keep = given->count;
+out:
+  return st;
+}
+
+static void free_keep(job *j) {
+  for (int i = 0; j->keep && i < j->cli->args->options[VLM_OPT_KEEP].count; i++) vlm_free(j->keep[i]);
+  vlm_free(j->keep);
+}
+
 static vlm_status read_options(job *j, vlm_error *err) {
   static const char *const WEIGHTS[] = {"s8", "s8-tensor", "f32", NULL};
   static const char *const ACTIVATIONS[] = {"auto", "static", "dynamic", "none", NULL};
@@ -66,13 +91,7 @@ static vlm_status read_options(job *j, vlm_error *err) {
   j->opts.activations = (vlm_activation_mode)activations;
   VLM_TRY(vlm_range_method_parse(&j->opts.range, &j->opts.percentile, vlm_args_text(args, VLM_OPT_RANGE, "auto"), err));
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
-  j->opts.keep = args->options[VLM_OPT_KEEP].items;
-  j->opts.n_keep = args->options[VLM_OPT_KEEP].count;
-  for (int32_t i = 0; i < j->opts.n_keep; i++) {
-    const char *type = strrchr(j->opts.keep[i], '=');
-    VLM_CHECK(!type || (strcmp(type, "=f16") && strcmp(type, "=f32")), err, VLM_USAGE, "--keep %s: a type is not built yet; what is kept stays f32",
-              j->opts.keep[i]);
-  }
+  VLM_TRY(read_keep(j, err));
   for (int i = 0; i < args->options[VLM_OPT_NO_TRANSFORM].count; i++) {
     const char *name = args->options[VLM_OPT_NO_TRANSFORM].items[i];
     VLM_CHECK(!strcmp(name, "weight-search"), err, VLM_USAGE, "--no-transform %s: known is weight-search", name);
@@ -141,7 +160,7 @@ static void tell_halves(const job *j) {
       count += v->kind == VLM_VALUE_CONSTANT && half && v->tensor.rank >= 2;
     }
   if (count)
-    vlm_say(j->cli, "%s: %d weights are float16 or bfloat16 and stay so: only float32 weights are quantized; export the model in float32", j->model,
+    vlm_say(j->cli, "%s: weights that are float16 or bfloat16 and stay so: %d; only float32 weights are quantized; export the model in float32", j->model,
             count);
 }
 
@@ -289,6 +308,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   }
   VLM_TRY(print_json(&j, err));
 out:
+  free_keep(&j);
   vlm_quant_plan_free(j.plan);
   vlm_stats_free(j.stats);
   vlm_bundle_free(j.bundle);

@@ -23,7 +23,7 @@ bool vlm_file_is_folder(const char *path);
 vlm_status vlm_folder_make(const char *path, vlm_error *err);
 
 /* Writes to PATH.tmp-PID in the same folder; commit fsyncs and renames, free without commit removes it.
- * A PATH.tmp-PID of a process that is gone (it was killed) is removed by the next writer of the same path.
+ * A PATH.tmp-PID of a process that is gone from this machine (it was killed) is removed by the next writer of the same path.
  * A path that is there and is no regular file (a device, a pipe) is written in place.
  * A process that is interrupted removes pending files through vlm_writer_abort_all (async-signal-safe). */
 typedef struct vlm_writer vlm_writer;

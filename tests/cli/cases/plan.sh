@@ -24,8 +24,9 @@ edited "a range upside down" 'graphs.vision\[0\].range: low 3 is above high -3' 
 edited "a range beyond float" 'graphs.vision\[0\].range: a bound is above' "{\"vision\": [{$node, \"decision\": \"static\", \"range\": [0, 1e300]}]}"
 absent "a refused plan writes nothing" e.vlmq
 expect "--keep: all by name" 0 "^plan: 0 static, 0 dynamic, 0 weight-only, [1-9][0-9]* float$" vlm-quantize "$BUNDLE" --calib "$STATS" --keep '*' --dry-run
+expect "--keep with the type that it has" 0 "^plan: 0 static, 0 dynamic, 0 weight-only, [1-9][0-9]* float$" vlm-quantize "$BUNDLE" --calib "$STATS" --keep '*=f32' --dry-run
 expect "--keep without a match" 2 "^vlm-quantize: --keep zzz\*: none of the [0-9]+ nodes of .* has such a name" vlm-quantize "$BUNDLE" --calib "$STATS" --keep 'zzz*' -o e.vlmq
-expect "--keep in f16" 1 "^vlm-quantize: --keep zzz=f16: a type is not built yet" vlm-quantize "$BUNDLE" --calib "$STATS" --keep 'zzz=f16' -o e.vlmq
+expect "--keep in f16" 1 "^vlm-quantize: --keep zzz=f16: f16 is not built yet; what is kept stays f32" vlm-quantize "$BUNDLE" --calib "$STATS" --keep 'zzz=f16' -o e.vlmq
 
 # Products that are more than x W + b, and two of one name: every mode stays near the reference, and a saved plan gives the same file.
 mkdir in && cp "$MODELS/products.npy" in/x.npy
