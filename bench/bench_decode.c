@@ -9,8 +9,8 @@
 #include "onnx/bundle.h"
 #include "pack/pack.h"
 #include "runtime/base/memory.h"
-#include "runtime/exec/lower.h"
-#include "runtime/pipeline/model.h"
+#include "runtime/lower/lower.h"
+#include "runtime/decode/model.h"
 
 enum { GROUP = 32, MOST = 4096 };
 

@@ -5,9 +5,9 @@
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
 #include "runtime/kernels/kernels.h"
-#include "runtime/pipeline/binding.h"
-#include "runtime/pipeline/bundle_texts.h"
-#include "runtime/pipeline/model.h"
+#include "runtime/bundle/binding.h"
+#include "runtime/bundle/bundle_texts.h"
+#include "runtime/decode/model.h"
 
 typedef struct {
   vlm_stats *stats;

@@ -5,7 +5,7 @@
 #include "calib/dataset.h"
 #include "calib/stats.h"
 #include "runtime/exec/session.h"
-#include "runtime/pipeline/bundle.h"
+#include "runtime/bundle/bundle.h"
 
 typedef struct vlm_calibrate_opts {
   const char *const *prompts;   /* each image is run with each; a manifest's own prompt goes first */

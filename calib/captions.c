@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "calib/folder.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 typedef struct entry {
   const char *name, *base;

@@ -4,7 +4,7 @@
 
 #include "calib/dataset_paths.h"
 #include "runtime/base/file.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 #define MAX_LIST_BYTES ((size_t)1 << 30)
 

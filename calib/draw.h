@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "runtime/pipeline/image.h"
+#include "runtime/image/image.h"
 
 typedef struct vlm_color {
   uint8_t r, g, b;

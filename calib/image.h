@@ -10,7 +10,7 @@
 #ifndef VLM_CALIB_IMAGE_H
 #define VLM_CALIB_IMAGE_H
 
-#include "runtime/pipeline/image.h"
+#include "runtime/image/image.h"
 
 /* Zero = the default. */
 typedef struct vlm_image_limits {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/file.h"
-#include "runtime/pipeline/json_writer.h"
+#include "runtime/base/json_writer.h"
 
 typedef struct sink {
   const vlm_check_output *output;

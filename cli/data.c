@@ -1,6 +1,6 @@
 #include "cli/data.h"
 
-#include "runtime/pipeline/bundle_texts.h"
+#include "runtime/bundle/bundle_texts.h"
 
 enum { MAX_INPUTS = 64 };
 

@@ -4,8 +4,8 @@
 
 #include "onnx/split.h"
 #include "runtime/base/memory.h"
-#include "runtime/exec/lower.h"
-#include "runtime/pipeline/model.h"
+#include "runtime/lower/lower.h"
+#include "runtime/decode/model.h"
 
 enum { IMAGE, PROMPT, IDS, WIDTH = 32, HEIGHT = 24, NEW_TOKENS = 16 };
 

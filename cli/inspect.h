@@ -6,8 +6,8 @@
 
 #include "cli/program.h"
 #include "quant/plan.h"
-#include "runtime/pipeline/buffer.h"
-#include "runtime/pipeline/bundle_profile.h"
+#include "runtime/base/buffer.h"
+#include "runtime/decode/bundle_profile.h"
 
 /* ---- entries: read the options, print text or JSON ---- */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/exec/lower.h"
+#include "runtime/lower/lower.h"
 
 /* ---- names of tensors: the table has none, the graphs' constants point into it ---- */
 

@@ -4,7 +4,7 @@
 
 #include "cli/inspect.h"
 #include "pack/pack.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 typedef struct vlm_pack_name {
   const void *data; /* of a constant */

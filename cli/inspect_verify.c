@@ -4,7 +4,7 @@
 #include "calib/graph_inputs.h"
 #include "cli/golden.h"
 #include "cli/inspect_pack.h"
-#include "runtime/exec/lower.h"
+#include "runtime/lower/lower.h"
 
 enum { WORDS = 96 };
 

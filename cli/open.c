@@ -6,7 +6,7 @@
 #include "onnx/bundle.h"
 #include "pack/pack.h"
 #include "runtime/base/file.h"
-#include "runtime/exec/lower.h"
+#include "runtime/lower/lower.h"
 
 static vlm_status open_pack(vlm_bundle **out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;

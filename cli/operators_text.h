@@ -2,7 +2,7 @@
 #ifndef VLM_CLI_OPERATORS_TEXT_H
 #define VLM_CLI_OPERATORS_TEXT_H
 
-#include "runtime/pipeline/buffer.h"
+#include "runtime/base/buffer.h"
 
 /* Appends the whole page: Markdown, one table per domain, rows by name, then opset. */
 vlm_status vlm_operators_text(vlm_text *out, vlm_error *err);

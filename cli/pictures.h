@@ -8,8 +8,8 @@
 #define VLM_CLI_PICTURES_H
 
 #include "cli/data.h"
-#include "runtime/pipeline/image.h"
-#include "runtime/pipeline/tasks.h"
+#include "runtime/image/image.h"
+#include "runtime/decode/tasks.h"
 
 typedef struct vlm_pictures {
   char **paths; /* [image * n_prompts + prompt]; NULL = no picture */

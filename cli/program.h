@@ -6,8 +6,8 @@
 
 #include "cli/options.h"
 #include "runtime/exec/session.h"
-#include "runtime/pipeline/bundle.h"
-#include "runtime/pipeline/json_writer.h"
+#include "runtime/bundle/bundle.h"
+#include "runtime/base/json_writer.h"
 
 #define VLM_VERSION "0.1.0"
 

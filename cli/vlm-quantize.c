@@ -9,7 +9,7 @@
 #include "quant/report.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
-#include "runtime/pipeline/preprocess.h"
+#include "runtime/image/preprocess.h"
 
 static const char USAGE[] = "  vlm-quantize MODEL [--calib STATS.h5] -o OUT.vlmq [options]\n";
 static const char EXAMPLES[] =

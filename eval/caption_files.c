@@ -5,7 +5,7 @@
 
 #include "eval/ptb_tokenize.h"
 #include "runtime/base/file.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 #define MAX_BYTES VLM_JSON_MAX_BYTES
 

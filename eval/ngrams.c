@@ -6,7 +6,7 @@
 #include "eval/ptb_classes.h"
 #include "eval/text_index.h"
 #include "runtime/base/hash.h"
-#include "runtime/pipeline/utf8.h"
+#include "runtime/base/utf8.h"
 
 /* An n-gram is its first n-1 words (an id, -1 for none) and its last word. */
 typedef struct gram {

@@ -4,7 +4,7 @@
 
 #include "eval/ptb_classes.h"
 #include "eval/ptb_scanner.h"
-#include "runtime/pipeline/utf8.h"
+#include "runtime/base/utf8.h"
 
 /* ---- parts of patterns ---- */
 #define LETTER "(%l|&[aeiouAEIOU](acute|grave|uml);)"

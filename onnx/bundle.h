@@ -3,7 +3,7 @@
 #define VLM_ONNX_BUNDLE_H
 
 #include "onnx/import.h"
-#include "runtime/pipeline/bundle.h"
+#include "runtime/bundle/bundle.h"
 
 /* Which of two equivalent decoder forms is taken when a folder has both. */
 typedef enum vlm_decoder_form { VLM_DECODER_ANY, VLM_DECODER_MERGED, VLM_DECODER_SEPARATE } vlm_decoder_form;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "onnx/pass.h"
+#include "runtime/ops/resolve.h"
 
 /* One half of a layer's cache: present = Concat(past, fresh). */
 typedef struct {

@@ -4,6 +4,7 @@
 
 #include "onnx/importer.h"
 #include "onnx/proto.h"
+#include "runtime/ops/resolve.h"
 
 enum { MAX_IR = 13, MIN_OPSET = 7, MAX_OPSET = 24, MAX_NODES = 1000000, MAX_NESTING = 64 };
 /* A level of subgraphs is a graph in an attribute in a node; types and tensors add a few levels. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/pipeline/binding.h"
+#include "runtime/bundle/binding.h"
 
 /* ---- known keys ---- */
 

@@ -9,8 +9,8 @@
 #define VLM_ONNX_MANIFEST_H
 
 #include "runtime/graph/graph.h"
-#include "runtime/pipeline/bundle.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/bundle/bundle.h"
+#include "runtime/base/json.h"
 
 /* Every function accepts an absent manifest: then nothing is stated. */
 vlm_status vlm_manifest_check(vlm_json manifest, vlm_error *err);

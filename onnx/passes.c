@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "onnx/pass.h"
+#include "runtime/ops/resolve.h"
 
 static const struct {
   const char *name, *text;

@@ -1,4 +1,5 @@
 #include "onnx/split.h"
+#include "runtime/ops/resolve.h"
 
 #include <string.h>
 

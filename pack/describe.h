@@ -3,7 +3,7 @@
 #define VLM_PACK_DESCRIBE_H
 
 #include "runtime/graph/graph.h"
-#include "runtime/pipeline/buffer.h"
+#include "runtime/base/buffer.h"
 
 /* "Conv:13(x, w) -> (y) {strides=[1, 1]}"; subgraphs in full, tensors by type, shape and hash. Appends. */
 vlm_status vlm_describe_node(vlm_text *out, const vlm_graph *graph, const vlm_node *node, vlm_error *err);

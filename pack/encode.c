@@ -46,7 +46,7 @@ void vlm_put_shape(vlm_encoder *e, const vlm_tensor *tensor) {
 
 /* ---- reading ---- */
 
-void vlm_get_fail(vlm_decoder *d, const char *format, ...) {
+void vlm_get_fail(vlm_byte_reader *d, const char *format, ...) {
   char text[256];
   va_list args;
   if (d->status != VLM_OK) return;
@@ -56,7 +56,7 @@ void vlm_get_fail(vlm_decoder *d, const char *format, ...) {
   d->status = vlm_fail(d->err, VLM_INTEGRITY, "%s: section %s, byte %zu: %s", d->file, d->section, d->at, text);
 }
 
-const unsigned char *vlm_get_bytes(vlm_decoder *d, size_t bytes) {
+const unsigned char *vlm_get_bytes(vlm_byte_reader *d, size_t bytes) {
   if (d->status == VLM_OK && bytes > d->bytes - d->at) vlm_get_fail(d, "%zu bytes wanted, %zu left", bytes, d->bytes - d->at);
   if (d->status != VLM_OK) return NULL;
   const unsigned char *data = d->data + d->at;
@@ -64,25 +64,25 @@ const unsigned char *vlm_get_bytes(vlm_decoder *d, size_t bytes) {
   return data;
 }
 
-static uint64_t get_little(vlm_decoder *d, int bytes) {
+static uint64_t get_little(vlm_byte_reader *d, int bytes) {
   const unsigned char *data = vlm_get_bytes(d, (size_t)bytes);
   uint64_t value = 0;
   for (int i = 0; data && i < bytes; i++) value |= (uint64_t)data[i] << (8 * i);
   return value;
 }
 
-unsigned vlm_get_u8(vlm_decoder *d) { return (unsigned)get_little(d, 1); }
-uint32_t vlm_get_u32(vlm_decoder *d) { return (uint32_t)get_little(d, 4); }
-uint64_t vlm_get_u64(vlm_decoder *d) { return get_little(d, 8); }
+unsigned vlm_get_u8(vlm_byte_reader *d) { return (unsigned)get_little(d, 1); }
+uint32_t vlm_get_u32(vlm_byte_reader *d) { return (uint32_t)get_little(d, 4); }
+uint64_t vlm_get_u64(vlm_byte_reader *d) { return get_little(d, 8); }
 
-float vlm_get_f32(vlm_decoder *d) {
+float vlm_get_f32(vlm_byte_reader *d) {
   const uint32_t bits = vlm_get_u32(d);
   float value;
   memcpy(&value, &bits, sizeof(value));
   return value;
 }
 
-uint64_t vlm_get_uint(vlm_decoder *d) {
+uint64_t vlm_get_uint(vlm_byte_reader *d) {
   uint64_t value = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     const unsigned byte = vlm_get_u8(d);
@@ -96,18 +96,18 @@ uint64_t vlm_get_uint(vlm_decoder *d) {
   return 0;
 }
 
-int64_t vlm_get_sint(vlm_decoder *d) {
+int64_t vlm_get_sint(vlm_byte_reader *d) {
   const uint64_t value = vlm_get_uint(d);
   return (int64_t)(value >> 1 ^ (value & 1 ? UINT64_MAX : 0));
 }
 
-int64_t vlm_get_below(vlm_decoder *d, uint64_t limit, const char *what) {
+int64_t vlm_get_below(vlm_byte_reader *d, uint64_t limit, const char *what) {
   const uint64_t value = vlm_get_uint(d);
   if (d->status == VLM_OK && value >= limit) vlm_get_fail(d, "%s is %llu, wanted below %llu", what, (unsigned long long)value, (unsigned long long)limit);
   return d->status == VLM_OK ? (int64_t)value : 0;
 }
 
-int32_t vlm_get_count(vlm_decoder *d, size_t least, int32_t limit, const char *what) {
+int32_t vlm_get_count(vlm_byte_reader *d, size_t least, int32_t limit, const char *what) {
   const uint64_t value = vlm_get_uint(d);
   const uint64_t room = (d->bytes - d->at) / least;
   if (d->status != VLM_OK) return 0;
@@ -118,7 +118,7 @@ int32_t vlm_get_count(vlm_decoder *d, size_t least, int32_t limit, const char *w
   return (int32_t)value;
 }
 
-const char *vlm_get_text(vlm_decoder *d, vlm_arena *arena) {
+const char *vlm_get_text(vlm_byte_reader *d, vlm_arena *arena) {
   const uint64_t bytes = vlm_get_uint(d);
   char *copy = NULL;
   const unsigned char *data = vlm_get_bytes(d, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
@@ -129,14 +129,14 @@ const char *vlm_get_text(vlm_decoder *d, vlm_arena *arena) {
   return copy;
 }
 
-vlm_dtype vlm_get_dtype(vlm_decoder *d, bool none) {
+vlm_dtype vlm_get_dtype(vlm_byte_reader *d, bool none) {
   const unsigned code = vlm_get_u8(d);
   const vlm_dtype dtype = vlm_dtype_from_onnx((int)code);
   if (dtype == VLM_NONE && (code != 0 || !none)) vlm_get_fail(d, "element type %u is unknown", code);
   return dtype;
 }
 
-vlm_tensor vlm_get_shape(vlm_decoder *d, size_t *bytes) {
+vlm_tensor vlm_get_shape(vlm_byte_reader *d, size_t *bytes) {
   vlm_tensor t = {.dtype = vlm_get_dtype(d, false)};
   t.rank = (int)vlm_get_below(d, VLM_MAX_RANK + 1, "the rank");
   for (int i = 0; i < t.rank; i++) t.dims[i] = vlm_get_below(d, INT64_MAX, "a dimension");
@@ -145,7 +145,7 @@ vlm_tensor vlm_get_shape(vlm_decoder *d, size_t *bytes) {
   return t;
 }
 
-vlm_status vlm_get_end(vlm_decoder *d) {
+vlm_status vlm_get_end(vlm_byte_reader *d) {
   if (d->status == VLM_OK && d->at != d->bytes) vlm_get_fail(d, "%zu bytes too many", d->bytes - d->at);
   return d->status;
 }

@@ -1,7 +1,7 @@
 #include "pack/graphs.h"
 
 typedef struct reader {
-  vlm_decoder *d;
+  vlm_byte_reader *d;
   const vlm_tensor_table *tensors;
   const char **strings; /* in the root's arena */
   int32_t n_strings;
@@ -170,14 +170,14 @@ static vlm_graph *get_graph(reader *r, vlm_graph *parent, int depth) {
   return OK(r) ? g : NULL;
 }
 
-vlm_status vlm_graph_decode_roles(vlm_decoder *d, vlm_arena *arena, const char **roles, int32_t *n_roles) {
+vlm_status vlm_graph_decode_roles(vlm_byte_reader *d, vlm_arena *arena, const char **roles, int32_t *n_roles) {
   *n_roles = vlm_get_count(d, 1, VLM_PACK_MAX_ROLES, "roles");
   if (d->status == VLM_OK && *n_roles == 0) vlm_get_fail(d, "a graph without a role");
   for (int32_t i = 0; i < *n_roles && d->status == VLM_OK; i++) roles[i] = vlm_get_text(d, arena);
   return d->status;
 }
 
-vlm_status vlm_graph_decode(vlm_graph **out, vlm_decoder *d, const vlm_tensor_table *tensors, const char *source) {
+vlm_status vlm_graph_decode(vlm_graph **out, vlm_byte_reader *d, const vlm_tensor_table *tensors, const char *source) {
   vlm_status st = VLM_OK;
   reader r = {.d = d, .tensors = tensors};
   *out = NULL;

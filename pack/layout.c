@@ -85,7 +85,7 @@ static vlm_status check_magic(const reader *r) {
 
 static vlm_status read_header(reader *r) {
   vlm_status st = VLM_OK;
-  vlm_decoder d = {.data = r->data, .bytes = VLM_PACK_HEADER_BYTES, .at = 8, .file = r->file, .section = "header", .err = r->err};
+  vlm_byte_reader d = {.data = r->data, .bytes = VLM_PACK_HEADER_BYTES, .at = 8, .file = r->file, .section = "header", .err = r->err};
   const uint32_t version = vlm_get_u32(&d), header_bytes = vlm_get_u32(&d);
   r->out->file_bytes = vlm_get_u64(&d);
   r->out->features = vlm_get_u64(&d);
@@ -143,7 +143,7 @@ static vlm_status check_gap(const reader *r, uint64_t from, uint64_t to, const c
   return VLM_OK;
 }
 
-static vlm_status read_record(reader *r, vlm_decoder *d, vlm_section *s, uint64_t *end) {
+static vlm_status read_record(reader *r, vlm_byte_reader *d, vlm_section *s, uint64_t *end) {
   vlm_status st = VLM_OK;
   const unsigned char *name = vlm_get_bytes(d, 4);
   if (name) memcpy(s->name, name, 4);
@@ -200,7 +200,7 @@ static vlm_status read_index(reader *r) {
   vlm_status st = VLM_OK;
   const unsigned char *index = r->data + r->out->index_offset;
   const uint64_t hash = vlm_xxh64(index, r->index_bytes);
-  vlm_decoder d = {.data = index, .bytes = r->index_bytes, .file = r->file, .section = "index", .err = r->err};
+  vlm_byte_reader d = {.data = index, .bytes = r->index_bytes, .file = r->file, .section = "index", .err = r->err};
   uint64_t end = r->out->sections[0].offset;
   VLM_CHECK(hash == r->index_hash, r->err, VLM_INTEGRITY, "%s: index: stored hash %016llx, computed %016llx", r->file,
             (unsigned long long)r->index_hash, (unsigned long long)hash);

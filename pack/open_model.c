@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "pack/opened.h"
+#include "runtime/ops/resolve.h"
 
 vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles, int32_t *n_roles, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -9,7 +10,7 @@ vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s,
   vlm_graph *graph = NULL;
   *out = NULL;
   VLM_TRY(vlm_pack_unpack(pack, s, &data, &own, err));
-  vlm_decoder d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
+  vlm_byte_reader d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
   VLM_TRY(vlm_graph_decode_roles(&d, pack->arena, roles, n_roles));
   VLM_TRY(vlm_graph_decode(&graph, &d, &pack->tensors, pack->path));
   atomic_fetch_add(&pack->storage->owners, 1);

@@ -2,7 +2,7 @@
 
 #include "pack/opened.h"
 
-static vlm_status copy_text(vlm_pack *pack, const char **out, vlm_decoder *d) {
+static vlm_status copy_text(vlm_pack *pack, const char **out, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   char *copy = NULL;
   const size_t bytes = d->bytes - d->at;
@@ -17,7 +17,7 @@ out:
   return st;
 }
 
-static vlm_status read_meta(vlm_pack *pack, vlm_decoder *d) {
+static vlm_status read_meta(vlm_pack *pack, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   pack->n_meta = vlm_get_count(d, 2, VLM_PACK_MAX_ITEMS, "pairs");
   VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&pack->meta, (size_t)pack->n_meta, sizeof(*pack->meta), d->err));
@@ -31,7 +31,7 @@ out:
   return st;
 }
 
-static vlm_status read_text(vlm_pack *pack, vlm_decoder *d, const char **label) {
+static vlm_status read_text(vlm_pack *pack, vlm_byte_reader *d, const char **label) {
   vlm_status st = VLM_OK;
   const char *name = vlm_get_text(d, pack->arena), *text;
   VLM_TRY(copy_text(pack, &text, d));
@@ -45,7 +45,7 @@ out:
   return st;
 }
 
-static vlm_status read_golden_case(vlm_pack *pack, vlm_decoder *d, vlm_pack_golden *g) {
+static vlm_status read_golden_case(vlm_pack *pack, vlm_byte_reader *d, vlm_pack_golden *g) {
   vlm_status st = VLM_OK;
   const char **names = NULL;
   vlm_tensor *tensors = NULL;
@@ -72,7 +72,7 @@ out:
   return st;
 }
 
-static vlm_status read_golden(vlm_pack *pack, vlm_decoder *d) {
+static vlm_status read_golden(vlm_pack *pack, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   pack->n_golden = vlm_get_count(d, 3, 1 << 16, "golden cases");
   VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&pack->golden, (size_t)pack->n_golden, sizeof(*pack->golden), d->err));
@@ -82,13 +82,13 @@ out:
   return st;
 }
 
-static vlm_status read_tensors(vlm_pack *pack, vlm_decoder *d) {
+static vlm_status read_tensors(vlm_pack *pack, vlm_byte_reader *d) {
   const vlm_section *weights = pack->layout.sections;
   while (weights->kind != VLM_SECTION_WGHT) weights++;
   return vlm_tensor_table_decode(&pack->tensors, d, weights);
 }
 
-static vlm_status read_roles(vlm_pack *pack, vlm_decoder *d, const char **label) {
+static vlm_status read_roles(vlm_pack *pack, vlm_byte_reader *d, const char **label) {
   const char *roles[VLM_PACK_MAX_ROLES];
   int32_t n;
   const vlm_status st = vlm_graph_decode_roles(d, pack->arena, roles, &n);
@@ -104,7 +104,7 @@ vlm_status vlm_pack_read_section(vlm_pack *pack, const vlm_section *s, const cha
   if (s->kind == VLM_SECTION_WGHT) return VLM_OK;
   if (s->kind == VLM_SECTION_KINDS) return vlm_pack_check_stored(pack, s, err);
   VLM_TRY(vlm_pack_unpack(pack, s, &data, &own, err));
-  vlm_decoder d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
+  vlm_byte_reader d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
   switch (s->kind) {
     case VLM_SECTION_META: st = read_meta(pack, &d); break;
     case VLM_SECTION_PREP: st = copy_text(pack, &pack->preprocess, &d); break;

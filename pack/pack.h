@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/base/threads.h"
-#include "runtime/pipeline/bundle.h"
+#include "runtime/bundle/bundle.h"
 
 typedef struct vlm_pack_pair {
   const char *key, *value;

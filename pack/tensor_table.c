@@ -22,7 +22,7 @@ out:
 }
 
 /* One row; sizes are added up with overflow checks. */
-static void read_row(vlm_tensor_table *out, int32_t i, vlm_decoder *d, bool raw, size_t *stored) {
+static void read_row(vlm_tensor_table *out, int32_t i, vlm_byte_reader *d, bool raw, size_t *stored) {
   vlm_pack_tensor *item = &out->items[i];
   item->tensor = vlm_get_shape(d, &item->bytes);
   out->codecs[i] = (unsigned char)vlm_get_below(d, raw ? 1 : 2, "a tensor's codec");
@@ -38,7 +38,7 @@ static void read_row(vlm_tensor_table *out, int32_t i, vlm_decoder *d, bool raw,
   if (!fits) vlm_get_fail(d, "tensor %d: the sizes exceed the address space", (int)i);
 }
 
-vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_decoder *d, const vlm_section *weights) {
+vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, const vlm_section *weights) {
   vlm_status st = VLM_OK;
   const bool raw = weights->codec == VLM_SECTION_RAW;
   size_t stored = 0;

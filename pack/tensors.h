@@ -31,7 +31,7 @@ typedef struct vlm_tensor_table {
 } vlm_tensor_table;
 
 /* Reads TENS and checks it against the section WGHT. */
-vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_decoder *d, const vlm_section *weights);
+vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, const vlm_section *weights);
 void vlm_tensor_table_free(vlm_tensor_table *table);
 /* Points every tensor into `raw` (the unpacked section), after unpacking into it from `stored` when the codec is frames, and checks hashes
  * unless `trust`. `file` is for messages. */

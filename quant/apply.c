@@ -3,6 +3,7 @@
 
 #include "quant/placement.h"
 #include "quant/weight.h"
+#include "runtime/ops/resolve.h"
 
 enum { QDQ_OPSET = 13 };
 static const float MASK_RANGE = 1e30f; /* additive masks hold the lowest float: no 8 bits can */

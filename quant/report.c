@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 void vlm_quant_plan_count(const vlm_quant_plan *plan, int32_t counts[VLM_DECIDE_COUNT]) {
   memset(counts, 0, VLM_DECIDE_COUNT * sizeof *counts);

@@ -3,7 +3,7 @@
 #define VLM_QUANT_REPORT_H
 
 #include "quant/plan.h"
-#include "runtime/pipeline/json_writer.h"
+#include "runtime/base/json_writer.h"
 
 /* Member "graphs": {role: [{node, op, input, decision, reason, weights, sqnr_db, weight_sqnr_db, range, candidates, scale, zero_point}]}. */
 void vlm_quant_plan_put(vlm_json_writer *writer, const vlm_quant_plan *plan);

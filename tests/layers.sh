@@ -8,10 +8,14 @@ set -uo pipefail
 layers='
 runtime/base:
 runtime/kernels:  runtime/base
+runtime/graph:    runtime/base
 runtime/ops:      runtime/base runtime/kernels runtime/graph
-runtime/graph:    runtime/base runtime/ops
-runtime/exec:     runtime/base runtime/kernels runtime/ops runtime/graph
-runtime/pipeline: runtime/base runtime/kernels runtime/ops runtime/graph runtime/exec
+runtime/lower:    runtime/base runtime/kernels runtime/graph runtime/ops
+runtime/exec:     runtime/base runtime/kernels runtime/graph runtime/ops runtime/lower
+runtime/text:     runtime/base
+runtime/image:    runtime/base
+runtime/bundle:   runtime/base runtime/graph runtime/text runtime/image
+runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/exec runtime/text runtime/image runtime/bundle
 onnx:             runtime
 calib:            runtime
 pack:             runtime
@@ -30,9 +34,9 @@ zlib.h:       calib/npz.c
 hdf5.h:       calib/store.c
 zstd.h:       pack/codec_zstd.c
 xxhash.h:     runtime/base/hash.c
-jansson.h:    runtime/pipeline/json.c
-pcre2.h:      runtime/pipeline/tok_regex.c
-utf8proc.h:   runtime/pipeline/tok_unicode.c
+jansson.h:    runtime/base/json.c
+pcre2.h:      runtime/text/tok_regex.c
+utf8proc.h:   runtime/text/tok_unicode.c
 onnx.pb-c.h:  onnx/
 mpi.h:        calib/
 immintrin.h:  runtime/kernels/ bench/
@@ -136,5 +140,5 @@ plant 4 "pack may not include calib" pack/open.c '  #  include "calib/stats.h"' 
 plant 5 "quant may not include eval" quant/plan.h '#include "eval/scores.h"' 'quant may not include eval/scores.h' || rc=1
 plant 6 "a library in a second file" calib/npy.c '#include <png.h>' '<png.h> belongs to' || rc=1
 plant 7 "a library that nobody named" cli/open.c '#include <curl/curl.h>' '<curl/curl.h> is not in the table' || rc=1
-plant 8 "a private header from outside" cli/open.c '#include "runtime/pipeline/model_private.h"' '.* is private to' || rc=1
+plant 8 "a private header from outside" cli/open.c '#include "runtime/decode/model_private.h"' '.* is private to' || rc=1
 exit $rc

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "runtime/exec/frame.h"
-#include "runtime/exec/macs.h"
+#include "runtime/ops/macs.h"
 
 enum { MAX_GIB = 16 };
 

@@ -24,7 +24,7 @@ typedef struct vlm_profile {
 } vlm_profile;
 
 /* inputs[i] belongs to graph->inputs[i]: type and shape; data may be NULL (zeros, when a run is needed).
- * What counts as multiply-accumulate: runtime/exec/macs.h. Free with vlm_profile_free. */
+ * What counts as multiply-accumulate: runtime/ops/macs.h. Free with vlm_profile_free. */
 vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_graph *graph, const vlm_tensor *inputs, vlm_error *err);
 void vlm_profile_free(vlm_profile *profile);
 

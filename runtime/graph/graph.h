@@ -116,10 +116,6 @@ vlm_status vlm_node_blame(const vlm_graph *graph, const vlm_node *node, vlm_stat
 /* The constant behind a value, following captures into parents; NULL when it is not constant. */
 const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id);
 
-/* Binds every node (subgraphs too) to its operator, checks arity and attributes, orders nodes topologically, refuses cycles and dangling
- * names.
- * The message names file and node. VLM_UNSUPPORTED names the operator. Idempotent: call again after a pass. */
-vlm_status vlm_graph_resolve(vlm_graph *graph, vlm_error *err);
 /* Removes nodes and values that no output needs, and renumbers. Subgraph captures count as uses. */
 vlm_status vlm_graph_sweep(vlm_graph *graph, vlm_error *err);
 /* Replaces every use of `from` (inputs, graph outputs, captures of subgraphs) by `to`. */

@@ -1,6 +1,6 @@
-#include <string.h>
+#include "runtime/graph/order.h"
 
-#include "runtime/graph/bind.h"
+#include <string.h>
 
 enum { NEW, OPEN, DONE };
 

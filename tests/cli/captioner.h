@@ -6,8 +6,8 @@
 
 #include "calib/image.h"
 #include "onnx/bundle.h"
-#include "runtime/pipeline/json.h"
-#include "runtime/pipeline/model.h"
+#include "runtime/base/json.h"
+#include "runtime/decode/model.h"
 #include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"

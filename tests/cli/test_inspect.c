@@ -15,6 +15,7 @@
 #include "cli/inspect_stats.h"
 #include "onnx/bundle.h"
 #include "runtime/base/file.h"
+#include "runtime/ops/resolve.h"
 #include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"

@@ -20,7 +20,7 @@
 #include "pack/pack.h"
 #include "quant/plan.h"
 #include "runtime/base/file.h"
-#include "runtime/exec/lower.h"
+#include "runtime/lower/lower.h"
 #include "tests/fine.h"
 
 #define MODELS "../shared/data/models/"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/file.h"
-#include "runtime/pipeline/json.h"
+#include "runtime/base/json.h"
 
 #define METRICS VLMQ_SOURCE_DIR "/../shared/data/metrics/"
 #define SKIP_WITHOUT_DATA()            \

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "runtime/exec/profile.h"
+#include "runtime/ops/resolve.h"
 #include "tests/fine.h"
 
 enum { MAX_IN = 7 };

@@ -9,6 +9,7 @@
 
 #include "onnx/passes.h"
 #include "runtime/exec/session.h"
+#include "runtime/ops/resolve.h"
 
 static vlm_error error;
 static void ok(vlm_status st) {

@@ -23,6 +23,7 @@
 #include "runtime/graph/graph.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/op.h"
+#include "runtime/ops/resolve.h"
 
 enum { OP_MAX_IO = 16, OP_MAX_BLOCKS = 128 };
 

@@ -3,7 +3,7 @@
 
 The encoder finds which question was asked (the largest embedding over the sequence: one column per question), the decoder counts its cache and
 looks the next token up. Nothing is trained; the image only has its size. Objects that belong to the answers: expected.jsonl, one line per task,
-for an image of 1000 x 1000 pixels, by the formula of runtime/pipeline/tasks.h.
+for an image of 1000 x 1000 pixels, by the formula of runtime/decode/tasks.h.
 
 Usage: .venv/bin/python tests/oracles/make_boxes.py
 """

@@ -2,7 +2,7 @@
 """Search results to compare with: greedy and beam search of transformers, restated with torch tensors step by step (generation/utils.py and
 generation/logits_process.py of version 4.50), run on a scripted model whose logits are a hash of the ids so far.
 
-Writes tests/pipeline/data/search.json: a list of {options…, "ids", "score"}.
+Writes tests/decode/data/search.json: a list of {options…, "ids", "score"}.
 Usage: .venv/bin/python tests/oracles/make_search.py
 """
 
@@ -160,7 +160,7 @@ def main():
         if score < -1e8:
             continue
         cases.append({**case, "ids": ids, "score": score})
-    path = Path(__file__).resolve().parent.parent / "pipeline/data/search.json"
+    path = Path(__file__).resolve().parent.parent / "decode/data/search.json"
     path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
     print(len(cases), "cases,", path.stat().st_size, "bytes")
 

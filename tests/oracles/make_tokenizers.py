@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Trains one small tokenizer of each kind and writes what the Python `tokenizers` package makes of 5,000 strings.
 
-  tests/pipeline/data/tokenizers/strings.jsonl        one JSON string per line
-  tests/pipeline/data/tokenizers/<kind>/tokenizer.json
-  tests/pipeline/data/tokenizers/<kind>/checks.txt    per string 12 hex digits: 6 of the hash of its ids, 6 of the hash of its decoded texts
-  tests/pipeline/data/tokenizers/<kind>/cases.jsonl   a few cases in full: {"text", "ids", "decoded", "skipped"}
+  tests/text/data/tokenizers/strings.jsonl        one JSON string per line
+  tests/text/data/tokenizers/<kind>/tokenizer.json
+  tests/text/data/tokenizers/<kind>/checks.txt    per string 12 hex digits: 6 of the hash of its ids, 6 of the hash of its decoded texts
+  tests/text/data/tokenizers/<kind>/cases.jsonl   a few cases in full: {"text", "ids", "decoded", "skipped"}
 
 Usage: .venv/bin/python tests/oracles/make_tokenizers.py [--checks-only] [folder]
 --checks-only keeps the committed tokenizers (training breaks ties in any order) and strings, and rewrites checks and cases.
@@ -720,7 +720,7 @@ def write_kind(folder, make, strings, checks_only):
 def main():
     arguments = [a for a in sys.argv[1:] if not a.startswith("--")]
     checks_only = "--checks-only" in sys.argv
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent / "pipeline/data/tokenizers"
+    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent / "text/data/tokenizers"
     root.mkdir(parents=True, exist_ok=True)
     if checks_only:
         strings = [json.loads(line) for line in (root / "strings.jsonl").read_text(encoding="utf-8").split("\n") if line]

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pack/pack.h"
+#include "runtime/ops/resolve.h"
 
 #define DO(call)                                                            \
   do {                                                                      \

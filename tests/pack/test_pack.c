@@ -260,7 +260,7 @@ static void test_string_lists(void **state) {
   assert_int_equal(vlm_graph_encode(&e, roles, 1, g, &pool), VLM_OK);
   vlm_error err = {0};
   const vlm_tensor_table none = {.count = 0};
-  vlm_decoder d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes, .file = "f", .section = "GRPH", .err = &err};
+  vlm_byte_reader d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes, .file = "f", .section = "GRPH", .err = &err};
   assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
   assert_int_equal(vlm_graph_decode_roles(&d, arena, roles, &n_roles), VLM_OK);
   if (vlm_graph_decode(&back, &d, &none, "f") != VLM_OK) fail_msg("%s", err.text);

@@ -1,0 +1,173 @@
+#include "runtime/decode/model.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "runtime/bundle/binding.h"
+#include "runtime/decode/model_private.h"
+#include "runtime/decode/tasks.h"
+
+static const char *const STAGES[VLM_STAGE_COUNT] = {
+#define X(name, text) text,
+    VLM_STAGES(X)
+#undef X
+};
+
+const char *vlm_stage_name(vlm_stage stage) { return (unsigned)stage < VLM_STAGE_COUNT ? STAGES[stage] : "?"; }
+
+double vlm_clock_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* ---- set-up ---- */
+
+static vlm_json root_of(const vlm_json_doc *doc) { return doc ? vlm_json_root(doc) : (vlm_json){0}; }
+
+static vlm_status make_tokenizer(vlm_model *m, vlm_error *err) {
+  const char *json = m->bundle->texts[VLM_TEXT_TOKENIZER], *config = m->bundle->texts[VLM_TEXT_TOKENIZER_CONFIG];
+  if (!json)
+    return vlm_fail(err, VLM_INPUT, "%s: has no tokenizer.json; copy it beside the graphs, or name it in vlm.json", m->bundle->source);
+  const vlm_slice text = {json, strlen(json)}, extra = {config, config ? strlen(config) : 0};
+  return vlm_tokenizer_create(&m->tokenizer, text, extra, vlm_text_file(VLM_TEXT_TOKENIZER), err);
+}
+
+static vlm_status read_rules(vlm_model *m, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_doc *generation = NULL, *manifest = NULL;
+  vlm_decoder_facts facts;
+  VLM_TRY(vlm_bundle_json(&generation, m->bundle, VLM_TEXT_GENERATION, err));
+  VLM_TRY(vlm_bundle_json(&manifest, m->bundle, VLM_TEXT_MANIFEST, err));
+  VLM_TRY(vlm_generation_read(&m->rules, m->config, generation, err));
+  vlm_json stated = vlm_json_member(root_of(manifest), "generation");
+  if (!vlm_json_is_null(stated)) VLM_TRY(vlm_generation_overlay(&m->rules, stated, err));
+  VLM_TRY(vlm_bundle_decoder_facts(&facts, m->bundle, err));
+  m->positions = facts.positions;
+out:
+  vlm_json_free(generation);
+  vlm_json_free(manifest);
+  return st;
+}
+
+static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    const vlm_graph *g = m->bundle->graphs[r];
+    if (!g) continue;
+    if (r > 0 && g == m->bundle->graphs[r - 1]) m->sessions[r] = m->sessions[r - 1];
+    else VLM_TRY(vlm_session_create(&m->sessions[r], m->context, g, opts, err));
+  }
+out:
+  return st;
+}
+
+static bool takes(const vlm_graph *g, vlm_binding_kind kind) { return g && vlm_graph_find_input(g, vlm_binding_name(kind)) >= 0; }
+
+/* Who sees the prompt, by what the graphs take. */
+static void set_readers(vlm_model *m) {
+  vlm_graph *const *g = m->bundle->graphs;
+  m->decoder_reads_image = m->bundle->family == VLM_FAMILY_DECODER_ONLY;
+  m->encoder_reads_text = takes(g[VLM_ROLE_ENCODER], VLM_BIND_IDS) || (takes(g[VLM_ROLE_ENCODER], VLM_BIND_EMBEDS) && g[VLM_ROLE_EMBED]);
+}
+
+vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bundle *bundle, const vlm_model_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_model *m = NULL;
+  VLM_CHECK(bundle->family != VLM_FAMILY_GRAPH, err, VLM_INPUT, "%s: is a single graph, not a pipeline; use --inputs instead of --images", bundle->source);
+  VLM_CHECK(takes(bundle->graphs[VLM_ROLE_VISION], VLM_BIND_PIXELS) || takes(bundle->graphs[VLM_ROLE_ENCODER], VLM_BIND_PIXELS), err, VLM_INPUT,
+            "%s: no graph takes pixel_values, so no answer would depend on the image; is the vision encoder missing?", bundle->source);
+  VLM_TRY(vlm_alloc((void **)&m, 1, sizeof *m, err));
+  m->context = context;
+  m->bundle = bundle;
+  VLM_TRY(vlm_bundle_json(&m->config, bundle, VLM_TEXT_CONFIG, err));
+  VLM_TRY(read_rules(m, err));
+  VLM_TRY(vlm_bundle_preprocess(&m->preprocess, &m->has_preprocess, bundle, err));
+  VLM_TRY(make_tokenizer(m, err));
+  VLM_TRY(vlm_prompt_rules_read(&m->prompt, bundle, m->tokenizer, m->rules.bos, err));
+  set_readers(m);
+  VLM_TRY(make_sessions(m, opts ? &opts->session : NULL, err));
+  VLM_TRY(vlm_decoder_create(&m->decoder, bundle, m->sessions[VLM_ROLE_DECODER_FIRST], m->sessions[VLM_ROLE_DECODER_STEP],
+                             m->sessions[VLM_ROLE_EMBED], err));
+out:
+  if (st != VLM_OK) {
+    vlm_model_free(m);
+    m = NULL;
+  }
+  *out = m;
+  return st;
+}
+
+void vlm_model_free(vlm_model *m) {
+  if (!m) return;
+  vlm_decoder_free(m->decoder);
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    if (r == 0 || m->sessions[r] != m->sessions[r - 1]) vlm_session_free(m->sessions[r]);
+  vlm_tokenizer_free(m->tokenizer);
+  vlm_json_free(m->config);
+  vlm_prompt_rules_free(&m->prompt);
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    for (int i = 0; i < VLM_ENCODE_INPUTS; i++) vlm_feed_free(&m->feeds[r][i]);
+  vlm_ids_free(&m->start);
+  vlm_free(m->joined);
+  vlm_free(m->ids);
+  vlm_free(m);
+}
+
+const vlm_tokenizer *vlm_model_tokenizer(const vlm_model *m) { return m->tokenizer; }
+const vlm_preprocess *vlm_model_preprocess(const vlm_model *m) { return m->has_preprocess ? &m->preprocess : NULL; }
+vlm_session *vlm_model_session(const vlm_model *m, vlm_role role) { return m->sessions[role]; }
+
+/* ---- prompt ---- */
+
+vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
+  const char *asked;
+  if (!*prompt && m->prompt.fallback) prompt = m->prompt.fallback;
+  vlm_json known = vlm_json_member(vlm_json_member(root_of(m->config), "task_prompts"), prompt);
+  if (!vlm_json_is_null(known)) {
+    vlm_status st = vlm_json_as_text(&asked, known, err);
+    return st == VLM_OK ? vlm_text_append(text, asked, strlen(asked), err) : st;
+  }
+  if (m->encoder_reads_text || m->decoder_reads_image) return vlm_task_prompt(text, prompt, err);
+  /* A decoder that starts from the prompt knows no tasks but those of its own vocabulary. */
+  if (vlm_task_find(prompt) && vlm_tokenizer_id(m->tokenizer, prompt) < 0) return VLM_OK;
+  return vlm_text_append(text, prompt, strlen(prompt), err);
+}
+
+/* ---- answers ---- */
+
+void vlm_answer_free(vlm_answer *a) {
+  vlm_ids_free(&a->ids);
+  vlm_text_free(&a->text);
+  memset(a, 0, sizeof *a);
+}
+
+static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const vlm_answer_opts *opts, vlm_answer *a, double start, vlm_error *err) {
+  static const vlm_answer_opts defaults = {0};
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_model_encode(m, input, a, err));
+  VLM_TRY(vlm_model_generate(m, opts ? opts : &defaults, a, start, err));
+  a->total_ms = vlm_clock_ms() - start;
+out:
+  return st;
+}
+
+vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
+  const vlm_model_input input = {.pixels = pixels, .prompt = prompt};
+  return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
+}
+
+vlm_status vlm_model_answer(vlm_model *m, const vlm_image *image, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_pixels pixels = {0};
+  double start = vlm_clock_ms();
+  VLM_CHECK(m->has_preprocess, err, VLM_INPUT,
+            "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images become pixel_values is not known", m->bundle->source);
+  VLM_TRY(vlm_preprocess_run(&pixels, &m->preprocess, image, vlm_context_threads(m->context), err));
+  a->stage_ms[VLM_STAGE_PREPROCESS] = vlm_clock_ms() - start;
+  const vlm_model_input input = {.pixels = &pixels.values, .mask = pixels.mask.data ? &pixels.mask : NULL, .prompt = prompt};
+  VLM_TRY(answer_from(m, &input, opts, a, start, err));
+out:
+  vlm_pixels_free(&pixels);
+  return st;
+}
