@@ -8,6 +8,7 @@
 #include "runtime/bundle/binding.h"
 #include "runtime/bundle/bundle_texts.h"
 #include "runtime/decode/model.h"
+#include "runtime/ops/traits.h"
 
 typedef struct {
   vlm_stats *stats;
@@ -31,18 +32,13 @@ static int role_of(const vlm_bundle *bundle, const vlm_graph *graph) {
   return -1;
 }
 
-static bool has_constant(const vlm_graph *graph, const vlm_node *node, int32_t k) {
-  return k < node->n_inputs && node->inputs[k] != VLM_NO_VALUE && vlm_graph_constant(graph, node->inputs[k]);
-}
-
-/* What a product with constant weights reads: the only activations whose ranges quantization can use. */
+/* What is multiplied with constant weights: the only activations whose ranges quantization can use. */
 static bool enters_product(const vlm_graph *graph, vlm_value_id value) {
-  static const char *const PRODUCTS[] = {"MatMul", "Gemm", "Conv", "ConvTranspose"};
+  vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
-    if (*node->domain || node->n_inputs < 2 || node->inputs[0] != value || !has_constant(graph, node, 1)) continue;
-    for (size_t p = 0; p < sizeof PRODUCTS / sizeof PRODUCTS[0]; p++)
-      if (!strcmp(node->op_type, PRODUCTS[p])) return true;
+    for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--)
+      if (slots[i].activation >= 0 && vlm_node_input(node, slots[i].activation) == value) return true;
   }
   return false;
 }

@@ -18,24 +18,19 @@ typedef struct {
   appended key, value;
 } layer;
 
-static int64_t int_attr(const vlm_node *node, const char *name, int64_t fallback) {
-  const vlm_attr *a = vlm_node_attr(node, name);
-  return a && a->kind == VLM_ATTR_INT ? a->u.i : fallback;
-}
-
 /* Shape nodes that read a value: they see no data. */
 static int32_t shape_uses(const vlm_graph *g, vlm_value_id id) {
   int32_t count = 0;
-  for (int32_t n = 0; n < g->n_nodes; n++) count += vlm_pass_is(&g->nodes[n], "Shape") && g->nodes[n].inputs[0] == id;
+  for (int32_t n = 0; n < g->n_nodes; n++) count += vlm_node_is(&g->nodes[n], "Shape") && g->nodes[n].inputs[0] == id;
   return count;
 }
 
 /* present: a graph output that is the concatenation of a graph input and something new along the token axis, read only by `readers` nodes
  * (and for its shape). */
 static bool is_appended(const vlm_graph *g, vlm_value_id id, int32_t readers, appended *out) {
-  const vlm_node *concat = vlm_pass_producer(g, id, "Concat");
+  const vlm_node *concat = vlm_graph_producer(g, id, "Concat");
   if (!concat || concat->n_inputs != 2 || !vlm_pass_is_output(g, id)) return false;
-  int64_t axis = int_attr(concat, "axis", 0);
+  int64_t axis = vlm_node_int(concat, "axis", 0);
   *out = (appended){concat->inputs[0], concat->inputs[1], id};
   const vlm_value *past = &g->values[out->past];
   if ((axis != 2 && axis != -2) || past->kind != VLM_VALUE_INPUT || past->tensor.dtype != VLM_F32) return false;
@@ -44,7 +39,7 @@ static bool is_appended(const vlm_graph *g, vlm_value_id id, int32_t readers, ap
 
 /* Through a Reshape that merges batch and heads, which only this path reads. */
 static vlm_value_id without_reshape(const vlm_graph *g, vlm_value_id id) {
-  const vlm_node *reshape = vlm_pass_producer(g, id, "Reshape");
+  const vlm_node *reshape = vlm_graph_producer(g, id, "Reshape");
   return reshape && vlm_pass_uses(g, id) == 1 ? reshape->inputs[0] : id;
 }
 
@@ -57,9 +52,9 @@ static bool adds_axis_2(const vlm_graph *g, const vlm_node *unsqueeze) {
 
 /* Through the repetition of heads for grouped queries: [B, H, T, D] -> [B, H, 1, T, D] -> [B, H, r, T, D] -> [B, H * r, T, D]. */
 static vlm_value_id without_repeat(const vlm_graph *g, vlm_value_id id) {
-  const vlm_node *reshape = vlm_pass_producer(g, id, "Reshape");
-  const vlm_node *expand = reshape ? vlm_pass_producer(g, reshape->inputs[0], "Expand") : NULL;
-  const vlm_node *unsqueeze = expand ? vlm_pass_producer(g, expand->inputs[0], "Unsqueeze") : NULL;
+  const vlm_node *reshape = vlm_graph_producer(g, id, "Reshape");
+  const vlm_node *expand = reshape ? vlm_graph_producer(g, reshape->inputs[0], "Expand") : NULL;
+  const vlm_node *unsqueeze = expand ? vlm_graph_producer(g, expand->inputs[0], "Unsqueeze") : NULL;
   if (!unsqueeze || !adds_axis_2(g, unsqueeze)) return without_reshape(g, id);
   bool alone = vlm_pass_uses(g, id) - shape_uses(g, id) == 1 && vlm_pass_uses(g, reshape->inputs[0]) == 1 &&
                vlm_pass_uses(g, expand->inputs[0]) - shape_uses(g, expand->inputs[0]) == 1;
@@ -68,7 +63,7 @@ static vlm_value_id without_repeat(const vlm_graph *g, vlm_value_id id) {
 
 /* Transpose of the last two axes. */
 static vlm_value_id without_swap(const vlm_graph *g, vlm_value_id id) {
-  const vlm_node *transpose = vlm_pass_producer(g, id, "Transpose");
+  const vlm_node *transpose = vlm_graph_producer(g, id, "Transpose");
   const vlm_attr *perm = transpose ? vlm_node_attr(transpose, "perm") : NULL;
   if (!perm || perm->count < 3 || vlm_pass_uses(g, id) != 1) return VLM_NO_VALUE;
   for (int32_t i = 0; i < perm->count; i++) {
@@ -79,13 +74,13 @@ static vlm_value_id without_swap(const vlm_graph *g, vlm_value_id id) {
 }
 
 static bool take_mask(const vlm_graph *g, vlm_value_id *id, layer *l) {
-  const vlm_node *add = vlm_pass_producer(g, *id, "Add");
+  const vlm_node *add = vlm_graph_producer(g, *id, "Add");
   if (!add) return true;
   if (vlm_pass_uses(g, *id) != 1) return false;
   /* The scores come from a MatMul, perhaps scaled; the other operand is the mask. */
   for (int k = 0; k < 2; k++) {
     vlm_value_id scores = add->inputs[k];
-    bool product = vlm_pass_producer(g, scores, "MatMul") || vlm_pass_producer(g, scores, "Mul") || vlm_pass_producer(g, scores, "Div");
+    bool product = vlm_graph_producer(g, scores, "MatMul") || vlm_graph_producer(g, scores, "Mul") || vlm_graph_producer(g, scores, "Div");
     if (!product || vlm_pass_uses(g, scores) != 1) continue;
     l->mask = add->inputs[1 - k];
     *id = scores;
@@ -98,7 +93,7 @@ static bool take_mask(const vlm_graph *g, vlm_value_id *id, layer *l) {
 static bool take_divisor(const vlm_graph *g, vlm_value_id *id, layer *l) {
   double value;
   int exponent;
-  const vlm_node *div = vlm_pass_producer(g, *id, "Div");
+  const vlm_node *div = vlm_graph_producer(g, *id, "Div");
   if (!div) return true;
   if (!vlm_pass_scalar(g, div->inputs[1], &value) || vlm_pass_uses(g, *id) != 1) return false;
   if (value <= 0 || frexp(value, &exponent) != 0.5) return false;
@@ -109,7 +104,7 @@ static bool take_divisor(const vlm_graph *g, vlm_value_id *id, layer *l) {
 
 static bool take_scale(const vlm_graph *g, vlm_value_id *id, layer *l) {
   double value;
-  const vlm_node *mul = vlm_pass_producer(g, *id, "Mul");
+  const vlm_node *mul = vlm_graph_producer(g, *id, "Mul");
   l->scale = 1;
   if (!mul) return take_divisor(g, id, l);
   for (int k = 0; k < 2; k++) {
@@ -124,14 +119,14 @@ static bool take_scale(const vlm_graph *g, vlm_value_id *id, layer *l) {
 static bool match(const vlm_graph *g, int32_t n, layer *l) {
   const vlm_node *product = &g->nodes[n];
   *l = (layer){.product = n, .mask = VLM_NO_VALUE};
-  if (!vlm_pass_is(product, "MatMul")) return false;
-  const vlm_node *softmax = vlm_pass_producer(g, product->inputs[0], "Softmax");
+  if (!vlm_node_is(product, "MatMul")) return false;
+  const vlm_node *softmax = vlm_graph_producer(g, product->inputs[0], "Softmax");
   if (!softmax || vlm_pass_uses(g, product->inputs[0]) != 1) return false;
-  int64_t axis = int_attr(softmax, "axis", -1);
+  int64_t axis = vlm_node_int(softmax, "axis", -1);
   vlm_value_id scores = softmax->inputs[0];
   if (axis != -1 && axis != 3 && axis != 2) return false;
   if (!take_mask(g, &scores, l) || !take_scale(g, &scores, l)) return false;
-  const vlm_node *similarity = vlm_pass_producer(g, scores, "MatMul");
+  const vlm_node *similarity = vlm_graph_producer(g, scores, "MatMul");
   if (!similarity || vlm_pass_uses(g, scores) != 1) return false;
   l->query = similarity->inputs[0];
   vlm_value_id keys = without_swap(g, similarity->inputs[1]);

@@ -2,14 +2,6 @@
 
 #include <string.h>
 
-bool vlm_pass_is(const vlm_node *node, const char *op) { return node->domain[0] == '\0' && strcmp(node->op_type, op) == 0; }
-
-vlm_node *vlm_pass_producer(const vlm_graph *graph, vlm_value_id id, const char *op) {
-  if (id == VLM_NO_VALUE || graph->values[id].producer < 0) return NULL;
-  vlm_node *node = &graph->nodes[graph->values[id].producer];
-  return vlm_pass_is(node, op) ? node : NULL;
-}
-
 static int32_t count_id(const vlm_value_id *list, int32_t count, vlm_value_id id) {
   int32_t found = 0;
   for (int32_t k = 0; k < count; k++) found += list[k] == id;

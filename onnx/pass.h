@@ -12,10 +12,6 @@ typedef vlm_status vlm_pass(vlm_graph *graph, const vlm_clean_opts *opts, int32_
 #include "onnx/passes.def"
 #undef X
 
-/* Whether node is `op` of domain ai.onnx. */
-bool vlm_pass_is(const vlm_node *node, const char *op);
-/* The node that makes a value, when it is `op` of ai.onnx; else NULL. */
-vlm_node *vlm_pass_producer(const vlm_graph *graph, vlm_value_id id, const char *op);
 bool vlm_pass_is_output(const vlm_graph *graph, vlm_value_id id);
 /* How often a value is read: node inputs, graph outputs, captures. */
 int32_t vlm_pass_uses(const vlm_graph *graph, vlm_value_id id);

@@ -34,8 +34,8 @@ static bool read_norm(const vlm_graph *graph, const vlm_node *node, norm *out) {
 /* Dimension of the output channel in the weight: 0 for Conv; 1 for ConvTranspose, where groups would interleave. */
 static int channel_dim(const vlm_node *conv) {
   const vlm_attr *group = vlm_node_attr(conv, "group");
-  if (vlm_pass_is(conv, "Conv")) return 0;
-  return vlm_pass_is(conv, "ConvTranspose") && (group == NULL || group->u.i == 1) ? 1 : -1;
+  if (vlm_node_is(conv, "Conv")) return 0;
+  return vlm_node_is(conv, "ConvTranspose") && (group == NULL || group->u.i == 1) ? 1 : -1;
 }
 
 static float gain_of(const norm *n, int64_t c) { return (float)(n->scale[c] / sqrt((double)n->var[c] + n->epsilon)); }
@@ -101,7 +101,7 @@ static vlm_status try_merge(vlm_graph *graph, int32_t bn, int32_t *changes, vlm_
   vlm_status st = VLM_OK;
   norm n;
   const vlm_node *node = &graph->nodes[bn];
-  if (!vlm_pass_is(node, "BatchNormalization") || node->outputs[0] == VLM_NO_VALUE || !read_norm(graph, node, &n)) return VLM_OK;
+  if (!vlm_node_is(node, "BatchNormalization") || node->outputs[0] == VLM_NO_VALUE || !read_norm(graph, node, &n)) return VLM_OK;
   int32_t conv = graph->values[node->inputs[0]].producer;
   if (conv < 0 || vlm_pass_uses(graph, node->inputs[0]) != 1) return VLM_OK;
   const vlm_node *c = &graph->nodes[conv];

@@ -104,7 +104,7 @@ out:
 
 /* The branch that always runs, or NULL. */
 static const vlm_graph *only_branch(const vlm_graph *graph, const vlm_node *node) {
-  if (!vlm_pass_is(node, "If") || node->n_attrs == 0) return NULL;
+  if (!vlm_node_is(node, "If") || node->n_attrs == 0) return NULL;
   const vlm_tensor *condition = vlm_graph_constant(graph, node->inputs[0]);
   if (condition == NULL || condition->dtype != VLM_BOOL || vlm_tensor_count(condition) != 1) return NULL;
   const vlm_attr *branch = vlm_node_attr(node, vlm_tensor_get_int(condition, 0) != 0 ? "then_branch" : "else_branch");

@@ -46,7 +46,7 @@ out:
 }
 
 /* A weight is stored once, in the orientation in which it is used; everything else is only folded when small. */
-static size_t limit_of(const fold *f, const vlm_node *node) { return vlm_pass_is(node, "Transpose") ? SIZE_MAX : f->max_bytes; }
+static size_t limit_of(const fold *f, const vlm_node *node) { return vlm_node_is(node, "Transpose") ? SIZE_MAX : f->max_bytes; }
 
 static vlm_status fold_node(fold *f, int32_t n, int32_t *changes, vlm_error *err) {
   const vlm_node *node = &f->graph->nodes[n];
@@ -114,7 +114,7 @@ out:
 }
 
 static bool transposes_capture(const vlm_graph *graph, const vlm_node *node) {
-  return vlm_pass_is(node, "Transpose") && node->outputs[0] != VLM_NO_VALUE && graph->values[node->inputs[0]].kind == VLM_VALUE_CAPTURE;
+  return vlm_node_is(node, "Transpose") && node->outputs[0] != VLM_NO_VALUE && graph->values[node->inputs[0]].kind == VLM_VALUE_CAPTURE;
 }
 
 static void widen(const vlm_node *node, int32_t *inputs, int32_t *outputs) {

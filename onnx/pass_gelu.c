@@ -51,23 +51,23 @@ static bool expand_pair(const symbols *s, const vlm_node *node, int depth, poly 
   double divisor = 0;
   poly left, right;
   if (!expand(s, node->inputs[0], depth, &left)) return false;
-  if (vlm_pass_is(node, "Div")) {
+  if (vlm_node_is(node, "Div")) {
     if (!vlm_pass_scalar(s->graph, node->inputs[1], &divisor) || divisor == 0) return false;
     *out = (poly){0};
     add(out, &left, 1 / divisor);
     return true;
   }
   if (!expand(s, node->inputs[1], depth, &right)) return false;
-  if (vlm_pass_is(node, "Mul")) return multiply(&left, &right, out);
+  if (vlm_node_is(node, "Mul")) return multiply(&left, &right, out);
   *out = left;
-  add(out, &right, vlm_pass_is(node, "Add") ? 1 : -1);
+  add(out, &right, vlm_node_is(node, "Add") ? 1 : -1);
   return true;
 }
 
 static bool is_arithmetic(const vlm_node *node) {
   static const char *const names[] = {"Add", "Sub", "Mul", "Div", "Pow"};
   for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-    if (vlm_pass_is(node, names[k])) return true;
+    if (vlm_node_is(node, names[k])) return true;
   return false;
 }
 
@@ -89,7 +89,7 @@ static bool expand(const symbols *s, vlm_value_id id, int depth, poly *out) {
   }
   const vlm_node *node = maker(s->graph, id);
   if (node == NULL || depth == 0 || !is_arithmetic(node)) return false;
-  return vlm_pass_is(node, "Pow") ? expand_power(s, node, depth - 1, out) : expand_pair(s, node, depth - 1, out);
+  return vlm_node_is(node, "Pow") ? expand_power(s, node, depth - 1, out) : expand_pair(s, node, depth - 1, out);
 }
 
 /* What an activation looks like: inner is the argument of `core` as a polynomial of x, outer the whole in x and e = core(inner). */
@@ -120,7 +120,7 @@ static bool same(const poly *a, const poly *b) {
 
 static const form *form_of(const vlm_node *node) {
   for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++)
-    if (vlm_pass_is(node, forms[k].core)) return &forms[k];
+    if (vlm_node_is(node, forms[k].core)) return &forms[k];
   return NULL;
 }
 
@@ -153,7 +153,7 @@ static bool find_x(const vlm_graph *graph, vlm_value_id argument, vlm_value_id a
 static vlm_status try_at(vlm_graph *graph, int32_t at, int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_node *node = &graph->nodes[at];
-  if (!vlm_pass_is(node, "Mul") && !vlm_pass_is(node, "Div")) return VLM_OK;
+  if (!vlm_node_is(node, "Mul") && !vlm_node_is(node, "Div")) return VLM_OK;
   const vlm_node *core = find_core(graph, node->outputs[0], MAX_DEPTH);
   const form *f = core != NULL ? form_of(core) : NULL;
   symbols s = {.graph = graph};

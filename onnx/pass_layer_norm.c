@@ -33,8 +33,8 @@ static int32_t last_axes(const vlm_graph *graph, const vlm_node *mean, vlm_value
 
 /* d = x - ReduceMean(x) */
 static bool is_centered(const vlm_graph *graph, vlm_value_id d, vlm_value_id *x, int32_t *axes) {
-  const vlm_node *sub = vlm_pass_producer(graph, d, "Sub");
-  const vlm_node *mean = sub != NULL ? vlm_pass_producer(graph, sub->inputs[1], "ReduceMean") : NULL;
+  const vlm_node *sub = vlm_graph_producer(graph, d, "Sub");
+  const vlm_node *mean = sub != NULL ? vlm_graph_producer(graph, sub->inputs[1], "ReduceMean") : NULL;
   if (mean == NULL || mean->inputs[0] != sub->inputs[0]) return false;
   *x = sub->inputs[0];
   *axes = last_axes(graph, mean, *x);
@@ -43,7 +43,7 @@ static bool is_centered(const vlm_graph *graph, vlm_value_id d, vlm_value_id *x,
 
 /* sq = d * d or d ^ 2 */
 static bool is_square(const vlm_graph *graph, vlm_value_id sq, vlm_value_id *d) {
-  const vlm_node *pow2 = vlm_pass_producer(graph, sq, "Pow"), *mul = vlm_pass_producer(graph, sq, "Mul");
+  const vlm_node *pow2 = vlm_graph_producer(graph, sq, "Pow"), *mul = vlm_graph_producer(graph, sq, "Mul");
   double exponent = 0;
   if (mul != NULL && mul->inputs[0] == mul->inputs[1]) return *d = mul->inputs[0], true;
   if (pow2 == NULL || !vlm_pass_scalar(graph, pow2->inputs[1], &exponent) || exponent != 2) return false;
@@ -55,17 +55,17 @@ static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, norm *n) {
   vlm_value_id epsilon, var, d, x;
   int32_t axes = 0;
   double value = 0;
-  const vlm_node *root = vlm_pass_producer(graph, sd, "Sqrt");
-  const vlm_node *add = root != NULL ? vlm_pass_producer(graph, root->inputs[0], "Add") : NULL;
+  const vlm_node *root = vlm_graph_producer(graph, sd, "Sqrt");
+  const vlm_node *add = root != NULL ? vlm_graph_producer(graph, root->inputs[0], "Add") : NULL;
   if (add == NULL || !vlm_pass_split(graph, add, &epsilon, &var) || !vlm_pass_scalar(graph, epsilon, &value)) return false;
-  const vlm_node *mean = vlm_pass_producer(graph, var, "ReduceMean");
+  const vlm_node *mean = vlm_graph_producer(graph, var, "ReduceMean");
   if (mean == NULL || last_axes(graph, mean, n->x) != n->axes || !is_square(graph, mean->inputs[0], &d)) return false;
   n->epsilon = (float)value;
   return is_centered(graph, d, &x, &axes) && x == n->x && axes == n->axes;
 }
 
 static bool is_normalized(const vlm_graph *graph, vlm_value_id id, norm *n) {
-  const vlm_node *div = vlm_pass_producer(graph, id, "Div");
+  const vlm_node *div = vlm_graph_producer(graph, id, "Div");
   return div != NULL && is_centered(graph, div->inputs[0], &n->x, &n->axes) && is_deviation(graph, div->inputs[1], n);
 }
 
@@ -77,7 +77,7 @@ static bool fits(const vlm_graph *graph, vlm_value_id id, const norm *n) {
 
 static bool is_scaled(const vlm_graph *graph, vlm_value_id id, norm *n, vlm_value_id *scale) {
   vlm_value_id rest;
-  const vlm_node *mul = vlm_pass_producer(graph, id, "Mul");
+  const vlm_node *mul = vlm_graph_producer(graph, id, "Mul");
   return mul != NULL && vlm_pass_split(graph, mul, scale, &rest) && is_normalized(graph, rest, n) && fits(graph, *scale, n);
 }
 
@@ -97,7 +97,7 @@ static vlm_status try_at(vlm_graph *graph, int32_t at, bool with_bias, int32_t *
   norm n = {0};
   vlm_value_id scale = VLM_NO_VALUE, bias = VLM_NO_VALUE, rest = VLM_NO_VALUE;
   const vlm_node *node = &graph->nodes[at];
-  if (!vlm_pass_is(node, with_bias ? "Add" : "Mul")) return VLM_OK;
+  if (!vlm_node_is(node, with_bias ? "Add" : "Mul")) return VLM_OK;
   if (with_bias) {
     if (!vlm_pass_split(graph, node, &bias, &rest) || !is_scaled(graph, rest, &n, &scale) || !fits(graph, bias, &n)) return VLM_OK;
   } else {

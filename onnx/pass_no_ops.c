@@ -54,7 +54,7 @@ static const struct {
 
 static bool matches(const vlm_graph *graph, const vlm_node *node) {
   for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++)
-    if (vlm_pass_is(node, rules[k].op)) return rules[k].test(graph, node);
+    if (vlm_node_is(node, rules[k].op)) return rules[k].test(graph, node);
   return false;
 }
 

@@ -18,7 +18,7 @@ enum { RULES = sizeof rules / sizeof rules[0] };
 
 static int rule_of(const vlm_node *node) {
   int k = 0;
-  while (k < RULES && !vlm_pass_is(node, rules[k].op)) k++;
+  while (k < RULES && !vlm_node_is(node, rules[k].op)) k++;
   return k < RULES ? k : -1;
 }
 
@@ -40,7 +40,7 @@ static vlm_status check_inputs(vlm_seq_scope *scope, int32_t n, bool takes) {
     bool wanted = takes && k == 0, got = vlm_seq_find(scope, node->inputs[k]) != NULL;
     if (got == wanted) continue;
     const char *name = scope->graph->values[node->inputs[k]].name;
-    VLM_CHECK(wanted || !(vlm_pass_is(node, "Loop") || vlm_pass_is(node, "Scan")), scope->walk->err, VLM_UNSUPPORTED,
+    VLM_CHECK(wanted || !(vlm_node_is(node, "Loop") || vlm_node_is(node, "Scan")), scope->walk->err, VLM_UNSUPPORTED,
               "\"%s\" is a sequence, which %s cannot carry here", name, node->op_type);
     VLM_CHECK(false, scope->walk->err, VLM_INPUT, "input %d, \"%s\", is a %s, wanted a %s", k, name, got ? "sequence" : "tensor",
               wanted ? "sequence" : "tensor");
@@ -84,7 +84,7 @@ out:
 }
 
 static bool passes_on(const vlm_seq_scope *scope, const vlm_node *node) {
-  return vlm_pass_is(node, "Identity") && vlm_seq_find(scope, node->inputs[0]) != NULL;
+  return vlm_node_is(node, "Identity") && vlm_seq_find(scope, node->inputs[0]) != NULL;
 }
 
 static vlm_status visit(vlm_seq_scope *scope, int32_t n) {

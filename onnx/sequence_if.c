@@ -126,7 +126,7 @@ out:
 vlm_status vlm_seq_bodies(vlm_seq_scope *scope, int32_t n, vlm_seq_scope *const *bodies) {
   const vlm_node *node = &scope->graph->nodes[n];
   vlm_seq_scope *yes = NULL, *no = NULL;
-  if (!vlm_pass_is(node, "If")) return refuse(scope, n, bodies);
+  if (!vlm_node_is(node, "If")) return refuse(scope, n, bodies);
   for (int32_t a = 0; a < node->n_attrs; a++) {
     if (strcmp(node->attrs[a].name, "then_branch") == 0) yes = bodies[a];
     if (strcmp(node->attrs[a].name, "else_branch") == 0) no = bodies[a];

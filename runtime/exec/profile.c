@@ -79,7 +79,7 @@ static vlm_status count_plan(profiler *p, vlm_error *err) {
   vlm_frame *frame = p->session->root;
   for (int32_t s = 0; s < frame->plan->n_steps; s++) {
     int32_t n = frame->plan->steps[s].node;
-    if (!vlm_node_multiplies(&frame->graph->nodes[n])) continue;
+    if (!frame->graph->nodes[n].traits->macs) continue;
     vlm_status st = count_node(p, frame, n, err);
     if (st != VLM_OK) return st;
   }
@@ -101,7 +101,7 @@ static vlm_frame *frame_of(vlm_frame *frame, const vlm_graph *graph) {
 static bool wants_value(void *user, const vlm_graph *graph, vlm_value_id value) {
   (void)user;
   int32_t n = graph->values[value].producer;
-  if (n < 0 || !vlm_node_multiplies(&graph->nodes[n])) return false;
+  if (n < 0 || !graph->nodes[n].traits->macs) return false;
   int32_t k = 0;
   while (graph->nodes[n].outputs[k] == VLM_NO_VALUE) k++;
   return graph->nodes[n].outputs[k] == value;

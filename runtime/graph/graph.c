@@ -202,6 +202,25 @@ const vlm_attr *vlm_node_attr(const vlm_node *node, const char *name) {
   return NULL;
 }
 
+int64_t vlm_node_int(const vlm_node *node, const char *name, int64_t fallback) {
+  const vlm_attr *a = vlm_node_attr(node, name);
+  return a && a->kind == VLM_ATTR_INT ? a->u.i : fallback;
+}
+
+float vlm_node_float(const vlm_node *node, const char *name, float fallback) {
+  const vlm_attr *a = vlm_node_attr(node, name);
+  return a && a->kind == VLM_ATTR_FLOAT ? a->u.f : fallback;
+}
+
+vlm_value_id vlm_node_input(const vlm_node *node, int32_t k) { return k < node->n_inputs ? node->inputs[k] : VLM_NO_VALUE; }
+
+bool vlm_node_is(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
+
+vlm_node *vlm_graph_producer(const vlm_graph *graph, vlm_value_id id, const char *op_type) {
+  int32_t n = id == VLM_NO_VALUE ? -1 : graph->values[id].producer;
+  return n >= 0 && vlm_node_is(&graph->nodes[n], op_type) ? &graph->nodes[n] : NULL;
+}
+
 const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id) {
   while (graph != NULL && id >= 0 && id < graph->n_values) {
     const vlm_value *value = &graph->values[id];

@@ -54,13 +54,15 @@ typedef struct vlm_attr {
   } u;
 } vlm_attr;
 
-struct vlm_op; /* runtime/ops/op.h */
+struct vlm_op;     /* runtime/ops/op.h */
+struct vlm_traits; /* runtime/ops/traits.h */
 
 typedef struct vlm_node {
   const char *name;     /* as in the file; made up ("Conv_12") when the file has none */
   const char *domain;   /* "" for ai.onnx; "com.microsoft"; "vlm" for our own */
   const char *op_type;
   const struct vlm_op *op; /* bound by vlm_graph_resolve; NULL before */
+  const struct vlm_traits *traits; /* likewise; never NULL afterwards */
   int32_t opset;        /* version of the node's domain in force */
   int32_t n_inputs, n_outputs, n_attrs;
   vlm_value_id *inputs, *outputs;
@@ -111,6 +113,15 @@ int32_t vlm_graph_find_input(const vlm_graph *graph, const char *name);  /* inde
 int32_t vlm_graph_find_output(const vlm_graph *graph, const char *name);
 /* Attribute by name as in the file, or NULL. */
 const vlm_attr *vlm_node_attr(const vlm_node *node, const char *name);
+/* The same as a number; `fallback` when it is absent or of another kind. */
+int64_t vlm_node_int(const vlm_node *node, const char *name, int64_t fallback);
+float vlm_node_float(const vlm_node *node, const char *name, float fallback);
+/* Input k, or VLM_NO_VALUE when the node has no such input. */
+vlm_value_id vlm_node_input(const vlm_node *node, int32_t k);
+/* Whether the node is `op_type` of ai.onnx. */
+bool vlm_node_is(const vlm_node *node, const char *op_type);
+/* The node of that type that makes a value; NULL when none or another makes it. */
+vlm_node *vlm_graph_producer(const vlm_graph *graph, vlm_value_id id, const char *op_type);
 /* Puts `FILE: node "NAME" (OP)` in front of the message of a failure; returns `status` (VLM_OK: nothing is touched). */
 vlm_status vlm_node_blame(const vlm_graph *graph, const vlm_node *node, vlm_status status, vlm_error *err);
 /* The constant behind a value, following captures into parents; NULL when it is not constant. */

@@ -12,8 +12,6 @@ typedef struct {
   vlm_error *err;
 } lowering;
 
-static bool is_op(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
-
 /* ---- who reads what ---- */
 
 static void count_use(lowering *l, vlm_value_id id, int32_t node) {
@@ -45,7 +43,7 @@ static const vlm_node *producer(const lowering *l, vlm_value_id id) {
 static vlm_node *only_reader(const lowering *l, vlm_value_id id, const char *op_type) {
   if (id == VLM_NO_VALUE || l->uses[id] != 1 || l->consumer[id] < 0 || l->gone[l->consumer[id]]) return NULL;
   vlm_node *node = &l->graph->nodes[l->consumer[id]];
-  return is_op(node, op_type) ? node : NULL;
+  return vlm_node_is(node, op_type) ? node : NULL;
 }
 
 /* ---- dequantized operands ---- */
@@ -54,14 +52,12 @@ typedef struct {
   vlm_value_id data, scale, zero_point;
 } operand;
 
-static vlm_value_id input_of(const vlm_node *node, int32_t k) { return k < node->n_inputs ? node->inputs[k] : VLM_NO_VALUE; }
-
 static bool is_scalar(const vlm_tensor *t) { return t && t->data && vlm_tensor_count(t) == 1 && t->rank <= 1; }
 
 static bool dequantized_activation(const lowering *l, vlm_value_id id, operand *out) {
   const vlm_node *node = producer(l, id);
-  if (!node || !is_op(node, "DequantizeLinear")) return false;
-  *out = (operand){input_of(node, 0), input_of(node, 1), input_of(node, 2)};
+  if (!node || !vlm_node_is(node, "DequantizeLinear")) return false;
+  *out = (operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2)};
   if (out->zero_point == VLM_NO_VALUE) return false; /* without it the type is u8 with zero 0 or unknown: leave it to the float path */
   const vlm_tensor *scale = vlm_graph_constant(l->graph, out->scale), *zero = vlm_graph_constant(l->graph, out->zero_point);
   return is_scalar(scale) && is_scalar(zero) && scale->dtype == VLM_F32 && zero->dtype == VLM_U8 && !vlm_graph_constant(l->graph, out->data);
@@ -76,8 +72,8 @@ static bool all_zero(const vlm_tensor *t) {
 /* A constant s8 weight with one scale per channel of `axis` (or one for all). */
 static bool dequantized_weight(const lowering *l, vlm_value_id id, int axis, operand *out) {
   const vlm_node *node = producer(l, id);
-  if (!node || !is_op(node, "DequantizeLinear")) return false;
-  *out = (operand){input_of(node, 0), input_of(node, 1), input_of(node, 2)};
+  if (!node || !vlm_node_is(node, "DequantizeLinear")) return false;
+  *out = (operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2)};
   const vlm_tensor *data = vlm_graph_constant(l->graph, out->data), *scale = vlm_graph_constant(l->graph, out->scale);
   const vlm_tensor *zero = out->zero_point == VLM_NO_VALUE ? NULL : vlm_graph_constant(l->graph, out->zero_point);
   if (!data || data->dtype != VLM_S8 || !scale || scale->dtype != VLM_F32) return false;
@@ -136,7 +132,7 @@ static void take_activation(lowering *l, tail *t) {
 
 static void take_quantize(lowering *l, tail *t) {
   const vlm_node *q = only_reader(l, t->output, "QuantizeLinear");
-  if (!q || input_of(q, 2) == VLM_NO_VALUE) return;
+  if (!q || vlm_node_input(q, 2) == VLM_NO_VALUE) return;
   const vlm_tensor *scale = vlm_graph_constant(l->graph, q->inputs[1]), *zero = vlm_graph_constant(l->graph, q->inputs[2]);
   if (!is_scalar(scale) || scale->dtype != VLM_F32 || !is_scalar(zero) || zero->dtype != VLM_U8) return;
   t->y_scale = q->inputs[1];
@@ -191,13 +187,13 @@ static vlm_status lower_product(lowering *l, vlm_node *node) {
   operand x, w;
   bool trans_b = false;
   tail t = {.output = node->outputs[0], .bias = VLM_NO_VALUE, .y_scale = VLM_NO_VALUE, .y_zero_point = VLM_NO_VALUE, .activation = ""};
-  bool gemm = is_op(node, "Gemm");
+  bool gemm = vlm_node_is(node, "Gemm");
   if (gemm && !plain_gemm(node, &trans_b)) return VLM_OK;
   if (!dequantized_weight(l, node->inputs[1], trans_b ? 0 : 1, &w)) return VLM_OK;
   const vlm_tensor *weight = vlm_graph_constant(l->graph, w.data);
   if (weight->rank != 2) return VLM_OK;
   int64_t channels = weight->dims[trans_b ? 0 : 1];
-  if (gemm && input_of(node, 2) != VLM_NO_VALUE) {
+  if (gemm && vlm_node_input(node, 2) != VLM_NO_VALUE) {
     const vlm_tensor *c = vlm_graph_constant(l->graph, node->inputs[2]);
     if (!c || c->dtype != VLM_F32 || c->rank != 1 || c->dims[0] != channels) return VLM_OK;
     t.bias = node->inputs[2];
@@ -226,7 +222,7 @@ out:
 
 /* Already one operator; it only takes its bias. */
 static vlm_status lower_dynamic(lowering *l, vlm_node *node) {
-  tail t = {.output = node->outputs[0], .bias = input_of(node, 3)};
+  tail t = {.output = node->outputs[0], .bias = vlm_node_input(node, 3)};
   const vlm_tensor *scale = vlm_graph_constant(l->graph, node->inputs[2]);
   if (t.bias != VLM_NO_VALUE || !scale) return VLM_OK;
   take_bias(l, &t, vlm_tensor_count(scale));
@@ -237,7 +233,7 @@ static vlm_status lower_dynamic(lowering *l, vlm_node *node) {
 static vlm_status lower_conv(lowering *l, vlm_node *node) {
   vlm_status st = VLM_OK;
   operand x, w;
-  tail t = {.output = node->outputs[0], .bias = input_of(node, 2), .y_scale = VLM_NO_VALUE, .y_zero_point = VLM_NO_VALUE, .activation = ""};
+  tail t = {.output = node->outputs[0], .bias = vlm_node_input(node, 2), .y_scale = VLM_NO_VALUE, .y_zero_point = VLM_NO_VALUE, .activation = ""};
   if (!dequantized_weight(l, node->inputs[1], 0, &w) || !dequantized_activation(l, node->inputs[0], &x)) return VLM_OK;
   const vlm_tensor *bias = t.bias == VLM_NO_VALUE ? NULL : vlm_graph_constant(l->graph, t.bias);
   if (t.bias != VLM_NO_VALUE && (!bias || bias->dtype != VLM_F32)) return VLM_OK;

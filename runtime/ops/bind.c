@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/ops/op.h"
+#include "runtime/ops/traits.h"
 
 /* One attribute of a row: "name:type!" or "name:type=default". */
 typedef struct attr_spec {
@@ -190,6 +190,7 @@ vlm_status vlm_node_bind(vlm_graph *graph, vlm_node *node, vlm_error *err) {
   VLM_TRY(find_row(node, &op, err));
   bool keep_block = op == node->op && node->args != NULL;
   node->op = op;
+  node->traits = vlm_traits_find(node->domain, node->op_type);
   VLM_TRY(check_arity(node, err));
   VLM_TRY(bind_args(graph, node, keep_block, err));
 out:

@@ -24,34 +24,29 @@ static int64_t count(const vlm_tensor *t) { return t ? span(t, 0, t->rank) : 0; 
 
 static const vlm_tensor *input(const vlm_op_call *c, int k) { return k < c->n_in ? c->in[k] : NULL; }
 
-static int64_t attribute(const vlm_op_call *c, const char *name) {
-  const vlm_attr *a = vlm_node_attr(c->node, name);
-  return a && a->kind == VLM_ATTR_INT ? a->u.i : 0;
-}
-
 /* ---- one function per kind of operator; `weight` is the input that holds the weights ---- */
 
 /* Inner size by input 0; FusedMatMul may turn the batch dim (the first) inwards. */
-static int64_t product(vlm_op_call *c, int weight) {
+int64_t vlm_macs_product(vlm_op_call *c, int weight) {
   const vlm_tensor *a = c->in[0];
   (void)weight;
   if (a->rank == 0) return 0;
-  bool turned = attribute(c, "transA") && a->rank > 1, batch = attribute(c, "transBatchA") != 0;
+  bool turned = vlm_node_int(c->node, "transA", 0) && a->rank > 1, batch = vlm_node_int(c->node, "transBatchA", 0) != 0;
   int64_t inner = a->dims[!turned ? a->rank - 1 : batch ? 0 : a->rank - 2];
   return multiply(count(c->out[0]), inner);
 }
 
-static int64_t convolution(vlm_op_call *c, int weight) {
+int64_t vlm_macs_convolution(vlm_op_call *c, int weight) {
   const vlm_tensor *w = c->in[weight];
   return multiply(count(c->out[0]), span(w, 1, w->rank));
 }
 
-static int64_t transposed_convolution(vlm_op_call *c, int weight) {
+int64_t vlm_macs_transposed_convolution(vlm_op_call *c, int weight) {
   const vlm_tensor *w = c->in[weight];
   return multiply(count(c->in[0]), span(w, 1, w->rank));
 }
 
-static int64_t einsum(vlm_op_call *c, int weight) {
+int64_t vlm_macs_einsum(vlm_op_call *c, int weight) {
   vlm_einsum e;
   int64_t n = 1;
   (void)weight;
@@ -72,11 +67,11 @@ static int64_t attend(int64_t rows, int64_t keys, int64_t key_width, int64_t val
 }
 
 /* q [B, T, H * D] with the numbers of heads as attributes, or [B, H, T, D]; past keys [B, H, P, D] before the new ones. */
-static int64_t attention(vlm_op_call *c, int past_input) {
+int64_t vlm_macs_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *past = past_input ? input(c, past_input) : NULL;
   int64_t old = past && past->rank == 4 ? past->dims[2] : 0;
   if (q->rank == 3 && k->rank == 3 && v->rank == 3 && vlm_node_attr(c->node, "q_num_heads")) {
-    int64_t heads = attribute(c, "q_num_heads"), kv_heads = attribute(c, "kv_num_heads");
+    int64_t heads = vlm_node_int(c->node, "q_num_heads", 0), kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
     int64_t value_width = kv_heads > 0 ? multiply(v->dims[2] / kv_heads, heads) : 0;
     return attend(multiply(q->dims[0], q->dims[1]), add(k->dims[1], old), q->dims[2], value_width);
   }
@@ -85,7 +80,7 @@ static int64_t attention(vlm_op_call *c, int past_input) {
   return attend(span(q, 0, r - 1), add(k->dims[r - 2], old), q->dims[r - 1], v->dims[r - 1]);
 }
 
-static int64_t multi_head_attention(vlm_op_call *c, int past_input) {
+int64_t vlm_macs_multi_head_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *q = c->in[0], *k = input(c, 1), *past = input(c, past_input), *y = c->out[0];
   bool packed = q->rank == 5;
   if (q->rank < 3 || !y || y->rank != 3) return 0;
@@ -95,7 +90,7 @@ static int64_t multi_head_attention(vlm_op_call *c, int past_input) {
 }
 
 /* The projection of the input to queries, keys and values, then attention. */
-static int64_t projected_attention(vlm_op_call *c, int past_input) {
+int64_t vlm_macs_projected_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *x = c->in[0], *w = c->in[1], *past = input(c, past_input), *y = c->out[0];
   if (x->rank != 3 || w->rank != 2 || !y || y->rank != 3) return 0;
   int64_t rows = multiply(x->dims[0], x->dims[1]), key_width = (w->dims[1] - y->dims[2]) / 2;
@@ -103,7 +98,7 @@ static int64_t projected_attention(vlm_op_call *c, int past_input) {
   return add(multiply(rows, count(w)), attend(rows, keys, key_width, y->dims[2]));
 }
 
-static int64_t grouped_attention(vlm_op_call *c, int past_input) {
+int64_t vlm_macs_grouped_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *q = c->in[0], *past = input(c, past_input), *total = input(c, 6), *y = c->out[0];
   if (q->rank != 3 || !y || y->rank != 3) return 0;
   int64_t keys = total && total->data ? vlm_tensor_get_int(total, 0) : add(q->dims[1], past ? past->dims[2] : 0);
@@ -111,7 +106,7 @@ static int64_t grouped_attention(vlm_op_call *c, int past_input) {
 }
 
 /* q [.., T, D] with heads in front, past keys [B, H, P, D] and values [B, H, P, V] before the T new ones. */
-static int64_t cache_attention(vlm_op_call *c, int past_input) {
+int64_t vlm_macs_cache_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *q = c->in[0], *past = c->in[past_input], *y = c->out[0];
   if (q->rank < 2 || past->rank != 4 || past->dims[2] < 0 || !y) return 0;
   int r = q->rank;
@@ -119,10 +114,10 @@ static int64_t cache_attention(vlm_op_call *c, int past_input) {
 }
 
 /* The state [key size, value size] per head is read by each query and updated by each key; the delta rules read it once more. */
-static int64_t linear_attention(vlm_op_call *c, int unused) {
+int64_t vlm_macs_linear_attention(vlm_op_call *c, int unused) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
   const vlm_attr *rule = vlm_node_attr(c->node, "update_rule");
-  int64_t q_heads = attribute(c, "q_num_heads"), kv_heads = attribute(c, "kv_num_heads");
+  int64_t q_heads = vlm_node_int(c->node, "q_num_heads", 0), kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
   (void)unused;
   if (q->rank != 3 || k->rank != 3 || v->rank != 3 || kv_heads < 1 || q_heads < 1) return 0;
   bool delta = !rule || rule->kind != VLM_ATTR_STRING || strstr(rule->u.s, "delta");
@@ -131,66 +126,13 @@ static int64_t linear_attention(vlm_op_call *c, int unused) {
 }
 
 /* x [T, B, I] (or [B, T, I]), w [directions, gates * H, I], r [directions, gates * H, H]. */
-static int64_t recurrent(vlm_op_call *c, int unused) {
+int64_t vlm_macs_recurrent(vlm_op_call *c, int unused) {
   (void)unused;
   return c->in[0]->rank == 3 ? multiply(span(c->in[0], 0, 2), add(count(c->in[1]), count(c->in[2]))) : 0;
 }
 
-/* ---- the table ---- */
-
-typedef struct {
-  const char *domain, *name;
-  int64_t (*macs)(vlm_op_call *c, int input); /* input: of the weights, or of the past keys (0 = none) */
-  int input;
-} mac_row;
-
-static const mac_row ROWS[] = {
-    {"", "MatMul", product, 1},
-    {"", "Gemm", product, 1},
-    {"", "MatMulInteger", product, 1},
-    {"", "QLinearMatMul", product, 3},
-    {"", "Einsum", einsum, 0},
-    {"", "Conv", convolution, 1},
-    {"", "ConvInteger", convolution, 1},
-    {"", "QLinearConv", convolution, 3},
-    {"", "DeformConv", convolution, 1},
-    {"", "CausalConvWithState", convolution, 1},
-    {"", "ConvTranspose", transposed_convolution, 1},
-    {"", "Attention", attention, 4},
-    {"", "LinearAttention", linear_attention, 0},
-    {"", "RNN", recurrent, 0},
-    {"", "GRU", recurrent, 0},
-    {"", "LSTM", recurrent, 0},
-    {"ai.onnx.preview", "FlexAttention", attention, 0},
-    {"com.microsoft", "FusedMatMul", product, 1},
-    {"com.microsoft", "FusedGemm", product, 1},
-    {"com.microsoft", "QGemm", product, 3},
-    {"com.microsoft", "MatMulIntegerToFloat", product, 1},
-    {"com.microsoft", "DynamicQuantizeMatMul", product, 1},
-    {"com.microsoft", "MatMulNBits", product, 1},
-    {"com.microsoft", "MatMulBnb4", product, 1},
-    {"com.microsoft", "FusedConv", convolution, 1},
-    {"com.microsoft", "MultiHeadAttention", multi_head_attention, 6},
-    {"com.microsoft", "Attention", projected_attention, 4},
-    {"com.microsoft", "GroupQueryAttention", grouped_attention, 3},
-    {"vlm", "QMatMul", product, 3},
-    {"vlm", "QMatMulDynamic", product, 1},
-    {"vlm", "WMatMul", product, 1},
-    {"vlm", "QConv", convolution, 3},
-    {"vlm", "Attention", attention, 0},
-    {"vlm", "CacheAttention", cache_attention, 3},
-};
-
-static const mac_row *find_row(const vlm_node *node) {
-  for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)
-    if (!strcmp(ROWS[i].name, node->op_type) && !strcmp(ROWS[i].domain, node->domain)) return &ROWS[i];
-  return NULL;
-}
-
-bool vlm_node_multiplies(const vlm_node *node) { return find_row(node) != NULL; }
-
 /* Outputs that nobody wants carry no shape: the first one is needed by every row but those that do without. */
 int64_t vlm_call_macs(vlm_op_call *c) {
-  const mac_row *row = find_row(c->node);
-  return row ? row->macs(c, row->input) : 0;
+  const vlm_traits *traits = c->node->traits;
+  return traits->macs ? traits->macs(c, traits->macs_input) : 0;
 }

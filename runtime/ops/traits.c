@@ -1,0 +1,57 @@
+#include "runtime/ops/traits.h"
+
+#include <string.h>
+
+#include "runtime/ops/macs.h"
+#include "runtime/ops/traits_weights.h"
+
+/* The words of traits.def. */
+enum {
+  FORMS_NO_FORM = 0,
+  FORMS_WEIGHT_ONLY = VLM_FORM_WEIGHT_ONLY,
+  FORMS_PRODUCT = VLM_FORM_STATIC | VLM_FORM_ROW | VLM_FORM_WEIGHT_ONLY,
+  FORMS_CONVOLUTION = VLM_FORM_STATIC | VLM_FORM_WEIGHT_ONLY,
+  ABSORBS_NOTHING = 0,
+  ABSORBS_BIAS_ONLY = VLM_ABSORB_BIAS,
+  ABSORBS_PRODUCT = VLM_ABSORB_PRODUCT,
+  ELEMENTWISE = VLM_TRAIT_ELEMENTWISE,
+  SAME_VALUES = VLM_TRAIT_SAME_VALUES,
+  TABLE = VLM_TRAIT_TABLE,
+  RECURRENT = VLM_TRAIT_RECURRENT,
+  NORM = VLM_TRAIT_NORM
+};
+#define vlm_weights_none NULL
+#define vlm_macs_none NULL
+
+static const vlm_traits ROWS[] = {
+#define X(domain, name, weights, bias, macs, macs_input, forms, absorbs, flags) \
+  {domain, name, vlm_weights_##weights, bias, vlm_macs_##macs, macs_input, FORMS_##forms, ABSORBS_##absorbs, flags},
+#include "runtime/ops/traits.def"
+#undef X
+};
+static const vlm_traits EMPTY = {.domain = "", .name = "", .bias = -1};
+
+const vlm_traits *vlm_traits_table(int32_t *count) {
+  *count = (int32_t)(sizeof ROWS / sizeof ROWS[0]);
+  return ROWS;
+}
+
+const vlm_traits *vlm_traits_find(const char *domain, const char *name) {
+  for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+    const vlm_traits *row = &ROWS[i];
+    if (row->name[0] == name[0] && !strcmp(row->name, name) && !strcmp(row->domain, domain)) return row;
+  }
+  return &EMPTY;
+}
+
+static bool is_weight(const vlm_graph *graph, vlm_value_id id) {
+  const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
+  return t && t->rank >= 2 && (t->dtype == VLM_F32 || t->dtype == VLM_F16 || t->dtype == VLM_BF16 || t->dtype == VLM_F64);
+}
+
+int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]) {
+  int32_t found = 0, count = node->traits->weights ? node->traits->weights(graph, node, slots) : 0;
+  for (int32_t i = 0; i < count; i++)
+    if (is_weight(graph, vlm_node_input(node, slots[i].input))) slots[found++] = slots[i];
+  return found;
+}

@@ -1,0 +1,61 @@
+/* What an operator is to quantization, cost, fusion, calibration and export: one row per operator (traits.def), read by everybody.
+ *
+ * Placement, calibration taps, lowering, multiply-accumulate counts, coverage and clean-up patterns ask these functions; none of them
+ * keeps a list of operators of its own. An operator without a row has no weights, multiplies nothing and lets nothing through. */
+#ifndef VLM_OPS_TRAITS_H
+#define VLM_OPS_TRAITS_H
+
+#include "runtime/ops/op.h"
+
+/* A constant input that can be stored in 8 bits. */
+typedef struct vlm_weight_slot {
+  int32_t input;      /* index into node->inputs */
+  int32_t axis;       /* dim of the constant with one scale per index: its output channels, or the rows of a table; -1 = one scale */
+  int32_t activation; /* input that is multiplied with it; -1 = none: a table that is looked up, or a state inside the operator */
+} vlm_weight_slot;
+enum { VLM_MAX_WEIGHT_SLOTS = 4 };
+
+/* Ways to compute a node whose weights are stored in 8 bits. Whether a given node can take one is the answer of lower/. */
+typedef enum vlm_form {
+  VLM_FORM_STATIC = 1,     /* activations u8, one calibrated range per tensor */
+  VLM_FORM_ROW = 2,        /* activations u8, a range per row at run time */
+  VLM_FORM_IMAGE = 4,      /* activations u8, a range per image at run time */
+  VLM_FORM_WEIGHT_ONLY = 8 /* activations float */
+} vlm_form;
+
+enum {
+  VLM_TRAIT_ELEMENTWISE = 1, /* each output element depends on the input elements at its place only */
+  VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
+  VLM_TRAIT_TABLE = 4,       /* looks rows of its weight up */
+  VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
+  VLM_TRAIT_NORM = 16        /* normalises rows or channels: the scale of what comes in does not matter */
+};
+
+/* What may be taken into the operator's epilogue. */
+enum { VLM_ABSORB_BIAS = 1, VLM_ABSORB_ACTIVATION = 2, VLM_ABSORB_QUANTIZE = 4, VLM_ABSORB_PRODUCT = 7 };
+
+/* Fills slots for the inputs that are constant here; returns how many. */
+typedef int32_t vlm_weight_slots_fn(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot *slots);
+/* Multiply-accumulates of a call whose types and shapes are all known; `input` is the row's column. */
+typedef int64_t vlm_macs_fn(vlm_op_call *call, int input);
+
+typedef struct vlm_traits {
+  const char *domain, *name;
+  vlm_weight_slots_fn *weights; /* NULL = none */
+  int32_t bias;                 /* input, or -1 */
+  vlm_macs_fn *macs;            /* NULL = multiplies nothing */
+  int32_t macs_input;           /* of the weights, or of the past keys (0 = none) */
+  int32_t forms;                /* vlm_form bits */
+  int32_t absorbs;              /* VLM_ABSORB bits */
+  int32_t flags;                /* VLM_TRAIT bits */
+} vlm_traits;
+
+/* Never NULL: the row of the operator, or the empty one. Nodes carry it as node->traits once they are resolved. */
+const vlm_traits *vlm_traits_find(const char *domain, const char *name);
+const vlm_traits *vlm_traits_table(int32_t *count);
+
+/* The inputs of a resolved node that are constants which can be stored in 8 bits: float32, float16, bfloat16 or float64, of rank 2 and
+ * more. Captured constants count. Returns how many. */
+int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]);
+
+#endif
