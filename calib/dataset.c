@@ -7,7 +7,7 @@ vlm_status vlm_dataset_add(vlm_dataset *set, vlm_sample sample, vlm_error *err) 
   vlm_status st = VLM_OK;
   if (set->count == set->capacity) {
     size_t more = set->capacity ? set->capacity * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&set->samples, set->capacity, more, sizeof(vlm_sample), err));
+    VLM_TRY(vlm_more(&set->samples, set->capacity, more, err));
     set->capacity = more;
   }
   sample.index = set->count;

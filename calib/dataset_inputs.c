@@ -27,7 +27,7 @@ static vlm_status add_rows(vlm_dataset *set, const char *path, const char *key, 
   size_t rows = 0;
   VLM_TRY(vlm_dataset_read_source(&whole, set, path, err));
   VLM_TRY(axis_length(&rows, &whole, path, err));
-  VLM_TRY(vlm_grow((void **)&set->whole, set->whole_count, set->whole_count + 1, sizeof whole, err));
+  VLM_TRY(vlm_more(&set->whole, set->whole_count, set->whole_count + 1, err));
   set->whole[set->whole_count++] = whole;
   whole = (vlm_sample_arrays){0};
   for (size_t row = 0; row < rows; row++) {
@@ -62,8 +62,8 @@ static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int ra
 static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample, vlm_error *err) {
   const vlm_sample_arrays *whole = &set->whole[sample->source];
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&out->names, whole->count, sizeof *out->names, err));
-  VLM_TRY(vlm_alloc((void **)&out->tensors, whole->count, sizeof *out->tensors, err));
+  VLM_TRY(vlm_new(&out->names, whole->count, err));
+  VLM_TRY(vlm_new(&out->tensors, whole->count, err));
   for (size_t i = 0; i < whole->count; i++) {
     VLM_TRY(vlm_strdup((char **)&out->names[i], whole->names[i], err));
     out->count++;
@@ -155,7 +155,7 @@ static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err)
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_folder_list(&list, set->arena, path, is_array_file, err));
   VLM_CHECK(list.count > 0, err, VLM_INPUT, "%s: no .npy or .npz file in this folder", path);
-  VLM_TRY(vlm_alloc((void **)&sources, list.count, sizeof *sources, err));
+  VLM_TRY(vlm_new(&sources, list.count, err));
   for (size_t i = 0; i < list.count; i++) VLM_TRY(source_of(&sources[i], &g, list.names[i], err));
   qsort(sources, list.count, sizeof *sources, by_path);
   for (size_t i = 0; i < list.count; i++)

@@ -93,8 +93,8 @@ vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const v
   out->n_outputs = reference->n_outputs;
   VLM_CHECK(!candidate || candidate->n_outputs == reference->n_outputs, err, VLM_INPUT, "%s has %d outputs, %s has %d", candidate->source,
             candidate->n_outputs, reference->source, reference->n_outputs);
-  VLM_TRY(vlm_alloc((void **)&out->names, (size_t)out->n_outputs, sizeof *out->names, err));
-  VLM_TRY(vlm_alloc((void **)&out->sqnr, (size_t)out->n_outputs, sizeof *out->sqnr, err));
+  VLM_TRY(vlm_new(&out->names, out->n_outputs, err));
+  VLM_TRY(vlm_new(&out->sqnr, out->n_outputs, err));
   for (int32_t i = 0; i < out->n_outputs; i++) out->names[i] = reference->values[reference->outputs[i]].name;
   VLM_TRY(vlm_session_create(&m.sessions[0], context, reference, NULL, err));
   if (candidate) VLM_TRY(vlm_session_create(&m.sessions[1], context, candidate, NULL, err));

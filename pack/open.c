@@ -44,7 +44,7 @@ vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned 
   *data = stored;
   VLM_TRY(vlm_pack_check_stored(pack, s, err));
   if (s->codec == VLM_SECTION_RAW) goto out;
-  VLM_TRY(vlm_alloc((void **)own, (size_t)s->raw + 1, 1, err));
+  VLM_TRY(vlm_new(own, (size_t)s->raw + 1, err));
   st = vlm_codec_decompress(*own, (size_t)s->raw, stored, (size_t)s->stored, err);
   if (st != VLM_OK) vlm_error_context(err, "%s: section %s", pack->path, s->name);
   VLM_TRY(st);
@@ -68,7 +68,7 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   /* Mapped weights are read-only memory; the cast only serves vlm_tensor.data, which constants never write. */
   unsigned char *raw = (unsigned char *)stored;
   if (s->codec != VLM_SECTION_RAW) {
-    VLM_TRY(vlm_alloc((void **)&pack->storage->weights, (size_t)s->raw, 1, err));
+    VLM_TRY(vlm_new(&pack->storage->weights, s->raw, err));
     raw = pack->storage->weights;
   }
   VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, stored, s, opts->trust_weights, opts->threads, pack->path, err));
@@ -79,7 +79,7 @@ out:
 
 static vlm_status list_sections(vlm_pack *pack, const char *const *labels, vlm_error *err) {
   const size_t n = (size_t)pack->layout.count;
-  const vlm_status st = vlm_arena_alloc(pack->arena, (void **)&pack->sections, n, sizeof(*pack->sections), err);
+  const vlm_status st = vlm_arena_new(pack->arena, &pack->sections, n, err);
   for (size_t i = 0; st == VLM_OK && i < n; i++) {
     const vlm_section *s = &pack->layout.sections[i];
     pack->sections[i] = (vlm_pack_section){.what = vlm_section_what(s->kind), .label = labels[i], .codec = vlm_section_codec_name(s->codec),
@@ -96,8 +96,8 @@ vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_o
   const char *labels[VLM_PACK_MAX_SECTIONS];
   if (!opts) opts = &defaults;
   *out = NULL;
-  VLM_TRY(vlm_alloc((void **)&pack, 1, sizeof(*pack), err));
-  VLM_TRY(vlm_alloc((void **)&pack->storage, 1, sizeof(*pack->storage), err));
+  VLM_TRY(vlm_new(&pack, 1, err));
+  VLM_TRY(vlm_new(&pack->storage, 1, err));
   atomic_store(&pack->storage->owners, 1);
   VLM_TRY(vlm_arena_create(&pack->arena, err));
   VLM_TRY(vlm_arena_strdup(pack->arena, &pack->path, path, err));

@@ -48,7 +48,7 @@ static vlm_status put_section(vlm_packer *p, vlm_section_kind kind, const void *
             vlm_section_what(kind), bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
   if (p->codec == VLM_PACK_ZSTD) {
     const size_t room = vlm_codec_bound(bytes);
-    VLM_TRY(vlm_alloc((void **)&small, room, 1, p->err));
+    VLM_TRY(vlm_new(&small, room, p->err));
     VLM_TRY(vlm_codec_compress(small, room, &used, data, bytes, p->level, p->err));
   }
   const bool packed = used < bytes;
@@ -84,7 +84,7 @@ static vlm_status put_meta(vlm_packer *p) {
   vlm_encoder e = {.err = p->err};
   vlm_pack_pair *pairs = NULL;
   const int32_t n = p->content->n_meta + 2;
-  VLM_TRY(vlm_alloc((void **)&pairs, (size_t)n, sizeof(*pairs), p->err));
+  VLM_TRY(vlm_new(&pairs, n, p->err));
   pairs[0] = (vlm_pack_pair){"family", families[p->content->bundle->family]};
   pairs[1] = (vlm_pack_pair){"format", "1.0"};
   for (int32_t i = 2; i < n; i++) pairs[i] = p->content->meta[i - 2];

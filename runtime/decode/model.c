@@ -77,7 +77,7 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   VLM_CHECK(bundle->family != VLM_FAMILY_GRAPH, err, VLM_INPUT, "%s: is a single graph, not a pipeline; use --inputs instead of --images", bundle->source);
   VLM_CHECK(takes(bundle->graphs[VLM_ROLE_VISION], VLM_BIND_PIXELS) || takes(bundle->graphs[VLM_ROLE_ENCODER], VLM_BIND_PIXELS), err, VLM_INPUT,
             "%s: no graph takes pixel_values, so no answer would depend on the image; is the vision encoder missing?", bundle->source);
-  VLM_TRY(vlm_alloc((void **)&m, 1, sizeof *m, err));
+  VLM_TRY(vlm_new(&m, 1, err));
   m->context = context;
   m->bundle = bundle;
   VLM_TRY(vlm_bundle_json(&m->config, bundle, VLM_TEXT_CONFIG, err));
