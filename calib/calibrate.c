@@ -7,7 +7,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/bundle/binding.h"
 #include "runtime/bundle/bundle_texts.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 
 typedef struct {
   vlm_stats *stats;

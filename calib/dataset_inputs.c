@@ -40,47 +40,6 @@ out:
   return st;
 }
 
-static int input_rank(const vlm_dataset *set, const char *name) {
-  for (size_t i = 0; i < set->opts.input_count; i++)
-    if (strcmp(set->opts.inputs[i].name, name) == 0) return set->opts.inputs[i].rank;
-  return -1;
-}
-
-/* One element along the first axis. The axis stays with length 1 when the graph wants as many dimensions as the array has. */
-static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int rank, vlm_error *err) {
-  bool keep = rank == t->rank;
-  vlm_tensor part = vlm_tensor_make(t->dtype, keep ? t->rank : t->rank - 1, keep ? t->dims : t->dims + 1, NULL);
-  if (keep) part.dims[0] = 1;
-  size_t bytes = vlm_tensor_bytes(&part);
-  vlm_status st = vlm_alloc(&part.data, bytes, 1, err);
-  if (st != VLM_OK) return st;
-  memcpy(part.data, (const char *)t->data + row * bytes, bytes);
-  *out = part;
-  return VLM_OK;
-}
-
-static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample, vlm_error *err) {
-  const vlm_sample_arrays *whole = &set->whole[sample->source];
-  vlm_status st = VLM_OK;
-  VLM_TRY(vlm_new(&out->names, whole->count, err));
-  VLM_TRY(vlm_new(&out->tensors, whole->count, err));
-  for (size_t i = 0; i < whole->count; i++) {
-    VLM_TRY(vlm_strdup((char **)&out->names[i], whole->names[i], err));
-    out->count++;
-    VLM_TRY(slice(&out->tensors[i], &whole->tensors[i], sample->row, input_rank(set, whole->names[i]), err));
-  }
-out:
-  return st;
-}
-
-vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  const vlm_sample *sample = &set->samples[i];
-  *out = (vlm_sample_arrays){0};
-  vlm_status st = set->opts.sample_axis ? load_row(out, set, sample, err) : vlm_dataset_read_source(out, set, sample->path, err);
-  if (st != VLM_OK) vlm_sample_arrays_free(out);
-  return st;
-}
-
 /* ---- sources ---- */
 
 typedef struct source {

@@ -1,6 +1,7 @@
 /* Everything before the decoder: vision, prompt, text encoder. */
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/bundle/binding.h"
 #include "runtime/decode/model_private.h"
 

@@ -1,6 +1,7 @@
 /* The decode loop: rows of logits from the decoder, next tokens from the search (or from the caller: teacher forcing). */
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/decode/model_private.h"
 #include "runtime/decode/search.h"
 
