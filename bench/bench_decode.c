@@ -3,14 +3,14 @@
  * The attention over the cache grows with the past, nothing else may. Ends with the plans and system allocations of the second run: 0. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "calib/image.h"
 #include "onnx/bundle.h"
 #include "pack/pack.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
 #include "runtime/lower/lower.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 
 enum { GROUP = 32, MOST = 4096 };
 
@@ -19,16 +19,10 @@ typedef struct {
   int count;
 } step_clock;
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static vlm_status tick(void *user, int64_t step, const float *logits, int64_t vocab, vlm_error *err) {
   step_clock *c = user;
   (void)step, (void)logits, (void)vocab, (void)err;
-  if (c->count <= MOST) c->at[c->count++] = now();
+  if (c->count <= MOST) c->at[c->count++] = vlm_clock_ms() * 1e-3;
   return VLM_OK;
 }
 

@@ -7,7 +7,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/bundle/binding.h"
 #include "runtime/bundle/bundle_texts.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 #include "runtime/ops/traits.h"
 
 typedef struct {
@@ -81,7 +81,7 @@ static vlm_status list_values(calibration *c, vlm_error *err) {
     c->first_value[r] = total;
     if (c->bundle->graphs[r]) total += c->bundle->graphs[r]->n_values;
   }
-  return vlm_alloc((void **)&c->known, (size_t)total, sizeof *c->known, err);
+  return vlm_new(&c->known, total, err);
 }
 
 /* ---- samples ---- */

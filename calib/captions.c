@@ -40,7 +40,7 @@ static vlm_status add_pair(pairs *p, const char *name, vlm_json text, vlm_error 
   VLM_TRY(vlm_json_as_text(&words, text, err));
   if (p->count == p->capacity) {
     size_t more = p->capacity ? p->capacity * 2 : 256;
-    VLM_TRY(vlm_grow((void **)&p->items, p->capacity, more, sizeof(pair), err));
+    VLM_TRY(vlm_more(&p->items, p->capacity, more, err));
     p->capacity = more;
   }
   pair *item = &p->items[p->count];
@@ -109,7 +109,7 @@ static vlm_status rename_ids(pairs *p, vlm_json images, vlm_error *err) {
   vlm_status st = VLM_OK;
   renamed *table = NULL;
   size_t count = vlm_json_size(images);
-  VLM_TRY(vlm_alloc((void **)&table, count, sizeof *table, err));
+  VLM_TRY(vlm_new(&table, count, err));
   for (size_t i = 0; i < count; i++) {
     const char *file = NULL;
     VLM_TRY(id_text(&table[i].id, p, vlm_json_at(images, i), "id", err));
@@ -156,15 +156,15 @@ static vlm_status group(vlm_captions *c, pairs *p, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char **texts = NULL;
   if (p->count) qsort(p->items, p->count, sizeof(pair), by_name_and_order);
-  VLM_TRY(vlm_arena_alloc(c->arena, (void **)&texts, p->count, sizeof *texts, err));
-  VLM_TRY(vlm_arena_alloc(c->arena, (void **)&c->entries, p->count, sizeof(entry), err));
+  VLM_TRY(vlm_arena_new(c->arena, &texts, p->count, err));
+  VLM_TRY(vlm_arena_new(c->arena, &c->entries, p->count, err));
   for (size_t i = 0; i < p->count; i++) {
     texts[i] = p->items[i].text;
     bool first = i == 0 || strcmp(p->items[i].name, p->items[i - 1].name) != 0;
     if (first) c->entries[c->count++] = (entry){.name = p->items[i].name, .base = vlm_path_base(p->items[i].name), .texts = texts + i};
     c->entries[c->count - 1].count++;
   }
-  VLM_TRY(vlm_arena_alloc(c->arena, (void **)&c->by_base, c->count, sizeof(entry *), err));
+  VLM_TRY(vlm_arena_new(c->arena, &c->by_base, c->count, err));
   for (size_t i = 0; i < c->count; i++) c->by_base[i] = &c->entries[i];
   if (c->count) qsort(c->by_base, c->count, sizeof(entry *), by_base_and_name);
 out:
@@ -177,7 +177,7 @@ vlm_status vlm_captions_load(vlm_captions **out, const char *path, vlm_error *er
   vlm_json_doc *doc = NULL;
   pairs p = {0};
   *out = NULL;
-  VLM_TRY(vlm_alloc((void **)&c, 1, sizeof *c, err));
+  VLM_TRY(vlm_new(&c, 1, err));
   VLM_TRY(vlm_arena_create(&c->arena, err));
   p.arena = c->arena;
   VLM_TRY(vlm_json_load(&doc, path, 0, err));

@@ -85,10 +85,10 @@ static void add_finite(vlm_tensor_stats *s, const float *x, int64_t outer, int64
 
 vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *s, int32_t channels, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&s->channel_absmax, (size_t)channels, sizeof(float), err));
-  VLM_TRY(vlm_alloc((void **)&s->channel_min, (size_t)channels, sizeof(float), err));
-  VLM_TRY(vlm_alloc((void **)&s->channel_max, (size_t)channels, sizeof(float), err));
-  VLM_TRY(vlm_alloc((void **)&s->channel_sum, (size_t)channels, sizeof(vlm_sum128), err));
+  VLM_TRY(vlm_new(&s->channel_absmax, channels, err));
+  VLM_TRY(vlm_new(&s->channel_min, channels, err));
+  VLM_TRY(vlm_new(&s->channel_max, channels, err));
+  VLM_TRY(vlm_new(&s->channel_sum, channels, err));
   for (int32_t c = 0; c < channels; c++) {
     s->channel_min[c] = INFINITY;
     s->channel_max[c] = -INFINITY;
@@ -134,7 +134,7 @@ vlm_status vlm_channels_add(vlm_tensor_stats *s, const vlm_tensor *t, bool all_f
   } else if (planes) {
     add_planes(s, x, outer, inner);
   } else {
-    VLM_TRY(vlm_alloc((void **)&partial, (size_t)channels, sizeof *partial, err));
+    VLM_TRY(vlm_new(&partial, channels, err));
     add_rows(s, partial, x, outer);
   }
   for (int64_t c = 0; c < channels; c++)

@@ -1,13 +1,10 @@
-#include <string.h>
-
 #include "calib/dataset_set.h"
-#include "runtime/base/file.h"
 
 vlm_status vlm_dataset_add(vlm_dataset *set, vlm_sample sample, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (set->count == set->capacity) {
     size_t more = set->capacity ? set->capacity * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&set->samples, set->capacity, more, sizeof(vlm_sample), err));
+    VLM_TRY(vlm_more(&set->samples, set->capacity, more, err));
     set->capacity = more;
   }
   sample.index = set->count;
@@ -29,91 +26,3 @@ size_t vlm_dataset_count(const vlm_dataset *set) { return set->count; }
 const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i) { return &set->samples[i]; }
 bool vlm_dataset_is_images(const vlm_dataset *set) { return set->images; }
 size_t vlm_dataset_skipped(const vlm_dataset *set) { return set->skipped; }
-
-/* ---- digests ---- */
-
-static vlm_status file_digest(vlm_digest *out, const char *path, vlm_error *err) {
-  vlm_file file;
-  vlm_status st = vlm_file_map(&file, path, err);
-  if (st != VLM_OK) return st;
-  *out = vlm_hash128(file.data, file.bytes);
-  vlm_file_unmap(&file);
-  return VLM_OK;
-}
-
-static vlm_status arrays_digest(vlm_digest *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_hasher *hasher = NULL;
-  vlm_sample_arrays arrays = {0};
-  VLM_TRY(vlm_hasher_create(&hasher, err));
-  VLM_TRY(vlm_dataset_load_arrays(&arrays, set, i, err));
-  for (size_t k = 0; k < arrays.count; k++) {
-    const vlm_tensor *t = &arrays.tensors[k];
-    int64_t rank = t->rank;
-    vlm_hasher_add_text(hasher, arrays.names[k]);
-    vlm_hasher_add_text(hasher, vlm_dtype_name(t->dtype));
-    vlm_hasher_add(hasher, &rank, sizeof rank);
-    vlm_hasher_add(hasher, t->dims, (size_t)t->rank * sizeof t->dims[0]);
-    vlm_hasher_add(hasher, t->data, vlm_tensor_bytes(t));
-  }
-  *out = vlm_hasher_digest(hasher);
-out:
-  vlm_sample_arrays_free(&arrays);
-  vlm_hasher_free(hasher);
-  return st;
-}
-
-vlm_status vlm_dataset_digest(vlm_digest *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  return set->images ? file_digest(out, set->samples[i].path, err) : arrays_digest(out, set, i, err);
-}
-
-/* ---- pixels ---- */
-
-/* Takes over `t` and makes it float32 [N,3,H,W]. */
-static vlm_status to_float(vlm_tensor *out, vlm_tensor *t, const char *path, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  char shape[128];
-  int c = t->rank - 3;
-  VLM_CHECK(vlm_dtype_is_float(t->dtype) && (c == 0 || c == 1) && t->dims[c] == 3 && vlm_tensor_count(t) > 0, err, VLM_INPUT,
-            "%s: %s %s is no image; uint8 [height, width, 3] or float [1, 3, height, width] is wanted", path, vlm_dtype_name(t->dtype),
-            vlm_tensor_shape_text(t, shape, sizeof shape));
-  int64_t dims[4] = {c ? t->dims[0] : 1, 3, t->dims[c + 1], t->dims[c + 2]};
-  vlm_tensor f = vlm_tensor_make(VLM_F32, 4, dims, t->data);
-  int64_t count = vlm_tensor_count(&f);
-  if (t->dtype != VLM_F32) VLM_TRY(vlm_alloc(&f.data, (size_t)count, sizeof(float), err));
-  else t->data = NULL;
-  for (int64_t i = 0; t->dtype != VLM_F32 && i < count; i++) ((float *)f.data)[i] = (float)vlm_tensor_get(t, i);
-  *out = f;
-out:
-  return st;
-}
-
-static bool is_byte_image(const vlm_tensor *t) { return t->dtype == VLM_U8; }
-
-/* Float arrays are values; uint8 arrays are images like any other file. */
-static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const vlm_file *file, const char *path, vlm_error *err) {
-  vlm_tensor t = {0};
-  vlm_status st = vlm_npy_decode(&t, file->data, file->bytes, path, err);
-  if (st == VLM_OK && !is_byte_image(&t)) st = to_float(&out->values, &t, path, err);
-  else if (st == VLM_OK) st = vlm_image_decode(&out->image, file->data, file->bytes, path, &set->opts.image_limits, err);
-  vlm_free(t.data);
-  return st;
-}
-
-vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  vlm_file file;
-  const char *path = set->samples[i].path;
-  *out = (vlm_sample_pixels){0};
-  vlm_status st = vlm_file_map(&file, path, err);
-  if (st != VLM_OK) return st;
-  if (file.bytes >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0) st = load_npy(out, set, &file, path, err);
-  else st = vlm_image_decode(&out->image, file.data, file.bytes, path, &set->opts.image_limits, err);
-  vlm_file_unmap(&file);
-  return st;
-}
-
-void vlm_sample_pixels_free(vlm_sample_pixels *pixels) {
-  vlm_image_free(&pixels->image);
-  vlm_free(pixels->values.data);
-  *pixels = (vlm_sample_pixels){0};
-}

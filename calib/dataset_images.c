@@ -77,7 +77,7 @@ static vlm_status take_refs(vlm_sample *sample, vlm_dataset *set, vlm_json refs,
   if (vlm_json_is_null(refs)) return VLM_OK;
   if (!one && vlm_json_type(refs) != VLM_JSON_ARRAY) return vlm_json_fail(refs, err, VLM_INPUT, "a text or a list of texts is wanted");
   size_t count = one ? 1 : vlm_json_size(refs);
-  VLM_TRY(vlm_arena_alloc(set->arena, (void **)&texts, count, sizeof *texts, err));
+  VLM_TRY(vlm_arena_new(set->arena, &texts, count, err));
   for (size_t i = 0; i < count; i++) {
     const char *text = NULL;
     VLM_TRY(vlm_json_as_text(&text, one ? refs : vlm_json_at(refs, i), err));

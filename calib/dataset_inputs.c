@@ -27,7 +27,7 @@ static vlm_status add_rows(vlm_dataset *set, const char *path, const char *key, 
   size_t rows = 0;
   VLM_TRY(vlm_dataset_read_source(&whole, set, path, err));
   VLM_TRY(axis_length(&rows, &whole, path, err));
-  VLM_TRY(vlm_grow((void **)&set->whole, set->whole_count, set->whole_count + 1, sizeof whole, err));
+  VLM_TRY(vlm_more(&set->whole, set->whole_count, set->whole_count + 1, err));
   set->whole[set->whole_count++] = whole;
   whole = (vlm_sample_arrays){0};
   for (size_t row = 0; row < rows; row++) {
@@ -37,47 +37,6 @@ static vlm_status add_rows(vlm_dataset *set, const char *path, const char *key, 
   }
 out:
   vlm_sample_arrays_free(&whole);
-  return st;
-}
-
-static int input_rank(const vlm_dataset *set, const char *name) {
-  for (size_t i = 0; i < set->opts.input_count; i++)
-    if (strcmp(set->opts.inputs[i].name, name) == 0) return set->opts.inputs[i].rank;
-  return -1;
-}
-
-/* One element along the first axis. The axis stays with length 1 when the graph wants as many dimensions as the array has. */
-static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int rank, vlm_error *err) {
-  bool keep = rank == t->rank;
-  vlm_tensor part = vlm_tensor_make(t->dtype, keep ? t->rank : t->rank - 1, keep ? t->dims : t->dims + 1, NULL);
-  if (keep) part.dims[0] = 1;
-  size_t bytes = vlm_tensor_bytes(&part);
-  vlm_status st = vlm_alloc(&part.data, bytes, 1, err);
-  if (st != VLM_OK) return st;
-  memcpy(part.data, (const char *)t->data + row * bytes, bytes);
-  *out = part;
-  return VLM_OK;
-}
-
-static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample, vlm_error *err) {
-  const vlm_sample_arrays *whole = &set->whole[sample->source];
-  vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&out->names, whole->count, sizeof *out->names, err));
-  VLM_TRY(vlm_alloc((void **)&out->tensors, whole->count, sizeof *out->tensors, err));
-  for (size_t i = 0; i < whole->count; i++) {
-    VLM_TRY(vlm_strdup((char **)&out->names[i], whole->names[i], err));
-    out->count++;
-    VLM_TRY(slice(&out->tensors[i], &whole->tensors[i], sample->row, input_rank(set, whole->names[i]), err));
-  }
-out:
-  return st;
-}
-
-vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  const vlm_sample *sample = &set->samples[i];
-  *out = (vlm_sample_arrays){0};
-  vlm_status st = set->opts.sample_axis ? load_row(out, set, sample, err) : vlm_dataset_read_source(out, set, sample->path, err);
-  if (st != VLM_OK) vlm_sample_arrays_free(out);
   return st;
 }
 
@@ -155,7 +114,7 @@ static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err)
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_folder_list(&list, set->arena, path, is_array_file, err));
   VLM_CHECK(list.count > 0, err, VLM_INPUT, "%s: no .npy or .npz file in this folder", path);
-  VLM_TRY(vlm_alloc((void **)&sources, list.count, sizeof *sources, err));
+  VLM_TRY(vlm_new(&sources, list.count, err));
   for (size_t i = 0; i < list.count; i++) VLM_TRY(source_of(&sources[i], &g, list.names[i], err));
   qsort(sources, list.count, sizeof *sources, by_path);
   for (size_t i = 0; i < list.count; i++)

@@ -12,7 +12,7 @@ static vlm_status copy_opts(vlm_dataset *set, const vlm_dataset_opts *opts, vlm_
   VLM_CHECK(set->opts.shard < set->opts.shards, err, VLM_USAGE, "shard %zu of %zu does not exist; shards are counted from 0",
             set->opts.shard,
             set->opts.shards);
-  VLM_TRY(vlm_arena_alloc(set->arena, (void **)&inputs, set->opts.input_count, sizeof *inputs, err));
+  VLM_TRY(vlm_arena_new(set->arena, &inputs, set->opts.input_count, err));
   for (size_t i = 0; i < set->opts.input_count; i++) {
     inputs[i].rank = opts->inputs[i].rank;
     VLM_TRY(vlm_arena_strdup(set->arena, &inputs[i].name, opts->inputs[i].name, err));
@@ -53,7 +53,7 @@ static vlm_status open_set(vlm_dataset **out, bool images, const char *const *pa
   vlm_dataset *set = NULL;
   *out = NULL;
   VLM_CHECK(count > 0, err, VLM_USAGE, "no %s given", images ? "images are" : "inputs are");
-  VLM_TRY(vlm_alloc((void **)&set, 1, sizeof *set, err));
+  VLM_TRY(vlm_new(&set, 1, err));
   VLM_TRY(vlm_arena_create(&set->arena, err));
   set->images = images;
   VLM_TRY(copy_opts(set, opts, err));

@@ -20,10 +20,10 @@ void vlm_sample_arrays_free(vlm_sample_arrays *a) {
 static vlm_status add(vlm_sample_arrays *a, const char *name, size_t bytes, vlm_tensor tensor, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *copy = NULL;
-  VLM_TRY(vlm_alloc((void **)&copy, bytes + 1, 1, err));
+  VLM_TRY(vlm_new(&copy, bytes + 1, err));
   memcpy(copy, name, bytes);
-  VLM_TRY(vlm_grow((void **)&a->names, a->count, a->count + 1, sizeof *a->names, err));
-  VLM_TRY(vlm_grow((void **)&a->tensors, a->count, a->count + 1, sizeof *a->tensors, err));
+  VLM_TRY(vlm_more(&a->names, a->count, a->count + 1, err));
+  VLM_TRY(vlm_more(&a->tensors, a->count, a->count + 1, err));
   a->names[a->count] = copy;
   a->tensors[a->count++] = tensor;
   return VLM_OK;

@@ -49,7 +49,7 @@ static vlm_status take_points(picture *p, const vlm_object *o, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t count = o->n_values / 2;
   if (count > p->room) {
-    VLM_TRY(vlm_grow((void **)&p->points, p->room, count, sizeof *p->points, err));
+    VLM_TRY(vlm_more(&p->points, p->room, count, err));
     p->room = count;
   }
   for (size_t i = 0; i < count; i++) p->points[i] = (vlm_point){o->values[2 * i] - 0.5, o->values[2 * i + 1] - 0.5};
@@ -110,8 +110,8 @@ vlm_status vlm_draw_objects(vlm_image *image, const vlm_objects *objects, vlm_er
   vlm_status st = VLM_OK;
   picture p = {.image = image, .objects = objects, .scale = vlm_draw_scale(image)};
   if (objects->count == 0) return VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&p.colors, objects->count, sizeof *p.colors, err));
-  VLM_TRY(vlm_alloc((void **)&p.labels, objects->count, sizeof *p.labels, err));
+  VLM_TRY(vlm_new(&p.colors, objects->count, err));
+  VLM_TRY(vlm_new(&p.labels, objects->count, err));
   choose_colors(&p);
   VLM_TRY(draw_outlines(&p, err));
   draw_labels(&p);

@@ -24,7 +24,7 @@ static vlm_status add(walk *w, const char *name) {
   VLM_CHECK(w->out->count < MAX_FILES, w->err, VLM_LIMIT, "%s: more than %zu files", w->root, MAX_FILES);
   if (w->out->count == w->capacity) {
     size_t more = w->capacity ? w->capacity * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&w->out->names, w->capacity, more, sizeof(char *), w->err));
+    VLM_TRY(vlm_more(&w->out->names, w->capacity, more, w->err));
     w->capacity = more;
   }
   w->out->names[w->out->count++] = name;
@@ -96,7 +96,7 @@ vlm_status vlm_path_join_in(const char **out, vlm_arena *arena, const char *fold
   size_t n = name[0] == '/' || strcmp(folder, ".") == 0 ? 0 : strlen(folder), m = strlen(name);
   bool slash = n > 0 && folder[n - 1] != '/';
   char *text = NULL;
-  vlm_status st = vlm_arena_alloc(arena, (void **)&text, n + slash + m + 1, 1, err);
+  vlm_status st = vlm_arena_new(arena, &text, n + slash + m + 1, err);
   if (st != VLM_OK) return st;
   memcpy(text, folder, n);
   if (slash) text[n] = '/';
@@ -109,7 +109,7 @@ vlm_status vlm_path_folder(const char **out, vlm_arena *arena, const char *path,
   size_t n = (size_t)(vlm_path_base(path) - path);
   char *text = NULL;
   if (n > 1) n--; /* without the slash, but "/" stays */
-  vlm_status st = vlm_arena_alloc(arena, (void **)&text, n + 2, 1, err);
+  vlm_status st = vlm_arena_new(arena, &text, n + 2, err);
   if (st != VLM_OK) return st;
   memcpy(text, n ? path : ".", n ? n : 1);
   *out = text;

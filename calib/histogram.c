@@ -96,7 +96,7 @@ vlm_status vlm_histogram_add(vlm_histogram *h, const float *x, int64_t n, bool a
   }
   binning b = {.x = x, .inverse = inverse, .n = n};
   int workers = vlm_threads_count(threads);
-  VLM_TRY(vlm_alloc((void **)&b.bins, (size_t)workers, sizeof *b.bins, err));
+  VLM_TRY(vlm_new(&b.bins, workers, err));
   vlm_threads_range(threads, n, GRAIN, bin_task, &b);
   for (int w = 0; w < workers; w++)
     for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) h->bins[i] += b.bins[w][i];

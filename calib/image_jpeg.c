@@ -96,7 +96,7 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
   vlm_status st = VLM_OK;
   jpeg_job *job = NULL;
   row_user user = {.image = out};
-  VLM_TRY(vlm_alloc((void **)&job, 1, sizeof *job, err));
+  VLM_TRY(vlm_new(&job, 1, err));
   struct jpeg_decompress_struct *jpeg = &job->jpeg;
   jpeg->err = jpeg_std_error(&job->errors);
   jpeg->client_data = job;
@@ -110,7 +110,7 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
             "%s: JPEG with %d components; 1, 3 and 4 are read", s->name, jpeg->num_components);
   VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, err));
   VLM_TRY(vlm_image_create(out, jpeg->image_width, jpeg->image_height, err));
-  VLM_TRY(vlm_alloc((void **)&user.row, (size_t)jpeg->image_width, 4, err));
+  VLM_TRY(vlm_new(&user.row, 4 * (size_t)jpeg->image_width, err));
   VLM_CHECK(guarded(job, start_pixels, NULL) && guarded(job, read_pixels, &user), err, VLM_INPUT,
             "%s: damaged JPEG: %s; copy or convert the file again", s->name, job->message);
   VLM_CHECK(!job->ended, err, VLM_INPUT, "%s: the JPEG data is truncated; copy the file again", s->name);

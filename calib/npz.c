@@ -92,7 +92,7 @@ static vlm_status copy_name(char **out, const unsigned char *text, size_t bytes,
   vlm_status st = VLM_OK;
   VLM_CHECK(memchr(text, 0, bytes) == NULL && bytes > 0, err, VLM_INPUT, "%s: an entry has no valid name", path);
   if (bytes > 4 && memcmp(text + bytes - 4, ".npy", 4) == 0) bytes -= 4;
-  VLM_TRY(vlm_alloc((void **)out, bytes + 1, 1, err));
+  VLM_TRY(vlm_new(out, bytes + 1, err));
   memcpy(*out, text, bytes);
 out:
   return st;
@@ -126,12 +126,12 @@ vlm_status vlm_npz_open(vlm_npz **out, const char *path, vlm_error *err) {
   vlm_npz *z = NULL;
   uint64_t at = 0, bytes = 0, count = 0;
   *out = NULL;
-  VLM_TRY(vlm_alloc((void **)&z, 1, sizeof *z, err));
+  VLM_TRY(vlm_new(&z, 1, err));
   VLM_TRY(vlm_strdup(&z->path, path, err));
   VLM_TRY(vlm_file_map(&z->file, path, err));
   VLM_TRY(find_directory(z, &at, &bytes, &count, err));
   VLM_CHECK(count <= MAX_ENTRIES, err, VLM_LIMIT, "%s: %llu arrays, at most %d are read", path, (unsigned long long)count, MAX_ENTRIES);
-  VLM_TRY(vlm_alloc((void **)&z->entries, count, sizeof(entry), err));
+  VLM_TRY(vlm_new(&z->entries, count, err));
   const unsigned char *p = z->file.data + at;
   for (uint64_t i = 0; i < count; i++) {
     size_t used = 0;

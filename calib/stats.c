@@ -22,7 +22,7 @@ struct vlm_stats {
 };
 
 vlm_status vlm_stats_create(vlm_stats **out, vlm_digest model, const char *preprocess, vlm_error *err) {
-  vlm_status st = vlm_alloc((void **)out, 1, sizeof **out, err);
+  vlm_status st = vlm_new(out, 1, err);
   if (st != VLM_OK) return st;
   (*out)->model = model;
   st = vlm_strdup(&(*out)->preprocess, preprocess, err);
@@ -88,10 +88,10 @@ vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *s, const char *gra
   }
   if (s->n_tensors == s->cap_tensors) {
     int32_t wanted = s->cap_tensors ? 2 * s->cap_tensors : 64;
-    VLM_TRY(vlm_grow((void **)&s->tensors, (size_t)s->n_tensors, (size_t)wanted, sizeof *s->tensors, err));
+    VLM_TRY(vlm_more(&s->tensors, s->n_tensors, wanted, err));
     s->cap_tensors = wanted;
   }
-  VLM_TRY(vlm_alloc((void **)&t, 1, sizeof *t, err));
+  VLM_TRY(vlm_new(&t, 1, err));
   VLM_TRY(vlm_strdup((char **)(uintptr_t)&t->graph, graph, err));
   VLM_TRY(vlm_strdup((char **)(uintptr_t)&t->name, name, err));
   memmove(s->tensors + at + 1, s->tensors + at, (size_t)(s->n_tensors - at) * sizeof *s->tensors);
@@ -126,7 +126,7 @@ static vlm_status merge_histogram(vlm_tensor_stats *a, const vlm_tensor_stats *b
     a->histogram = b->histogram;
     return VLM_OK;
   }
-  VLM_TRY(vlm_alloc((void **)&h, 1, sizeof *h, err));
+  VLM_TRY(vlm_new(&h, 1, err));
   *h = b->histogram;
   int32_t exponent = h->exponent > a->histogram.exponent ? h->exponent : a->histogram.exponent;
   vlm_histogram_widen(h, exponent);
@@ -207,7 +207,7 @@ vlm_status vlm_stats_add_sample(vlm_stats *s, vlm_digest digest, const char *nam
   VLM_CHECK(!vlm_stats_has_sample(s, digest), err, VLM_INPUT, "sample \"%s\" is in twice (as \"%s\"); leave one of them out", name, s->samples[at].name);
   if (s->n_samples == s->cap_samples) {
     int32_t wanted = s->cap_samples ? 2 * s->cap_samples : 64;
-    VLM_TRY(vlm_grow((void **)&s->samples, (size_t)s->n_samples, (size_t)wanted, sizeof *s->samples, err));
+    VLM_TRY(vlm_more(&s->samples, s->n_samples, wanted, err));
     s->cap_samples = wanted;
   }
   char *copy;

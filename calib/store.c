@@ -130,14 +130,15 @@ static const char *sample_name(const void *o, int32_t i, char d[DIGEST_TEXT]) {
 
 static vlm_status put_texts(const store *s, const char *name, text_at *get, const void *owner, int32_t rows) {
   vlm_status st = VLM_OK;
-  char digest[DIGEST_TEXT], *block = NULL;
+  char digest[DIGEST_TEXT];
+  void *block = NULL;
   size_t width = 1;
   for (int32_t i = 0; i < rows; i++) {
     size_t n = strlen(get(owner, i, digest)) + 1;
     width = n > width ? n : width;
   }
-  VLM_TRY(vlm_alloc((void **)&block, (size_t)rows * width, 1, s->err));
-  for (int32_t i = 0; i < rows; i++) strcpy(block + (size_t)i * width, get(owner, i, digest));
+  VLM_TRY(vlm_alloc(&block, (size_t)rows, width, s->err));
+  for (int32_t i = 0; i < rows; i++) strcpy((char *)block + (size_t)i * width, get(owner, i, digest));
   hid_t type = text_type(width);
   st = put(s, name, type, type, (hsize_t)rows, 1, block);
   H5Tclose(type);
@@ -149,11 +150,12 @@ out:
 /* One member of every tensor, gathered into a column. */
 static vlm_status put_field(const store *s, const vlm_stats *stats, const char *name, hid_t file_type, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
   vlm_status st = VLM_OK;
-  char path[64], *column = NULL;
+  char path[64];
+  void *column = NULL;
   int32_t rows = vlm_stats_count(stats);
   snprintf(path, sizeof path, "/tensors/%s", name);
-  VLM_TRY(vlm_alloc((void **)&column, (size_t)rows, bytes, s->err));
-  for (int32_t i = 0; i < rows; i++) memcpy(column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
+  VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
+  for (int32_t i = 0; i < rows; i++) memcpy((char *)column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
   VLM_TRY(put(s, path, file_type, memory_type, (hsize_t)rows, width, column));
 out:
   vlm_free(column);
@@ -190,9 +192,9 @@ static vlm_status put_channels(const store *s, const vlm_stats *stats) {
   float *low = NULL, *high = NULL;
   vlm_sum128 *sum = NULL;
   VLM_TRY(put_group(s, "/channels"));
-  VLM_TRY(vlm_alloc((void **)&low, n, sizeof *low, s->err));
-  VLM_TRY(vlm_alloc((void **)&high, n, sizeof *high, s->err));
-  VLM_TRY(vlm_alloc((void **)&sum, n, sizeof *sum, s->err));
+  VLM_TRY(vlm_new(&low, n, s->err));
+  VLM_TRY(vlm_new(&high, n, s->err));
+  VLM_TRY(vlm_new(&sum, n, s->err));
   for (int32_t i = 0; i < vlm_stats_count(stats); i++) {
     const vlm_tensor_stats *t = vlm_stats_at(stats, i);
     size_t c = t->channels > 0 ? (size_t)t->channels : 0;
@@ -269,7 +271,7 @@ static vlm_status get_text_attribute(const store *s, const char *name, char **ou
   hid_t attribute = H5Aopen(s->file, name, H5P_DEFAULT), type = attribute >= 0 ? H5Aget_type(attribute) : -1;
   *out = NULL;
   bool fine = type >= 0 && H5Tget_class(type) == H5T_STRING && !H5Tis_variable_str(type) && H5Tget_size(type) <= (1u << 20);
-  if (fine) st = vlm_alloc((void **)out, H5Tget_size(type) + 1, 1, s->err);
+  if (fine) st = vlm_new(out, H5Tget_size(type) + 1, s->err);
   if (fine && st == VLM_OK) fine = H5Aread(attribute, type, *out) >= 0;
   if (type >= 0) H5Tclose(type);
   if (attribute >= 0) H5Aclose(attribute);
@@ -311,7 +313,9 @@ static vlm_status get_texts(const store *s, const char *name, int32_t rows, text
   if (fine) {
     out->width = H5Tget_size(stored) + 1;
     type = text_type(out->width);
-    st = vlm_alloc((void **)&out->block, (size_t)rows + 1, out->width, s->err);
+    void *block = NULL;
+    st = vlm_alloc(&block, (size_t)rows + 1, out->width, s->err);
+    out->block = block;
     if (st == VLM_OK) st = get(s, name, type, (hsize_t)rows, 1, out->block);
     for (int32_t i = 0; st == VLM_OK && i < rows; i++) out->block[(size_t)i * out->width + out->width - 1] = 0;
   }
@@ -333,11 +337,12 @@ static bool parse_digest(vlm_digest *out, const char *text) {
 
 static vlm_status get_field(const store *s, vlm_tensor_stats **tensors, int32_t rows, const char *name, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
   vlm_status st = VLM_OK;
-  char path[64], *column = NULL;
+  char path[64];
+  void *column = NULL;
   snprintf(path, sizeof path, "/tensors/%s", name);
-  VLM_TRY(vlm_alloc((void **)&column, (size_t)rows, bytes, s->err));
+  VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
   VLM_TRY(get(s, path, memory_type, (hsize_t)rows, width, column));
-  for (int32_t i = 0; i < rows; i++) memcpy((char *)tensors[i] + offset, column + (size_t)i * bytes, bytes);
+  for (int32_t i = 0; i < rows; i++) memcpy((char *)tensors[i] + offset, (char *)column + (size_t)i * bytes, bytes);
 out:
   vlm_free(column);
   return st;
@@ -378,9 +383,9 @@ static vlm_status get_channels(const store *s, vlm_tensor_stats **tensors, int32
   vlm_sum128 *sum = NULL;
   size_t n = 0, at = 0;
   for (int32_t i = 0; i < rows; i++) n += tensors[i]->channels > 0 ? (size_t)tensors[i]->channels : 0;
-  VLM_TRY(vlm_alloc((void **)&low, n, sizeof *low, s->err));
-  VLM_TRY(vlm_alloc((void **)&high, n, sizeof *high, s->err));
-  VLM_TRY(vlm_alloc((void **)&sum, n, sizeof *sum, s->err));
+  VLM_TRY(vlm_new(&low, n, s->err));
+  VLM_TRY(vlm_new(&high, n, s->err));
+  VLM_TRY(vlm_new(&sum, n, s->err));
   VLM_TRY(get(s, "/channels/min", H5T_NATIVE_FLOAT, n, 1, low));
   VLM_TRY(get(s, "/channels/max", H5T_NATIVE_FLOAT, n, 1, high));
   VLM_TRY(get(s, "/channels/sum", H5T_NATIVE_INT64, n, 2, sum));
@@ -405,7 +410,7 @@ out:
 static vlm_status get_histograms(const store *s, vlm_tensor_stats **tensors, int32_t rows) {
   vlm_status st = VLM_OK;
   int64_t *bins = NULL;
-  VLM_TRY(vlm_alloc((void **)&bins, (size_t)rows * VLM_HISTOGRAM_BINS, sizeof *bins, s->err));
+  VLM_TRY(vlm_new(&bins, (size_t)rows * VLM_HISTOGRAM_BINS, s->err));
   VLM_TRY(get(s, "/tensors/histogram", H5T_NATIVE_INT64, (hsize_t)rows, VLM_HISTOGRAM_BINS, bins));
   for (int32_t i = 0; i < rows; i++) {
     memcpy(tensors[i]->histogram.bins, bins + (size_t)i * VLM_HISTOGRAM_BINS, sizeof tensors[i]->histogram.bins);
@@ -426,7 +431,7 @@ static vlm_status get_tensors(const store *s, vlm_stats *stats) {
   VLM_TRY(get_texts(s, "/tensors/name", rows, &names));
   VLM_TRY(get_texts(s, "/tensors/widest_low", rows, &low));
   VLM_TRY(get_texts(s, "/tensors/widest_high", rows, &high));
-  VLM_TRY(vlm_alloc((void **)&tensors, (size_t)rows, sizeof *tensors, s->err));
+  VLM_TRY(vlm_new(&tensors, rows, s->err));
   for (int32_t i = 0; i < rows; i++) {
     VLM_TRY(vlm_stats_entry(&tensors[i], stats, text_row(&graphs, i), text_row(&names, i), s->err));
     if (vlm_stats_count(stats) != i + 1 || !parse_digest(&tensors[i]->widest_low, text_row(&low, i)) ||

@@ -5,7 +5,7 @@
 #include "onnx/split.h"
 #include "runtime/base/memory.h"
 #include "runtime/lower/lower.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 
 enum { IMAGE, PROMPT, IDS, WIDTH = 32, HEIGHT = 24, NEW_TOKENS = 16 };
 

@@ -15,7 +15,7 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
 vlm_status vlm_inspect_pack(const vlm_cli *cli, const char *path, vlm_error *err);
 vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *err);
 
-/* ---- a model: graphs and what they cost (inspect_model.c) ---- */
+/* ---- a model: graphs and what they cost (inspect_view.c) ---- */
 
 typedef struct vlm_model_view {
   const vlm_bundle *bundle;

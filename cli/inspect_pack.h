@@ -22,6 +22,9 @@ typedef struct vlm_pack_view {
   vlm_model_view model;
 } vlm_pack_view;
 
+/* Reads the file. Free a zeroed view with vlm_pack_view_free whatever came out. */
+vlm_status vlm_pack_view_open(vlm_pack_view *view, const vlm_cli *cli, const char *path, vlm_error *err);
+void vlm_pack_view_free(vlm_pack_view *view);
 /* "vision/conv1.weight" of a tensor of the table; "" when no graph reads it. */
 const char *vlm_pack_tensor_name(const vlm_pack_view *view, const vlm_pack_tensor *tensor, char *text, size_t size);
 

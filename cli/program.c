@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/file.h"
 
 static void interrupted(int signal_number) {
@@ -86,11 +86,7 @@ vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err
   return vlm_context_create(out, &opts, err);
 }
 
-double vlm_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+double vlm_now(void) { return vlm_clock_ms() * 1e-3; }
 
 double vlm_peak_rss_mib(void) {
   struct rusage usage;

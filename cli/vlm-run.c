@@ -9,7 +9,7 @@
 #include "cli/pictures.h"
 #include "cli/program.h"
 #include "runtime/base/file.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 
 static const char USAGE[] =
     "  vlm-run MODEL IMAGE... [--prompt TEXT] [--beams N] [--max-new-tokens N] [--draw DIR]\n"

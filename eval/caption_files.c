@@ -32,7 +32,7 @@ static vlm_status read_caption(vlm_arena *arena, const char **out, vlm_json valu
     st = vlm_json_fail(value, err, VLM_LIMIT, "a caption of %zu bytes; the limit is %d", bytes, VLM_PTB_MAX_CAPTION);
     goto out;
   }
-  VLM_TRY(vlm_arena_alloc(arena, (void **)&copy, bytes + 1, 1, err));
+  VLM_TRY(vlm_arena_new(arena, &copy, bytes + 1, err));
   for (size_t i = 0; i < bytes; i++) copy[i] = text[i] ? text[i] : ' ';
   *out = copy;
 out:

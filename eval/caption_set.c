@@ -25,7 +25,7 @@ static vlm_status add_image(vlm_caption_set *set, int32_t *out, const char *id, 
   bool added;
   if (set->n_images == set->capacity) {
     const int32_t more = set->capacity ? set->capacity * 2 : 256;
-    VLM_TRY(vlm_grow((void **)&set->images, (size_t)set->capacity, (size_t)more, sizeof(*set->images), err));
+    VLM_TRY(vlm_more(&set->images, set->capacity, more, err));
     set->capacity = more;
   }
   VLM_TRY(vlm_text_index_add(&set->ids, out, &added, id, strlen(id), err));
@@ -46,7 +46,7 @@ vlm_status vlm_caption_set_add(vlm_caption_set *set, const char *id, const char 
   vlm_caption_image *image = &set->images[i];
   if (image->n_texts == image->capacity) {
     const int32_t more = image->capacity ? image->capacity * 2 : 5;
-    VLM_TRY(vlm_grow((void **)&image->texts, (size_t)image->capacity, (size_t)more, sizeof(*image->texts), err));
+    VLM_TRY(vlm_more(&image->texts, image->capacity, more, err));
     image->capacity = more;
   }
   VLM_TRY(vlm_arena_strdup(set->arena, &image->texts[image->n_texts], text, err));

@@ -35,9 +35,9 @@ vlm_status vlm_cider_weights(double **log_idf, const vlm_ngram_table *ngrams, co
   int32_t *df = NULL;
   int64_t *seen = NULL;
   double *weights = NULL;
-  VLM_TRY(vlm_alloc((void **)&df, (size_t)count, sizeof(*df), err));
-  VLM_TRY(vlm_alloc((void **)&seen, (size_t)count, sizeof(*seen), err));
-  VLM_TRY(vlm_alloc((void **)&weights, (size_t)count, sizeof(*weights), err));
+  VLM_TRY(vlm_new(&df, count, err));
+  VLM_TRY(vlm_new(&seen, count, err));
+  VLM_TRY(vlm_new(&weights, count, err));
   if (table) read_table(df, ngrams, table);
   else count_images(df, seen, images, n);
   const double log_n = log((double)(table ? table->n_images : n));

@@ -30,8 +30,8 @@ vlm_status vlm_df_file_load(vlm_df_file *out, const char *path, vlm_error *err) 
   *out = (vlm_df_file){.text = NULL};
   VLM_TRY(vlm_file_read_text(&out->text, path, err));
   for (const char *c = out->text; *c; c++) lines += *c == '\n';
-  VLM_TRY(vlm_alloc((void **)&out->ngrams, lines, sizeof(*out->ngrams), err));
-  VLM_TRY(vlm_alloc((void **)&out->df, lines, sizeof(*out->df), err));
+  VLM_TRY(vlm_new(&out->ngrams, lines, err));
+  VLM_TRY(vlm_new(&out->df, lines, err));
   char *line = out->text;
   for (size_t k = 1; line && *line; k++) {
     char *end = strchr(line, '\n');

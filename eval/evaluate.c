@@ -36,7 +36,7 @@ static vlm_status keep_logits(void *user, int64_t step, const float *logits, int
   (void)step;
   if ((r->count + 1) * vocab > r->capacity) {
     int64_t wanted = 2 * (r->count + 1) * vocab;
-    vlm_status st = vlm_grow((void **)&r->rows, (size_t)(r->count * vocab), (size_t)wanted, sizeof *r->rows, err);
+    vlm_status st = vlm_more(&r->rows, (size_t)(r->count * vocab), wanted, err);
     if (st != VLM_OK) return st;
     r->capacity = wanted;
   }
@@ -162,8 +162,8 @@ static vlm_status tokenize_references(match *m, const char ***tokens, int32_t *c
     counts[i] = (int32_t)vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->ref_count;
     total += counts[i];
   }
-  VLM_TRY(vlm_alloc((void **)&texts, (size_t)total, sizeof *texts, m->err));
-  VLM_TRY(vlm_arena_alloc(m->out->arena, (void **)tokens, (size_t)total, sizeof **tokens, m->err));
+  VLM_TRY(vlm_new(&texts, total, m->err));
+  VLM_TRY(vlm_arena_new(m->out->arena, tokens, total, m->err));
   for (int64_t i = 0; i < m->out->images; i++)
     for (int32_t k = 0; k < counts[i]; k++) texts[at++] = vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->refs[k];
   VLM_TRY(vlm_ptb_tokenize(*tokens, m->out->arena, texts, total, NULL, m->err));
@@ -178,9 +178,9 @@ static vlm_status score_player(match *m, player *p, const char **refs, const int
   const char **tokens = NULL;
   vlm_score_image *images = NULL;
   vlm_scores *each = NULL;
-  VLM_TRY(vlm_alloc((void **)&tokens, (size_t)n, sizeof *tokens, m->err));
-  VLM_TRY(vlm_alloc((void **)&images, (size_t)n, sizeof *images, m->err));
-  VLM_TRY(vlm_alloc((void **)&each, (size_t)n, sizeof *each, m->err));
+  VLM_TRY(vlm_new(&tokens, n, m->err));
+  VLM_TRY(vlm_new(&images, n, m->err));
+  VLM_TRY(vlm_new(&each, n, m->err));
   VLM_TRY(vlm_ptb_tokenize(tokens, m->out->arena, p->captions, n, NULL, m->err));
   for (int64_t i = 0; i < n; i++) {
     images[i] = (vlm_score_image){.candidate = tokens[i], .refs = refs + at, .n_refs = counts[i]};
@@ -201,10 +201,10 @@ static vlm_status score(match *m) {
   int32_t *counts = NULL;
   double *cider[2] = {NULL, NULL};
   size_t n = (size_t)m->out->images;
-  VLM_TRY(vlm_alloc((void **)&counts, n, sizeof *counts, m->err));
+  VLM_TRY(vlm_new(&counts, n, m->err));
   VLM_TRY(tokenize_references(m, &refs, counts));
   for (int k = 0; k < m->n_players; k++) {
-    VLM_TRY(vlm_alloc((void **)&cider[k], n, sizeof **cider, m->err));
+    VLM_TRY(vlm_new(&cider[k], n, m->err));
     VLM_TRY(score_player(m, &m->players[k], refs, counts, cider[k]));
   }
   if (m->n_players == 2) VLM_TRY(vlm_bootstrap_drop(&m->out->drop, cider[0], cider[1], m->out->images, &m->opts->bootstrap, m->err));
@@ -226,7 +226,7 @@ static vlm_status enter(match *m, const vlm_bundle *bundle, vlm_eval_side *side)
   vlm_memory_use before = vlm_memory_now();
   p->side = side;
   m->n_players++;
-  VLM_TRY(vlm_arena_alloc(m->out->arena, (void **)&p->captions, (size_t)m->out->images, sizeof *p->captions, m->err));
+  VLM_TRY(vlm_arena_new(m->out->arena, &p->captions, m->out->images, m->err));
   VLM_TRY(vlm_model_create(&p->model, m->context, bundle, NULL, m->err));
   VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, 0, m->err));
   VLM_TRY(play(m, p, &pixels, m->opts->prompts[0]));
@@ -253,7 +253,7 @@ vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bun
   out->compared = candidate != NULL;
   VLM_CHECK(out->images > 0, err, VLM_INPUT, "the data set is empty");
   VLM_TRY(vlm_arena_create(&out->arena, err));
-  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&out->items, (size_t)out->images, sizeof *out->items, err));
+  VLM_TRY(vlm_arena_new(out->arena, &out->items, out->images, err));
   VLM_TRY(enter(&m, reference, &out->reference));
   if (candidate) VLM_TRY(enter(&m, candidate, &out->candidate));
   VLM_TRY(play_all(&m));

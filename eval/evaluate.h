@@ -6,7 +6,7 @@
 #include "eval/agreement.h"
 #include "eval/scores.h"
 #include "eval/stats.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 
 typedef struct vlm_memory_use {
   double private_dirty_mib, private_clean_mib; /* grown while this side was loaded and first run */

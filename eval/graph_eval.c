@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "calib/graph_inputs.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
 
 enum { MAX_INPUTS = 64 };
@@ -17,21 +17,15 @@ typedef struct {
   vlm_error *err;
 } match;
 
-static double now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static vlm_status run_side(match *m, int side, const vlm_sample_arrays *arrays, bool timed) {
   vlm_status st = VLM_OK;
   vlm_tensor inputs[MAX_INPUTS];
   const vlm_graph *g = m->graphs[side];
   VLM_CHECK(g->n_inputs <= MAX_INPUTS, m->err, VLM_LIMIT, "%s: more than %d inputs", g->source, MAX_INPUTS);
   VLM_TRY(vlm_match_inputs(inputs, g, arrays->names, arrays->tensors, arrays->count, m->err));
-  double start = now_ms();
+  double start = vlm_clock_ms();
   VLM_TRY(vlm_session_run(m->sessions[side], inputs, g->n_inputs, m->err));
-  if (timed) VLM_TRY(vlm_samples_add(side ? &m->out->candidate_ms : &m->out->reference_ms, now_ms() - start, m->err));
+  if (timed) VLM_TRY(vlm_samples_add(side ? &m->out->candidate_ms : &m->out->reference_ms, vlm_clock_ms() - start, m->err));
 out:
   return st;
 }
@@ -93,8 +87,8 @@ vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const v
   out->n_outputs = reference->n_outputs;
   VLM_CHECK(!candidate || candidate->n_outputs == reference->n_outputs, err, VLM_INPUT, "%s has %d outputs, %s has %d", candidate->source,
             candidate->n_outputs, reference->source, reference->n_outputs);
-  VLM_TRY(vlm_alloc((void **)&out->names, (size_t)out->n_outputs, sizeof *out->names, err));
-  VLM_TRY(vlm_alloc((void **)&out->sqnr, (size_t)out->n_outputs, sizeof *out->sqnr, err));
+  VLM_TRY(vlm_new(&out->names, out->n_outputs, err));
+  VLM_TRY(vlm_new(&out->sqnr, out->n_outputs, err));
   for (int32_t i = 0; i < out->n_outputs; i++) out->names[i] = reference->values[reference->outputs[i]].name;
   VLM_TRY(vlm_session_create(&m.sessions[0], context, reference, NULL, err));
   if (candidate) VLM_TRY(vlm_session_create(&m.sessions[1], context, candidate, NULL, err));

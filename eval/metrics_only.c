@@ -12,8 +12,8 @@ vlm_status vlm_metrics_score_files(vlm_metrics *out, const char *candidates, con
   VLM_TRY(vlm_scored_set_create(&out->set, &refs, &hyps, &(vlm_match_opts){.only_with_results = opts->only_with_results, .tokenized = opts->tokenized}, err));
   if (opts->df_file) VLM_TRY(vlm_df_file_load(&df, opts->df_file, err));
   const size_t n = (size_t)out->set.n;
-  VLM_TRY(vlm_alloc((void **)&out->per_image, n, sizeof(*out->per_image), err));
-  VLM_TRY(vlm_alloc((void **)&out->counts, n, sizeof(*out->counts), err));
+  VLM_TRY(vlm_new(&out->per_image, n, err));
+  VLM_TRY(vlm_new(&out->counts, n, err));
   const vlm_score_opts score_opts = {.df = opts->df_file ? &df.table : NULL};
   VLM_TRY(vlm_scores_compute(&out->corpus, out->per_image, out->counts, out->set.images, out->set.n, &score_opts, err));
   out->line_breaks = refs.line_breaks + hyps.line_breaks;

@@ -40,10 +40,10 @@ static vlm_status grow_grams(vlm_ngram_table *t, vlm_error *err) {
   if (t->n_grams < t->cap_grams) goto out;
   const int32_t more = t->cap_grams ? t->cap_grams * 2 : 4096;
   VLM_CHECK(more > 0 && more < 1 << 29, err, VLM_LIMIT, "more than %d different n-grams", t->cap_grams);
-  VLM_TRY(vlm_grow((void **)&t->grams, (size_t)t->cap_grams, (size_t)more, sizeof(*t->grams), err));
+  VLM_TRY(vlm_more(&t->grams, t->cap_grams, more, err));
   vlm_free(t->gram_slots);
   t->gram_slots = NULL;
-  VLM_TRY(vlm_alloc((void **)&t->gram_slots, (size_t)more * 2, sizeof(*t->gram_slots), err));
+  VLM_TRY(vlm_new(&t->gram_slots, (size_t)more * 2, err));
   t->cap_grams = more;
   for (int32_t i = 0; i < t->n_grams; i++) t->gram_slots[gram_slot(t, t->grams[i])] = i + 1;
 out:
@@ -91,7 +91,7 @@ static vlm_status count_ids(vlm_ngram_table *t, vlm_ngrams *out, int order, int3
   vlm_ngram_count *counts = NULL;
   int32_t used = 0;
   if (n) qsort(ids, (size_t)n, sizeof(*ids), compare_ids);
-  VLM_TRY(vlm_arena_alloc(t->arena, (void **)&counts, (size_t)n, sizeof(*counts), err));
+  VLM_TRY(vlm_arena_new(t->arena, &counts, n, err));
   for (int32_t i = 0; i < n; i++) {
     if (used == 0 || counts[used - 1].id != ids[i]) counts[used++] = (vlm_ngram_count){ids[i], 0};
     counts[used - 1].count++;
@@ -108,7 +108,7 @@ vlm_status vlm_ngram_table_add(vlm_ngram_table *t, vlm_ngrams *out, const char *
   const size_t room = (size_t)(end - text) / 2 + 1;
   int32_t n = 0;
   if (3 * room > t->cap_scratch) {
-    VLM_TRY(vlm_grow((void **)&t->scratch, t->cap_scratch, 3 * room, sizeof(*t->scratch), err));
+    VLM_TRY(vlm_more(&t->scratch, t->cap_scratch, 3 * room, err));
     t->cap_scratch = 3 * room;
   }
   int32_t *words = t->scratch, *ids = words + room, *sorted = ids + room;
@@ -142,7 +142,7 @@ int32_t vlm_ngram_table_count(const vlm_ngram_table *t) { return t->n_grams; }
 vlm_status vlm_ngram_table_create(vlm_ngram_table **out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ngram_table *t = NULL;
-  VLM_TRY(vlm_alloc((void **)&t, 1, sizeof(*t), err));
+  VLM_TRY(vlm_new(&t, 1, err));
   VLM_TRY(vlm_arena_create(&t->arena, err));
   *out = t;
   t = NULL;

@@ -19,7 +19,7 @@ static vlm_status emit(parser *p, vlm_ptb_opcode code, int32_t x, int32_t y) {
   vlm_status st = VLM_OK;
   if (program->count == program->capacity) {
     const int32_t more = program->capacity ? program->capacity * 2 : 1024;
-    VLM_TRY(vlm_grow((void **)&program->code, (size_t)program->capacity, (size_t)more, sizeof(*program->code), p->err));
+    VLM_TRY(vlm_more(&program->code, program->capacity, more, p->err));
     program->capacity = more;
   }
   program->code[program->count++] = (vlm_ptb_instruction){.code = code, .x = x, .y = y};

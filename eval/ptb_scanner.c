@@ -78,12 +78,12 @@ static vlm_status new_state(vlm_ptb_scanner *s, int32_t *out, int32_t n, vlm_err
   vlm_status st = VLM_OK;
   if (s->n_states == s->cap_states) {
     const int32_t more = s->cap_states ? s->cap_states * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&s->states, (size_t)s->cap_states, (size_t)more, sizeof(*s->states), err));
+    VLM_TRY(vlm_more(&s->states, s->cap_states, more, err));
     s->cap_states = more;
   }
   if (s->n_pool + n > s->cap_pool) {
     const int32_t more = (s->n_pool + n) * 2;
-    VLM_TRY(vlm_grow((void **)&s->pool, (size_t)s->cap_pool, (size_t)more, sizeof(*s->pool), err));
+    VLM_TRY(vlm_more(&s->pool, s->cap_pool, more, err));
     s->cap_pool = more;
   }
   state *fresh = &s->states[s->n_states];
@@ -192,17 +192,17 @@ out:
 vlm_status vlm_ptb_scanner_create(vlm_ptb_scanner **out, const vlm_ptb_rule *rules, int32_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ptb_scanner *s = NULL;
-  VLM_TRY(vlm_alloc((void **)&s, 1, sizeof(*s), err));
+  VLM_TRY(vlm_new(&s, 1, err));
   s->rules = rules;
   s->n_rules = count;
-  VLM_TRY(vlm_alloc((void **)&s->starts, (size_t)count, sizeof(*s->starts), err));
+  VLM_TRY(vlm_new(&s->starts, count, err));
   for (int32_t r = 0; r < count; r++) VLM_TRY(vlm_ptb_compile(&s->program, &s->starts[r], rules[r].match, rules[r].ahead, r, err));
   const size_t n = (size_t)s->program.count;
-  VLM_TRY(vlm_alloc((void **)&s->member, n, 1, err));
-  VLM_TRY(vlm_alloc((void **)&s->list, n, sizeof(*s->list), err));
-  VLM_TRY(vlm_alloc((void **)&s->stack, 2 * n + 2, sizeof(*s->stack), err));
-  VLM_TRY(vlm_alloc((void **)&s->split, n, sizeof(*s->split), err));
-  VLM_TRY(vlm_alloc((void **)&s->split_next, n, sizeof(*s->split_next), err));
+  VLM_TRY(vlm_new(&s->member, n, err));
+  VLM_TRY(vlm_new(&s->list, n, err));
+  VLM_TRY(vlm_new(&s->stack, 2 * n + 2, err));
+  VLM_TRY(vlm_new(&s->split, n, err));
+  VLM_TRY(vlm_new(&s->split_next, n, err));
   VLM_TRY(make_start(s, err));
   *out = s;
   s = NULL;

@@ -95,7 +95,7 @@ static vlm_status put(buffer *b, const char *text, size_t bytes, vlm_error *err)
   vlm_status st = VLM_OK;
   if (b->used + bytes + 1 > b->room) {
     const size_t more = 2 * (b->used + bytes + 64);
-    VLM_TRY(vlm_grow((void **)&b->data, b->room, more, 1, err));
+    VLM_TRY(vlm_more(&b->data, b->room, more, err));
     b->room = more;
   }
   if (bytes) memcpy(b->data + b->used, text, bytes);
@@ -232,8 +232,8 @@ static vlm_status join(tokenizer *t, const char *const *texts, int64_t count) {
     VLM_CHECK(bytes <= VLM_PTB_MAX_CAPTION, t->err, VLM_LIMIT, "caption %lld has %zu bytes, the limit is %d", (long long)i, bytes, VLM_PTB_MAX_CAPTION);
     VLM_CHECK(vlm_size_add(room, bytes + 1, &room), t->err, VLM_LIMIT, "captions are too long");
   }
-  VLM_TRY(vlm_alloc((void **)&t->codes, room, sizeof(*t->codes), t->err));
-  VLM_TRY(vlm_alloc((void **)&t->classes, room, 1, t->err));
+  VLM_TRY(vlm_new(&t->codes, room, t->err));
+  VLM_TRY(vlm_new(&t->classes, room, t->err));
   for (int64_t i = 0; i < count; i++) {
     if (i) t->codes[t->count] = '\n', t->classes[t->count++] = '\n';
     VLM_TRY(decode(t, texts[i], strlen(texts[i]), i));

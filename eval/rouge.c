@@ -47,12 +47,12 @@ vlm_status vlm_rouge_l(double *out, const vlm_score_image *image, vlm_error *err
   int32_t *row = NULL;
   double precision = 0, recall = 0;
   const int32_t k = count_words(image->candidate);
-  VLM_TRY(vlm_alloc((void **)&candidate, (size_t)k, sizeof(*candidate), err));
+  VLM_TRY(vlm_new(&candidate, k, err));
   split(candidate, image->candidate);
   for (int32_t r = 0; r < image->n_refs; r++) {
     const int32_t m = count_words(image->refs[r]);
-    VLM_TRY(vlm_alloc((void **)&ref, (size_t)m, sizeof(*ref), err));
-    VLM_TRY(vlm_alloc((void **)&row, (size_t)m + 1, sizeof(*row), err));
+    VLM_TRY(vlm_new(&ref, m, err));
+    VLM_TRY(vlm_new(&row, (size_t)m + 1, err));
     split(ref, image->refs[r]);
     const double length = common(candidate, k, ref, m, row);
     if (length / k > precision) precision = length / k;

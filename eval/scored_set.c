@@ -77,12 +77,12 @@ vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *ref
   const size_t n = (size_t)(refs->n_images - missing), n_refs = (size_t)refs->n_texts;
   VLM_CHECK(n > 0, err, VLM_INPUT, "%s: no caption for any image of %s", candidates->source, refs->source);
   VLM_TRY(vlm_arena_create(&out->arena, err));
-  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&out->ids, n, sizeof(*out->ids), err));
-  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&out->images, n, sizeof(*out->images), err));
-  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&ref_tokens, n_refs, sizeof(*ref_tokens), err));
-  VLM_TRY(vlm_arena_alloc(out->arena, (void **)&tokens, n, sizeof(*tokens), err));
-  VLM_TRY(vlm_alloc((void **)&raw_refs, n_refs, sizeof(*raw_refs), err));
-  VLM_TRY(vlm_alloc((void **)&raw, n, sizeof(*raw), err));
+  VLM_TRY(vlm_arena_new(out->arena, &out->ids, n, err));
+  VLM_TRY(vlm_arena_new(out->arena, &out->images, n, err));
+  VLM_TRY(vlm_arena_new(out->arena, &ref_tokens, n_refs, err));
+  VLM_TRY(vlm_arena_new(out->arena, &tokens, n, err));
+  VLM_TRY(vlm_new(&raw_refs, n_refs, err));
+  VLM_TRY(vlm_new(&raw, n, err));
   VLM_TRY(pair(out, raw_refs, raw, refs, candidates, err));
   VLM_TRY(tokenize(ref_tokens, out->arena, raw_refs, out->n_refs, opts->tokenized, refs->source, err));
   VLM_TRY(tokenize(tokens, out->arena, raw, out->n, opts->tokenized, candidates->source, err));

@@ -40,8 +40,8 @@ vlm_status vlm_scores_compute(vlm_scores *corpus, vlm_scores *per_image, vlm_ble
     n_refs += images[i].n_refs;
   }
   VLM_TRY(vlm_ngram_table_create(&ngrams, err));
-  VLM_TRY(vlm_alloc((void **)&counted, (size_t)n, sizeof(*counted), err));
-  VLM_TRY(vlm_alloc((void **)&refs, (size_t)n_refs, sizeof(*refs), err));
+  VLM_TRY(vlm_new(&counted, n, err));
+  VLM_TRY(vlm_new(&refs, n_refs, err));
   VLM_TRY(count_images(counted, refs, ngrams, images, n, err));
   VLM_TRY(vlm_cider_weights(&log_idf, ngrams, counted, n, opts ? opts->df : NULL, err));
   for (int64_t i = 0; i < n; i++) {

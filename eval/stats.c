@@ -10,7 +10,7 @@ vlm_status vlm_samples_add(vlm_samples *samples, double value, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (samples->count == samples->capacity) {
     const int64_t more = samples->capacity ? samples->capacity * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&samples->values, (size_t)samples->capacity, (size_t)more, sizeof(*samples->values), err));
+    VLM_TRY(vlm_more(&samples->values, samples->capacity, more, err));
     samples->capacity = more;
   }
   samples->values[samples->count++] = value;
@@ -67,7 +67,7 @@ vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const doub
   vlm_random random = {opts->seed};
   VLM_CHECK(n > 0, err, VLM_INPUT, "no image to resample");
   VLM_CHECK(resamples > 0 && level < 1, err, VLM_INPUT, "bootstrap: %lld resamples at level %g; wanted at least 1, level below 1", (long long)resamples, level);
-  VLM_TRY(vlm_alloc((void **)&drops, (size_t)resamples, sizeof(*drops), err));
+  VLM_TRY(vlm_new(&drops, resamples, err));
   for (int64_t i = 0; i < n; i++) sum_r += reference[i], sum_c += candidate[i];
   *out = (vlm_drop){.reference = sum_r / (double)n, .candidate = sum_c / (double)n, .percent = relative_drop(sum_r, sum_c)};
   for (int64_t k = 0; k < resamples; k++) {

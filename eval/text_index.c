@@ -19,11 +19,11 @@ static vlm_status grow(vlm_text_index *index, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int32_t more = index->capacity ? index->capacity * 2 : 1024;
   VLM_CHECK(more < 1 << 29, err, VLM_LIMIT, "more than %d different words or names", index->capacity);
-  VLM_TRY(vlm_grow((void **)&index->texts, (size_t)index->capacity, (size_t)more, sizeof(*index->texts), err));
+  VLM_TRY(vlm_more(&index->texts, index->capacity, more, err));
   vlm_free(index->slots);
   index->slots = NULL;
   index->capacity = 0;
-  VLM_TRY(vlm_alloc((void **)&index->slots, (size_t)more * 2, sizeof(*index->slots), err));
+  VLM_TRY(vlm_new(&index->slots, (size_t)more * 2, err));
   index->capacity = more;
   for (int32_t i = 0; i < index->count; i++) index->slots[slot_of(index, index->texts[i], strlen(index->texts[i]))] = i + 1;
 out:
@@ -38,7 +38,7 @@ vlm_status vlm_text_index_add(vlm_text_index *index, int32_t *id, bool *added, c
   if (added) *added = !index->slots[slot];
   if (!index->slots[slot]) {
     char *copy = NULL;
-    VLM_TRY(vlm_arena_alloc(index->arena, (void **)&copy, bytes + 1, 1, err));
+    VLM_TRY(vlm_arena_new(index->arena, &copy, bytes + 1, err));
     memcpy(copy, text, bytes);
     index->texts[index->count++] = copy;
     index->slots[slot] = index->count;

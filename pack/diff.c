@@ -124,7 +124,7 @@ static int by_name(const void *x, const void *y) {
 }
 
 static vlm_status sorted_nodes(const vlm_node ***out, const vlm_graph *g, vlm_error *err) {
-  const vlm_status st = vlm_alloc((void **)out, (size_t)g->n_nodes, sizeof(**out), err);
+  const vlm_status st = vlm_new(out, g->n_nodes, err);
   for (int32_t i = 0; st == VLM_OK && i < g->n_nodes; i++) (*out)[i] = &g->nodes[i];
   if (st == VLM_OK && g->n_nodes) qsort(*out, (size_t)g->n_nodes, sizeof(**out), by_name);
   return st;

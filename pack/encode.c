@@ -123,7 +123,7 @@ const char *vlm_get_text(vlm_byte_reader *d, vlm_arena *arena) {
   char *copy = NULL;
   const unsigned char *data = vlm_get_bytes(d, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
   if (data && memchr(data, 0, (size_t)bytes)) vlm_get_fail(d, "a text contains a zero byte");
-  if (d->status == VLM_OK) d->status = vlm_arena_alloc(arena, (void **)&copy, (size_t)bytes + 1, 1, d->err);
+  if (d->status == VLM_OK) d->status = vlm_arena_new(arena, &copy, (size_t)bytes + 1, d->err);
   if (d->status != VLM_OK) return "";
   if (bytes) memcpy(copy, data, (size_t)bytes);
   return copy;

@@ -28,8 +28,8 @@ static vlm_status grow(strings *s, vlm_error *err) {
   const int32_t more = s->capacity ? s->capacity * 2 : 256;
   int32_t *slots = NULL;
   VLM_CHECK(more <= VLM_PACK_MAX_ITEMS, err, VLM_LIMIT, "a graph with more than %d strings", VLM_PACK_MAX_ITEMS);
-  VLM_TRY(vlm_alloc((void **)&slots, (size_t)more * 2, sizeof(*slots), err));
-  VLM_TRY(vlm_grow((void **)&s->texts, (size_t)s->capacity, (size_t)more, sizeof(*s->texts), err));
+  VLM_TRY(vlm_new(&slots, (size_t)more * 2, err));
+  VLM_TRY(vlm_more(&s->texts, s->capacity, more, err));
   vlm_free(s->slots);
   s->slots = slots;
   slots = NULL;

@@ -2,21 +2,8 @@
 
 #include <string.h>
 
-#include "pack/codec.h"
-#include "runtime/base/hash.h"
 
 #define DEFAULT_MAX_WEIGHTS ((size_t)64 << 30)
-
-void vlm_pack_release_storage(void *thing) {
-  vlm_pack_storage *s = thing;
-  if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
-  vlm_file_unmap(&s->file);
-  vlm_free(s->weights);
-  vlm_free(s);
-}
-
-const unsigned char *vlm_pack_bytes(const vlm_pack *pack) { return pack->storage->file.data; }
-size_t vlm_pack_file_bytes(const vlm_pack *pack) { return pack->storage->file.bytes; }
 
 bool vlm_pack_is_pack(const char *path) {
   static const unsigned char start[4] = {0x89, 'V', 'L', 'M'};
@@ -25,37 +12,6 @@ bool vlm_pack_is_pack(const char *path) {
   const bool is = file.bytes >= sizeof(start) && memcmp(file.data, start, sizeof(start)) == 0;
   vlm_file_unmap(&file);
   return is;
-}
-
-static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const char *which, uint64_t got, uint64_t wanted, vlm_error *err) {
-  if (got == wanted) return VLM_OK;
-  return vlm_fail(err, VLM_INTEGRITY, "%s: section %s at %llu: %s hash %016llx, computed %016llx", pack->path, s->name, (unsigned long long)s->offset,
-                  which, (unsigned long long)wanted, (unsigned long long)got);
-}
-
-vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err) {
-  return check_hash(pack, s, "stored", vlm_xxh64(vlm_pack_bytes(pack) + s->offset, (size_t)s->stored), s->stored_hash, err);
-}
-
-vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
-  *own = NULL;
-  *data = stored;
-  VLM_TRY(vlm_pack_check_stored(pack, s, err));
-  if (s->codec == VLM_SECTION_RAW) goto out;
-  VLM_TRY(vlm_alloc((void **)own, (size_t)s->raw + 1, 1, err));
-  st = vlm_codec_decompress(*own, (size_t)s->raw, stored, (size_t)s->stored, err);
-  if (st != VLM_OK) vlm_error_context(err, "%s: section %s", pack->path, s->name);
-  VLM_TRY(st);
-  *data = *own;
-  VLM_TRY(check_hash(pack, s, "raw", vlm_xxh64(*own, (size_t)s->raw), s->raw_hash, err));
-out:
-  if (st != VLM_OK) {
-    vlm_free(*own);
-    *own = NULL;
-  }
-  return st;
 }
 
 static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, vlm_error *err) {
@@ -68,7 +24,7 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   /* Mapped weights are read-only memory; the cast only serves vlm_tensor.data, which constants never write. */
   unsigned char *raw = (unsigned char *)stored;
   if (s->codec != VLM_SECTION_RAW) {
-    VLM_TRY(vlm_alloc((void **)&pack->storage->weights, (size_t)s->raw, 1, err));
+    VLM_TRY(vlm_new(&pack->storage->weights, s->raw, err));
     raw = pack->storage->weights;
   }
   VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, stored, s, opts->trust_weights, opts->threads, pack->path, err));
@@ -79,7 +35,7 @@ out:
 
 static vlm_status list_sections(vlm_pack *pack, const char *const *labels, vlm_error *err) {
   const size_t n = (size_t)pack->layout.count;
-  const vlm_status st = vlm_arena_alloc(pack->arena, (void **)&pack->sections, n, sizeof(*pack->sections), err);
+  const vlm_status st = vlm_arena_new(pack->arena, &pack->sections, n, err);
   for (size_t i = 0; st == VLM_OK && i < n; i++) {
     const vlm_section *s = &pack->layout.sections[i];
     pack->sections[i] = (vlm_pack_section){.what = vlm_section_what(s->kind), .label = labels[i], .codec = vlm_section_codec_name(s->codec),
@@ -96,8 +52,8 @@ vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_o
   const char *labels[VLM_PACK_MAX_SECTIONS];
   if (!opts) opts = &defaults;
   *out = NULL;
-  VLM_TRY(vlm_alloc((void **)&pack, 1, sizeof(*pack), err));
-  VLM_TRY(vlm_alloc((void **)&pack->storage, 1, sizeof(*pack->storage), err));
+  VLM_TRY(vlm_new(&pack, 1, err));
+  VLM_TRY(vlm_new(&pack->storage, 1, err));
   atomic_store(&pack->storage->owners, 1);
   VLM_TRY(vlm_arena_create(&pack->arena, err));
   VLM_TRY(vlm_arena_strdup(pack->arena, &pack->path, path, err));

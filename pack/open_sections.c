@@ -10,7 +10,7 @@ static vlm_status copy_text(vlm_pack *pack, const char **out, vlm_byte_reader *d
   VLM_TRY(d->status);
   if (bytes && memchr(data, 0, bytes)) vlm_get_fail(d, "the text contains a zero byte");
   VLM_TRY(d->status);
-  VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&copy, bytes + 1, 1, d->err));
+  VLM_TRY(vlm_arena_new(pack->arena, &copy, bytes + 1, d->err));
   if (bytes) memcpy(copy, data, bytes);
   *out = copy;
 out:
@@ -20,7 +20,7 @@ out:
 static vlm_status read_meta(vlm_pack *pack, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   pack->n_meta = vlm_get_count(d, 2, VLM_PACK_MAX_ITEMS, "pairs");
-  VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&pack->meta, (size_t)pack->n_meta, sizeof(*pack->meta), d->err));
+  VLM_TRY(vlm_arena_new(pack->arena, &pack->meta, pack->n_meta, d->err));
   for (int32_t i = 0; i < pack->n_meta && d->status == VLM_OK; i++) {
     pack->meta[i].key = vlm_get_text(d, pack->arena);
     pack->meta[i].value = vlm_get_text(d, pack->arena);
@@ -54,8 +54,8 @@ static vlm_status read_golden_case(vlm_pack *pack, vlm_byte_reader *d, vlm_pack_
   g->n_outputs = vlm_get_count(d, 3, 1 << 16, "golden outputs");
   VLM_TRY(d->status);
   const size_t n = (size_t)g->n_inputs + (size_t)g->n_outputs;
-  VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&names, n, sizeof(*names), d->err));
-  VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&tensors, n, sizeof(*tensors), d->err));
+  VLM_TRY(vlm_arena_new(pack->arena, &names, n, d->err));
+  VLM_TRY(vlm_arena_new(pack->arena, &tensors, n, d->err));
   for (size_t k = 0; k < n && d->status == VLM_OK; k++) {
     size_t bytes = 0;
     names[k] = vlm_get_text(d, pack->arena);
@@ -75,7 +75,7 @@ out:
 static vlm_status read_golden(vlm_pack *pack, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   pack->n_golden = vlm_get_count(d, 3, 1 << 16, "golden cases");
-  VLM_TRY(vlm_arena_alloc(pack->arena, (void **)&pack->golden, (size_t)pack->n_golden, sizeof(*pack->golden), d->err));
+  VLM_TRY(vlm_arena_new(pack->arena, &pack->golden, pack->n_golden, d->err));
   for (int32_t i = 0; i < pack->n_golden && d->status == VLM_OK; i++) VLM_TRY(read_golden_case(pack, d, &pack->golden[i]));
   VLM_TRY(vlm_get_end(d));
 out:

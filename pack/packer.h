@@ -1,4 +1,4 @@
-/* A packed file that is being written: shared by write.c and write_weights.c. */
+/* A packed file that is being written: what write.c and write_weights.c are made from. */
 #ifndef VLM_PACK_PACKER_H
 #define VLM_PACK_PACKER_H
 
@@ -20,9 +20,13 @@ typedef struct vlm_packer {
 } vlm_packer;
 
 vlm_status vlm_packer_put(vlm_packer *p, const void *data, size_t bytes);
+/* Zeros up to `offset`. */
+vlm_status vlm_packer_pad_to(vlm_packer *p, uint64_t offset);
 /* Starts the next section at its place. */
 vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec);
-/* Ends an encoder: its bytes become a section, compressed when that makes it smaller. */
+/* A section from memory, compressed when that makes it smaller. */
+vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes);
+/* Ends an encoder: its bytes become a section. */
 vlm_status vlm_packer_put_encoder(vlm_packer *p, vlm_section_kind kind, vlm_encoder *e);
 /* Sections WGHT and TENS of the pool. */
 vlm_status vlm_packer_put_weights(vlm_packer *p);

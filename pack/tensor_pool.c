@@ -21,9 +21,9 @@ static vlm_status grow(vlm_tensor_pool *pool, vlm_error *err) {
   const int32_t more = pool->capacity ? pool->capacity * 2 : 256;
   int32_t *slots = NULL;
   VLM_CHECK(more <= VLM_PACK_MAX_TENSORS, err, VLM_LIMIT, "more than %d tensors", VLM_PACK_MAX_TENSORS);
-  VLM_TRY(vlm_alloc((void **)&slots, (size_t)more * 2, sizeof(*slots), err));
-  VLM_TRY(vlm_grow((void **)&pool->items, (size_t)pool->capacity, (size_t)more, sizeof(*pool->items), err));
-  VLM_TRY(vlm_grow((void **)&pool->codecs, (size_t)pool->capacity, (size_t)more, 1, err));
+  VLM_TRY(vlm_new(&slots, (size_t)more * 2, err));
+  VLM_TRY(vlm_more(&pool->items, pool->capacity, more, err));
+  VLM_TRY(vlm_more(&pool->codecs, pool->capacity, more, err));
   vlm_free(pool->slots);
   pool->slots = slots;
   slots = NULL;

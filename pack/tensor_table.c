@@ -13,10 +13,10 @@ void vlm_tensor_table_free(vlm_tensor_table *table) {
 
 static vlm_status reserve(vlm_tensor_table *out, size_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&out->items, count, sizeof(*out->items), err));
-  VLM_TRY(vlm_alloc((void **)&out->codecs, count, 1, err));
-  VLM_TRY(vlm_alloc((void **)&out->raw_offsets, count, sizeof(*out->raw_offsets), err));
-  VLM_TRY(vlm_alloc((void **)&out->stored_offsets, count, sizeof(*out->stored_offsets), err));
+  VLM_TRY(vlm_new(&out->items, count, err));
+  VLM_TRY(vlm_new(&out->codecs, count, err));
+  VLM_TRY(vlm_new(&out->raw_offsets, count, err));
+  VLM_TRY(vlm_new(&out->stored_offsets, count, err));
 out:
   return st;
 }

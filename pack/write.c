@@ -1,79 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pack/codec.h"
 #include "pack/graphs.h"
 #include "pack/packer.h"
-#include "runtime/base/hash.h"
 
 #define DEFAULT_LEVEL 3
 
-vlm_status vlm_packer_put(vlm_packer *p, const void *data, size_t bytes) {
-  const vlm_status st = vlm_writer_write(p->writer, data, bytes, p->err);
-  p->at += bytes;
-  return st;
-}
-
-static vlm_status pad_to(vlm_packer *p, uint64_t offset) {
-  static const unsigned char zeros[4096];
-  vlm_status st = VLM_OK;
-  while (p->at < offset) {
-    const uint64_t left = offset - p->at;
-    VLM_TRY(vlm_packer_put(p, zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros)));
-  }
-out:
-  return st;
-}
-
-vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
-  vlm_status st = VLM_OK;
-  VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections", VLM_PACK_MAX_SECTIONS);
-  vlm_section *s = &p->layout.sections[p->layout.count++];
-  *s = (vlm_section){.kind = kind, .codec = codec, .offset = vlm_section_begin(p->at, kind, codec)};
-  memcpy(s->name, vlm_section_name(kind), 4);
-  if (codec != VLM_SECTION_RAW) p->layout.features |= VLM_PACK_FEATURE_ZSTD;
-  VLM_TRY(pad_to(p, s->offset));
-  *out = s;
-out:
-  return st;
-}
-
-/* A section from memory; compressed when that makes it smaller. */
-static vlm_status put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
-  vlm_status st = VLM_OK;
-  unsigned char *small = NULL;
-  size_t used = bytes;
-  vlm_section *s;
-  VLM_CHECK(bytes <= VLM_PACK_MAX_SECTION_BYTES, p->err, VLM_LIMIT, "section %s (%s): %zu bytes, the limit is %llu", vlm_section_name(kind),
-            vlm_section_what(kind), bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
-  if (p->codec == VLM_PACK_ZSTD) {
-    const size_t room = vlm_codec_bound(bytes);
-    VLM_TRY(vlm_alloc((void **)&small, room, 1, p->err));
-    VLM_TRY(vlm_codec_compress(small, room, &used, data, bytes, p->level, p->err));
-  }
-  const bool packed = used < bytes;
-  const void *stored = packed ? small : data;
-  const size_t stored_bytes = packed ? used : bytes;
-  VLM_TRY(vlm_packer_begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW));
-  s->stored = stored_bytes;
-  s->raw = bytes;
-  s->raw_hash = vlm_xxh64(data, bytes);
-  s->stored_hash = packed ? vlm_xxh64(stored, stored_bytes) : s->raw_hash;
-  VLM_TRY(vlm_packer_put(p, stored, stored_bytes));
-out:
-  vlm_free(small);
-  return st;
-}
-
-vlm_status vlm_packer_put_encoder(vlm_packer *p, vlm_section_kind kind, vlm_encoder *e) {
-  vlm_status st = e->status;
-  if (st == VLM_OK) st = put_section(p, kind, vlm_text_get(&e->bytes), e->bytes.bytes);
-  vlm_text_free(&e->bytes);
-  return st;
-}
-
 static vlm_status put_text_section(vlm_packer *p, vlm_section_kind kind, const char *text) {
-  return text ? put_section(p, kind, text, strlen(text)) : VLM_OK;
+  return text ? vlm_packer_put_section(p, kind, text, strlen(text)) : VLM_OK;
 }
 
 static int by_key(const void *a, const void *b) { return strcmp(((const vlm_pack_pair *)a)->key, ((const vlm_pack_pair *)b)->key); }
@@ -84,7 +18,7 @@ static vlm_status put_meta(vlm_packer *p) {
   vlm_encoder e = {.err = p->err};
   vlm_pack_pair *pairs = NULL;
   const int32_t n = p->content->n_meta + 2;
-  VLM_TRY(vlm_alloc((void **)&pairs, (size_t)n, sizeof(*pairs), p->err));
+  VLM_TRY(vlm_new(&pairs, n, p->err));
   pairs[0] = (vlm_pack_pair){"family", families[p->content->bundle->family]};
   pairs[1] = (vlm_pack_pair){"format", "1.0"};
   for (int32_t i = 2; i < n; i++) pairs[i] = p->content->meta[i - 2];
@@ -176,7 +110,7 @@ static vlm_status put_index(vlm_packer *p) {
   vlm_layout_encode_index(&index, &p->layout);
   VLM_TRY(index.status);
   p->layout.index_offset = vlm_section_begin(p->at, VLM_SECTION_KINDS, VLM_SECTION_RAW);
-  VLM_TRY(pad_to(p, p->layout.index_offset));
+  VLM_TRY(vlm_packer_pad_to(p, p->layout.index_offset));
   VLM_TRY(vlm_packer_put(p, index.bytes.data, index.bytes.bytes));
   p->layout.file_bytes = p->at;
   vlm_layout_encode_header(&header, &p->layout, index.bytes.data, index.bytes.bytes);
@@ -196,7 +130,7 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   vlm_packer p = {.content = content, .codec = opts->codec, .level = opts->level ? opts->level : DEFAULT_LEVEL, .threads = opts->threads, .err = err};
   VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19", opts->level);
   VLM_TRY(vlm_writer_open(&p.writer, path, err));
-  VLM_TRY(pad_to(&p, VLM_PACK_HEADER_BYTES));
+  VLM_TRY(vlm_packer_pad_to(&p, VLM_PACK_HEADER_BYTES));
   VLM_TRY(put_meta(&p));
   VLM_TRY(put_texts(&p));
   VLM_TRY(put_graphs(&p));

@@ -18,7 +18,7 @@ static void compress_task(void *user, int64_t i, int worker) {
   const vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
   const size_t room = vlm_codec_bound(t->bytes);
   (void)worker;
-  b->status[i] = vlm_alloc((void **)&b->frames[i], room, 1, NULL);
+  b->status[i] = vlm_new(&b->frames[i], room, NULL);
   if (b->status[i] == VLM_OK) b->status[i] = vlm_codec_compress(b->frames[i], room, &b->sizes[i], t->tensor.data, t->bytes, b->p->level, NULL);
 }
 

@@ -40,7 +40,7 @@ vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err) {
   *out = NULL;
   vlm_status st = vlm_file_map(&file, path, err);
   if (st != VLM_OK) return st;
-  VLM_TRY(vlm_alloc((void **)out, file.bytes + 1, 1, err));
+  VLM_TRY(vlm_new(out, file.bytes + 1, err));
   memcpy(*out, file.data, file.bytes);
 out:
   vlm_file_unmap(&file);
@@ -61,7 +61,7 @@ vlm_status vlm_folder_make(const char *path, vlm_error *err) {
 
 vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_error *err) {
   size_t bytes = strlen(folder) + strlen(name) + 2;
-  vlm_status st = vlm_alloc((void **)out, bytes, 1, err);
+  vlm_status st = vlm_new(out, bytes, err);
   if (st != VLM_OK) return st;
   size_t n = strlen(folder);
   bool bare = name[0] == '/' || n == 0;
@@ -138,11 +138,11 @@ vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   *out = NULL;
   VLM_CHECK(*path, err, VLM_USAGE, "the output name is empty");
   VLM_CHECK(!vlm_file_is_folder(path), err, VLM_INPUT, "%s: is a folder, a file name is wanted", path);
-  VLM_TRY(vlm_alloc((void **)&w, 1, sizeof *w, err));
+  VLM_TRY(vlm_new(&w, 1, err));
   w->fd = w->slot = -1;
   VLM_TRY(vlm_strdup(&w->path, path, err));
   size_t bytes = strlen(path) + 32;
-  VLM_TRY(vlm_alloc((void **)&w->temporary, bytes, 1, err));
+  VLM_TRY(vlm_new(&w->temporary, bytes, err));
   w->in_place = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
   if (w->in_place) strcpy(w->temporary, path);
   else snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());

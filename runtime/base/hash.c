@@ -19,7 +19,7 @@ struct vlm_hasher {
 };
 
 vlm_status vlm_hasher_create(vlm_hasher **out, vlm_error *err) {
-  vlm_status st = vlm_alloc((void **)out, 1, sizeof **out, err);
+  vlm_status st = vlm_new(out, 1, err);
   if (st == VLM_OK) XXH3_128bits_reset(&(*out)->state);
   return st;
 }
@@ -36,7 +36,7 @@ struct vlm_xxh64_stream {
 uint64_t vlm_xxh64(const void *data, size_t bytes) { return XXH64(data, bytes, 0); }
 
 vlm_status vlm_xxh64_create(vlm_xxh64_stream **out, vlm_error *err) {
-  vlm_status st = vlm_alloc((void **)out, 1, sizeof **out, err);
+  vlm_status st = vlm_new(out, 1, err);
   if (st == VLM_OK) XXH64_reset(&(*out)->state, 0);
   return st;
 }

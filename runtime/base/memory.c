@@ -58,7 +58,7 @@ void vlm_free(void *data) { free(data); }
 
 vlm_status vlm_strdup(char **out, const char *text, vlm_error *err) {
   size_t bytes = strlen(text) + 1;
-  vlm_status st = vlm_alloc((void **)out, bytes, 1, err);
+  vlm_status st = vlm_new(out, bytes, err);
   if (st == VLM_OK) memcpy(*out, text, bytes);
   return st;
 }
@@ -78,7 +78,7 @@ struct vlm_arena {
 
 enum { FIRST_CHUNK = 64 << 10 };
 
-vlm_status vlm_arena_create(vlm_arena **out, vlm_error *err) { return vlm_alloc((void **)out, 1, sizeof **out, err); }
+vlm_status vlm_arena_create(vlm_arena **out, vlm_error *err) { return vlm_new(out, 1, err); }
 
 void vlm_arena_free(vlm_arena *arena) {
   if (!arena) return;
@@ -95,9 +95,9 @@ static vlm_status add_chunk(vlm_arena *arena, size_t bytes, vlm_error *err) {
   if (capacity > (16u << 20)) capacity = 16u << 20;
   if (capacity < bytes) capacity = bytes;
   chunk *c;
-  vlm_status st = vlm_alloc((void **)&c, 1, sizeof *c, err);
+  vlm_status st = vlm_new(&c, 1, err);
   if (st != VLM_OK) return st;
-  st = vlm_alloc((void **)&c->data, capacity, 1, err);
+  st = vlm_new(&c->data, capacity, err);
   if (st != VLM_OK) {
     vlm_free(c);
     return st;

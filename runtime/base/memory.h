@@ -19,7 +19,7 @@ static inline size_t vlm_size_align(size_t n) { return (n + (VLM_ALIGN - 1)) & ~
 vlm_status vlm_alloc(void **out, size_t count, size_t size, vlm_error *err);
 /* Grows *data (or allocates it when NULL), keeps old_count elements, zeroes the rest. On failure *data is unchanged. */
 vlm_status vlm_grow(void **data, size_t old_count, size_t new_count, size_t size, vlm_error *err);
-/* Frees a block of vlm_alloc / vlm_grow / vlm_strdup; NULL is fine. */
+/* Frees a block of vlm_alloc, vlm_grow, vlm_strdup or one of the macros below; NULL is fine. */
 void vlm_free(void *data);
 vlm_status vlm_strdup(char **out, const char *text, vlm_error *err);
 
@@ -34,5 +34,34 @@ vlm_status vlm_arena_alloc(vlm_arena *arena, void **out, size_t count, size_t si
 vlm_status vlm_arena_strdup(vlm_arena *arena, const char **out, const char *text, vlm_error *err);
 vlm_status vlm_arena_format(vlm_arena *arena, const char **out, vlm_error *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
 size_t vlm_arena_used(const vlm_arena *arena);
+
+/* The same, typed: `out` is the address of a pointer and the elements have the type that it points to. The block travels through a
+ * `void *` of its own, so no pointer is ever written under another type. On failure *out is NULL; vlm_more leaves it unchanged. */
+#define vlm_new(out, count, err)                                                                   \
+  __extension__({                                                                                  \
+    void *vlm_block_;                                                                              \
+    __typeof__(out) vlm_out_ = (out);                                                              \
+    const vlm_status vlm_got_ = vlm_alloc(&vlm_block_, (size_t)(count), sizeof **vlm_out_, (err)); \
+    *vlm_out_ = vlm_block_;                                                                        \
+    vlm_got_;                                                                                      \
+  })
+#define vlm_arena_new(arena, out, count, err)                                             \
+  __extension__({                                                                         \
+    void *vlm_block_;                                                                     \
+    __typeof__(out) vlm_out_ = (out);                                                     \
+    const vlm_status vlm_got_ =                                                           \
+        vlm_arena_alloc((arena), &vlm_block_, (size_t)(count), sizeof **vlm_out_, (err)); \
+    *vlm_out_ = vlm_block_;                                                               \
+    vlm_got_;                                                                             \
+  })
+#define vlm_more(data, old_count, new_count, err)                                                  \
+  __extension__({                                                                                  \
+    __typeof__(data) vlm_out_ = (data);                                                            \
+    void *vlm_block_ = (void *)*vlm_out_;                                                          \
+    const vlm_status vlm_got_ =                                                                    \
+        vlm_grow(&vlm_block_, (size_t)(old_count), (size_t)(new_count), sizeof **vlm_out_, (err)); \
+    *vlm_out_ = vlm_block_;                                                                        \
+    vlm_got_;                                                                                      \
+  })
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef VLM_BASE_SMALL_FLOAT_H
 #define VLM_BASE_SMALL_FLOAT_H
 
-#include "runtime/base/tensor.h"
+#include "runtime/base/dtype.h"
 
 /* How F8E8M0 rounds: to the next power of two, the one before, or the nearest with ties up. The other formats round to nearest even. */
 typedef enum vlm_power_rounding { VLM_POWER_UP, VLM_POWER_DOWN, VLM_POWER_NEAREST } vlm_power_rounding;

@@ -6,16 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/dtype.h"
 #include "runtime/base/status.h"
 
 #define VLM_MAX_RANK 8
-
-typedef enum vlm_dtype {
-#define X(name, text, onnx, bits, kind) VLM_##name,
-#include "runtime/base/dtype.def"
-#undef X
-  VLM_DTYPE_COUNT
-} vlm_dtype;
 
 typedef struct vlm_tensor {
   vlm_dtype dtype;
@@ -23,14 +17,6 @@ typedef struct vlm_tensor {
   int64_t dims[VLM_MAX_RANK];  /* each >= 0 when known; -1 = not known (only in graph declarations) */
   void *data;                  /* NULL = value not known; else vlm_tensor_bytes() readable bytes */
 } vlm_tensor;
-
-const char *vlm_dtype_name(vlm_dtype dtype);
-int vlm_dtype_bits(vlm_dtype dtype);
-int vlm_dtype_onnx(vlm_dtype dtype);          /* ONNX code of a type */
-vlm_dtype vlm_dtype_from_onnx(int code);      /* VLM_NONE when not one of ours */
-bool vlm_dtype_is_float(vlm_dtype dtype);     /* f16, bf16, f32, f64 and the small floats (small_float.h) */
-bool vlm_dtype_is_integer(vlm_dtype dtype);   /* every int and uint, not bool */
-bool vlm_dtype_is_signed(vlm_dtype dtype);    /* every int, not uint */
 
 /* Element count; dims must be known. The checked form refuses products above the address space. */
 int64_t vlm_tensor_count(const vlm_tensor *t);
@@ -63,11 +49,5 @@ static inline void vlm_tensor_set_code(const vlm_tensor *t, int64_t index, unsig
   uint8_t *at = (uint8_t *)t->data + index / (8 / bits);
   *at = (uint8_t)((*at & ~(mask << shift)) | (code & mask) << shift);
 }
-
-/* IEEE half and bfloat16, round to nearest even. */
-float vlm_f16_to_f32(uint16_t h);
-uint16_t vlm_f32_to_f16(float f);
-float vlm_bf16_to_f32(uint16_t h);
-uint16_t vlm_f32_to_bf16(float f);
 
 #endif

@@ -103,12 +103,12 @@ vlm_status vlm_threads_create(vlm_threads **out, int count, vlm_error *err) {
   if (count <= 0) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
   if (count < 1) count = 1;
   if (count > MAX_THREADS) count = MAX_THREADS;
-  VLM_TRY(vlm_alloc((void **)&pool, 1, sizeof *pool, err));
+  VLM_TRY(vlm_new(&pool, 1, err));
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pool->count = 1;
   close_ticket(pool);
-  VLM_TRY(vlm_alloc((void **)&pool->workers, (size_t)count, sizeof *pool->workers, err));
+  VLM_TRY(vlm_new(&pool->workers, count, err));
   for (int i = 1; i < count; i++) {
     pool->workers[i] = (worker){.pool = pool, .index = i};
     VLM_CHECK(pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) == 0, err, VLM_MEMORY,

@@ -1,6 +1,6 @@
 /* Graph inputs by meaning, so that runs fill them without looking at names. */
-#ifndef VLM_PIPELINE_BINDING_H
-#define VLM_PIPELINE_BINDING_H
+#ifndef VLM_BUNDLE_BINDING_H
+#define VLM_BUNDLE_BINDING_H
 
 #include "runtime/graph/graph.h"
 

@@ -27,7 +27,7 @@ bool vlm_role_parse(vlm_role *out, const char *name) {
 }
 
 vlm_status vlm_bundle_create(vlm_bundle **out, const char *source, vlm_error *err) {
-  vlm_status st = vlm_alloc((void **)out, 1, sizeof **out, err);
+  vlm_status st = vlm_new(out, 1, err);
   if (st == VLM_OK) st = vlm_strdup(&(*out)->source, source, err);
   if (st == VLM_OK) return st;
   vlm_bundle_free(*out);
@@ -139,7 +139,7 @@ static vlm_status weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error 
   size_t bytes = vlm_tensor_bytes(t), size = (size_t)vlm_dtype_bits(t->dtype) / 8;
   *out = vlm_hash128(t->data, bytes);
   if (t->rank != 2 || t->dims[0] < 2 || t->dims[1] < 2 || size == 0) goto out;
-  VLM_TRY(vlm_alloc((void **)&turned, bytes, 1, err));
+  VLM_TRY(vlm_new(&turned, bytes, err));
   size_t rows = (size_t)t->dims[0], columns = (size_t)t->dims[1];
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < columns; j++) memcpy(turned + (j * rows + i) * size, (const char *)t->data + (i * columns + j) * size, size);
@@ -164,7 +164,7 @@ static vlm_status add_weight(weight_list *list, const vlm_tensor *t, int role, v
   weight added = {.bytes = vlm_tensor_bytes(t), .tensor = t, .role = role};
   if (list->count == list->capacity) {
     size_t wanted = list->capacity ? 2 * list->capacity : 256;
-    VLM_TRY(vlm_grow((void **)&list->items, list->count, wanted, sizeof *list->items, err));
+    VLM_TRY(vlm_more(&list->items, list->count, wanted, err));
     list->capacity = wanted;
   }
   const weight *seen = find_seen(list, t);

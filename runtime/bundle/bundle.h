@@ -4,8 +4,8 @@
  * Decoders are always two graphs: DECODER_FIRST takes the whole start sequence without a cache, DECODER_STEP one token with a cache.
  * A merged decoder is split into these two. A decoder-only graph that accepts an empty cache is both: DECODER_STEP is a copy that shares its constants
  * and appends to the cache in place, or the same pointer where that is not possible. */
-#ifndef VLM_PIPELINE_BUNDLE_H
-#define VLM_PIPELINE_BUNDLE_H
+#ifndef VLM_BUNDLE_BUNDLE_H
+#define VLM_BUNDLE_BUNDLE_H
 
 #include "runtime/base/hash.h"
 #include "runtime/graph/graph.h"

@@ -1,6 +1,6 @@
 /* What the JSON files of a bundle say. */
-#ifndef VLM_PIPELINE_BUNDLE_TEXTS_H
-#define VLM_PIPELINE_BUNDLE_TEXTS_H
+#ifndef VLM_BUNDLE_BUNDLE_TEXTS_H
+#define VLM_BUNDLE_BUNDLE_TEXTS_H
 
 #include "runtime/bundle/bundle.h"
 #include "runtime/base/json.h"

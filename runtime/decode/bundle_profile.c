@@ -118,7 +118,7 @@ static vlm_status profile_graph(walk *w, const vlm_graph *g, vlm_profile *out, v
   vlm_status st = VLM_OK;
   vlm_tensor *inputs = NULL;
   VLM_TRY(vlm_arena_create(&w->arena, err));
-  VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
+  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++) {
     const vlm_value *v = &g->values[g->inputs[i]];
     VLM_TRY(input_shape(w, v, vlm_binding_parse(v->name), &inputs[i], err));

@@ -1,7 +1,7 @@
 /* What each graph of a pipeline costs at the shapes that the pipeline gives it: batch 1, one image of the preprocessing's size, a prompt,
  * one decode step. Each graph's shapes follow from the graphs before it, so nothing is computed and no tokenizer is needed. */
-#ifndef VLM_PIPELINE_BUNDLE_PROFILE_H
-#define VLM_PIPELINE_BUNDLE_PROFILE_H
+#ifndef VLM_DECODE_BUNDLE_PROFILE_H
+#define VLM_DECODE_BUNDLE_PROFILE_H
 
 #include "runtime/exec/profile.h"
 #include "runtime/bundle/bundle.h"

@@ -92,9 +92,9 @@ static vlm_status bind_runner(vlm_decoder *d, runner *r, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *g = r->graph;
   VLM_CHECK(g->n_inputs <= MAX_INPUTS, err, VLM_LIMIT, "%s: has %d inputs, at most %d are handled", g->source, g->n_inputs, MAX_INPUTS);
-  VLM_TRY(vlm_alloc((void **)&r->bindings, (size_t)g->n_inputs, sizeof *r->bindings, err));
-  VLM_TRY(vlm_alloc((void **)&r->inputs, (size_t)g->n_inputs, sizeof *r->inputs, err));
-  VLM_TRY(vlm_alloc((void **)&r->feeds, (size_t)g->n_inputs, sizeof *r->feeds, err));
+  VLM_TRY(vlm_new(&r->bindings, g->n_inputs, err));
+  VLM_TRY(vlm_new(&r->inputs, g->n_inputs, err));
+  VLM_TRY(vlm_new(&r->feeds, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++) VLM_TRY(bind_input(d, r, i, err));
   r->logits = vlm_graph_find_output(g, "logits");
   VLM_CHECK(r->logits >= 0, err, VLM_INPUT, "%s: has no output \"logits\"; name it in vlm.json", g->source);
@@ -105,18 +105,18 @@ out:
 vlm_status vlm_decoder_create(vlm_decoder **out, const vlm_bundle *bundle, vlm_session *first, vlm_session *step, vlm_session *embed, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_decoder *d = NULL;
-  VLM_TRY(vlm_alloc((void **)&d, 1, sizeof *d, err));
+  VLM_TRY(vlm_new(&d, 1, err));
   d->bundle = bundle;
   d->embed = embed;
   d->first = (runner){.session = first, .graph = bundle->graphs[VLM_ROLE_DECODER_FIRST]};
   d->step = (runner){.session = step, .graph = bundle->graphs[VLM_ROLE_DECODER_STEP]};
   const vlm_graph *g = d->step.graph;
   VLM_TRY(vlm_bundle_decoder_facts(&d->facts, bundle, err));
-  VLM_TRY(vlm_alloc((void **)&d->pool.slots, (size_t)g->n_inputs, sizeof *d->pool.slots, err));
+  VLM_TRY(vlm_new(&d->pool.slots, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++)
     if (vlm_binding_parse(g->values[g->inputs[i]].name) == VLM_BIND_PAST) VLM_TRY(add_slot(d, g->inputs[i], err));
   VLM_CHECK(d->pool.n_slots, err, VLM_INPUT, "%s: has no cache inputs past_key_values.N.…; name them in vlm.json (\"past\")", g->source);
-  VLM_TRY(vlm_alloc((void **)&d->pool.cross, (size_t)d->pool.n_slots, sizeof *d->pool.cross, err));
+  VLM_TRY(vlm_new(&d->pool.cross, d->pool.n_slots, err));
   VLM_TRY(bind_runner(d, &d->first, err));
   VLM_TRY(bind_runner(d, &d->step, err));
 out:

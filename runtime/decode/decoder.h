@@ -3,8 +3,8 @@
  * A cache is a set of tensors, one per past_key_values input of the step graph. Cross-attention entries are computed by the first graph and
  * kept for the whole answer. Self-attention entries of a graph under the cache contract (vlm.CacheAttention) are buffers of a fixed number
  * of rows that each step appends to in place; other graphs give a longer copy at each step, which is stored. */
-#ifndef VLM_PIPELINE_DECODER_H
-#define VLM_PIPELINE_DECODER_H
+#ifndef VLM_DECODE_DECODER_H
+#define VLM_DECODE_DECODER_H
 
 #include "runtime/exec/session.h"
 #include "runtime/bundle/bundle.h"

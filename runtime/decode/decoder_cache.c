@@ -24,8 +24,8 @@ vlm_status vlm_pool_take(vlm_cache_pool *p, vlm_cache **out, vlm_error *err) {
   if (p->n_free) {
     set = p->free_sets[--p->n_free];
   } else {
-    VLM_TRY(vlm_alloc((void **)&set, 1, sizeof *set, err));
-    VLM_TRY(vlm_alloc((void **)&set->entries, (size_t)p->n_slots, sizeof *set->entries, err));
+    VLM_TRY(vlm_new(&set, 1, err));
+    VLM_TRY(vlm_new(&set->entries, p->n_slots, err));
   }
   set->length = 0;
 out:
@@ -85,8 +85,8 @@ static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t c
   int64_t heads = t.dims[0] * t.dims[1], rows = t.dims[2], size = t.dims[3];
   float *to;
   const float *from = e->data;
-  size_t bytes = buffer_floats(&t, wider) * sizeof(float);
-  vlm_status st = vlm_alloc((void **)&to, bytes, 1, err);
+  const size_t floats = buffer_floats(&t, wider);
+  vlm_status st = vlm_new(&to, floats, err);
   if (st != VLM_OK) return st;
   for (int64_t h = 0; h < heads; h++)
     for (int64_t i = 0; i < rows; i++)
@@ -96,7 +96,7 @@ static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t c
       }
   vlm_free(e->data);
   e->data = e->tensor.data = to;
-  e->capacity = bytes;
+  e->capacity = floats * sizeof(float);
   return VLM_OK;
 }
 

@@ -1,6 +1,6 @@
 /* Private to the decoder: sets of cache tensors, and a pool of sets so that a warm loop allocates nothing. */
-#ifndef VLM_PIPELINE_DECODER_CACHE_H
-#define VLM_PIPELINE_DECODER_CACHE_H
+#ifndef VLM_DECODE_DECODER_CACHE_H
+#define VLM_DECODE_DECODER_CACHE_H
 
 #include "runtime/decode/decoder.h"
 

@@ -1,6 +1,7 @@
 /* Everything before the decoder: vision, prompt, text encoder. */
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/bundle/binding.h"
 #include "runtime/decode/model_private.h"
 
@@ -11,10 +12,17 @@ typedef struct {
   int64_t n_ids;
 } sources;
 
-static vlm_status reserve(void **block, size_t *capacity, size_t wanted, size_t size, vlm_error *err) {
-  if (wanted <= *capacity && *block) return VLM_OK;
-  vlm_status st = vlm_grow(block, 0, wanted, size, err);
-  if (st == VLM_OK) *capacity = wanted;
+static vlm_status reserve_joined(vlm_model *m, size_t floats, vlm_error *err) {
+  if (floats <= m->joined_capacity && m->joined) return VLM_OK;
+  const vlm_status st = vlm_more(&m->joined, 0, floats, err);
+  if (st == VLM_OK) m->joined_capacity = floats;
+  return st;
+}
+
+static vlm_status reserve_ids(vlm_model *m, size_t count, vlm_error *err) {
+  if (count <= m->ids_capacity && m->ids) return VLM_OK;
+  const vlm_status st = vlm_more(&m->ids, 0, count, err);
+  if (st == VLM_OK) m->ids_capacity = count;
   return st;
 }
 
@@ -87,7 +95,7 @@ static vlm_status join(vlm_model *m, const vlm_tensor *image, const vlm_tensor *
   const vlm_tensor *first = m->prompt.image_after ? prompt : image, *second = m->prompt.image_after ? image : prompt;
   VLM_TRY(same_width(m, image, prompt, err));
   size_t a = (size_t)vlm_tensor_count(first), b = (size_t)vlm_tensor_count(second);
-  VLM_TRY(reserve((void **)&m->joined, &m->joined_capacity, a + b, sizeof(float), err));
+  VLM_TRY(reserve_joined(m, a + b, err));
   memcpy(m->joined, first->data, a * sizeof(float));
   memcpy(m->joined + a, second->data, b * sizeof(float));
   *out = vlm_tensor_make(VLM_F32, 3, (int64_t[]){1, image->dims[1] + prompt->dims[1], image->dims[2]}, m->joined);
@@ -100,7 +108,7 @@ static vlm_status place_image(vlm_model *m, const vlm_tensor *image, const vlm_t
   vlm_status st = VLM_OK;
   size_t width = (size_t)image->dims[2], row = 0;
   VLM_TRY(same_width(m, image, embeds, err));
-  VLM_TRY(reserve((void **)&m->joined, &m->joined_capacity, m->start.count * width, sizeof(float), err));
+  VLM_TRY(reserve_joined(m, m->start.count * width, err));
   memcpy(m->joined, embeds->data, m->start.count * width * sizeof(float));
   for (size_t i = 0; i < m->start.count; i++)
     if (m->start.data[i] == VLM_IMAGE_SLOT) memcpy(m->joined + i * width, (const float *)image->data + row++ * width, width * sizeof(float));
@@ -112,7 +120,7 @@ out:
 /* Image slots get id 0: the embedding there is overwritten. */
 static vlm_status set_ids(vlm_model *m, const vlm_ids *ids, sources *s, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(reserve((void **)&m->ids, &m->ids_capacity, ids->count + 1, sizeof *m->ids, err));
+  VLM_TRY(reserve_ids(m, ids->count + 1, err));
   for (size_t i = 0; i < ids->count; i++) m->ids[i] = ids->data[i] == VLM_IMAGE_SLOT ? 0 : ids->data[i];
   s->ids = m->ids;
   s->n_ids = (int64_t)ids->count;

@@ -1,6 +1,6 @@
 /* Inputs that the pipeline makes itself (token ids, masks, positions), in the element type that the graph declares. */
-#ifndef VLM_PIPELINE_FEED_H
-#define VLM_PIPELINE_FEED_H
+#ifndef VLM_DECODE_FEED_H
+#define VLM_DECODE_FEED_H
 
 #include "runtime/graph/graph.h"
 

@@ -1,6 +1,7 @@
 /* The decode loop: rows of logits from the decoder, next tokens from the search (or from the caller: teacher forcing). */
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/decode/model_private.h"
 #include "runtime/decode/search.h"
 
@@ -28,7 +29,7 @@ static vlm_status store_row(loop *l, int32_t row, const float *logits, int64_t v
   l->vocab = vocab;
   if (wanted > l->rows_capacity) {
     size_t room = wanted > (size_t)vocab * 4 ? (size_t)vocab * VLM_MAX_BEAMS : (size_t)vocab * 4;
-    vlm_status st = vlm_grow((void **)&l->rows, l->rows_capacity, room, sizeof *l->rows, l->err);
+    vlm_status st = vlm_more(&l->rows, l->rows_capacity, room, l->err);
     if (st != VLM_OK) return st;
     l->rows_capacity = room;
   }

@@ -2,8 +2,8 @@
  *
  * Values are looked for in this order, later ones win: the defaults below, config.json "text_config" (or "decoder"), the top level of
  * config.json, generation_config.json, the "generation" object of vlm.json. A null member counts as absent. */
-#ifndef VLM_PIPELINE_GENERATION_H
-#define VLM_PIPELINE_GENERATION_H
+#ifndef VLM_DECODE_GENERATION_H
+#define VLM_DECODE_GENERATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,25 +1,10 @@
 #include "runtime/decode/model.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "runtime/bundle/binding.h"
 #include "runtime/decode/model_private.h"
 #include "runtime/decode/tasks.h"
-
-static const char *const STAGES[VLM_STAGE_COUNT] = {
-#define X(name, text) text,
-    VLM_STAGES(X)
-#undef X
-};
-
-const char *vlm_stage_name(vlm_stage stage) { return (unsigned)stage < VLM_STAGE_COUNT ? STAGES[stage] : "?"; }
-
-double vlm_clock_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- set-up ---- */
 
@@ -77,7 +62,7 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   VLM_CHECK(bundle->family != VLM_FAMILY_GRAPH, err, VLM_INPUT, "%s: is a single graph, not a pipeline; use --inputs instead of --images", bundle->source);
   VLM_CHECK(takes(bundle->graphs[VLM_ROLE_VISION], VLM_BIND_PIXELS) || takes(bundle->graphs[VLM_ROLE_ENCODER], VLM_BIND_PIXELS), err, VLM_INPUT,
             "%s: no graph takes pixel_values, so no answer would depend on the image; is the vision encoder missing?", bundle->source);
-  VLM_TRY(vlm_alloc((void **)&m, 1, sizeof *m, err));
+  VLM_TRY(vlm_new(&m, 1, err));
   m->context = context;
   m->bundle = bundle;
   VLM_TRY(vlm_bundle_json(&m->config, bundle, VLM_TEXT_CONFIG, err));
@@ -132,42 +117,4 @@ vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *te
   /* A decoder that starts from the prompt knows no tasks but those of its own vocabulary. */
   if (vlm_task_find(prompt) && vlm_tokenizer_id(m->tokenizer, prompt) < 0) return VLM_OK;
   return vlm_text_append(text, prompt, strlen(prompt), err);
-}
-
-/* ---- answers ---- */
-
-void vlm_answer_free(vlm_answer *a) {
-  vlm_ids_free(&a->ids);
-  vlm_text_free(&a->text);
-  memset(a, 0, sizeof *a);
-}
-
-static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const vlm_answer_opts *opts, vlm_answer *a, double start, vlm_error *err) {
-  static const vlm_answer_opts defaults = {0};
-  vlm_status st = VLM_OK;
-  VLM_TRY(vlm_model_encode(m, input, a, err));
-  VLM_TRY(vlm_model_generate(m, opts ? opts : &defaults, a, start, err));
-  a->total_ms = vlm_clock_ms() - start;
-out:
-  return st;
-}
-
-vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
-  const vlm_model_input input = {.pixels = pixels, .prompt = prompt};
-  return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
-}
-
-vlm_status vlm_model_answer(vlm_model *m, const vlm_image *image, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_pixels pixels = {0};
-  double start = vlm_clock_ms();
-  VLM_CHECK(m->has_preprocess, err, VLM_INPUT,
-            "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images become pixel_values is not known", m->bundle->source);
-  VLM_TRY(vlm_preprocess_run(&pixels, &m->preprocess, image, vlm_context_threads(m->context), err));
-  a->stage_ms[VLM_STAGE_PREPROCESS] = vlm_clock_ms() - start;
-  const vlm_model_input input = {.pixels = &pixels.values, .mask = pixels.mask.data ? &pixels.mask : NULL, .prompt = prompt};
-  VLM_TRY(answer_from(m, &input, opts, a, start, err));
-out:
-  vlm_pixels_free(&pixels);
-  return st;
 }

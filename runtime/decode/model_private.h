@@ -1,13 +1,13 @@
-/* Private to pipeline/: what model.c sets up and generate.c uses. */
-#ifndef VLM_PIPELINE_MODEL_PRIVATE_H
-#define VLM_PIPELINE_MODEL_PRIVATE_H
+/* Private to decode/: what model.c sets up, encode.c fills and generate.c uses; answer.c calls them in turn. */
+#ifndef VLM_DECODE_MODEL_PRIVATE_H
+#define VLM_DECODE_MODEL_PRIVATE_H
 
 #include "runtime/bundle/bundle_texts.h"
 #include "runtime/decode/decoder.h"
 #include "runtime/decode/feed.h"
 #include "runtime/decode/generation.h"
 #include "runtime/base/json.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 #include "runtime/decode/prompt.h"
 
 enum { VLM_ENCODE_INPUTS = 16 };
@@ -39,9 +39,6 @@ typedef struct vlm_model_input {
   const vlm_tensor *pixels, *mask; /* mask NULL = all pixels are image */
   const char *prompt;
 } vlm_model_input;
-
-/* Milliseconds on a monotonic clock. */
-double vlm_clock_ms(void);
 
 /* Runs everything before the decoder; afterwards the decoder's context and what it starts from are set. */
 vlm_status vlm_model_encode(vlm_model *model, const vlm_model_input *input, vlm_answer *answer, vlm_error *err);

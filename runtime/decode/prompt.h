@@ -2,8 +2,8 @@
  *
  * Who reads the prompt depends on the model: its text encoder (Florence-2), the decoder before it answers (Donut), or a decoder-only model
  * that sees image and prompt as one sequence. Text is sent as it is: chat templates are the caller's business. */
-#ifndef VLM_PIPELINE_PROMPT_H
-#define VLM_PIPELINE_PROMPT_H
+#ifndef VLM_DECODE_PROMPT_H
+#define VLM_DECODE_PROMPT_H
 
 #include "runtime/bundle/bundle.h"
 #include "runtime/text/tokenizer.h"

@@ -11,8 +11,8 @@
  * Semantics are those of transformers (generation/utils.py, _sample without sampling and _beam_search; generation/logits_process.py),
  * with these fixed: arithmetic is float32 as there, log-softmax is rounded once from double, ties go to the lower flat index
  * (beam * vocabulary + token). Beams whose sequences are equal share a row: the first step has one row, and no row is computed twice. */
-#ifndef VLM_PIPELINE_SEARCH_H
-#define VLM_PIPELINE_SEARCH_H
+#ifndef VLM_DECODE_SEARCH_H
+#define VLM_DECODE_SEARCH_H
 
 #include "runtime/decode/generation.h"
 

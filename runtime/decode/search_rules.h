@@ -1,6 +1,6 @@
 /* The logits processors of transformers, in its order, on one row of scores. */
-#ifndef VLM_PIPELINE_SEARCH_RULES_H
-#define VLM_PIPELINE_SEARCH_RULES_H
+#ifndef VLM_DECODE_SEARCH_RULES_H
+#define VLM_DECODE_SEARCH_RULES_H
 
 #include "runtime/decode/generation.h"
 

@@ -2,8 +2,8 @@
  *
  * Locations are tokens <loc_k>, k in 0 .. 999: the middle of bin k, (k + 0.5) * size / 1000 pixels, x of the width and y of the height,
  * alternating. Coordinates stay fractions of pixels (the port in transformers cuts them to whole ones). */
-#ifndef VLM_PIPELINE_TASKS_H
-#define VLM_PIPELINE_TASKS_H
+#ifndef VLM_DECODE_TASKS_H
+#define VLM_DECODE_TASKS_H
 
 #include "runtime/base/memory.h"
 #include "runtime/text/tokenizer.h"

@@ -181,7 +181,7 @@ static vlm_status add_polygons(parser *p, vlm_slice label, vlm_slice tags, vlm_e
   int *bins = NULL;
   size_t n = 0, bytes;
   bool found = false;
-  VLM_TRY(vlm_alloc((void **)&bins, tags.bytes / 7 + 1, sizeof *bins, err));
+  VLM_TRY(vlm_new(&bins, tags.bytes / 7 + 1, err));
   for (size_t at = 0; at <= tags.bytes; at += bytes) {
     const tag kind = at < tags.bytes ? read_tag(rest_of(tags, at), &bytes, &bins[n]) : TAG_SEPARATOR;
     if (at == tags.bytes) bytes = 1;

@@ -90,7 +90,7 @@ vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *
               "%s: the name \"%s\" is defined twice in graph \"%s\"; names must be unique", graph->source, name, graph->name);
     VLM_TRY(vlm_arena_strdup(graph->arena, &value.name, name, err));
   }
-  VLM_TRY(vlm_graph_reserve(graph, (void **)&graph->values, &graph->cap_values, graph->n_values, sizeof value, err));
+  VLM_TRY(vlm_graph_reserve(graph, &graph->values, &graph->cap_values, graph->n_values, err));
   vlm_value_id id = graph->n_values++;
   graph->values[id] = value;
   st = vlm_names_add(graph, id, err);
@@ -120,7 +120,7 @@ out:
 static vlm_status append_id(vlm_graph *graph, vlm_value_id **list, int32_t *count, int32_t *cap, vlm_value_id value, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(value >= 0 && value < graph->n_values, err, VLM_INTERNAL, "value id %d is outside [0, %d)", value, graph->n_values);
-  VLM_TRY(vlm_graph_reserve(graph, (void **)list, cap, *count, sizeof **list, err));
+  VLM_TRY(vlm_graph_reserve(graph, list, cap, *count, err));
   (*list)[(*count)++] = value;
 out:
   return st;
@@ -170,7 +170,7 @@ vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const char *name, 
   *out = -1;
   VLM_TRY(node_strings(graph, &node, name, domain, op_type, err));
   VLM_TRY(node_arrays(graph, &node, err));
-  VLM_TRY(vlm_graph_reserve(graph, (void **)&graph->nodes, &graph->cap_nodes, graph->n_nodes, sizeof node, err));
+  VLM_TRY(vlm_graph_reserve(graph, &graph->nodes, &graph->cap_nodes, graph->n_nodes, err));
   *out = graph->n_nodes++;
   graph->nodes[*out] = node;
 out:

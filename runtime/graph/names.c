@@ -66,7 +66,7 @@ vlm_value_id vlm_graph_find(const vlm_graph *graph, const char *name) {
   return VLM_NO_VALUE;
 }
 
-vlm_status vlm_graph_reserve(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err) {
+vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (count < *cap) return VLM_OK;
   VLM_CHECK(count < INT32_MAX / 2, err, VLM_LIMIT, "%s: more than %d entries in one graph", graph->source, INT32_MAX / 2);

@@ -1,6 +1,6 @@
 /* An 8-bit RGB image in memory and the exact (pixel copying) operations on it. */
-#ifndef VLM_PIPELINE_IMAGE_H
-#define VLM_PIPELINE_IMAGE_H
+#ifndef VLM_IMAGE_IMAGE_H
+#define VLM_IMAGE_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -24,8 +24,8 @@
  *
  * Arithmetic is that of the transformers image processors on numpy: scale multiplies in double and rounds to float32; normalize is
  * (x - mean) / std with mean, std and both operations in float32. Resizing is Pillow's (resize.h). The result is theirs bit for bit. */
-#ifndef VLM_PIPELINE_PREPROCESS_H
-#define VLM_PIPELINE_PREPROCESS_H
+#ifndef VLM_IMAGE_PREPROCESS_H
+#define VLM_IMAGE_PREPROCESS_H
 
 #include <stdbool.h>
 

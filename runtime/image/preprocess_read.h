@@ -1,6 +1,6 @@
 /* Internal to preprocessing: reading single values of preprocessor_config.json. */
-#ifndef VLM_PIPELINE_PREPROCESS_READ_H
-#define VLM_PIPELINE_PREPROCESS_READ_H
+#ifndef VLM_IMAGE_PREPROCESS_READ_H
+#define VLM_IMAGE_PREPROCESS_READ_H
 
 #include "runtime/image/preprocess_size.h"
 

@@ -187,7 +187,7 @@ vlm_status vlm_preprocess_run(vlm_pixels *out, const vlm_preprocess *ops, const 
   *out = (vlm_pixels){0};
   VLM_CHECK(image->width > 0 && image->height > 0, err, VLM_INPUT, "the image to preprocess is empty");
   VLM_TRY(vlm_preprocess_check(ops, err));
-  VLM_TRY(vlm_alloc((void **)&t, 1, sizeof *t, err));
+  VLM_TRY(vlm_new(&t, 1, err));
   VLM_TRY(vlm_image_copy(&current, image, err));
   for (int i = 0; i < ops->count; i++) VLM_TRY(apply(&current, &ops->ops[i], threads, err));
   if (tile) {

@@ -1,6 +1,6 @@
 /* Internal to preprocessing: which size an operation makes of which size, and the names and order of operations. */
-#ifndef VLM_PIPELINE_PREPROCESS_SIZE_H
-#define VLM_PIPELINE_PREPROCESS_SIZE_H
+#ifndef VLM_IMAGE_PREPROCESS_SIZE_H
+#define VLM_IMAGE_PREPROCESS_SIZE_H
 
 #include "runtime/image/preprocess.h"
 

@@ -3,8 +3,8 @@
  * Weights are computed in double, normalised, rounded to 22 fractional bits; the horizontal pass runs first, its result is rounded and
  * clipped to 8 bits, then the vertical pass. A pass whose size does not change is skipped. Filters are antialiased: their support grows
  * with the reduction. */
-#ifndef VLM_PIPELINE_RESIZE_H
-#define VLM_PIPELINE_RESIZE_H
+#ifndef VLM_IMAGE_RESIZE_H
+#define VLM_IMAGE_RESIZE_H
 
 #include "runtime/base/threads.h"
 #include "runtime/image/image.h"

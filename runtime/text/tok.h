@@ -4,8 +4,8 @@
  * the model turns words into ids, the processor adds special ids. Decoding maps ids to token texts and runs the decoder over them.
  * Everything made while a tokenizer is built lives in its arena; everything made during one call lives in an arena of that call,
  * so no component frees anything. All texts are valid UTF-8 slices. Each kind of component has one table of {type name, create}. */
-#ifndef VLM_PIPELINE_TOK_H
-#define VLM_PIPELINE_TOK_H
+#ifndef VLM_TEXT_TOK_H
+#define VLM_TEXT_TOK_H
 
 #include <stdbool.h>
 

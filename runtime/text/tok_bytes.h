@@ -1,6 +1,6 @@
 /* The byte alphabet of byte-level BPE: each byte has a printable character (the GPT-2 table). */
-#ifndef VLM_PIPELINE_TOK_BYTES_H
-#define VLM_PIPELINE_TOK_BYTES_H
+#ifndef VLM_TEXT_TOK_BYTES_H
+#define VLM_TEXT_TOK_BYTES_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Removing blanks that tokenization left in front of punctuation and English contractions. */
-#ifndef VLM_PIPELINE_TOK_CLEANUP_H
-#define VLM_PIPELINE_TOK_CLEANUP_H
+#ifndef VLM_TEXT_TOK_CLEANUP_H
+#define VLM_TEXT_TOK_CLEANUP_H
 
 #include "runtime/text/tok.h"
 

@@ -76,7 +76,10 @@ out:
 }
 
 static vlm_status fuse_create(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_error *err) {
-  return make((void **)out, source, sizeof **out, fuse_run, err);
+  void *memory;
+  const vlm_status st = make(&memory, source, sizeof **out, fuse_run, err);
+  *out = memory;
+  return st;
 }
 
 /* ---- ByteFallback: runs of <0xNN> become the text they spell, or one U+FFFD per byte ---- */
@@ -133,7 +136,10 @@ out:
 }
 
 static vlm_status fallback_create(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_error *err) {
-  return make((void **)out, source, sizeof **out, fallback_run, err);
+  void *memory;
+  const vlm_status st = make(&memory, source, sizeof **out, fallback_run, err);
+  *out = memory;
+  return st;
 }
 
 /* ---- Strip: up to `start` leading and `stop` trailing copies of a character go from each token ---- */

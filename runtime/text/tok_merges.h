@@ -1,6 +1,6 @@
 /* Merge rules of byte-pair encoding, and their application to one word. */
-#ifndef VLM_PIPELINE_TOK_MERGES_H
-#define VLM_PIPELINE_TOK_MERGES_H
+#ifndef VLM_TEXT_TOK_MERGES_H
+#define VLM_TEXT_TOK_MERGES_H
 
 #include "runtime/text/tok.h"
 

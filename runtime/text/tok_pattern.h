@@ -1,6 +1,6 @@
 /* A pattern of a tokenizer file, {"String": text} or {"Regex": text}; its matches, and replacing them. */
-#ifndef VLM_PIPELINE_TOK_PATTERN_H
-#define VLM_PIPELINE_TOK_PATTERN_H
+#ifndef VLM_TEXT_TOK_PATTERN_H
+#define VLM_TEXT_TOK_PATTERN_H
 
 #include "runtime/text/tok_regex.h"
 

@@ -1,6 +1,6 @@
 /* Sorted texts, walked byte by byte: which of them begin here? */
-#ifndef VLM_PIPELINE_TOK_PREFIX_H
-#define VLM_PIPELINE_TOK_PREFIX_H
+#ifndef VLM_TEXT_TOK_PREFIX_H
+#define VLM_TEXT_TOK_PREFIX_H
 
 #include "runtime/text/tok.h"
 

@@ -1,6 +1,6 @@
 /* What tokenizer.c shares with its neighbours. */
-#ifndef VLM_PIPELINE_TOK_PRIVATE_H
-#define VLM_PIPELINE_TOK_PRIVATE_H
+#ifndef VLM_TEXT_TOK_PRIVATE_H
+#define VLM_TEXT_TOK_PRIVATE_H
 
 #include "runtime/text/tok.h"
 #include "runtime/text/tokenizer.h"

@@ -1,7 +1,7 @@
 /* Regular expressions over UTF-8 with Unicode classes, in the dialect tokenizer files are written in (Oniguruma, Ruby syntax).
  * \s \S \w \W \h \H mean what they mean there, ^ and $ match at lines, nested sets in brackets are unions. */
-#ifndef VLM_PIPELINE_TOK_REGEX_H
-#define VLM_PIPELINE_TOK_REGEX_H
+#ifndef VLM_TEXT_TOK_REGEX_H
+#define VLM_TEXT_TOK_REGEX_H
 
 #include "runtime/text/tok.h"
 

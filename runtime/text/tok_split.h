@@ -1,6 +1,6 @@
 /* Cutting a piece at matches, in the five ways tokenizer files name. */
-#ifndef VLM_PIPELINE_TOK_SPLIT_H
-#define VLM_PIPELINE_TOK_SPLIT_H
+#ifndef VLM_TEXT_TOK_SPLIT_H
+#define VLM_TEXT_TOK_SPLIT_H
 
 #include "runtime/text/tok_pattern.h"
 

@@ -1,7 +1,7 @@
 /* Unicode properties and normalization forms, of the Unicode version of the installed libraries. The Rust tokenizers use several versions
  * (8.0 for the categories of BertNormalizer and punctuation), so characters added to Unicode lately may be treated differently there. */
-#ifndef VLM_PIPELINE_TOK_UNICODE_H
-#define VLM_PIPELINE_TOK_UNICODE_H
+#ifndef VLM_TEXT_TOK_UNICODE_H
+#define VLM_TEXT_TOK_UNICODE_H
 
 #include "runtime/text/tok.h"
 

@@ -6,8 +6,8 @@
  * From `tokenizer_config.json`: clean_up_tokenization_spaces (default false), add_prefix_space (overrides a byte-level pre-tokenizer),
  * and the named tokens (bos_token, …), which count as special.
  * A tokenizer is immutable after creation; calls on one tokenizer may run in parallel. */
-#ifndef VLM_PIPELINE_TOKENIZER_H
-#define VLM_PIPELINE_TOKENIZER_H
+#ifndef VLM_TEXT_TOKENIZER_H
+#define VLM_TEXT_TOKENIZER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/base/small_float.h"
+#include "runtime/base/tensor.h"
 
 enum { FORMATS = 6, POWERS = 5, CODES = 256 };
 

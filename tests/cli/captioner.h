@@ -7,7 +7,7 @@
 #include "calib/image.h"
 #include "onnx/bundle.h"
 #include "runtime/base/json.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 #include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"

@@ -18,7 +18,7 @@
 #include "runtime/lower/lower.h"
 #include "runtime/decode/bundle_profile.h"
 #include "runtime/base/json.h"
-#include "runtime/decode/model.h"
+#include "runtime/decode/answer.h"
 #include "tests/fine.h"
 
 #define LAYOUTS VLMQ_SOURCE_DIR "/tests/cli/data/layouts/"

@@ -1,0 +1,122 @@
+/* What a bundle or a single graph holds and what it costs, measured for those who print it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/inspect.h"
+
+bool vlm_role_repeats(const vlm_bundle *bundle, int role) { return role > 0 && bundle->graphs[role] == bundle->graphs[role - 1]; }
+
+/* ---- operators ---- */
+
+typedef struct {
+  vlm_op_total *items;
+  int32_t count, capacity;
+} total_list;
+
+static vlm_status find_total(total_list *list, const vlm_node *node, vlm_op_total **out, vlm_error *err) {
+  for (int32_t i = 0; i < list->count; i++)
+    if (!strcmp(list->items[i].op_type, node->op_type) && !strcmp(list->items[i].domain, node->domain)) {
+      *out = &list->items[i];
+      return VLM_OK;
+    }
+  if (list->count == list->capacity) {
+    vlm_status st = vlm_grow((void **)&list->items, (size_t)list->count, (size_t)list->count + 64, sizeof *list->items, err);
+    if (st != VLM_OK) return st;
+    list->capacity += 64;
+  }
+  *out = &list->items[list->count++];
+  **out = (vlm_op_total){.domain = node->domain, .op_type = node->op_type};
+  return VLM_OK;
+}
+
+static vlm_status count_nodes(total_list *list, const vlm_graph *g, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_op_total *total;
+  for (int32_t n = 0; n < g->n_nodes; n++) {
+    VLM_TRY(find_total(list, &g->nodes[n], &total, err));
+    total->nodes++;
+    for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
+      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(count_nodes(list, g->nodes[n].attrs[a].u.g, err));
+  }
+out:
+  return st;
+}
+
+static int by_work(const void *a, const void *b) {
+  const vlm_op_total *x = a, *y = b;
+  if (x->macs != y->macs) return x->macs > y->macs ? -1 : 1;
+  if (x->nodes != y->nodes) return x->nodes > y->nodes ? -1 : 1;
+  int order = strcmp(x->domain, y->domain);
+  return order ? order : strcmp(x->op_type, y->op_type);
+}
+
+vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *graph, const vlm_profile *profile, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  total_list list = {0};
+  vlm_op_total *total;
+  VLM_TRY(count_nodes(&list, graph, err));
+  for (int32_t i = 0; profile && i < profile->n_nodes; i++) {
+    VLM_TRY(find_total(&list, &profile->nodes[i].graph->nodes[profile->nodes[i].node], &total, err));
+    if (__builtin_add_overflow(total->macs, profile->nodes[i].macs, &total->macs)) total->macs = INT64_MAX;
+  }
+  if (list.count) qsort(list.items, (size_t)list.count, sizeof *list.items, by_work);
+out:
+  if (st != VLM_OK) {
+    vlm_free(list.items);
+    list = (total_list){0};
+  }
+  *out = list.items;
+  *count = list.count;
+  return st;
+}
+
+const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
+  snprintf(text, 96, "%s%s%s", op->domain, *op->domain ? "." : "", op->op_type);
+  return text;
+}
+
+/* ---- costs ---- */
+
+static vlm_status make_inputs(vlm_tensor *inputs, vlm_model_view *view, const vlm_graph *g, vlm_arena *arena, vlm_error *err) {
+  vlm_status st = vlm_shapes_assume(inputs, g, &view->assumed, err);
+  for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
+    st = vlm_profile_input_data(&inputs[i], g->values[g->inputs[i]].name, 0, arena, err);
+  return st;
+}
+
+static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_graph *g = view->bundle->graphs[VLM_ROLE_MODEL];
+  vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
+  vlm_tensor *inputs = NULL;
+  vlm_arena *arena = NULL;
+  VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
+  VLM_TRY(vlm_arena_create(&arena, err));
+  /* A graph that cannot run at these shapes is still worth looking at. */
+  p->made = make_inputs(inputs, view, g, arena, &p->error) == VLM_OK &&
+            vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
+out:
+  vlm_arena_free(arena);
+  vlm_free(inputs);
+  return st;
+}
+
+vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_context *context = NULL;
+  *out = (vlm_model_view){.bundle = bundle};
+  bool single = bundle->family == VLM_FAMILY_GRAPH;
+  VLM_TRY(vlm_cli_context(&context, cli, err));
+  VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
+  if (single) VLM_TRY(profile_single(out, context, err));
+  else VLM_TRY(vlm_bundle_profile_make(&out->costs, context, bundle, NULL, err));
+out:
+  vlm_context_free(context);
+  if (st != VLM_OK) vlm_model_view_free(out);
+  return st;
+}
+
+void vlm_model_view_free(vlm_model_view *view) {
+  vlm_bundle_profile_free(&view->costs);
+  vlm_text_free(&view->assumed);
+}

@@ -1,0 +1,47 @@
+#include "pack/opened.h"
+
+#include "pack/codec.h"
+#include "runtime/base/hash.h"
+
+void vlm_pack_release_storage(void *thing) {
+  vlm_pack_storage *s = thing;
+  if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
+  vlm_file_unmap(&s->file);
+  vlm_free(s->weights);
+  vlm_free(s);
+}
+
+const unsigned char *vlm_pack_bytes(const vlm_pack *pack) { return pack->storage->file.data; }
+
+size_t vlm_pack_file_bytes(const vlm_pack *pack) { return pack->storage->file.bytes; }
+
+static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const char *which, uint64_t got, uint64_t wanted, vlm_error *err) {
+  if (got == wanted) return VLM_OK;
+  return vlm_fail(err, VLM_INTEGRITY, "%s: section %s at %llu: %s hash %016llx, computed %016llx", pack->path, s->name, (unsigned long long)s->offset,
+                  which, (unsigned long long)wanted, (unsigned long long)got);
+}
+
+vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err) {
+  return check_hash(pack, s, "stored", vlm_xxh64(vlm_pack_bytes(pack) + s->offset, (size_t)s->stored), s->stored_hash, err);
+}
+
+vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
+  *own = NULL;
+  *data = stored;
+  VLM_TRY(vlm_pack_check_stored(pack, s, err));
+  if (s->codec == VLM_SECTION_RAW) goto out;
+  VLM_TRY(vlm_new(own, (size_t)s->raw + 1, err));
+  st = vlm_codec_decompress(*own, (size_t)s->raw, stored, (size_t)s->stored, err);
+  if (st != VLM_OK) vlm_error_context(err, "%s: section %s", pack->path, s->name);
+  VLM_TRY(st);
+  *data = *own;
+  VLM_TRY(check_hash(pack, s, "raw", vlm_xxh64(*own, (size_t)s->raw), s->raw_hash, err));
+out:
+  if (st != VLM_OK) {
+    vlm_free(*own);
+    *own = NULL;
+  }
+  return st;
+}
