@@ -7,10 +7,16 @@
 
 /* The words of traits.def. */
 enum {
+  FAMILY_NO_FORM = VLM_FAMILY_NONE,
+  FAMILY_WEIGHT_ONLY = VLM_FAMILY_STORED,
+  FAMILY_PRODUCT = VLM_FAMILY_PRODUCT,
+  FAMILY_CONVOLUTION = VLM_FAMILY_CONVOLUTION,
+  FAMILY_TABLE = VLM_FAMILY_TABLE,
   FORMS_NO_FORM = 0,
   FORMS_WEIGHT_ONLY = VLM_FORM_WEIGHT_ONLY,
   FORMS_PRODUCT = VLM_FORM_STATIC | VLM_FORM_ROW | VLM_FORM_WEIGHT_ONLY,
   FORMS_CONVOLUTION = VLM_FORM_STATIC | VLM_FORM_WEIGHT_ONLY,
+  FORMS_TABLE = VLM_FORM_WEIGHT_ONLY,
   ABSORBS_NOTHING = 0,
   ABSORBS_BIAS_ONLY = VLM_ABSORB_BIAS,
   ABSORBS_PRODUCT = VLM_ABSORB_PRODUCT,
@@ -25,7 +31,7 @@ enum {
 
 static const vlm_traits ROWS[] = {
 #define X(domain, name, weights, bias, macs, macs_input, forms, absorbs, flags) \
-  {domain, name, vlm_weights_##weights, bias, vlm_macs_##macs, macs_input, FORMS_##forms, ABSORBS_##absorbs, flags},
+  {domain, name, vlm_weights_##weights, bias, vlm_macs_##macs, macs_input, (vlm_op_family)FAMILY_##forms, FORMS_##forms, ABSORBS_##absorbs, flags},
 #include "runtime/ops/traits.def"
 #undef X
 };
@@ -42,6 +48,25 @@ const vlm_traits *vlm_traits_find(const char *domain, const char *name) {
     if (row->name[0] == name[0] && !strcmp(row->name, name) && !strcmp(row->domain, domain)) return row;
   }
   return &EMPTY;
+}
+
+const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner) {
+  while (id != VLM_NO_VALUE && graph->values[id].kind == VLM_VALUE_CAPTURE) {
+    id = graph->values[id].parent_value;
+    graph = graph->parent;
+  }
+  *owner = graph;
+  int32_t n = id == VLM_NO_VALUE ? -1 : graph->values[id].producer;
+  const vlm_node *node = n < 0 ? NULL : &graph->nodes[n];
+  return node && !strcmp(node->op_type, "DequantizeLinear") ? node : NULL;
+}
+
+const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k) {
+  vlm_value_id id = vlm_node_input(node, k);
+  const vlm_graph *owner;
+  const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
+  const vlm_node *dequantizer = t ? NULL : vlm_dequantizer(graph, id, &owner);
+  return dequantizer ? vlm_graph_constant(owner, dequantizer->inputs[0]) : t;
 }
 
 static bool is_weight(const vlm_graph *graph, vlm_value_id id) {

@@ -23,6 +23,15 @@ typedef enum vlm_form {
   VLM_FORM_WEIGHT_ONLY = 8 /* activations float */
 } vlm_form;
 
+/* Which rules of lower/ know the operator. Each family has its forms (traits.c). */
+typedef enum vlm_op_family {
+  VLM_FAMILY_NONE,        /* no constant of it is stored in 8 bits */
+  VLM_FAMILY_STORED,      /* constants are stored in 8 bits, the operator itself stays float */
+  VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
+  VLM_FAMILY_CONVOLUTION,
+  VLM_FAMILY_TABLE        /* rows are looked up */
+} vlm_op_family;
+
 enum {
   VLM_TRAIT_ELEMENTWISE = 1, /* each output element depends on the input elements at its place only */
   VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
@@ -45,6 +54,7 @@ typedef struct vlm_traits {
   int32_t bias;                 /* input, or -1 */
   vlm_macs_fn *macs;            /* NULL = multiplies nothing */
   int32_t macs_input;           /* of the weights, or of the past keys (0 = none) */
+  vlm_op_family family;
   int32_t forms;                /* vlm_form bits */
   int32_t absorbs;              /* VLM_ABSORB bits */
   int32_t flags;                /* VLM_TRAIT bits */
@@ -53,6 +63,12 @@ typedef struct vlm_traits {
 /* Never NULL: the row of the operator, or the empty one. Nodes carry it as node->traits once they are resolved. */
 const vlm_traits *vlm_traits_find(const char *domain, const char *name);
 const vlm_traits *vlm_traits_table(int32_t *count);
+
+/* The DequantizeLinear that makes a value, looked for in the enclosing graphs when the value is captured; *owner is the graph that holds
+ * it. NULL when something else makes the value. */
+const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner);
+/* The constant that input k holds: as it is, or the stored one behind a DequantizeLinear. NULL when it is computed. */
+const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k);
 
 /* The inputs of a resolved node that are constants which can be stored in 8 bits: float32, float16, bfloat16 or float64, of rank 2 and
  * more. Captured constants count. Returns how many. */

@@ -3,8 +3,7 @@
 #include <string.h>
 
 static int32_t rank_of(const vlm_graph *graph, const vlm_node *node, int32_t k) {
-  vlm_value_id id = vlm_node_input(node, k);
-  const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
+  const vlm_tensor *t = vlm_node_constant(graph, node, k);
   return t ? t->rank : 0;
 }
 

@@ -1,0 +1,64 @@
+/* Conv and FusedConv with a static range. Without one they stay float and read their weights dequantized once (stored.c). */
+#include <string.h>
+
+#include "runtime/lower/lower_private.h"
+
+static bool refuse(const char **why, const char *reason) {
+  *why = reason;
+  return false;
+}
+
+static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+  const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
+  if (form == VLM_FORM_WEIGHT_ONLY) return true;
+  if (w->dtype != VLM_F32 && w->dtype != VLM_S8) return refuse(why, "integer convolutions give float32; the weights are of another type");
+  return w->rank >= 3 && w->rank <= 5 ? true : refuse(why, "a convolution over more than 3 dims");
+}
+
+/* The attributes of Conv, and ours. */
+static vlm_status conv_attrs(vlm_lowering *l, int32_t n, const vlm_tail *t, vlm_attr **out, int32_t *count) {
+  const vlm_node *node = &l->graph->nodes[n];
+  vlm_status st = vlm_arena_alloc(l->graph->arena, (void **)out, (size_t)node->n_attrs + 2, sizeof **out, l->err);
+  *count = 0;
+  for (int32_t a = 0; st == VLM_OK && a < node->n_attrs; a++)
+    if (strncmp(node->attrs[a].name, "activation", 10)) (*out)[(*count)++] = node->attrs[a];
+  if (st == VLM_OK) (*out)[(*count)++] = vlm_text_attr("activation", t->activation);
+  return st;
+}
+
+static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
+  vlm_status st = VLM_OK;
+  t->bias = vlm_node_input(node, 2);
+  vlm_take_activation(l, t);
+  VLM_TRY(vlm_take_quantize(l, t));
+  if (vlm_is_channel_vector(l->graph, t->bias, channels, 1, 1)) VLM_TRY(vlm_spread(l, &t->bias, channels, 1, 1));
+out:
+  return st;
+}
+
+static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form) {
+  vlm_status st = VLM_OK;
+  const vlm_node node = l->graph->nodes[n];
+  const char *why;
+  vlm_operand x, w;
+  vlm_attr *attrs;
+  int32_t n_attrs;
+  *form = 0;
+  if (!can(l->graph, &node, slot, VLM_FORM_STATIC, &why) || !vlm_dequantized_weight(l, node.inputs[slot->input], slot->axis) ||
+      !vlm_dequantized_activation(l, node.inputs[slot->activation], &x))
+    return VLM_OK;
+  int64_t channels = vlm_node_constant(l->graph, &node, slot->input)->dims[slot->axis];
+  vlm_tail t = vlm_tail_of(node.outputs[0]);
+  VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &w));
+  VLM_TRY(vlm_spread(l, &w.scale, channels, 1, 1));
+  VLM_TRY(vlm_need_zero(l, &x));
+  VLM_TRY(read_tail(l, &node, channels, &t));
+  VLM_TRY(conv_attrs(l, n, &t, &attrs, &n_attrs));
+  const vlm_value_id inputs[] = {x.data, x.scale, x.zero, w.data, w.scale, t.bias, t.y_scale, t.y_zero};
+  VLM_TRY(vlm_replace_node(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
+  *form = VLM_FORM_STATIC;
+out:
+  return st;
+}
+
+const vlm_rule vlm_rule_convolution = {can, lower};

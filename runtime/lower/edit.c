@@ -1,0 +1,49 @@
+#include <string.h>
+
+#include "runtime/lower/lower_private.h"
+
+vlm_attr vlm_int_attr(const char *name, int64_t value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value}; }
+vlm_attr vlm_text_attr(const char *name, const char *value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_STRING, .u.s = value}; }
+
+static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, int32_t n_attrs) {
+  vlm_attr *copy;
+  vlm_status st = vlm_arena_alloc(l->graph->arena, (void **)&copy, (size_t)n_attrs + 1, sizeof *copy, l->err);
+  if (st != VLM_OK) return st;
+  if (n_attrs) memcpy(copy, attrs, (size_t)n_attrs * sizeof *attrs);
+  l->graph->nodes[n].attrs = copy;
+  l->graph->nodes[n].n_attrs = n_attrs;
+  return VLM_OK;
+}
+
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs, int32_t n_inputs,
+                            const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
+  vlm_status st = VLM_OK;
+  vlm_value_id *ids;
+  while (n_inputs > 0 && inputs[n_inputs - 1] == VLM_NO_VALUE) n_inputs--;
+  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&ids, (size_t)n_inputs, sizeof *ids, l->err));
+  memcpy(ids, inputs, (size_t)n_inputs * sizeof *ids);
+  VLM_TRY(set_attrs(l, n, attrs, n_attrs));
+  vlm_node *node = &l->graph->nodes[n];
+  node->inputs = ids;
+  node->n_inputs = n_inputs;
+  node->domain = "vlm";
+  node->op_type = op_type;
+  node->opset = 1;
+  node->op = NULL;
+  vlm_node_set_output(l->graph, n, 0, output);
+out:
+  return st;
+}
+
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset, const vlm_value_id *inputs,
+                        int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs) {
+  vlm_status st = VLM_OK;
+  int32_t n;
+  if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_graph_add_node(l->graph, &n, NULL, "", op_type, opset, n_inputs, 1, 0, l->err));
+  memcpy(l->graph->nodes[n].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
+  VLM_TRY(set_attrs(l, n, attrs, n_attrs));
+  vlm_node_set_output(l->graph, n, 0, *out);
+out:
+  return st;
+}

@@ -1,0 +1,92 @@
+/* Private to lower/: the state of one rewriting, and the parts that the rules are made of.
+ *
+ * Nodes and values may be added while a graph is rewritten, which moves the arrays: nodes are handed on as indices. */
+#ifndef VLM_LOWER_LOWER_PRIVATE_H
+#define VLM_LOWER_LOWER_PRIVATE_H
+
+#include "runtime/lower/lower.h"
+
+typedef struct vlm_lowering {
+  vlm_graph *graph;
+  int32_t n_values, n_nodes; /* the three lists know the values and nodes below these; what was added later is read by one */
+  int32_t *uses;             /* per value: consumers, graph outputs and captures included */
+  int32_t *reader;           /* per value: the last node that reads it, -1 = none or not a node of this graph */
+  bool *gone;                /* per node: taken into another */
+  vlm_lower_report *report;
+  vlm_error *err;
+} vlm_lowering;
+
+/* ---- uses.c ---- */
+
+vlm_status vlm_lowering_open(vlm_lowering *l, vlm_graph *graph, vlm_lower_report *report, vlm_error *err);
+void vlm_lowering_close(vlm_lowering *l);
+/* The one node that reads `id`, when nobody else looks; -1 otherwise. */
+int32_t vlm_only_reader(const vlm_lowering *l, vlm_value_id id);
+/* Whether the node that makes `id` is known and which: NULL for inputs, constants, captures. */
+const vlm_node *vlm_maker(const vlm_graph *graph, vlm_value_id id);
+
+/* ---- report.c ---- */
+
+vlm_status vlm_report_add(vlm_lowering *l, int32_t n, vlm_form form);
+
+/* ---- operands.c ---- */
+
+/* What a DequantizeLinear reads, as values of this graph. zero = VLM_NO_VALUE: 0. */
+typedef struct vlm_operand {
+  vlm_value_id data, scale, zero;
+} vlm_operand;
+
+bool vlm_is_scalar(const vlm_tensor *t);
+/* A computed u8 value with one scale and one zero point for all. */
+bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out);
+/* A constant s8 with one scale per index of `axis` (or one for all) and zero point 0. */
+bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis);
+/* Its parts; a weight that is dequantized in an enclosing graph is captured. */
+vlm_status vlm_weight_parts(vlm_lowering *l, vlm_value_id id, vlm_operand *out);
+/* Every operand has a zero point. */
+vlm_status vlm_need_zero(vlm_lowering *l, vlm_operand *x);
+/* *id becomes a constant of `channels` floats, `times` over: those (or the one) of *id, times `factor`. */
+vlm_status vlm_spread(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64_t times, float factor);
+/* Whether the value is a constant of one float per channel (or one for all): f32, or s32 behind a DequantizeLinear. `place` is the channel
+ * dim counted from the end, all other dims are 1; at most max_rank dims. */
+bool vlm_is_channel_vector(const vlm_graph *graph, vlm_value_id id, int64_t channels, int32_t place, int32_t max_rank);
+
+/* ---- tails.c ---- */
+
+/* What follows a product: taken into its operator. */
+typedef struct vlm_tail {
+  vlm_value_id output;      /* of the last node taken */
+  vlm_value_id bias;        /* [channels], or VLM_NO_VALUE */
+  vlm_value_id y_scale, y_zero;
+  const char *activation;   /* "" = none */
+  const vlm_attr *params;   /* of the activation, or NULL */
+} vlm_tail;
+
+vlm_tail vlm_tail_of(vlm_value_id output);
+void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank);
+void vlm_take_activation(vlm_lowering *l, vlm_tail *t);
+vlm_status vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
+
+/* ---- edit.c ---- */
+
+vlm_attr vlm_int_attr(const char *name, int64_t value);
+vlm_attr vlm_text_attr(const char *name, const char *value);
+/* Node n becomes vlm.`op_type` with these inputs (missing ones at the end cut off), attributes and output. */
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs, int32_t n_inputs,
+                            const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output);
+/* A new node of ai.onnx with one output, which is *out, or a new value when *out is VLM_NO_VALUE. */
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset, const vlm_value_id *inputs,
+                        int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs);
+
+/* ---- the rules, one per family of traits ---- */
+
+typedef struct vlm_rule {
+  /* Whether the family's rewriting takes the node, and why not. */
+  bool (*can)(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why);
+  /* Rewrites node n, whose slot holds a dequantized constant; *form = 0 when it stays as it is. */
+  vlm_status (*lower)(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form);
+} vlm_rule;
+
+extern const vlm_rule vlm_rule_product, vlm_rule_convolution, vlm_rule_table, vlm_rule_stored;
+
+#endif
