@@ -46,13 +46,22 @@ bool vlm_is_packed(const char *path) {
   return named || vlm_pack_is_pack(path);
 }
 
+/* Whether the text is the name of the dim, or INPUT[AXIS] of one without a name. */
+static bool names_dim(const vlm_value *v, int d, const char *text, size_t length) {
+  const char *name = v->dim_names[d] ? v->dim_names[d] : v->name;
+  size_t n = strlen(name);
+  char axis[16] = "";
+  if (!v->dim_names[d]) snprintf(axis, sizeof axis, "[%d]", d);
+  return length == n + strlen(axis) && !strncmp(text, name, n) && !strncmp(text + n, axis, length - n);
+}
+
 /* Every input dimension of that name gets the size. */
 static bool bind_dim(vlm_graph *g, const char *name, size_t length, int64_t size) {
   bool found = false;
   for (int32_t i = 0; i < g->n_inputs; i++) {
     vlm_value *v = &g->values[g->inputs[i]];
     for (int d = 0; d < v->tensor.rank; d++) {
-      if (!v->dim_names[d] || strlen(v->dim_names[d]) != length || strncmp(v->dim_names[d], name, length)) continue;
+      if ((v->tensor.dims[d] >= 0 && !v->dim_names[d]) || !names_dim(v, d, name, length)) continue;
       v->tensor.dims[d] = size;
       found = true;
     }
@@ -65,7 +74,7 @@ static vlm_status bind_shapes(vlm_bundle *bundle, const vlm_cli *cli, vlm_error 
   vlm_graph *g = bundle->graphs[VLM_ROLE_MODEL];
   if (given->count && !g) return vlm_fail(err, VLM_USAGE, "--shape binds dimensions of a single graph; %s is a pipeline", bundle->source);
   for (int i = 0; i < given->count; i++) {
-    const char *text = given->items[i], *equals = strchr(text, '=');
+    const char *text = given->items[i], *equals = strrchr(text, '=');
     char *end = NULL;
     long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
     if (size < 0 || *end) return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);

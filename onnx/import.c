@@ -6,7 +6,7 @@
 #include "onnx/proto.h"
 #include "runtime/ops/resolve.h"
 
-enum { MAX_IR = 13, MIN_OPSET = 7, MAX_OPSET = 24, MAX_NODES = 1000000, MAX_NESTING = 64 };
+enum { KNOWN_IR = 14, MAX_NODES = 1000000, MAX_NESTING = 64 };
 /* A level of subgraphs is a graph in an attribute in a node; types and tensors add a few levels. */
 enum { MESSAGES_PER_LEVEL = 3, MESSAGES_EXTRA = 24 };
 
@@ -14,26 +14,23 @@ static vlm_onnx_opts with_defaults(const vlm_onnx_opts *given) {
   vlm_onnx_opts opts = given != NULL ? *given : (vlm_onnx_opts){0};
   if (opts.max_nodes <= 0) opts.max_nodes = MAX_NODES;
   if (opts.max_nesting <= 0 || opts.max_nesting > MAX_NESTING) opts.max_nesting = MAX_NESTING;
-  if (opts.min_opset <= 0) opts.min_opset = MIN_OPSET;
-  if (opts.max_opset <= 0) opts.max_opset = MAX_OPSET;
   return opts;
 }
 
-static vlm_status check_versions(vlm_importer *im) {
+/* A newer IR version is read as long as the file uses nothing that it brought. */
+static vlm_status check_versions(vlm_importer *im, const vlm_proto_news *news) {
   vlm_status st = VLM_OK;
   const Onnx__ModelProto *model = im->model;
-  VLM_CHECK(model->ir_version <= MAX_IR, im->err, VLM_UNSUPPORTED, "%s: IR version is %lld, versions up to %d are supported", im->source,
-            (long long)model->ir_version, MAX_IR);
+  VLM_CHECK(model->ir_version <= KNOWN_IR || news->message == NULL, im->err, VLM_UNSUPPORTED,
+            "%s: IR version is %lld and field %u of %s is not one of version %d, the newest that is known; "
+            "export the model again with an older version", im->source, (long long)model->ir_version, news->field, news->message, KNOWN_IR);
   VLM_TRY(vlm_import_check_opsets(im, model->opset_import, model->n_opset_import, NULL));
-  /* Before IR 3 there was one operator set and no field for it. */
-  VLM_CHECK(model->n_opset_import > 0 || im->opts.min_opset <= 1, im->err, VLM_UNSUPPORTED,
-            "%s: the model names no opset (which means opset 1), opsets %d to %d are supported; export the model again with one of these",
-            im->source, im->opts.min_opset, im->opts.max_opset);
   VLM_CHECK(model->graph != NULL, im->err, VLM_INPUT, "%s: holds no graph; is it an ONNX model?", im->source);
 out:
   return st;
 }
 
+/* Before IR 3 there was one operator set and no field for it. */
 static vlm_status import_root(vlm_importer *im) {
   vlm_status st = VLM_OK;
   Onnx__OperatorSetIdProto first = {.domain = NULL, .has_version = 1, .version = 1};
@@ -54,12 +51,13 @@ vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t byte
                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   ProtobufCMessage *message = NULL;
+  vlm_proto_news news = {0};
   vlm_importer im = {.opts = with_defaults(opts), .source = source, .err = err};
   *out = NULL;
   VLM_TRY(vlm_proto_unpack(&message, &onnx__model_proto__descriptor, data, bytes, im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA,
-                           source, err));
+                           source, &news, err));
   im.model = (Onnx__ModelProto *)message;
-  VLM_TRY(check_versions(&im));
+  VLM_TRY(check_versions(&im, &news));
   VLM_TRY(vlm_graph_create(&im.root, im.model->graph->name, source, err));
   VLM_TRY(import_root(&im));
   vlm_import_release_taken(&im);

@@ -1,4 +1,7 @@
-/* ONNX import: a .onnx file becomes a resolved vlm_graph. Opsets 7 to 24 of ai.onnx, IR versions up to 13.
+/* ONNX import: a .onnx file becomes a resolved vlm_graph.
+ *
+ * Opsets of ai.onnx from 1 on, IR versions from 1 on. What decides is each operator's row (runtime/ops/ops.def): an opset that is newer than
+ * the newest known one is read when the row holds for "newest known", and a change that we do not have is refused by the operator's name.
  *
  * What the graph looks like: initializers and Constant nodes are CONSTANT values (an initializer that is also an input is a constant);
  * sparse tensors are dense; model-local functions are inlined (their values and nodes get the prefix "CALL/"); the bodies of If, Loop and
@@ -20,7 +23,6 @@ typedef struct vlm_onnx_opts {
   const char *folder;       /* where external data lies; NULL = the folder of the file (from memory: external data is refused) */
   int64_t max_nodes;        /* after inlining, subgraphs included; 0 = 1,000,000 */
   int32_t max_nesting;      /* of subgraphs and of function calls; 0 = 64, which is also the most */
-  int32_t min_opset, max_opset; /* of ai.onnx; 0 = 7 and 24 */
 } vlm_onnx_opts;
 
 /* opts NULL = defaults. The graph is resolved and clean; free it with vlm_graph_free. */

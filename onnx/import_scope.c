@@ -21,9 +21,8 @@ vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **
   for (size_t k = 0; k < count; k++) {
     const Onnx__OperatorSetIdProto *set = sets[k];
     if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
-    VLM_CHECK(set->version >= im->opts.min_opset && set->version <= im->opts.max_opset, im->err, VLM_UNSUPPORTED,
-              "%s: opset%s%s is %lld, opsets %d to %d are supported; export the model again with one of these", im->source, of, name,
-              (long long)set->version, im->opts.min_opset, im->opts.max_opset);
+    VLM_CHECK(set->version >= 1 && set->version < INT32_MAX, im->err, VLM_INPUT, "%s: opset%s%s is %lld; opsets are 1 or more",
+              im->source, of, name, (long long)set->version);
     if (first == NULL) first = set;
     VLM_CHECK(set->version == first->version, im->err, VLM_INPUT, "%s: opset%s%s is given twice, as %lld and as %lld", im->source, of, name,
               (long long)first->version, (long long)set->version);

@@ -16,7 +16,8 @@ static vlm_status import_dim(vlm_importer *im, vlm_graph *graph, vlm_value_id id
   vlm_value *value = &graph->values[id];
   value->tensor.dims[k] = -1;
   if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE) {
-    VLM_CHECK(dim->dim_value >= 0, im->err, VLM_INPUT, "%s: \"%s\": dimension %d is %lld; dimensions are 0 or more, or have a name",
+    VLM_CHECK(dim->dim_value >= -1, im->err, VLM_INPUT,
+              "%s: \"%s\": dimension %d is %lld; dimensions are 0 or more, or -1 or a name when they are not known",
               im->source, value->name, k, (long long)dim->dim_value);
     value->tensor.dims[k] = dim->dim_value;
   } else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param != NULL &&

@@ -62,7 +62,7 @@ vlm_status vlm_scope_define(vlm_importer *im, vlm_scope *scope, const char *name
 vlm_status vlm_scope_name(vlm_importer *im, const vlm_scope *scope, const char *name, const char **out);
 /* Version of a domain here; 0 = not imported. */
 int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain);
-/* The versions of ai.onnx in a list must be supported and agree; `function` NULL = the list of the model. */
+/* The versions of ai.onnx in a list must be versions and agree; `function` NULL = the list of the model. */
 vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count, const char *function);
 /* Follows ref_attr_name through calls. *out NULL = the caller does not give the attribute and it has no default. */
 vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr,

@@ -5,8 +5,22 @@
 typedef struct scan {
   const char *source;
   int max_depth;
+  vlm_proto_news *news;
   vlm_error *err;
 } scan;
+
+/* Fields up to IR version 14 that an older installed proto does not have: read through vlm_proto_unknown or without meaning here. */
+static const vlm_proto_news known[] = {
+    {"FunctionProto", 11}, {"FunctionProto", 12}, {"FunctionProto", 13}, {"FunctionProto", 14}, {"GraphProto", 16}, {"ModelProto", 26},
+    {"NodeProto", 8},      {"NodeProto", 9},      {"NodeProto", 10},     {"TensorProto", 16},   {"TypeProto", 7},   {"ValueInfoProto", 4},
+};
+
+static void note_news(const scan *s, const char *message, uint32_t field) {
+  if (s->news == NULL || s->news->message != NULL) return;
+  for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+    if (known[k].field == field && strcmp(known[k].message, message) == 0) return;
+  *s->news = (vlm_proto_news){message, field};
+}
 
 typedef struct cursor {
   const unsigned char *at, *end;
@@ -58,6 +72,7 @@ static vlm_status scan_message(const scan *s, const ProtobufCMessageDescriptor *
               "%s: is not a valid ONNX file or is cut off: field %u of %s does not end inside its message; get the file again", s->source,
               number, descriptor->short_name);
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, number);
+    if (field == NULL) note_news(s, descriptor->short_name, number);
     if (field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE) VLM_TRY(scan_message(s, field->descriptor, body, depth + 1));
   }
 out:
@@ -76,11 +91,11 @@ static void proto_release(void *unused, void *data) {
 }
 
 vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *descriptor, const void *data, size_t bytes,
-                            int max_depth, const char *source, vlm_error *err) {
+                            int max_depth, const char *source, vlm_proto_news *news, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool failed = false;
   ProtobufCAllocator allocator = {proto_alloc, proto_release, &failed};
-  const scan s = {source, max_depth, err};
+  const scan s = {source, max_depth, news, err};
   *out = NULL;
   VLM_TRY(scan_message(&s, descriptor, (cursor){data, (const unsigned char *)data + bytes}, 0));
   *out = protobuf_c_message_unpack(descriptor, &allocator, bytes, data);

@@ -5,7 +5,7 @@
 #include "runtime/base/memory.h"
 
 static const char *const foreign_types[] = {
-    [8] = "string", [14] = "complex64", [15] = "complex128",
+    [8] = "string", [14] = "complex64", [15] = "complex128", [27] = "float6e2m3", [28] = "float6e3m2",
 };
 
 const char *vlm_onnx_type_name(int32_t type) {

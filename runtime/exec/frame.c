@@ -118,15 +118,26 @@ static vlm_status check_input(const vlm_frame *frame, int32_t i, const vlm_tenso
   return VLM_OK;
 }
 
+/* One element is one element: a scalar where [1] is declared, and the other way round, takes the declared rank. */
+static void take_declared_rank(const vlm_value *v, vlm_tensor *t) {
+  bool single = v->tensor.rank >= 0 && v->tensor.rank != t->rank && vlm_tensor_count(t) == 1;
+  for (int d = 0; d < v->tensor.rank; d++) single = single && (v->tensor.dims[d] < 0 || v->tensor.dims[d] == 1);
+  if (!single) return;
+  t->rank = v->tensor.rank;
+  for (int d = 0; d < t->rank; d++) t->dims[d] = 1;
+}
+
 vlm_status vlm_frame_bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_t n, vlm_error *err) {
   static char empty[VLM_ALIGN] __attribute__((aligned(VLM_ALIGN)));
   const vlm_graph *graph = frame->graph;
   if (n != graph->n_inputs)
     return vlm_fail(err, VLM_INPUT, "%s: got %d inputs, wanted %d", graph->source ? graph->source : graph->name, n, graph->n_inputs);
   for (int32_t i = 0; i < n; i++) {
-    vlm_status st = check_input(frame, i, &inputs[i], err);
+    vlm_tensor input = inputs[i];
+    if (!frame->parent) take_declared_rank(&graph->values[graph->inputs[i]], &input);
+    vlm_status st = check_input(frame, i, &input, err);
     if (st != VLM_OK) return st;
-    frame->now[graph->inputs[i]] = inputs[i];
+    frame->now[graph->inputs[i]] = input;
     if (!inputs[i].data) frame->now[graph->inputs[i]].data = empty; /* zero elements: a valid pointer all the same */
   }
   for (int32_t i = 0; i < frame->n_captures; i++)

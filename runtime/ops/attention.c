@@ -1,4 +1,4 @@
-/* Attention of the default domain (opset 23 and 24) and our own vlm.Attention. */
+/* Attention of the default domain (opset 23 to 25) and our own vlm.Attention. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/sdpa.h"
 
-enum { CAUSAL, KV_HEADS, Q_HEADS, SCORES_MODE, SCALE, SOFTCAP };
+enum { CAUSAL, KV_HEADS, Q_HEADS, SCORES_MODE, SCALE, SOFTCAP, LEFT, RIGHT };
 enum { IN_Q, IN_K, IN_V, IN_MASK, IN_PAST_K, IN_PAST_V, IN_LENGTHS };
 
 /* Sizes of an Attention node: everything of vlm_sdpa but pointers and strides. */
@@ -81,6 +81,12 @@ out:
   return st;
 }
 
+/* The query's own key counts in a window of vlm_sdpa; one that reaches every key is none. */
+static int64_t window_of(const vlm_op_call *c, int arg, int64_t all) {
+  int64_t size = vlm_arg_int(c, arg, -1);
+  return size >= 0 && size < all ? size + 1 : 0;
+}
+
 vlm_status vlm_run_Attention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_sdpa a = {.batch = 0};
@@ -90,6 +96,8 @@ vlm_status vlm_run_Attention(vlm_op_call *c) {
   a.scale = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)a.d)));
   a.softcap = vlm_arg_float(c, SOFTCAP, 0);
   a.causal = vlm_arg_int(c, CAUSAL, 0) != 0;
+  a.left = window_of(c, LEFT, a.s + a.t);
+  a.right = window_of(c, RIGHT, a.s + a.t);
   a.scores_mode = (int)vlm_arg_int(c, SCORES_MODE, 0);
   VLM_TRY(vlm_as_f32(c, c->in[IN_Q], &q));
   a.q = vlm_heads_of(q, c->in[IN_Q], a.heads);

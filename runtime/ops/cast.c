@@ -3,6 +3,7 @@
  * To floats of 8 bits and less: vlm_small_encode with the rule of the attributes saturate and round_mode. */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/base/small_float.h"
 #include "runtime/ops/op_data.h"
@@ -14,7 +15,7 @@ static const char *unsupported_name(int64_t code) {
   static const struct {
     int code;
     const char *name;
-  } names[] = {{8, "string"}, {14, "complex64"}, {15, "complex128"}};
+  } names[] = {{8, "string"}, {14, "complex64"}, {15, "complex128"}, {27, "float6e2m3"}, {28, "float6e3m2"}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (names[i].code == code) return names[i].name;
   return "unknown";
@@ -26,6 +27,17 @@ vlm_status vlm_infer_cast(vlm_op_call *c) {
   if (type == VLM_NONE)
     return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to, unsupported_name(to));
   vlm_out_shape(c, 0, type, c->in[0]->rank, c->in[0]->dims);
+  return VLM_OK;
+}
+
+/* Names of TensorProto.DataType: ours in capitals, but for two. */
+vlm_status vlm_infer_cast_named(vlm_op_call *c) {
+  const char *to = vlm_arg_string(c, 0, "");
+  int type = strcmp(to, "FLOAT") == 0 ? VLM_F32 : strcmp(to, "DOUBLE") == 0 ? VLM_F64 : VLM_DTYPE_COUNT;
+  for (int k = VLM_NONE + 1; k < VLM_DTYPE_COUNT && type == VLM_DTYPE_COUNT; k++)
+    if (strcasecmp(to, vlm_dtype_name((vlm_dtype)k)) == 0) type = k;
+  if (type == VLM_DTYPE_COUNT) return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %s is not supported", to);
+  vlm_out_shape(c, 0, (vlm_dtype)type, c->in[0]->rank, c->in[0]->dims);
   return VLM_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "runtime/ops/rows.h"
 
 vlm_status vlm_infer_compare(vlm_op_call *c) {
-  vlm_status st = vlm_infer_broadcast(c);
+  vlm_status st = c->node->opset < 7 ? vlm_infer_like(c) : vlm_infer_broadcast(c);
   if (st == VLM_OK && c->out[0]) c->out[0]->dtype = VLM_BOOL;
   return st;
 }
@@ -17,7 +17,7 @@ vlm_status vlm_infer_compare(vlm_op_call *c) {
   COMPARE_INTEGER(op, f32, F32, float)                                                          \
   COMPARE_INTEGER(op, f64, F64, double)                                                         \
   static vlm_row_table op##_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, op)[VLM_F32] = op##_f32, [VLM_F64] = op##_f64, __VA_ARGS__}; \
-  vlm_status vlm_run_##op(vlm_op_call *c) { return vlm_rows_node(c, 2, op##_rows, NULL); }
+  vlm_status vlm_run_##op(vlm_op_call *c) { return vlm_rows_binary(c, op##_rows); }
 
 #define equal_OPERATOR ==
 #define less_OPERATOR <

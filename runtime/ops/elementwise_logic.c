@@ -7,7 +7,7 @@
 #define LOGIC(name, expression)                                                                \
   static void name##_bool(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, expression)      \
   static vlm_row_table name##_rows = {[VLM_BOOL] = name##_bool};                               \
-  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_node(c, 2, name##_rows, NULL); }
+  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_binary(c, name##_rows); }
 LOGIC(and, x && y)
 LOGIC(or, x || y)
 LOGIC(xor, !x != !y)
@@ -35,17 +35,16 @@ static void bitwise_not_32(const vlm_row *row) VLM_ROW_LOOP1(uint32_t, uint32_t,
 static void bitwise_not_64(const vlm_row *row) VLM_ROW_LOOP1(uint64_t, uint64_t, ~x)
 BITS_TABLE(bitwise_not, 1)
 
-/* A shift by the width or more leaves nothing. */
-#define SHIFT(type, operator) (y < 8 * sizeof(type) ? (uint64_t)x operator y : 0)
-#define SHIFT_ROW(suffix, type)                                                                 \
-  static void left_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFT(type, <<))      \
-  static void right_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFT(type, >>))
-SHIFT_ROW(u8, uint8_t)
-SHIFT_ROW(u16, uint16_t)
-SHIFT_ROW(u32, uint32_t)
-SHIFT_ROW(u64, uint64_t)
-static vlm_row_table left_rows = {[VLM_U8] = left_u8, [VLM_U16] = left_u16, [VLM_U32] = left_u32, [VLM_U64] = left_u64};
-static vlm_row_table right_rows = {[VLM_U8] = right_u8, [VLM_U16] = right_u16, [VLM_U32] = right_u32, [VLM_U64] = right_u64};
+/* A shift by the width or more, or by a negative number, leaves what the sign fills in: 0, or -1 for a negative number to the right. */
+#define SHIFTS(type) ((uint64_t)y < 8 * sizeof(type))
+#define SHIFT_LEFT(op, suffix, NAME, type) \
+  static void left_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFTS(type) ? (uint64_t)x << y : 0)
+#define SHIFT_RIGHT(op, suffix, NAME, type) \
+  static void right_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFTS(type) ? x >> y : x < (type)1 && x != 0 ? (type)-1 : (type)0)
+VLM_ROW_INTEGERS(SHIFT_LEFT, left)
+VLM_ROW_INTEGERS(SHIFT_RIGHT, right)
+static vlm_row_table left_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, left)};
+static vlm_row_table right_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, right)};
 
 vlm_status vlm_run_bit_shift(vlm_op_call *c) {
   const char *direction = vlm_arg_string(c, 0, "");

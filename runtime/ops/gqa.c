@@ -181,7 +181,7 @@ vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
   if (a.scale == 0) a.scale = (float)(1 / sqrt((double)f.d));
   a.softcap = vlm_arg_float(c, SOFTCAP, 0);
   int64_t left = vlm_arg_int(c, WINDOW, -1); /* keys to the left of the query's own */
-  a.window = left >= 0 && left < f.room ? left + 1 : 0;
+  a.left = left >= 0 && left < f.room ? left + 1 : 0;
   VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_SINK), &a.sink));
   VLM_CHECK(!a.sink || vlm_tensor_count(c->in[IN_SINK]) == f.heads, c->err, VLM_INPUT, "head_sink does not have one value per head");
   a.has_sink = a.sink || vlm_arg_int(c, SMOOTH, 0) > 0;

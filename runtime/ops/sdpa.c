@@ -40,11 +40,10 @@ static vlm_gemm_f32 value_product(const vlm_sdpa *a, const float *scores, const 
 static bool add_bias(const vlm_sdpa *a, int64_t b, int64_t h, int64_t i, float *x) {
   int64_t end = a->lengths ? a->lengths[b] : a->s, begin = 0;
   bool any = false;
-  if (a->causal) {
-    int64_t last = i + (a->offset ? a->offset[b] : 0) + 1;
-    end = last < end ? last : end;
-    if (a->window > 0 && last - a->window > 0) begin = last - a->window;
-  }
+  int64_t own = i + (a->offset ? a->offset[b] : 0), last = a->causal ? own + 1 : end;
+  if (a->right > 0 && own + a->right < last) last = own + a->right;
+  if (a->left > 0 && own + 1 > a->left) begin = own + 1 - a->left;
+  end = last < end ? last : end;
   if (a->mask && a->mask_columns < end) end = a->mask_columns;
   end = end < 0 ? 0 : end > a->s ? a->s : end;
   begin = begin < end ? begin : end;

@@ -29,7 +29,7 @@ typedef struct vlm_sdpa {
   bool causal;                      /* query i sees keys up to i + offset[b] */
   const int64_t *offset;            /* per batch entry; NULL = 0 */
   const int64_t *lengths;           /* keys that exist per batch entry; NULL = s */
-  int64_t window;                   /* with causal: query sees only the last `window` keys; 0 = all */
+  int64_t left, right;              /* a query sees `left` keys up to its own, `right` from its own on; 0 = all */
   bool has_sink;                    /* one more score of value sink takes part in the softmax and is dropped */
   const float *sink;                /* per head; NULL = 0 */
   float *scores;                    /* [batch, heads, t, s] or NULL */

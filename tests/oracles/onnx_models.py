@@ -111,6 +111,15 @@ def symbolic():
     model("symbolic.onnx", graph(nodes, [x, unknown], [value("y", ["batch", None, "1", 3]), value("v", None)]))
 
 
+def dims():
+    """Dims of -1, with an empty name, without anything; names that are no words. An input of one element in two ranks."""
+    x, y = value("x", [-1, None, None, "?", "a=b, c[0]\n", 2]), value("y", [-1, None, None, "?", "?", 2])
+    x.type.tensor_type.shape.dim[1].dim_param = ""
+    model("dims.onnx", graph([node("Relu", ["x"], ["y"])], [x], [y]))
+    model("single.onnx", graph([node("Neg", ["x"], ["y"])], [value("x", [1])], [value("y", [1])]))
+    model("scalar.onnx", graph([node("Neg", ["x"], ["y"])], [value("x", [])], [value("y", [])]))
+
+
 def unnamed():
     """Left-out inputs, left-out names, a foreign domain that is imported but not used."""
     model("unnamed.onnx", graph([node("Clip", ["x", "", "top"], ["y"])], ["x"], ["y"], [array("top", 3)]), imports=[("com.acme", 3)])
@@ -287,12 +296,13 @@ def bad_graphs():
     model("bad_attribute.onnx", graph(one("Softmax", axis=1.5), ["x"], ["y"]))
     model("bad_operator.onnx", graph(one("Frobnicate", domain="com.acme"), ["x"], ["y"]), imports=[("com.acme", 1)])
     model("bad_sequence.onnx", graph(one("SequenceLength"), [h.make_tensor_sequence_value_info("x", F, None)], [value("y", [], T.INT64)]))
-    model("bad_opset6.onnx", graph(one(), ["x"], ["y"]), opset=6)
-    model("bad_opset25.onnx", graph(one(), ["x"], ["y"]), opset=25)
+    model("bad_opset0.onnx", graph(one(), ["x"], ["y"]), opset=0)
+    model("bad_opset_news.onnx", graph(one(depth=3), ["x"], ["y"]), opset=41)
     model("bad_opset_twice.onnx", graph(one(), ["x"], ["y"]), imports=[("ai.onnx", 18)])
-    old = function("Old", ["a"], ["b"], [node("Relu", ["a"], ["b"])], imports=(("", 5),))
+    old = function("Old", ["a"], ["b"], [node("Relu", ["a"], ["b"])], imports=(("", -5),))
     model("bad_opset_of_function.onnx", graph(one("Old", domain="fun"), ["x"], ["y"]), imports=[("fun", 1)], functions=[old])
-    model("bad_ir14.onnx", graph(one(), ["x"], ["y"]), ir=14)
+    news = h.make_model(graph(one(), ["x"], ["y"]), opset_imports=[h.make_opsetid("", 17)], ir_version=19)
+    save("bad_ir_news.onnx", news.SerializeToString() + field(41, b"news"))
     save("bad_nesting.onnx", deep_model(70))
     forever = function("Forever", ["a"], ["b"], [node("Forever", ["a"], ["b"], domain="fun")], imports=(("", 17), ("fun", 1)))
     model("bad_recursion.onnx", graph(one("Forever", domain="fun"), ["x"], ["y"]), imports=[("fun", 1)], functions=[forever])
@@ -357,6 +367,6 @@ def products():
 
 
 if __name__ == "__main__":
-    for make in (products, tensor_files, unsorted, constants, initializers, types, symbolic, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+    for make in (products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
                  bad_tensors, bad_externals):
         make()

@@ -6,8 +6,8 @@ expect "no ONNX file" 2 "^vlm-run: text.onnx: is not a valid ONNX file or is cut
 head -c 3000 "$BUNDLE/vision_encoder.onnx" >cut.onnx
 expect "a truncated ONNX file" 2 "^vlm-run: cut.onnx: is not a valid ONNX file or is cut off" vlm-run cut.onnx --output-dir o
 expect "an unknown operator" 2 'bad_operator.onnx: node "n" \(com.acme.Frobnicate\): operator com.acme.Frobnicate is not supported' vlm-run "$MODELS/bad_operator.onnx" --output-dir o
-expect "a newer opset" 2 "opset is 25, opsets 7 to 24 are supported" vlm-run "$MODELS/bad_opset25.onnx" --output-dir o
-expect "an older opset" 2 "opset is 6, opsets 7 to 24 are supported" vlm-run "$MODELS/bad_opset6.onnx" --output-dir o
+expect "news of an opset" 2 "attribute \"depth\" of operator Relu is not supported" vlm-run "$MODELS/bad_opset_news.onnx" --output-dir o
+expect "no opset" 2 "opset is 0; opsets are 1 or more" vlm-run "$MODELS/bad_opset0.onnx" --output-dir o
 expect "external data missing" 2 'tensor "w" lies in the file .*missing.bin, which is missing' vlm-run "$MODELS/bad_external_missing.onnx" --output-dir o
 expect "external data outside the folder" 2 "bad_external_up.onnx: " vlm-run "$MODELS/bad_external_up.onnx" --output-dir o
 expect "a cycle" 2 "the node depends on its own result" vlm-run "$MODELS/bad_cycle.onnx" --output-dir o
