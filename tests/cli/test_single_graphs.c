@@ -159,6 +159,7 @@ static void quantize(job *j) {
   print_worst(plan);
   assert_true(vlm_lower_report_forms(&counts, VLM_FORM_STATIC) >= j->model->min_int8);
   assert_true(bytes < before * 7 / 10);
+  vlm_lower_report_free(&counts);
   vlm_pack_close(pack);
   unlink(path);
   vlm_quant_plan_free(plan);
