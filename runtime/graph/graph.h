@@ -93,6 +93,8 @@ vlm_status vlm_graph_create_sub(vlm_graph **out, vlm_graph *parent, const char *
 void vlm_graph_free(vlm_graph *graph); /* roots only */
 /* `release(thing)` is called when the graph is freed. On failure release is called at once. */
 vlm_status vlm_graph_keep(vlm_graph *graph, void *thing, void (*release)(void *), vlm_error *err);
+/* Frees the blocks of vlm_alloc that are kept and that no constant and no attribute below the root of `graph` points to any more. */
+vlm_status vlm_graph_collect(vlm_graph *graph, vlm_error *err);
 
 /* A new value; the name must be new in this graph ("" or NULL makes one up). The string is copied. */
 vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *name, vlm_value_kind kind, vlm_error *err);
