@@ -62,9 +62,9 @@ vlm_status vlm_fold_demand_of(vlm_fold_demand *out, const vlm_graph *graph, vlm_
   bool *constant = NULL;
   size_t count = (size_t)graph->n_values;
   *out = (vlm_fold_demand){.n_values = graph->n_values};
-  VLM_TRY(vlm_alloc((void **)&constant, count, sizeof *constant, err));
-  VLM_TRY(vlm_alloc((void **)&out->wanted, count, sizeof *out->wanted, err));
-  VLM_TRY(vlm_alloc((void **)&out->uses, count, sizeof *out->uses, err));
+  VLM_TRY(vlm_new(&constant, count, err));
+  VLM_TRY(vlm_new(&out->wanted, count, err));
+  VLM_TRY(vlm_new(&out->uses, count, err));
   mark_constants(graph, constant);
   mark_wanted(graph, constant, out->wanted);
   count_uses(graph, out->uses);

@@ -143,8 +143,8 @@ static vlm_status fold_range(fold *f, int32_t first, int32_t last) {
   vlm_status st = VLM_OK;
   int32_t inputs = 1, outputs = 1;
   for (int32_t n = first; n < last; n++) widen(&f->graph->nodes[n], &inputs, &outputs);
-  VLM_TRY(vlm_alloc((void **)&f->in, (size_t)inputs, sizeof *f->in, f->err));
-  VLM_TRY(vlm_alloc((void **)&f->out, (size_t)outputs, sizeof *f->out, f->err));
+  VLM_TRY(vlm_new(&f->in, inputs, f->err));
+  VLM_TRY(vlm_new(&f->out, outputs, f->err));
   for (int32_t n = first; n < last; n++) VLM_TRY(fold_node(f, n));
 out:
   vlm_evaluator_free(f->evaluator);

@@ -133,6 +133,8 @@ const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id);
 vlm_status vlm_graph_sweep(vlm_graph *graph, vlm_error *err);
 /* Replaces every use of `from` (inputs, graph outputs, captures of subgraphs) by `to`. */
 void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to);
+/* A name that no value of the graph has: BASESUFFIX, or that with _1, _2, ... behind it. Whoever makes values up names them so. */
+vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *base, const char *suffix, vlm_error *err);
 /* Gives a value another name (copied). A value that has the name already gets a made-up one. */
 vlm_status vlm_graph_rename(vlm_graph *graph, vlm_value_id id, const char *name, vlm_error *err);
 

@@ -15,11 +15,11 @@ static vlm_graph *root_of(vlm_graph *graph) {
 
 vlm_status vlm_graph_keep(vlm_graph *graph, void *thing, void (*release)(void *), vlm_error *err) {
   vlm_status st = VLM_OK;
-  void *memory = NULL;
+  kept *entry;
   graph = root_of(graph);
-  VLM_TRY(vlm_arena_alloc(graph->arena, &memory, 1, sizeof(kept), err));
-  *(kept *)memory = (kept){.next = graph->keep, .thing = thing, .release = release};
-  graph->keep = memory;
+  VLM_TRY(vlm_arena_new(graph->arena, &entry, 1, err));
+  *entry = (kept){.next = graph->keep, .thing = thing, .release = release};
+  graph->keep = entry;
 out:
   if (st != VLM_OK) release(thing);
   return st;
@@ -41,7 +41,7 @@ static vlm_status add_place(places *p, const void *data, vlm_error *err) {
   if (data == NULL) return VLM_OK;
   if (p->count == p->room) {
     size_t more = p->room > 0 ? p->room * 2 : 256;
-    VLM_TRY(vlm_grow((void **)&p->items, p->room, more, sizeof *p->items, err));
+    VLM_TRY(vlm_more(&p->items, p->room, more, err));
     p->room = more;
   }
   p->items[p->count++] = data;
