@@ -165,12 +165,25 @@ out:
   return st;
 }
 
+/* The name of the input is a contract: a value of the model that is called so steps back. */
+static vlm_status free_capacity(vlm_graph *g, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_value_id id = vlm_graph_find(g, VLM_CACHE_CAPACITY);
+  const char *other = NULL;
+  if (id == VLM_NO_VALUE) return VLM_OK;
+  VLM_TRY(vlm_graph_free_name(g, &other, VLM_CACHE_CAPACITY, "", err));
+  VLM_TRY(vlm_graph_rename(g, id, other, err));
+out:
+  return st;
+}
+
 vlm_status vlm_graph_cache_in_place(vlm_graph *g, int32_t *layers, vlm_error *err) {
   vlm_status st = VLM_OK;
   layer l;
   int32_t count = 0;
   for (int32_t n = 0; n < g->n_nodes; n++) {
     if (!match(g, n, &l)) continue;
+    if (count == 0) VLM_TRY(free_capacity(g, err));
     VLM_TRY(rewrite(g, &l, err));
     count++;
   }

@@ -56,13 +56,13 @@ static void fill_bias(vlm_tensor *bias, const float *old, const norm *n) {
   for (int64_t c = 0; c < n->channels; c++) b[c] = fmaf((old != NULL ? old[c] : 0) - n->mean[c], gain_of(n, c), n->bias[c]);
 }
 
-/* A copy of `from` under the name BASE.SUFFIX, or a made-up name when that is taken. */
+/* A copy of `from` under the name BASESUFFIX, as far as that is free. */
 static vlm_status copy_constant(vlm_graph *graph, const vlm_tensor *from, const char *base, const char *suffix, vlm_value_id *out,
                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *name = NULL;
-  VLM_TRY(vlm_arena_format(graph->arena, &name, err, "%s.%s", base, suffix));
-  VLM_TRY(vlm_graph_add_constant(graph, out, vlm_graph_find(graph, name) == VLM_NO_VALUE ? name : NULL, from, true, err));
+  VLM_TRY(vlm_graph_free_name(graph, &name, base, suffix, err));
+  VLM_TRY(vlm_graph_add_constant(graph, out, name, from, true, err));
 out:
   return st;
 }
@@ -85,8 +85,8 @@ static vlm_status merge(vlm_graph *graph, int32_t conv, int32_t bn, const norm *
   vlm_value_id w = VLM_NO_VALUE, b = VLM_NO_VALUE, y = graph->nodes[bn].outputs[0];
   const char *base = graph->values[y].name;
   vlm_tensor bias = vlm_tensor_make(VLM_F32, 1, &n->channels, NULL);
-  VLM_TRY(copy_constant(graph, weight, base, "weight", &w, err));
-  VLM_TRY(copy_constant(graph, &bias, base, "bias", &b, err));
+  VLM_TRY(copy_constant(graph, weight, base, ".weight", &w, err));
+  VLM_TRY(copy_constant(graph, &bias, base, ".bias", &b, err));
   scale_weight(&graph->values[w].tensor, dim, n);
   fill_bias(&graph->values[b].tensor, old_bias, n);
   VLM_TRY(set_inputs(graph, conv, w, b, err));

@@ -15,7 +15,7 @@ static vlm_status free_name(move *m, const char *name, const char **out, vlm_err
   *out = name;
   if (vlm_graph_find(m->graph, name) == VLM_NO_VALUE) return VLM_OK;
   VLM_TRY(vlm_arena_format(m->graph->arena, out, err, "%s/%s", m->prefix, name));
-  if (vlm_graph_find(m->graph, *out) != VLM_NO_VALUE) *out = NULL;
+  VLM_TRY(vlm_graph_free_name(m->graph, out, *out, "", err));
 out:
   return st;
 }

@@ -52,6 +52,7 @@ vlm_status vlm_graph_clean(vlm_graph *graph, const vlm_clean_opts *opts, vlm_err
     }
     if (opts->after_pass != NULL) opts->after_pass(opts->user, passes[k].name, changes, graph);
   }
+  VLM_TRY(vlm_graph_collect(graph, err));
 out:
   return st;
 }

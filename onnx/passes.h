@@ -12,7 +12,7 @@ typedef struct vlm_clean_opts {
   void (*after_pass)(void *user, const char *pass, int32_t changes, const vlm_graph *graph);
   void *user;
   const char *skip;         /* names of passes to leave out, separated by commas; NULL = none */
-  size_t max_folded_bytes;  /* largest result of constant folding; 0 = 4 MiB (Transpose of a weight: any size) */
+  size_t max_folded_bytes;  /* largest result of constant folding that is no weight and exceeds its operands; 0 = 4 MiB */
 } vlm_clean_opts;
 
 /* The graph must be resolved and is resolved afterwards. opts NULL = defaults. */

@@ -57,7 +57,7 @@ static vlm_status add_result(vlm_seq_scope *scope, const char *name, int32_t k, 
   vlm_status st = VLM_OK;
   const char *label = NULL;
   VLM_TRY(vlm_arena_format(scope->graph->arena, &label, scope->walk->err, "%s/%d", name, k));
-  if (vlm_graph_find(scope->graph, label) != VLM_NO_VALUE) label = NULL;
+  VLM_TRY(vlm_graph_free_name(scope->graph, &label, label, "", scope->walk->err));
   VLM_TRY(vlm_graph_add_value(scope->graph, out, label, VLM_VALUE_NODE, scope->walk->err));
   scope->graph->values[*out].tensor.dtype = dtype;
 out:

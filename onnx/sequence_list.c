@@ -62,8 +62,10 @@ vlm_status vlm_seq_add(vlm_seq_scope *scope, const char *label, const char *op, 
   vlm_status st = VLM_OK;
   vlm_graph *graph = scope->graph;
   vlm_error *err = scope->walk->err;
+  const char *name = NULL;
   int32_t n = -1;
-  VLM_TRY(vlm_graph_add_value(graph, out, vlm_graph_find(graph, label) == VLM_NO_VALUE ? label : NULL, VLM_VALUE_NODE, err));
+  VLM_TRY(vlm_graph_free_name(graph, &name, label, "", err));
+  VLM_TRY(vlm_graph_add_value(graph, out, name, VLM_VALUE_NODE, err));
   VLM_TRY(vlm_graph_add_node(graph, &n, label, "", op, OPSET, 1, 1, 1, err));
   graph->nodes[n].inputs[0] = in;
   vlm_node_set_output(graph, n, 0, *out);

@@ -120,7 +120,7 @@ static vlm_status write_piece(vlm_seq_scope *scope, int32_t n, const char *name,
   vlm_error *err = scope->walk->err;
   const char *label = NULL;
   VLM_TRY(vlm_arena_format(graph->arena, &label, err, "%s/%d%s", name, k, p->squeeze ? ".kept" : ""));
-  if (vlm_graph_find(graph, label) != VLM_NO_VALUE) label = NULL;
+  VLM_TRY(vlm_graph_free_name(graph, &label, label, "", err));
   VLM_TRY(vlm_graph_add_value(graph, &item->id, label, VLM_VALUE_NODE, err));
   graph->values[item->id].tensor.dtype = vlm_seq_type(graph, graph->nodes[n].inputs[0])->dtype;
   vlm_node_set_output(graph, n, k, item->id);

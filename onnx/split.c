@@ -61,7 +61,8 @@ static vlm_status copy_value(splitter *s, vlm_value_id id) {
   vlm_status st = VLM_OK;
   const vlm_value *v = &s->body->values[id], *origin = origin_of(s, v);
   if (origin != v && origin->kind == VLM_VALUE_INPUT) return VLM_OK;
-  const char *name = vlm_graph_find(s->made, v->name) == VLM_NO_VALUE ? v->name : NULL;
+  const char *name = NULL;
+  VLM_TRY(vlm_graph_free_name(s->made, &name, v->name, "", s->err));
   if (origin->kind == VLM_VALUE_CONSTANT) return vlm_graph_add_constant(s->made, &s->ids[id], name, &origin->tensor, false, s->err);
   VLM_CHECK(origin == v, s->err, VLM_UNSUPPORTED, "branch reads \"%s\", which is computed outside of it", origin->name);
   VLM_TRY(declare(s, &s->ids[id], v, name, v->kind));
@@ -86,13 +87,14 @@ out:
   return st;
 }
 
-/* An output must be a value of its own under the outer name: an Identity gives it one. */
+/* An output must be a value of its own under the outer name: an Identity gives it one. A value of the body that is called so steps back. */
 static vlm_status add_output(splitter *s, vlm_value_id from, const char *name) {
   vlm_status st = VLM_OK;
   vlm_value_id id = from;
   int32_t n;
   if (strcmp(s->made->values[from].name, name)) {
-    VLM_TRY(vlm_graph_add_value(s->made, &id, name, VLM_VALUE_NODE, s->err));
+    VLM_TRY(vlm_graph_add_value(s->made, &id, NULL, VLM_VALUE_NODE, s->err));
+    VLM_TRY(vlm_graph_rename(s->made, id, name, s->err));
     VLM_TRY(vlm_graph_add_node(s->made, &n, NULL, "", "Identity", s->made->opset, 1, 1, 0, s->err));
     s->made->nodes[n].inputs[0] = from;
     vlm_node_set_output(s->made, n, 0, id);

@@ -29,17 +29,17 @@ static vlm_status add_scalar(rewriter *r, vlm_value_id *out, vlm_dtype dtype, do
   uint64_t storage = 0;
   vlm_tensor t = vlm_tensor_make(dtype, 0, NULL, &storage);
   vlm_tensor_set(&t, 0, value);
-  vlm_status st = vlm_arena_format(r->graph->arena, &name, r->err, "%s%s", base, suffix);
+  vlm_status st = vlm_graph_free_name(r->graph, &name, base, suffix, r->err);
   return st == VLM_OK ? vlm_graph_add_constant(r->graph, out, name, &t, true, r->err) : st;
 }
 
-/* name = op(inputs…): a node with one output value of that name. */
+/* A node with one output value, both named BASESUFFIX where that is free. */
 static vlm_status add_op(rewriter *r, vlm_value_id *out, const char *op_type, const char *base, const char *suffix, const vlm_value_id *inputs,
                          int32_t n_inputs, const vlm_attr *attr) {
   vlm_status st = VLM_OK;
   const char *name;
   int32_t node;
-  VLM_TRY(vlm_arena_format(r->graph->arena, &name, r->err, "%s%s", base, suffix));
+  VLM_TRY(vlm_graph_free_name(r->graph, &name, base, suffix, r->err));
   VLM_TRY(vlm_graph_add_value(r->graph, out, name, VLM_VALUE_NODE, r->err));
   VLM_TRY(vlm_graph_add_node(r->graph, &node, name, "", op_type, QDQ_OPSET, n_inputs, 1, attr ? 1 : 0, r->err));
   for (int32_t k = 0; k < n_inputs; k++) r->graph->nodes[node].inputs[k] = inputs[k];
@@ -68,7 +68,7 @@ out:
 
 static vlm_status add_named(rewriter *r, vlm_value_id *out, const char *base, const char *suffix, const vlm_tensor *t) {
   const char *name;
-  vlm_status st = vlm_arena_format(r->graph->arena, &name, r->err, "%s%s", base, suffix);
+  vlm_status st = vlm_graph_free_name(r->graph, &name, base, suffix, r->err);
   return st == VLM_OK ? vlm_graph_add_constant(r->graph, out, name, t, false, r->err) : st;
 }
 

@@ -125,19 +125,11 @@ void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to
   replace_in(graph->outputs, graph->n_outputs, from, to);
 }
 
-/* NAME_1, NAME_2, ...: the first that is free. */
-static vlm_status free_name(vlm_graph *graph, const char **out, const char *name, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  for (int k = 1; st == VLM_OK && (k == 1 || vlm_graph_find(graph, *out) != VLM_NO_VALUE); k++)
-    st = vlm_arena_format(graph->arena, out, err, "%s_%d", name, k);
-  return st;
-}
-
 vlm_status vlm_graph_rename(vlm_graph *graph, vlm_value_id id, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id holder = vlm_graph_find(graph, name);
   if (holder == id) return VLM_OK;
-  if (holder != VLM_NO_VALUE) VLM_TRY(free_name(graph, &graph->values[holder].name, name, err));
+  if (holder != VLM_NO_VALUE) VLM_TRY(vlm_graph_free_name(graph, &graph->values[holder].name, name, "", err));
   VLM_TRY(vlm_arena_strdup(graph->arena, &graph->values[id].name, name, err));
   VLM_TRY(vlm_names_rebuild(graph, err));
 out:

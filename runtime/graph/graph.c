@@ -3,13 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/graph/keep.h"
 #include "runtime/graph/names.h"
-
-typedef struct kept {
-  struct kept *next;
-  void *thing;
-  void (*release)(void *);
-} kept;
 
 static vlm_status fill_new(vlm_graph *graph, const char *name, const char *source, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -54,20 +49,8 @@ out:
 
 void vlm_graph_free(vlm_graph *graph) {
   if (graph == NULL) return;
-  for (kept *k = graph->keep; k != NULL; k = k->next) k->release(k->thing);
+  vlm_graph_release_kept(graph);
   vlm_arena_free(graph->arena);
-}
-
-vlm_status vlm_graph_keep(vlm_graph *graph, void *thing, void (*release)(void *), vlm_error *err) {
-  vlm_status st = VLM_OK;
-  void *memory = NULL;
-  while (graph->parent != NULL) graph = graph->parent;
-  VLM_TRY(vlm_arena_alloc(graph->arena, &memory, 1, sizeof(kept), err));
-  *(kept *)memory = (kept){.next = graph->keep, .thing = thing, .release = release};
-  graph->keep = memory;
-out:
-  if (st != VLM_OK) release(thing);
-  return st;
 }
 
 static vlm_status made_up_name(vlm_graph *graph, const char **name, vlm_error *err) {

@@ -93,6 +93,8 @@ vlm_status vlm_graph_create_sub(vlm_graph **out, vlm_graph *parent, const char *
 void vlm_graph_free(vlm_graph *graph); /* roots only */
 /* `release(thing)` is called when the graph is freed. On failure release is called at once. */
 vlm_status vlm_graph_keep(vlm_graph *graph, void *thing, void (*release)(void *), vlm_error *err);
+/* Frees the blocks of vlm_alloc that are kept and that no constant and no attribute below the root of `graph` points to any more. */
+vlm_status vlm_graph_collect(vlm_graph *graph, vlm_error *err);
 
 /* A new value; the name must be new in this graph ("" or NULL makes one up). The string is copied. */
 vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *name, vlm_value_kind kind, vlm_error *err);
@@ -131,6 +133,8 @@ const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id);
 vlm_status vlm_graph_sweep(vlm_graph *graph, vlm_error *err);
 /* Replaces every use of `from` (inputs, graph outputs, captures of subgraphs) by `to`. */
 void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to);
+/* A name that no value of the graph has: BASESUFFIX, or that with _1, _2, ... behind it. Whoever makes values up names them so. */
+vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *base, const char *suffix, vlm_error *err);
 /* Gives a value another name (copied). A value that has the name already gets a made-up one. */
 vlm_status vlm_graph_rename(vlm_graph *graph, vlm_value_id id, const char *name, vlm_error *err);
 

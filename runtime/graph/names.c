@@ -66,6 +66,13 @@ vlm_value_id vlm_graph_find(const vlm_graph *graph, const char *name) {
   return VLM_NO_VALUE;
 }
 
+vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *base, const char *suffix, vlm_error *err) {
+  vlm_status st = vlm_arena_format(graph->arena, out, err, "%s%s", base, suffix);
+  for (int k = 1; st == VLM_OK && vlm_graph_find(graph, *out) != VLM_NO_VALUE; k++)
+    st = vlm_arena_format(graph->arena, out, err, "%s%s_%d", base, suffix, k);
+  return st;
+}
+
 vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (count < *cap) return VLM_OK;
