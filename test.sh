@@ -100,6 +100,7 @@ step "build" 900 bash -c "vlmq_build build -DVLMQ_TESTS=ON" || finish
 programs "" build 400
 conformance
 tap layers 60 tests/layers.sh
+tap style 120 tests/style.sh build
 tap cli 600 tests/cli/run.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then

@@ -12,7 +12,7 @@ typedef struct {
   int64_t finite;
 } extent;
 
-VLM_INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
+VLM_WIDE_INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
   for (int l = 0; l < n; l++) {
     low[l] = x[l] < low[l] ? x[l] : low[l];
     high[l] = x[l] > high[l] ? x[l] : high[l];

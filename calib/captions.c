@@ -7,11 +7,11 @@
 #include "calib/folder.h"
 #include "runtime/base/json.h"
 
-typedef struct entry {
+typedef struct caption_entry {
   const char *name, *base;
   const char *const *texts;
   size_t count;
-} entry;
+} caption_entry;
 
 /* One text of one image, before grouping. */
 typedef struct pair {
@@ -21,8 +21,8 @@ typedef struct pair {
 
 struct vlm_captions {
   vlm_arena *arena;
-  entry *entries;        /* by name */
-  const entry **by_base; /* by file name, then name */
+  caption_entry *entries;        /* by name */
+  const caption_entry **by_base; /* by file name, then name */
   size_t count;
 };
 
@@ -147,7 +147,7 @@ static int by_name_and_order(const void *a, const void *b) {
 }
 
 static int by_base_and_name(const void *a, const void *b) {
-  const entry *x = *(const entry *const *)a, *y = *(const entry *const *)b;
+  const caption_entry *x = *(const caption_entry *const *)a, *y = *(const caption_entry *const *)b;
   int c = strcmp(x->base, y->base);
   return c ? c : strcmp(x->name, y->name);
 }
@@ -161,12 +161,12 @@ static vlm_status group(vlm_captions *c, pairs *p, vlm_error *err) {
   for (size_t i = 0; i < p->count; i++) {
     texts[i] = p->items[i].text;
     bool first = i == 0 || strcmp(p->items[i].name, p->items[i - 1].name) != 0;
-    if (first) c->entries[c->count++] = (entry){.name = p->items[i].name, .base = vlm_path_base(p->items[i].name), .texts = texts + i};
+    if (first) c->entries[c->count++] = (caption_entry){.name = p->items[i].name, .base = vlm_path_base(p->items[i].name), .texts = texts + i};
     c->entries[c->count - 1].count++;
   }
   VLM_TRY(vlm_arena_new(c->arena, &c->by_base, c->count, err));
   for (size_t i = 0; i < c->count; i++) c->by_base[i] = &c->entries[i];
-  if (c->count) qsort(c->by_base, c->count, sizeof(entry *), by_base_and_name);
+  if (c->count) qsort(c->by_base, c->count, sizeof(caption_entry *), by_base_and_name);
 out:
   return st;
 }
@@ -208,28 +208,28 @@ const char *const *vlm_captions_texts(const vlm_captions *c, size_t index, size_
 
 /* ---- finding ---- */
 
-static int name_order(const void *key, const void *item) { return strcmp(key, ((const entry *)item)->name); }
-static int base_order(const void *key, const void *item) { return strcmp(key, (*(const entry *const *)item)->base); }
+static int name_order(const void *key, const void *item) { return strcmp(key, ((const caption_entry *)item)->name); }
+static int base_order(const void *key, const void *item) { return strcmp(key, (*(const caption_entry *const *)item)->base); }
 
-static const entry *find_name(const vlm_captions *c, const char *name) {
-  return bsearch(name, c->entries, c->count, sizeof(entry), name_order);
+static const caption_entry *find_name(const vlm_captions *c, const char *name) {
+  return bsearch(name, c->entries, c->count, sizeof(caption_entry), name_order);
 }
 
-static const entry *find_base(const vlm_captions *c, const char *base) {
-  const entry **hit = bsearch(base, c->by_base, c->count, sizeof(entry *), base_order);
+static const caption_entry *find_base(const vlm_captions *c, const char *base) {
+  const caption_entry **hit = bsearch(base, c->by_base, c->count, sizeof(caption_entry *), base_order);
   if (!hit) return NULL;
   bool before = hit > c->by_base && strcmp(hit[-1]->base, base) == 0;
   bool after = hit + 1 < c->by_base + c->count && strcmp(hit[1]->base, base) == 0;
   return before || after ? NULL : *hit;
 }
 
-static const entry *find_stem(const vlm_captions *c, const char *base) {
+static const caption_entry *find_stem(const vlm_captions *c, const char *base) {
   char stem[256];
   size_t n = (size_t)(vlm_path_suffix(base) - base);
   if (n >= sizeof stem) return NULL;
   memcpy(stem, base, n);
   stem[n] = 0;
-  const entry *hit = find_name(c, stem);
+  const caption_entry *hit = find_name(c, stem);
   size_t digits = n;
   while (digits > 0 && stem[digits - 1] >= '0' && stem[digits - 1] <= '9') digits--;
   while (digits + 1 < n && stem[digits] == '0') digits++;
@@ -238,7 +238,7 @@ static const entry *find_stem(const vlm_captions *c, const char *base) {
 
 const char *const *vlm_captions_find(const vlm_captions *c, const char *name, size_t *count) {
   const char *base = vlm_path_base(name);
-  const entry *hit = find_name(c, name);
+  const caption_entry *hit = find_name(c, name);
   if (!hit) hit = find_base(c, base);
   if (!hit) hit = find_stem(c, base);
   *count = hit ? hit->count : 0;

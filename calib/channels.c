@@ -13,7 +13,7 @@ static void add_sum(vlm_sum128 *sum, int64_t value) {
 }
 
 /* value * 2^24 to the nearest integer, as a double: adding and taking away 1.5 * 2^52 rounds to nearest even. value is finite. */
-VLM_INLINE double fixed_point(float value) {
+VLM_WIDE_INLINE double fixed_point(float value) {
   value = value > 0x1p20f ? 0x1p20f : value;
   value = value < -0x1p20f ? -0x1p20f : value;
   return ((double)value * 0x1p24 + 0x1.8p52) - 0x1.8p52;
@@ -26,7 +26,7 @@ static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   }
 }
 
-VLM_INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
+VLM_WIDE_INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
   for (int32_t c = 0; c < n; c++) {
     low[c] = x[c] < low[c] ? x[c] : low[c];
     high[c] = x[c] > high[c] ? x[c] : high[c];

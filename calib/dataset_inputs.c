@@ -42,9 +42,9 @@ out:
 
 /* ---- sources ---- */
 
-typedef struct source {
+typedef struct input_source {
   const char *key, *path;
-} source;
+} input_source;
 
 static vlm_status add_source(vlm_dataset *set, const char *path, const char *key, vlm_error *err) {
   vlm_sample sample = {0};
@@ -89,7 +89,7 @@ typedef struct grouping {
 } grouping;
 
 /* The source that a file belongs to: itself, or its folder. */
-static vlm_status source_of(source *out, grouping *g, const char *name, vlm_error *err) {
+static vlm_status source_of(input_source *out, grouping *g, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *folder = NULL;
   VLM_TRY(vlm_path_folder(&folder, g->set->arena, name, err));
@@ -105,11 +105,11 @@ out:
   return st;
 }
 
-static int by_path(const void *a, const void *b) { return strcmp(((const source *)a)->path, ((const source *)b)->path); }
+static int by_path(const void *a, const void *b) { return strcmp(((const input_source *)a)->path, ((const input_source *)b)->path); }
 
 static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_folder list = {0};
-  source *sources = NULL;
+  input_source *sources = NULL;
   grouping g = {.set = set, .list = &list, .root = path};
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_folder_list(&list, set->arena, path, is_array_file, err));

@@ -10,16 +10,16 @@
 #define MAX_DEPTH 32
 #define MAX_FILES ((size_t)1 << 24)
 
-typedef struct walk {
+typedef struct folder_walk {
   vlm_folder *out;
   size_t capacity;
   vlm_arena *arena;
   const char *root;
   vlm_folder_accept *accept;
   vlm_error *err;
-} walk;
+} folder_walk;
 
-static vlm_status add(walk *w, const char *name) {
+static vlm_status add(folder_walk *w, const char *name) {
   vlm_status st = VLM_OK;
   VLM_CHECK(w->out->count < MAX_FILES, w->err, VLM_LIMIT, "%s: more than %zu files", w->root, MAX_FILES);
   if (w->out->count == w->capacity) {
@@ -32,9 +32,9 @@ out:
   return st;
 }
 
-static vlm_status visit_folder(walk *w, const char *relative, int depth);
+static vlm_status visit_folder(folder_walk *w, const char *relative, int depth);
 
-static vlm_status visit(walk *w, const char *relative, const char *name, int depth) {
+static vlm_status visit(folder_walk *w, const char *relative, const char *name, int depth) {
   const char *child = NULL, *path = NULL;
   struct stat info;
   vlm_status st = VLM_OK;
@@ -47,7 +47,7 @@ out:
   return st;
 }
 
-static vlm_status visit_folder(walk *w, const char *relative, int depth) {
+static vlm_status visit_folder(folder_walk *w, const char *relative, int depth) {
   const char *path = NULL;
   DIR *dir = NULL;
   vlm_status st = VLM_OK;
@@ -67,7 +67,7 @@ out:
 static int by_bytes(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 vlm_status vlm_folder_list(vlm_folder *out, vlm_arena *arena, const char *path, vlm_folder_accept *accept, vlm_error *err) {
-  walk w = {.out = out, .arena = arena, .root = path, .accept = accept, .err = err};
+  folder_walk w = {.out = out, .arena = arena, .root = path, .accept = accept, .err = err};
   *out = (vlm_folder){0};
   vlm_status st = visit_folder(&w, "", 0);
   if (st != VLM_OK) vlm_folder_free(out);

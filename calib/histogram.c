@@ -56,7 +56,7 @@ typedef struct {
 } binning;
 
 /* floor(x / w) exactly: the division is by a power of two and the truncation is corrected for negative values. */
-VLM_INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n, float inverse) {
+VLM_WIDE_INLINE void bin_indices(int32_t *restrict index, const float *restrict x, int n, float inverse) {
   for (int j = 0; j < n; j++) {
     float t = x[j] * inverse;
     int32_t k = (int32_t)t;

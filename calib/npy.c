@@ -19,20 +19,20 @@ static const struct {
 
 /* ---- header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ---- */
 
-typedef struct cursor {
+typedef struct header_cursor {
   const char *at, *end;
-} cursor;
+} header_cursor;
 
 typedef struct header {
   vlm_tensor tensor; /* without data */
   bool fortran, has_descr, has_order, has_shape;
 } header;
 
-static void skip_space(cursor *c) {
+static void skip_space(header_cursor *c) {
   while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r')) c->at++;
 }
 
-static bool take(cursor *c, const char *text) {
+static bool take(header_cursor *c, const char *text) {
   size_t n = strlen(text);
   skip_space(c);
   if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) return false;
@@ -41,7 +41,7 @@ static bool take(cursor *c, const char *text) {
 }
 
 /* A quoted word of at most 31 characters. */
-static bool take_word(cursor *c, char word[32]) {
+static bool take_word(header_cursor *c, char word[32]) {
   skip_space(c);
   if (c->at >= c->end || (*c->at != '\'' && *c->at != '"')) return false;
   char quote = *c->at++;
@@ -52,7 +52,7 @@ static bool take_word(cursor *c, char word[32]) {
 }
 
 /* A number as Python 3 or Python 2 ("3L") writes it. */
-static bool take_number(cursor *c, int64_t *value) {
+static bool take_number(header_cursor *c, int64_t *value) {
   int64_t v = 0;
   int digits = 0;
   skip_space(c);
@@ -63,7 +63,7 @@ static bool take_number(cursor *c, int64_t *value) {
   return digits > 0;
 }
 
-static vlm_status read_descr(header *h, cursor *c, const char *name, vlm_error *err) {
+static vlm_status read_descr(header *h, header_cursor *c, const char *name, vlm_error *err) {
   char word[32] = "";
   vlm_status st = VLM_OK;
   VLM_CHECK(take_word(c, word), err, VLM_UNSUPPORTED, "%s: is an array of records; plain numbers are wanted", name);
@@ -77,7 +77,7 @@ out:
   return st;
 }
 
-static vlm_status read_shape(header *h, cursor *c, const char *name, vlm_error *err) {
+static vlm_status read_shape(header *h, header_cursor *c, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(take(c, "("), err, VLM_INPUT, "%s: the header's shape is not a tuple", name);
   while (!take(c, ")")) {
@@ -91,7 +91,7 @@ out:
   return st;
 }
 
-static vlm_status read_entry(header *h, cursor *c, const char *name, vlm_error *err) {
+static vlm_status read_entry(header *h, header_cursor *c, const char *name, vlm_error *err) {
   char key[32] = "";
   vlm_status st = VLM_OK;
   VLM_CHECK(take_word(c, key) && take(c, ":"), err, VLM_INPUT, "%s: the header is not a dictionary of descr, fortran_order and shape",
@@ -108,7 +108,7 @@ out:
   return st;
 }
 
-static vlm_status read_header(header *h, cursor c, const char *name, vlm_error *err) {
+static vlm_status read_header(header *h, header_cursor c, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   *h = (header){0};
   VLM_CHECK(take(&c, "{"), err, VLM_INPUT, "%s: the header is not a dictionary", name);
@@ -125,7 +125,7 @@ out:
 /* ---- reading ---- */
 
 /* Where the header and the data are. */
-static vlm_status split_file(cursor *head, size_t *data_at, const unsigned char *p, size_t bytes, const char *name, vlm_error *err) {
+static vlm_status split_file(header_cursor *head, size_t *data_at, const unsigned char *p, size_t bytes, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(bytes >= 10 && memcmp(p, magic, sizeof magic) == 0, err, VLM_INPUT, "%s: is not an .npy file", name);
   VLM_CHECK(p[6] >= 1 && p[6] <= 3, err, VLM_UNSUPPORTED, "%s: .npy format %d.%d, 1 to 3 are known", name, p[6], p[7]);
@@ -134,7 +134,7 @@ static vlm_status split_file(cursor *head, size_t *data_at, const unsigned char 
   size_t length = p[8] | (size_t)p[9] << 8;
   if (p[6] > 1) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
   VLM_CHECK(length <= bytes - start, err, VLM_INPUT, "%s: ends within the header", name);
-  *head = (cursor){.at = (const char *)p + start, .end = (const char *)p + start + length};
+  *head = (header_cursor){.at = (const char *)p + start, .end = (const char *)p + start + length};
   *data_at = start + length;
 out:
   return st;
@@ -163,7 +163,7 @@ static vlm_status wanted_bytes(size_t *bytes, const vlm_tensor *t, const char *n
 
 vlm_status vlm_npy_decode(vlm_tensor *out, const void *data, size_t bytes, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
-  cursor head;
+  header_cursor head;
   header h = {0};
   size_t at = 0, want = 0;
   char shape[128];

@@ -11,17 +11,17 @@
 enum { END_BYTES = 22, CENTRAL_BYTES = 46, LOCAL_BYTES = 30, LOCATOR_BYTES = 20, END64_BYTES = 56, METHOD_STORED = 0, METHOD_DEFLATED = 8 };
 enum { MAX_ENTRIES = 16384 };
 
-typedef struct entry {
+typedef struct archive_entry {
   char *name;
   uint64_t stored, raw, local_at;
   uint32_t crc;
   unsigned method, flags;
-} entry;
+} archive_entry;
 
 struct vlm_npz {
   vlm_file file;
   char *path;
-  entry *entries;
+  archive_entry *entries;
   size_t count;
 };
 
@@ -69,7 +69,7 @@ out:
 }
 
 /* 64-bit values of the extra field replace those that are all ones, in this order. */
-static vlm_status read_extra(entry *e, const unsigned char *p, size_t bytes, const char *path, vlm_error *err) {
+static vlm_status read_extra(archive_entry *e, const unsigned char *p, size_t bytes, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   uint64_t *const values[] = {&e->raw, &e->stored, &e->local_at};
   while (bytes >= 4) {
@@ -101,7 +101,7 @@ out:
 /* One record of the central directory; *used gets its length. */
 static vlm_status read_record(vlm_npz *z, const unsigned char *p, size_t bytes, size_t *used, vlm_error *err) {
   vlm_status st = VLM_OK;
-  entry *e = &z->entries[z->count];
+  archive_entry *e = &z->entries[z->count];
   VLM_CHECK(bytes >= CENTRAL_BYTES && le(p, 4) == 0x02014b50, err, VLM_INPUT, "%s: the zip directory is damaged", z->path);
   size_t name = le(p + 28, 2), extra = le(p + 30, 2), comment = le(p + 32, 2);
   *used = CENTRAL_BYTES + name + extra + comment;
@@ -158,7 +158,7 @@ size_t vlm_npz_count(const vlm_npz *z) { return z->count; }
 const char *vlm_npz_name(const vlm_npz *z, size_t index) { return z->entries[index].name; }
 
 /* The entry's stored bytes, behind the local header. */
-static vlm_status find_bytes(const unsigned char **out, const vlm_npz *z, const entry *e, vlm_error *err) {
+static vlm_status find_bytes(const unsigned char **out, const vlm_npz *z, const archive_entry *e, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_file *f = &z->file;
   VLM_CHECK(e->local_at <= f->bytes && f->bytes - e->local_at >= LOCAL_BYTES && le(f->data + e->local_at, 4) == 0x04034b50, err, VLM_INPUT,
@@ -171,7 +171,7 @@ out:
   return st;
 }
 
-static vlm_status inflate_entry(void *to, const unsigned char *from, const vlm_npz *z, const entry *e, vlm_error *err) {
+static vlm_status inflate_entry(void *to, const unsigned char *from, const vlm_npz *z, const archive_entry *e, vlm_error *err) {
   vlm_status st = VLM_OK;
   z_stream s = {0};
   uint64_t in_left = e->stored, out_left = e->raw;
@@ -205,7 +205,7 @@ static uint32_t crc_of(const unsigned char *p, size_t bytes) {
 
 vlm_status vlm_npz_read(vlm_tensor *out, const vlm_npz *z, size_t index, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const entry *e = &z->entries[index];
+  const archive_entry *e = &z->entries[index];
   const unsigned char *from = NULL;
   void *raw = NULL;
   char name[512];

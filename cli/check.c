@@ -5,14 +5,14 @@
 #include "cli/check_case.h"
 #include "runtime/base/file.h"
 
-typedef struct walk {
+typedef struct check_walk {
   vlm_context *context;
   double rtol, atol;
   void (*report)(void *user, const vlm_check_case *result);
   void *user;
   vlm_check_counts *counts;
   size_t skip;          /* characters of the given folder and the slash in front of a case's name */
-} walk;
+} check_walk;
 
 const char *vlm_check_result_name(vlm_check_result result) {
   static const char *const names[] = {"passed", "failed", "unsupported"};
@@ -31,7 +31,7 @@ static const char *last_part(const char *path) {
   return slash != NULL ? slash + 1 : path;
 }
 
-static void run_one(const walk *w, const char *folder) {
+static void run_one(const check_walk *w, const char *folder) {
   vlm_error detail = {0};
   vlm_status st = vlm_check_run_case(folder, w->context, w->rtol, w->atol, &detail);
   vlm_check_case result = {.result = classify(st, &detail), .detail = st != VLM_OK ? detail.text : ""};
@@ -43,7 +43,7 @@ static void run_one(const walk *w, const char *folder) {
 
 enum { MAX_DEPTH = 32 };
 
-static vlm_status walk_folder(const walk *w, const char *folder, int depth, vlm_error *err) {
+static vlm_status walk_folder(const check_walk *w, const char *folder, int depth, vlm_error *err) {
   vlm_status st = VLM_OK;
   char **names = NULL, *path = NULL;
   int32_t count = 0;
@@ -67,7 +67,7 @@ out:
   return st;
 }
 
-static vlm_status walk_root(walk *w, const char *given, vlm_error *err) {
+static vlm_status walk_root(check_walk *w, const char *given, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *folder = NULL;
   vlm_check_counts before = *w->counts;
@@ -86,7 +86,7 @@ vlm_status vlm_check_folders(const char *const *folders, int32_t n_folders, cons
                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context_opts context = {.threads = opts->threads, .cpu_level = opts->cpu};
-  walk w = {.report = report, .user = user, .counts = counts, .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol,
+  check_walk w = {.report = report, .user = user, .counts = counts, .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol,
             .atol = opts->atol < 0 ? 1e-7 : opts->atol};
   *counts = (vlm_check_counts){0};
   VLM_TRY(vlm_context_create(&w.context, &context, err));

@@ -9,8 +9,6 @@
 #include "runtime/bundle/bundle.h"
 #include "runtime/base/json_writer.h"
 
-#define VLM_VERSION "0.1.0"
-
 typedef struct vlm_cli {
   const struct vlm_program *program;
   const vlm_args *args;

@@ -30,11 +30,11 @@ typedef struct {
   vlm_calibrate_report report;
   vlm_progress progress;
   double start, saved;
-} job;
+} calibrate_job;
 
 /* ---- statistics: new, or those of an interrupted run ---- */
 
-static vlm_status open_statistics(job *j, vlm_error *err) {
+static vlm_status open_statistics(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *preprocess = NULL;
   vlm_digest model;
@@ -57,7 +57,7 @@ out:
 
 /* A kill loses at most SAVE_SECONDS of work. The first save comes after the first sample: a disk that cannot be written shows at once. */
 static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {
-  job *j = user;
+  calibrate_job *j = user;
   double now = vlm_now();
   vlm_progress_step(&j->progress, done);
   if (done == total || (j->saved > 0 && now - j->saved < SAVE_SECONDS)) return VLM_OK;
@@ -84,7 +84,7 @@ static void put_graph(vlm_json_writer *w, const vlm_stats *stats, const char *ro
   vlm_json_close_object(w);
 }
 
-static vlm_status print_json(const job *j, vlm_error *err) {
+static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
   const char *text;
@@ -109,7 +109,7 @@ out:
   return st;
 }
 
-static vlm_status merge(job *j, vlm_error *err) {
+static vlm_status merge(calibrate_job *j, vlm_error *err) {
   static const vlm_option_id FOR_RUNS[] = {VLM_OPT_IMAGES,         VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS, VLM_OPT_PROMPT,     VLM_OPT_TEACHER, VLM_OPT_LIMIT,
                                            VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
                                            VLM_OPT_COUNT};
@@ -140,14 +140,14 @@ out:
 }
 
 /* An option of the other kind of model would be ignored silently. */
-static vlm_status check_options(const job *j, vlm_error *err) {
+static vlm_status check_options(const calibrate_job *j, vlm_error *err) {
   static const vlm_option_id PIPELINE[] = {VLM_OPT_PROMPT, VLM_OPT_TEACHER, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_DECODER, VLM_OPT_COUNT};
   static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_COUNT};
   bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
   return vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err);
 }
 
-static vlm_status calibrate(job *j, vlm_error *err) {
+static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
   VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
@@ -182,7 +182,7 @@ out:
 
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
-  job j = {.cli = cli, .start = vlm_now(), .output = vlm_args_text(cli->args, VLM_OPT_OUTPUT, NULL)};
+  calibrate_job j = {.cli = cli, .start = vlm_now(), .output = vlm_args_text(cli->args, VLM_OPT_OUTPUT, NULL)};
   VLM_CHECK(j.output || vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "-o STATS.h5 is missing: where should the statistics go?");
   VLM_TRY(vlm_args_has(cli->args, VLM_OPT_MERGE) ? merge(&j, err) : calibrate(&j, err));
 out:

@@ -27,7 +27,7 @@ typedef struct {
   vlm_progress progress;
   size_t size_bytes[2];
   vlm_verdict verdict;
-} job;
+} eval_job;
 
 /* ---- options that go with one use only, so that none is ignored ---- */
 
@@ -42,7 +42,7 @@ static vlm_status check_metrics_options(const vlm_cli *cli, vlm_error *err) {
   return vlm_args_refuse(cli->args, MODELS, "--metrics-only, which runs no model", err);
 }
 
-static vlm_status check_options(const job *j, vlm_error *err) {
+static vlm_status check_options(const eval_job *j, vlm_error *err) {
   static const vlm_option_id OF_COMPARISONS[] = {BUDGETS, VLM_OPT_COUNT};
   static const vlm_option_id PIPELINE[] = {OF_PIPELINES, VLM_OPT_MAX_DROP, VLM_OPT_COUNT};
   static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_MIN_SQNR, VLM_OPT_COUNT};
@@ -87,7 +87,7 @@ out:
 
 /* ---- models and data ---- */
 
-static vlm_status open_models(job *j, vlm_error *err) {
+static vlm_status open_models(eval_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_option_values *given = &j->cli->args->positional;
   VLM_CHECK(given->count == 1 || given->count == 2, err, VLM_USAGE, "wanted one or two models, got %d; see vlm-eval --help", given->count);
@@ -106,7 +106,7 @@ out:
 }
 
 static void on_progress(void *user, int64_t done, int64_t total) {
-  job *j = user;
+  eval_job *j = user;
   j->progress.total = total;
   vlm_progress_step(&j->progress, done);
 }
@@ -117,7 +117,7 @@ typedef struct {
   double max_drop, min_agreement, min_speedup, min_sqnr; /* negative = not asked */
 } budget;
 
-static vlm_status read_budget(const job *j, budget *b, vlm_error *err) {
+static vlm_status read_budget(const eval_job *j, budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
   VLM_TRY(vlm_args_number(&b->max_drop, args, VLM_OPT_MAX_DROP, -1e9, err));
@@ -128,7 +128,7 @@ out:
   return st;
 }
 
-static vlm_verdict judge(const job *j, vlm_evaluation *e, const budget *b) {
+static vlm_verdict judge(const eval_job *j, vlm_evaluation *e, const budget *b) {
   if (!e->compared) return VLM_VERDICT_PASS;
   if (vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP) && e->drop.percent > b->max_drop) return VLM_VERDICT_DROP;
   if (b->min_agreement >= 0 && vlm_agreement_exact_percent(&e->agreement) < b->min_agreement) return VLM_VERDICT_AGREEMENT;
@@ -136,7 +136,7 @@ static vlm_verdict judge(const job *j, vlm_evaluation *e, const budget *b) {
   return VLM_VERDICT_PASS;
 }
 
-static vlm_verdict judge_graph(const job *j, vlm_graph_eval *e, const budget *b) {
+static vlm_verdict judge_graph(const eval_job *j, vlm_graph_eval *e, const budget *b) {
   if (e->candidate_ms.count == 0) return VLM_VERDICT_PASS;
   double agreement = e->rows ? 100.0 * (double)e->equal / (double)e->rows : 100;
   double speedup = vlm_samples_summarize(&e->reference_ms).p50 / vlm_samples_summarize(&e->candidate_ms).p50;
@@ -146,7 +146,7 @@ static vlm_verdict judge_graph(const job *j, vlm_graph_eval *e, const budget *b)
   return VLM_VERDICT_PASS;
 }
 
-static void say_verdict(const job *j, const budget *b) {
+static void say_verdict(const eval_job *j, const budget *b) {
   if (j->cli->quiet || j->n_paths < 2) return;
   printf("verdict: %s", vlm_verdict_text(j->verdict));
   if (vlm_args_has(j->cli->args, VLM_OPT_MAX_DROP)) printf("  (drop budget %.2f %%)", b->max_drop);
@@ -154,7 +154,7 @@ static void say_verdict(const job *j, const budget *b) {
 }
 
 /* References for some images only would score nothing, and a budget on nothing would pass. */
-static vlm_status check_references(const job *j, vlm_error *err) {
+static vlm_status check_references(const eval_job *j, vlm_error *err) {
   size_t count = vlm_dataset_count(j->set), with = 0;
   const char *without = NULL;
   for (size_t i = 0; i < count; i++) {
@@ -170,7 +170,7 @@ static vlm_status check_references(const job *j, vlm_error *err) {
   return VLM_OK;
 }
 
-static vlm_status evaluate_pipeline(job *j, const budget *b, vlm_error *err) {
+static vlm_status evaluate_pipeline(eval_job *j, const budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
   vlm_evaluation e = {0};
@@ -199,7 +199,7 @@ out:
   return st;
 }
 
-static vlm_status evaluate_graph(job *j, const budget *b, vlm_error *err) {
+static vlm_status evaluate_graph(eval_job *j, const budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph_eval e = {0};
   const vlm_graph_eval_opts opts = {.progress = on_progress, .user = j};
@@ -216,7 +216,7 @@ out:
 
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
-  job j = {.cli = cli};
+  eval_job j = {.cli = cli};
   budget b;
   if (vlm_args_has(cli->args, VLM_OPT_METRICS_ONLY)) return metrics_only(cli, err);
   VLM_TRY(read_budget(&j, &b, err));

@@ -275,11 +275,11 @@ out:
 
 /* An option of another use would be ignored silently. */
 static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
-#define OF_PIPELINES VLM_OPT_PROMPT, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_STREAM, VLM_OPT_DECODER, VLM_OPT_DRAW
+#define OF_ANSWERS VLM_OPT_PROMPT, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_STREAM, VLM_OPT_DECODER, VLM_OPT_DRAW
 #define OF_GRAPHS VLM_OPT_INPUT, VLM_OPT_OUTPUT_DIR
 #define OF_CHECK VLM_OPT_RTOL, VLM_OPT_ATOL
-  static const vlm_option_id NOT_CHECK[] = {OF_PIPELINES, OF_GRAPHS, VLM_OPT_SHAPE, VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
-  static const vlm_option_id NOT_GRAPH[] = {OF_PIPELINES, OF_CHECK, VLM_OPT_JSON, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_CHECK[] = {OF_ANSWERS, OF_GRAPHS, VLM_OPT_SHAPE, VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
+  static const vlm_option_id NOT_GRAPH[] = {OF_ANSWERS, OF_CHECK, VLM_OPT_JSON, VLM_OPT_COUNT};
   static const vlm_option_id NOT_PIPELINE[] = {OF_GRAPHS, OF_CHECK, VLM_OPT_COUNT};
   static const vlm_option_id NOT_STREAM[] = {VLM_OPT_JSON, VLM_OPT_COUNT};
   if (!bundle) return vlm_args_refuse(cli->args, NOT_CHECK, "--check", err);

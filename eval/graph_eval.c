@@ -15,9 +15,9 @@ typedef struct {
   vlm_session *sessions[2];
   const vlm_dataset *set;
   vlm_error *err;
-} match;
+} graph_match;
 
-static vlm_status run_side(match *m, int side, const vlm_sample_arrays *arrays, bool timed) {
+static vlm_status run_side(graph_match *m, int side, const vlm_sample_arrays *arrays, bool timed) {
   vlm_status st = VLM_OK;
   vlm_tensor inputs[MAX_INPUTS];
   const vlm_graph *g = m->graphs[side];
@@ -38,7 +38,7 @@ static void count_top1(vlm_graph_eval *out, const vlm_tensor *a, const vlm_tenso
   out->rows += rows;
 }
 
-static vlm_status compare(match *m) {
+static vlm_status compare(graph_match *m) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < m->out->n_outputs; i++) {
     const vlm_tensor *a = vlm_session_output(m->sessions[0], i), *b = vlm_session_output(m->sessions[1], i);
@@ -52,7 +52,7 @@ static vlm_status compare(match *m) {
   return st;
 }
 
-static vlm_status run_sample(match *m, size_t i, bool timed) {
+static vlm_status run_sample(graph_match *m, size_t i, bool timed) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays arrays = {0};
   int sides = m->sessions[1] ? 2 : 1;
@@ -65,7 +65,7 @@ out:
   return st;
 }
 
-static vlm_status run_all(match *m, const vlm_graph_eval_opts *opts) {
+static vlm_status run_all(graph_match *m, const vlm_graph_eval_opts *opts) {
   vlm_status st = VLM_OK;
   size_t n = vlm_dataset_count(m->set);
   VLM_CHECK(n > 0, m->err, VLM_INPUT, "the data set is empty");
@@ -82,7 +82,7 @@ out:
 vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference, const vlm_graph *candidate, const vlm_dataset *set,
                               const vlm_graph_eval_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  match m = {.out = out, .graphs = {reference, candidate}, .set = set, .err = err};
+  graph_match m = {.out = out, .graphs = {reference, candidate}, .set = set, .err = err};
   memset(out, 0, sizeof *out);
   out->n_outputs = reference->n_outputs;
   VLM_CHECK(!candidate || candidate->n_outputs == reference->n_outputs, err, VLM_INPUT, "%s has %d outputs, %s has %d", candidate->source,

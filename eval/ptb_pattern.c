@@ -5,16 +5,16 @@
 #include "eval/ptb_classes.h"
 #include "eval/ptb_scanner.h"
 
-typedef struct parser {
+typedef struct pattern_parser {
   vlm_ptb_program *program;
   const char *pattern, *at;
   int depth;
   vlm_error *err;
-} parser;
+} pattern_parser;
 
-static vlm_status parse_choice(parser *p);
+static vlm_status parse_choice(pattern_parser *p);
 
-static vlm_status emit(parser *p, vlm_ptb_opcode code, int32_t x, int32_t y) {
+static vlm_status emit(pattern_parser *p, vlm_ptb_opcode code, int32_t x, int32_t y) {
   vlm_ptb_program *program = p->program;
   vlm_status st = VLM_OK;
   if (program->count == program->capacity) {
@@ -60,7 +60,7 @@ static const struct set_name {
     {'8', "", {VLM_PTB_SYMBOL, VLM_PTB_SUPER, VLM_PTB_SUB, VLM_PTB_SUBSIGN, VLM_PTB_FRACTION}},
 };
 
-static vlm_status add_name(parser *p, unsigned char *set, char name) {
+static vlm_status add_name(pattern_parser *p, unsigned char *set, char name) {
   if (name == '.') {
     add(set, 0, VLM_PTB_CLASSES - 1);
     return VLM_OK;
@@ -80,7 +80,7 @@ static vlm_status add_name(parser *p, unsigned char *set, char name) {
 }
 
 /* After "[": members, with names and ranges, to the closing bracket. */
-static vlm_status parse_set(parser *p, unsigned char *set) {
+static vlm_status parse_set(pattern_parser *p, unsigned char *set) {
   vlm_status st = VLM_OK;
   const int negate = *p->at == '^';
   p->at += negate;
@@ -103,7 +103,7 @@ out:
   return st;
 }
 
-static vlm_status parse_atom(parser *p) {
+static vlm_status parse_atom(pattern_parser *p) {
   vlm_status st = VLM_OK;
   const char c = *p->at++;
   if (c == '(') {
@@ -129,7 +129,7 @@ out:
 }
 
 /* The counts after an atom: at least *low, at most *high (-1 = any). */
-static void parse_counts(parser *p, int *low, int *high) {
+static void parse_counts(pattern_parser *p, int *low, int *high) {
   *low = *high = 1;
   if (*p->at == '*' || *p->at == '+' || *p->at == '?') {
     *low = *p->at == '+';
@@ -147,7 +147,7 @@ static void parse_counts(parser *p, int *low, int *high) {
 }
 
 /* Every copy of the atom begins with a fork that goes nowhere else until the counts are known. */
-static vlm_status parse_repeat(parser *p) {
+static vlm_status parse_repeat(pattern_parser *p) {
   vlm_status st = VLM_OK;
   const char *atom = p->at, *end = NULL;
   int low = 1, high = 1, n_skips = 0;
@@ -169,14 +169,14 @@ out:
   return st;
 }
 
-static vlm_status parse_sequence(parser *p) {
+static vlm_status parse_sequence(pattern_parser *p) {
   vlm_status st = VLM_OK;
   while (*p->at && *p->at != '|' && *p->at != ')') VLM_TRY(parse_repeat(p));
 out:
   return st;
 }
 
-static vlm_status parse_choice(parser *p) {
+static vlm_status parse_choice(pattern_parser *p) {
   vlm_status st = VLM_OK;
   const int32_t first = p->program->count;
   VLM_TRY(emit(p, VLM_PTB_FORK, first + 1, first + 1));
@@ -192,7 +192,7 @@ out:
   return st;
 }
 
-static vlm_status parse_all(parser *p, const char *pattern) {
+static vlm_status parse_all(pattern_parser *p, const char *pattern) {
   vlm_status st = VLM_OK;
   p->pattern = p->at = pattern;
   VLM_TRY(parse_choice(p));
@@ -203,7 +203,7 @@ out:
 
 vlm_status vlm_ptb_compile(vlm_ptb_program *program, int32_t *start, const char *match, const char *ahead, int32_t rule, vlm_error *err) {
   vlm_status st = VLM_OK;
-  parser p = {.program = program, .err = err};
+  pattern_parser p = {.program = program, .err = err};
   *start = program->count;
   VLM_TRY(parse_all(&p, match));
   VLM_TRY(emit(&p, VLM_PTB_SPLIT_POINT, program->count + 1, 0));

@@ -3,10 +3,10 @@
 #include "eval/scores.h"
 #include "runtime/base/memory.h"
 
-typedef struct word {
+typedef struct rouge_word {
   const char *text;
   size_t bytes;
-} word;
+} rouge_word;
 
 static int32_t count_words(const char *text) {
   int32_t n = 1;
@@ -14,19 +14,19 @@ static int32_t count_words(const char *text) {
   return n;
 }
 
-static void split(word *words, const char *text) {
+static void split(rouge_word *words, const char *text) {
   for (;; text++) {
     const char *end = strchr(text, ' ');
-    *words++ = (word){text, end ? (size_t)(end - text) : strlen(text)};
+    *words++ = (rouge_word){text, end ? (size_t)(end - text) : strlen(text)};
     if (!end) return;
     text = end;
   }
 }
 
-static int same(word a, word b) { return a.bytes == b.bytes && memcmp(a.text, b.text, a.bytes) == 0; }
+static int same(rouge_word a, rouge_word b) { return a.bytes == b.bytes && memcmp(a.text, b.text, a.bytes) == 0; }
 
 /* Length of the longest common subsequence; `row` has n_b + 1 entries. */
-static int32_t common(const word *a, int32_t n_a, const word *b, int32_t n_b, int32_t *row) {
+static int32_t common(const rouge_word *a, int32_t n_a, const rouge_word *b, int32_t n_b, int32_t *row) {
   memset(row, 0, ((size_t)n_b + 1) * sizeof(*row));
   for (int32_t i = 0; i < n_a; i++) {
     int32_t diagonal = 0;
@@ -43,7 +43,7 @@ static int32_t common(const word *a, int32_t n_a, const word *b, int32_t n_b, in
 vlm_status vlm_rouge_l(double *out, const vlm_score_image *image, vlm_error *err) {
   const double beta2 = 1.2 * 1.2;
   vlm_status st = VLM_OK;
-  word *candidate = NULL, *ref = NULL;
+  rouge_word *candidate = NULL, *ref = NULL;
   int32_t *row = NULL;
   double precision = 0, recall = 0;
   const int32_t k = count_words(image->candidate);

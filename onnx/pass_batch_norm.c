@@ -4,11 +4,11 @@
 #include "onnx/pass.h"
 
 /* The four constants of a BatchNormalization in inference mode, one entry per channel. */
-typedef struct norm {
+typedef struct batch_norm {
   const float *scale, *bias, *mean, *var;
   int64_t channels;
   float epsilon;
-} norm;
+} batch_norm;
 
 static const float *channel_constant(const vlm_graph *graph, vlm_value_id id, int64_t *channels) {
   const vlm_tensor *t = vlm_graph_constant(graph, id);
@@ -17,13 +17,13 @@ static const float *channel_constant(const vlm_graph *graph, vlm_value_id id, in
   return t->data;
 }
 
-static bool read_norm(const vlm_graph *graph, const vlm_node *node, norm *out) {
+static bool read_norm(const vlm_graph *graph, const vlm_node *node, batch_norm *out) {
   const vlm_attr *epsilon = vlm_node_attr(node, "epsilon"), *training = vlm_node_attr(node, "training_mode");
   const vlm_attr *spatial = vlm_node_attr(node, "spatial"); /* opset 7 and 8: 0 = one entry per element */
   if (node->n_inputs < 5 || (training != NULL && training->u.i != 0) || (spatial != NULL && spatial->u.i == 0)) return false;
   for (int32_t k = 1; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE && vlm_pass_uses(graph, node->outputs[k]) > 0) return false;
-  *out = (norm){.channels = -1, .epsilon = epsilon != NULL ? epsilon->u.f : 1e-5f};
+  *out = (batch_norm){.channels = -1, .epsilon = epsilon != NULL ? epsilon->u.f : 1e-5f};
   out->scale = channel_constant(graph, node->inputs[1], &out->channels);
   out->bias = channel_constant(graph, node->inputs[2], &out->channels);
   out->mean = channel_constant(graph, node->inputs[3], &out->channels);
@@ -38,9 +38,9 @@ static int channel_dim(const vlm_node *conv) {
   return vlm_node_is(conv, "ConvTranspose") && (group == NULL || group->u.i == 1) ? 1 : -1;
 }
 
-static float gain_of(const norm *n, int64_t c) { return (float)(n->scale[c] / sqrt((double)n->var[c] + n->epsilon)); }
+static float gain_of(const batch_norm *n, int64_t c) { return (float)(n->scale[c] / sqrt((double)n->var[c] + n->epsilon)); }
 
-static void scale_weight(vlm_tensor *weight, int dim, const norm *n) {
+static void scale_weight(vlm_tensor *weight, int dim, const batch_norm *n) {
   int64_t outer = vlm_tensor_span(weight, 0, dim), inner = vlm_tensor_span(weight, dim + 1, weight->rank);
   float *w = weight->data;
   for (int64_t o = 0; o < outer; o++) {
@@ -51,7 +51,7 @@ static void scale_weight(vlm_tensor *weight, int dim, const norm *n) {
   }
 }
 
-static void fill_bias(vlm_tensor *bias, const float *old, const norm *n) {
+static void fill_bias(vlm_tensor *bias, const float *old, const batch_norm *n) {
   float *b = bias->data;
   for (int64_t c = 0; c < n->channels; c++) b[c] = fmaf((old != NULL ? old[c] : 0) - n->mean[c], gain_of(n, c), n->bias[c]);
 }
@@ -79,7 +79,7 @@ out:
   return st;
 }
 
-static vlm_status merge(vlm_graph *graph, int32_t conv, int32_t bn, const norm *n, int dim, const vlm_tensor *weight, const float *old_bias,
+static vlm_status merge(vlm_graph *graph, int32_t conv, int32_t bn, const batch_norm *n, int dim, const vlm_tensor *weight, const float *old_bias,
                         vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id w = VLM_NO_VALUE, b = VLM_NO_VALUE, y = graph->nodes[bn].outputs[0];
@@ -99,7 +99,7 @@ out:
 
 static vlm_status try_merge(vlm_graph *graph, int32_t bn, int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
-  norm n;
+  batch_norm n;
   const vlm_node *node = &graph->nodes[bn];
   if (!vlm_node_is(node, "BatchNormalization") || node->outputs[0] == VLM_NO_VALUE || !read_norm(graph, node, &n)) return VLM_OK;
   int32_t conv = graph->values[node->inputs[0]].producer;

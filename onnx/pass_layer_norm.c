@@ -4,11 +4,11 @@
 #include "onnx/pass.h"
 
 /* (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) over the last `axes` dimensions. */
-typedef struct norm {
+typedef struct layer_norm {
   vlm_value_id x;
   int32_t axes;
   float epsilon;
-} norm;
+} layer_norm;
 
 /* Number of last dimensions that a ReduceMean with keepdims works on; 0 = it is not of that form. Axes >= 0 need the rank of x. */
 static int32_t last_axes(const vlm_graph *graph, const vlm_node *mean, vlm_value_id x) {
@@ -51,7 +51,7 @@ static bool is_square(const vlm_graph *graph, vlm_value_id sq, vlm_value_id *d) 
 }
 
 /* sd = Sqrt(ReduceMean(d * d) + epsilon) of the same x */
-static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, norm *n) {
+static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, layer_norm *n) {
   vlm_value_id epsilon, var, d, x;
   int32_t axes = 0;
   double value = 0;
@@ -64,24 +64,24 @@ static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, norm *n) {
   return is_centered(graph, d, &x, &axes) && x == n->x && axes == n->axes;
 }
 
-static bool is_normalized(const vlm_graph *graph, vlm_value_id id, norm *n) {
+static bool is_normalized(const vlm_graph *graph, vlm_value_id id, layer_norm *n) {
   const vlm_node *div = vlm_graph_producer(graph, id, "Div");
   return div != NULL && is_centered(graph, div->inputs[0], &n->x, &n->axes) && is_deviation(graph, div->inputs[1], n);
 }
 
 /* The operator wants a scale of exactly the normalized dimensions. */
-static bool fits(const vlm_graph *graph, vlm_value_id id, const norm *n) {
+static bool fits(const vlm_graph *graph, vlm_value_id id, const layer_norm *n) {
   const vlm_tensor *t = vlm_graph_constant(graph, id);
   return t != NULL && t->rank == n->axes && vlm_tensor_count(t) > 1;
 }
 
-static bool is_scaled(const vlm_graph *graph, vlm_value_id id, norm *n, vlm_value_id *scale) {
+static bool is_scaled(const vlm_graph *graph, vlm_value_id id, layer_norm *n, vlm_value_id *scale) {
   vlm_value_id rest;
   const vlm_node *mul = vlm_graph_producer(graph, id, "Mul");
   return mul != NULL && vlm_pass_split(graph, mul, scale, &rest) && is_normalized(graph, rest, n) && fits(graph, *scale, n);
 }
 
-static vlm_status write_norm(vlm_graph *graph, int32_t at, const norm *n, vlm_value_id scale, vlm_value_id bias, vlm_error *err) {
+static vlm_status write_norm(vlm_graph *graph, int32_t at, const layer_norm *n, vlm_value_id scale, vlm_value_id bias, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_value_id inputs[3] = {n->x, scale, bias};
   VLM_TRY(vlm_pass_rewrite(graph, at, "", "LayerNormalization", 17, inputs, bias != VLM_NO_VALUE ? 3 : 2, 2, err));
@@ -94,7 +94,7 @@ out:
 /* First with the bias; what is left of scales without one comes second. */
 static vlm_status try_at(vlm_graph *graph, int32_t at, bool with_bias, int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
-  norm n = {0};
+  layer_norm n = {0};
   vlm_value_id scale = VLM_NO_VALUE, bias = VLM_NO_VALUE, rest = VLM_NO_VALUE;
   const vlm_node *node = &graph->nodes[at];
   if (!vlm_node_is(node, with_bias ? "Add" : "Mul")) return VLM_OK;

@@ -1,17 +1,17 @@
 #include "pack/graphs.h"
 
-typedef struct reader {
+typedef struct graph_reader {
   vlm_byte_reader *d;
   const vlm_tensor_table *tensors;
   const char **strings; /* in the root's arena */
   int32_t n_strings;
   vlm_graph *root;
-} reader;
+} graph_reader;
 
 #define OK(r) ((r)->d->status == VLM_OK)
 
 /* Turns a failure of a graph function into one of the file: what it refuses, a good writer has not written. */
-static void take(reader *r, vlm_status st) {
+static void take(graph_reader *r, vlm_status st) {
   if (OK(r) && st == VLM_INPUT) {
     r->d->status = VLM_INTEGRITY;
     if (r->d->err) r->d->err->status = VLM_INTEGRITY;
@@ -21,29 +21,29 @@ static void take(reader *r, vlm_status st) {
   }
 }
 
-static void *reserve(reader *r, size_t count, size_t size) {
+static void *reserve(graph_reader *r, size_t count, size_t size) {
   void *data = NULL;
   if (OK(r)) r->d->status = vlm_arena_alloc(r->root->arena, &data, count, size, r->d->err);
   return OK(r) ? data : NULL;
 }
 
-static const char *get_ref(reader *r) {
+static const char *get_ref(graph_reader *r) {
   const int64_t i = vlm_get_below(r->d, (uint64_t)r->n_strings, "a string");
   return OK(r) ? r->strings[i] : "";
 }
 
-static const vlm_tensor *get_tensor(reader *r) {
+static const vlm_tensor *get_tensor(graph_reader *r) {
   const int64_t i = vlm_get_below(r->d, (uint64_t)r->tensors->count, "a tensor");
   return OK(r) ? &r->tensors->items[i].tensor : NULL;
 }
 
-static void get_strings(reader *r) {
+static void get_strings(graph_reader *r) {
   r->n_strings = vlm_get_count(r->d, 1, VLM_PACK_MAX_ITEMS, "strings");
   r->strings = reserve(r, (size_t)r->n_strings, sizeof(*r->strings));
   for (int32_t i = 0; i < r->n_strings && OK(r); i++) r->strings[i] = vlm_get_text(r->d, r->root->arena);
 }
 
-static void get_declaration(reader *r, vlm_value *value) {
+static void get_declaration(graph_reader *r, vlm_value *value) {
   value->tensor = (vlm_tensor){.dtype = vlm_get_dtype(r->d, true)};
   value->tensor.rank = (int)vlm_get_below(r->d, VLM_MAX_RANK + 2, "a rank") - 1;
   for (int i = 0; i < value->tensor.rank; i++) value->tensor.dims[i] = vlm_get_below(r->d, INT64_MAX, "a dimension") - 1;
@@ -56,7 +56,7 @@ static void get_declaration(reader *r, vlm_value *value) {
   }
 }
 
-static void get_value(reader *r, vlm_graph *g) {
+static void get_value(graph_reader *r, vlm_graph *g) {
   const vlm_value_kind kind = (vlm_value_kind)vlm_get_below(r->d, VLM_VALUE_CAPTURE + 1, "the kind of a value");
   const char *name = get_ref(r);
   vlm_value_id id = VLM_NO_VALUE;
@@ -78,7 +78,7 @@ static void get_value(reader *r, vlm_graph *g) {
   value->parent_value = (vlm_value_id)parent;
 }
 
-static void get_ends(reader *r, vlm_graph *g, bool inputs) {
+static void get_ends(graph_reader *r, vlm_graph *g, bool inputs) {
   const int32_t n = vlm_get_count(r->d, 1, VLM_PACK_MAX_ITEMS, inputs ? "graph inputs" : "graph outputs");
   for (int32_t i = 0; i < n && OK(r); i++) {
     const vlm_value_id id = (vlm_value_id)vlm_get_below(r->d, (uint64_t)g->n_values, "a value");
@@ -88,16 +88,16 @@ static void get_ends(reader *r, vlm_graph *g, bool inputs) {
 }
 
 /* Ids are written plus one, 0 = absent. */
-static vlm_value_id *get_ids(reader *r, const vlm_graph *g, int32_t *n) {
+static vlm_value_id *get_ids(graph_reader *r, const vlm_graph *g, int32_t *n) {
   *n = vlm_get_count(r->d, 1, VLM_PACK_MAX_ITEMS, "values of a node");
   vlm_value_id *ids = reserve(r, (size_t)*n, sizeof(*ids));
   for (int32_t i = 0; i < *n && OK(r); i++) ids[i] = (vlm_value_id)(vlm_get_below(r->d, (uint64_t)g->n_values + 1, "a value") - 1);
   return ids;
 }
 
-static vlm_graph *get_graph(reader *r, vlm_graph *parent, int depth);
+static vlm_graph *get_graph(graph_reader *r, vlm_graph *parent, int depth);
 
-static void get_list(reader *r, vlm_attr *a) {
+static void get_list(graph_reader *r, vlm_attr *a) {
   const size_t least = a->kind == VLM_ATTR_FLOATS ? 4 : 1;
   a->count = vlm_get_count(r->d, least, INT32_MAX, "elements of an attribute");
   if (a->kind == VLM_ATTR_INTS) {
@@ -115,7 +115,7 @@ static void get_list(reader *r, vlm_attr *a) {
   }
 }
 
-static void get_attr(reader *r, vlm_graph *g, vlm_attr *a, int depth) {
+static void get_attr(graph_reader *r, vlm_graph *g, vlm_attr *a, int depth) {
   a->name = get_ref(r);
   a->kind = (vlm_attr_kind)vlm_get_below(r->d, VLM_ATTR_STRINGS + 1, "the kind of an attribute");
   switch (a->kind) {
@@ -135,7 +135,7 @@ static void get_attr(reader *r, vlm_graph *g, vlm_attr *a, int depth) {
   }
 }
 
-static void get_node(reader *r, vlm_graph *g, int depth) {
+static void get_node(graph_reader *r, vlm_graph *g, int depth) {
   const char *name = get_ref(r), *domain = get_ref(r), *op = get_ref(r);
   const int64_t opset = vlm_get_sint(r->d);
   int32_t n_inputs, n_outputs, node = -1;
@@ -151,7 +151,7 @@ static void get_node(reader *r, vlm_graph *g, int depth) {
 }
 
 /* parent NULL: fills the root, which exists already. */
-static vlm_graph *get_graph(reader *r, vlm_graph *parent, int depth) {
+static vlm_graph *get_graph(graph_reader *r, vlm_graph *parent, int depth) {
   vlm_graph *g = r->root;
   if (depth > VLM_PACK_MAX_NESTING) vlm_get_fail(r->d, "subgraphs are nested deeper than %d", VLM_PACK_MAX_NESTING);
   const char *name = get_ref(r);
@@ -179,7 +179,7 @@ vlm_status vlm_graph_decode_roles(vlm_byte_reader *d, vlm_arena *arena, const ch
 
 vlm_status vlm_graph_decode(vlm_graph **out, vlm_byte_reader *d, const vlm_tensor_table *tensors, const char *source) {
   vlm_status st = VLM_OK;
-  reader r = {.d = d, .tensors = tensors};
+  graph_reader r = {.d = d, .tensors = tensors};
   *out = NULL;
   VLM_TRY(vlm_graph_create(&r.root, "", source, d->err));
   get_strings(&r);

@@ -59,7 +59,7 @@ void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const vo
 
 /* ---- reading ---- */
 
-typedef struct reader {
+typedef struct layout_reader {
   vlm_layout *out;
   const unsigned char *data;
   size_t bytes;
@@ -67,23 +67,20 @@ typedef struct reader {
   uint32_t index_bytes;
   uint64_t index_hash;
   vlm_error *err;
-} reader;
+} layout_reader;
 
-static vlm_status check_magic(const reader *r) {
+static vlm_status check_magic(const layout_reader *r) {
   size_t same = 0;
   for (size_t i = 0; i < sizeof(magic) && i < r->bytes; i++) same += r->data[i] == magic[i];
   if (same == sizeof(magic) && r->bytes >= VLM_PACK_HEADER_BYTES) return VLM_OK;
-  if (r->bytes > 0 && same == r->bytes) {
-    return vlm_fail(r->err, VLM_INTEGRITY, "%s: %zu bytes, the header alone has %d: the file is truncated", r->file, r->bytes, VLM_PACK_HEADER_BYTES);
-  }
-  if (same == sizeof(magic)) {
-    return vlm_fail(r->err, VLM_INTEGRITY, "%s: %zu bytes, the header alone has %d: the file is truncated", r->file, r->bytes, VLM_PACK_HEADER_BYTES);
-  }
+  if (same == sizeof(magic) || (r->bytes > 0 && same == r->bytes))
+    return vlm_fail(r->err, VLM_INTEGRITY, "%s: %zu bytes, the header alone has %d: the file is truncated", r->file,
+                    r->bytes, VLM_PACK_HEADER_BYTES);
   if (same >= 5) return vlm_fail(r->err, VLM_INTEGRITY, "%s: the first 8 bytes are damaged, as a text-mode transfer does", r->file);
   return vlm_fail(r->err, VLM_INPUT, "%s: is not a packed model (.vlmq)", r->file);
 }
 
-static vlm_status read_header(reader *r) {
+static vlm_status read_header(layout_reader *r) {
   vlm_status st = VLM_OK;
   vlm_byte_reader d = {.data = r->data, .bytes = VLM_PACK_HEADER_BYTES, .at = 8, .file = r->file, .section = "header", .err = r->err};
   const uint32_t version = vlm_get_u32(&d), header_bytes = vlm_get_u32(&d);
@@ -124,7 +121,7 @@ static vlm_section_kind find_kind(const char *name) {
   return (vlm_section_kind)kind;
 }
 
-static vlm_status check_name(const reader *r, const vlm_section *s) {
+static vlm_status check_name(const layout_reader *r, const vlm_section *s) {
   vlm_status st = VLM_OK;
   for (int i = 0; i < 4; i++) {
     VLM_CHECK(s->name[i] >= 'A' && s->name[i] <= 'Z', r->err, VLM_INTEGRITY, "%s: index: section name %02x %02x %02x %02x, wanted four capitals", r->file,
@@ -136,14 +133,14 @@ out:
   return st;
 }
 
-static vlm_status check_gap(const reader *r, uint64_t from, uint64_t to, const char *name) {
+static vlm_status check_gap(const layout_reader *r, uint64_t from, uint64_t to, const char *name) {
   for (uint64_t i = from; i < to; i++) {
     if (r->data[i]) return vlm_fail(r->err, VLM_INTEGRITY, "%s: byte %llu in front of %s is %u, wanted 0", r->file, (unsigned long long)i, name, r->data[i]);
   }
   return VLM_OK;
 }
 
-static vlm_status read_record(reader *r, vlm_byte_reader *d, vlm_section *s, uint64_t *end) {
+static vlm_status read_record(layout_reader *r, vlm_byte_reader *d, vlm_section *s, uint64_t *end) {
   vlm_status st = VLM_OK;
   const unsigned char *name = vlm_get_bytes(d, 4);
   if (name) memcpy(s->name, name, 4);
@@ -184,7 +181,7 @@ out:
   return st;
 }
 
-static vlm_status check_counts(const reader *r) {
+static vlm_status check_counts(const layout_reader *r) {
   vlm_status st = VLM_OK;
   int32_t counts[VLM_SECTION_KINDS + 1] = {0};
   for (int32_t i = 0; i < r->out->count; i++) counts[r->out->sections[i].kind]++;
@@ -196,7 +193,7 @@ out:
   return st;
 }
 
-static vlm_status read_index(reader *r) {
+static vlm_status read_index(layout_reader *r) {
   vlm_status st = VLM_OK;
   const unsigned char *index = r->data + r->out->index_offset;
   const uint64_t hash = vlm_xxh64(index, r->index_bytes);
@@ -217,7 +214,7 @@ out:
 vlm_status vlm_layout_decode(vlm_layout *out, const unsigned char *data, size_t bytes, const char *file, vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = (vlm_layout){.count = 0};
-  reader r = {.out = out, .data = data, .bytes = bytes, .file = file, .err = err};
+  layout_reader r = {.out = out, .data = data, .bytes = bytes, .file = file, .err = err};
   VLM_TRY(check_magic(&r));
   VLM_TRY(read_header(&r));
   VLM_TRY(read_index(&r));

@@ -28,7 +28,7 @@ static float channel_absmax(const float *x, int64_t n) {
 }
 
 /* To nearest, ties to even: after clipping the sum is in the binade whose unit is 1. */
-VLM_INLINE float round_clip(float x, float scale) {
+VLM_WIDE_INLINE float round_clip(float x, float scale) {
   const float shift = 0x1.8p23f;
   float q = x / scale;
   q = q < -127 ? -127 : q > 127 ? 127 : q;
@@ -36,7 +36,7 @@ VLM_INLINE float round_clip(float x, float scale) {
 }
 
 /* Sum of squared errors of at most BLOCK elements, in VLM_LANES interleaved sums. */
-VLM_INLINE double block_error(const float *x, int64_t n, float scale) {
+VLM_WIDE_INLINE double block_error(const float *x, int64_t n, float scale) {
   float lanes[VLM_LANES] = {0};
   int64_t i = 0;
   double sum = 0;

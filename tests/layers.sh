@@ -15,7 +15,7 @@ runtime/exec:     runtime/base runtime/kernels runtime/graph runtime/ops runtime
 runtime/text:     runtime/base
 runtime/image:    runtime/base
 runtime/bundle:   runtime/base runtime/graph runtime/text runtime/image
-runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/exec runtime/text runtime/image runtime/bundle
+runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/ops runtime/exec runtime/text runtime/image runtime/bundle
 onnx:             runtime
 calib:            runtime
 pack:             runtime
@@ -31,7 +31,7 @@ png.h:        calib/image_png.c
 jpeglib.h:    calib/image_jpeg.c
 jerror.h:     calib/image_jpeg.c
 zlib.h:       calib/npz.c
-hdf5.h:       calib/store.c
+hdf5.h:       calib/store.h calib/store.c calib/store_read.c calib/store_write.c
 zstd.h:       pack/codec_zstd.c
 xxhash.h:     runtime/base/hash.c
 jansson.h:    runtime/base/json.c

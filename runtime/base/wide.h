@@ -8,7 +8,7 @@
 #else
 #define VLM_WIDE
 #endif
-#define VLM_INLINE static inline __attribute__((always_inline)) /* a wide caller needs a wide callee */
+#define VLM_WIDE_INLINE static inline __attribute__((always_inline)) /* a wide caller needs a wide callee */
 
 enum { VLM_LANES = 8 };
 

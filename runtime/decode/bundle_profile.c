@@ -19,13 +19,13 @@ typedef struct {
   int64_t tokens, past;      /* of the graph at hand */
   bool first;                /* the graph at hand is decoder_first */
   vlm_arena *arena;          /* data of the inputs of the graph at hand */
-} walk;
+} profile_walk;
 
 /* ---- shapes of one graph's inputs ---- */
 
 static void set_shape(vlm_tensor *t, vlm_dtype dtype, int rank, const int64_t *dims) { *t = vlm_tensor_make(dtype, rank, dims, NULL); }
 
-static void pixel_shape(const walk *w, const vlm_tensor *declared, vlm_tensor *t) {
+static void pixel_shape(const profile_walk *w, const vlm_tensor *declared, vlm_tensor *t) {
   int64_t h = w->out->image_height, b = w->out->image_width;
   const int64_t tiles[2][5] = {{1, 1, 3, h, b}, {1, 1, h, b, 3}};
   bool tiled = declared->rank == 5;
@@ -33,7 +33,7 @@ static void pixel_shape(const walk *w, const vlm_tensor *declared, vlm_tensor *t
 }
 
 /* The cache as decoder_first leaves it: heads and sizes are those of its outputs, cross-attention entries keep their length. */
-static vlm_status past_shape(const walk *w, const char *name, const vlm_tensor *declared, vlm_tensor *t, vlm_error *err) {
+static vlm_status past_shape(const profile_walk *w, const char *name, const vlm_tensor *declared, vlm_tensor *t, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *first = w->bundle->graphs[VLM_ROLE_DECODER_FIRST];
   const vlm_role_profile *made = &w->out->roles[VLM_ROLE_DECODER_FIRST];
@@ -62,7 +62,7 @@ out:
 }
 
 /* What the input means decides its shape; dims that the graph states win, all others are 1. */
-static vlm_status input_shape(const walk *w, const vlm_value *v, vlm_binding_kind kind, vlm_tensor *t, vlm_error *err) {
+static vlm_status input_shape(const profile_walk *w, const vlm_value *v, vlm_binding_kind kind, vlm_tensor *t, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *d = &v->tensor;
   int64_t e = w->out->context_tokens, h = w->out->image_height, b = w->out->image_width, total = w->past + w->tokens;
@@ -114,7 +114,7 @@ vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past,
   return st;
 }
 
-static vlm_status profile_graph(walk *w, const vlm_graph *g, vlm_profile *out, vlm_error *err) {
+static vlm_status profile_graph(profile_walk *w, const vlm_graph *g, vlm_profile *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor *inputs = NULL;
   VLM_TRY(vlm_arena_create(&w->arena, err));
@@ -135,7 +135,7 @@ out:
 /* ---- the pipeline, graph by graph ---- */
 
 /* Tokens in and before each graph, from what the earlier ones gave. */
-static void set_tokens(walk *w, vlm_role role) {
+static void set_tokens(profile_walk *w, vlm_role role) {
   const vlm_bundle_profile *o = w->out;
   bool reads_all = w->bundle->family == VLM_FAMILY_DECODER_ONLY; /* image and prompt go through the decoder */
   int64_t before = o->image_tokens + o->prompt_tokens;
@@ -152,7 +152,7 @@ static void set_tokens(walk *w, vlm_role role) {
 }
 
 /* The output by its usual name, else the first. */
-static void take_outputs(walk *w, vlm_role role) {
+static void take_outputs(profile_walk *w, vlm_role role) {
   static const char *const NAMES[VLM_ROLE_COUNT] = {
       [VLM_ROLE_VISION] = "image_features", [VLM_ROLE_EMBED] = "inputs_embeds", [VLM_ROLE_ENCODER] = "last_hidden_state"};
   vlm_bundle_profile *o = w->out;
@@ -175,7 +175,7 @@ static bool reads_text(const vlm_bundle *bundle) {
   return bundle->graphs[VLM_ROLE_EMBED] || (encoder && vlm_graph_find_input(encoder, vlm_binding_name(VLM_BIND_IDS)) >= 0);
 }
 
-static vlm_status read_image_size(walk *w, vlm_error *err) {
+static vlm_status read_image_size(profile_walk *w, vlm_error *err) {
   vlm_preprocess ops;
   bool stated;
   int width, height;
@@ -195,7 +195,7 @@ static vlm_status read_image_size(walk *w, vlm_error *err) {
 vlm_status vlm_bundle_profile_make(vlm_bundle_profile *out, vlm_context *context, const vlm_bundle *bundle,
                                    const vlm_bundle_profile_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  walk w = {.out = out, .bundle = bundle, .context = context};
+  profile_walk w = {.out = out, .bundle = bundle, .context = context};
   memset(out, 0, sizeof *out);
   out->prompt_tokens = opts && opts->prompt_tokens ? opts->prompt_tokens : PROMPT_TOKENS;
   if (!reads_text(bundle)) out->prompt_tokens = 0;

@@ -6,6 +6,7 @@
 #include "runtime/bundle/bundle_texts.h"
 #include "runtime/decode/decoder_cache.h"
 #include "runtime/decode/feed.h"
+#include "runtime/ops/op.h"
 
 enum { MAX_INPUTS = 512 };
 
@@ -44,7 +45,7 @@ static int32_t find_present(const vlm_graph *graph, const char *suffix) {
 static vlm_slot_kind contract_of(const vlm_graph *step, vlm_value_id input, vlm_slot_kind otherwise) {
   for (int32_t n = 0; n < step->n_nodes; n++) {
     const vlm_node *node = &step->nodes[n];
-    if (strcmp(node->domain, "vlm") || strcmp(node->op_type, "CacheAttention")) continue;
+    if (!(node->op->flags & VLM_OP_CACHE)) continue;
     if (node->inputs[3] == input) return VLM_SLOT_KEY;
     if (node->inputs[4] == input) return VLM_SLOT_VALUE;
   }

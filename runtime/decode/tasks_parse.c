@@ -48,13 +48,13 @@ static size_t tag_run(vlm_slice text, bool polygons, size_t *count) {
 
 /* ---- output ---- */
 
-typedef struct parser {
+typedef struct answer_parser {
   vlm_objects *out;
   int64_t width, height;
   int32_t instances;
   bool ascii_labels; /* other characters are dropped from labels */
   bool banned_labels;
-} parser;
+} answer_parser;
 
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -64,7 +64,7 @@ static vlm_slice strip(vlm_slice text) {
   return text;
 }
 
-static vlm_status make_label(const parser *p, const char **out, vlm_slice text, vlm_error *err) {
+static vlm_status make_label(const answer_parser *p, const char **out, vlm_slice text, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(p->out->arena, &memory, text.bytes + 1, 1, err));
@@ -77,7 +77,7 @@ out:
   return st;
 }
 
-static vlm_status add_object(parser *p, vlm_slice label, vlm_shape shape, const int *bins, size_t n, vlm_error *err) {
+static vlm_status add_object(answer_parser *p, vlm_slice label, vlm_shape shape, const int *bins, size_t n, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   vlm_objects *o = p->out;
@@ -147,7 +147,7 @@ static bool next_phrase(vlm_slice text, size_t *at, bool labelled, bool polygons
   return false;
 }
 
-static vlm_status add_boxes(parser *p, vlm_slice label, vlm_slice tags, vlm_error *err) {
+static vlm_status add_boxes(answer_parser *p, vlm_slice label, vlm_slice tags, vlm_error *err) {
   vlm_status st = VLM_OK;
   int bins[4];
   size_t n = 0, bytes;
@@ -162,7 +162,7 @@ out:
   return st;
 }
 
-static vlm_status parse_boxes(parser *p, vlm_slice text, bool labelled, vlm_error *err) {
+static vlm_status parse_boxes(answer_parser *p, vlm_slice text, bool labelled, vlm_error *err) {
   vlm_status st = VLM_OK;
   phrase ph;
   for (size_t at = 0; next_phrase(text, &at, labelled, false, &ph);) {
@@ -176,7 +176,7 @@ out:
 /* ---- polygons ---- */
 
 /* The polygons of one instance: runs of locations that end at <sep> or at the end. *found counts them. */
-static vlm_status add_polygons(parser *p, vlm_slice label, vlm_slice tags, vlm_error *err) {
+static vlm_status add_polygons(answer_parser *p, vlm_slice label, vlm_slice tags, vlm_error *err) {
   vlm_status st = VLM_OK;
   int *bins = NULL;
   size_t n = 0, bytes;
@@ -213,7 +213,7 @@ static bool next_instance(vlm_slice tags, size_t *at, vlm_slice *content) {
   return true;
 }
 
-static vlm_status parse_polygons(parser *p, vlm_slice text, bool labelled, vlm_error *err) {
+static vlm_status parse_polygons(answer_parser *p, vlm_slice text, bool labelled, vlm_error *err) {
   vlm_status st = VLM_OK;
   phrase ph;
   for (size_t at = 0; next_phrase(text, &at, labelled, true, &ph);) {
@@ -231,7 +231,7 @@ out:
 /* ---- OCR ---- */
 
 /* A label, within one line, and eight locations. */
-static vlm_status parse_ocr(parser *p, vlm_slice text, vlm_error *err) {
+static vlm_status parse_ocr(answer_parser *p, vlm_slice text, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t start = 0, count, bytes;
   for (size_t at = 0; at < text.bytes;) {
@@ -274,7 +274,7 @@ out:
   return st;
 }
 
-static vlm_status parse_kind(parser *p, vlm_answer_kind kind, vlm_slice text, vlm_error *err) {
+static vlm_status parse_kind(answer_parser *p, vlm_answer_kind kind, vlm_slice text, vlm_error *err) {
   p->ascii_labels = kind == VLM_ANSWER_DESCRIBED_BOXES || kind == VLM_ANSWER_PHRASES;
   p->banned_labels = kind == VLM_ANSWER_PHRASES;
   switch (kind) {
@@ -294,7 +294,7 @@ static vlm_status parse_kind(parser *p, vlm_answer_kind kind, vlm_slice text, vl
 vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width, int64_t height, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_slice text;
-  parser p = {.out = out, .width = width, .height = height};
+  answer_parser p = {.out = out, .width = width, .height = height};
   *out = (vlm_objects){.text = ""};
   VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "image of %lld x %lld pixels", (long long)width, (long long)height);
   VLM_TRY(vlm_arena_create(&out->arena, err));

@@ -103,12 +103,6 @@ static void set_known_values(builder *b) {
   for (int32_t i = 0; i < b->frame->n_captures; i++) set_outside(b, b->frame->captures[i], &dims);
 }
 
-static bool is_shape_op(const vlm_node *node) {
-  return !*node->domain && (!strcmp(node->op_type, "Shape") || !strcmp(node->op_type, "Size"));
-}
-
-static bool is_if(const vlm_node *node) { return !*node->domain && !strcmp(node->op_type, "If"); }
-
 static bool already_known(const builder *b, const vlm_node *node) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE && b->plan->values[node->outputs[k]].store != VLM_STORE_CONSTANT) return false;
@@ -184,7 +178,7 @@ static vlm_status classify_known(builder *b, int32_t n, vlm_op_call *call) {
     return VLM_OK;
   }
   bool pure = !(node->op->flags & VLM_OP_IMPURE);
-  if (pure && (is_shape_op(node) || all_data_known(b, node)) && small_outputs(call)) {
+  if (pure && (node->op->flags & VLM_OP_OF_SHAPE || all_data_known(b, node)) && small_outputs(call)) {
     b->folded[n] = true;
     return fold_here(b, node, call);
   }
@@ -206,7 +200,7 @@ static vlm_status classify_node(builder *b, int32_t n) {
     return VLM_OK;
   }
   if (node->op->flags & VLM_OP_SELF_ALLOC) {
-    set_unknown(b, n, is_if(node) ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
+    set_unknown(b, n, node->op->flags & VLM_OP_BRANCH ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
     return VLM_OK;
   }
   VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&in, (size_t)node->n_inputs, sizeof *in, b->err));

@@ -5,12 +5,12 @@
 enum { NEW, OPEN, DONE };
 
 /* Depth-first walk over "produced by" edges with an explicit stack; `next` counts the edges of an open node that were followed. */
-typedef struct walk {
+typedef struct order_walk {
   vlm_graph *graph;
   uint8_t *state;
   int32_t *stack, *next, *order;
   int32_t depth, done;
-} walk;
+} order_walk;
 
 /* Edge k of a node: its inputs, then the captures of its subgraphs. False when there are no more; *producer -1 = no edge here. */
 static bool edge(const vlm_graph *graph, const vlm_node *node, int32_t k, int32_t *producer) {
@@ -36,13 +36,13 @@ static bool edge(const vlm_graph *graph, const vlm_node *node, int32_t k, int32_
   return true;
 }
 
-static void open_node(walk *w, int32_t node) {
+static void open_node(order_walk *w, int32_t node) {
   w->state[node] = OPEN;
   w->next[node] = 0;
   w->stack[w->depth++] = node;
 }
 
-static vlm_status visit(walk *w, int32_t root, vlm_error *err) {
+static vlm_status visit(order_walk *w, int32_t root, vlm_error *err) {
   vlm_status st = VLM_OK;
   open_node(w, root);
   while (w->depth > 0) {
@@ -89,7 +89,7 @@ vlm_status vlm_graph_order(vlm_graph *graph, vlm_error *err) {
   size_t n = (size_t)graph->n_nodes;
   VLM_TRY(vlm_alloc(&state, n, 1, err));
   VLM_TRY(vlm_alloc(&lists, n * 3, sizeof(int32_t), err));
-  walk w = {.graph = graph, .state = state, .stack = lists, .next = (int32_t *)lists + n, .order = (int32_t *)lists + 2 * n};
+  order_walk w = {.graph = graph, .state = state, .stack = lists, .next = (int32_t *)lists + n, .order = (int32_t *)lists + 2 * n};
   for (int32_t node = 0; node < graph->n_nodes; node++)
     if (w.state[node] == NEW) VLM_TRY(visit(&w, node, err));
   VLM_TRY(apply_order(graph, w.order, err));

@@ -49,7 +49,7 @@ typedef enum vlm_fit { VLM_FIT_STRETCH, VLM_FIT_COVER, VLM_FIT_CONTAIN, VLM_FIT_
 typedef struct vlm_preprocess_op {
   vlm_preprocess_kind kind;
   int width, height;     /* sizes; tile: both are S; pad: 0 = square */
-  vlm_filter filter;     /* resize, tile */
+  vlm_resize_filter filter;     /* resize, tile */
   vlm_fit fit;           /* resize */
   uint8_t color[3];      /* pad */
   bool top_left;         /* pad: else centred (the smaller half above and left) */

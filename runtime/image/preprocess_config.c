@@ -27,7 +27,7 @@ static void add_size(vlm_config_reading *r, vlm_preprocess_kind kind, int width,
   op->height = height;
 }
 
-static void add_resize(vlm_config_reading *r, int width, int height, vlm_filter filter, vlm_fit fit) {
+static void add_resize(vlm_config_reading *r, int width, int height, vlm_resize_filter filter, vlm_fit fit) {
   vlm_preprocess_op *op = add(r, VLM_PREPROCESS_RESIZE);
   op->width = width;
   op->height = height;
@@ -79,7 +79,7 @@ out:
 
 static vlm_status read_plain(vlm_config_reading *r) {
   vlm_config_extent size;
-  vlm_filter filter = VLM_FILTER_COUNT;
+  vlm_resize_filter filter = VLM_FILTER_COUNT;
   bool square = false, resize = false;
   vlm_fit bare = r->family == FAMILY_PLAIN ? VLM_FIT_STRETCH : VLM_FIT_COVER;
   vlm_status st = VLM_OK;
@@ -99,7 +99,7 @@ out:
 /* Below 384 the image is enlarged by 1 / crop_pct and its centre taken; from 384 on it is squeezed. */
 static vlm_status read_convnext(vlm_config_reading *r) {
   vlm_config_extent size;
-  vlm_filter filter = VLM_FILTER_COUNT;
+  vlm_resize_filter filter = VLM_FILTER_COUNT;
   double part = 0;
   bool resize = false;
   vlm_status st = VLM_OK;
@@ -124,7 +124,7 @@ out:
 /* The thumbnail step is always bicubic, whatever "resample" says. */
 static vlm_status read_donut(vlm_config_reading *r) {
   vlm_config_extent size;
-  vlm_filter filter = VLM_FILTER_COUNT;
+  vlm_resize_filter filter = VLM_FILTER_COUNT;
   bool align = false, resize = false, thumbnail = false, pad = false;
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_config_flag(&align, r, "do_align_long_axis", VLM_JSON_REQUIRED));
@@ -145,7 +145,7 @@ out:
 }
 
 static vlm_status read_tiles(vlm_config_reading *r) {
-  vlm_filter filter = VLM_FILTER_COUNT;
+  vlm_resize_filter filter = VLM_FILTER_COUNT;
   bool resize = false, split = false;
   int side = 0;
   vlm_json size, tile;

@@ -34,10 +34,10 @@ static vlm_status get_size(vlm_preprocess_op *op, vlm_json object, vlm_error *er
 
 static vlm_status get_filter(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
   const char *names[VLM_FILTER_COUNT];
-  for (int i = 0; i < VLM_FILTER_COUNT; i++) names[i] = vlm_filter_name((vlm_filter)i);
+  for (int i = 0; i < VLM_FILTER_COUNT; i++) names[i] = vlm_filter_name((vlm_resize_filter)i);
   int choice = 0;
   vlm_status st = get_choice(&choice, object, "filter", names, VLM_FILTER_COUNT, err);
-  op->filter = (vlm_filter)choice;
+  op->filter = (vlm_resize_filter)choice;
   return st;
 }
 

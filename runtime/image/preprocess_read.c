@@ -15,7 +15,7 @@ vlm_status vlm_config_side(int *out, vlm_json value, vlm_error *err) {
   return VLM_OK;
 }
 
-vlm_status vlm_config_filter(vlm_filter *out, const vlm_config_reading *r) {
+vlm_status vlm_config_filter(vlm_resize_filter *out, const vlm_config_reading *r) {
   int64_t code = 0;
   vlm_status st = vlm_json_get_int(&code, r->config, "resample", VLM_JSON_REQUIRED, r->err);
   if (st != VLM_OK) return st;

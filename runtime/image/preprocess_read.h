@@ -22,7 +22,7 @@ vlm_status vlm_config_flag(bool *out, const vlm_config_reading *r, const char *k
 /* A side in pixels. */
 vlm_status vlm_config_side(int *out, vlm_json value, vlm_error *err);
 /* "resample". */
-vlm_status vlm_config_filter(vlm_filter *out, const vlm_config_reading *r);
+vlm_status vlm_config_filter(vlm_resize_filter *out, const vlm_config_reading *r);
 /* Three numbers, or one for all channels. */
 vlm_status vlm_config_channels(double out[3], const vlm_config_reading *r, const char *key);
 

@@ -4,7 +4,7 @@
 #include "runtime/image/preprocess_size.h"
 
 #define MAX_TILES 256
-#define MAX_PIXELS ((int64_t)1 << 28) /* of an intermediate image: a cover resize of a very long strip would explode */
+#define MAX_BETWEEN ((int64_t)1 << 28) /* of an intermediate image: a cover resize of a very long strip would explode */
 
 static const uint8_t black[3] = {0, 0, 0};
 
@@ -32,7 +32,7 @@ static vlm_status pad(vlm_image *out, const vlm_image *in, const vlm_preprocess_
 static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
   int64_t w = in->width, h = in->height;
   vlm_preprocess_op_size(op, &w, &h);
-  if (w > MAX_PIXELS / h)
+  if (w > MAX_BETWEEN / h)
     return vlm_fail(err, VLM_LIMIT, "an image of %d x %d pixels would be resized to %lld x %lld: its sides are too unequal for this model",
                     in->width, in->height, (long long)w, (long long)h);
   if (op->fit == VLM_FIT_SHRINK) return vlm_image_resize_gap(out, in, w, h, op->filter, 2.0, threads, err);
@@ -114,12 +114,12 @@ static void fill_table(float table[3][256], const vlm_preprocess *ops) {
     }
 }
 
-typedef struct store {
+typedef struct pixel_store {
   const tiles *from;
   float *to;
   float table[3][256];
   bool nhwc;
-} store;
+} pixel_store;
 
 static void store_row(float *to, size_t plane, size_t step, const uint8_t *row, size_t width, const float table[3][256]) {
   for (size_t c = 0; c < 3; c++) {
@@ -130,7 +130,7 @@ static void store_row(float *to, size_t plane, size_t step, const uint8_t *row, 
 }
 
 static void store_rows(void *user, int64_t begin, int64_t end, int worker) {
-  const store *s = user;
+  const pixel_store *s = user;
   size_t width = (size_t)s->from->images[0].width, height = (size_t)s->from->images[0].height, plane = width * height;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
@@ -158,7 +158,7 @@ static vlm_status make_values(vlm_pixels *out, const vlm_preprocess *ops, const 
                               vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_preprocess_op *layout = find_op(ops, VLM_PREPROCESS_LAYOUT);
-  store s = {.from = t, .nhwc = layout && layout->nhwc};
+  pixel_store s = {.from = t, .nhwc = layout && layout->nhwc};
   out->values = values_shape(t, tiled, s.nhwc);
   VLM_TRY(vlm_alloc(&out->values.data, (size_t)vlm_tensor_count(&out->values), sizeof(float), err));
   s.to = out->values.data;

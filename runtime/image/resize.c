@@ -99,7 +99,7 @@ out:
 }
 
 /* Resamples the part [0, box_width) x [0, box_height) of `in`. `out` has its size already. */
-static vlm_status resize_box(vlm_image *out, const vlm_image *in, float box_width, float box_height, vlm_filter filter,
+static vlm_status resize_box(vlm_image *out, const vlm_image *in, float box_width, float box_height, vlm_resize_filter filter,
                              vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_resize_weights across = {0}, down = {0};
@@ -134,7 +134,7 @@ out:
   return st;
 }
 
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_filter filter, vlm_threads *threads,
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, vlm_threads *threads,
                             vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image result = {0};
@@ -178,7 +178,7 @@ static int reduction(int from, int64_t to, double gap) {
   return factor > 1 ? factor : 1;
 }
 
-vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_filter filter, double gap,
+vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, double gap,
                                 vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image small = {0}, result = {0};

@@ -9,25 +9,25 @@
 #include "runtime/base/threads.h"
 #include "runtime/image/image.h"
 
-typedef enum vlm_filter {
+typedef enum vlm_resize_filter {
 #define X(name, text, code, support) VLM_FILTER_##name,
 #include "runtime/image/filter.def"
 #undef X
   VLM_FILTER_COUNT
-} vlm_filter;
+} vlm_resize_filter;
 
-const char *vlm_filter_name(vlm_filter filter);
+const char *vlm_filter_name(vlm_resize_filter filter);
 /* By name ("bicubic") or by the number that preprocessor_config.json uses; VLM_FILTER_COUNT when unknown. */
-vlm_filter vlm_filter_find(const char *name);
-vlm_filter vlm_filter_from_code(int64_t code);
+vlm_resize_filter vlm_filter_find(const char *name);
+vlm_resize_filter vlm_filter_from_code(int64_t code);
 
 /* Resizes to width x height. threads NULL = this thread. The result does not depend on the number of threads. */
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_filter filter, vlm_threads *threads,
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, vlm_threads *threads,
                             vlm_error *err);
 
 /* The same with Pillow's reducing_gap: a large reduction is done first by a cheap integer factor that leaves at least `gap` source pixels
  * per pixel of the result (gap > 0; Pillow's thumbnail uses 2). */
-vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_filter filter, double gap,
+vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, double gap,
                                 vlm_threads *threads, vlm_error *err);
 
 /* One axis of weights, for callers with other pixel types: output i is the sum over k < count[i] of
@@ -38,7 +38,7 @@ typedef struct vlm_resize_weights {
 } vlm_resize_weights;
 
 /* `begin` and `end` bound the used source range (0 and in_size for the whole axis), single precision as in Pillow. Not for nearest. */
-vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_filter filter,
+vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_resize_filter filter,
                                    vlm_error *err);
 
 #endif

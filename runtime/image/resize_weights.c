@@ -18,18 +18,18 @@ static const struct {
 #undef X
 };
 
-const char *vlm_filter_name(vlm_filter filter) { return filter < VLM_FILTER_COUNT ? filters[filter].text : "?"; }
+const char *vlm_filter_name(vlm_resize_filter filter) { return filter < VLM_FILTER_COUNT ? filters[filter].text : "?"; }
 
-vlm_filter vlm_filter_find(const char *name) {
+vlm_resize_filter vlm_filter_find(const char *name) {
   int i = 0;
   while (i < VLM_FILTER_COUNT && strcmp(filters[i].text, name) != 0) i++;
-  return (vlm_filter)i;
+  return (vlm_resize_filter)i;
 }
 
-vlm_filter vlm_filter_from_code(int64_t code) {
+vlm_resize_filter vlm_filter_from_code(int64_t code) {
   int i = 0;
   while (i < VLM_FILTER_COUNT && filters[i].code != code) i++;
-  return (vlm_filter)i;
+  return (vlm_resize_filter)i;
 }
 
 /* sin(pi x), own series so that weights do not depend on the system's libm: reduced to |r| <= 1/2, then Taylor up to r^21 (error <
@@ -68,7 +68,7 @@ static double weight_bicubic(double x) {
 
 static double weight_lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
 
-static double weight_at(vlm_filter filter, double x) {
+static double weight_at(vlm_resize_filter filter, double x) {
   switch (filter) {
     case VLM_FILTER_BOX: return weight_box(x);
     case VLM_FILTER_HAMMING: return weight_hamming(x);
@@ -81,7 +81,7 @@ static double weight_at(vlm_filter filter, double x) {
 static int32_t to_fixed(double w) { return (int32_t)(w < 0 ? w * WEIGHT_ONE - 0.5 : w * WEIGHT_ONE + 0.5); }
 
 /* Weights of one output position; `scratch` holds `taps` doubles. */
-static void fill_position(vlm_resize_weights *w, int i, double center, double support, double scale, int in_size, vlm_filter filter,
+static void fill_position(vlm_resize_weights *w, int i, double center, double support, double scale, int in_size, vlm_resize_filter filter,
                           double *scratch) {
   double low = center - support + 0.5, high = center + support + 0.5;
   int first = low < 0.0 ? 0 : (int)low, end = high > in_size ? in_size : (int)high;
@@ -96,7 +96,7 @@ static void fill_position(vlm_resize_weights *w, int i, double center, double su
   w->count[i] = end - first;
 }
 
-vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_filter filter,
+vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_resize_filter filter,
                                    vlm_error *err) {
   vlm_status st = VLM_OK;
   void *block = NULL, *scratch = NULL;

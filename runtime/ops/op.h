@@ -40,7 +40,10 @@ enum {
   VLM_OP_SELF_ALLOC = 2, /* run allocates its outputs; infer returns VLM_UNKNOWN or is skipped */
   VLM_OP_IMPURE = 4,     /* never folded (random numbers) */
   VLM_OP_LOOSE = 8,      /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
-  VLM_OP_IMPORT = 16     /* in files only: a clean-up pass replaces it; infer and run refuse */
+  VLM_OP_IMPORT = 16,    /* in files only: a clean-up pass replaces it; infer and run refuse */
+  VLM_OP_OF_SHAPE = 32,  /* reads only the shapes of its inputs: known when planning whatever the data are */
+  VLM_OP_BRANCH = 64,    /* input 0 says which of its bodies runs; nothing else does */
+  VLM_OP_CACHE = 128     /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
 };
 
 typedef struct vlm_op {

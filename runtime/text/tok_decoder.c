@@ -26,14 +26,14 @@ out:
 
 /* ---- Sequence ---- */
 
-typedef struct sequence {
+typedef struct decode_sequence {
   vlm_tok_decoder base;
   vlm_tok_decoder **children;
   size_t count;
-} sequence;
+} decode_sequence;
 
 static vlm_status sequence_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm_error *err) {
-  const sequence *self = (const sequence *)base;
+  const decode_sequence *self = (const decode_sequence *)base;
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < self->count; i++) {
     if (self->children[i]) VLM_TRY(self->children[i]->run(self->children[i], list, err));
@@ -47,8 +47,8 @@ static vlm_status sequence_create(vlm_tok_decoder **out, const vlm_tok_source *s
   void *memory;
   vlm_json array = {0};
   VLM_TRY(vlm_tok_children(source, "decoders", &array, err));
-  VLM_TRY(make(&memory, source, sizeof(sequence), sequence_run, err));
-  sequence *self = memory;
+  VLM_TRY(make(&memory, source, sizeof(decode_sequence), sequence_run, err));
+  decode_sequence *self = memory;
   self->count = vlm_json_size(array);
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, self->count, sizeof *self->children, err));
   self->children = memory;
@@ -144,15 +144,15 @@ static vlm_status fallback_create(vlm_tok_decoder **out, const vlm_tok_source *s
 
 /* ---- Strip: up to `start` leading and `stop` trailing copies of a character go from each token ---- */
 
-typedef struct strip {
+typedef struct decode_strip {
   vlm_tok_decoder base;
   vlm_slice content;
   int64_t start, stop;
-} strip;
+} decode_strip;
 
 static vlm_status strip_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm_error *err) {
   (void)err;
-  const strip *self = (const strip *)base;
+  const decode_strip *self = (const decode_strip *)base;
   const size_t n = self->content.bytes;
   for (size_t i = 0; i < list->count; i++) {
     vlm_slice *token = &list->items[i];
@@ -169,8 +169,8 @@ static vlm_status strip_create(vlm_tok_decoder **out, const vlm_tok_source *sour
   vlm_status st = VLM_OK;
   void *memory;
   uint32_t code;
-  VLM_TRY(make(&memory, source, sizeof(strip), strip_run, err));
-  strip *self = memory;
+  VLM_TRY(make(&memory, source, sizeof(decode_strip), strip_run, err));
+  decode_strip *self = memory;
   VLM_TRY(vlm_slice_get(source->arena, &self->content, source->json, "content", VLM_JSON_REQUIRED, err));
   if (self->content.bytes == 0 || vlm_slice_code(self->content, &code) != self->content.bytes) {
     return vlm_json_fail(source->json, err, VLM_INPUT, "content must be one character");
@@ -184,15 +184,15 @@ out:
 
 /* ---- Replace ---- */
 
-typedef struct replace {
+typedef struct decode_replace {
   vlm_tok_decoder base;
   vlm_tok_replace rule;
-} replace;
+} decode_replace;
 
 static vlm_status replace_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < list->count; i++) {
-    VLM_TRY(vlm_tok_replace_run(&((const replace *)base)->rule, list->arena, &list->items[i], NULL, err));
+    VLM_TRY(vlm_tok_replace_run(&((const decode_replace *)base)->rule, list->arena, &list->items[i], NULL, err));
   }
 out:
   return st;
@@ -201,8 +201,8 @@ out:
 static vlm_status replace_create(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
-  VLM_TRY(make(&memory, source, sizeof(replace), replace_run, err));
-  VLM_TRY(vlm_tok_replace_read(&((replace *)memory)->rule, source, err));
+  VLM_TRY(make(&memory, source, sizeof(decode_replace), replace_run, err));
+  VLM_TRY(vlm_tok_replace_read(&((decode_replace *)memory)->rule, source, err));
   *out = memory;
 out:
   return st;

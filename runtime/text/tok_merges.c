@@ -99,29 +99,29 @@ typedef struct symbol {
   bool gone;
 } symbol;
 
-typedef struct candidate {
+typedef struct merge_candidate {
   uint32_t rank;
   int32_t at;     /* left symbol */
   int32_t merged;
-} candidate;
+} merge_candidate;
 
 typedef struct work {
   const vlm_tok_merges *merges;
   symbol *symbols;
-  candidate *heap;
+  merge_candidate *heap;
   size_t count;
 } work;
 
-static bool before(candidate a, candidate b) { return a.rank != b.rank ? a.rank < b.rank : a.at < b.at; }
+static bool before(merge_candidate a, merge_candidate b) { return a.rank != b.rank ? a.rank < b.rank : a.at < b.at; }
 
-static void heap_push(work *w, candidate c) {
+static void heap_push(work *w, merge_candidate c) {
   size_t at = w->count++;
   for (; at > 0 && before(c, w->heap[(at - 1) / 2]); at = (at - 1) / 2) w->heap[at] = w->heap[(at - 1) / 2];
   w->heap[at] = c;
 }
 
-static candidate heap_pop(work *w) {
-  const candidate top = w->heap[0], last = w->heap[--w->count];
+static merge_candidate heap_pop(work *w) {
+  const merge_candidate top = w->heap[0], last = w->heap[--w->count];
   size_t at = 0;
   for (size_t child; (child = 2 * at + 1) < w->count; at = child) {
     if (child + 1 < w->count && before(w->heap[child + 1], w->heap[child])) child++;
@@ -135,10 +135,10 @@ static candidate heap_pop(work *w) {
 static void consider(work *w, int32_t left) {
   if (left < 0 || w->symbols[left].next < 0) return;
   const rule *r = slot_of(w->merges, w->symbols[left].id, w->symbols[w->symbols[left].next].id);
-  if (r->rank) heap_push(w, (candidate){r->rank, left, r->merged});
+  if (r->rank) heap_push(w, (merge_candidate){r->rank, left, r->merged});
 }
 
-static void merge(work *w, candidate c) {
+static void merge(work *w, merge_candidate c) {
   symbol *left = &w->symbols[c.at];
   if (left->gone || left->next < 0) return;
   symbol *right = &w->symbols[left->next];
@@ -160,7 +160,7 @@ vlm_status vlm_tok_merges_apply(const vlm_tok_merges *merges, vlm_arena *arena, 
   if (n < 2) return VLM_OK;
   VLM_TRY(vlm_arena_alloc(arena, &memory, n, sizeof(symbol), err));
   w.symbols = memory;
-  VLM_TRY(vlm_arena_alloc(arena, &memory, 3 * n, sizeof(candidate), err)); /* n - 1 at first, 2 more per merge, 1 popped */
+  VLM_TRY(vlm_arena_alloc(arena, &memory, 3 * n, sizeof(merge_candidate), err)); /* n - 1 at first, 2 more per merge, 1 popped */
   w.heap = memory;
   for (size_t i = 0; i < n; i++) w.symbols[i] = (symbol){symbols[i], (int32_t)i - 1, i + 1 < n ? (int32_t)i + 1 : -1, false};
   for (size_t i = 0; i + 1 < n; i++) consider(&w, (int32_t)i);

@@ -18,19 +18,19 @@ typedef struct bpe {
 } bpe;
 
 /* Symbols of one word so far; an unknown one is held back, since its successors may fuse with it. */
-typedef struct symbols {
+typedef struct bpe_symbols {
   int32_t *ids;
   size_t count;
   bool pending, failed;
-} symbols;
+} bpe_symbols;
 
-static void flush_unknown(const bpe *self, symbols *s) {
+static void flush_unknown(const bpe *self, bpe_symbols *s) {
   if (s->pending) s->ids[s->count++] = self->unknown;
   s->pending = false;
 }
 
 /* True when every byte of the text has a token of its own; their ids are appended. */
-static bool put_bytes(const bpe *self, symbols *s, vlm_slice text) {
+static bool put_bytes(const bpe *self, bpe_symbols *s, vlm_slice text) {
   for (size_t i = 0; i < text.bytes; i++) {
     if (self->bytes[(unsigned char)text.data[i]] < 0) return false;
   }
@@ -38,7 +38,7 @@ static bool put_bytes(const bpe *self, symbols *s, vlm_slice text) {
   return true;
 }
 
-static void put_char(const bpe *self, symbols *s, vlm_slice text) {
+static void put_char(const bpe *self, bpe_symbols *s, vlm_slice text) {
   const int32_t id = vlm_tok_vocab_find(self->base.vocab, text);
   if (id >= 0) {
     flush_unknown(self, s);
@@ -63,7 +63,7 @@ static vlm_status bpe_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice
   const bpe *self = (const bpe *)base;
   vlm_status st = VLM_OK;
   void *memory;
-  symbols s = {0};
+  bpe_symbols s = {0};
   if (self->ignore_merges) {
     const int32_t id = vlm_tok_vocab_find(base->vocab, word);
     if (id >= 0) return vlm_ids_append(ids, &id, 1, err);

@@ -5,14 +5,14 @@
 
 /* ---- Sequence ---- */
 
-typedef struct sequence {
+typedef struct normalize_sequence {
   vlm_tok_normalizer base;
   vlm_tok_normalizer **children;
   size_t count;
-} sequence;
+} normalize_sequence;
 
 static vlm_status sequence_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
-  const sequence *self = (const sequence *)base;
+  const normalize_sequence *self = (const normalize_sequence *)base;
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < self->count; i++) {
     if (self->children[i]) VLM_TRY(self->children[i]->run(self->children[i], arena, piece, err));
@@ -26,8 +26,8 @@ static vlm_status sequence_create(vlm_tok_normalizer **out, const vlm_tok_source
   void *memory;
   vlm_json array = {0};
   VLM_TRY(vlm_tok_children(source, "normalizers", &array, err));
-  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(sequence), err));
-  sequence *self = memory;
+  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(normalize_sequence), err));
+  normalize_sequence *self = memory;
   self->base.run = sequence_run;
   self->count = vlm_json_size(array);
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, self->count, sizeof *self->children, err));
@@ -43,21 +43,21 @@ out:
 
 /* ---- Unicode forms ---- */
 
-typedef struct form {
+typedef struct unicode_form {
   vlm_tok_normalizer base;
   vlm_unicode_form form;
-} form;
+} unicode_form;
 
 static vlm_status form_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
-  return vlm_unicode_normalize(arena, &piece->text, ((const form *)base)->form, err);
+  return vlm_unicode_normalize(arena, &piece->text, ((const unicode_form *)base)->form, err);
 }
 
 static vlm_status form_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_unicode_form which, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
-  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(form), err));
+  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(unicode_form), err));
   *out = memory;
-  *(form *)memory = (form){{form_run}, which};
+  *(unicode_form *)memory = (unicode_form){{form_run}, which};
 out:
   return st;
 }
@@ -142,13 +142,13 @@ static vlm_status nmt_create(vlm_tok_normalizer **out, const vlm_tok_source *s, 
 
 /* ---- Strip ---- */
 
-typedef struct strip {
+typedef struct normalize_strip {
   vlm_tok_normalizer base;
   bool left, right;
-} strip;
+} normalize_strip;
 
 static vlm_status strip_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
-  const strip *self = (const strip *)base;
+  const normalize_strip *self = (const normalize_strip *)base;
   (void)arena;
   (void)err;
   vlm_slice *text = &piece->text;
@@ -165,9 +165,9 @@ static vlm_status strip_run(const vlm_tok_normalizer *base, vlm_arena *arena, vl
 static vlm_status strip_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
-  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(strip), err));
-  strip *self = memory;
-  *self = (strip){{strip_run}, true, true};
+  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(normalize_strip), err));
+  normalize_strip *self = memory;
+  *self = (normalize_strip){{strip_run}, true, true};
   VLM_TRY(vlm_json_get_bool(&self->left, source->json, "strip_left", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->right, source->json, "strip_right", VLM_JSON_OPTIONAL, err));
   *out = &self->base;
@@ -202,20 +202,20 @@ out:
   return st;
 }
 
-typedef struct replace {
+typedef struct normalize_replace {
   vlm_tok_normalizer base;
   vlm_tok_replace rule;
-} replace;
+} normalize_replace;
 
 static vlm_status replace_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
-  return vlm_tok_replace_run(&((const replace *)base)->rule, arena, &piece->text, &piece->at_start, err);
+  return vlm_tok_replace_run(&((const normalize_replace *)base)->rule, arena, &piece->text, &piece->at_start, err);
 }
 
 static vlm_status replace_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
-  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(replace), err));
-  replace *self = memory;
+  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(normalize_replace), err));
+  normalize_replace *self = memory;
   self->base.run = replace_run;
   VLM_TRY(vlm_tok_replace_read(&self->rule, source, err));
   *out = &self->base;

@@ -5,14 +5,14 @@
 
 /* ---- Sequence ---- */
 
-typedef struct sequence {
+typedef struct split_sequence {
   vlm_tok_pretokenizer base;
   vlm_tok_pretokenizer **children;
   size_t count;
-} sequence;
+} split_sequence;
 
 static vlm_status sequence_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
-  const sequence *self = (const sequence *)base;
+  const split_sequence *self = (const split_sequence *)base;
   vlm_status st = VLM_OK;
   vlm_tok_pieces words = {.arena = out->arena};
   VLM_TRY(vlm_tok_pieces_add(&words, piece, err));
@@ -27,8 +27,8 @@ static vlm_status sequence_create(vlm_tok_pretokenizer **out, const vlm_tok_sour
   void *memory;
   vlm_json array = {0};
   VLM_TRY(vlm_tok_children(source, "pretokenizers", &array, err));
-  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(sequence), err));
-  sequence *self = memory;
+  VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(split_sequence), err));
+  split_sequence *self = memory;
   self->base.run = sequence_run;
   self->count = vlm_json_size(array);
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, self->count, sizeof *self->children, err));

@@ -26,7 +26,7 @@ static void give(void *memory, void *arena) {
 /* ---- dialect ---- */
 
 /* Word characters; the superscripts and fractions of Latin-1 are a peculiarity of Oniguruma. */
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
+#define WORD_SET "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
 
 /* Escapes whose meaning differs: outside brackets and as members of a set. NULL = cannot be said. */
 static const struct escape {
@@ -37,8 +37,8 @@ static const struct escape {
     {'S', "\\P{White_Space}", "\\P{White_Space}"},
     {'h', "[0-9A-Fa-f]", "0-9A-Fa-f"},
     {'H', "[^0-9A-Fa-f]", NULL},
-    {'w', "[" WORD "]", WORD},
-    {'W', "[^" WORD "]", NULL},
+    {'w', "[" WORD_SET "]", WORD_SET},
+    {'W', "[^" WORD_SET "]", NULL},
 };
 
 static const char *translate_escape(char letter, bool in_set) {

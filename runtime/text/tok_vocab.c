@@ -4,14 +4,14 @@
 #include "runtime/text/tok.h"
 
 /* Open addressing over slots of entry number + 1; entries in the order they came. */
-typedef struct entry {
+typedef struct vocab_entry {
   vlm_slice text;
   int32_t id;
-} entry;
+} vocab_entry;
 
 struct vlm_tok_vocab {
   vlm_arena *arena;
-  entry *entries;
+  vocab_entry *entries;
   size_t count, room;
   uint32_t *slots;
   size_t n_slots;      /* a power of two, at least twice the entries */

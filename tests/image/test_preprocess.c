@@ -109,7 +109,7 @@ static void check_resize(fixture *f, const char *line, bool gap) {
   unsigned want;
   vlm_error err;
   assert_int_equal(sscanf(line, "%31s %d %d %31s %x", name, &width, &height, filter_name, &want), 5);
-  vlm_filter filter = vlm_filter_find(filter_name);
+  vlm_resize_filter filter = vlm_filter_find(filter_name);
   assert_true(filter != VLM_FILTER_COUNT);
   for (int threads = 0; threads < 2; threads++) {
     vlm_image out;

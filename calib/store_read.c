@@ -1,0 +1,251 @@
+/* Statistics from their HDF5 store. Files are checked: whatever they hold, reading ends with statistics or an error. */
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "calib/accumulate_parts.h"
+#include "calib/stats.h"
+#include "calib/store.h"
+#include "runtime/base/file.h"
+#include "runtime/base/memory.h"
+
+static vlm_status broken(const vlm_stats_file *s, const char *what) {
+  return vlm_fail(s->err, VLM_INPUT, "%s: is no readable statistics file: %s; write it anew with vlm-calibrate", s->path, what);
+}
+
+static vlm_status get_text_attribute(const vlm_stats_file *s, const char *name, char **out) {
+  vlm_status st = VLM_OK;
+  hid_t attribute = H5Aopen(s->file, name, H5P_DEFAULT), type = attribute >= 0 ? H5Aget_type(attribute) : -1;
+  *out = NULL;
+  bool fine = type >= 0 && H5Tget_class(type) == H5T_STRING && !H5Tis_variable_str(type) && H5Tget_size(type) <= (1u << 20);
+  if (fine) st = vlm_new(out, H5Tget_size(type) + 1, s->err);
+  if (fine && st == VLM_OK) fine = H5Aread(attribute, type, *out) >= 0;
+  if (type >= 0) H5Tclose(type);
+  if (attribute >= 0) H5Aclose(attribute);
+  return st != VLM_OK ? st : fine ? VLM_OK : broken(s, name);
+}
+
+/* Reads a dataset whose shape must be rows x width exactly. */
+static vlm_status get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows, hsize_t width, void *data) {
+  hsize_t dims[2] = {0, 1};
+  hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+  int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
+  bool fine = (rank == 1 || rank == 2) && H5Sget_simple_extent_dims(space, dims, NULL) == rank && dims[0] == rows && dims[1] == width;
+  if (fine && rows) fine = H5Dread(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+  if (space >= 0) H5Sclose(space);
+  if (set >= 0) H5Dclose(set);
+  return fine ? VLM_OK : broken(s, name);
+}
+
+static vlm_status count_rows(const vlm_stats_file *s, const char *name, int32_t *rows) {
+  hsize_t dims[1] = {0};
+  hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, dims, NULL) == 1 && dims[0] <= VLM_STORE_MAX_ROWS;
+  if (space >= 0) H5Sclose(space);
+  if (set >= 0) H5Dclose(set);
+  *rows = (int32_t)dims[0];
+  return fine ? VLM_OK : broken(s, name);
+}
+
+typedef struct {
+  char *block;
+  size_t width;
+} texts;
+
+static vlm_status get_texts(const vlm_stats_file *s, const char *name, int32_t rows, texts *out) {
+  vlm_status st = VLM_OK;
+  hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), stored = set >= 0 ? H5Dget_type(set) : -1, type = -1;
+  *out = (texts){0};
+  bool fine = stored >= 0 && H5Tget_class(stored) == H5T_STRING && !H5Tis_variable_str(stored) && H5Tget_size(stored) <= VLM_STORE_MAX_TEXT;
+  if (fine) {
+    out->width = H5Tget_size(stored) + 1;
+    type = vlm_store_text_type(out->width);
+    void *block = NULL;
+    st = vlm_alloc(&block, (size_t)rows + 1, out->width, s->err);
+    out->block = block;
+    if (st == VLM_OK) st = get(s, name, type, (hsize_t)rows, 1, out->block);
+    for (int32_t i = 0; st == VLM_OK && i < rows; i++) out->block[(size_t)i * out->width + out->width - 1] = 0;
+  }
+  if (type >= 0) H5Tclose(type);
+  if (stored >= 0) H5Tclose(stored);
+  if (set >= 0) H5Dclose(set);
+  return st != VLM_OK ? st : fine ? VLM_OK : broken(s, name);
+}
+
+static const char *text_row(const texts *t, int32_t i) { return t->block + (size_t)i * t->width; }
+
+static bool parse_digest(vlm_digest *out, const char *text) {
+  unsigned long long high, low;
+  int used = 0;
+  if (strlen(text) != 32 || sscanf(text, "%16llx%16llx%n", &high, &low, &used) != 2 || used != 32) return false;
+  *out = (vlm_digest){.high = high, .low = low};
+  return true;
+}
+
+static vlm_status get_field(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows, const char *name, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
+  vlm_status st = VLM_OK;
+  char path[64];
+  void *column = NULL;
+  snprintf(path, sizeof path, "/tensors/%s", name);
+  VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
+  VLM_TRY(get(s, path, memory_type, (hsize_t)rows, width, column));
+  for (int32_t i = 0; i < rows; i++) memcpy((char *)tensors[i] + offset, (char *)column + (size_t)i * bytes, bytes);
+out:
+  vlm_free(column);
+  return st;
+}
+
+static vlm_status get_samples(const vlm_stats_file *s, vlm_stats *stats) {
+  vlm_status st = VLM_OK;
+  texts digests = {0}, names = {0};
+  int32_t rows;
+  VLM_TRY(count_rows(s, "/samples/digest", &rows));
+  VLM_TRY(get_texts(s, "/samples/digest", rows, &digests));
+  VLM_TRY(get_texts(s, "/samples/name", rows, &names));
+  for (int32_t i = 0; i < rows; i++) {
+    vlm_digest d;
+    if (!parse_digest(&d, text_row(&digests, i))) VLM_TRY(broken(s, "/samples/digest"));
+    VLM_TRY(vlm_stats_add_sample(stats, d, text_row(&names, i), s->err));
+  }
+out:
+  vlm_free(digests.block);
+  vlm_free(names.block);
+  return st;
+}
+
+/* A range or count that no calibration writes would mislead the quantizer silently. */
+static bool plausible(const vlm_tensor_stats *t) {
+  int64_t sum = 0;
+  for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) {
+    if (t->histogram.bins[i] < 0 || sum > INT64_MAX - t->histogram.bins[i]) return false;
+    sum += t->histogram.bins[i];
+  }
+  return t->count >= 0 && sum == t->count && isfinite(t->min) && isfinite(t->max) && t->min <= t->max && t->histogram.exponent >= -200 &&
+         t->histogram.exponent <= 200 && t->channels >= -1 && t->channels <= (1 << 16);
+}
+
+static vlm_status get_channels(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows) {
+  vlm_status st = VLM_OK;
+  float *low = NULL, *high = NULL;
+  vlm_sum128 *sum = NULL;
+  size_t n = 0, at = 0;
+  for (int32_t i = 0; i < rows; i++) n += tensors[i]->channels > 0 ? (size_t)tensors[i]->channels : 0;
+  VLM_TRY(vlm_new(&low, n, s->err));
+  VLM_TRY(vlm_new(&high, n, s->err));
+  VLM_TRY(vlm_new(&sum, n, s->err));
+  VLM_TRY(get(s, "/channels/min", H5T_NATIVE_FLOAT, n, 1, low));
+  VLM_TRY(get(s, "/channels/max", H5T_NATIVE_FLOAT, n, 1, high));
+  VLM_TRY(get(s, "/channels/sum", H5T_NATIVE_INT64, n, 2, sum));
+  for (int32_t i = 0; i < rows; i++) {
+    vlm_tensor_stats *t = tensors[i];
+    if (t->channels <= 0) continue;
+    VLM_TRY(vlm_tensor_stats_start_channels(t, t->channels, s->err));
+    for (int32_t c = 0; c < t->channels; c++, at++) {
+      t->channel_min[c] = low[at];
+      t->channel_max[c] = high[at];
+      t->channel_absmax[c] = fmaxf(fabsf(low[at]), fabsf(high[at]));
+      t->channel_sum[c] = sum[at];
+    }
+  }
+out:
+  vlm_free(low);
+  vlm_free(high);
+  vlm_free(sum);
+  return st;
+}
+
+static vlm_status get_histograms(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows) {
+  vlm_status st = VLM_OK;
+  int64_t *bins = NULL;
+  VLM_TRY(vlm_new(&bins, (size_t)rows * VLM_HISTOGRAM_BINS, s->err));
+  VLM_TRY(get(s, "/tensors/histogram", H5T_NATIVE_INT64, (hsize_t)rows, VLM_HISTOGRAM_BINS, bins));
+  for (int32_t i = 0; i < rows; i++) {
+    memcpy(tensors[i]->histogram.bins, bins + (size_t)i * VLM_HISTOGRAM_BINS, sizeof tensors[i]->histogram.bins);
+    if (!plausible(tensors[i])) VLM_TRY(broken(s, tensors[i]->name));
+  }
+out:
+  vlm_free(bins);
+  return st;
+}
+
+static vlm_status get_tensors(const vlm_stats_file *s, vlm_stats *stats) {
+  vlm_status st = VLM_OK;
+  texts graphs = {0}, names = {0}, low = {0}, high = {0};
+  vlm_tensor_stats **tensors = NULL;
+  int32_t rows;
+  VLM_TRY(count_rows(s, "/tensors/graph", &rows));
+  VLM_TRY(get_texts(s, "/tensors/graph", rows, &graphs));
+  VLM_TRY(get_texts(s, "/tensors/name", rows, &names));
+  VLM_TRY(get_texts(s, "/tensors/widest_low", rows, &low));
+  VLM_TRY(get_texts(s, "/tensors/widest_high", rows, &high));
+  VLM_TRY(vlm_new(&tensors, rows, s->err));
+  for (int32_t i = 0; i < rows; i++) {
+    VLM_TRY(vlm_stats_entry(&tensors[i], stats, text_row(&graphs, i), text_row(&names, i), s->err));
+    if (vlm_stats_count(stats) != i + 1 || !parse_digest(&tensors[i]->widest_low, text_row(&low, i)) ||
+        !parse_digest(&tensors[i]->widest_high, text_row(&high, i)))
+      VLM_TRY(broken(s, "/tensors"));
+  }
+#define X(name, file_type, memory_type, member, width)                                                                                           \
+  VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
+  VLM_STORE_FIELDS(X)
+#undef X
+  VLM_TRY(get_histograms(s, tensors, rows));
+  VLM_TRY(get_channels(s, tensors, rows));
+out:
+  for (int32_t i = 0; st != VLM_OK && tensors && i < rows; i++)
+    if (tensors[i] && !tensors[i]->channel_min) tensors[i]->channels = 0;
+  vlm_free(tensors);
+  vlm_free(graphs.block);
+  vlm_free(names.block);
+  vlm_free(low.block);
+  vlm_free(high.block);
+  return st;
+}
+
+static vlm_status check_digest(const vlm_stats_file *s, const vlm_stats *stats) {
+  char *stored, actual[VLM_STORE_DIGEST_TEXT];
+  vlm_status st = get_text_attribute(s, "digest", &stored);
+  if (st == VLM_OK && strcmp(stored, vlm_digest_text(vlm_stats_digest(stats), actual)))
+    st = vlm_fail(s->err, VLM_INTEGRITY, "%s: content does not match its digest: got %s, wanted %s", s->path, actual, stored);
+  vlm_free(stored);
+  return st;
+}
+
+static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
+  vlm_status st = VLM_OK;
+  char *format = NULL, *model = NULL, *preprocess = NULL;
+  vlm_digest digest;
+  VLM_TRY(get_text_attribute(s, "format", &format));
+  if (strcmp(format, VLM_STORE_FORMAT)) VLM_TRY(broken(s, "another format"));
+  VLM_TRY(get_text_attribute(s, "model", &model));
+  if (!parse_digest(&digest, model)) VLM_TRY(broken(s, "model"));
+  VLM_TRY(get_text_attribute(s, "preprocess", &preprocess));
+  VLM_TRY(vlm_stats_create(out, digest, preprocess, s->err));
+  VLM_TRY(get_samples(s, *out));
+  VLM_TRY(get_tensors(s, *out));
+  VLM_TRY(check_digest(s, *out));
+out:
+  vlm_free(format);
+  vlm_free(model);
+  vlm_free(preprocess);
+  return st;
+}
+
+vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_stats_file s = {.file = -1, .path = path, .err = err};
+  *out = NULL;
+  vlm_store_start();
+  VLM_CHECK(vlm_file_exists(path), err, VLM_INPUT, "%s: no such file", path);
+  s.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (s.file < 0) VLM_TRY(broken(&s, "not HDF5"));
+  VLM_TRY(get_all(&s, out));
+out:
+  if (s.file >= 0) H5Fclose(s.file);
+  if (st != VLM_OK) {
+    vlm_stats_free(*out);
+    *out = NULL;
+  }
+  return st;
+}
