@@ -1,6 +1,4 @@
 /* Conv and FusedConv with a static range. Without one they stay float and read their weights dequantized once (stored.c). */
-#include <string.h>
-
 #include "runtime/lower/lower_private.h"
 
 static bool refuse(const char **why, const char *reason) {
@@ -12,26 +10,37 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   if (form == VLM_FORM_WEIGHT_ONLY) return true;
   if (w->dtype != VLM_F32 && w->dtype != VLM_S8) return refuse(why, "integer convolutions give float32; the weights are of another type");
-  return w->rank >= 3 && w->rank <= 5 ? true : refuse(why, "a convolution over more than 3 dims");
+  if (w->rank < 3 || w->rank > 5) return refuse(why, "a convolution over more than 3 dims");
+  vlm_activation own;
+  return vlm_activation_of_name(node, &own) ? true : refuse(why, "its activation is none that an integer convolution applies");
 }
 
 /* The attributes of Conv, and ours. */
-static vlm_status conv_attrs(vlm_lowering *l, int32_t n, const vlm_tail *t, vlm_attr **out, int32_t *count) {
-  const vlm_node *node = &l->graph->nodes[n];
-  vlm_status st = vlm_arena_alloc(l->graph->arena, (void **)out, (size_t)node->n_attrs + 2, sizeof **out, l->err);
+static vlm_status conv_attrs(vlm_lowering *l, const vlm_node *node, const vlm_tail *t, vlm_attr **out, int32_t *count) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)out, (size_t)node->n_attrs + 2, sizeof **out, l->err));
   *count = 0;
-  for (int32_t a = 0; st == VLM_OK && a < node->n_attrs; a++)
+  for (int32_t a = 0; a < node->n_attrs; a++)
     if (strncmp(node->attrs[a].name, "activation", 10)) (*out)[(*count)++] = node->attrs[a];
-  if (st == VLM_OK) (*out)[(*count)++] = vlm_text_attr("activation", t->activation);
+  VLM_TRY(vlm_activation_attrs(l, &t->activation, *out, count));
+out:
   return st;
 }
 
+/* Bias (constant or not), activation, quantization. A residual (input 3 of FusedConv) is added behind, before the activation. */
 static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
   vlm_status st = VLM_OK;
+  vlm_activation own;
   t->bias = vlm_node_input(node, 2);
+  if (vlm_is_channel_vector(l->graph, t->bias, channels, 1, 1)) VLM_TRY(vlm_spread(l, &t->bias, channels, 1, 1));
+  vlm_activation_of_name(node, &own);
+  if (vlm_node_input(node, 3) != VLM_NO_VALUE) {
+    VLM_TRY(vlm_tail_add(l, t, vlm_node_input(node, 3), &own));
+    goto out;
+  }
+  t->activation = own;
   vlm_take_activation(l, t);
   VLM_TRY(vlm_take_quantize(l, t));
-  if (vlm_is_channel_vector(l->graph, t->bias, channels, 1, 1)) VLM_TRY(vlm_spread(l, &t->bias, channels, 1, 1));
 out:
   return st;
 }
@@ -53,7 +62,7 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   VLM_TRY(vlm_spread(l, &w.scale, channels, 1, 1));
   VLM_TRY(vlm_need_zero(l, &x));
   VLM_TRY(read_tail(l, &node, channels, &t));
-  VLM_TRY(conv_attrs(l, n, &t, &attrs, &n_attrs));
+  VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
   const vlm_value_id inputs[] = {x.data, x.scale, x.zero, w.data, w.scale, t.bias, t.y_scale, t.y_zero};
   VLM_TRY(vlm_replace_node(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
   *form = VLM_FORM_STATIC;

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "runtime/lower/lower_private.h"
 
 vlm_attr vlm_int_attr(const char *name, int64_t value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value}; }

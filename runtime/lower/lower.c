@@ -46,23 +46,6 @@ out:
   return st;
 }
 
-/* Already one operator; it only takes its bias. */
-static vlm_status lower_row_form(vlm_lowering *l, int32_t n) {
-  vlm_status st = VLM_OK;
-  vlm_node *node = &l->graph->nodes[n];
-  const vlm_tensor *scale = vlm_graph_constant(l->graph, node->inputs[2]);
-  vlm_tail t = vlm_tail_of(node->outputs[0]);
-  VLM_TRY(vlm_report_add(l, n, VLM_FORM_ROW));
-  if (vlm_node_input(node, 3) != VLM_NO_VALUE || !scale) goto out;
-  vlm_take_bias(l, &t, vlm_tensor_count(scale), 1, 1);
-  if (t.bias == VLM_NO_VALUE) goto out;
-  VLM_TRY(vlm_spread(l, &t.bias, vlm_tensor_count(scale), 1, 1));
-  const vlm_value_id inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], t.bias};
-  VLM_TRY(vlm_replace_node(l, n, "QMatMulDynamic", inputs, 4, node->attrs, node->n_attrs, t.output));
-out:
-  return st;
-}
-
 /* Nodes taken into another lose their outputs' producer; sweep then removes them. */
 static void unlink_gone(vlm_lowering *l, int32_t n) {
   vlm_node *node = &l->graph->nodes[n];
@@ -84,7 +67,7 @@ static vlm_status lower_one(vlm_graph *graph, vlm_lower_report *report, vlm_erro
   VLM_TRY(vlm_lowering_open(&l, graph, report, err));
   for (int32_t n = 0; n < l.n_nodes; n++) {
     if (l.gone[n]) unlink_gone(&l, n);
-    else if (graph->nodes[n].traits->absorbs == VLM_ABSORB_BIAS) VLM_TRY(lower_row_form(&l, n));
+    else if (graph->nodes[n].traits->absorbs == VLM_ABSORB_BIAS) VLM_TRY(vlm_lower_row_product(&l, n));
     else VLM_TRY(lower_node(&l, n));
     VLM_TRY(lower_bodies(graph, n, report, err));
   }

@@ -4,6 +4,8 @@
 #ifndef VLM_LOWER_LOWER_PRIVATE_H
 #define VLM_LOWER_LOWER_PRIVATE_H
 
+#include <string.h>
+
 #include "runtime/lower/lower.h"
 
 typedef struct vlm_lowering {
@@ -51,6 +53,23 @@ vlm_status vlm_spread(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64
  * dim counted from the end, all other dims are 1; at most max_rank dims. */
 bool vlm_is_channel_vector(const vlm_graph *graph, vlm_value_id id, int64_t channels, int32_t place, int32_t max_rank);
 
+/* ---- activations.c ---- */
+
+typedef struct vlm_activation {
+  const char *name; /* of a row operation (kernels/epilogue.h), "" = none */
+  float params[2];
+  int32_t n_params;
+} vlm_activation;
+
+/* Whether the node is an activation with constant parameters, and which. */
+bool vlm_activation_of_node(const vlm_graph *graph, const vlm_node *node, vlm_activation *out);
+/* The one in attribute `activation` of FusedGemm and FusedConv; false when no operator can apply it. */
+bool vlm_activation_of_name(const vlm_node *node, vlm_activation *out);
+/* Appends the attributes (two at most) that tell an operator of domain "vlm" its activation. */
+vlm_status vlm_activation_attrs(vlm_lowering *l, const vlm_activation *a, vlm_attr *attrs, int32_t *count);
+/* The activation as a node of its own; *out as in vlm_add_node. */
+vlm_status vlm_activation_add(vlm_lowering *l, const vlm_activation *a, vlm_value_id x, vlm_value_id *out);
+
 /* ---- tails.c ---- */
 
 /* What follows a product: taken into its operator. */
@@ -58,11 +77,12 @@ typedef struct vlm_tail {
   vlm_value_id output;      /* of the last node taken */
   vlm_value_id bias;        /* [channels], or VLM_NO_VALUE */
   vlm_value_id y_scale, y_zero;
-  const char *activation;   /* "" = none */
-  const vlm_attr *params;   /* of the activation, or NULL */
+  vlm_activation activation;
 } vlm_tail;
 
 vlm_tail vlm_tail_of(vlm_value_id output);
+/* activation(value + addend) becomes what the tail's output is; the tail ends in front of it, in a new value. */
+vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const vlm_activation *activation);
 void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank);
 void vlm_take_activation(vlm_lowering *l, vlm_tail *t);
 vlm_status vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
@@ -86,6 +106,9 @@ typedef struct vlm_rule {
   /* Rewrites node n, whose slot holds a dequantized constant; *form = 0 when it stays as it is. */
   vlm_status (*lower)(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form);
 } vlm_rule;
+
+/* A vlm.QMatMulDynamic, which is made before the graph is lowered. */
+vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n);
 
 extern const vlm_rule vlm_rule_product, vlm_rule_convolution, vlm_rule_table, vlm_rule_stored;
 

@@ -2,8 +2,6 @@
  *
  * A constant on the left is the product of the transposed problem: y' = x' * w'. So each product is told by how its constant and its
  * activations are stored, and how its result is wanted; the operators read and write with strides. */
-#include <string.h>
-
 #include "runtime/lower/lower_private.h"
 
 typedef struct {
@@ -11,12 +9,11 @@ typedef struct {
   bool w_rows;            /* the constant is stored one row per channel: [.., N, K] */
   bool x_columns;         /* the activations are stored as [.., K, M] */
   bool y_columns;         /* the result is wanted as [.., N, M] */
-  bool matrix;            /* the result has two dims */
+  bool matrix;            /* the result has two dims or more for sure */
   int64_t channels, matrices;
   float alpha, beta;
   vlm_value_id addend;    /* C, or VLM_NO_VALUE */
-  const char *activation; /* its own, "" = none */
-  const vlm_attr *params;
+  vlm_activation activation; /* its own */
 } product;
 
 static bool refuse(const char **why, const char *reason) {
@@ -24,31 +21,33 @@ static bool refuse(const char **why, const char *reason) {
   return false;
 }
 
-/* C is the bias of the operator: one value per channel, or one for all. */
-static bool is_bias(const vlm_graph *graph, const product *p) {
-  return vlm_is_channel_vector(graph, p->addend, p->channels, p->y_columns ? 2 : 1, 2);
+static int32_t known_rank(const vlm_graph *graph, vlm_value_id id) {
+  while (graph->values[id].kind == VLM_VALUE_CAPTURE) {
+    id = graph->values[id].parent_value;
+    graph = graph->parent;
+  }
+  return graph->values[id].tensor.rank;
 }
 
 static bool read_product(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, product *p, const char **why) {
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
-  const vlm_attr *activation = vlm_node_attr(node, "activation");
   bool left = slot->input == 0, ta = vlm_node_int(node, "transA", 0) != 0, tb = vlm_node_int(node, "transB", 0) != 0;
-  *p = (product){.slot = slot, .y_columns = left, .matrix = node->traits->bias >= 0};
-  p->w_rows = left ? !ta : tb;
-  p->x_columns = left ? !tb : ta;
+  int32_t bias = node->traits->bias;
+  *p = (product){.slot = slot, .y_columns = left, .w_rows = left ? !ta : tb, .x_columns = left ? !tb : ta};
+  p->matrix = bias >= 0 || known_rank(graph, node->inputs[slot->activation]) >= 2; /* only Gemm has a bias, and only matrices */
   p->channels = w->dims[slot->axis];
   p->matrices = vlm_tensor_span(w, 0, w->rank - 2);
   p->alpha = vlm_node_float(node, "alpha", 1);
   p->beta = vlm_node_float(node, "beta", 1);
-  p->addend = node->traits->bias >= 0 ? vlm_node_input(node, node->traits->bias) : VLM_NO_VALUE;
-  if (p->beta == 0) p->addend = VLM_NO_VALUE;
-  p->activation = activation && activation->kind == VLM_ATTR_STRING ? activation->u.s : "";
+  p->addend = bias >= 0 && p->beta != 0 ? vlm_node_input(node, bias) : VLM_NO_VALUE;
   if (vlm_node_int(node, "transBatchA", 0) || vlm_node_int(node, "transBatchB", 0))
     return refuse(why, "transBatch moves the batch inwards: no integer product reads it there");
-  if (p->x_columns || p->y_columns || p->matrices != 1 || *p->activation)
-    return refuse(why, "transposed activations, several matrices or an activation of its own");
-  return true;
+  return vlm_activation_of_name(node, &p->activation) ? true : refuse(why, "its activation is none that an integer product applies");
 }
+
+/* A bias has one value per channel, or one for all: a dim of the result. */
+static int32_t channel_place(const product *p) { return p->y_columns ? 2 : 1; }
+static int32_t bias_rank(const product *p) { return p->matrix ? 2 : p->y_columns ? 0 : 1; }
 
 static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
   product p;
@@ -58,9 +57,7 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
   return read_product(graph, node, slot, &p, why);
 }
 
-/* ---- what C and the activation become when they are no bias ---- */
-
-/* C times beta. */
+/* C times beta, when C is no bias. */
 static vlm_status scaled_addend(vlm_lowering *l, const product *p, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   vlm_value_id beta;
@@ -75,47 +72,43 @@ out:
   return st;
 }
 
-/* The product writes a new value; the node's output is what Add makes of it. */
-static vlm_status add_behind(vlm_lowering *l, const product *p, vlm_tail *t) {
-  vlm_status st = VLM_OK;
-  vlm_value_id inputs[2], output = t->output;
-  VLM_TRY(vlm_graph_add_value(l->graph, &inputs[0], NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(scaled_addend(l, p, &inputs[1]));
-  VLM_TRY(vlm_add_node(l, &output, "Add", 14, inputs, 2, NULL, 0));
-  t->output = inputs[0];
-out:
-  return st;
-}
-
-/* Bias, activation and what stands behind: the tail of the operator. `quantized`: the result may leave as u8. */
+/* C, bias, activation and what stands behind. `quantized`: the result may leave as u8. */
 static vlm_status read_tail(vlm_lowering *l, const product *p, bool quantized, vlm_tail *t) {
   vlm_status st = VLM_OK;
-  bool bias = p->addend != VLM_NO_VALUE && is_bias(l->graph, p);
-  if (p->addend != VLM_NO_VALUE && !bias) {
-    VLM_TRY(add_behind(l, p, t));
+  vlm_value_id addend;
+  bool own = vlm_is_channel_vector(l->graph, p->addend, p->channels, channel_place(p), bias_rank(p));
+  if (p->addend != VLM_NO_VALUE && !own) {
+    VLM_TRY(scaled_addend(l, p, &addend));
+    VLM_TRY(vlm_tail_add(l, t, addend, &p->activation));
     goto out;
   }
-  if (bias) t->bias = p->addend;
+  if (own) t->bias = p->addend;
   t->activation = p->activation;
-  t->params = p->params;
-  if (!bias) vlm_take_bias(l, t, p->channels, p->y_columns ? 2 : 1, p->y_columns ? (p->matrix ? 2 : 0) : 1);
-  if (quantized) vlm_take_activation(l, t);
+  vlm_take_bias(l, t, p->channels, channel_place(p), bias_rank(p));
+  vlm_take_activation(l, t);
   if (quantized) VLM_TRY(vlm_take_quantize(l, t));
-  if (t->bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t->bias, p->channels, p->matrices, bias ? p->beta : 1));
+  if (t->bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t->bias, p->channels, p->matrices, own ? p->beta : 1));
 out:
   return st;
 }
 
-/* ---- the operators ---- */
+static vlm_status make(vlm_lowering *l, int32_t n, const char *op_type, const product *p, const vlm_tail *t, const vlm_value_id *inputs,
+                       int32_t n_inputs) {
+  vlm_status st = VLM_OK;
+  vlm_attr attrs[5] = {vlm_int_attr("transB", p->w_rows), vlm_int_attr("transX", p->x_columns), vlm_int_attr("transY", p->y_columns)};
+  int32_t n_attrs = 3;
+  VLM_TRY(vlm_activation_attrs(l, &t->activation, attrs, &n_attrs));
+  VLM_TRY(vlm_replace_node(l, n, op_type, inputs, n_inputs, attrs, n_attrs, t->output));
+out:
+  return st;
+}
 
 static vlm_status make_static(vlm_lowering *l, int32_t n, const product *p, vlm_operand *x, const vlm_operand *w) {
   vlm_status st = VLM_OK;
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, true, &t));
   VLM_TRY(vlm_need_zero(l, x));
-  const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
-  const vlm_attr attrs[] = {vlm_int_attr("transB", p->w_rows), vlm_text_attr("activation", t.activation)};
-  VLM_TRY(vlm_replace_node(l, n, "QMatMul", inputs, 8, attrs, 2, t.output));
+  VLM_TRY(make(l, n, "QMatMul", p, &t, (vlm_value_id[]){x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero}, 8));
 out:
   return st;
 }
@@ -126,9 +119,7 @@ static vlm_status make_float(vlm_lowering *l, int32_t n, const char *op_type, co
   const vlm_value_id x = l->graph->nodes[n].inputs[p->slot->activation];
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, false, &t));
-  const vlm_value_id inputs[] = {x, w->data, w->scale, t.bias};
-  const vlm_attr attrs[] = {vlm_int_attr("transB", p->w_rows), vlm_text_attr("activation", t.activation)};
-  VLM_TRY(vlm_replace_node(l, n, op_type, inputs, 4, attrs, 2, t.output));
+  VLM_TRY(make(l, n, op_type, p, &t, (vlm_value_id[]){x, w->data, w->scale, t.bias}, 4));
 out:
   return st;
 }
@@ -165,6 +156,29 @@ vlm_status vlm_lower_row_form(vlm_graph *graph, int32_t n, const vlm_weight_slot
   p.w_rows = true;
   VLM_TRY(vlm_spread(&l, &w.scale, p.channels, p.matrices, p.alpha));
   VLM_TRY(make_float(&l, n, "QMatMulDynamic", &p, &w));
+out:
+  return st;
+}
+
+/* Already one operator; it takes what stands behind it. */
+vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n) {
+  vlm_status st = VLM_OK;
+  const vlm_node *node = &l->graph->nodes[n];
+  const vlm_weight_slot slot = {.input = 1, .activation = 0};
+  const vlm_tensor *w = vlm_graph_constant(l->graph, node->inputs[1]);
+  product p = {.slot = &slot, .w_rows = vlm_node_int(node, "transB", 0) != 0, .addend = VLM_NO_VALUE};
+  vlm_tail t = vlm_tail_of(node->outputs[0]);
+  VLM_TRY(vlm_report_add(l, n, VLM_FORM_ROW));
+  if (!w || w->rank < 2 || vlm_node_input(node, 3) != VLM_NO_VALUE || !vlm_activation_of_name(node, &p.activation) ||
+      *p.activation.name)
+    goto out;
+  p.x_columns = vlm_node_int(node, "transX", 0) != 0;
+  p.y_columns = vlm_node_int(node, "transY", 0) != 0;
+  p.matrix = known_rank(l->graph, node->inputs[0]) >= 2;
+  p.channels = w->dims[w->rank - (p.w_rows ? 2 : 1)];
+  p.matrices = vlm_tensor_span(w, 0, w->rank - 2);
+  VLM_TRY(read_tail(l, &p, false, &t));
+  VLM_TRY(make(l, n, "QMatMulDynamic", &p, &t, (vlm_value_id[]){node->inputs[0], node->inputs[1], node->inputs[2], t.bias}, 4));
 out:
   return st;
 }

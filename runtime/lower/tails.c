@@ -1,10 +1,8 @@
 /* What follows a product or convolution: bias, activation, QuantizeLinear. */
-#include <string.h>
-
 #include "runtime/lower/lower_private.h"
 
 vlm_tail vlm_tail_of(vlm_value_id output) {
-  return (vlm_tail){.output = output, .bias = VLM_NO_VALUE, .y_scale = VLM_NO_VALUE, .y_zero = VLM_NO_VALUE, .activation = ""};
+  return (vlm_tail){.output = output, .bias = VLM_NO_VALUE, .y_scale = VLM_NO_VALUE, .y_zero = VLM_NO_VALUE, .activation = {.name = ""}};
 }
 
 /* The one reader of the tail when it is of that type. */
@@ -20,7 +18,7 @@ static void take(vlm_lowering *l, const vlm_node *node, vlm_tail *t) {
 }
 
 void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank) {
-  const vlm_node *add = t->bias == VLM_NO_VALUE && !*t->activation ? follower(l, t, "Add") : NULL;
+  const vlm_node *add = t->bias == VLM_NO_VALUE && !*t->activation.name ? follower(l, t, "Add") : NULL;
   if (!add) return;
   vlm_value_id other = add->inputs[add->inputs[0] == t->output ? 1 : 0];
   if (!vlm_is_channel_vector(l->graph, other, channels, place, max_rank)) return;
@@ -28,19 +26,23 @@ void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place
   take(l, add, t);
 }
 
-/* X(operator, value of attribute approximate or "", name of the row operation) */
-static const struct {
-  const char *op_type, *approximate, *name;
-} ACTIVATIONS[] = {{"Relu", "", "relu"}, {"Gelu", "none", "gelu"}};
-
 void vlm_take_activation(vlm_lowering *l, vlm_tail *t) {
-  for (size_t i = 0; !*t->activation && i < sizeof ACTIVATIONS / sizeof ACTIVATIONS[0]; i++) {
-    const vlm_node *node = follower(l, t, ACTIVATIONS[i].op_type);
-    const vlm_attr *form = node ? vlm_node_attr(node, "approximate") : NULL;
-    if (!node || (form && strcmp(form->u.s, ACTIVATIONS[i].approximate))) continue;
-    t->activation = ACTIVATIONS[i].name;
-    take(l, node, t);
-  }
+  int32_t n = *t->activation.name ? -1 : vlm_only_reader(l, t->output);
+  vlm_activation found;
+  if (n < 0 || !vlm_activation_of_node(l->graph, &l->graph->nodes[n], &found)) return;
+  t->activation = found;
+  take(l, &l->graph->nodes[n], t);
+}
+
+vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const vlm_activation *activation) {
+  vlm_status st = VLM_OK;
+  vlm_value_id inputs[2] = {VLM_NO_VALUE, addend}, sum = *activation->name ? VLM_NO_VALUE : t->output;
+  VLM_TRY(vlm_graph_add_value(l->graph, &inputs[0], NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_add_node(l, &sum, "Add", 14, inputs, 2, NULL, 0));
+  if (*activation->name) VLM_TRY(vlm_activation_add(l, activation, sum, &t->output));
+  t->output = inputs[0];
+out:
+  return st;
 }
 
 vlm_status vlm_take_quantize(vlm_lowering *l, vlm_tail *t) {

@@ -31,7 +31,8 @@ int64_t vlm_macs_product(vlm_op_call *c, int weight) {
   const vlm_tensor *a = c->in[0];
   (void)weight;
   if (a->rank == 0) return 0;
-  bool turned = vlm_node_int(c->node, "transA", 0) && a->rank > 1, batch = vlm_node_int(c->node, "transBatchA", 0) != 0;
+  bool turned = (vlm_node_int(c->node, "transA", 0) || vlm_node_int(c->node, "transX", 0)) && a->rank > 1;
+  bool batch = vlm_node_int(c->node, "transBatchA", 0) != 0;
   int64_t inner = a->dims[!turned ? a->rank - 1 : batch ? 0 : a->rank - 2];
   return multiply(count(c->out[0]), inner);
 }

@@ -1,9 +1,10 @@
 /* vlm.QConv: x (float32, quantized here, or uint8), x_scale, x_zero, w int8, w_scale, [bias], [y_scale], [y_zero];
- * attributes of Conv and `activation`. Output float32, or uint8 when y_scale is given. */
+ * attributes of Conv and FusedConv. Output float32, or uint8 when y_scale is given. */
 #include <string.h>
 
 #include "runtime/ops/conv_attrs.h"
 #include "runtime/ops/conv_integer.h"
+#include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/weights.h"
@@ -35,7 +36,9 @@ vlm_status vlm_run_QConv(vlm_op_call *c) {
   VLM_TRY(vlm_conv_q8_weights(c, 3, &conv.shape, &conv.weights));
   VLM_TRY(vlm_op_floats(c, c->in[4], conv.shape.out_channels, "the scale of the weights", &conv.w_scale));
   VLM_TRY(vlm_op_floats(c, vlm_in(c, 5), conv.shape.out_channels, "the bias", &conv.bias));
-  VLM_TRY(vlm_activation_find(&conv.activation, c->kernels->rowops, vlm_arg_string(c, VLM_CONV_MORE, ""), c->err));
+  const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
+  VLM_TRY(vlm_activation_find(&conv.activation, c->kernels->rowops, activation, c->err));
+  vlm_activation_params(conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);
   if (vlm_in(c, 6)) {
     VLM_TRY(vlm_op_scalar(c, c->in[6], "the scale of y", &conv.y_scale));
     VLM_TRY(vlm_op_zero_point(c, vlm_in(c, 7), &conv.y_zero));

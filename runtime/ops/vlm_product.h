@@ -1,0 +1,30 @@
+/* What the internal matrix products have in common (vlm_matmul.c, vlm_wmatmul.c): y = activation(x * w * w_scale + bias).
+ *
+ * x is [.., M, K] ([.., K, M] with transX), w int8 [.., K, N] ([.., N, K] with transB), y [.., M, N] ([.., N, M] with transY); the dims in
+ * front broadcast. w_scale and bias have one value, or N for each matrix of w. */
+#ifndef VLM_OPS_VLM_PRODUCT_H
+#define VLM_OPS_VLM_PRODUCT_H
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/rowops.h"
+#include "runtime/ops/matmul_shape.h"
+
+typedef struct vlm_product {
+  const vlm_tensor *x, *w;
+  vlm_matmul_shape s; /* of x when its rows lie together; x and y are joined into one batch where w has one matrix */
+  bool x_columns, y_columns;
+  const float *w_scale, *bias;
+  vlm_row_unary *activation;
+  float params[4];
+} vlm_product;
+
+/* Sets the shape of output 0; w is input w_input. */
+vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype);
+/* Everything of p: w_scale is input w_input + 1, the bias w_input + 2. */
+vlm_status vlm_product_read(vlm_op_call *c, int w_input, vlm_product *p);
+/* `matrices` matrices of rows x columns elements of 1 or 4 bytes, each transposed. */
+void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matrices, int64_t rows, int64_t columns, int bytes);
+/* x as floats with rows of K: itself, or turned in scratch. */
+vlm_status vlm_product_float_rows(vlm_op_call *c, const vlm_product *p, const float **rows);
+
+#endif
