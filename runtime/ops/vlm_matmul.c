@@ -68,7 +68,8 @@ typedef struct {
 static vlm_status fill_q8(void *block, void *user, vlm_error *err) {
   const recipe *r = user;
   (void)err;
-  vlm_q8_weights_pack(block, r->kernels, r->p->w->data, 0, r->p->w_row, r->p->w_column, r->p->k, r->p->n, 1, 0);
+  vlm_q8_source source = {.w = r->p->w->data, .w_row = r->p->w_row, .w_column = r->p->w_column, .k = r->p->k, .n = r->p->n, .count = 1};
+  vlm_q8_weights_pack(block, r->kernels, &source);
   return VLM_OK;
 }
 static vlm_status fill_w8(void *block, void *user, vlm_error *err) {
@@ -119,7 +120,8 @@ static vlm_status quantized_x(vlm_op_call *c, float scale, int32_t zero, const u
   if (x->dtype == VLM_U8) return st;
   VLM_CHECK(x->dtype == VLM_F32, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8", vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_scratch_array(c, &block, vlm_tensor_count(x), 1));
-  vlm_quantize_u8(block, x->data, vlm_tensor_count(x), scale, zero, c->kernels, c->threads);
+  vlm_quantize_u8_args all = {.q = block, .x = x->data, .n = (size_t)vlm_tensor_count(x), .scale = scale, .zero = zero};
+  vlm_quantize_u8(&all, c->kernels, c->threads);
   *q = block;
 out:
   return st;
@@ -160,7 +162,8 @@ vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
   VLM_TRY(vlm_scratch_array(c, &rows, p.m, sizeof(float) + sizeof(int32_t)));
   float *scale = rows;
   int32_t *zero = (int32_t *)rows + p.m;
-  vlm_quantize_rows_u8(q, scale, zero, p.x->data, p.m, p.k, c->kernels, c->threads);
+  vlm_quantize_rows quantized = {.x = p.x->data, .m = p.m, .k = p.k, .q = q, .scale = scale, .zero = zero};
+  vlm_quantize_rows_u8(&quantized, c->kernels, c->threads);
   g.row_scale = scale;
   g.row_zero = zero;
   VLM_TRY(run_q8(c, &g, &p, 1, q));
