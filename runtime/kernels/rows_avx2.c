@@ -18,13 +18,10 @@ void vlm_q8_row_avx2(const vlm_q8_row_args *r) {
     _mm256_storeu_ps(y + j, _mm256_fmadd_ps(sum, _mm256_mul_ps(scale, _mm256_loadu_ps(w_scale + j)), bias));
   }
   if (j == n) return;
-  vlm_q8_row_args rest = *r;
-  rest.y += j;
-  rest.acc += j;
-  rest.colsum += j;
-  rest.w_scale += j;
-  if (rest.bias) rest.bias += j;
-  rest.n -= j;
+  vlm_q8_row_args rest = {.y = y + j, .acc = acc + j, .colsum = colsum + j, .w_scale = w_scale + j, .n = n - j};
+  rest.bias = biases ? biases + j : NULL;
+  rest.a_scale = r->a_scale;
+  rest.zero_point = r->zero_point;
   vlm_q8_row_c(&rest);
 }
 
@@ -76,7 +73,7 @@ void vlm_quantize_u8_avx2(const vlm_quantize_u8_args *a) {
 }
 
 /* Outputs [at, at + 32): four vectors of neighbours share the broadcast weight. */
-static void depthwise_step(const vlm_depthwise_f32_args *d, size_t at) {
+static VLM_INLINE void depthwise_step(const vlm_depthwise_f32_args *d, size_t at) {
   __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
   const float *w = d->w;
   int kh_count = d->kh_count, kw_count = d->kw_count;
@@ -92,7 +89,7 @@ static void depthwise_step(const vlm_depthwise_f32_args *d, size_t at) {
 }
 
 /* Outputs [at, n), one after the other. */
-static void depthwise_rest(const vlm_depthwise_f32_args *d, size_t at) {
+static VLM_INLINE void depthwise_rest(const vlm_depthwise_f32_args *d, size_t at) {
   for (size_t n = d->n; at < n; at++) {
     const float *w = d->w;
     float sum = 0;
@@ -102,13 +99,14 @@ static void depthwise_rest(const vlm_depthwise_f32_args *d, size_t at) {
   }
 }
 
-void vlm_depthwise_f32_avx2(const vlm_depthwise_f32_args *d) {
-  size_t at = 0, n = d->n;
-  if (d->stride == 1)
-    for (; at + 32 <= n; at += 32) depthwise_step(d, at);
-  if (d->stride == 1 && at < n && n >= 32) {
-    depthwise_step(d, n - 32); /* overlaps: the same values again */
-    at = n;
+void vlm_depthwise_f32_avx2(const vlm_depthwise_f32_args *args) {
+  const vlm_depthwise_f32_args d = *args; /* a copy whose fields can stay in registers */
+  size_t at = 0;
+  if (d.stride == 1)
+    for (; at + 32 <= d.n; at += 32) depthwise_step(&d, at);
+  if (d.stride == 1 && at < d.n && d.n >= 32) {
+    depthwise_step(&d, d.n - 32); /* overlaps: the same values again */
+    at = d.n;
   }
-  depthwise_rest(d, at);
+  depthwise_rest(&d, at);
 }
