@@ -14,8 +14,9 @@
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/kernels/gemm_w8.h"
+#include "tests/kernels/cases.h"
 
-enum { MAX_ITEMS = 256, TILE_K = 768 };
+enum { MAX_ITEMS = 256, DEPTH = 768, CALLS = 64 };
 
 typedef struct item item;
 struct item {
@@ -24,10 +25,10 @@ struct item {
   double best; /* per second */
   const char *unit;
   void (*call)(item *it);
-  const vlm_kernel *row;
-  const vlm_kernels *kernels;
+  kernel_case *problem; /* of a micro-kernel */
+  const vlm_kernels *kernels; /* of a driver */
   vlm_threads *threads;
-  void *a, *b, *c, *scratch;
+  void *scratch;
   union {
     vlm_gemm_f32 f32;
     vlm_gemm_q8 q8;
@@ -90,46 +91,31 @@ static item *add_peak(const char *name, vlm_peak_fn *peak) {
 /* ---- micro-kernels, data in the first cache levels ---- */
 
 static void call_row(item *it) {
-  const vlm_kernel *k = it->row;
-  vlm_q8_epilogue e = {it->b, it->a, it->a};
-  const float *rows[3] = {it->a, (float *)it->a + 2048, (float *)it->a + 4096};
-  for (int i = 0; i < 64; i++) {
-    switch (k->kind) {
-      case VLM_KERNEL_gemm_f32: k->fn.gemm_f32(it->c, (size_t)k->nr, it->a, TILE_K, it->b, (size_t)k->nr, TILE_K, k->mr); break;
-      case VLM_KERNEL_gemv_f32: k->fn.gemv_f32(it->c, it->a, it->b, (size_t)k->nr, (size_t)k->nr * TILE_K, TILE_K); break;
-      case VLM_KERNEL_gemm_u8s8: k->fn.gemm_u8s8(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K / (size_t)k->kr, k->mr); break;
-      case VLM_KERNEL_gemm_u8s16: k->fn.gemm_u8s16(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K / (size_t)k->kr, k->mr); break;
-      case VLM_KERNEL_transpose_8: k->fn.transpose_8(it->c, 64, it->a, 512, 64, 512); break;
-      case VLM_KERNEL_transpose_32: k->fn.transpose_32(it->c, 64, it->a, 128, 64, 128); break;
-      case VLM_KERNEL_quantize_u8: k->fn.quantize_u8(it->c, it->a, 4096, 0.1f, 128); break;
-      case VLM_KERNEL_widen_s8: k->fn.widen_s8(it->c, it->a, 4096); break;
-      case VLM_KERNEL_gemm_f32s8: k->fn.gemm_f32s8(it->c, (size_t)k->nr, it->a, TILE_K, it->b, TILE_K, 1); break;
-      case VLM_KERNEL_depthwise_f32: k->fn.depthwise_f32(it->c, rows, it->b, 3, 3, 1, 1, 1920); break;
-      case VLM_KERNEL_q8_row: k->fn.q8_row(it->c, it->b, &e, 0.5f, 3, 2048); break;
-      case VLM_KERNEL_widen_u8: k->fn.widen_u8(it->c, it->a, 4096); break;
-      default: break;
-    }
-  }
-}
-
-static double row_work(const vlm_kernel *k) {
-  switch (k->kind) {
-    case VLM_KERNEL_gemv_f32: return 64.0 * 2 * VLM_GEMV_PANELS * k->nr * TILE_K;
-    case VLM_KERNEL_gemm_f32s8: return 64.0 * 2 * k->nr * TILE_K;
-    case VLM_KERNEL_depthwise_f32: return 64.0 * 18 * 1920;
-    case VLM_KERNEL_q8_row: return 64.0 * 2048;
-    case VLM_KERNEL_widen_u8:
-    case VLM_KERNEL_widen_s8:
-    case VLM_KERNEL_quantize_u8: return 64.0 * 4096;
-    case VLM_KERNEL_transpose_8: return 64.0 * 64 * 512;
-    case VLM_KERNEL_transpose_32: return 64.0 * 64 * 128;
-    default: return 64.0 * 2 * k->mr * k->nr * TILE_K;
-  }
+  for (int i = 0; i < CALLS; i++) kernel_case_call(it->problem);
 }
 
 static const char *row_unit(vlm_kernel_kind kind) {
-  if (kind == VLM_KERNEL_gemm_u8s8 || kind == VLM_KERNEL_gemm_u8s16) return "GOP/s";
-  return kind < VLM_KERNEL_q8_row ? "GFLOP/s" : "Gelem/s";
+  static const struct {
+    const char *FLOP, *OP, *ELEMENT;
+  } units = {"GFLOP/s", "GOP/s", "Gelem/s"};
+  const char *const by_kind[VLM_KERNEL_KINDS] = {
+#define VLM_KIND(kind, mr, nr, kr, a_bytes, work) units.work,
+#include "runtime/kernels/kinds.def"
+#undef VLM_KIND
+  };
+  return by_kind[kind];
+}
+
+/* The checker's case of a row at the bench's depth: `rows` of a tile. */
+static void add_row(const vlm_kernel *row, int rows) {
+  char name[96];
+  kernel_problem problem = {.depth = DEPTH, .columns = row->nr, .rows = rows};
+  kernel_case *c = take(1, sizeof *c);
+  if (!kernel_case_open(c)) exit(70);
+  kernel_case_make(c, row, &problem);
+  snprintf(name, sizeof name, row->mr > 1 ? "%s, %d rows" : "%s", row->name, rows);
+  item *it = add(name, CALLS * c->work, row_unit(row->kind), call_row);
+  it->problem = c;
 }
 
 static void add_rows(uint32_t mask) {
@@ -137,11 +123,8 @@ static void add_rows(uint32_t mask) {
   const vlm_kernel *table = vlm_kernel_table(&count);
   for (int i = 0; i < count; i++) {
     if (table[i].level == VLM_CPU_C || !(mask >> table[i].level & 1)) continue;
-    item *it = add(table[i].name, row_work(&table[i]), row_unit(table[i].kind), call_row);
-    it->row = &table[i];
-    it->a = floats(16 * TILE_K);
-    it->b = floats(256 * TILE_K);
-    it->c = take(1 << 16, 4);
+    add_row(&table[i], table[i].mr);
+    if (table[i].mr > 1) add_row(&table[i], 1);
   }
 }
 
@@ -180,7 +163,8 @@ static void add_products(const vlm_kernels *kernels, vlm_threads *threads, int64
   size_t size = 0;
   if (!vlm_q8_weights_bytes(&size, kernels, k, n, 1)) exit(70);
   void *block = take((double)size, 1);
-  vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, w, 0, n, 1, k, n, 1, 0);
+  vlm_q8_source source = {.w = w, .w_row = n, .w_column = 1, .k = k, .n = n, .count = 1};
+  vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, &source);
   it->u.q8 = (vlm_gemm_q8){.batch = 1,
                            .m = m,
                            .w = packed,

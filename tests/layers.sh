@@ -22,7 +22,7 @@ pack:             runtime
 quant:            runtime calib
 eval:             runtime calib
 cli:              runtime onnx calib pack quant eval
-bench:            calib onnx pack runtime
+bench:            calib onnx pack runtime tests/kernels
 '
 
 # header: the only file or folder that may include it, so that a library is replaced in one place.

@@ -1,8 +1,10 @@
 /* Depthwise planes: rows are padded once, the kernel then needs no test at the borders. */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/kernels/conv_f32.h"
+#include "runtime/kernels/row_args.h"
 
 enum { MAX_KERNEL_ROWS = 32 };
 
@@ -19,12 +21,17 @@ size_t vlm_conv_plane_floats(const vlm_conv_shape *s) {
 void vlm_conv_plane_run(float *y, const vlm_conv_shape *s, const float *plane, const float *w, const vlm_kernels *kernels) {
   int64_t width = vlm_conv_plane_width(s);
   const float *zeros = plane + s->in[1] * width, *rows[MAX_KERNEL_ROWS];
+  vlm_depthwise_f32_args d = {.rows = rows, .w = w, .kh_count = (int)s->kernel[1], .kw_count = (int)s->kernel[2]};
+  d.stride = (size_t)s->stride[2];
+  d.dilation = (size_t)s->dilation[2];
+  d.n = (size_t)s->out[2];
+  assert(s->kernel[1] <= MAX_KERNEL_ROWS);
   for (int64_t h = 0; h < s->out[1]; h++, y += s->out[2]) {
     for (int64_t k = 0; k < s->kernel[1]; k++) {
       int64_t source = vlm_conv_source(s, 1, h, k);
       rows[k] = source < 0 ? zeros : plane + source * width;
     }
-    kernels->depthwise_f32->fn.depthwise_f32(y, rows, w, (int)s->kernel[1], (int)s->kernel[2], (size_t)s->stride[2], (size_t)s->dilation[2],
-                                             (size_t)s->out[2]);
+    d.y = y;
+    kernels->depthwise_f32->fn.depthwise_f32(&d);
   }
 }

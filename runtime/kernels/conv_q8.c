@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/kernels/row_args.h"
+#include "runtime/kernels/transpose_args.h"
 
 /* Depthwise sums stay below 2^24, so that the float kernel computes them exactly. */
 enum { EXACT_TAPS = (1 << 24) / (255 * 128), ROW_BLOCK = 512, BAND = 16 };
@@ -27,7 +29,9 @@ void vlm_conv_q8_weights_pack(void *block, void *room, const void *w, uint8_t fl
   for (int64_t o = 0; o < s->out_channels; o++)
     for (int64_t c = 0; c < channels; c++)
       for (int64_t t = 0; t < taps; t++) to[(o * taps + t) * channels + c] = from[(o * channels + c) * taps + t];
-  vlm_q8_weights_pack(block, kernels, room, rows * k, 1, k, k, rows, s->groups, flip);
+  vlm_q8_source source = {.w = room, .w_matrix = rows * k, .w_row = 1, .w_column = k, .k = k, .n = rows, .count = s->groups};
+  source.flip = flip;
+  vlm_q8_weights_pack(block, kernels, &source);
 }
 
 typedef struct {
@@ -37,6 +41,11 @@ typedef struct {
   char *workers;
   size_t worker_bytes;
 } region;
+
+static void quantize(const region *r, uint8_t *q, const float *x, int64_t n) {
+  vlm_quantize_u8_args a = {.q = q, .x = x, .n = (size_t)n, .scale = r->conv->x_scale, .zero = r->conv->x_zero};
+  r->kernels->quantize_u8->fn.quantize_u8(&a);
+}
 
 /* ---- channels last ---- */
 
@@ -52,9 +61,11 @@ static void to_channels_last(void *user, int64_t index, int worker) {
     int64_t rows = channels - c < BAND ? channels - c : BAND, at = (image * channels + c) * plane + from,
             stride = conv->x_f32 ? ROW_BLOCK : plane;
     const uint8_t *source = conv->x_f32 ? band : conv->x_u8 + at;
-    for (int64_t i = 0; conv->x_f32 && i < rows; i++)
-      r->kernels->quantize_u8(band + i * ROW_BLOCK, conv->x_f32 + at + i * plane, n, conv->x_scale, conv->x_zero);
-    r->kernels->transpose_8(to + c, (size_t)channels, source, (size_t)stride, (size_t)rows, (size_t)n);
+    for (int64_t i = 0; conv->x_f32 && i < rows; i++) quantize(r, band + i * ROW_BLOCK, conv->x_f32 + at + i * plane, n);
+    vlm_transpose_8_args t = {.y = to + c, .y_stride = (size_t)channels, .x = source, .x_stride = (size_t)stride};
+    t.rows = (size_t)rows;
+    t.columns = (size_t)n;
+    r->kernels->transpose_8->fn.transpose_8(&t);
   }
 }
 
@@ -121,7 +132,7 @@ static void fill_plane(float *plane, uint8_t *line, const region *r, int64_t ima
   for (int64_t h = 0; h < s->in[1]; h++, plane += width, at += s->in[2]) {
     const uint8_t *row = line;
     if (conv->x_f32)
-      r->kernels->quantize_u8(line, conv->x_f32 + at, n, conv->x_scale, conv->x_zero);
+      quantize(r, line, conv->x_f32 + at, n);
     else
       row = conv->x_u8 + at;
     r->kernels->rowops->dequantize_u8(plane + pad, row, n, 1.0f, conv->x_zero);
@@ -139,7 +150,9 @@ static void finish_plane(const region *r, float *sums, int64_t o, int64_t index)
   float scale = conv->x_scale * conv->w_scale[o];
   r->kernels->rowops->affine(y, sums, n, 0, scale, conv->bias ? conv->bias[o] : 0.0f);
   if (conv->activation) conv->activation(y, y, n, conv->params);
-  if (conv->y_u8) r->kernels->quantize_u8(conv->y_u8 + at, y, n, conv->y_scale, conv->y_zero);
+  if (!conv->y_u8) return;
+  vlm_quantize_u8_args a = {.q = conv->y_u8 + at, .x = y, .n = (size_t)n, .scale = conv->y_scale, .zero = conv->y_zero};
+  r->kernels->quantize_u8->fn.quantize_u8(&a);
 }
 
 static void depthwise_task(void *user, int64_t index, int worker) {

@@ -1,8 +1,10 @@
 #include "runtime/kernels/gemm_f32.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* A column block of b stays in the second-level cache while all rows pass; small products are not worth waking a thread. */
 enum { BLOCK_BYTES = 256 << 10, INLINE_WORK = 1 << 18, TASKS_PER_THREAD = 4 };
@@ -107,28 +109,39 @@ static void gather_rows(float *dst, const float *a, int64_t a_row, int64_t a_col
     for (int i = 0; i < rows; i++) dst[i * k + p] = a[i * a_row + p * a_column];
 }
 
-/* Columns [from, n) of one row tile, panel by panel. */
-static void run_panels(const plan *p, const block *b, float *c, int64_t ldc, const float *a, int64_t lda, int rows, int64_t from,
-                       int64_t n) {
+/* Columns [from, n) of one row tile, panel by panel. `t` has the rows; c and b are set here. */
+static void run_panels(const plan *p, const block *b, vlm_gemm_f32_args t, int64_t from, int64_t n) {
   const vlm_kernel *kernel = p->kernels->gemm_f32;
-  float tile[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS];
-  int nr = kernel->nr;
-  for (int64_t j = from; j < n; j += nr) {
-    bool tail = j >= b->tail, whole = j + nr <= n;
-    const float *panel = tail ? b->tail_panel : b->data + (size_t)(j / nr) * b->panel_stride;
-    kernel->fn.gemm_f32(whole ? c + j : tile, whole ? (size_t)ldc : (size_t)nr, a, (size_t)lda, panel, tail ? (size_t)nr : b->stride,
-                        (size_t)p->g->k, rows);
-    for (int i = 0; !whole && i < rows; i++) memcpy(c + i * ldc + j, tile + i * nr, (size_t)(n - j) * sizeof *c);
+  float room[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS], *c = t.c;
+  size_t ldc = t.ldc, nr = (size_t)kernel->nr;
+  for (int64_t j = from; j < n; j += kernel->nr) {
+    bool tail = j >= b->tail, whole = j + kernel->nr <= n;
+    t.c = whole ? c + j : room;
+    t.ldc = whole ? ldc : nr;
+    t.b = tail ? b->tail_panel : b->data + (size_t)j / nr * b->panel_stride;
+    t.b_stride = tail ? nr : b->stride;
+    kernel->fn.gemm_f32(&t);
+    for (size_t i = 0; !whole && i < (size_t)t.rows; i++) memcpy(c + i * ldc + j, room + i * nr, (size_t)(n - j) * sizeof *c);
   }
 }
 
-static void run_tile(const plan *p, const block *b, float *c, const float *a, int64_t lda, int rows, int64_t n) {
-  int64_t wide = (int64_t)p->kernels->gemm_f32->nr * VLM_GEMV_PANELS, done = 0;
-  if (rows == 1)
-    for (; done + wide <= (b->tail < n ? b->tail : n); done += wide)
-      p->kernels->gemv_f32->fn.gemv_f32(c + done, a, b->data + (size_t)(done / p->kernels->gemm_f32->nr) * b->panel_stride, b->stride,
-                                        b->panel_stride, (size_t)p->g->k);
-  run_panels(p, b, c, p->g->ldc, a, lda, rows, done, n);
+/* Whole groups of panels of one row; returns the columns done. */
+static int64_t run_wide(const plan *p, const block *b, const vlm_gemm_f32_args *t, int64_t n) {
+  const vlm_kernel *kernel = p->kernels->gemv_f32;
+  int64_t wide = (int64_t)kernel->nr * VLM_GEMV_PANELS, done = 0;
+  vlm_gemv_f32_args v = {.a = t->a, .b_stride = b->stride, .panel_stride = b->panel_stride, .k = t->k};
+  for (; done + wide <= n; done += wide) {
+    v.c = t->c + done;
+    v.b = b->data + (size_t)(done / kernel->nr) * b->panel_stride;
+    kernel->fn.gemv_f32(&v);
+  }
+  return done;
+}
+
+static void run_tile(const plan *p, const block *b, const vlm_gemm_f32_args *t, int64_t n) {
+  int64_t done = t->rows == 1 ? run_wide(p, b, t, min64(b->tail, n)) : 0;
+  assert(t->rows >= 1 && t->rows <= p->kernels->gemm_f32->mr);
+  run_panels(p, b, *t, done, n);
 }
 
 static void task(void *user, int64_t index, int worker) {
@@ -144,11 +157,13 @@ static void task(void *user, int64_t index, int worker) {
   if (epilogue.add) epilogue.add += batch * g->add_batch;
   block b = take_block(p, room, batch, column, n);
   for (int64_t i = row0; i < row1; i += p->kernels->gemm_f32->mr) {
-    int rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
-    float *c = g->c + batch * g->c_batch + i * g->ldc + column;
-    if (p->pack_rows) gather_rows(row_room, a + i * g->a_row, g->a_row, g->a_column, g->k, rows);
-    run_tile(p, &b, c, p->pack_rows ? row_room : a + i * g->a_row, p->pack_rows ? g->k : g->a_row, rows, n);
-    for (int r = 0; r < rows; r++) vlm_epilogue_f32_row(c + r * g->ldc, &epilogue, p->kernels->rowops, i + r, column, n);
+    vlm_gemm_f32_args t = {.c = g->c + batch * g->c_batch + i * g->ldc + column, .ldc = (size_t)g->ldc, .k = (size_t)g->k};
+    t.rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
+    t.a = p->pack_rows ? row_room : a + i * g->a_row;
+    t.lda = (size_t)(p->pack_rows ? g->k : g->a_row);
+    if (p->pack_rows) gather_rows(row_room, a + i * g->a_row, g->a_row, g->a_column, g->k, t.rows);
+    run_tile(p, &b, &t, n);
+    for (int r = 0; r < t.rows; r++) vlm_epilogue_f32_row(t.c + r * g->ldc, &epilogue, p->kernels->rowops, i + r, column, n);
   }
 }
 

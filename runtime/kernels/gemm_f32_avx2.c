@@ -1,6 +1,6 @@
 #include <immintrin.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 #define TILE_GEMM vlm_gemm_f32_avx2
 #define TILE_GEMV vlm_gemv_f32_avx2

@@ -3,9 +3,16 @@
  * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 12), TILE_VECS (vectors per row), VEC, VEC_WIDTH, vec_zero(),
  * vec_load(p), vec_store(p, v), vec_splat(p) (one float at p in every lane), vec_fma(a, b, c) = a * b + c with one rounding.
  * Each output has one accumulator that walks k upwards: the order of the contract, whatever the tile. */
+#include <assert.h>
+
+#include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/unroll.h"
 
-static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k) {
+/* `rows` is a constant at every call, so that all loops over the tile unroll. Fields become locals: stores to c could change them. */
+static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
+  float *c = g->c;
+  const float *a = g->a, *b = g->b;
+  size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, k = g->k;
   VEC acc[TILE_ROWS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
   for (size_t p = 0; p < k; p++, a++, b += b_stride) {
@@ -23,9 +30,9 @@ static VLM_INLINE void tile_rows(int rows, float *c, size_t ldc, const float *a,
 }
 
 #define TILE_CASE(n) \
-  case n: tile_rows(n, c, ldc, a, lda, b, b_stride, k); break;
-void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t b_stride, size_t k, int rows) {
-  switch (rows) {
+  case n: tile_rows(g, n); break;
+void TILE_GEMM(const vlm_gemm_f32_args *g) {
+  switch (g->rows) {
     TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5)
 #if TILE_ROWS > 5
     TILE_CASE(6)
@@ -33,12 +40,16 @@ void TILE_GEMM(float *c, size_t ldc, const float *a, size_t lda, const float *b,
 #if TILE_ROWS > 6
     TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
 #endif
+    default: assert(!"1 to mr rows");
   }
 }
 #undef TILE_CASE
 
 /* One row times VLM_GEMV_PANELS neighbouring panels: enough independent chains to hide the latency of the multiply-add. */
-void TILE_GEMV(float *c, const float *a, const float *b, size_t b_stride, size_t panel_stride, size_t k) {
+void TILE_GEMV(const vlm_gemv_f32_args *g) {
+  float *c = g->c;
+  const float *a = g->a, *b = g->b;
+  size_t b_stride = g->b_stride, panel_stride = g->panel_stride, k = g->k;
   VEC acc[VLM_GEMV_PANELS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
   for (size_t p = 0; p < k; p++, b += b_stride) {

@@ -1,6 +1,6 @@
 #include <immintrin.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 #define TILE_GEMM vlm_gemm_f32s8_avx512vnni
 #define TILE_VECS 4

@@ -1,7 +1,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 static inline float32x4_t four_weights(const int8_t *p) {
   int32_t quad;

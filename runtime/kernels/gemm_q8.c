@@ -1,8 +1,11 @@
 #include "runtime/kernels/gemm_q8.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/kernels/gemm_args.h"
+#include "runtime/kernels/transpose_args.h"
 
 /* Rows are taken in strips of a few tiles: their activations are brought into the form of the kernel once per column block, their sums and
  * results stay in the first-level cache until they are stored. */
@@ -75,10 +78,16 @@ static room worker_room(const plan *p, int worker) {
   return r;
 }
 
+/* What a strip is of the output: rows [row, row + rows) of a batch, columns [column, column + n). */
+typedef struct {
+  int64_t batch, row, column, n;
+  int rows;
+} strip;
+
 /* One row in the kernel's form; the padding meets zero weights, so any finite value would do. */
 static void copy_row(const plan *p, char *dst, const uint8_t *src, int64_t k) {
   if (p->kernels->gemm_u8s8->a_bytes == 2) {
-    p->kernels->widen_u8((uint16_t *)(void *)dst, src, (size_t)k);
+    p->kernels->widen_u8->fn.widen_u8(&(vlm_widen_u8_args){.y = (uint16_t *)(void *)dst, .x = src, .n = (size_t)k});
     memset(dst + 2 * k, 0, (size_t)(p->stride - k) * 2);
   } else {
     if (src != (uint8_t *)dst) memcpy(dst, src, (size_t)k);
@@ -87,20 +96,20 @@ static void copy_row(const plan *p, char *dst, const uint8_t *src, int64_t k) {
 }
 
 /* Activations of a strip, and the distance of its rows in elements. */
-static const void *take_rows(const plan *p, const room *r, int64_t batch, int64_t row, int rows, size_t *lda) {
+static const void *take_rows(const plan *p, const room *r, const strip *s, size_t *lda) {
   const vlm_gemm_q8 *g = p->g;
   int a_bytes = p->kernels->gemm_u8s8->a_bytes;
-  const uint8_t *src = g->a ? g->a + (g->a_offset ? g->a_offset[batch] : batch * g->a_batch) + row * g->lda : NULL;
+  const uint8_t *src = g->a ? g->a + (g->a_offset ? g->a_offset[s->batch] : s->batch * g->a_batch) + s->row * g->lda : NULL;
   int64_t src_stride = g->lda;
   *lda = (size_t)(p->in_place ? g->lda : p->stride);
   if (p->in_place) return src;
   if (g->pack) {
     uint8_t *bytes = a_bytes == 2 ? r->u8 : (uint8_t *)r->a;
-    g->pack(bytes, (size_t)p->stride, g->pack_user, batch, row, rows);
+    g->pack(bytes, (size_t)p->stride, g->pack_user, s->batch, s->row, s->rows);
     src = bytes;
     src_stride = p->stride;
   }
-  for (int i = 0; i < rows; i++) copy_row(p, r->a + (size_t)i * *lda * (size_t)a_bytes, src + i * src_stride, g->w->k);
+  for (int i = 0; i < s->rows; i++) copy_row(p, r->a + (size_t)i * *lda * (size_t)a_bytes, src + i * src_stride, g->w->k);
   return r->a;
 }
 
@@ -111,96 +120,124 @@ static const int8_t *panels_at(const plan *p, int64_t batch, int64_t column) {
   return w->panels + (size_t)matrix_of(p->g, batch) * w->matrix_bytes + (size_t)(column / p->kernels->gemm_u8s8->nr) * w->panel_bytes;
 }
 
-static void run_sums(const plan *p, const room *r, const int8_t *panel, const char *a, size_t lda, int64_t n, int rows) {
-  const vlm_kernel *kernel = p->kernels->gemm_u8s8;
-  size_t ldc = (size_t)p->columns, groups = (size_t)p->g->w->groups, panel_bytes = p->g->w->panel_bytes;
-  const int16_t *wide = r->weights;
-  for (int64_t j = 0; j < n; j += kernel->nr, panel += panel_bytes, wide += panel_bytes) {
-    for (int i = 0; i < rows; i += kernel->mr) {
-      const char *tile = a + (size_t)i * lda * (size_t)kernel->a_bytes;
-      int32_t *c = r->sums + i * p->columns + j;
-      int count = (int)min64(kernel->mr, rows - i);
-      if (p->wide)
-        p->kernels->gemm_u8s16->fn.gemm_u8s16(c, ldc, tile, lda, wide, groups, count);
-      else
-        kernel->fn.gemm_u8s8(c, ldc, tile, lda, panel, groups, count);
+static void run_sums(const plan *p, const room *r, const strip *s, const int8_t *panel, const char *a, size_t lda) {
+  const vlm_kernel *kernel = p->kernels->gemm_u8s8, *wide_kernel = p->kernels->gemm_u8s16;
+  size_t panel_bytes = p->g->w->panel_bytes, row_bytes = lda * (size_t)kernel->a_bytes;
+  vlm_gemm_u8s8_args t = {.ldc = (size_t)p->columns, .lda = lda, .groups = (size_t)p->g->w->groups};
+  vlm_gemm_u8s16_args wide = {.ldc = t.ldc, .lda = lda, .b = r->weights, .groups = t.groups};
+  t.b = panel;
+  for (int64_t j = 0; j < s->n; j += kernel->nr, t.b += panel_bytes, wide.b += panel_bytes) {
+    for (int i = 0; i < s->rows; i += kernel->mr) {
+      t.a = a + (size_t)i * row_bytes;
+      t.c = r->sums + i * p->columns + j;
+      t.rows = (int)min64(kernel->mr, s->rows - i);
+      if (p->wide) {
+        wide.a = t.a;
+        wide.c = t.c;
+        wide.rows = t.rows;
+        wide_kernel->fn.gemm_u8s16(&wide);
+      } else {
+        kernel->fn.gemm_u8s8(&t);
+      }
     }
   }
 }
 
-/* int32 output: the correction for the zero point in place of the float epilogue. */
-static void finish_sums(const plan *p, int32_t *sums, int64_t batch, int64_t row, int64_t column, int64_t n) {
+/* int32 output: the correction for the zero point in place of the float epilogue. Row i of the strip, as in finish_floats. */
+static void finish_sums(const plan *p, const strip *s, int i, int32_t *sums) {
   const vlm_gemm_q8 *g = p->g;
-  const int32_t *colsum = g->w->colsum + matrix_of(g, batch) * g->w->padded_n + column;
-  uint32_t zero = (uint32_t)(g->row_zero ? g->row_zero[batch * g->m + row] : g->zero);
-  for (int64_t j = 0; j < n; j++) sums[j] = (int32_t)((uint32_t)sums[j] - zero * (uint32_t)colsum[j]);
+  const int32_t *colsum = g->w->colsum + matrix_of(g, s->batch) * g->w->padded_n + s->column;
+  uint32_t zero = (uint32_t)(g->row_zero ? g->row_zero[s->batch * g->m + s->row + i] : g->zero);
+  for (int64_t j = 0; j < s->n; j++) sums[j] = (int32_t)((uint32_t)sums[j] - zero * (uint32_t)colsum[j]);
 }
 
-static void finish_floats(const plan *p, float *y, const int32_t *sums, int64_t batch, int64_t row, int64_t column, int64_t n) {
+static void finish_floats(const plan *p, const strip *s, int i, float *y, const int32_t *sums) {
   const vlm_gemm_q8 *g = p->g;
-  int64_t matrix = matrix_of(g, batch), first = matrix * g->w->n + column, at = batch * g->m + row;
-  vlm_q8_epilogue e = {g->w->colsum + matrix * g->w->padded_n + column, g->w_scale + first, g->bias ? g->bias + first : NULL};
-  p->kernels->q8_row(y, sums, &e, g->row_scale ? g->row_scale[at] : g->a_scale, g->row_zero ? g->row_zero[at] : g->zero, (size_t)n);
-  if (g->activation) g->activation(y, y, n, g->params);
+  int64_t matrix = matrix_of(g, s->batch), first = matrix * g->w->n + s->column, at = s->batch * g->m + s->row + i;
+  vlm_q8_row_args e = {.y = y, .acc = sums, .w_scale = g->w_scale + first, .bias = g->bias ? g->bias + first : NULL, .n = (size_t)s->n};
+  e.colsum = g->w->colsum + matrix * g->w->padded_n + s->column;
+  e.a_scale = g->row_scale ? g->row_scale[at] : g->a_scale;
+  e.zero_point = g->row_zero ? g->row_zero[at] : g->zero;
+  p->kernels->q8_row->fn.q8_row(&e);
+  if (g->activation) g->activation(y, y, s->n, g->params);
+}
+
+static void quantize(const plan *p, uint8_t *q, const float *x, int64_t n) {
+  vlm_quantize_u8_args a = {.q = q, .x = x, .n = (size_t)n, .scale = p->g->q_scale, .zero = p->g->q_zero};
+  p->kernels->quantize_u8->fn.quantize_u8(&a);
 }
 
 /* Row-major output: floats and sums of a row are finished where they belong, bytes through the room. */
-static void finish_rows(const plan *p, const room *r, int64_t batch, int64_t row, int64_t column, int64_t n, int rows) {
+static void finish_rows(const plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
-  for (int i = 0; i < rows; i++) {
-    int64_t at = batch * g->c_batch + (row + i) * g->c_row + column;
+  for (int i = 0; i < s->rows; i++) {
+    int64_t at = s->batch * g->c_batch + (s->row + i) * g->c_row + s->column;
     int32_t *sums = r->sums + i * p->columns;
     if (g->c_sums) {
-      finish_sums(p, sums, batch, row + i, column, n);
-      memcpy(g->c_sums + at, sums, (size_t)n * sizeof *sums);
+      finish_sums(p, s, i, sums);
+      memcpy(g->c_sums + at, sums, (size_t)s->n * sizeof *sums);
     } else {
       float *y = g->c_u8 ? r->results : g->c + at;
-      finish_floats(p, y, sums, batch, row + i, column, n);
-      if (g->c_u8) p->kernels->quantize_u8(g->c_u8 + at, y, n, g->q_scale, g->q_zero);
+      finish_floats(p, s, i, y, sums);
+      if (g->c_u8) quantize(p, g->c_u8 + at, y, s->n);
     }
   }
 }
 
-static void finish_columns(const plan *p, const room *r, int64_t batch, int64_t row, int64_t column, int64_t n, int rows) {
+/* Column-major output: finished rows of the room are turned into the output. */
+static void turn(const plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
-  int64_t at = batch * g->c_batch + row + column * g->c_column;
-  for (int i = 0; i < rows; i++) {
+  int64_t at = s->batch * g->c_batch + s->row + s->column * g->c_column;
+  size_t to = (size_t)g->c_column, from = (size_t)p->columns, rows = (size_t)s->rows, columns = (size_t)s->n;
+  if (g->c_u8) {
+    vlm_transpose_8_args t = {.y = g->c_u8 + at, .y_stride = to, .x = (const uint8_t *)r->sums, .x_stride = from * 4};
+    t.rows = rows;
+    t.columns = columns;
+    p->kernels->transpose_8->fn.transpose_8(&t);
+    return;
+  }
+  vlm_transpose_32_args t = {.y_stride = to, .x_stride = from, .rows = rows, .columns = columns};
+  t.y = g->c_sums ? (uint32_t *)g->c_sums + at : (uint32_t *)(void *)g->c + at;
+  t.x = g->c_sums ? (const uint32_t *)r->sums : (const uint32_t *)(const void *)r->results;
+  p->kernels->transpose_32->fn.transpose_32(&t);
+}
+
+static void finish_columns(const plan *p, const room *r, const strip *s) {
+  const vlm_gemm_q8 *g = p->g;
+  for (int i = 0; i < s->rows; i++) {
     int32_t *sums = r->sums + i * p->columns;
     float *y = r->results + i * p->columns;
     if (g->c_sums)
-      finish_sums(p, sums, batch, row + i, column, n);
+      finish_sums(p, s, i, sums);
     else
-      finish_floats(p, y, sums, batch, row + i, column, n);
-    if (g->c_u8) p->kernels->quantize_u8((uint8_t *)sums, y, n, g->q_scale, g->q_zero);
+      finish_floats(p, s, i, y, sums);
+    if (g->c_u8) quantize(p, (uint8_t *)sums, y, s->n);
   }
-  size_t to = (size_t)g->c_column, from = (size_t)p->columns;
-  if (g->c_u8)
-    p->kernels->transpose_8(g->c_u8 + at, to, (const uint8_t *)r->sums, from * 4, (size_t)rows, (size_t)n);
-  else if (g->c_sums)
-    p->kernels->transpose_32((uint32_t *)g->c_sums + at, to, (const uint32_t *)r->sums, from, (size_t)rows, (size_t)n);
-  else
-    p->kernels->transpose_32((uint32_t *)(void *)g->c + at, to, (const uint32_t *)(const void *)r->results, from, (size_t)rows, (size_t)n);
+  turn(p, r, s);
 }
 
 static void task(void *user, int64_t index, int worker) {
   const plan *p = user;
   const vlm_gemm_q8 *g = p->g;
-  int64_t row0 = index % p->row_blocks * p->rows, rest = index / p->row_blocks;
-  int64_t column = rest % p->column_blocks * p->columns, batch = rest / p->column_blocks;
-  int64_t n = min64(p->columns, g->w->n - column), row1 = min64(row0 + p->rows, g->m);
+  int64_t row0 = index % p->row_blocks * p->rows, rest = index / p->row_blocks, row1 = min64(row0 + p->rows, g->m);
+  strip s = {.batch = rest / p->column_blocks, .column = rest % p->column_blocks * p->columns};
   room r = worker_room(p, worker);
-  const int8_t *panels = panels_at(p, batch, column);
+  const int8_t *panels = panels_at(p, s.batch, s.column);
   int64_t nr = p->kernels->gemm_u8s8->nr;
-  if (p->wide) p->kernels->widen_s8(r.weights, panels, (size_t)((n + nr - 1) / nr) * g->w->panel_bytes);
-  for (int64_t row = row0; row < row1; row += p->strip) {
-    int rows = (int)min64(p->strip, row1 - row);
+  s.n = min64(p->columns, g->w->n - s.column);
+  if (p->wide) {
+    vlm_widen_s8_args widen = {.y = r.weights, .x = panels, .n = (size_t)((s.n + nr - 1) / nr) * g->w->panel_bytes};
+    p->kernels->widen_s8->fn.widen_s8(&widen);
+  }
+  for (s.row = row0; s.row < row1; s.row += p->strip) {
     size_t lda;
-    const char *a = take_rows(p, &r, batch, row, rows, &lda);
-    run_sums(p, &r, panels, a, lda, n, rows);
+    s.rows = (int)min64(p->strip, row1 - s.row);
+    const char *a = take_rows(p, &r, &s, &lda);
+    run_sums(p, &r, &s, panels, a, lda);
     if (g->c_column == 1)
-      finish_rows(p, &r, batch, row, column, n, rows);
+      finish_rows(p, &r, &s);
     else
-      finish_columns(p, &r, batch, row, column, n, rows);
+      finish_columns(p, &r, &s);
   }
 }
 
@@ -208,6 +245,8 @@ void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threa
   plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->w->n * (double)(g->w->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->w->n <= 0) return;
+  assert((g->c_row == 1 || g->c_column == 1) && (uintptr_t)g->w->panels % VLM_ALIGN == 0 && (uintptr_t)scratch % VLM_ALIGN == 0);
+  assert(p.columns % kernels->gemm_u8s8->nr == 0 && p.strip % kernels->gemm_u8s8->mr == 0);
   p.scratch = scratch;
   vlm_threads_run(work < INLINE_WORK ? NULL : threads, g->batch * p.column_blocks * p.row_blocks, task, &p);
 }

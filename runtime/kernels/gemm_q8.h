@@ -1,15 +1,18 @@
 /* Integer matrix product: uint8 activations times int8 weights, exact int32 sums, one fused epilogue.
  *
  * sum[i][j] = sum over p of (a[i][p] - zero) * w[p][j], computed as acc - zero * colsum[j], all modulo 2^32 (K up to 66 000 stays in
- * range). Output, one of:  sums (int32)                                          when c_sums is set y = fmaf((float)sum, a_scale *
- * w_scale[j], bias[j]), then the activation, as float   when c is set saturate(round(y / q_scale) + q_zero) as uint8        when c_u8 is
- * set (round to nearest even) a_scale and zero are per tensor, or per row when row_scale and row_zero are set. Element (i, j) goes to index
+ * range). The output is one of
+ *   sum                                                                                 int32, when c_sums is set
+ *   y = fmaf((float)sum, a_scale * w_scale[j], bias[j]), then the activation            float, when c is set
+ *   saturate(round(y / q_scale) + q_zero), rounded to nearest even                      uint8, when c_u8 is set
+ * a_scale and zero are per tensor, or per row when row_scale and row_zero are set. Element (i, j) goes to index
  * batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. */
 #ifndef VLM_KERNELS_GEMM_Q8_H
 #define VLM_KERNELS_GEMM_Q8_H
 
 #include "runtime/base/threads.h"
 #include "runtime/kernels/epilogue.h"
+#include "runtime/kernels/row_args.h"
 
 /* Packed int8 weights of `count` matrices of k x n (count > 1 for grouped convolution): one block of memory, header first. */
 typedef struct vlm_q8_weights {
@@ -23,10 +26,15 @@ typedef struct vlm_q8_weights {
 
 /* Bytes of the block; false when the size does not fit. */
 bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
-/* Packs w[count][k][n] with element strides into `block` (64-byte aligned). `flip` is XORed into every byte: 0x80 turns uint8 into int8
- * (value - 128). */
-vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row,
-                                    int64_t w_column, int64_t k, int64_t n, int64_t count, uint8_t flip);
+/* Where the weights lie before packing: element (p, j) of matrix c at w[c * w_matrix + p * w_row + j * w_column], in bytes. */
+typedef struct vlm_q8_source {
+  const void *w; /* the caller's, not kept */
+  int64_t w_matrix, w_row, w_column;
+  int64_t k, n, count;
+  uint8_t flip; /* XORed into every byte: 0x80 turns uint8 into int8 (value - 128) */
+} vlm_q8_source;
+/* Packs into `block`: 64-byte aligned, vlm_q8_weights_bytes for the same k, n, count. Returns the header at its start. */
+vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm_q8_source *source);
 
 /* Writes rows [row, row + rows) of the activations of one batch, `stride` bytes apart; bytes from k to stride need not be written. */
 typedef void vlm_pack_rows_u8(uint8_t *dst, size_t stride, void *user, int64_t batch, int64_t row, int rows);
@@ -58,11 +66,17 @@ typedef struct vlm_gemm_q8 {
 size_t vlm_gemm_q8_scratch(const vlm_gemm_q8 *g, const vlm_kernels *kernels, const vlm_threads *threads);
 void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch);
 
-/* Per-row dynamic quantization of m rows of k floats (ONNX DynamicQuantizeLinear applied to each row):
+/* Per-row dynamic quantization (ONNX DynamicQuantizeLinear applied to each row):
  * scale = (max - min) / 255 with min <= 0 <= max (1 when the row is all zero), zero = saturate(round(-min / scale)). */
-void vlm_quantize_rows_u8(uint8_t *q, float *scale, int32_t *zero, const float *x, int64_t m, int64_t k, const vlm_kernels *kernels,
-                          vlm_threads *threads);
-/* The same scale and zero point for every row. */
-void vlm_quantize_u8(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero, const vlm_kernels *kernels, vlm_threads *threads);
+typedef struct vlm_quantize_rows {
+  const float *x; /* m rows of k floats, one behind the other */
+  int64_t m, k;
+  uint8_t *q; /* written: m rows of k bytes */
+  float *scale; /* written: m */
+  int32_t *zero; /* written: m */
+} vlm_quantize_rows;
+void vlm_quantize_rows_u8(const vlm_quantize_rows *rows, const vlm_kernels *kernels, vlm_threads *threads);
+/* One scale and zero point for all, on all threads. */
+void vlm_quantize_u8(const vlm_quantize_u8_args *all, const vlm_kernels *kernels, vlm_threads *threads);
 
 #endif

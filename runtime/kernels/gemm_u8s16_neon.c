@@ -1,7 +1,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* Two activations as int16, in every lane. */
 static inline int16x8_t splat_pair(const uint16_t *p) {
@@ -19,6 +19,7 @@ static inline int32x4_t dot_pairs(int32x4_t acc, int16x8_t a, int16x8_t b) {
 #define TILE_ROWS 6
 #define TILE_VECS 4
 #define TILE_KR 2
+#define TILE_ARGS vlm_gemm_u8s16_args
 #define TILE_A uint16_t
 #define TILE_B int16_t
 #define VEC int32x4_t

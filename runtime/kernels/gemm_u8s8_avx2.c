@@ -1,7 +1,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* Two activations as int16, in every lane. */
 static inline __m256i splat_pair(const uint16_t *p) {
@@ -15,6 +15,7 @@ static inline __m256i splat_pair(const uint16_t *p) {
 #define TILE_ROWS 6
 #define TILE_VECS 2
 #define TILE_KR 2
+#define TILE_ARGS vlm_gemm_u8s8_args
 #define TILE_A uint16_t
 #define TILE_B int8_t
 #define VEC __m256i

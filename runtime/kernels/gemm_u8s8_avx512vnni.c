@@ -1,7 +1,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* Four activations, in every lane. */
 static inline __m512i splat_quad(const uint8_t *p) {
@@ -20,6 +20,7 @@ static inline __m512i dot_quads(__m512i acc, __m512i a, __m512i b) {
 #define TILE_ROWS 12
 #define TILE_VECS 2
 #define TILE_KR 4
+#define TILE_ARGS vlm_gemm_u8s8_args
 #define TILE_A uint8_t
 #define TILE_B int8_t
 #define VEC __m512i

@@ -1,7 +1,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* Four activations, in every lane. */
 static inline int8x16_t splat_quad(const uint8_t *p) {
@@ -14,6 +14,7 @@ static inline int8x16_t splat_quad(const uint8_t *p) {
 #define TILE_ROWS 6
 #define TILE_VECS 4
 #define TILE_KR 4
+#define TILE_ARGS vlm_gemm_u8s8_args
 #define TILE_A uint8_t
 #define TILE_B int8_t
 #define VEC int32x4_t

@@ -1,8 +1,10 @@
 #include "runtime/kernels/gemm_w8.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/kernels/gemm_args.h"
 
 /* Few rows: the kernel turns weights into floats in registers. Many rows: a panel becomes floats once and the float tile runs, with the
  * same result. */
@@ -53,10 +55,12 @@ static void finish_row(const plan *p, float *y, const float *sums, int64_t colum
 static void few_rows(const plan *p, const int8_t *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
   const vlm_gemm_w8 *g = p->g;
   float sums[VLM_W8_ROWS * VLM_W8_COLUMNS];
+  vlm_gemm_f32s8_args t = {.c = sums, .ldc = VLM_W8_COLUMNS, .lda = (size_t)g->ldx, .b = panel, .k = (size_t)g->k};
   for (int64_t i = row0; i < row1; i += VLM_W8_ROWS) {
-    int rows = (int)min64(VLM_W8_ROWS, row1 - i);
-    p->kernels->gemm_f32s8->fn.gemm_f32s8(sums, VLM_W8_COLUMNS, g->x + i * g->ldx, (size_t)g->ldx, panel, (size_t)g->k, rows);
-    for (int r = 0; r < rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+    t.a = g->x + i * g->ldx;
+    t.rows = (int)min64(VLM_W8_ROWS, row1 - i);
+    p->kernels->gemm_f32s8->fn.gemm_f32s8(&t);
+    for (int r = 0; r < t.rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
   }
 }
 
@@ -64,11 +68,17 @@ static void many_rows(const plan *p, float *panel, int64_t column, int64_t n, in
   const vlm_gemm_w8 *g = p->g;
   const vlm_kernel *kernel = p->kernels->gemm_f32;
   float sums[VLM_TILE_MAX_ROWS * VLM_W8_COLUMNS];
+  vlm_gemm_f32_args t = {.ldc = VLM_W8_COLUMNS, .lda = (size_t)g->ldx, .b_stride = VLM_W8_COLUMNS, .k = (size_t)g->k};
+  assert(VLM_W8_COLUMNS % kernel->nr == 0);
   for (int64_t i = row0; i < row1; i += kernel->mr) {
-    int rows = (int)min64(kernel->mr, row1 - i);
-    for (int j = 0; j < VLM_W8_COLUMNS; j += kernel->nr)
-      kernel->fn.gemm_f32(sums + j, VLM_W8_COLUMNS, g->x + i * g->ldx, (size_t)g->ldx, panel + j, VLM_W8_COLUMNS, (size_t)g->k, rows);
-    for (int r = 0; r < rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+    t.a = g->x + i * g->ldx;
+    t.rows = (int)min64(kernel->mr, row1 - i);
+    for (int j = 0; j < VLM_W8_COLUMNS; j += kernel->nr) {
+      t.c = sums + j;
+      t.b = panel + j;
+      kernel->fn.gemm_f32(&t);
+    }
+    for (int r = 0; r < t.rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
   }
 }
 

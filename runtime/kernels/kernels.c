@@ -4,6 +4,10 @@
 #include "runtime/kernels/rowops.h"
 
 static const vlm_kernel table[] = {
+#define VLM_KIND(kind_, mr_, nr_, kr_, a_bytes_, work) \
+  {VLM_KERNEL_##kind_, VLM_CPU_C, "vlm_" #kind_ "_c", mr_, nr_, kr_, a_bytes_, {.kind_ = vlm_##kind_##_c}},
+#include "runtime/kernels/kinds.def"
+#undef VLM_KIND
 #define X(kind_, level_, mr_, nr_, kr_, a_bytes_, function) \
   {VLM_KERNEL_##kind_, VLM_CPU_##level_, #function, mr_, nr_, kr_, a_bytes_, {.kind_ = function}},
 #include "runtime/kernels/kernels.def"
@@ -16,8 +20,11 @@ const vlm_kernel *vlm_kernel_table(int *count) {
 }
 
 const char *vlm_kernel_kind_name(vlm_kernel_kind kind) {
-  static const char *const names[VLM_KERNEL_KINDS] = {"gemm_f32", "gemv_f32", "gemm_u8s8", "gemm_u8s16",  "gemm_f32s8",  "depthwise_f32",
-                                                      "q8_row",   "widen_u8", "widen_s8",  "quantize_u8", "transpose_8", "transpose_32"};
+  static const char *const names[VLM_KERNEL_KINDS] = {
+#define VLM_KIND(kind, mr, nr, kr, a_bytes, work) #kind,
+#include "runtime/kernels/kinds.def"
+#undef VLM_KIND
+  };
   return names[kind];
 }
 
@@ -31,20 +38,10 @@ static const vlm_kernel *best(vlm_kernel_kind kind, uint32_t cpu_mask) {
 
 vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *err) {
   vlm_status st = VLM_OK;
-  *out = (vlm_kernels){.cpu_mask = cpu_mask,
-                       .gemm_f32 = best(VLM_KERNEL_gemm_f32, cpu_mask),
-                       .gemv_f32 = best(VLM_KERNEL_gemv_f32, cpu_mask),
-                       .gemm_u8s8 = best(VLM_KERNEL_gemm_u8s8, cpu_mask),
-                       .gemm_u8s16 = best(VLM_KERNEL_gemm_u8s16, cpu_mask),
-                       .gemm_f32s8 = best(VLM_KERNEL_gemm_f32s8, cpu_mask),
-                       .depthwise_f32 = best(VLM_KERNEL_depthwise_f32, cpu_mask),
-                       .q8_row = best(VLM_KERNEL_q8_row, cpu_mask)->fn.q8_row,
-                       .widen_u8 = best(VLM_KERNEL_widen_u8, cpu_mask)->fn.widen_u8,
-                       .widen_s8 = best(VLM_KERNEL_widen_s8, cpu_mask)->fn.widen_s8,
-                       .quantize_u8 = best(VLM_KERNEL_quantize_u8, cpu_mask)->fn.quantize_u8,
-                       .transpose_8 = best(VLM_KERNEL_transpose_8, cpu_mask)->fn.transpose_8,
-                       .transpose_32 = best(VLM_KERNEL_transpose_32, cpu_mask)->fn.transpose_32,
-                       .rowops = vlm_rowops_for(cpu_mask)};
+  *out = (vlm_kernels){.cpu_mask = cpu_mask, .rowops = vlm_rowops_for(cpu_mask)};
+#define VLM_KIND(kind, mr, nr, kr, a_bytes, work) out->kind = best(VLM_KERNEL_##kind, cpu_mask);
+#include "runtime/kernels/kinds.def"
+#undef VLM_KIND
   VLM_CHECK(out->gemm_f32->nr == out->gemv_f32->nr, err, VLM_INTERNAL, "%s and %s take panels of different width", out->gemm_f32->name,
             out->gemv_f32->name);
   VLM_CHECK(out->gemm_u8s8->a_bytes == 1 || (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr), err,

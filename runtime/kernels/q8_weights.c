@@ -1,4 +1,4 @@
-#include <string.h>
+#include <assert.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/kernels/gemm_q8.h"
@@ -19,40 +19,38 @@ bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, 
   return layout(&w, bytes, kernels, k, n, count);
 }
 
-typedef struct {
-  const uint8_t *data;
-  int64_t row, column;
-  uint8_t flip;
-} source;
-
-static void pack_panel(int8_t *panel, int32_t *colsum, const source *s, int64_t k, int64_t n, int64_t groups, int nr, int kr) {
+/* Panel of columns [first, first + nr) of one matrix, whose first element is `data`. */
+static void pack_panel(int8_t *panel, int32_t *colsum, const vlm_q8_source *s, const uint8_t *data, int64_t first, const vlm_kernel *kernel) {
+  int64_t nr = kernel->nr, kr = kernel->kr, steps = (s->k + kr - 1) / kr * kr, step = s->w_row;
+  uint8_t flip = s->flip;
   for (int64_t j = 0; j < nr; j++) {
-    const uint8_t *column = s->data + j * s->column;
+    const uint8_t *column = data + (first + j) * s->w_column;
+    int64_t known = first + j < s->n ? s->k : 0;
+    int8_t *group = panel + j * kr;
     uint32_t sum = 0;
-    for (int64_t p = 0; p < groups * kr; p++) {
-      int8_t v = j < n && p < k ? (int8_t)(column[p * s->row] ^ s->flip) : 0;
-      panel[(p / kr * nr + j) * kr + p % kr] = v;
-      sum += (uint32_t)(int32_t)v;
+    for (int64_t p = 0; p < steps; p += kr, group += nr * kr) {
+      for (int64_t q = 0; q < kr; q++) {
+        int8_t v = p + q < known ? (int8_t)(column[(p + q) * step] ^ flip) : 0;
+        group[q] = v;
+        sum += (uint32_t)(int32_t)v;
+      }
     }
     colsum[j] = (int32_t)sum;
   }
 }
 
-vlm_q8_weights *vlm_q8_weights_pack(void *memory, const vlm_kernels *kernels, const void *w, int64_t w_matrix, int64_t w_row,
-                                    int64_t w_column, int64_t k, int64_t n, int64_t count, uint8_t flip) {
-  vlm_q8_weights *out = memory;
+vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm_q8_source *s) {
+  const vlm_kernel *kernel = kernels->gemm_u8s8;
+  vlm_q8_weights *out = block;
   size_t bytes;
-  int nr = kernels->gemm_u8s8->nr, kr = kernels->gemm_u8s8->kr;
-  if (!layout(out, &bytes, kernels, k, n, count)) return NULL;
-  int32_t *colsum = (int32_t *)((char *)memory + vlm_size_align(sizeof *out));
-  int8_t *panels = (int8_t *)colsum + vlm_size_align((size_t)(out->padded_n * count) * sizeof *colsum);
+  assert((uintptr_t)block % VLM_ALIGN == 0);
+  if (!layout(out, &bytes, kernels, s->k, s->n, s->count)) return NULL;
+  int32_t *colsum = (int32_t *)((char *)block + vlm_size_align(sizeof *out));
+  int8_t *panels = (int8_t *)colsum + vlm_size_align((size_t)(out->padded_n * s->count) * sizeof *colsum);
   out->colsum = colsum;
   out->panels = panels;
-  for (int64_t c = 0; c < count; c++) {
-    for (int64_t j = 0; j < n; j += nr, panels += out->panel_bytes, colsum += nr) {
-      source s = {(const uint8_t *)w + c * w_matrix + j * w_column, w_row, w_column, flip};
-      pack_panel(panels, colsum, &s, k, n - j, out->groups, nr, kr);
-    }
-  }
+  for (int64_t c = 0; c < s->count; c++)
+    for (int64_t j = 0; j < s->n; j += kernel->nr, panels += out->panel_bytes, colsum += kernel->nr)
+      pack_panel(panels, colsum, s, (const uint8_t *)s->w + c * s->w_matrix, j, kernel);
   return out;
 }

@@ -1,7 +1,7 @@
 /* Block transposes: 16 x 16 bytes, 8 x 8 words; what is left over element by element. */
 #include <immintrin.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/transpose_args.h"
 #include "runtime/kernels/unroll.h"
 
 /* One stage interleaves neighbours i and i + 8; after four stages the byte that was in row i, column j is in row j, column i. */
@@ -21,13 +21,22 @@ static void block_8(uint8_t *y, size_t y_stride, const uint8_t *x, size_t x_stri
   VLM_UNROLL for (size_t i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(y + i * y_stride), r[i]);
 }
 
-void vlm_transpose_8_avx2(uint8_t *y, size_t y_stride, const uint8_t *x, size_t x_stride, size_t rows, size_t columns) {
-  size_t whole_rows = rows & ~(size_t)15, whole_columns = columns & ~(size_t)15;
+void vlm_transpose_8_avx2(const vlm_transpose_8_args *t) {
+  const vlm_transpose_8_args a = *t;
+  size_t whole_rows = a.rows & ~(size_t)15, whole_columns = a.columns & ~(size_t)15;
   for (size_t j = 0; j < whole_columns; j += 16)
-    for (size_t i = 0; i < whole_rows; i += 16) block_8(y + j * y_stride + i, y_stride, x + i * x_stride + j, x_stride);
-  if (whole_rows < rows) vlm_transpose_8_c(y + whole_rows, y_stride, x + whole_rows * x_stride, x_stride, rows - whole_rows, whole_columns);
-  if (whole_columns < columns)
-    vlm_transpose_8_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
+    for (size_t i = 0; i < whole_rows; i += 16) block_8(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
+  vlm_transpose_8_args rest = a;
+  rest.y += whole_rows;
+  rest.x += whole_rows * a.x_stride;
+  rest.rows -= whole_rows;
+  rest.columns = whole_columns;
+  if (rest.rows > 0) vlm_transpose_8_c(&rest);
+  rest = a;
+  rest.y += whole_columns * a.y_stride;
+  rest.x += whole_columns;
+  rest.columns -= whole_columns;
+  if (rest.columns > 0) vlm_transpose_8_c(&rest);
 }
 
 static void block_32(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_stride) {
@@ -49,12 +58,20 @@ static void block_32(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_s
   }
 }
 
-void vlm_transpose_32_avx2(uint32_t *y, size_t y_stride, const uint32_t *x, size_t x_stride, size_t rows, size_t columns) {
-  size_t whole_rows = rows & ~(size_t)7, whole_columns = columns & ~(size_t)7;
+void vlm_transpose_32_avx2(const vlm_transpose_32_args *t) {
+  const vlm_transpose_32_args a = *t;
+  size_t whole_rows = a.rows & ~(size_t)7, whole_columns = a.columns & ~(size_t)7;
   for (size_t j = 0; j < whole_columns; j += 8)
-    for (size_t i = 0; i < whole_rows; i += 8) block_32(y + j * y_stride + i, y_stride, x + i * x_stride + j, x_stride);
-  if (whole_rows < rows)
-    vlm_transpose_32_c(y + whole_rows, y_stride, x + whole_rows * x_stride, x_stride, rows - whole_rows, whole_columns);
-  if (whole_columns < columns)
-    vlm_transpose_32_c(y + whole_columns * y_stride, y_stride, x + whole_columns, x_stride, rows, columns - whole_columns);
+    for (size_t i = 0; i < whole_rows; i += 8) block_32(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
+  vlm_transpose_32_args rest = a;
+  rest.y += whole_rows;
+  rest.x += whole_rows * a.x_stride;
+  rest.rows -= whole_rows;
+  rest.columns = whole_columns;
+  if (rest.rows > 0) vlm_transpose_32_c(&rest);
+  rest = a;
+  rest.y += whole_columns * a.y_stride;
+  rest.x += whole_columns;
+  rest.columns -= whole_columns;
+  if (rest.columns > 0) vlm_transpose_32_c(&rest);
 }

@@ -11,7 +11,7 @@
  * Each product runs over its axis in order with fused multiply-add, so the result has the bits of MatMul, Mul, Add, Softmax, MatMul. */
 #include <string.h>
 
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/op_table.h"
 
@@ -58,10 +58,15 @@ static void append(const job *j, int64_t head) {
 /* c[rows][columns] = a[rows][k] * b[k][columns], tile by tile. */
 static void multiply(const job *j, float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t b_stride, int64_t k, int64_t rows,
                      int64_t columns) {
+  vlm_gemm_f32_args t = {.ldc = (size_t)ldc, .lda = (size_t)lda, .b_stride = (size_t)b_stride, .k = (size_t)k};
   for (int64_t i = 0; i < rows; i += j->gemm->mr) {
-    int n = rows - i < j->gemm->mr ? (int)(rows - i) : j->gemm->mr;
-    for (int64_t col = 0; col < columns; col += j->gemm->nr)
-      j->gemm->fn.gemm_f32(c + i * ldc + col, (size_t)ldc, a + i * lda, (size_t)lda, b + col, (size_t)b_stride, (size_t)k, n);
+    t.a = a + i * lda;
+    t.rows = rows - i < j->gemm->mr ? (int)(rows - i) : j->gemm->mr;
+    for (int64_t col = 0; col < columns; col += j->gemm->nr) {
+      t.c = c + i * ldc + col;
+      t.b = b + col;
+      j->gemm->fn.gemm_f32(&t);
+    }
   }
 }
 

@@ -24,8 +24,12 @@ static vlm_status fill(void *block, void *user, vlm_error *err) {
   const recipe *r = user;
   const vlm_matmul_shape *s = r->shape;
   (void)err;
-  vlm_q8_weights_pack(block, r->kernels, r->b->data, s->k * s->n, s->b_row, s->b_column, s->k, s->n, s->b_matrices,
-                      r->b->dtype == VLM_U8 ? 0x80 : 0);
+  vlm_q8_source source = {.w = r->b->data, .w_matrix = s->k * s->n, .w_row = s->b_row, .w_column = s->b_column};
+  source.k = s->k;
+  source.n = s->n;
+  source.count = s->b_matrices;
+  source.flip = r->b->dtype == VLM_U8 ? 0x80 : 0;
+  vlm_q8_weights_pack(block, r->kernels, &source);
   return VLM_OK;
 }
 

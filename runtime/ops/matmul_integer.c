@@ -117,7 +117,7 @@ static vlm_integer_product to_float(const vlm_op_call *c) {
 static vlm_status store_floats(vlm_op_call *c, const vlm_matmul_shape *s, const int32_t *sums, float a_scale, const vlm_tensor *b_scale,
                                const vlm_tensor *bias) {
   vlm_status st = VLM_OK;
-  vlm_q8_epilogue e;
+  vlm_q8_row_args e = {.a_scale = a_scale, .n = (size_t)s->n};
   void *zeros;
   float *y;
   VLM_TRY(vlm_op_floats(c, b_scale, s->n, "the scale of b", &e.w_scale));
@@ -126,7 +126,11 @@ static vlm_status store_floats(vlm_op_call *c, const vlm_matmul_shape *s, const 
   memset(zeros, 0, (size_t)s->n * sizeof(int32_t));
   e.colsum = zeros;
   VLM_TRY(vlm_out_f32(c, 0, &y));
-  for (int64_t i = 0; i < s->batch * s->m; i++) c->kernels->q8_row(y + i * s->n, sums + i * s->n, &e, a_scale, 0, (size_t)s->n);
+  for (int64_t i = 0; i < s->batch * s->m; i++) {
+    e.y = y + i * s->n;
+    e.acc = sums + i * s->n;
+    c->kernels->q8_row->fn.q8_row(&e);
+  }
   vlm_store_f32(c, 0, y);
 out:
   return st;
@@ -159,7 +163,8 @@ static vlm_status quantize_tensor(vlm_op_call *c, const vlm_tensor *x, vlm_tenso
   *q = *x;
   q->dtype = VLM_U8;
   q->data = block;
-  vlm_quantize_rows_u8(block, scale, zero, x->data, 1, count, c->kernels, c->threads);
+  vlm_quantize_rows row = {.x = x->data, .m = 1, .k = count, .q = block, .scale = scale, .zero = zero};
+  vlm_quantize_rows_u8(&row, c->kernels, c->threads);
 out:
   return st;
 }

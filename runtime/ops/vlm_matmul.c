@@ -17,7 +17,11 @@ static vlm_status fill(void *block, void *user, vlm_error *err) {
   const recipe *r = user;
   const vlm_matmul_shape *s = &r->p->s;
   (void)err;
-  vlm_q8_weights_pack(block, r->kernels, r->p->w->data, s->k * s->n, s->b_row, s->b_column, s->k, s->n, s->b_matrices, 0);
+  vlm_q8_source source = {.w = r->p->w->data, .w_matrix = s->k * s->n, .w_row = s->b_row, .w_column = s->b_column};
+  source.k = s->k;
+  source.n = s->n;
+  source.count = s->b_matrices;
+  vlm_q8_weights_pack(block, r->kernels, &source);
   return VLM_OK;
 }
 
@@ -72,7 +76,8 @@ static vlm_status quantized_rows(vlm_op_call *c, const vlm_product *p, float sca
             vlm_dtype_name(x->dtype));
   if (x->dtype == VLM_F32) {
     VLM_TRY(vlm_scratch_array(c, &block, vlm_tensor_count(x), 1));
-    vlm_quantize_u8(block, x->data, vlm_tensor_count(x), scale, zero, c->kernels, c->threads);
+    vlm_quantize_u8_args all = {.q = block, .x = x->data, .n = (size_t)vlm_tensor_count(x), .scale = scale, .zero = zero};
+    vlm_quantize_u8(&all, c->kernels, c->threads);
     *q = block;
   }
   if (!p->x_columns) goto out;
@@ -138,7 +143,8 @@ vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
   VLM_TRY(vlm_scratch_array(c, &ranges, rows, sizeof(float) + sizeof(int32_t)));
   float *scale = ranges;
   int32_t *zero = (int32_t *)ranges + rows;
-  vlm_quantize_rows_u8(q, scale, zero, x, rows, p.s.k, c->kernels, c->threads);
+  vlm_quantize_rows quantized = {.x = x, .m = rows, .k = p.s.k, .q = q, .scale = scale, .zero = zero};
+  vlm_quantize_rows_u8(&quantized, c->kernels, c->threads);
   g.row_scale = scale;
   g.row_zero = zero;
   VLM_TRY(rows_of_result(c, &p.s, &g.row_scale, &g.row_zero));

@@ -16,6 +16,7 @@
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/kernels/gemm_w8.h"
 #include "runtime/kernels/prepared.h"
+#include "tests/fine.h"
 
 static uint32_t seed = 99;
 static uint32_t next_random(void) {
@@ -26,7 +27,7 @@ static float next_float(void) { return ((float)(next_random() % 2001) - 1000.0f)
 
 static void *take(int64_t count, size_t size) {
   void *p;
-  assert_int_equal(vlm_alloc(&p, (size_t)(count > 0 ? count : 1), size, NULL), VLM_OK);
+  FINE(vlm_alloc(&p, (size_t)(count > 0 ? count : 1), size, &error));
   return p;
 }
 static float *floats(int64_t count) {
@@ -47,11 +48,12 @@ static void everywhere(check_fn *check) {
   for (int level = 0; level < VLM_CPU_COUNT; level++) {
     uint32_t part;
     vlm_kernels kernels;
-    if (!(mask >> level & 1) || vlm_cpu_select(&part, vlm_cpu_name((vlm_cpu_level)level), NULL) != VLM_OK) continue;
-    assert_int_equal(vlm_kernels_select(&kernels, part, NULL), VLM_OK);
+    if (!(mask >> level & 1)) continue;
+    FINE(vlm_cpu_select(&part, vlm_cpu_name((vlm_cpu_level)level), &error));
+    FINE(vlm_kernels_select(&kernels, part, &error));
     for (int count = 1; count <= 3; count += 2) {
       vlm_threads *threads;
-      assert_int_equal(vlm_threads_create(&threads, count, NULL), VLM_OK);
+      FINE(vlm_threads_create(&threads, count, &error));
       seed = 99;
       check(&kernels, threads);
       vlm_threads_free(threads);
@@ -157,7 +159,8 @@ static void check_q8_shape(const vlm_kernels *kernels, vlm_threads *threads, int
   for (int64_t i = 0; i < m; i++) row_zero[i] = (int32_t)(next_random() % 256);
   assert_true(vlm_q8_weights_bytes(&size, kernels, k, n, 1));
   void *block = take((int64_t)size, 1);
-  const vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, w, 0, transposed ? 1 : n, transposed ? k : 1, k, n, 1, 0);
+  vlm_q8_source source = {.w = w, .w_row = transposed ? 1 : n, .w_column = transposed ? k : 1, .k = k, .n = n, .count = 1};
+  const vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, &source);
   vlm_gemm_q8 g = {
       .batch = 1, .m = m, .w = packed, .a = a, .lda = k, .a_scale = 0.021f, .zero = 131, .w_scale = w_scale, .c_row = n, .c_column = 1};
   if (by_row) {
@@ -219,7 +222,7 @@ static void check_saturation(const vlm_kernels *kernels, vlm_threads *threads) {
   assert_true(vlm_q8_weights_bytes(&size, kernels, K, N, 1));
   void *block = take((int64_t)size, 1);
   vlm_gemm_q8 g = {.batch = 1, .m = M, .a = a, .lda = K, .c_sums = sums, .c_row = N, .c_column = 1};
-  g.w = vlm_q8_weights_pack(block, kernels, w, 0, 1, K, K, N, 1, 0);
+  g.w = vlm_q8_weights_pack(block, kernels, &(vlm_q8_source){.w = w, .w_row = 1, .w_column = K, .k = K, .n = N, .count = 1});
   void *scratch = take((int64_t)vlm_gemm_q8_scratch(&g, kernels, threads), 1);
   vlm_gemm_q8_run(&g, kernels, threads, scratch);
   for (int64_t i = 0; i < M * N; i++) assert_int_equal(sums[i], 255 * K * (i % N & 1 ? 127 : -128));
@@ -466,26 +469,26 @@ static void test_prepared(void **state) {
   unsigned char *data = take(1000, 1);
   const void *first, *second, *third;
   (void)state;
-  assert_int_equal(vlm_prepared_create(&cache, NULL), VLM_OK);
+  FINE(vlm_prepared_create(&cache, &error));
   vlm_prepared_key key = {.data = data, .bytes = 1000, .kind = VLM_PREPARED_PANELS_Q8, .shape = {1, 2, 3, 4, 5}};
-  assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &first, NULL), VLM_OK);
-  assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &second, NULL), VLM_OK);
+  FINE(vlm_prepared_get(cache, &key, make_block, &m, &first, &error));
+  FINE(vlm_prepared_get(cache, &key, make_block, &m, &second, &error));
   assert_ptr_equal(first, second);
   assert_int_equal(m.made, 1);
   memset(data, 7, 1000); /* another constant at the same address */
-  assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &second, NULL), VLM_OK);
+  FINE(vlm_prepared_get(cache, &key, make_block, &m, &second, &error));
   assert_int_equal(m.made, 2);
   assert_ptr_not_equal(first, second);
   key.shape[4] = 6;
-  assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &third, NULL), VLM_OK);
+  FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
   assert_ptr_not_equal(second, third);
   for (int i = 0; i < 500; i++) {
     key.shape[0] = i;
-    assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &third, NULL), VLM_OK);
+    FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
   }
   key.shape[0] = 1000;
-  assert_int_equal(vlm_prepared_get(cache, &key, make_nothing, &m, &third, NULL), VLM_LIMIT);
-  assert_int_equal(vlm_prepared_get(cache, &key, make_block, &m, &third, NULL), VLM_OK);
+  FAILS(VLM_LIMIT, vlm_prepared_get(cache, &key, make_nothing, &m, &third, &error));
+  FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
   vlm_prepared_clear(cache);
   assert_int_equal(vlm_prepared_count(cache), 0);
   vlm_prepared_free(cache);

@@ -1,0 +1,67 @@
+/* The executable specification of the kinds that multiply: plain loops over the contracts of gemm_args.h. */
+#include <assert.h>
+#include <math.h>
+
+#include "runtime/kernels/gemm_args.h"
+
+/* Tiles of the C rows, as kinds.def has them. */
+enum { ROWS = 4, COLUMNS = 16, BYTE_GROUP = 4, WIDE_GROUP = 2 };
+
+void vlm_gemm_f32_c(const vlm_gemm_f32_args *g) {
+  assert(g->rows >= 1 && g->rows <= ROWS);
+  for (size_t i = 0; i < (size_t)g->rows; i++) {
+    for (size_t j = 0; j < COLUMNS; j++) {
+      float sum = 0;
+      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[i * g->lda + p], g->b[p * g->b_stride + j], sum);
+      g->c[i * g->ldc + j] = sum;
+    }
+  }
+}
+
+void vlm_gemv_f32_c(const vlm_gemv_f32_args *g) {
+  for (size_t q = 0; q < VLM_GEMV_PANELS; q++) {
+    for (size_t j = 0; j < COLUMNS; j++) {
+      float sum = 0;
+      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[p], g->b[q * g->panel_stride + p * g->b_stride + j], sum);
+      g->c[q * COLUMNS + j] = sum;
+    }
+  }
+}
+
+/* The sum is exact modulo 2^32, and K up to 66 000 cannot leave the int32 range. */
+void vlm_gemm_u8s8_c(const vlm_gemm_u8s8_args *g) {
+  assert(g->rows >= 1 && g->rows <= ROWS && (uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
+  for (size_t i = 0; i < (size_t)g->rows; i++) {
+    const uint8_t *a = (const uint8_t *)g->a + i * g->lda;
+    for (size_t j = 0; j < COLUMNS; j++) {
+      uint32_t sum = 0;
+      for (size_t p = 0; p < g->groups * BYTE_GROUP; p++)
+        sum += (uint32_t)(a[p] * g->b[(p / BYTE_GROUP * COLUMNS + j) * BYTE_GROUP + p % BYTE_GROUP]);
+      g->c[i * g->ldc + j] = (int32_t)sum;
+    }
+  }
+}
+
+void vlm_gemm_u8s16_c(const vlm_gemm_u8s16_args *g) {
+  assert(g->rows >= 1 && g->rows <= ROWS && (uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
+  for (size_t i = 0; i < (size_t)g->rows; i++) {
+    const uint16_t *a = g->a + i * g->lda;
+    for (size_t j = 0; j < COLUMNS; j++) {
+      uint32_t sum = 0;
+      for (size_t p = 0; p < g->groups * WIDE_GROUP; p++)
+        sum += (uint32_t)(a[p] * g->b[(p / WIDE_GROUP * COLUMNS + j) * WIDE_GROUP + p % WIDE_GROUP]);
+      g->c[i * g->ldc + j] = (int32_t)sum;
+    }
+  }
+}
+
+void vlm_gemm_f32s8_c(const vlm_gemm_f32s8_args *g) {
+  assert(g->rows >= 1 && g->rows <= VLM_W8_ROWS && (uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
+  for (size_t i = 0; i < (size_t)g->rows; i++) {
+    for (size_t j = 0; j < VLM_W8_COLUMNS; j++) {
+      float sum = 0;
+      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[i * g->lda + p], (float)g->b[p * VLM_W8_COLUMNS + j], sum);
+      g->c[i * g->ldc + j] = sum;
+    }
+  }
+}

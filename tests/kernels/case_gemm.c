@@ -1,0 +1,146 @@
+/* Products: rows 1 to mr of a tile, one panel of the row under test (for the C row as many smaller ones as make its columns). */
+#include "runtime/kernels/gemm_args.h"
+#include "tests/kernels/cases.h"
+
+typedef struct {
+  size_t m, n, k;
+} sizes;
+
+static sizes sizes_of(const kernel_case *c) {
+  return (sizes){(size_t)c->problem.rows, (size_t)c->problem.columns, (size_t)c->problem.depth};
+}
+
+static int at_most(size_t rest, int limit) { return rest < (size_t)limit ? (int)rest : limit; }
+
+static const float *float_rows(kernel_case *c, size_t rows, size_t k) {
+  float *a = case_input(c, CASE_F32, rows, k, 3);
+  for (size_t i = 0; i < rows; i++) case_floats(c, a + i * case_stride(c), k);
+  return a;
+}
+
+/* A matrix of floats in place: its columns are the panels. */
+void kernel_case_gemm_f32(kernel_case *c) {
+  sizes s = sizes_of(c);
+  vlm_gemm_f32_args t = {.k = s.k};
+  float *out = case_output(c, CASE_F32, s.m, s.n, 7), *b;
+  t.ldc = case_stride(c);
+  const float *a = float_rows(c, s.m, s.k);
+  t.lda = case_stride(c);
+  b = case_input(c, CASE_F32, s.k, s.n, 5);
+  t.b_stride = case_stride(c);
+  for (size_t p = 0; p < s.k; p++) case_floats(c, b + p * t.b_stride, s.n);
+  for (size_t i = 0; i < s.m; i += (size_t)c->row->mr) {
+    for (size_t j = 0; j < s.n; j += (size_t)c->row->nr) {
+      t.c = out + i * t.ldc + j;
+      t.a = a + i * t.lda;
+      t.b = b + j;
+      t.rows = at_most(s.m - i, c->row->mr);
+      case_call(c, &t, sizeof t);
+    }
+  }
+  c->work = 2.0 * (double)(s.m * s.n * s.k);
+}
+
+/* Element (p, j) of panels of the row's width. */
+static size_t float_panel_at(const kernel_case *c, size_t panel, size_t p, size_t j) {
+  size_t nr = (size_t)c->row->nr;
+  return j / nr * panel + p * nr + j % nr;
+}
+
+void kernel_case_gemv_f32(kernel_case *c) {
+  size_t n = (size_t)c->problem.columns * VLM_GEMV_PANELS, k = (size_t)c->problem.depth, nr = (size_t)c->row->nr;
+  float *out = case_output(c, CASE_F32, 1, n, 0), *b;
+  const float *a = float_rows(c, 1, k);
+  b = case_input(c, CASE_F32, n / nr, nr * k, 9);
+  size_t panel = case_stride(c);
+  for (size_t p = 0; p < k; p++)
+    for (size_t j = 0; j < n; j++) b[float_panel_at(c, panel, p, j)] = case_float(c);
+  for (size_t j = 0; j < n; j += nr * VLM_GEMV_PANELS) {
+    vlm_gemv_f32_args v = {.c = out + j, .a = a, .b = b + j / nr * panel, .b_stride = nr, .panel_stride = panel, .k = k};
+    case_call(c, &v, sizeof v);
+  }
+  c->work = 2.0 * (double)(n * k);
+}
+
+/* Where an integer weight lies: panels of [groups][nr][kr]. */
+static size_t panel_at(const vlm_kernel *row, size_t groups, size_t p, size_t j) {
+  size_t nr = (size_t)row->nr, kr = (size_t)row->kr;
+  return j / nr * groups * nr * kr + (p / kr * nr + j % nr) * kr + p % kr;
+}
+
+static size_t groups_of(const kernel_case *c) { return ((size_t)c->problem.depth + (size_t)c->row->kr - 1) / (size_t)c->row->kr; }
+
+/* Activations; those behind k stay poison. */
+static const void *byte_rows(kernel_case *c, size_t *lda) {
+  sizes s = sizes_of(c);
+  case_type type = c->row->a_bytes == 2 ? CASE_U16 : CASE_U8;
+  void *a = case_input(c, type, s.m, groups_of(c) * (size_t)c->row->kr, 4);
+  *lda = case_stride(c);
+  for (size_t i = 0; i < s.m; i++) {
+    for (size_t p = 0; p < s.k; p++) {
+      if (type == CASE_U16)
+        ((uint16_t *)a)[i * *lda + p] = case_u8(c);
+      else
+        ((uint8_t *)a)[i * *lda + p] = case_u8(c);
+    }
+  }
+  return a;
+}
+
+void kernel_case_gemm_u8s8(kernel_case *c) {
+  sizes s = sizes_of(c);
+  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr, bytes = (size_t)c->row->a_bytes;
+  vlm_gemm_u8s8_args t = {.groups = groups};
+  int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
+  t.ldc = case_stride(c);
+  const char *a = byte_rows(c, &t.lda);
+  int8_t *b = case_input(c, CASE_U8, 1, groups * (size_t)c->row->kr * s.n, 0);
+  for (size_t p = 0; p < groups * (size_t)c->row->kr; p++)
+    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, groups, p, j)] = p < s.k ? case_s8(c) : 0;
+  for (size_t i = 0; i < s.m; i += mr) {
+    for (size_t j = 0; j < s.n; j += nr) {
+      t.c = out + i * t.ldc + j;
+      t.a = a + i * t.lda * bytes;
+      t.b = b + panel_at(c->row, groups, 0, j);
+      t.rows = at_most(s.m - i, c->row->mr);
+      case_call(c, &t, sizeof t);
+    }
+  }
+  c->work = 2.0 * (double)(s.m * s.n * s.k);
+}
+
+void kernel_case_gemm_u8s16(kernel_case *c) {
+  sizes s = sizes_of(c);
+  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr;
+  vlm_gemm_u8s16_args t = {.groups = groups};
+  int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
+  t.ldc = case_stride(c);
+  const uint16_t *a = byte_rows(c, &t.lda);
+  int16_t *b = case_input(c, CASE_U16, 1, groups * (size_t)c->row->kr * s.n, 0);
+  for (size_t p = 0; p < groups * (size_t)c->row->kr; p++)
+    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, groups, p, j)] = p < s.k ? case_s8(c) : 0;
+  for (size_t i = 0; i < s.m; i += mr) {
+    for (size_t j = 0; j < s.n; j += nr) {
+      t.c = out + i * t.ldc + j;
+      t.a = a + i * t.lda;
+      t.b = b + panel_at(c->row, groups, 0, j);
+      t.rows = at_most(s.m - i, c->row->mr);
+      case_call(c, &t, sizeof t);
+    }
+  }
+  c->work = 2.0 * (double)(s.m * s.n * s.k);
+}
+
+void kernel_case_gemm_f32s8(kernel_case *c) {
+  sizes s = sizes_of(c);
+  vlm_gemm_f32s8_args t = {.k = s.k, .rows = (int)s.m};
+  t.c = case_output(c, CASE_F32, s.m, VLM_W8_COLUMNS, 7);
+  t.ldc = case_stride(c);
+  t.a = float_rows(c, s.m, s.k);
+  t.lda = case_stride(c);
+  int8_t *b = case_input(c, CASE_U8, 1, s.k * VLM_W8_COLUMNS, 0);
+  for (size_t i = 0; i < s.k * VLM_W8_COLUMNS; i++) b[i] = case_s8(c);
+  t.b = b;
+  case_call(c, &t, sizeof t);
+  c->work = 2.0 * (double)(s.m * VLM_W8_COLUMNS * s.k);
+}
