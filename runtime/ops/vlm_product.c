@@ -1,5 +1,6 @@
 #include "runtime/ops/vlm_product.h"
 
+#include "runtime/kernels/transpose_args.h"
 #include "runtime/kernels/epilogue.h"
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
@@ -65,8 +66,13 @@ static void turn_task(void *user, int64_t index, int worker) {
   const char *from = t->from + (matrix + column) * t->bytes;
   size_t rows = (size_t)t->rows, columns = (size_t)t->columns;
   (void)worker;
-  if (t->bytes == 1) t->kernels->transpose_8((uint8_t *)to, rows, (const uint8_t *)from, columns, rows, (size_t)n);
-  else t->kernels->transpose_32((uint32_t *)(void *)to, rows, (const uint32_t *)(const void *)from, columns, rows, (size_t)n);
+  if (t->bytes == 1) {
+    const vlm_transpose_8_args all = {(uint8_t *)to, rows, (const uint8_t *)from, columns, rows, (size_t)n};
+    t->kernels->transpose_8->fn.transpose_8(&all);
+  } else {
+    const vlm_transpose_32_args all = {(uint32_t *)(void *)to, rows, (const uint32_t *)(const void *)from, columns, rows, (size_t)n};
+    t->kernels->transpose_32->fn.transpose_32(&all);
+  }
 }
 
 void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matrices, int64_t rows, int64_t columns, int bytes) {
