@@ -130,6 +130,9 @@ out:
 static vlm_status connect_plain(vlm_importer *im, vlm_scope *scope, Onnx__NodeProto *proto) {
   vlm_status st = VLM_OK;
   int32_t node = -1, opset = 0;
+  VLM_CHECK(strcmp(vlm_onnx_domain(proto->domain), "vlm") != 0, im->err, VLM_UNSUPPORTED,
+            "%s: node \"%s\" (%s): operators of domain \"vlm\" are made by this program and do not occur in ONNX files", im->source,
+            label_of(proto), proto->op_type);
   VLM_TRY(opset_of(im, scope, proto, &opset));
   VLM_TRY(new_node(im, scope, proto, opset, &node));
   VLM_TRY(connect_inputs(im, scope, node, proto));

@@ -25,9 +25,9 @@ vlm_status vlm_tensor_bytes_checked(size_t *bytes, const vlm_tensor *t, vlm_erro
     empty |= t->dims[i] == 0;
     fits &= t->dims[i] == 0 || vlm_size_mul(n, (size_t)t->dims[i], &n);
   }
-  if (empty) n = 0;
-  else if (!fits || n > (size_t)1 << 46)
+  if (!fits || n > (size_t)1 << 46) /* the dims of empty tensors too: they are multiplied elsewhere */
     return vlm_fail(err, VLM_LIMIT, "shape %s is too large", vlm_tensor_shape_text(t, text, sizeof text));
+  if (empty) n = 0;
   *bytes = (n * (size_t)vlm_dtype_bits(t->dtype) + 7) / 8;
   return VLM_OK;
 }

@@ -52,6 +52,22 @@ static vlm_slot_kind contract_of(const vlm_graph *step, vlm_value_id input, vlm_
   return otherwise;
 }
 
+/* Caches that are appended to in place are slots of ours, and their capacity is the one we give. */
+static vlm_status check_contract(const vlm_graph *step, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t n = 0; n < step->n_nodes; n++) {
+    const vlm_node *node = &step->nodes[n];
+    if (!(node->op->flags & VLM_OP_CACHE)) continue;
+    for (int k = 3; k <= 5; k++) {
+      const char *name = step->values[node->inputs[k]].name;
+      VLM_CHECK(vlm_binding_parse(name) == (k == 5 ? VLM_BIND_CAPACITY : VLM_BIND_PAST), err, VLM_INPUT, "%s: node \"%s\" (%s): input %d is \"%s\", wanted %s",
+                step->source, node->name, node->op_type, k, name, k == 5 ? "the capacity" : "a cache");
+    }
+  }
+out:
+  return st;
+}
+
 static vlm_status add_slot(vlm_decoder *d, vlm_value_id input, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *name = d->step.graph->values[input].name, *suffix = vlm_cache_suffix(name);
@@ -113,6 +129,7 @@ vlm_status vlm_decoder_create(vlm_decoder **out, const vlm_bundle *bundle, vlm_s
   d->step = (runner){.session = step, .graph = bundle->graphs[VLM_ROLE_DECODER_STEP]};
   const vlm_graph *g = d->step.graph;
   VLM_TRY(vlm_bundle_decoder_facts(&d->facts, bundle, err));
+  VLM_TRY(check_contract(g, err));
   VLM_TRY(vlm_new(&d->pool.slots, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++)
     if (vlm_binding_parse(g->values[g->inputs[i]].name) == VLM_BIND_PAST) VLM_TRY(add_slot(d, g->inputs[i], err));
@@ -231,6 +248,8 @@ static vlm_status keep_first(vlm_decoder *d, vlm_cache *set, vlm_error *err) {
   for (int32_t s = 0; s < d->pool.n_slots; s++) {
     const vlm_cache_slot *slot = &d->pool.slots[s];
     const vlm_tensor *t = vlm_session_output(d->first.session, slot->first_output);
+    VLM_CHECK(!vlm_slot_in_place(slot->kind) || (t->rank == 4 && t->dtype == VLM_F32), err, VLM_INPUT,
+              "%s: output present.%s is %s with %d dims, wanted float32 with 4", d->first.graph->source, slot->suffix, vlm_dtype_name(t->dtype), t->rank);
     if (vlm_slot_in_place(slot->kind)) VLM_TRY(vlm_cache_start(&set->entries[s], slot->kind, t, set->capacity, err));
     else VLM_TRY(vlm_cache_store(slot->kind == VLM_SLOT_CROSS ? &d->pool.cross[s] : &set->entries[s], t, err));
   }

@@ -39,9 +39,11 @@ static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_
   vlm_status st = VLM_OK;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     const vlm_graph *g = m->bundle->graphs[r];
+    vlm_session_opts own = opts ? *opts : (vlm_session_opts){.tap = NULL};
+    own.caches_have_room = g && g == m->bundle->graphs[VLM_ROLE_DECODER_STEP]; /* the decoder feeds it from its own buffers */
     if (!g) continue;
     if (r > 0 && g == m->bundle->graphs[r - 1]) m->sessions[r] = m->sessions[r - 1];
-    else VLM_TRY(vlm_session_create(&m->sessions[r], m->context, g, opts, err));
+    else VLM_TRY(vlm_session_create(&m->sessions[r], m->context, g, &own, err));
   }
 out:
   return st;

@@ -49,8 +49,11 @@ static vlm_status call_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *i
   vlm_call_host *host = c->executor;
   vlm_frame *child = vlm_frame_child(host->frame, body);
   vlm_status st = VLM_OK;
+  vlm_session *session = host->frame->session;
   VLM_CHECK(child, c->err, VLM_INTERNAL, "body \"%s\" has no frame", body->name);
   VLM_CHECK(n_outputs <= body->n_outputs && n_outputs <= 64, c->err, VLM_INPUT, "body \"%s\" has %d outputs, wanted %d", body->name, body->n_outputs, n_outputs);
+  VLM_CHECK(session->body_runs++ < session->opts.max_body_runs, c->err, VLM_LIMIT,
+            "loops have run their bodies %lld times together; --max-loop-runs raises the limit", (long long)session->opts.max_body_runs);
   VLM_TRY(vlm_frame_run(child, inputs, n_inputs, c->err));
   VLM_TRY(copy_outputs(child, outputs, n_outputs, c->err));
 out:
@@ -71,6 +74,7 @@ vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_t
                        .scratch = call_scratch,
                        .allocate = call_allocate,
                        .run_body = call_body,
+                       .caches_have_room = host->frame->session->opts.caches_have_room,
                        .executor = host,
                        .err = err};
 }

@@ -86,6 +86,7 @@ struct vlm_session {
   vlm_frame *root;
   vlm_heap heap;
   int64_t plans, arena_allocations, clock;
+  int64_t body_runs;         /* of this run */
 };
 
 /* frame.c */

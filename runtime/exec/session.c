@@ -11,6 +11,7 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
   s->context = context;
   if (opts) s->opts = *opts;
   if (!s->opts.max_bytes) s->opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
+  if (!s->opts.max_body_runs) s->opts.max_body_runs = VLM_MAX_BODY_RUNS;
   s->heap.max_bytes = s->opts.max_bytes;
   VLM_TRY(vlm_frame_create(&s->root, s, graph, NULL, err));
 out:
@@ -30,6 +31,7 @@ void vlm_session_free(vlm_session *s) {
 }
 
 vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  s->body_runs = 0;
   return vlm_frame_run(s->root, inputs, n_inputs, err);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/ops/kv_present.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/sdpa.h"
@@ -22,6 +23,8 @@ static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
   a->kv_heads = flat ? vlm_arg_int(c, KV_HEADS, 0) : k->dims[1];
   VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT,
             "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
+  int64_t mode = vlm_arg_int(c, SCORES_MODE, 0);
+  VLM_CHECK(mode >= VLM_SDPA_RAW && mode <= VLM_SDPA_SOFTMAX, c->err, VLM_INPUT, "qk_matmul_output_mode is %lld, wanted 0 to 3", (long long)mode);
   a->batch = q->dims[0];
   a->t = q->dims[flat ? 1 : 2];
   a->s = k->dims[flat ? 1 : 2];
@@ -44,6 +47,10 @@ static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
               "the shape of past_%s does not fit", i ? "value" : "key");
   }
   a->s += *past;
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){a->batch, a->heads, a->t, a->s}));
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){a->batch, a->heads, a->s, a->d + a->dv}));
+  VLM_TRY(vlm_require_integers(c, IN_LENGTHS, "nonpad_kv_seqlen"));
+  VLM_TRY(vlm_require_count(c, IN_LENGTHS, "nonpad_kv_seqlen", a->batch));
 out:
   return st;
 }
@@ -69,10 +76,11 @@ static vlm_status set_lengths(vlm_op_call *c, vlm_sdpa *a, int64_t past) {
   const vlm_tensor *lengths = vlm_in(c, IN_LENGTHS);
   int64_t *work;
   VLM_TRY(vlm_scratch_array(c, (void **)&work, 2 * a->batch, sizeof *work));
-  VLM_CHECK(!lengths || vlm_tensor_count(lengths) == a->batch, c->err, VLM_INPUT, "nonpad_kv_seqlen has %lld entries, wanted %lld",
-            (long long)vlm_tensor_count(lengths), (long long)a->batch);
   for (int64_t b = 0; b < a->batch; b++) {
-    work[a->batch + b] = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
+    int64_t given = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
+    VLM_CHECK(given >= 0 && given <= a->s, c->err, VLM_INPUT, "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b, (long long)given,
+              (long long)a->s);
+    work[a->batch + b] = given;
     work[b] = lengths ? work[a->batch + b] - a->t : past;
   }
   a->offset = work;
@@ -107,13 +115,8 @@ vlm_status vlm_run_Attention(vlm_op_call *c) {
   VLM_TRY(vlm_sdpa_set_mask(c, &a, vlm_in(c, IN_MASK), -INFINITY));
   VLM_TRY(vlm_out_f32(c, 0, &a.y));
   VLM_TRY(vlm_out_f32(c, 3, &a.scores));
-  if (a.y) {
-    vlm_heads y = vlm_heads_of(a.y, c->out[0], a.heads);
-    a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
-  } else {
-    VLM_TRY(vlm_scratch_array(c, (void **)&a.y, a.batch * a.heads * a.t * a.dv, sizeof(float)));
-    a.y_batch = a.heads * a.t * a.dv, a.y_head = a.t * a.dv, a.y_row = a.dv;
-  }
+  vlm_heads y = vlm_heads_of(a.y, c->out[0], a.heads);
+  a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
   VLM_TRY(vlm_sdpa_run(c, &a));
   vlm_store_f32(c, 0, a.y);
   if (a.scores) vlm_store_f32(c, 3, a.scores);
@@ -135,6 +138,7 @@ vlm_status vlm_infer_FusedAttention(vlm_op_call *c) {
               (long long)k->dims[i], (long long)v->dims[i]);
   VLM_CHECK(q->dims[r - 1] == k->dims[r - 1] && k->dims[r - 2] == v->dims[r - 2], c->err, VLM_INPUT, "the shapes of q, k and v do not fit");
   VLM_CHECK(q->dtype == VLM_F32 && k->dtype == VLM_F32 && v->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "vlm.Attention takes float32 only");
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){r == 4 ? q->dims[0] : 1, q->dims[r - 3], q->dims[r - 2], k->dims[r - 2]}));
   vlm_tensor y = *q;
   y.dims[r - 1] = v->dims[r - 1];
   vlm_out_shape(c, 0, VLM_F32, r, y.dims);

@@ -173,6 +173,20 @@ out:
   return st;
 }
 
+/* Outputs that the operator always computes exist even when nobody reads them: run functions write them without asking. */
+static vlm_status complete_outputs(vlm_graph *graph, vlm_node *node, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  int32_t index = (int32_t)(node - graph->nodes);
+  for (int32_t k = 0; k < node->op->min_out; k++) {
+    vlm_value_id id;
+    if (node->outputs[k] != VLM_NO_VALUE) continue;
+    VLM_TRY(vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_NODE, err));
+    vlm_node_set_output(graph, index, k, id);
+  }
+out:
+  return st;
+}
+
 static vlm_status find_row(const vlm_node *node, const vlm_op **op, vlm_error *err) {
   bool known = false;
   *op = vlm_op_find(node->domain, node->op_type, node->opset, &known);
@@ -192,6 +206,7 @@ vlm_status vlm_node_bind(vlm_graph *graph, vlm_node *node, vlm_error *err) {
   node->op = op;
   node->traits = vlm_traits_find(node->domain, node->op_type);
   VLM_TRY(check_arity(node, err));
+  VLM_TRY(complete_outputs(graph, node, err));
   VLM_TRY(bind_args(graph, node, keep_block, err));
 out:
   return vlm_node_blame(graph, node, st, err);

@@ -13,6 +13,8 @@
 
 #include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/rowops.h"
+#include "runtime/ops/op_check.h"
+#include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
 static bool known(const vlm_tensor *t) {
@@ -122,12 +124,17 @@ static bool whole_groups(int64_t queries, int64_t keys) { return keys ? queries 
 
 static vlm_status check_shapes(vlm_op_call *c) {
   const vlm_tensor *q = c->in[0], *nk = c->in[1], *nv = c->in[2], *pk = c->in[3], *pv = c->in[4];
-  bool ranks = nk->rank == 4 && nv->rank == 4 && pk->rank == 4 && pv->rank == 4;
+  bool ranks = q->rank >= 2 && nk->rank == 4 && nv->rank == 4 && pk->rank == 4 && pv->rank == 4;
   bool fits = ranks && q->dims[q->rank - 1] == nk->dims[3] && q->dims[q->rank - 2] == nk->dims[2] && nk->dims[2] == nv->dims[2] &&
               whole_groups(vlm_tensor_span(q, 0, q->rank - 2), nk->dims[0] * nk->dims[1]) && pk->dims[2] == pv->dims[2] && pk->dims[3] == nk->dims[3] &&
-              pv->dims[3] == nv->dims[3] && pk->dims[0] * pk->dims[1] == nk->dims[0] * nk->dims[1];
+              pv->dims[3] == nv->dims[3] && pk->dims[0] * pk->dims[1] == nk->dims[0] * nk->dims[1] && nv->dims[0] == nk->dims[0] && nv->dims[1] == nk->dims[1] &&
+              pv->dims[0] == pk->dims[0] && pv->dims[1] == pk->dims[1];
   char a[96], b[96], d[96];
-  if (fits) return VLM_OK;
+  static const char *const names[] = {"q", "new_key", "new_value", "past_key", "past_value", "capacity", "mask"};
+  vlm_status st = VLM_OK;
+  for (int k = 0; k < 7 && st == VLM_OK; k++)
+    if (k != 5) st = vlm_require_type(c, k, names[k], VLM_F32);
+  if (st != VLM_OK || fits) return st;
   return vlm_fail(c->err, VLM_INPUT, "query %s, new keys %s and cached keys %s do not go together", vlm_tensor_shape_text(q, a, sizeof a),
                   vlm_tensor_shape_text(nk, b, sizeof b), vlm_tensor_shape_text(pk, d, sizeof d));
 }
@@ -135,6 +142,7 @@ static vlm_status check_shapes(vlm_op_call *c) {
 static vlm_status set_mask(job *j, const vlm_tensor *mask) {
   const int64_t full[4] = {j->heads * j->group / j->per_batch, j->per_batch, j->t, j->total};
   if (!mask) return VLM_OK;
+  if (mask->rank > 4) return vlm_fail(j->c->err, VLM_INPUT, "the mask has %d dims, at most 4", mask->rank);
   for (int d = 0; d < 4; d++) {
     int from = d - (4 - mask->rank);
     j->mask_dims[d] = from < 0 ? 1 : mask->dims[from];
@@ -153,12 +161,15 @@ vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
            .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1],
            .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = vlm_arg_float(c, 0, 1)};
   j.total = j.past + j.t;
-  j.capacity = vlm_tensor_get_int(c->in[5], 0);
+  VLM_TRY(vlm_scalar_int(c, 5, "capacity", 0, &j.capacity));
+  VLM_CHECK(j.capacity == 0 || c->caches_have_room, c->err, VLM_INPUT, "capacity is %lld, but the cache of this run has no room; wanted 0",
+            (long long)j.capacity);
+  VLM_TRY(vlm_check_dims(c, 3, (int64_t[]){j.heads, j.total + VLM_TILE_MAX_COLUMNS, j.d + j.v}));
   if (j.heads == 0 || j.t == 0) goto out;
   j.group = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 2) / j.heads;
   j.per_batch = nk->dims[1] * j.group;
   if (j.capacity == 0) VLM_TRY(copy_past(&j, pk->data, c->in[4]->data));
-  VLM_CHECK(j.capacity >= j.total && j.capacity % VLM_TILE_MAX_COLUMNS == 0, c->err, VLM_INTERNAL, "cache of %lld rows cannot hold %lld",
+  VLM_CHECK(j.capacity >= j.total && j.capacity % VLM_TILE_MAX_COLUMNS == 0, c->err, VLM_INPUT, "cache of %lld rows cannot hold %lld",
             (long long)j.capacity, (long long)j.total);
   VLM_TRY(set_mask(&j, c->n_in > 6 ? c->in[6] : NULL));
   j.wide_scores = round_up(j.total, VLM_TILE_MAX_COLUMNS);

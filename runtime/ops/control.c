@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/tensor_stack.h"
@@ -21,9 +22,9 @@ static vlm_status give(vlm_op_call *c, int32_t k, const vlm_tensor *t) {
 vlm_status vlm_run_If(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor *results = NULL;
-  VLM_CHECK(vlm_tensor_count(c->in[0]) == 1, c->err, VLM_INPUT, "the condition has %lld elements, wanted 1",
-            (long long)vlm_tensor_count(c->in[0]));
-  vlm_graph *body = vlm_arg(c, vlm_tensor_get(c->in[0], 0) != 0 ? 0 : 1)->u.g;
+  double condition;
+  VLM_TRY(vlm_scalar_real(c, 0, "cond", 0, &condition));
+  vlm_graph *body = vlm_arg(c, condition != 0 ? 0 : 1)->u.g;
   VLM_CHECK(body->n_outputs == c->n_out, c->err, VLM_INPUT, "the branch has %d outputs, the node %d", body->n_outputs, c->n_out);
   VLM_TRY(vlm_scratch_array(c, (void **)&results, c->n_out, sizeof *results));
   VLM_TRY(c->run_body(c, body, NULL, 0, results, c->n_out));
@@ -33,8 +34,6 @@ out:
 }
 
 /* ---- Loop ---- */
-
-enum { MAX_STEPS = 1 << 22 }; /* a loop that does not end is refused, not run for ever */
 
 /* A one-element tensor as the body declares that input: scalar, or [1]. */
 static vlm_tensor one_element(const vlm_graph *body, int32_t input, vlm_dtype dtype, void *data) {
@@ -101,10 +100,7 @@ vlm_status vlm_run_Loop(vlm_op_call *c) {
   VLM_TRY(loop_setup(c, &l));
   int64_t trips = most && vlm_tensor_count(most) > 0 ? vlm_tensor_get_int(most, 0) : INT64_MAX;
   if (condition && vlm_tensor_count(condition) > 0) l.condition = vlm_tensor_get(condition, 0) != 0;
-  for (; l.counter < trips && l.condition; l.counter++) {
-    VLM_CHECK(l.counter < MAX_STEPS, c->err, VLM_LIMIT, "the loop has not ended after %d steps", MAX_STEPS);
-    VLM_TRY(loop_step(c, &l));
-  }
+  for (; l.counter < trips && l.condition; l.counter++) VLM_TRY(loop_step(c, &l));
   for (int32_t i = 0; i < l.carried; i++) VLM_TRY(give(c, i, &l.inputs[2 + i]));
   for (int32_t i = 0; i < l.scans; i++) {
     int32_t k = l.carried + i;

@@ -4,6 +4,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/ops/conv_attrs.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/requantize.h"
@@ -130,6 +131,7 @@ vlm_status vlm_run_ConvInteger(vlm_op_call *c) {
 vlm_status vlm_infer_QLinearConv(vlm_op_call *c) {
   vlm_conv_shape s;
   vlm_status st = vlm_conv_read(c, c->in[0], c->in[3], &s);
+  if (st == VLM_OK) st = vlm_require_byte(c, 7, "y_zero_point");
   if (st == VLM_OK) vlm_conv_out_shape(c, c->in[7] ? c->in[7]->dtype : VLM_U8, c->in[0], &s);
   return st;
 }

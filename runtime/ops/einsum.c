@@ -13,6 +13,7 @@ vlm_status vlm_infer_Einsum(vlm_op_call *c) {
   vlm_status st = vlm_einsum_parse(c, &e);
   if (st != VLM_OK) return st;
   for (int i = 0; i < e.rank[e.operands]; i++) dims[i] = e.size[e.label[e.operands][i]];
+  if ((st = vlm_check_dims(c, e.rank[e.operands], dims)) != VLM_OK) return st;
   vlm_out_shape(c, 0, c->in[0]->dtype, e.rank[e.operands], dims);
   return VLM_OK;
 }
@@ -27,6 +28,8 @@ static int64_t label_stride(const vlm_einsum *e, const vlm_tensor *t, int k, int
 
 /* ---- the general walk ---- */
 
+#define MAX_WALK (INT64_C(1) << 40) /* products; more would run for hours */
+
 static vlm_status run_walk(vlm_op_call *c, const vlm_einsum *e) {
   vlm_status st = VLM_OK;
   const double *x[VLM_EINSUM_OPERANDS];
@@ -39,6 +42,9 @@ static vlm_status run_walk(vlm_op_call *c, const vlm_einsum *e) {
       order[n++] = l;
       VLM_CHECK(!__builtin_mul_overflow(terms, e->size[l], &terms), c->err, VLM_LIMIT, "Einsum sums over too many terms");
     }
+  int64_t work;
+  VLM_CHECK(!__builtin_mul_overflow(terms, vlm_tensor_count(c->out[0]), &work) && work <= MAX_WALK, c->err, VLM_LIMIT,
+            "Einsum sums over too many terms");
   for (int k = 0; k < e->operands; k++) {
     VLM_TRY(vlm_as_f64(c, c->in[k], &x[k]));
     for (int i = 0; i < n; i++) stride[k][i] = label_stride(e, c->in[k], k, order[i]);

@@ -15,6 +15,7 @@ static vlm_status parse_term(vlm_op_call *c, const char **text, int dims, int do
   vlm_status st = VLM_OK;
   const char *p = *text;
   int letters = 0, n = 0;
+  bool dotted = false;
   for (const char *q = p; *q && *q != ',' && *q != '-'; q++) letters += letter(*q) >= 0;
   if (dims >= 0) dots = dims - letters;
   for (; *p && *p != ',' && *p != '-'; p++) {
@@ -22,7 +23,10 @@ static vlm_status parse_term(vlm_op_call *c, const char **text, int dims, int do
     int k = letter(*p);
     if (k < 0) {
       VLM_CHECK(strncmp(p, "...", 3) == 0, c->err, VLM_INPUT, "equation holds '%c'", *p);
-      VLM_CHECK(dots >= 0 && dots <= VLM_MAX_RANK, c->err, VLM_INPUT, "a term of the equation has more letters than its operand dims");
+      VLM_CHECK(dots >= 0, c->err, VLM_INPUT, "a term of the equation has more letters than its operand dims");
+      VLM_CHECK(!dotted, c->err, VLM_INPUT, "a term of the equation has more than one ellipsis");
+      VLM_CHECK(n + dots <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "Einsum of more than %d dims is not supported", VLM_MAX_RANK);
+      dotted = true;
       for (int i = 0; i < dots; i++) labels[n++] = ELLIPSIS + dots - 1 - i;
       p += 2;
     } else {

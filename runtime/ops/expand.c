@@ -1,5 +1,6 @@
 /* Expand and Tile: repetition as a copy with zero source strides. */
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -44,12 +45,13 @@ static vlm_status read_repeats(vlm_op_call *c, int64_t *repeats) {
     VLM_TRY(vlm_read_ints(c, c->in[1], repeats, VLM_MAX_RANK, &n));
     VLM_CHECK(n == x->rank, c->err, VLM_INPUT, "repeats has %d entries, the input %d dims", n, x->rank);
   } else {
+    int64_t given, times;
     int axis;
     VLM_CHECK(vlm_in(c, 2), c->err, VLM_INPUT, "axis is missing");
-    if (!c->in[1]->data || !c->in[2]->data) return VLM_UNKNOWN;
-    for (int i = 0; i < x->rank; i++) repeats[i] = 1;
-    VLM_TRY(vlm_axis(c, vlm_tensor_get_int(c->in[2], 0), x->rank, false, &axis));
-    repeats[axis] = vlm_tensor_get_int(c->in[1], 0);
+    VLM_TRY(vlm_scalar_int(c, 1, "tiles", 1, &times));
+    VLM_TRY(vlm_scalar_int(c, 2, "axis", 0, &given));
+    VLM_TRY(vlm_axis(c, given, x->rank, false, &axis));
+    for (int i = 0; i < x->rank; i++) repeats[i] = i == axis ? times : 1;
   }
   for (int i = 0; i < x->rank; i++)
     VLM_CHECK(repeats[i] >= 0, c->err, VLM_INPUT, "axis %d is repeated %lld times", i, (long long)repeats[i]);

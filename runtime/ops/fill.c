@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -77,23 +78,21 @@ out:
 
 static vlm_status range_count(vlm_op_call *c, int64_t *n) {
   vlm_status st = VLM_OK;
-  for (int k = 0; k < 3; k++)
-    if (!c->in[k]->data) return VLM_UNKNOWN;
-  for (int k = 0; k < 3; k++)
-    VLM_CHECK(vlm_tensor_count(c->in[k]) == 1, c->err, VLM_INPUT, "input %d has %lld elements, wanted 1", k,
-              (long long)vlm_tensor_count(c->in[k]));
+  double start, limit, delta;
+  for (int k = 1; k < 3; k++) VLM_TRY(vlm_require_type(c, k, k == 1 ? "limit" : "delta", c->in[0]->dtype));
+  VLM_TRY(vlm_scalar_real(c, 0, "start", 0, &start));
+  VLM_TRY(vlm_scalar_real(c, 1, "limit", 0, &limit));
+  VLM_TRY(vlm_scalar_real(c, 2, "delta", 0, &delta));
   if (vlm_dtype_is_float(c->in[0]->dtype)) {
-    double start = vlm_tensor_get(c->in[0], 0), limit = vlm_tensor_get(c->in[1], 0), delta = vlm_tensor_get(c->in[2], 0);
     double steps = ceil((limit - start) / delta);
     VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT, "range from %g to %g by %g has no length", start, limit,
               delta);
     *n = steps > 0 ? (int64_t)steps : 0;
   } else {
-    int64_t start = vlm_tensor_get_int(c->in[0], 0), limit = vlm_tensor_get_int(c->in[1], 0), delta = vlm_tensor_get_int(c->in[2], 0), span;
-    VLM_CHECK(delta != 0 && !__builtin_sub_overflow(limit, start, &span), c->err, VLM_INPUT,
-              "range from %lld to %lld by %lld has no length",
-              (long long)start, (long long)limit, (long long)delta);
-    *n = (span > 0) != (delta > 0) || span == 0 ? 0 : (delta > 0 ? (span - 1) / delta : (span + 1) / delta) + 1;
+    int64_t from = vlm_tensor_get_int(c->in[0], 0), to = vlm_tensor_get_int(c->in[1], 0), step = vlm_tensor_get_int(c->in[2], 0), span;
+    VLM_CHECK(step != 0 && !__builtin_sub_overflow(to, from, &span), c->err, VLM_INPUT, "range from %lld to %lld by %lld has no length",
+              (long long)from, (long long)to, (long long)step);
+    *n = (span > 0) != (step > 0) || span == 0 ? 0 : (step > 0 ? (span - 1) / step : (span + 1) / step) + 1;
   }
 out:
   return st;
@@ -139,7 +138,7 @@ vlm_status vlm_run_EyeLike(vlm_op_call *c) {
   int64_t k = vlm_arg_int(c, 1, 0);
   vlm_zero_some(y->data, vlm_tensor_bytes(y));
   for (int64_t r = 0; r < y->dims[0]; r++)
-    if (r + k >= 0 && r + k < y->dims[1]) vlm_tensor_set(y, r * y->dims[1] + r + k, 1);
+    if (k >= -r && k < y->dims[1] - r) vlm_tensor_set(y, r * y->dims[1] + r + k, 1);
   return VLM_OK;
 }
 
@@ -147,16 +146,16 @@ vlm_status vlm_run_EyeLike(vlm_op_call *c) {
 
 vlm_status vlm_infer_OneHot(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *depth = c->in[1], *values = c->in[2];
+  const vlm_tensor *x = c->in[0], *values = c->in[2];
   int64_t dims[VLM_MAX_RANK];
+  double depth;
   int axis;
   VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported", x->rank, VLM_MAX_RANK - 1);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank + 1, false, &axis));
-  if (!depth->data) return VLM_UNKNOWN;
-  VLM_CHECK(vlm_tensor_count(depth) == 1 && vlm_tensor_get(depth, 0) >= 0 && vlm_tensor_get(depth, 0) < 1e15, c->err, VLM_INPUT,
-            "depth is not one positive number");
+  VLM_TRY(vlm_scalar_real(c, 1, "depth", 0, &depth));
+  VLM_CHECK(depth >= 0 && depth < 1e15, c->err, VLM_INPUT, "depth is %g", depth);
   VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2", (long long)vlm_tensor_count(values));
-  for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)vlm_tensor_get(depth, 0) : x->dims[j++];
+  for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)depth : x->dims[j++];
   VLM_TRY(vlm_check_dims(c, x->rank + 1, dims));
   vlm_out_shape(c, 0, values->dtype, x->rank + 1, dims);
 out:
@@ -176,7 +175,8 @@ vlm_status vlm_run_OneHot(vlm_op_call *c) {
   vlm_nd_copy(c->threads, &nd, item, y->data, values->data);
   int64_t depth = y->dims[axis], inner = vlm_tensor_span(y, axis + 1, y->rank), n = vlm_tensor_count(x);
   for (int64_t i = 0; i < n; i++) {
-    int64_t k = vlm_dtype_is_float(x->dtype) ? (int64_t)vlm_tensor_get(x, i) : vlm_tensor_get_int(x, i);
+    if (vlm_dtype_is_float(x->dtype) && !(fabs(vlm_tensor_get(x, i)) < 1e15)) continue;
+    int64_t k = vlm_tensor_get_int(x, i);
     if (k < 0) k += depth;
     if (k < 0 || k >= depth) continue;
     memcpy((char *)y->data + (size_t)((i / inner * depth + k) * inner + i % inner) * item, (const char *)values->data + item, item);
@@ -194,10 +194,11 @@ vlm_status vlm_infer_Trilu(vlm_op_call *c) {
 }
 
 vlm_status vlm_run_Trilu(vlm_op_call *c) {
-  const vlm_tensor *x = c->in[0], *shift = vlm_in(c, 1);
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
   size_t item = vlm_item_size(x);
-  int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1);
-  int64_t k = shift && vlm_tensor_count(shift) > 0 ? vlm_tensor_get_int(shift, 0) : 0;
+  int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1), k;
+  VLM_TRY(vlm_scalar_int(c, 1, "k", 0, &k));
   bool upper = vlm_arg_int(c, 0, 1) != 0;
   k = k < -rows - 1 ? -rows - 1 : k > cols + 1 ? cols + 1 : k;
   for (int64_t r = 0; r < all; r++) {
@@ -214,5 +215,6 @@ vlm_status vlm_run_Trilu(vlm_op_call *c) {
       vlm_zero_some(to + left, right);
     }
   }
-  return VLM_OK;
+out:
+  return st;
 }

@@ -22,6 +22,7 @@ static vlm_status read_sizes(vlm_op_call *c, flex_sizes *f) {
   VLM_CHECK(f->kv_heads > 0 && f->heads % f->kv_heads == 0 && k->dims[0] == f->batch && v->dims[0] == f->batch &&
             v->dims[1] == f->kv_heads &&
             k->dims[3] == f->d && v->dims[2] == f->s, c->err, VLM_INPUT, "the shapes of Q, K and V do not fit");
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){f->batch, f->heads, f->t, f->s}));
 out:
   return st;
 }

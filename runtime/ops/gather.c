@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -181,11 +182,11 @@ typedef struct block_layout {
 static vlm_status read_layout(vlm_op_call *c, block_layout *b) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *s = c->in[2];
-  int64_t bits = vlm_arg_int(c, 3, 4);
+  int64_t bits = vlm_arg_int(c, 3, 4), zeros[VLM_MAX_RANK];
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &b->gather_axis));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 1, 1), x->rank, false, &b->quantize_axis));
   b->block = vlm_arg_int(c, 2, 128);
-  VLM_CHECK(b->block > 0, c->err, VLM_INPUT, "block_size is %lld", (long long)b->block);
+  VLM_CHECK(b->block > 0 && vlm_is_extent(b->block), c->err, VLM_INPUT, "block_size is %lld", (long long)b->block);
   VLM_CHECK(bits == 4 || bits == 8, c->err, VLM_UNSUPPORTED, "operator GatherBlockQuantized with %lld bits is not supported",
             (long long)bits);
   b->x = *x;
@@ -195,7 +196,11 @@ static vlm_status read_layout(vlm_op_call *c, block_layout *b) {
   for (int i = 0; i < x->rank; i++) {
     int64_t want = i == b->quantize_axis ? (b->x.dims[i] + b->block - 1) / b->block : b->x.dims[i];
     VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT, "scales dim %d is %lld, wanted %lld", i, (long long)s->dims[i], (long long)want);
+    zeros[i] = want;
   }
+  if (b->per_byte > 1) zeros[x->rank - 1] = (zeros[x->rank - 1] + 1) / 2;
+  VLM_TRY(vlm_require_type(c, 3, "zero_points", x->dtype));
+  VLM_TRY(vlm_require_dims(c, 3, "zero_points", x->rank, zeros));
 out:
   return st;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/ops/kv_present.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rotary.h"
@@ -42,12 +43,18 @@ static vlm_status read_form(vlm_op_call *c, gqa_form *f) {
               VLM_INPUT,
               "the shape of past_%s does not fit", i == IN_PAST_V ? "value" : "key");
   }
-  if (!total->data) return VLM_UNKNOWN;
-  f->total = vlm_tensor_get_int(total, 0);
+  VLM_TRY(vlm_require_integers(c, IN_LENGTHS, "seqlens_k"));
+  VLM_TRY(vlm_require_count(c, IN_LENGTHS, "seqlens_k", f->batch));
+  VLM_TRY(vlm_require_integers(c, IN_POSITIONS, "position_ids"));
+  VLM_TRY(vlm_require_count(c, IN_POSITIONS, "position_ids", f->batch * f->t));
+  VLM_TRY(vlm_require_count(c, IN_SINK, "head_sink", f->heads));
+  VLM_TRY(vlm_scalar_int(c, IN_TOTAL, "total_sequence_length", 0, &f->total));
   VLM_CHECK(f->total >= f->t && f->total <= f->past + f->t, c->err, VLM_INPUT,
             "total_sequence_length is %lld, the cache holds %lld and the query %lld tokens",
             (long long)f->total, (long long)f->past, (long long)f->t);
   f->room = f->total > f->past ? f->total : f->past;
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){f->batch, f->heads, f->t, f->room}));
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){f->batch, f->heads, f->room, f->d}));
 out:
   return st;
 }
@@ -67,15 +74,13 @@ static vlm_status read_lengths(vlm_op_call *c, const gqa_form *f, int64_t **befo
   vlm_status st = VLM_OK;
   const vlm_tensor *t = c->in[IN_LENGTHS];
   VLM_TRY(vlm_scratch_array(c, (void **)before, f->batch, sizeof **before));
-  VLM_CHECK(vlm_tensor_count(t) == f->batch, c->err, VLM_INPUT, "seqlens_k has %lld entries, wanted %lld", (long long)vlm_tensor_count(t),
-            (long long)f->batch);
   for (int64_t b = 0; b < f->batch; b++) {
-    int64_t n = vlm_tensor_get_int(t, b) + 1;
+    int64_t last = vlm_tensor_get_int(t, b), n = last < f->room ? last + 1 : f->room + 1;
     bool first = f->t == f->total; /* a prompt: shorter entries are padded on the right */
     (*before)[b] = first ? 0 : n - f->t;
     VLM_CHECK(n >= 0 && n <= f->room && (*before)[b] >= 0 && (*before)[b] + f->t <= f->room, c->err, VLM_INPUT,
               "seqlens_k[%lld] is %lld, which does not fit a cache of %lld",
-              (long long)b, (long long)(n - 1), (long long)f->room);
+              (long long)b, (long long)last, (long long)f->room);
   }
 out:
   return st;
@@ -183,7 +188,6 @@ vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
   int64_t left = vlm_arg_int(c, WINDOW, -1); /* keys to the left of the query's own */
   a.left = left >= 0 && left < f.room ? left + 1 : 0;
   VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_SINK), &a.sink));
-  VLM_CHECK(!a.sink || vlm_tensor_count(c->in[IN_SINK]) == f.heads, c->err, VLM_INPUT, "head_sink does not have one value per head");
   a.has_sink = a.sink || vlm_arg_int(c, SMOOTH, 0) > 0;
   VLM_TRY(vlm_sdpa_set_mask(c, &a, vlm_in(c, IN_BIAS), -INFINITY));
   VLM_TRY(vlm_out_f32(c, 0, &a.y));

@@ -4,6 +4,7 @@
 
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/ops/integer_product.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/requantize.h"
@@ -53,7 +54,8 @@ static vlm_integer_product qlinear_matmul(const vlm_op_call *c) {
 
 vlm_status vlm_infer_QLinearMatMul(vlm_op_call *c) {
   vlm_integer_product p = qlinear_matmul(c);
-  return infer_product(c, &p, c->in[7] ? c->in[7]->dtype : VLM_U8);
+  vlm_status st = vlm_require_byte(c, 7, "y_zero_point");
+  return st != VLM_OK ? st : infer_product(c, &p, c->in[7] ? c->in[7]->dtype : VLM_U8);
 }
 vlm_status vlm_run_QLinearMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -80,7 +82,10 @@ static vlm_integer_product qgemm(const vlm_op_call *c) {
 vlm_status vlm_infer_QGemm(vlm_op_call *c) {
   vlm_integer_product p = qgemm(c);
   const vlm_tensor *zero = vlm_in(c, 8);
-  return infer_product(c, &p, !vlm_in(c, 7) ? VLM_F32 : zero ? zero->dtype : VLM_U8);
+  vlm_status st = vlm_require_byte(c, 8, "y_zero_point");
+  if (st == VLM_OK) st = vlm_require_rank(c, 0, "A", 2);
+  if (st == VLM_OK) st = vlm_require_rank(c, 3, "B", 2);
+  return st != VLM_OK ? st : infer_product(c, &p, !vlm_in(c, 7) ? VLM_F32 : zero ? zero->dtype : VLM_U8);
 }
 vlm_status vlm_run_QGemm(vlm_op_call *c) {
   vlm_status st = VLM_OK;

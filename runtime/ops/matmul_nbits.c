@@ -16,7 +16,7 @@ static vlm_status read_shape(vlm_op_call *c, nbits *s) {
   *s = (nbits){.k = vlm_arg_int(c, 0, 0), .n = vlm_arg_int(c, 1, 0), .bits = vlm_arg_int(c, 2, 4), .block = vlm_arg_int(c, 3, 0)};
   VLM_CHECK(s->bits == 2 || s->bits == 4 || s->bits == 8, c->err, VLM_UNSUPPORTED, "MatMulNBits of %lld bits; wanted 2, 4 or 8",
             (long long)s->bits);
-  VLM_CHECK(s->block >= 8 && s->block <= 1 << 20 && s->k >= 0 && s->n >= 0, c->err, VLM_INPUT, "K %lld, N %lld, block_size %lld",
+  VLM_CHECK(s->block >= 8 && s->block <= 1 << 20 && vlm_is_extent(s->k) && vlm_is_extent(s->n), c->err, VLM_INPUT, "K %lld, N %lld, block_size %lld",
             (long long)s->k, (long long)s->n, (long long)s->block);
   s->blocks = (s->k + s->block - 1) / s->block;
   VLM_CHECK(vlm_in(c, 4) == NULL, c->err, VLM_UNSUPPORTED, "MatMulNBits with g_idx is not supported");

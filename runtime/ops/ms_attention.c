@@ -49,7 +49,8 @@ static vlm_status set_masks(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *paddi
     else if (padding->rank == 2) keep = vlm_tensor_get_int(padding, b * a->s + key) != 0;
     else if (padding->rank == 3) keep = vlm_tensor_get_int(padding, (b * a->t + row) * a->s + key) != 0;
     else keep = vlm_tensor_get_int(padding, (b * last + past + row) * last + key) != 0;
-    float extra = add_bias ? with.mask[b * with.mask_batch + h * with.mask_head + row * with.mask_row + key * with.mask_column] : 0;
+    bool biased = add_bias && key < with.mask_columns; /* keys behind the last column of the bias are masked */
+    float extra = add_bias && !biased ? -INFINITY : biased ? with.mask[b * with.mask_batch + h * with.mask_head + row * with.mask_row + key * with.mask_column] : 0;
     sum[i] = (keep ? 0 : off) + extra;
   }
   a->mask = sum;
@@ -117,6 +118,8 @@ static vlm_status mha_sizes(vlm_op_call *c, ms_sizes *s) {
   const vlm_tensor *bias = vlm_in(c, IN_BIAS);
   VLM_CHECK(!bias || vlm_tensor_count(bias) == s->heads * (2 * s->d + s->dv), c->err, VLM_INPUT, "bias has %lld values, wanted %lld",
             (long long)vlm_tensor_count(bias), (long long)(s->heads * (2 * s->d + s->dv)));
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){s->batch, s->heads, s->t, s->past + s->fresh}));
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){s->batch, s->heads, s->past + s->fresh, s->d + s->dv}));
 out:
   return st;
 }
@@ -239,7 +242,7 @@ static vlm_status attention_sizes(vlm_op_call *c, ms_sizes *s) {
             "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
   bool given = sizes->kind == VLM_ATTR_INTS && sizes->count == 3;
   int64_t width = given ? sizes->u.ints[0] : w->dims[1] / 3, v_width = given ? sizes->u.ints[2] : w->dims[1] / 3;
-  VLM_CHECK(width > 0 && v_width > 0 && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err,
+  VLM_CHECK(width > 0 && v_width > 0 && width <= w->dims[1] && v_width <= w->dims[1] && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err,
             VLM_INPUT,
             "weights with %lld columns do not split into queries, keys and values of %lld heads", (long long)w->dims[1],
                 (long long)s->heads);
@@ -253,6 +256,8 @@ static vlm_status attention_sizes(vlm_op_call *c, ms_sizes *s) {
                       past->dims[4] == s->d && s->d == s->dv),
             c->err, VLM_INPUT, "past does not have the shape [2, B, heads, P, %lld]", (long long)s->d);
   s->past = past ? past->dims[3] : 0;
+  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){s->batch, s->heads, s->t, s->past + s->fresh}));
+  VLM_TRY(vlm_check_dims(c, 5, (int64_t[]){2, s->batch, s->heads, s->past + s->fresh, s->d + s->dv}));
 out:
   return st;
 }

@@ -2,6 +2,7 @@
  */
 #include <math.h>
 
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
@@ -41,9 +42,14 @@ static vlm_status channels_of(vlm_op_call *c, planes *p) {
 /* ---- BatchNormalization ---- */
 
 vlm_status vlm_infer_batch_norm(vlm_op_call *c) {
+  static const char *const names[] = {"", "scale", "B", "mean", "var"};
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  for (int k = 1; k <= 4; k++) VLM_TRY(vlm_require_count(c, k, names[k], x->rank > 1 ? x->dims[1] : 1));
   vlm_out_like(c, 0, 0);
   for (int k = 1; k < c->n_out; k++) vlm_out_like(c, k, k <= 2 && c->n_out <= 3 ? k + 2 : 3);
-  return VLM_OK;
+out:
+  return st;
 }
 
 static void batch_task(void *user, int64_t begin, int64_t end, int worker) {
@@ -91,6 +97,21 @@ out:
   return st;
 }
 
+/* Outputs 1 and 2 outside of training: the moments as they are. */
+static vlm_status keep_moments(vlm_op_call *c, const float *mean, const float *variance) {
+  vlm_status st = VLM_OK;
+  const float *moments[2] = {mean, variance};
+  for (int k = 1; k <= 2; k++) {
+    float *out;
+    VLM_TRY(vlm_out_f32(c, k, &out));
+    if (!out) continue;
+    vlm_copy_some(out, moments[k - 1], (size_t)vlm_tensor_count(c->out[k]) * sizeof *out);
+    vlm_store_f32(c, k, out);
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_run_batch_norm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   planes p = {0};
@@ -101,7 +122,6 @@ vlm_status vlm_run_batch_norm(vlm_op_call *c) {
             c->n_out);
   VLM_CHECK(c->node->opset >= 9 || vlm_arg_int(c, 2, 1), c->err, VLM_UNSUPPORTED, "spatial = 0 is not supported");
   VLM_TRY(channels_of(c, &p));
-  VLM_TRY(check_channels(c, 1, 4, p.channels));
   int64_t count = vlm_tensor_count(c->in[0]), outer = p.channels > 0 && p.inner > 0 ? count / (p.channels * p.inner) : 0;
   VLM_TRY(vlm_as_f32(c, c->in[0], &p.x));
   VLM_TRY(vlm_as_f32(c, c->in[1], &scale));
@@ -110,6 +130,7 @@ vlm_status vlm_run_batch_norm(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, c->in[4], &variance));
   VLM_TRY(vlm_out_f32(c, 0, &p.y));
   if (training) VLM_TRY(train(c, &p, outer, &mean, &variance));
+  else VLM_TRY(keep_moments(c, mean, variance));
   VLM_TRY(vlm_scratch_array(c, &memory, p.channels, sizeof(float)));
   float *factor = memory;
   for (int64_t ch = 0; ch < p.channels; ch++) factor[ch] = scale[ch] / sqrtf(variance[ch] + vlm_arg_float(c, 0, 1e-5f));

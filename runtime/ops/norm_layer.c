@@ -1,6 +1,7 @@
 /* LayerNormalization, RMSNormalization (also under the name SimplifiedLayerNormalization). Statistics are float32 for every type but
  * float64, whatever stash_type says. */
 #include "runtime/ops/norm_rows.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -9,6 +10,8 @@ vlm_status vlm_infer_layer_norm(vlm_op_call *c) {
   int axis;
   vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis);
   if (st != VLM_OK) return st;
+  for (int k = 0; k < 3; k++)
+    if ((st = vlm_require_whole_floats(c, k, k == 0 ? "X" : k == 1 ? "scale" : "bias")) != VLM_OK) return st;
   vlm_tensor stats = *x;
   for (int i = axis; i < x->rank; i++) stats.dims[i] = 1;
   /* stash_type is the code of the type of the statistics; 1 is float32. */

@@ -29,6 +29,8 @@ static vlm_status skip_norm(vlm_op_call *c, bool rms) {
   const vlm_tensor *x = c->in[0], *skip = c->in[1], *beta = rms ? NULL : vlm_in(c, 3), *bias = vlm_in(c, rms ? 3 : 4);
   int64_t width = x->dims[x->rank - 1], rows = width ? vlm_tensor_count(x) / width : 0;
   vlm_norm_rows n = {.rows = rows, .width = width, .rms = rms, .eps = vlm_arg_float(c, 0, 1e-12f)};
+  for (int k = 1; k <= 2; k++) /* there is no mean without one, and no statistics of empty rows */
+    if (vlm_out(c, k)) vlm_zero_some(c->out[k]->data, vlm_tensor_bytes(c->out[k]));
   if (rows == 0) return VLM_OK;
   for (int k = 2; k < c->n_in; k++) VLM_TRY(check_row(c, k, width));
   n.skip_rows = skip->rank && skip->dims[skip->rank - 1] == width ? vlm_tensor_count(skip) / width : 0;

@@ -22,6 +22,7 @@ struct vlm_op_call {
   vlm_threads *threads;        /* may be NULL */
   const struct vlm_kernels *kernels;
   void *state;                 /* what `prepare` made, or NULL */
+  bool caches_have_room;       /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
   /* Zeroed-by-nobody scratch memory for this call, 64-byte aligned, valid until run returns. */
   vlm_status (*scratch)(vlm_op_call *c, void **out, size_t bytes);
   /* Operators flagged SELF_ALLOC (control flow, data-dependent sizes known only after work) set out[k]'s dtype and dims, then call this. */

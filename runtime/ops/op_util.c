@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
 void vlm_out_shape(vlm_op_call *c, int k, vlm_dtype dtype, int rank, const int64_t *dims) {
@@ -36,7 +37,7 @@ vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_ten
   }
   memcpy(dims, result, (size_t)r * sizeof *dims);
   *rank = r;
-  return VLM_OK;
+  return vlm_check_dims(c, r, dims);
 }
 
 vlm_status vlm_read_ints(vlm_op_call *c, const vlm_tensor *t, int64_t *values, int max, int *count) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/table_copy.h"
@@ -104,6 +105,7 @@ vlm_status vlm_run_Pad(vlm_op_call *c) {
   vlm_tensor slot = vlm_tensor_make(c->in[0]->dtype, 0, NULL, constant);
   VLM_TRY(read_mode(c, &mode));
   VLM_TRY(read_pads(c, pads));
+  if (c->node->opset >= 11) VLM_TRY(vlm_require_type(c, 2, "constant_value", c->in[0]->dtype));
   if (vlm_tensor_count(c->out[0]) == 0) goto out;
   if (c->in[0]->rank == 0) {
     VLM_TRY(vlm_run_copy(c));

@@ -29,9 +29,19 @@ static void columns_of_tap(int64_t offset, int64_t stride, int64_t n, int64_t co
   *from = low < *to ? low : *to;
 }
 
+/* Taps [*first, *last) of a row's window that meet the row at all: a window may be far larger. */
+static void taps_of_row(const vlm_pool_window *w, int64_t *first, int64_t *last) {
+  int64_t step = w->dilation[2], reach = (w->out[2] - 1) * w->stride[2], low = w->before[2] - reach;
+  *first = low > 0 ? low / step : 0;
+  *last = (w->in[2] + w->before[2]) / step + 1;
+  if (*last > w->kernel[2]) *last = w->kernel[2];
+}
+
 #define POOL_ROW(type, name)                                                                                       \
   static void name##_row(const vlm_pool_window *w, bool max, const type *x, type *y) {                             \
-    for (int64_t k = 0; k < w->kernel[2]; k++) {                                                                   \
+    int64_t first, last;                                                                                           \
+    taps_of_row(w, &first, &last);                                                                                 \
+    for (int64_t k = first; k < last; k++) {                                                                       \
       int64_t offset = k * w->dilation[2] - w->before[2], s = w->stride[2], from, to;                              \
       columns_of_tap(offset, s, w->in[2], w->out[2], &from, &to);                                                  \
       const type *p = x + offset;                                                                                  \

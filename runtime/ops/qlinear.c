@@ -1,6 +1,7 @@
 /* com.microsoft operators on bytes that need no more than tables of 256 reals: QLinearAdd, Mul, Sigmoid, LeakyRelu, Softmax, Concat. */
 #include <string.h>
 
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/quant_util.h"
@@ -123,6 +124,7 @@ out:
 vlm_status vlm_infer_qlinear_concat(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int axis;
+  VLM_TRY(vlm_require_byte(c, 1, "Y_zero_point"));
   VLM_CHECK(c->n_in >= 5 && (c->n_in - 2) % 3 == 0, c->err, VLM_INPUT, "%d inputs; wanted 2 + 3 for each part", c->n_in);
   for (int k = 2; k < c->n_in; k += 3) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "part %d is absent", (k - 2) / 3);
   vlm_tensor shape = *c->in[2];

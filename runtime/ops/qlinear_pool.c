@@ -5,7 +5,7 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/quant_util.h"
 
-enum { SPACE = VLM_MAX_RANK - 2 };
+enum { SPACE = VLM_MAX_RANK - 2, MAX_WINDOW = 1 << 20 };
 
 typedef struct {
   int n; /* spatial dims */
@@ -49,7 +49,8 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
   VLM_TRY(read_list(c, 1, 2 * g->n, pads, 0));
   VLM_TRY(read_list(c, 2, g->n, g->stride, 1));
   for (int i = 0; i < g->n; i++) {
-    VLM_CHECK((window *= g->kernel[i]) <= INT32_MAX, c->err, VLM_LIMIT, "the pooling window has more than %d positions", INT32_MAX);
+    VLM_CHECK(g->kernel[i] <= MAX_WINDOW && (window *= g->kernel[i]) <= MAX_WINDOW, c->err, VLM_LIMIT,
+              "the pooling window has more than %d positions", MAX_WINDOW);
     VLM_CHECK(g->kernel[i] > 0 && g->stride[i] > 0, c->err, VLM_INPUT, "kernel %lld, stride %lld; both must be positive",
               (long long)g->kernel[i], (long long)g->stride[i]);
     g->before[i] = same || valid ? 0 : pads[i];

@@ -30,8 +30,8 @@ static vlm_status set_blocks(vlm_op_call *c, job *j, int axis, int64_t block) {
   char got[128], wanted[128];
   VLM_CHECK(s->rank == x->rank, c->err, VLM_INPUT, "blocked scale has rank %d, the input %d", s->rank, x->rank);
   if (block == 0 && s->dims[axis] > 0) block = (x->dims[axis] + s->dims[axis] - 1) / s->dims[axis];
-  VLM_CHECK(block > 0 || x->dims[axis] == 0, c->err, VLM_INPUT, "block_size is %lld; wanted at least 1", (long long)block);
-  if (block == 0) block = 1;
+  VLM_CHECK((block > 0 && vlm_is_extent(block)) || x->dims[axis] == 0, c->err, VLM_INPUT, "block_size is %lld; wanted at least 1", (long long)block);
+  if (block <= 0) block = 1;
   for (int i = 0; i < x->rank; i++) {
     int64_t want = i == axis ? (x->dims[i] + block - 1) / block : x->dims[i];
     VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT, "scale of shape %s does not fit blocks of %lld along axis %d of %s",

@@ -80,6 +80,7 @@ static vlm_status apply_sizes(vlm_op_call *c, resize_plan *plan, const double *s
   }
   for (int i = 0; i < n && aspect != 0; i++) {
     vlm_resample_axis *a = &plan->axes[axes[i]];
+    VLM_CHECK(chosen * (double)a->in < 1e12, c->err, VLM_INPUT, "axis %d becomes %g", axes[i], chosen * (double)a->in);
     a->scale = chosen;
     a->out = (int64_t)(chosen * (double)a->in + 0.5);
   }
@@ -101,11 +102,13 @@ static vlm_status make_plan(vlm_op_call *c, resize_plan *plan) {
   VLM_TRY(vlm_ints_arg(c, AXES, 99, listed, VLM_MAX_RANK, &n_axes));
   int n = n_axes < 0 ? x->rank : n_axes;
   for (int i = 0; i < n; i++) VLM_TRY(vlm_axis(c, n_axes < 0 ? i : listed[i], x->rank, false, &axes[i]));
-  VLM_CHECK(n_scales == n || n_sizes == n, c->err, VLM_INPUT, "%d scales and %d sizes, wanted %d of one of them", n_scales, n_sizes, n);
+  VLM_CHECK((n_scales > 0 ? n_scales : n_sizes) == n, c->err, VLM_INPUT, "%d scales and %d sizes, wanted %d of one of them", n_scales, n_sizes,
+            n);
+  VLM_CHECK(n_roi == 0 || n_roi == 2 * n, c->err, VLM_INPUT, "roi has %d entries, wanted %d", n_roi, 2 * n);
   for (int i = 0; i < x->rank; i++) plan->axes[i] = (vlm_resample_axis){.in = x->dims[i], .out = x->dims[i], .scale = 1, .end = 1};
   for (int i = 0; i < n_scales; i++) {
     vlm_resample_axis *a = &plan->axes[axes[i]];
-    VLM_CHECK(scales[i] > 0 && scales[i] * (double)a->in < 1e12, c->err, VLM_INPUT, "scale %d is %g", i, scales[i]);
+    VLM_CHECK(isfinite(scales[i]) && scales[i] > 0 && scales[i] * (double)a->in < 1e12, c->err, VLM_INPUT, "scale %d is %g", i, scales[i]);
     a->scale = scales[i];
     a->out = (int64_t)floorf((float)scales[i] * (float)a->in);
   }

@@ -4,6 +4,7 @@
 
 #include "runtime/graph/order.h"
 #include "runtime/ops/bind.h"
+#include "runtime/ops/op.h"
 
 static bool is_id(const vlm_graph *graph, vlm_value_id id) { return id >= 0 && id < graph->n_values; }
 
@@ -119,6 +120,18 @@ out:
   return vlm_node_blame(graph, node, st, err);
 }
 
+/* vlm.CacheAttention writes behind the rows of its past: only buffers that a caller hands to the whole graph have that room. */
+static vlm_status check_cache(const vlm_graph *graph, const vlm_node *node, vlm_error *err) {
+  enum { PAST_KEY = 3, CAPACITY = 5 };
+  vlm_status st = VLM_OK;
+  if (!(node->op->flags & VLM_OP_CACHE)) return VLM_OK;
+  VLM_CHECK(graph->parent == NULL, err, VLM_INPUT, "stands in the body of another node");
+  for (int k = PAST_KEY; k <= CAPACITY; k++)
+    VLM_CHECK(graph->values[node->inputs[k]].kind == VLM_VALUE_INPUT, err, VLM_INPUT, "input %d is not an input of the graph", k);
+out:
+  return vlm_node_blame(graph, node, st, err);
+}
+
 static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", graph->source,
@@ -131,6 +144,7 @@ static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
     VLM_TRY(vlm_node_bind(graph, &graph->nodes[n], err));
     VLM_TRY(resolve_bodies(graph, &graph->nodes[n], depth, err));
     VLM_TRY(check_branches(graph, &graph->nodes[n], err));
+    VLM_TRY(check_cache(graph, &graph->nodes[n], err));
   }
   VLM_TRY(vlm_graph_order(graph, err));
 out:

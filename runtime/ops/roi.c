@@ -8,7 +8,7 @@
 /* ---- RoiAlign ---- */
 
 enum { MODE, HEIGHT, WIDTH, SAMPLING, SCALE, COORDINATES };
-enum { MAX_SAMPLES = 4096 }; /* per bin and axis; a region of any size must not run for ever */
+enum { MAX_SAMPLES = 4096, MAX_OVERSIZE = 16 }; /* samples per bin and axis; bins per image size: a region of any size must not run for ever */
 
 vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -78,7 +78,16 @@ static float align_bin(const align_job *j, const float *image, float top, float 
 }
 
 /* Samples along a bin of that many pixels. */
-static int64_t samples_of(float pixels) { return !(pixels > 0) ? 0 : pixels < MAX_SAMPLES ? (int64_t)ceilf(pixels) : MAX_SAMPLES; }
+static int64_t samples_of(float pixels) { return pixels > 0 ? (int64_t)ceilf(pixels) : 0; }
+
+static vlm_status check_extent(vlm_op_call *c, const align_job *j, int64_t i) {
+  const float *roi = j->rois + i * 4;
+  float w = (roi[2] - roi[0]) * j->scale / (float)j->pw, h = (roi[3] - roi[1]) * j->scale / (float)j->ph;
+  float most_w = (float)(MAX_OVERSIZE * j->image->dims[3]), most_h = (float)(MAX_OVERSIZE * j->image->dims[2]);
+  if (j->sampling > 0 || (w <= most_w && h <= most_h)) return VLM_OK;
+  return vlm_fail(c->err, VLM_LIMIT, "region %lld has bins of %g x %g pixels; an image of %lld x %lld takes at most %d times its size", (long long)i,
+                  (double)w, (double)h, (long long)j->image->dims[3], (long long)j->image->dims[2], MAX_OVERSIZE);
+}
 
 static void align_roi(void *user, int64_t index, int worker) {
   const align_job *j = user;
@@ -119,6 +128,7 @@ vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, x, &job.x));
   VLM_TRY(vlm_as_f32(c, c->in[1], &job.rois));
   VLM_TRY(vlm_out_f32(c, 0, &job.y));
+  for (int64_t i = 0; i < n; i++) VLM_TRY(check_extent(c, &job, i));
   vlm_threads_run(c->threads, n, align_roi, &job);
   vlm_store_f32(c, 0, job.y);
 out:

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/tensor_stack.h"
@@ -15,7 +16,7 @@ typedef struct scan_run {
   int32_t states, scans, outs;
   vlm_tensor *inputs, *outputs; /* of the body */
   vlm_stack *stacks;         /* scan outputs, then (batched) final states */
-  int64_t length;
+  int64_t length, batches;
 } scan_run;
 
 static int64_t list_entry(const vlm_attr *a, int32_t i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i]
@@ -26,6 +27,22 @@ static vlm_status scan_axis(vlm_op_call *c, const scan_run *s, int32_t i, int *a
   const vlm_tensor *x = c->in[s->first + s->states + i];
   if (s->batched) return vlm_axis(c, 1, x->rank, false, axis);
   return vlm_axis(c, list_entry(vlm_arg(c, IN_AXES), i, 0), x->rank, false, axis);
+}
+
+/* Opset 8: states and scan inputs have one batch axis, sequence_lens one entry for each of its entries. */
+static vlm_status check_batches(vlm_op_call *c, scan_run *s) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *first = c->in[s->first];
+  s->batches = s->batched && first->rank > 0 ? first->dims[0] : 1;
+  for (int32_t k = s->first; s->batched && k < c->n_in; k++) {
+    int rank = c->in[k]->rank, wanted = k < s->first + s->states ? 1 : 2;
+    VLM_CHECK(rank >= wanted && c->in[k]->dims[0] == s->batches, c->err, VLM_INPUT, "input %d has %d dims and %lld batch entries, wanted %d and %lld",
+              k, rank, rank > 0 ? (long long)c->in[k]->dims[0] : 0LL, wanted, (long long)s->batches);
+  }
+  if (s->batched) VLM_TRY(vlm_require_integers(c, 0, "sequence_lens"));
+  if (s->batched) VLM_TRY(vlm_require_count(c, 0, "sequence_lens", s->batches));
+out:
+  return st;
 }
 
 static vlm_status scan_setup(vlm_op_call *c, scan_run *s) {
@@ -43,6 +60,7 @@ static vlm_status scan_setup(vlm_op_call *c, scan_run *s) {
             "the body has %d inputs and %d outputs, wanted %d and %d", s->body->n_inputs, s->body->n_outputs, s->states + s->scans,
                 c->n_out);
   for (int32_t k = s->first; k < c->n_in; k++) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is missing", k);
+  VLM_TRY(check_batches(c, s));
   for (int32_t i = 0; i < s->scans; i++) {
     int axis;
     VLM_TRY(scan_axis(c, s, i, &axis));
@@ -86,6 +104,14 @@ static void take_slice(vlm_op_call *c, const vlm_tensor *x, int axis, int64_t in
   *slot = slice;
 }
 
+/* Zeros up to `count` steps: for batch entries before the first that has any, and behind the end of shorter ones. */
+static vlm_status pad_steps(vlm_op_call *c, vlm_stack *stack, const vlm_tensor *like, int64_t count) {
+  vlm_status st = VLM_OK;
+  if (stack->count == 0) stack->item = *like;
+  while (st == VLM_OK && stack->count < count) st = vlm_stack_push_zeros(stack, c->err);
+  return st;
+}
+
 static vlm_status scan_step(vlm_op_call *c, scan_run *s, int64_t batch, int64_t step, int64_t length) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < s->scans; i++) {
@@ -104,7 +130,12 @@ static vlm_status scan_step(vlm_op_call *c, scan_run *s, int64_t batch, int64_t 
   }
   VLM_TRY(c->run_body(c, s->body, s->inputs, s->states + s->scans, s->outputs, s->body->n_outputs));
   for (int32_t i = 0; i < s->states; i++) s->inputs[i] = s->outputs[i];
-  for (int32_t i = 0; i < s->outs; i++) VLM_TRY(vlm_stack_push(&s->stacks[i], &s->outputs[s->states + i], c->err));
+  for (int32_t i = 0; i < s->outs; i++) {
+    vlm_stack *stack = &s->stacks[i];
+    const vlm_tensor *y = &s->outputs[s->states + i];
+    VLM_TRY(pad_steps(c, stack, y, batch * s->length));
+    VLM_TRY(vlm_stack_push(stack, y, c->err));
+  }
 out:
   return st;
 }
@@ -121,8 +152,8 @@ static vlm_status scan_batch(vlm_op_call *c, scan_run *s, int64_t batch, int64_t
     state->data = (char *)state->data + (size_t)batch * vlm_tensor_bytes(state);
   }
   for (int64_t step = 0; step < length; step++) VLM_TRY(scan_step(c, s, batch, step, length));
-  for (int32_t i = 0; i < s->outs && length > 0; i++)
-    for (int64_t step = length; step < s->length; step++) VLM_TRY(vlm_stack_push_zeros(&s->stacks[i], c->err));
+  for (int32_t i = 0; i < s->outs; i++)
+    if (s->stacks[i].count > 0) VLM_TRY(pad_steps(c, &s->stacks[i], &s->stacks[i].item, (batch + 1) * s->length));
   for (int32_t i = 0; i < s->states; i++) VLM_TRY(vlm_stack_push(&s->stacks[s->outs + i], &s->inputs[i], c->err));
 out:
   return st;
@@ -138,7 +169,10 @@ static vlm_status give_steps(vlm_op_call *c, int32_t k, const vlm_stack *s, cons
   if (n_lead > 0) VLM_TRY(vlm_axis(c, axis, rank, false, &at));
   for (int i = 0, j = 0; i < rank; i++) dims[i] = i >= at && i < at + n_lead ? lead[i - at] : s->item.dims[j++];
   vlm_out_shape(c, k, s->item.dtype, rank, dims);
+  VLM_CHECK(vlm_item_size(&s->item) > 0, c->err, VLM_UNSUPPORTED, "operator Scan with results of %s is not supported",
+            vlm_dtype_name(s->item.dtype));
   VLM_TRY(c->allocate(c, k));
+  vlm_zero_some(c->out[k]->data, vlm_tensor_bytes(c->out[k]));
   if (s->used == 0) goto out;
   int64_t size = (int64_t)vlm_item_size(&s->item), from = (int64_t)vlm_tensor_bytes(&s->item);
   const char *src = s->data;
@@ -175,7 +209,7 @@ vlm_status vlm_run_Scan(vlm_op_call *c) {
   scan_run s = {.body = NULL};
   VLM_TRY(scan_setup(c, &s));
   const vlm_tensor *lengths = s.batched ? c->in[0] : NULL;
-  int64_t batches = s.batched ? c->in[s.first]->dims[0] : 1;
+  int64_t batches = s.batches;
   for (int64_t b = 0; b < batches; b++) {
     int64_t length = lengths ? vlm_tensor_get_int(lengths, b) : s.length;
     VLM_CHECK(length >= 0 && length <= s.length, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)length,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/ops/nd_copy.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -111,12 +112,16 @@ vlm_status vlm_infer_Dropout(vlm_op_call *c) {
   return VLM_OK;
 }
 vlm_status vlm_run_Dropout(vlm_op_call *c) {
-  const vlm_tensor *ratio = vlm_in(c, 1), *training = vlm_in(c, 2);
-  if (training && vlm_tensor_get(training, 0) != 0 && (!ratio || vlm_tensor_get(ratio, 0) != 0))
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Dropout in training mode (random numbers) is not supported");
+  vlm_status st = VLM_OK;
+  double ratio, training;
+  VLM_TRY(vlm_scalar_real(c, 1, "ratio", 1, &ratio));
+  VLM_TRY(vlm_scalar_real(c, 2, "training_mode", 0, &training));
+  VLM_CHECK(training == 0 || ratio == 0, c->err, VLM_UNSUPPORTED, "operator Dropout in training mode (random numbers) is not supported");
   if (vlm_out(c, 1))
     for (int64_t i = 0, n = vlm_tensor_count(c->out[1]); i < n; i++) vlm_tensor_set(c->out[1], i, 1);
-  return vlm_run_copy(c);
+  st = vlm_run_copy(c);
+out:
+  return st;
 }
 
 /* ---- Shape, Size ---- */

@@ -64,7 +64,7 @@ out:
 static int64_t count_gram(const vlm_tensor *x, int64_t from, int64_t n, const int64_t *gram, int64_t length, int64_t skip) {
   int64_t count = 0;
   if (length == 1) skip = 0;
-  for (int64_t step = 1; step <= skip + 1 && (length - 1) * step < n; step++)
+  for (int64_t step = 1; step - 1 <= skip && (length - 1) * step < n; step++)
     for (int64_t i = 0; i + (length - 1) * step < n; i++) {
       int64_t k = 0;
       while (k < length && vlm_tensor_get_int(x, from + i + k * step) == gram[k]) k++;

@@ -1,6 +1,7 @@
 /* TopK and NonMaxSuppression: selections by score; equal scores keep the lower index first. */
 #include <string.h>
 
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/sort.h"
@@ -9,10 +10,7 @@
 
 static vlm_status read_k(vlm_op_call *c, int axis, int64_t *k) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *t = vlm_in(c, 1);
-  if (t && !t->data) return VLM_UNKNOWN;
-  VLM_CHECK(!t || vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "K has %lld elements, wanted 1", (long long)vlm_tensor_count(t));
-  *k = t ? vlm_tensor_get_int(t, 0) : vlm_arg_int(c, 3, -1);
+  VLM_TRY(vlm_scalar_int(c, 1, "K", vlm_arg_int(c, 3, -1), k));
   VLM_CHECK(*k >= 0 && *k <= c->in[0]->dims[axis], c->err, VLM_INPUT, "K is %lld, axis %d has %lld entries", (long long)*k, axis,
             (long long)c->in[0]->dims[axis]);
 out:
@@ -147,14 +145,19 @@ static int64_t suppress(const nms_opts *o, const float *boxes, const float *scor
 
 vlm_status vlm_run_NonMaxSuppression(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *b = c->in[0], *s = c->in[1], *most = vlm_in(c, 2), *iou = vlm_in(c, 3), *low = vlm_in(c, 4);
+  const vlm_tensor *b = c->in[0], *s = c->in[1];
   const float *boxes, *scores;
   int64_t *work, *found, total = 0;
   VLM_CHECK(b->rank == 3 && s->rank == 3 && b->dims[2] == 4 && b->dims[0] == s->dims[0] && b->dims[1] == s->dims[2], c->err, VLM_INPUT,
             "boxes and scores do not have the shapes [batch, n, 4] and [batch, classes, n]");
   int64_t n = b->dims[1], classes = s->dims[1], lists = s->dims[0] * classes;
-  nms_opts o = {.most = most ? vlm_tensor_get_int(most, 0) : 0, .iou = iou ? (float)vlm_tensor_get(iou, 0) : 0, .has_score = low != NULL,
-                .score = low ? (float)vlm_tensor_get(low, 0) : 0, .center = vlm_arg_int(c, 0, 0) != 0};
+  nms_opts o = {.has_score = vlm_in(c, 4) != NULL, .center = vlm_arg_int(c, 0, 0) != 0};
+  double iou, low;
+  VLM_TRY(vlm_scalar_int(c, 2, "max_output_boxes_per_class", 0, &o.most));
+  VLM_TRY(vlm_scalar_real(c, 3, "iou_threshold", 0, &iou));
+  VLM_TRY(vlm_scalar_real(c, 4, "score_threshold", 0, &low));
+  o.iou = (float)iou;
+  o.score = (float)low;
   VLM_TRY(vlm_as_f32(c, b, &boxes));
   VLM_TRY(vlm_as_f32(c, s, &scores));
   o.most = o.most < n ? o.most : n;

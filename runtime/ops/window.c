@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "runtime/kernels/elementary.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/turn.h"
@@ -17,9 +18,8 @@ vlm_status vlm_infer_Window(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_dtype dtype;
   int64_t n;
-  int count;
-  VLM_TRY(vlm_read_ints(c, c->in[0], &n, 1, &count));
-  VLM_CHECK(count == 1 && n >= 0, c->err, VLM_INPUT, "size is not one positive number");
+  VLM_TRY(vlm_scalar_int(c, 0, "size", 0, &n));
+  VLM_CHECK(n >= 0, c->err, VLM_INPUT, "size is %lld", (long long)n);
   VLM_TRY(output_type(c, 0, &dtype));
   vlm_out_shape(c, 0, dtype, 1, &n);
 out:
@@ -52,11 +52,10 @@ vlm_status vlm_infer_MelWeightMatrix(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int64_t bins, length;
   vlm_dtype dtype;
-  int count;
-  VLM_TRY(vlm_read_ints(c, c->in[0], &bins, 1, &count));
-  VLM_TRY(vlm_read_ints(c, c->in[1], &length, 1, &count));
+  VLM_TRY(vlm_scalar_int(c, 0, "num_mel_bins", 0, &bins));
+  VLM_TRY(vlm_scalar_int(c, 1, "dft_length", 0, &length));
   VLM_TRY(output_type(c, 0, &dtype));
-  VLM_CHECK(bins >= 0 && length >= 0, c->err, VLM_INPUT, "num_mel_bins is %lld, dft_length %lld", (long long)bins, (long long)length);
+  VLM_CHECK(vlm_is_extent(bins) && vlm_is_extent(length), c->err, VLM_INPUT, "num_mel_bins is %lld, dft_length %lld", (long long)bins, (long long)length);
   int64_t dims[2] = {length / 2 + 1, bins};
   vlm_out_shape(c, 0, dtype, 2, dims);
 out:
@@ -73,11 +72,17 @@ static int64_t edge_bin(double low, double step, int64_t i, int64_t length, doub
 }
 
 vlm_status vlm_run_MelWeightMatrix(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
   vlm_tensor *y = c->out[0];
-  int64_t bins = y->dims[1], length = vlm_tensor_get_int(c->in[1], 0), n = vlm_tensor_count(y);
-  double rate = vlm_tensor_get(c->in[2], 0), low = mel_of(vlm_tensor_get(c->in[3], 0)), high = mel_of(vlm_tensor_get(c->in[4], 0));
-  double step = (high - low) / (double)(bins + 2);
-  if (!(rate > 0)) return vlm_fail(c->err, VLM_INPUT, "sample_rate is %g", rate);
+  int64_t bins = y->dims[1], length, n = vlm_tensor_count(y);
+  double rate, low, high;
+  VLM_TRY(vlm_scalar_int(c, 1, "dft_length", 0, &length));
+  VLM_TRY(vlm_scalar_real(c, 2, "sample_rate", 0, &rate));
+  VLM_TRY(vlm_scalar_real(c, 3, "lower_edge_hertz", 0, &low));
+  VLM_TRY(vlm_scalar_real(c, 4, "upper_edge_hertz", 0, &high));
+  VLM_CHECK(rate > 0, c->err, VLM_INPUT, "sample_rate is %g", rate);
+  low = mel_of(low);
+  double step = (mel_of(high) - low) / (double)(bins + 2);
   for (int64_t i = 0; i < n; i++) vlm_tensor_set(y, i, 0);
   for (int64_t m = 0; m < bins; m++) {
     int64_t left = edge_bin(low, step, m, length, rate), center = edge_bin(low, step, m + 1, length, rate),
@@ -86,5 +91,6 @@ vlm_status vlm_run_MelWeightMatrix(vlm_op_call *c) {
     for (int64_t j = left; left < center && j <= center; j++) vlm_tensor_set(y, j * bins + m, (double)(j - left) / (double)(center - left));
     for (int64_t j = center; j < right; j++) vlm_tensor_set(y, j * bins + m, (double)(right - j) / (double)(right - center));
   }
-  return VLM_OK;
+out:
+  return st;
 }

@@ -1,0 +1,619 @@
+/* Every operator against nodes that no exporter writes: from a run that succeeds (hostile_cases.def, or plain tensors) to wrong shapes, types, ranks,
+ * values and attributes, absent and empty inputs, absent outputs. A trial ends in a status with a message or in a result; a result must not
+ * depend on what memory held before. Buffers end where tensors end, so the sanitizers see every step beyond.
+ *
+ *   VLMQ_HOSTILE_ROUNDS=N  trials per case (default 60)      VLMQ_HOSTILE_ONLY=TEXT  cases whose operator contains TEXT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "runtime/base/cpu.h"
+#include "runtime/graph/graph.h"
+#include "runtime/kernels/kernels.h"
+#include "runtime/ops/op.h"
+#include "runtime/ops/resolve.h"
+
+enum { MAX_IO = 16, MAX_ATTRS = 24, MAX_LIST = 64, MAX_BLOCKS = 512, SMALL = 1 << 14, MAX_BYTES = 1 << 22, MAX_SCRATCH = 1 << 26 };
+
+typedef struct {
+  const char *domain, *name;
+  int opset, n_out;
+  const char *attrs, *inputs;
+} hostile_case;
+
+static const hostile_case CASES[] = {
+#define CASE(domain, name, opset, n_out, attrs, inputs) {domain, name, opset, n_out, attrs, inputs},
+#include "tests/ops/hostile_cases.def"
+#undef CASE
+};
+
+static const struct { char letter; vlm_dtype dtype; } TYPES[] = {
+    {'f', VLM_F32}, {'d', VLM_F64}, {'h', VLM_F16}, {'I', VLM_S64}, {'j', VLM_S32}, {'u', VLM_U32}, {'b', VLM_U8}, {'c', VLM_S8},
+    {'B', VLM_BOOL}, {'q', VLM_U4}, {'n', VLM_S4}};
+enum { N_TYPES = sizeof TYPES / sizeof TYPES[0] };
+
+/* One node: what it is and what it is given. Lists of attributes live in `lists`. */
+typedef struct {
+  const vlm_op *op;
+  const char *domain, *name;
+  int opset, n_in, n_out, n_attrs;
+  vlm_tensor in[MAX_IO];
+  bool given[MAX_IO], constant[MAX_IO], wanted[MAX_IO];
+  int64_t values[MAX_IO][MAX_LIST]; /* listed values; n_values < 0: made up */
+  double reals[MAX_IO][MAX_LIST];
+  int n_values[MAX_IO];
+  vlm_attr attrs[MAX_ATTRS];
+  char names[MAX_ATTRS][48], texts[MAX_ATTRS][256];
+  int64_t ints[MAX_ATTRS][MAX_LIST];
+  float floats[MAX_ATTRS][MAX_LIST];
+  const char *strings[MAX_ATTRS][MAX_LIST];
+} trial;
+
+static char now_running[4096];
+
+#if defined(__SANITIZE_ADDRESS__)
+void __asan_on_error(void);
+void __asan_on_error(void) { fprintf(stderr, "in %s\n", now_running); }
+#endif
+
+static int complaints;
+
+static void complain(const char *what, const char *text) {
+  print_error("%s: %s%s%s\n", now_running, what, text[0] ? ": " : "", text);
+  complaints++;
+}
+
+static uint64_t random_state;
+static uint64_t next(void) {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+static int below(int n) { return (int)(next() % (uint64_t)n); }
+
+/* ---- reading a case ---- */
+
+static vlm_dtype type_of(char letter) {
+  for (int i = 0; i < N_TYPES; i++)
+    if (TYPES[i].letter == letter) return TYPES[i].dtype;
+  fail_msg("type letter '%c'", letter);
+  return VLM_NONE;
+}
+
+static void read_input(trial *t, const char *text, size_t size) {
+  int k = t->n_in++;
+  const char *end = text + size;
+  char *rest;
+  t->n_values[k] = -1;
+  t->given[k] = *text != '_';
+  if (!t->given[k]) return;
+  vlm_tensor *x = &t->in[k];
+  *x = (vlm_tensor){.dtype = type_of(*text++)};
+  while (text < end && *text != '=') {
+    if (*text == 'x') text++;
+    x->dims[x->rank++] = strtoll(text, &rest, 10);
+    text = rest;
+  }
+  if (text == end) return;
+  t->n_values[k] = 0;
+  while (text < end) {
+    double value = strtod(text + 1, &rest);
+    t->reals[k][t->n_values[k]] = value;
+    t->values[k][t->n_values[k]++] = (int64_t)value;
+    text = rest;
+  }
+}
+
+static vlm_attr_kind kind_of(const vlm_op *op, const char *name, size_t size) {
+  static const struct { const char *code; vlm_attr_kind kind; } kinds[] = {
+      {"is", VLM_ATTR_INTS}, {"fs", VLM_ATTR_FLOATS}, {"ss", VLM_ATTR_STRINGS}, {"i", VLM_ATTR_INT}, {"f", VLM_ATTR_FLOAT}, {"s", VLM_ATTR_STRING}};
+  for (const char *at = op->attrs; at && *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+    if (strncmp(at, name, size) != 0 || at[size] != ':') continue;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+      if (strncmp(at + size + 1, kinds[i].code, strlen(kinds[i].code)) == 0) return kinds[i].kind;
+  }
+  return VLM_ATTR_NONE;
+}
+
+/* The value of attribute a: its text, split at commas for lists. */
+static void read_value(trial *t, int a) {
+  vlm_attr *attr = &t->attrs[a];
+  char *text = t->texts[a];
+  attr->u.ints = t->ints[a];
+  if (attr->kind == VLM_ATTR_INT) attr->u.i = strtoll(text, NULL, 10);
+  if (attr->kind == VLM_ATTR_FLOAT) attr->u.f = strtof(text, NULL);
+  if (attr->kind == VLM_ATTR_STRING) attr->u.s = text;
+  if (attr->kind == VLM_ATTR_FLOATS) attr->u.floats = t->floats[a];
+  if (attr->kind == VLM_ATTR_STRINGS) attr->u.strings = t->strings[a];
+  for (char *save, *part = attr->kind >= VLM_ATTR_INTS ? strtok_r(text, ",", &save) : NULL; part; part = strtok_r(NULL, ",", &save)) {
+    t->ints[a][attr->count] = strtoll(part, NULL, 10);
+    t->floats[a][attr->count] = strtof(part, NULL);
+    t->strings[a][attr->count++] = part;
+  }
+}
+
+static void read_attr(trial *t, const char *text, size_t size) {
+  int a = t->n_attrs++;
+  size_t name = strcspn(text, "=");
+  snprintf(t->names[a], sizeof t->names[a], "%.*s", (int)name, text);
+  snprintf(t->texts[a], sizeof t->texts[a], "%.*s", (int)(size - name - 1), text + name + 1);
+  t->attrs[a] = (vlm_attr){.name = t->names[a], .kind = kind_of(t->op, text, name)};
+  if (t->attrs[a].kind == VLM_ATTR_NONE) fail_msg("%s has no attribute \"%s\"", t->name, t->names[a]);
+  read_value(t, a);
+}
+
+static void each_word(trial *t, const char *text, void (*read)(trial *, const char *, size_t)) {
+  for (size_t size; *text; text += size, text += strspn(text, " "))
+    if ((size = strcspn(text, " ")) > 0) read(t, text, size);
+}
+
+static void read_case(trial *t, const hostile_case *c) {
+  bool known;
+  memset(t, 0, sizeof *t);
+  t->domain = c->domain;
+  t->name = c->name;
+  t->opset = c->opset;
+  t->n_out = c->n_out;
+  t->op = vlm_op_find(c->domain, c->name, c->opset, &known);
+  if (!t->op) fail_msg("no operator %s.%s at opset %d", c->domain, c->name, c->opset);
+  for (int k = 0; k < MAX_IO; k++) t->wanted[k] = true;
+  each_word(t, c->inputs, read_input);
+  each_word(t, c->attrs, read_attr);
+}
+
+/* ---- running it ---- */
+
+typedef struct {
+  void *blocks[MAX_BLOCKS];
+  int n_blocks;
+  unsigned char fill;
+} memory;
+
+static vlm_status take(memory *m, void **out, size_t bytes, size_t limit, vlm_error *err) {
+  if (bytes > limit || m->n_blocks == MAX_BLOCKS) return vlm_fail(err, VLM_LIMIT, "%zu bytes are more than a test takes", bytes);
+  if (posix_memalign(out, 64, bytes ? bytes : 1) != 0) return vlm_fail(err, VLM_MEMORY, "out of memory");
+  memset(*out, m->fill, bytes ? bytes : 1);
+  m->blocks[m->n_blocks++] = *out;
+  return VLM_OK;
+}
+
+static void release(memory *m) {
+  for (int i = 0; i < m->n_blocks; i++) free(m->blocks[i]);
+  m->n_blocks = 0;
+}
+
+static vlm_status scratch(vlm_op_call *c, void **out, size_t bytes) { return take(c->executor, out, bytes, MAX_SCRATCH, c->err); }
+
+static vlm_status allocate(vlm_op_call *c, int32_t k) {
+  size_t bytes;
+  if (!c->out[k]) return VLM_OK;
+  vlm_status st = vlm_tensor_bytes_checked(&bytes, c->out[k], c->err);
+  return st == VLM_OK ? take(c->executor, &c->out[k]->data, bytes, MAX_BYTES, c->err) : st;
+}
+
+static double made_up(vlm_dtype dtype, uint64_t at) {
+  uint64_t h = (at + 1) * 0x9E3779B97F4A7C15u;
+  h ^= h >> 29;
+  if (vlm_dtype_is_float(dtype)) return (double)(h % 2001) / 1000.0 - 1.0;
+  return (double)(h % (dtype == VLM_BOOL ? 2 : 4));
+}
+
+static vlm_status fill_inputs(const trial *t, memory *m, vlm_tensor *in, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int k = 0; k < t->n_in; k++) {
+    size_t bytes;
+    in[k] = t->in[k];
+    if (!t->given[k]) continue;
+    VLM_TRY(vlm_tensor_bytes_checked(&bytes, &in[k], err));
+    VLM_TRY(take(m, &in[k].data, bytes, MAX_BYTES, err));
+    memset(in[k].data, 0, bytes);
+    for (int64_t i = 0, n = vlm_tensor_count(&in[k]); i < n; i++) {
+      bool listed = i < t->n_values[k];
+      if (!listed) vlm_tensor_set(&in[k], i, made_up(in[k].dtype, (uint64_t)i));
+      else if (vlm_dtype_is_float(in[k].dtype)) vlm_tensor_set(&in[k], i, t->reals[k][i]);
+      else vlm_tensor_set_int(&in[k], i, t->values[k][i]);
+    }
+  }
+out:
+  return st;
+}
+
+static vlm_status bind_node(const trial *t, vlm_graph **graph, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  int32_t node;
+  VLM_TRY(vlm_graph_create(graph, "hostile", "hostile", err));
+  VLM_TRY(vlm_graph_add_node(*graph, &node, t->name, t->domain, t->name, t->opset, t->n_in, t->n_out, t->n_attrs, err));
+  for (int k = 0; k < t->n_in; k++) {
+    vlm_value_id id;
+    if (!t->given[k]) continue;
+    VLM_TRY(vlm_graph_add_value(*graph, &id, NULL, VLM_VALUE_INPUT, err));
+    VLM_TRY(vlm_graph_add_input(*graph, id, err));
+    (*graph)->nodes[node].inputs[k] = id;
+  }
+  for (int k = 0; k < t->n_out; k++) {
+    vlm_value_id id;
+    if (!t->wanted[k]) continue;
+    VLM_TRY(vlm_graph_add_value(*graph, &id, NULL, VLM_VALUE_NODE, err));
+    vlm_node_set_output(*graph, node, k, id);
+    VLM_TRY(vlm_graph_add_output(*graph, id, err));
+  }
+  memcpy((*graph)->nodes[node].attrs, t->attrs, (size_t)t->n_attrs * sizeof *t->attrs);
+  VLM_TRY(vlm_graph_resolve(*graph, err));
+out:
+  return st;
+}
+
+/* As exec does it: infer with the values that are constant, again with all values when those do not suffice, then run. */
+static vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tensor *in, vlm_tensor *out) {
+  vlm_status st = VLM_OK;
+  void *data[MAX_IO];
+  if (t->op->flags & VLM_OP_SELF_ALLOC) return t->op->run(c);
+  for (int k = 0; k < t->n_in; k++) {
+    data[k] = in[k].data;
+    if (!t->constant[k]) in[k].data = NULL;
+  }
+  st = t->op->infer(c);
+  for (int k = 0; k < t->n_in; k++) in[k].data = data[k];
+  if (st == VLM_UNKNOWN) st = t->op->infer(c);
+  if (st != VLM_OK) goto out;
+  for (int k = 0; k < c->n_out; k++) {
+    if (!c->out[k]) continue;
+    VLM_CHECK(out[k].dtype != VLM_NONE, c->err, VLM_INTERNAL, "output %d has no type", k);
+    VLM_TRY(allocate(c, k));
+  }
+  VLM_CHECK(!(t->op->flags & VLM_OP_ALIAS) || vlm_tensor_bytes(&out[0]) <= vlm_tensor_bytes(&in[0]), c->err, VLM_INTERNAL,
+            "a view of more bytes than there are");
+  VLM_TRY(t->op->run(c));
+out:
+  return st;
+}
+
+static vlm_status run_trial(const trial *t, memory *m, vlm_tensor *out, int *n_out, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_graph *graph = NULL;
+  vlm_kernels kernels = {0};
+  vlm_tensor in[MAX_IO] = {0}, *outs[MAX_IO] = {NULL};
+  const vlm_tensor *ins[MAX_IO] = {NULL};
+  *n_out = 0;
+  memset(out, 0, MAX_IO * sizeof *out);
+  VLM_TRY(bind_node(t, &graph, err));
+  VLM_TRY(vlm_kernels_select(&kernels, vlm_cpu_detect(), err));
+  VLM_TRY(fill_inputs(t, m, in, err));
+  const vlm_node *node = &graph->nodes[0];
+  for (int k = 0; k < t->n_in; k++) ins[k] = t->given[k] ? &in[k] : NULL;
+  for (int k = 0; k < node->n_outputs; k++) outs[k] = node->outputs[k] != VLM_NO_VALUE ? &out[k] : NULL;
+  vlm_op_call c = {.node = node, .n_in = t->n_in, .n_out = node->n_outputs, .in = ins, .out = outs, .is_constant = t->constant, .kernels = &kernels,
+                   .scratch = scratch, .allocate = allocate, .executor = m, .err = err};
+  VLM_TRY(infer_and_run(&c, t, in, out));
+  *n_out = node->n_outputs;
+out:
+  if (kernels.cpu_mask) vlm_kernels_release(&kernels);
+  vlm_graph_free(graph);
+  return st;
+}
+
+static void describe(const trial *t) {
+  size_t at = (size_t)snprintf(now_running, sizeof now_running, "%s.%s-%d(", t->domain, t->name, t->opset);
+  char shape[128];
+  for (int k = 0; k < t->n_in && at < sizeof now_running - 400; k++)
+    at += (size_t)snprintf(now_running + at, 300, "%s%s %s%s", k ? ", " : "", t->given[k] ? vlm_dtype_name(t->in[k].dtype) : "_",
+                           t->given[k] ? vlm_tensor_shape_text(&t->in[k], shape, sizeof shape) : "", t->constant[k] ? "c" : "");
+  at += (size_t)snprintf(now_running + at, 32, ") outputs ");
+  for (int k = 0; k < t->n_out; k++) at += (size_t)snprintf(now_running + at, 8, "%d", t->wanted[k]);
+  for (int a = 0; a < t->n_attrs && at < sizeof now_running - 1000; a++) {
+    const vlm_attr *x = &t->attrs[a];
+    at += (size_t)snprintf(now_running + at, 400, " %s=", x->name);
+    if (x->kind == VLM_ATTR_INT) at += (size_t)snprintf(now_running + at, 40, "%lld", (long long)x->u.i);
+    if (x->kind == VLM_ATTR_FLOAT) at += (size_t)snprintf(now_running + at, 40, "%g", (double)x->u.f);
+    if (x->kind == VLM_ATTR_STRING) at += (size_t)snprintf(now_running + at, 100, "%.90s", x->u.s);
+    for (int i = 0; x->kind == VLM_ATTR_INTS && i < x->count && at < sizeof now_running - 500; i++)
+      at += (size_t)snprintf(now_running + at, 40, "%lld,", (long long)x->u.ints[i]);
+  }
+  if (getenv("VLMQ_HOSTILE_PRINT")) fprintf(stderr, "%s\n", now_running);
+}
+
+/* The last byte of elements that share bytes may hold anything behind the last element. */
+static bool same_values(const vlm_tensor *a, const vlm_tensor *b) {
+  if (vlm_dtype_bits(a->dtype) >= 8) return vlm_tensor_bytes(a) == 0 || memcmp(a->data, b->data, vlm_tensor_bytes(a)) == 0;
+  for (int64_t i = 0, n = vlm_tensor_count(a); i < n; i++)
+    if (vlm_tensor_get_code(a, i) != vlm_tensor_get_code(b, i)) return false;
+  return true;
+}
+
+/* Two runs over memory that held different bytes. */
+static bool compare(const trial *t, const vlm_tensor *a, const vlm_tensor *b, int n_out) {
+  for (int k = 0; k < n_out; k++) {
+    if (a[k].dtype == VLM_NONE) continue;
+    if (a[k].dtype != b[k].dtype || !vlm_tensor_same_shape(&a[k], &b[k])) return false;
+    if (!(t->op->flags & VLM_OP_ALIAS) && !same_values(&a[k], &b[k])) return false;
+  }
+  return true;
+}
+
+static vlm_status try_twice(const trial *t) {
+  static const unsigned char fills[2] = {0xA5, 0x3C};
+  memory m[2] = {{.n_blocks = 0}};
+  vlm_tensor out[2][MAX_IO];
+  vlm_status st[2] = {VLM_OK};
+  vlm_error err[2] = {{0}};
+  int n_out[2];
+  describe(t);
+  clock_t start = clock();
+  for (int i = 0; i < 2; i++) {
+    m[i].fill = fills[i];
+    st[i] = run_trial(t, &m[i], out[i], &n_out[i], &err[i]);
+  }
+  double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+  bool refused = st[0] == VLM_INPUT || st[0] == VLM_UNSUPPORTED || st[0] == VLM_LIMIT;
+  if (st[0] != VLM_OK && !refused) complain(vlm_status_name(st[0]), err[0].text);
+  else if (refused && !err[0].text[0]) complain("refused without a message", "");
+  else if (st[0] != st[1]) complain("another outcome the second time", err[st[0] == VLM_OK].text);
+  else if (st[0] == VLM_OK && !compare(t, out[0], out[1], n_out[0])) complain("the result depends on what memory held before", "");
+  if (seconds > 20) complain("takes too long", "");
+  release(&m[0]);
+  release(&m[1]);
+  if (getenv("VLMQ_HOSTILE_PRINT") && st[0] != VLM_OK) fprintf(stderr, "  %s\n", err[0].text);
+  return st[0];
+}
+
+/* ---- mutations ---- */
+
+static const int64_t ODD[] = {0, -1, 1, 2, 3, 7, 64, 65535, 1 << 30, INT32_MAX, INT64_C(1) << 32, INT64_C(1) << 62, INT64_MAX, INT64_MIN, -2, -8};
+static int64_t odd_int(void) { return ODD[below((int)(sizeof ODD / sizeof ODD[0]))]; }
+
+static double odd_real(void) {
+  static const double values[] = {0, -1, 0.5, 1e-30, 1e30, 3e38, -3e38, 1e300};
+  int i = below(10);
+  return i < 8 ? values[i] : i == 8 ? (double)__builtin_nanf("") : (double)__builtin_inff();
+}
+
+static int some_input(const trial *t) {
+  for (int tries = 0; t->n_in && tries < 8; tries++) {
+    int k = below(t->n_in);
+    if (t->given[k]) return k;
+  }
+  return -1;
+}
+
+static void mutate_dim(trial *t) {
+  int k = some_input(t);
+  if (k < 0 || t->in[k].rank == 0) return;
+  int64_t *d = &t->in[k].dims[below(t->in[k].rank)];
+  const int64_t choice[] = {0, 1, *d + 1, *d - 1, *d * 2, *d / 2, 17, 2, 40};
+  *d = choice[below(9)];
+  if (*d < 0) *d = 0;
+  if (vlm_tensor_count(&t->in[k]) > SMALL) *d = 1;
+}
+
+static void mutate_rank(trial *t) {
+  int k = some_input(t), at;
+  if (k < 0) return;
+  vlm_tensor *x = &t->in[k];
+  switch (below(5)) {
+    case 0: x->rank = 0; break;
+    case 1: x->rank = 1, x->dims[0] = 0; break;
+    case 2:
+      if (x->rank > 0) x->rank--;
+      break;
+    case 3:
+      if (x->rank == 0) break;
+      at = below(x->rank--);
+      memmove(x->dims + at, x->dims + at + 1, (size_t)(x->rank - at) * sizeof *x->dims);
+      break;
+    default:
+      if (x->rank == VLM_MAX_RANK) break;
+      at = below(x->rank + 1);
+      memmove(x->dims + at + 1, x->dims + at, (size_t)(x->rank++ - at) * sizeof *x->dims);
+      x->dims[at] = 1 + below(2);
+  }
+}
+
+static void mutate_type(trial *t) {
+  int k = some_input(t);
+  if (k >= 0) t->in[k].dtype = below(6) ? TYPES[below(N_TYPES)].dtype : (vlm_dtype)(1 + below(VLM_DTYPE_COUNT - 1));
+}
+
+static void mutate_presence(trial *t) {
+  if (t->n_in == 0) return;
+  int k = below(t->n_in);
+  if (t->given[k] && below(4) == 0 && t->n_in < MAX_IO - 1) {
+    t->given[t->n_in] = true;
+    t->n_values[t->n_in] = -1;
+    t->in[t->n_in++] = t->in[k];
+  } else if (below(4) == 0) {
+    t->n_in = k;
+  } else {
+    t->given[k] = !t->given[k];
+    if (t->in[k].dtype == VLM_NONE) t->in[k] = (vlm_tensor){.dtype = TYPES[below(N_TYPES)].dtype, .rank = 1, .dims = {below(4)}};
+  }
+}
+
+static void mutate_values(trial *t) {
+  int k = some_input(t);
+  if (k < 0) return;
+  int64_t count = vlm_tensor_count(&t->in[k]);
+  if (count < 1) return;
+  int n = count > MAX_LIST ? MAX_LIST : (int)count;
+  for (int i = t->n_values[k] < 0 ? 0 : t->n_values[k]; i < n; i++) {
+    t->reals[k][i] = made_up(t->in[k].dtype, (uint64_t)i);
+    t->values[k][i] = (int64_t)t->reals[k][i];
+  }
+  if (t->n_values[k] < n) t->n_values[k] = n;
+  int at = below(n);
+  t->values[k][at] = odd_int();
+  t->reals[k][at] = odd_real();
+}
+
+static void mutate_text(trial *t, int a) {
+  char *text = t->texts[a];
+  size_t size = strlen(text);
+  switch (below(4)) {
+    case 0: text[below((int)size + 1)] = '\0'; break;
+    case 1:
+      if (size) text[below((int)size)] = (char)(1 + below(126));
+      break;
+    case 2: /* the text several times over */
+      for (size_t n = size; size && n + size < sizeof t->texts[a] - 1; n += size) memcpy(text + n, text, size), text[n + size] = '\0';
+      break;
+    default: memset(text, "a.,-x"[below(5)], sizeof t->texts[a] - 1);
+  }
+}
+
+static void mutate_list(vlm_attr *x, int64_t *ints, float *floats) {
+  switch (below(4)) {
+    case 0: x->count = below(x->count + 1); break;
+    case 1:
+      if (x->count < MAX_LIST - 1) {
+        ints[x->count] = odd_int();
+        floats[x->count++] = (float)odd_real();
+      }
+      break;
+    default:
+      if (x->count == 0) break;
+      int i = below(x->count);
+      ints[i] = below(3) ? odd_int() : (int64_t)((uint64_t)ints[i] + 1 - (uint64_t)below(3));
+      floats[i] = (float)odd_real();
+  }
+}
+
+/* An attribute that the operator has and the node does not. */
+static void add_attr(trial *t) {
+  int n = 0, at;
+  for (const char *p = t->op->attrs; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) n++;
+  if (n == 0 || t->n_attrs == MAX_ATTRS) return;
+  const char *p = t->op->attrs;
+  for (at = below(n); at > 0; at--) p += strcspn(p, " "), p += strspn(p, " ");
+  size_t size = strcspn(p, ":");
+  for (int a = 0; a < t->n_attrs; a++)
+    if (strlen(t->names[a]) == size && strncmp(t->names[a], p, size) == 0) return;
+  if (kind_of(t->op, p, size) == VLM_ATTR_NONE) return;
+  char text[128];
+  int length = snprintf(text, sizeof text, "%.*s=%lld", (int)size, p, (long long)odd_int());
+  for (int more = below(4); more > 0; more--) length += snprintf(text + length, 24, ",%d", below(5));
+  read_attr(t, text, (size_t)length);
+}
+
+static void mutate_attr(trial *t) {
+  if (t->n_attrs == 0 || below(3) == 0) {
+    add_attr(t);
+    return;
+  }
+  int a = below(t->n_attrs);
+  vlm_attr *x = &t->attrs[a];
+  if (below(10) == 0) {
+    x->kind = VLM_ATTR_NONE;
+    return;
+  }
+  if (x->kind == VLM_ATTR_INT) x->u.i = below(3) ? odd_int() : (int64_t)((uint64_t)x->u.i + 1 - (uint64_t)below(3));
+  if (x->kind == VLM_ATTR_FLOAT) x->u.f = (float)odd_real();
+  if (x->kind == VLM_ATTR_STRING) mutate_text(t, a);
+  if (x->kind == VLM_ATTR_INTS || x->kind == VLM_ATTR_FLOATS) mutate_list(x, t->ints[a], t->floats[a]);
+}
+
+/* The pointers into the trial itself, after a copy. */
+static void repoint(trial *t) {
+  for (int a = 0; a < t->n_attrs; a++) {
+    vlm_attr *x = &t->attrs[a];
+    x->name = t->names[a];
+    if (x->kind == VLM_ATTR_INTS) x->u.ints = t->ints[a];
+    if (x->kind == VLM_ATTR_FLOATS) x->u.floats = t->floats[a];
+    if (x->kind == VLM_ATTR_STRING) x->u.s = t->texts[a];
+  }
+}
+
+static void mutate(trial *t) {
+  switch (below(9)) {
+    case 0:
+    case 1:
+    case 2: mutate_dim(t); break;
+    case 3: mutate_rank(t); break;
+    case 4: mutate_type(t); break;
+    case 5: mutate_presence(t); break;
+    case 6: mutate_values(t); break;
+    case 7: mutate_attr(t); break;
+    default:
+      if (below(3) == 0 && t->n_out < MAX_IO - 1) t->n_out++;
+      else if (t->n_out) t->wanted[below(t->n_out)] = false;
+  }
+}
+
+static long rounds(void) {
+  const char *text = getenv("VLMQ_HOSTILE_ROUNDS");
+  return text ? strtol(text, NULL, 10) : 60;
+}
+
+static bool left_out(const char *name) {
+  const char *only = getenv("VLMQ_HOSTILE_ONLY");
+  return only && !strstr(name, only);
+}
+
+static void attack(const trial *base) {
+  static trial t;
+  for (long round = 0, n = rounds(); round < n; round++) {
+    t = *base;
+    repoint(&t);
+    for (int more = 1 + below(3); more > 0; more--) mutate(&t);
+    for (int k = 0; k < t.n_in; k++) t.constant[k] = below(2);
+    int before = complaints;
+    try_twice(&t);
+    if (complaints > before) return;
+  }
+}
+
+static void test_cases(void **state) {
+  (void)state;
+  static trial base;
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    if (left_out(CASES[i].name)) continue;
+    read_case(&base, &CASES[i]);
+    random_state = 88172645463325252u + i;
+    if (try_twice(&base) != VLM_OK) fail_msg("%s: a case must succeed", now_running);
+    attack(&base);
+  }
+  assert_int_equal(complaints, 0);
+}
+
+/* ---- operators without a case take plain tensors ---- */
+
+static bool has_case(const vlm_op *op) {
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+    if (strcmp(CASES[i].name, op->name) == 0 && strcmp(CASES[i].domain, op->domain) == 0) return true;
+  return false;
+}
+
+static bool plain_case(trial *base, const vlm_op *op, const char *input) {
+  hostile_case c = {op->domain, op->name, op->since, op->min_out, "", ""};
+  read_case(base, &c);
+  for (int k = 0; k < op->min_in; k++) read_input(base, input, strlen(input));
+  return try_twice(base) == VLM_OK;
+}
+
+static void test_plain(void **state) {
+  (void)state;
+  static trial base;
+  static const char *const inputs[] = {"f2x3", "B2x3", "I2x3", "f2x3x4", "b2x3"};
+  int32_t count;
+  const vlm_op *table = vlm_op_table(&count);
+  for (int32_t i = 0; i < count; i++) {
+    const vlm_op *op = &table[i];
+    if (has_case(op) || op->flags & VLM_OP_IMPORT || (op->attrs && strstr(op->attrs, ":g!")) || left_out(op->name)) continue;
+    bool found = false;
+    random_state = 362436069u + (uint64_t)i;
+    for (size_t k = 0; !found && k < sizeof inputs / sizeof inputs[0]; k++) found = plain_case(&base, op, inputs[k]);
+    if (!found) fail_msg("%s.%s needs a row in hostile_cases.def", op->domain, op->name);
+    attack(&base);
+  }
+  assert_int_equal(complaints, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_plain)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
