@@ -4,21 +4,16 @@
 
 #include "runtime/base/cpu.h"
 
-extern const vlm_rowops vlm_rowops_c;
-#if defined(__x86_64__)
-extern const vlm_rowops vlm_rowops_avx2, vlm_rowops_avx512vnni;
-#endif
+#define VLM_ROW_TABLE(level, suffix) extern const vlm_rowops vlm_rowops_##suffix;
+#include "runtime/kernels/rowops.def"
 
 /* Best first. A CPU that has none of the vector levels takes the last row. */
 static const struct {
   vlm_cpu_level level;
   const vlm_rowops *ops;
 } variants[] = {
-#if defined(__x86_64__)
-    {VLM_CPU_AVX512VNNI, &vlm_rowops_avx512vnni},
-    {VLM_CPU_AVX2, &vlm_rowops_avx2},
-#endif
-    {VLM_CPU_C, &vlm_rowops_c},
+#define VLM_ROW_TABLE(level, suffix) {VLM_CPU_##level, &vlm_rowops_##suffix},
+#include "runtime/kernels/rowops.def"
 };
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 

@@ -20,41 +20,24 @@ typedef void vlm_row_binary(float *z, const float *a, int64_t a_step, const floa
 /* n = 0: sum 0, prod 1, max -inf, min inf, absmax 0. absmax skips NaN; the others yield NaN when the row holds one. */
 typedef float vlm_row_reduce(const float *x, int64_t n);
 
+/* The fused operations (VLM_ROW_FUSED):
+ * minmax       smallest and largest value; NaN is skipped. n = 0: +inf, -inf
+ * softmax      z = exp(x - max) / sum; log_softmax: z = x - max - log(sum)
+ * layer_norm   z = (x - mean) / sqrt(var + eps) * scale + bias; bias may be NULL; mean and inverse deviation are stored when not NULL
+ * rms_norm     z = x / sqrt(mean(x^2) + eps) * scale; the inverse is stored when not NULL
+ * moments      mean and mean squared deviation; n = 0 gives NaN
+ * affine       z = (x - shift) * factor + offset, one value each for the row
+ * add_scaled   z = a + b * factor, the accumulation step of column reductions
+ * quantize     q = saturate(round(x / scale) + zero), round to nearest even, true division; NaN gives the lowest value
+ * dequantize   x = (q - zero) * scale
+ * f16, bf16    IEEE half and bfloat16, to nearest even; the same bits as the functions of base/tensor.h */
 typedef struct vlm_rowops {
   const char *name;
 #define VLM_ROW_UNARY(name) vlm_row_unary *name;
 #define VLM_ROW_BINARY(name) vlm_row_binary *name;
 #define VLM_ROW_REDUCE(name) vlm_row_reduce *row_##name;
+#define VLM_ROW_FUSED(name, parameters) void(*name) parameters;
 #include "runtime/kernels/rowops.def"
-#undef VLM_ROW_UNARY
-#undef VLM_ROW_BINARY
-#undef VLM_ROW_REDUCE
-  /* Smallest and largest value; NaN is skipped. n = 0: +inf, -inf. */
-  void (*minmax)(const float *x, int64_t n, float *low, float *high);
-  /* z = exp(x - max) / sum, or with logarithm: x - max - log(sum). */
-  void (*softmax)(float *z, const float *x, int64_t n);
-  void (*log_softmax)(float *z, const float *x, int64_t n);
-  /* z = (x - mean) / sqrt(var + eps) * scale + bias; bias may be NULL. mean and inverse deviation are stored when not NULL. */
-  void (*layer_norm)(float *z, const float *x, const float *scale, const float *bias, int64_t n, float eps, float *mean, float *inverse);
-  /* z = x / sqrt(mean(x^2) + eps) * scale. */
-  void (*rms_norm)(float *z, const float *x, const float *scale, int64_t n, float eps, float *inverse);
-  /* Mean and mean squared deviation; n = 0 gives NaN. */
-  void (*moments)(const float *x, int64_t n, float *mean, float *variance);
-  /* z = (x - shift) * factor + offset, one value each for the row. */
-  void (*affine)(float *z, const float *x, int64_t n, float shift, float factor, float offset);
-  /* q = saturate(round(x / scale) + zero), round to nearest even, true division; NaN gives the lowest value. */
-  void (*quantize_u8)(uint8_t *q, const float *x, int64_t n, float scale, int32_t zero);
-  void (*quantize_s8)(int8_t *q, const float *x, int64_t n, float scale, int32_t zero);
-  /* x = (q - zero) * scale. */
-  void (*dequantize_u8)(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero);
-  void (*dequantize_s8)(float *x, const int8_t *q, int64_t n, float scale, int32_t zero);
-  /* IEEE half and bfloat16, to nearest even; the same bits as the functions of base/tensor.h. */
-  void (*f16_to_f32)(float *z, const uint16_t *x, int64_t n);
-  void (*f32_to_f16)(uint16_t *z, const float *x, int64_t n);
-  void (*bf16_to_f32)(float *z, const uint16_t *x, int64_t n);
-  void (*f32_to_bf16)(uint16_t *z, const float *x, int64_t n);
-  /* z = a + b * factor, the accumulation step of column reductions. */
-  void (*add_scaled)(float *z, const float *a, const float *b, float factor, int64_t n);
 } vlm_rowops;
 
 /* The best table for a set of CPU levels (bit mask, base/cpu.h); never NULL. */

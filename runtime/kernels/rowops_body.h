@@ -290,24 +290,6 @@ const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
 #define VLM_ROW_UNARY(name) .name = name##_row,
 #define VLM_ROW_BINARY(name) .name = name##_row,
 #define VLM_ROW_REDUCE(name) .row_##name = row_##name##_row,
+#define VLM_ROW_FUSED(name, parameters) .name = name##_row,
 #include "runtime/kernels/rowops.def"
-#undef VLM_ROW_UNARY
-#undef VLM_ROW_BINARY
-#undef VLM_ROW_REDUCE
-    .minmax = minmax_row,
-    .softmax = softmax_row,
-    .log_softmax = log_softmax_row,
-    .layer_norm = layer_norm_row,
-    .rms_norm = rms_norm_row,
-    .moments = moments_row,
-    .affine = affine_row,
-    .quantize_u8 = quantize_u8_row,
-    .quantize_s8 = quantize_s8_row,
-    .dequantize_u8 = dequantize_u8_row,
-    .dequantize_s8 = dequantize_s8_row,
-    .f16_to_f32 = f16_to_f32_row,
-    .f32_to_f16 = f32_to_f16_row,
-    .bf16_to_f32 = bf16_to_f32_row,
-    .f32_to_bf16 = f32_to_bf16_row,
-    .add_scaled = add_scaled_row,
 };

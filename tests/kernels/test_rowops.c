@@ -59,47 +59,112 @@ static void compare_elementwise(const vlm_rowops *v, const vlm_rowops *c, const 
   want[0] = c->row_##op(a, n);      \
   check_row(v->name, #op, n, got, want, 1);
 #include "runtime/kernels/rowops.def"
-#undef VLM_ROW_UNARY
-#undef VLM_ROW_BINARY
-#undef VLM_ROW_REDUCE
 }
 
-static void compare_fused(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n) {
-  float got[LONG_SIZE], want[LONG_SIZE], g[2], w[2];
+/* The fused operations: compare_NAME for every row VLM_ROW_FUSED of rowops.def. */
+#define COMPARE(op) static void compare_##op(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n)
+#define ROWS float got[LONG_SIZE], want[LONG_SIZE]
+
+COMPARE(minmax) {
+  float g[2], w[2];
+  (void)b;
+  v->minmax(a, n, &g[0], &g[1]), c->minmax(a, n, &w[0], &w[1]);
+  check_row(v->name, "minmax", n, g, w, 2);
+}
+
+COMPARE(softmax) {
+  ROWS;
+  (void)b;
   v->softmax(got, a, n), c->softmax(want, a, n);
   check_row(v->name, "softmax", n, got, want, n);
+}
+
+COMPARE(log_softmax) {
+  ROWS;
+  (void)b;
   v->log_softmax(got, a, n), c->log_softmax(want, a, n);
   check_row(v->name, "log_softmax", n, got, want, n);
+}
+
+COMPARE(layer_norm) {
+  ROWS;
+  float g[2], w[2];
   for (int with_bias = 0; with_bias < 2 && n > 0; with_bias++) {
     v->layer_norm(got, a, b, with_bias ? a : NULL, n, 1e-5f, &g[0], &g[1]);
     c->layer_norm(want, a, b, with_bias ? a : NULL, n, 1e-5f, &w[0], &w[1]);
     check_row(v->name, "layer_norm", n, got, want, n);
     check_row(v->name, "layer_norm statistics", n, g, w, 2);
   }
-  if (n > 0) v->rms_norm(got, a, b, n, 1e-6f, &g[0]), c->rms_norm(want, a, b, n, 1e-6f, &w[0]);
-  check_row(v->name, "rms_norm", n, got, want, n);
-  v->moments(a, n, &g[0], &g[1]), c->moments(a, n, &w[0], &w[1]);
-  check_row(v->name, "moments", n, g, w, 2);
-  v->affine(got, a, n, 0.3f, 1.7f, -0.1f), c->affine(want, a, n, 0.3f, 1.7f, -0.1f);
-  check_row(v->name, "affine", n, got, want, n);
-  v->add_scaled(got, a, b, 0.3f, n), c->add_scaled(want, a, b, 0.3f, n);
-  check_row(v->name, "add_scaled", n, got, want, n);
-  v->minmax(a, n, &g[0], &g[1]), c->minmax(a, n, &w[0], &w[1]);
-  check_row(v->name, "minmax", n, g, w, 2);
 }
 
-static void compare_quantize(const vlm_rowops *v, const vlm_rowops *c, const float *a, int64_t n) {
-  uint8_t gu[LONG_SIZE], wu[LONG_SIZE];
-  int8_t gs[LONG_SIZE], ws[LONG_SIZE];
-  float got[LONG_SIZE], want[LONG_SIZE];
-  v->quantize_u8(gu, a, n, 0.0371f, 131), c->quantize_u8(wu, a, n, 0.0371f, 131);
-  assert_memory_equal(gu, wu, (size_t)n);
-  v->quantize_s8(gs, a, n, 0.0371f, -3), c->quantize_s8(ws, a, n, 0.0371f, -3);
-  assert_memory_equal(gs, ws, (size_t)n);
-  v->dequantize_u8(got, gu, n, 0.0371f, 131), c->dequantize_u8(want, wu, n, 0.0371f, 131);
-  check_row(v->name, "dequantize_u8", n, got, want, n);
-  v->dequantize_s8(got, gs, n, 0.0371f, -3), c->dequantize_s8(want, ws, n, 0.0371f, -3);
-  check_row(v->name, "dequantize_s8", n, got, want, n);
+COMPARE(rms_norm) {
+  ROWS;
+  float g = 0, w = 0;
+  if (n > 0) v->rms_norm(got, a, b, n, 1e-6f, &g), c->rms_norm(want, a, b, n, 1e-6f, &w);
+  check_row(v->name, "rms_norm", n, got, want, n);
+  check_row(v->name, "rms_norm statistics", n, &g, &w, 1);
+}
+
+COMPARE(moments) {
+  float g[2], w[2];
+  (void)b;
+  v->moments(a, n, &g[0], &g[1]), c->moments(a, n, &w[0], &w[1]);
+  check_row(v->name, "moments", n, g, w, 2);
+}
+
+COMPARE(affine) {
+  ROWS;
+  (void)b;
+  v->affine(got, a, n, 0.3f, 1.7f, -0.1f), c->affine(want, a, n, 0.3f, 1.7f, -0.1f);
+  check_row(v->name, "affine", n, got, want, n);
+}
+
+COMPARE(add_scaled) {
+  ROWS;
+  v->add_scaled(got, a, b, 0.3f, n), c->add_scaled(want, a, b, 0.3f, n);
+  check_row(v->name, "add_scaled", n, got, want, n);
+}
+
+#define COMPARE_QUANTIZED(type, bits, zero)                                                            \
+  COMPARE(quantize_##bits) {                                                                           \
+    type got[LONG_SIZE], want[LONG_SIZE];                                                              \
+    (void)b;                                                                                           \
+    v->quantize_##bits(got, a, n, 0.0371f, zero), c->quantize_##bits(want, a, n, 0.0371f, zero);       \
+    assert_memory_equal(got, want, (size_t)n);                                                         \
+  }                                                                                                    \
+  COMPARE(dequantize_##bits) {                                                                         \
+    ROWS;                                                                                              \
+    type q[LONG_SIZE];                                                                                 \
+    (void)b;                                                                                           \
+    c->quantize_##bits(q, a, n, 0.0371f, zero);                                                        \
+    v->dequantize_##bits(got, q, n, 0.0371f, zero), c->dequantize_##bits(want, q, n, 0.0371f, zero);   \
+    check_row(v->name, "dequantize_" #bits, n, got, want, n);                                          \
+  }
+COMPARE_QUANTIZED(uint8_t, u8, 131)
+COMPARE_QUANTIZED(int8_t, s8, -3)
+
+/* test_halves has every value; here the lengths. */
+#define COMPARE_HALVES(half)                                                    \
+  COMPARE(f32_to_##half) {                                                      \
+    uint16_t got[LONG_SIZE], want[LONG_SIZE];                                   \
+    (void)b;                                                                    \
+    v->f32_to_##half(got, a, n), c->f32_to_##half(want, a, n);                  \
+    assert_memory_equal(got, want, (size_t)n * sizeof *got);                    \
+  }                                                                             \
+  COMPARE(half##_to_f32) {                                                      \
+    ROWS;                                                                       \
+    uint16_t h[LONG_SIZE];                                                      \
+    (void)b;                                                                    \
+    c->f32_to_##half(h, a, n);                                                  \
+    v->half##_to_f32(got, h, n), c->half##_to_f32(want, h, n);                  \
+    check_row(v->name, #half "_to_f32", n, got, want, n);                       \
+  }
+COMPARE_HALVES(f16)
+COMPARE_HALVES(bf16)
+
+static void compare_fused(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n) {
+#define VLM_ROW_FUSED(name, parameters) compare_##name(v, c, a, b, n);
+#include "runtime/kernels/rowops.def"
 }
 
 static void test_levels_agree(void **state) {
@@ -118,7 +183,6 @@ static void test_levels_agree(void **state) {
         fill(b, LONG_SIZE, (uint32_t)n * 7 + 5, special);
         compare_elementwise(v, c, a, b, size);
         compare_fused(v, c, a, b, size);
-        compare_quantize(v, c, a, size);
       }
     checked++;
   }
