@@ -101,6 +101,7 @@ programs "" build 400
 conformance
 tap layers 60 tests/layers.sh
 tap style 120 tests/style.sh build
+tap change 600 tests/change/run.sh
 tap cli 600 tests/cli/run.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then

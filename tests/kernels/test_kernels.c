@@ -66,6 +66,7 @@ static void test_rows(void **state) {
       continue;
     }
     if (!check_row(&table[i])) fail_msg("%s", tested.text);
+    print_message("checked: %s\n", table[i].name);
     checked++;
   }
   print_message("%d rows checked\n", checked);
