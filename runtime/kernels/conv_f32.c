@@ -35,7 +35,7 @@ static void depthwise_task(void *user, int64_t index, int worker) {
   vlm_epilogue_f32 e = {.alpha = 1, .row_bias = conv->bias, .beta = 1, .add_column = 1, .activation = conv->activation};
   if (conv->residual) e.add = conv->residual + index * size;
   memcpy(e.params, conv->params, sizeof e.params);
-  vlm_epilogue_f32_row(y, &e, r->kernels->rowops, o, 0, size);
+  vlm_epilogue_f32_row(y, &e, r->kernels->rowops, &(vlm_row_part){.row = o, .n = size});
 }
 
 static bool runs_depthwise(const vlm_conv_f32 *conv) { return !conv->pack && vlm_conv_is_depthwise(&conv->shape); }

@@ -1,5 +1,6 @@
 #include "runtime/kernels/conv_q8.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
@@ -215,6 +216,7 @@ size_t vlm_conv_q8_scratch(const vlm_conv_q8 *conv, const vlm_kernels *kernels, 
 void vlm_conv_q8_run(const vlm_conv_q8 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
   const vlm_conv_shape *s = &conv->shape;
   region r = {.conv = conv, .kernels = kernels, .nhwc = scratch, .workers = scratch, .worker_bytes = depthwise_bytes(s)};
+  assert((conv->x_f32 != NULL) + (conv->x_u8 != NULL) == 1 && (conv->y != NULL) + (conv->y_u8 != NULL) + (conv->y_sums != NULL) == 1);
   if (runs_depthwise(s)) {
     vlm_threads_run(threads, s->batch * s->out_channels, depthwise_task, &r);
     return;

@@ -5,9 +5,8 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/rowops.h"
 
-/* Names: "" (none), "relu", "gelu" (erf), "gelu_tanh", "sigmoid", "tanh", "swish", "leaky_relu", "clip", "hard_sigmoid", "hard_swish",
- * "elu". ONNX spelling
- * ("LeakyRelu") works too. *out is NULL for none. VLM_UNSUPPORTED names the unknown. */
+/* Names: "" (none), or a row VLM_ROW_ACTIVATION of rowops.def; ONNX spelling ("LeakyRelu") works too. *out is NULL for none.
+ * VLM_UNSUPPORTED names the unknown. */
 vlm_status vlm_activation_find(vlm_row_unary **out, const vlm_rowops *rowops, const char *name, vlm_error *err);
 
 typedef struct vlm_epilogue_f32 {
@@ -21,7 +20,12 @@ typedef struct vlm_epilogue_f32 {
   float params[4]; /* of the activation, as rowops.h wants them */
 } vlm_epilogue_f32;
 
-/* Columns [column, column + n) of row i, in place. */
-void vlm_epilogue_f32_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops *rowops, int64_t i, int64_t column, int64_t n);
+/* Columns [column, column + n) of row `row` of the output. */
+typedef struct vlm_row_part {
+  int64_t row, column, n;
+} vlm_row_part;
+
+/* In place: y is the first element of the part. */
+void vlm_epilogue_f32_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops *rowops, const vlm_row_part *part);
 
 #endif

@@ -163,7 +163,10 @@ static void task(void *user, int64_t index, int worker) {
     t.lda = (size_t)(p->pack_rows ? g->k : g->a_row);
     if (p->pack_rows) gather_rows(row_room, a + i * g->a_row, g->a_row, g->a_column, g->k, t.rows);
     run_tile(p, &b, &t, n);
-    for (int r = 0; r < t.rows; r++) vlm_epilogue_f32_row(t.c + r * g->ldc, &epilogue, p->kernels->rowops, i + r, column, n);
+    for (int r = 0; r < t.rows; r++) {
+      vlm_row_part part = {.row = i + r, .column = column, .n = n};
+      vlm_epilogue_f32_row(t.c + r * g->ldc, &epilogue, p->kernels->rowops, &part);
+    }
   }
 }
 
@@ -171,6 +174,8 @@ void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_thr
   plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->n * (double)(g->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->n <= 0) return;
+  assert(g->c && (g->k == 0 || g->panels || g->pack || g->b) && g->ldc >= g->n);
+  assert(p.columns % kernels->gemm_f32->nr == 0 && kernels->gemm_f32->mr <= VLM_TILE_MAX_ROWS);
   p.scratch = scratch;
   vlm_threads_run(work < INLINE_WORK ? NULL : threads, g->batch * p.column_blocks * p.row_blocks, task, &p);
 }

@@ -245,6 +245,7 @@ void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threa
   plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->w->n * (double)(g->w->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->w->n <= 0) return;
+  assert((g->c != NULL) + (g->c_u8 != NULL) + (g->c_sums != NULL) == 1 && (g->a || g->pack));
   assert((g->c_row == 1 || g->c_column == 1) && (uintptr_t)g->w->panels % VLM_ALIGN == 0 && (uintptr_t)scratch % VLM_ALIGN == 0);
   assert(p.columns % kernels->gemm_u8s8->nr == 0 && p.strip % kernels->gemm_u8s8->mr == 0);
   p.scratch = scratch;

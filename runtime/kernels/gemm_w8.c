@@ -100,6 +100,7 @@ static void task(void *user, int64_t index, int worker) {
 void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
   plan p = make_plan(g, kernels, threads);
   if (g->m <= 0 || g->n <= 0) return;
+  assert((uintptr_t)g->panels % VLM_PANEL_ALIGN == 0 && g->ldy >= g->n && p.rows > 0);
   p.scratch = scratch;
   int64_t panels = (g->n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS;
   vlm_threads_run((double)g->m * (double)g->n * (double)g->k < INLINE_WORK ? NULL : threads, panels * p.row_blocks, task, &p);

@@ -1,5 +1,6 @@
 #include "runtime/kernels/im2col.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
@@ -60,5 +61,6 @@ void vlm_im2col_pack(float *panels, void *im2col, int64_t batch, int64_t column,
   const vlm_conv_shape *s = &m->shape;
   int64_t channels = s->channels / s->groups, plane = vlm_conv_volume(s->in), k = channels * vlm_conv_volume(s->kernel);
   const float *x = m->x + batch * channels * plane;
+  assert(nr <= VLM_TILE_MAX_COLUMNS && column + n <= vlm_conv_volume(s->out) && s->channels % s->groups == 0);
   for (int64_t j = 0; j < n; j += nr, panels += k * nr) pack_panel(panels, s, x, channels, column + j, (int)(n - j < nr ? n - j : nr), nr);
 }

@@ -3,11 +3,14 @@
  * kernels.def do. That it can fail is shown by rows that are planted. */
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -152,6 +155,46 @@ static void test_limits(void **state) {
   }
 }
 
+/* ---- asserts ---- */
+
+typedef void breach(void);
+
+/* One call in a process of its own, which must end by abort. */
+static void expect_abort(breach *call, const char *what) {
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    (void)!freopen("/dev/null", "w", stderr);
+    call();
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT) fail_msg("%s: status %x, wanted an abort", what, (unsigned)status);
+}
+
+static void too_many_rows(void) {
+  float c[64], a = 0, b[16] = {0};
+  vlm_gemm_f32_c(&(vlm_gemm_f32_args){.c = c, .ldc = 1, .a = &a, .b = b, .b_stride = 16, .k = 1, .rows = 5});
+}
+static void crooked_panel(void) {
+  _Alignas(64) int8_t b[128] = {0};
+  int32_t c[16];
+  uint8_t a[4] = {0};
+  vlm_gemm_u8s8_c(&(vlm_gemm_u8s8_args){.c = c, .ldc = 16, .a = a, .lda = 4, .b = b + 1, .groups = 1, .rows = 1});
+}
+
+/* Our own invariants are checked in every build but Release. */
+static void test_asserts(void **state) {
+  (void)state;
+#ifdef NDEBUG
+  skip();
+#endif
+  expect_abort(too_many_rows, "five rows in a tile of four");
+  expect_abort(crooked_panel, "a panel that is not aligned");
+}
+
 static int open_cases(void **state) {
   (void)state;
   return kernel_case_open(&tested) && kernel_case_open(&reference) ? 0 : -1;
@@ -165,6 +208,6 @@ static int close_cases(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_planted), cmocka_unit_test(test_roundings),
-                                     cmocka_unit_test(test_limits)};
+                                     cmocka_unit_test(test_limits), cmocka_unit_test(test_asserts)};
   return cmocka_run_group_tests(tests, open_cases, close_cases);
 }
