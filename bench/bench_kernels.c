@@ -136,118 +136,115 @@ static void call_w8(item *it) { vlm_gemm_w8_run(&it->u.w8, it->kernels, it->thre
 static void call_conv(item *it) { vlm_conv_f32_run(&it->u.conv, it->kernels, it->threads, it->scratch); }
 static void call_conv_q8(item *it) { vlm_conv_q8_run(&it->u.conv_q8, it->kernels, it->threads, it->scratch); }
 
-static void add_products(const vlm_kernels *kernels, vlm_threads *threads, int64_t m, int64_t n, int64_t k) {
+/* What the products of one shape share. */
+typedef struct {
+  const vlm_kernels *kernels;
+  vlm_threads *threads;
+  int64_t m, n, k;
+  float *a, *scale, *c;
+  int8_t *w;
+} bench_product;
+
+static item *add_driver(const char *kind, const char *label, double work, const char *unit, void (*call)(item *)) {
   char name[96];
-  double work = 2.0 * (double)m * (double)n * (double)k;
-  float *a = floats((double)(m * k)), *scale = floats((double)n), *b = floats((double)(k * n)), *c = take((double)(m * n), 4);
-  int8_t *w = bytes((double)(k * n));
-  snprintf(name, sizeof name, "gemm f32        %dx%dx%d", (int)m, (int)n, (int)k);
-  item *it = add(name, work, "GFLOP/s", call_f32);
-  float *panels = take((double)vlm_gemm_f32_packed_count(kernels, k, n), 4);
-  vlm_gemm_f32_pack(panels, b, n, 1, k, n, kernels->gemm_f32->nr);
-  it->u.f32 = (vlm_gemm_f32){.batch = 1,
-                             .m = m,
-                             .n = n,
-                             .k = k,
-                             .a = a,
-                             .a_row = k,
-                             .a_column = 1,
-                             .panels = panels,
-                             .c = c,
-                             .ldc = n,
-                             .epilogue = {.alpha = 1, .bias = scale}};
-  it->scratch = take((double)vlm_gemm_f32_scratch(&it->u.f32, kernels, threads), 1);
+  snprintf(name, sizeof name, "%-15s %s", kind, label);
+  return add(name, work, unit, call);
+}
 
-  snprintf(name, sizeof name, "gemm u8s8 > f32 %dx%dx%d", (int)m, (int)n, (int)k);
-  it = add(name, work, "GOP/s", call_q8);
-  size_t size = 0;
-  if (!vlm_q8_weights_bytes(&size, kernels, k, n, 1)) exit(70);
-  void *block = take((double)size, 1);
-  vlm_q8_source source = {.w = w, .w_row = n, .w_column = 1, .k = k, .n = n, .count = 1};
-  vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, &source);
-  it->u.q8 = (vlm_gemm_q8){.batch = 1,
-                           .m = m,
-                           .w = packed,
-                           .a = (uint8_t *)a,
-                           .lda = k,
-                           .a_scale = 0.1f,
-                           .zero = 128,
-                           .w_scale = scale,
-                           .bias = scale,
-                           .c = c,
-                           .c_row = n,
-                           .c_column = 1};
-  it->scratch = take((double)vlm_gemm_q8_scratch(&it->u.q8, kernels, threads), 1);
+static item *add_product(const bench_product *p, const char *kind, const char *unit, void (*call)(item *)) {
+  char label[64];
+  snprintf(label, sizeof label, "%dx%dx%d", (int)p->m, (int)p->n, (int)p->k);
+  return add_driver(kind, label, 2.0 * (double)p->m * (double)p->n * (double)p->k, unit, call);
+}
 
-  snprintf(name, sizeof name, "gemm f32 x s8   %dx%dx%d", (int)m, (int)n, (int)k);
-  it = add(name, work, "GFLOP/s", call_w8);
-  int8_t *strips = take((double)vlm_w8_packed_bytes(k, n), 1);
-  vlm_w8_pack(strips, w, n, 1, k, n);
-  it->u.w8 = (vlm_gemm_w8){.m = m, .n = n, .k = k, .x = a, .ldx = k, .panels = strips, .scale = scale, .bias = scale, .y = c, .ldy = n};
-  it->scratch = take((double)vlm_gemm_w8_scratch(&it->u.w8, kernels, threads), 1);
+static void add_f32(const bench_product *p) {
+  item *it = add_product(p, "gemm f32", "GFLOP/s", call_f32);
+  float *b = floats((double)(p->k * p->n)), *panels = take((double)vlm_gemm_f32_packed_count(p->kernels, p->k, p->n), 4);
+  vlm_gemm_f32_pack(panels, b, p->n, 1, p->k, p->n, p->kernels->gemm_f32->nr);
   vlm_free(b);
-  vlm_free(w);
+  it->u.f32 = (vlm_gemm_f32){.batch = 1, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->k, .a_column = 1, .panels = panels};
+  it->u.f32.c = p->c;
+  it->u.f32.ldc = p->n;
+  it->u.f32.epilogue = (vlm_epilogue_f32){.alpha = 1, .bias = p->scale};
+  it->scratch = take((double)vlm_gemm_f32_scratch(&it->u.f32, p->kernels, p->threads), 1);
+}
+
+static void add_q8(const bench_product *p) {
+  item *it = add_product(p, "gemm u8s8 > f32", "GOP/s", call_q8);
+  size_t size = 0;
+  if (!vlm_q8_weights_bytes(&size, p->kernels, p->k, p->n, 1)) exit(70);
+  vlm_q8_source source = {.w = p->w, .w_row = p->n, .w_column = 1, .k = p->k, .n = p->n, .count = 1};
+  vlm_q8_weights *packed = vlm_q8_weights_pack(take((double)size, 1), p->kernels, &source);
+  it->u.q8 = (vlm_gemm_q8){.batch = 1, .m = p->m, .w = packed, .a = (uint8_t *)p->a, .lda = p->k, .a_scale = 0.1f, .zero = 128};
+  it->u.q8.w_scale = it->u.q8.bias = p->scale;
+  it->u.q8.c = p->c;
+  it->u.q8.c_row = p->n;
+  it->u.q8.c_column = 1;
+  it->scratch = take((double)vlm_gemm_q8_scratch(&it->u.q8, p->kernels, p->threads), 1);
+}
+
+static void add_w8(const bench_product *p) {
+  item *it = add_product(p, "gemm f32 x s8", "GFLOP/s", call_w8);
+  int8_t *strips = take((double)vlm_w8_packed_bytes(p->k, p->n), 1);
+  vlm_w8_pack(strips, p->w, p->n, 1, p->k, p->n);
+  it->u.w8 = (vlm_gemm_w8){.m = p->m, .n = p->n, .k = p->k, .x = p->a, .ldx = p->k, .panels = strips, .y = p->c, .ldy = p->n};
+  it->u.w8.scale = it->u.w8.bias = p->scale;
+  it->scratch = take((double)vlm_gemm_w8_scratch(&it->u.w8, p->kernels, p->threads), 1);
+}
+
+static void add_products(const vlm_kernels *kernels, vlm_threads *threads, const int64_t shape[3]) {
+  bench_product p = {.kernels = kernels, .threads = threads, .m = shape[0], .n = shape[1], .k = shape[2]};
+  p.a = floats((double)(p.m * p.k));
+  p.scale = floats((double)p.n);
+  p.c = take((double)(p.m * p.n), 4);
+  p.w = bytes((double)(p.k * p.n));
+  add_f32(&p);
+  add_q8(&p);
+  add_w8(&p);
+  vlm_free(p.w);
 }
 
 static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const char *label, vlm_conv_shape s) {
-  char name[96];
   for (int i = 0; i < 3; i++) s.out[i] = (s.in[i] + 2 * s.pad[i] - s.dilation[i] * (s.kernel[i] - 1) - 1) / s.stride[i] + 1;
   double outputs = (double)(s.out_channels * vlm_conv_volume(s.out)), depth = (double)(s.channels / s.groups * vlm_conv_volume(s.kernel));
-  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *w = floats((double)s.out_channels * depth), *y = take(outputs, 4),
-        *scale = floats((double)s.out_channels);
-  snprintf(name, sizeof name, "conv f32        %s", label);
-  item *it = add(name, 2 * outputs * depth, "GFLOP/s", call_conv);
-  it->u.conv = (vlm_conv_f32){.shape = s, .x = x, .w = w, .bias = scale, .y = y};
+  double weights = (double)s.out_channels * depth, work = 2 * outputs * depth;
+  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *y = take(outputs, 4), *scale = floats((double)s.out_channels);
+  item *it = add_driver("conv f32", label, work, "GFLOP/s", call_conv);
+  it->u.conv = (vlm_conv_f32){.shape = s, .x = x, .w = floats(weights), .bias = scale, .y = y};
   it->scratch = take((double)vlm_conv_f32_scratch(&it->u.conv, kernels, threads), 1);
-  snprintf(name, sizeof name, "conv u8s8       %s", label);
-  it = add(name, 2 * outputs * depth, "GOP/s", call_conv_q8);
+  it = add_driver("conv u8s8", label, work, "GOP/s", call_conv_q8);
   size_t size = 0;
   if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
-  void *block = take((double)size, 1), *room = take((double)s.out_channels * depth, 1);
-  vlm_conv_q8_weights_pack(block, room, bytes((double)s.out_channels * depth), 0, &s, kernels);
-  it->u.conv_q8 = (vlm_conv_q8){
-      .shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale, .y = y};
+  void *block = take((double)size, 1);
+  vlm_conv_q8_weights_pack(block, take(weights, 1), bytes(weights), 0, &s, kernels);
+  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale};
+  it->u.conv_q8.y = y;
   it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);
 }
 
 static void add_drivers(const vlm_kernels *kernels, vlm_threads *threads) {
   static const int64_t shapes[][3] = {{576, 768, 768}, {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512}, {9216, 256, 256},
                                       {64, 768, 768},  {145, 192, 192},  {1, 768, 768},    {1, 768, 3072},   {3, 768, 3072}};
+  static const struct {
+    const char *label;
+    int64_t channels, out_channels, groups, size, kernel, stride, pad;
+  } convs[] = {{"7x7/4 3>128 768x768", 3, 128, 1, 768, 7, 4, 3},
+               {"3x3 128>128 96x96", 128, 128, 1, 96, 3, 1, 1},
+               {"1x1 128>128 96x96", 128, 128, 1, 96, 1, 1, 0},
+               {"3x3 depthwise 128 96x96", 128, 128, 128, 96, 3, 1, 1}};
   int first = n_items;
-  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) add_products(kernels, threads, shapes[i][0], shapes[i][1], shapes[i][2]);
-  vlm_conv_shape s = {.batch = 1,
-                      .channels = 3,
-                      .out_channels = 128,
-                      .groups = 1,
-                      .in = {1, 768, 768},
-                      .kernel = {1, 7, 7},
-                      .stride = {1, 4, 4},
-                      .dilation = {1, 1, 1},
-                      .pad = {0, 3, 3}};
-  add_convs(kernels, threads, "7x7/4 3>128 768x768", s);
-  s = (vlm_conv_shape){.batch = 1,
-                       .channels = 128,
-                       .out_channels = 128,
-                       .groups = 1,
-                       .in = {1, 96, 96},
-                       .kernel = {1, 3, 3},
-                       .stride = {1, 1, 1},
-                       .dilation = {1, 1, 1},
-                       .pad = {0, 1, 1}};
-  add_convs(kernels, threads, "3x3 128>128 96x96", s);
-  s.kernel[1] = s.kernel[2] = 1;
-  s.pad[1] = s.pad[2] = 0;
-  add_convs(kernels, threads, "1x1 128>128 96x96", s);
-  s = (vlm_conv_shape){.batch = 1,
-                       .channels = 128,
-                       .out_channels = 128,
-                       .groups = 128,
-                       .in = {1, 96, 96},
-                       .kernel = {1, 3, 3},
-                       .stride = {1, 1, 1},
-                       .dilation = {1, 1, 1},
-                       .pad = {0, 1, 1}};
-  add_convs(kernels, threads, "3x3 depthwise 128 96x96", s);
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) add_products(kernels, threads, shapes[i]);
+  for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++) {
+    vlm_conv_shape s = {.batch = 1, .in = {1}, .kernel = {1}, .stride = {1}, .dilation = {1, 1, 1}};
+    s.channels = convs[i].channels;
+    s.out_channels = convs[i].out_channels;
+    s.groups = convs[i].groups;
+    s.in[1] = s.in[2] = convs[i].size;
+    s.kernel[1] = s.kernel[2] = convs[i].kernel;
+    s.stride[1] = s.stride[2] = convs[i].stride;
+    s.pad[1] = s.pad[2] = convs[i].pad;
+    add_convs(kernels, threads, convs[i].label, s);
+  }
   for (int i = first; i < n_items; i++) {
     items[i].kernels = kernels;
     items[i].threads = threads;
@@ -278,6 +275,33 @@ static const char *text_option(int argc, char **argv, const char *name) {
   return NULL;
 }
 
+/* The peaks of the level: multiply-adds of floats and of bytes. */
+static void add_peaks(uint32_t mask, item **fma, item **dot) {
+#if defined(__x86_64__)
+  if (mask >> VLM_CPU_AVX512VNNI & 1) {
+    *fma = add_peak("peak f32 multiply-add", vlm_peak_fma_avx512vnni);
+    *dot = add_peak("peak int8 multiply-add", vlm_peak_dot_avx512vnni);
+  } else if (mask >> VLM_CPU_AVX2 & 1) {
+    *fma = add_peak("peak f32 multiply-add", vlm_peak_fma_avx2);
+    *dot = add_peak("peak int8 multiply-add", mask >> VLM_CPU_AVXVNNI & 1 ? vlm_peak_dot_avxvnni : vlm_peak_madd_avx2);
+  }
+#else
+  (void)mask;
+  (void)fma;
+  (void)dot;
+#endif
+}
+
+static void report(const item *fma, const item *dot, int threads) {
+  for (int i = 0; i < n_items; i++) {
+    double cores = items[i].threads ? threads : 1;
+    printf("%-44s %9.1f %-8s", items[i].name, items[i].best, items[i].unit);
+    if (fma && items[i].unit[1] != 'e') printf(" %5.1f %%", 100 * items[i].best / fma->best / cores);
+    if (dot && strcmp(items[i].unit, "GOP/s") == 0) printf(" %5.1f %%", 100 * items[i].best / dot->best / cores);
+    printf("\n");
+  }
+}
+
 int main(int argc, char **argv) {
   int threads_wanted = (int)option(argc, argv, "--threads", 1), rounds = (int)option(argc, argv, "--rounds", 20);
   vlm_error err = {0};
@@ -291,30 +315,14 @@ int main(int argc, char **argv) {
     return 1;
   }
   item *fma = NULL, *dot = NULL;
-#if defined(__x86_64__)
-  if (mask >> VLM_CPU_AVX2 & 1) {
-    fma = add_peak("peak f32 multiply-add", vlm_peak_fma_avx2);
-    dot = add_peak("peak int8 multiply-add", vlm_peak_madd_avx2);
-  }
-  if (mask >> VLM_CPU_AVXVNNI & 1) dot->u.peak = vlm_peak_dot_avxvnni, dot->work = vlm_peak_dot_avxvnni(1) * 200000;
-  if (mask >> VLM_CPU_AVX512VNNI & 1) {
-    fma->u.peak = vlm_peak_fma_avx512vnni, fma->work = vlm_peak_fma_avx512vnni(1) * 200000;
-    dot->u.peak = vlm_peak_dot_avx512vnni, dot->work = vlm_peak_dot_avx512vnni(1) * 200000;
-  }
-#endif
+  add_peaks(mask, &fma, &dot);
   add_rows(mask);
   add_drivers(&kernels, threads);
   for (int r = 0; r < rounds; r++)
     for (int i = 0; i < n_items; i++) measure(&items[i]);
   printf("level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n",
          vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
-  for (int i = 0; i < n_items; i++) {
-    double cores = items[i].threads ? threads_wanted : 1;
-    printf("%-44s %9.1f %-8s", items[i].name, items[i].best, items[i].unit);
-    if (fma && items[i].unit[1] != 'e') printf(" %5.1f %%", 100 * items[i].best / fma->best / cores);
-    if (dot && strcmp(items[i].unit, "GOP/s") == 0) printf(" %5.1f %%", 100 * items[i].best / dot->best / cores);
-    printf("\n");
-  }
+  report(fma, dot, threads_wanted);
   vlm_threads_free(threads);
   vlm_kernels_release(&kernels);
   return 0;
