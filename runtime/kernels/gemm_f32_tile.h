@@ -15,7 +15,7 @@ static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
   size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, k = g->k;
   VEC acc[TILE_ROWS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
-  for (size_t p = 0; p < k; p++, a++, b += b_stride) {
+  for (; k > 0; k--, a++, b += b_stride) {
     VEC column[TILE_VECS];
     __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_load(b + j * VEC_WIDTH);

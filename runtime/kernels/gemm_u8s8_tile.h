@@ -21,7 +21,7 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   VEC sums[TILE_VECS];
   VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_zero();
 #endif
-  for (size_t p = 0; p < groups; p++, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
+  for (; groups > 0; groups--, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
     VEC_IN column[TILE_VECS];
     __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
     VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
