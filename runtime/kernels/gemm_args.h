@@ -1,16 +1,19 @@
-/* The contracts of the kinds that multiply: what the fields of their arguments are. Distances are in elements, not bytes. */
+/* The contracts of the kinds that multiply: what the fields of their arguments are. Distances are in
+ * elements, not bytes. */
 #ifndef VLM_KERNELS_GEMM_ARGS_H
 #define VLM_KERNELS_GEMM_ARGS_H
 
 #include "runtime/kernels/kernels.h"
 
-/* c[i][j] = sum over p < k of a[i][p] * b[p][j], p upwards, from 0, each step one fused multiply-add; i < rows, j < nr. */
+/* c[i][j] = sum over p < k of a[i][p] * b[p][j], i < rows, j < nr: from 0, p upwards, each step one fused
+ * multiply-add. */
 struct vlm_gemm_f32_args {
   float *c; /* written: rows of nr floats, ldc apart */
   size_t ldc;
   const float *a; /* rows of k floats, lda apart */
   size_t lda;
-  const float *b; /* k rows of nr floats, b_stride apart: a packed panel (b_stride = nr), or columns of a matrix in place */
+  const float *b; /* k rows of nr floats, b_stride apart: a packed panel (b_stride = nr), or columns of a
+                     matrix in place */
   size_t b_stride;
   size_t k; /* may be 0: c becomes 0 */
   int rows; /* 1 … mr */
@@ -29,15 +32,18 @@ struct vlm_gemv_f32_args {
 struct vlm_gemm_u8s8_args {
   int32_t *c; /* written: rows of nr sums, ldc apart */
   size_t ldc;
-  const void *a; /* rows of groups * kr activations 0 … 255, uint8 or uint16 as a_bytes of the kernel says, lda apart */
+  const void *a; /* rows of groups * kr activations 0 … 255, uint8 or uint16 as a_bytes of the kernel says,
+                    lda apart */
   size_t lda;
   const int8_t *b; /* one packed panel, [groups][nr][kr]; aligned to VLM_PANEL_ALIGN bytes */
-  size_t groups; /* k / kr rounded up; the weights of the steps behind k are 0, the activations there arbitrary */
+  size_t groups; /* k / kr rounded up; the weights of the steps behind k are 0, the activations there
+                    arbitrary */
   int rows; /* 1 … mr */
 };
 #define VLM_PANEL_ALIGN 32
 
-/* The same with the weights widened to int16, for levels whose gemm_u8s8 takes uint16; panels of the same shape. */
+/* The same with the weights widened to int16, for levels whose gemm_u8s8 takes uint16; panels of the same
+ * shape. */
 struct vlm_gemm_u8s16_args {
   int32_t *c;
   size_t ldc;
@@ -48,7 +54,8 @@ struct vlm_gemm_u8s16_args {
   int rows;
 };
 
-/* c[i][j] = sum over p < k of a[i][p] * (float)b[p][j], in the order of gemm_f32; i < rows, j < VLM_W8_COLUMNS. */
+/* c[i][j] = sum over p < k of a[i][p] * (float)b[p][j], i < rows, j < VLM_W8_COLUMNS, in the order of
+ * gemm_f32. */
 struct vlm_gemm_f32s8_args {
   float *c; /* written: rows of VLM_W8_COLUMNS floats, ldc apart */
   size_t ldc;

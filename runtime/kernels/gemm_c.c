@@ -22,7 +22,8 @@ void vlm_gemv_f32_c(const vlm_gemv_f32_args *g) {
   for (size_t q = 0; q < VLM_GEMV_PANELS; q++) {
     for (size_t j = 0; j < COLUMNS; j++) {
       float sum = 0;
-      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[p], g->b[q * g->panel_stride + p * g->b_stride + j], sum);
+      for (size_t p = 0; p < g->k; p++)
+        sum = fmaf(g->a[p], g->b[q * g->panel_stride + p * g->b_stride + j], sum);
       g->c[q * COLUMNS + j] = sum;
     }
   }
@@ -60,7 +61,8 @@ void vlm_gemm_f32s8_c(const vlm_gemm_f32s8_args *g) {
   for (size_t i = 0; i < (size_t)g->rows; i++) {
     for (size_t j = 0; j < VLM_W8_COLUMNS; j++) {
       float sum = 0;
-      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[i * g->lda + p], (float)g->b[p * VLM_W8_COLUMNS + j], sum);
+      for (size_t p = 0; p < g->k; p++)
+        sum = fmaf(g->a[i * g->lda + p], (float)g->b[p * VLM_W8_COLUMNS + j], sum);
       g->c[i * g->ldc + j] = sum;
     }
   }

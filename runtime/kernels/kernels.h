@@ -1,14 +1,16 @@
-/* The micro-kernels: their kinds (kinds.def), the rows of each kind (kernels.def), and the bundle chosen for a set of CPU levels.
+/* The micro-kernels: their kinds (kinds.def), the rows of each kind (kernels.def), and the bundle chosen for
+ * a set of CPU levels.
  *
- * A micro-kernel computes one register tile, or a row. Tile shape, weight layout and function belong together, so they are one row.
- * Drivers (gemm_f32.h, gemm_q8.h, gemm_w8.h, conv_f32.h, conv_q8.h) split the work into tiles. Every row of a kind gives the same
- * bytes as the C row of that kind: float tiles walk k upwards with one fused multiply-add accumulator per output, integer tiles are
- * exact.
+ * A micro-kernel computes one register tile, or a row. Tile shape, weight layout and function belong
+ * together, so they are one row. Drivers (gemm_f32.h, gemm_q8.h, gemm_w8.h, conv_f32.h, conv_q8.h) split the
+ * work into tiles. Every row of a kind gives the same bytes as the C row of that kind: float tiles walk k
+ * upwards with one fused multiply-add accumulator per output, integer tiles are exact.
  *
- * A kernel takes one argument struct (gemm_args.h, row_args.h, transpose_args.h), which it only reads. What the pointers name belongs to
- * the caller and is not kept; outputs overlap no input. A kernel reads and writes exactly the elements that its contract names: nothing
- * behind the last row, nothing between rows. Pointers are aligned to their element type where nothing else is said. Callers name the
- * fields that they set: one that a struct gains later is 0 for them, and 0 means as before.
+ * A kernel takes one argument struct (gemm_args.h, row_args.h, transpose_args.h), which it only reads. What
+ * the pointers name belongs to the caller and is not kept; outputs overlap no input. A kernel reads and
+ * writes exactly the elements that its contract names: nothing behind the last row, nothing between rows.
+ * Pointers are aligned to their element type where nothing else is said. Callers name the fields that they
+ * set: one that a struct gains later is 0 for them, and 0 means as before.
  *
  * Layout of packed float panels:   [N / nr][K][nr] float, zero padded to nr columns.
  * Layout of packed integer panels: [N / nr][K / kr][nr][kr] int8, zero padded to nr columns and kr steps. */
@@ -34,8 +36,8 @@ typedef enum vlm_kernel_kind {
   VLM_KERNEL_KINDS
 } vlm_kernel_kind;
 
-#define VLM_KIND(kind, mr, nr, kr, a_bytes, work)        \
-  typedef struct vlm_##kind##_args vlm_##kind##_args;    \
+#define VLM_KIND(kind, mr, nr, kr, a_bytes, work)     \
+  typedef struct vlm_##kind##_args vlm_##kind##_args; \
   typedef void vlm_##kind##_fn(const vlm_##kind##_args *args);
 #include "runtime/kernels/kinds.def"
 #undef VLM_KIND

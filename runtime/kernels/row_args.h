@@ -1,11 +1,12 @@
-/* The contracts of the kinds that work along a row: epilogue, conversion, depthwise convolution. n may be 0. */
+/* The contracts of the kinds that work along a row: epilogue, conversion, depthwise convolution. n may be 0.
+ */
 #ifndef VLM_KERNELS_ROW_ARGS_H
 #define VLM_KERNELS_ROW_ARGS_H
 
 #include "runtime/kernels/kernels.h"
 
-/* Int32 sums into floats: y[j] = fmaf((float)(acc[j] - zero_point * colsum[j]), a_scale * w_scale[j], bias[j]), the difference modulo
- * 2^32. */
+/* Int32 sums into floats: y[j] = fmaf((float)(acc[j] - zero_point * colsum[j]), a_scale * w_scale[j],
+ * bias[j]), the difference modulo 2^32. */
 struct vlm_q8_row_args {
   float *y; /* written: n floats */
   const int32_t *acc; /* n sums of activations (with their zero point) times weights */
@@ -31,8 +32,8 @@ struct vlm_widen_s8_args {
   size_t n;
 };
 
-/* q[j] = saturate(round(x[j] / scale) + zero), round to nearest even, true division; NaN gives 0. The same function as rowops'
- * quantize_u8, by hand. */
+/* q[j] = saturate(round(x[j] / scale) + zero), round to nearest even, true division; NaN gives 0. The same
+ * function as rowops' quantize_u8, by hand. */
 struct vlm_quantize_u8_args {
   uint8_t *q; /* written: n bytes */
   const float *x;
@@ -41,11 +42,12 @@ struct vlm_quantize_u8_args {
   int32_t zero; /* 0 … 255 */
 };
 
-/* One output row of a depthwise convolution: y[i] = sum over kh, then kw, of rows[kh][i * stride + kw * dilation] * w[kh][kw], from 0,
- * fused multiply-add; i < n. */
+/* One output row of a depthwise convolution: y[i] = sum over kh, then kw, of rows[kh][i * stride + kw *
+ * dilation] * w[kh][kw], from 0, fused multiply-add; i < n. */
 struct vlm_depthwise_f32_args {
   float *y; /* written: n floats */
-  const float *const *rows; /* kh_count pointers to input rows of (n - 1) * stride + (kw_count - 1) * dilation + 1 floats, padding included */
+  const float *const *rows; /* kh_count pointers to input rows of (n - 1) * stride + (kw_count - 1) * dilation
+                               + 1 floats, padding included */
   const float *w; /* [kh_count][kw_count] */
   int kh_count, kw_count;
   size_t stride, dilation; /* >= 1 */

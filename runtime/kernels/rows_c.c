@@ -30,10 +30,12 @@ void vlm_widen_s8_c(const vlm_widen_s8_args *w) {
   for (size_t j = 0; j < w->n; j++) w->y[j] = w->x[j];
 }
 
-/* A copy of the arguments: stores of bytes could change the struct itself, which would then be read again for every element. */
+/* A copy of the arguments: stores of bytes could change the struct itself, which would then be read again for
+ * every element. */
 void vlm_quantize_u8_c(const vlm_quantize_u8_args *args) {
   const vlm_quantize_u8_args a = *args;
-  float low = (float)-a.zero, high = (float)(255 - a.zero); /* integers: clamping before rounding is clamping after it */
+  float low = (float)-a.zero,
+        high = (float)(255 - a.zero); /* integers: clamping before rounding is clamping after it */
   for (size_t j = 0; j < a.n; j++) {
     float v = a.x[j] / a.scale;
     v = v > low ? v : low;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What a change costs, tried: each patch of changes.txt is applied to a copy of the tree, may touch only what docs/architecture.md promises,
-# and must build and pass. Then a patch with a mistake must fail, and one that touches more must be found. TAP on standard output.
+# What a change costs, tried: each patch of changes.txt is applied to a copy of the tree, may touch only what
+# docs/architecture.md promises, and must build and pass. Then a patch with a mistake must fail, and one that
+# touches more must be found. TAP on standard output.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/setup.sh
@@ -24,7 +25,8 @@ ok() {
 }
 not() { ! "$@"; }
 
-# caught ROW: test_kernels of the copy must build, fail and name the row. A machine that cannot run the row cannot tell.
+# caught ROW: test_kernels of the copy must build, fail and name the row. A machine that cannot run the row
+# cannot tell.
 caught() {
   local out rc=0
   build test_kernels || return 1
@@ -44,11 +46,13 @@ shows() {
 # The tree as it is, with what is not committed yet.
 copy_tree() {
   mkdir -p "$copy"
-  git ls-files -co --exclude-standard -z | while IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"; done |
+  git ls-files -co --exclude-standard -z |
+    while IFS= read -r -d '' file; do [ -f "$file" ] && printf '%s\0' "$file"; done |
     tar --null -T - -cf - | tar -xf - -C "$copy"
 }
 
-# touches_promised PATCH ROW FILES...: the lines that the patch adds and removes against changes.txt and the cost table.
+# touches_promised PATCH ROW FILES...: the lines that the patch adds and removes against changes.txt and the
+# cost table.
 touches_promised() {
   local patch=$1 row promise added removed file entry found
   row=$(grep -F "| $2 |" docs/architecture.md)
@@ -60,8 +64,11 @@ touches_promised() {
     found=
     for promise in "${!left[@]}"; do
       entry="$file:$added"
-      if [ -f "$copy/$file" ]; then [ "$promise" = "$entry" ] && [ "$removed" = 0 ] && grep -qF "\`$file\`" <<<"$row" && found=$promise
-      else [[ "+$file" == $promise ]] && found=$promise; fi
+      if [ ! -f "$copy/$file" ]; then
+        [[ "+$file" == $promise ]] && found=$promise
+      elif [ "$promise" = "$entry" ] && [ "$removed" = 0 ] && grep -qF "\`$file\`" <<<"$row"; then
+        found=$promise
+      fi
     done
     [ -n "$found" ] || { echo "$file (+$added -$removed) is not promised"; return 1; }
     unset "left[$found]"
@@ -72,7 +79,10 @@ touches_promised() {
 apply() { (cd "$copy" && GIT_CEILING_DIRECTORIES=$work git apply "$@"); }
 
 # build TARGETS...
-build() { (cd "$copy" && { [ -e build/CMakeCache.txt ] || vlmq_configure build -DVLMQ_TESTS=ON; } && cmake --build build --parallel "$(nproc)" --target "$@"); }
+build() {
+  (cd "$copy" && { [ -e build/CMakeCache.txt ] || vlmq_configure build -DVLMQ_TESTS=ON; } &&
+    cmake --build build --parallel "$(nproc)" --target "$@")
+}
 
 # works TARGETS COMMAND: builds and runs in the copy.
 works() { build $1 && (cd "$copy" && timeout 300 bash -c "$2"); }
@@ -89,7 +99,7 @@ row() {
   apply -R "$patch"
 }
 
-command -v git >/dev/null && git rev-parse --git-dir >/dev/null 2>&1 || { echo "1..0 # SKIP no git here"; exit 0; }
+git rev-parse --git-dir >/dev/null 2>&1 || { printf '1..1\nok 1 # SKIP no git here\n'; exit 0; }
 copy_tree
 while IFS='|' read -r patch doc files targets command; do
   row "$(xargs <<<"$patch")" "$(xargs <<<"$doc")" "$(xargs <<<"$files")" "$(xargs <<<"$targets")" "$command"
@@ -100,7 +110,7 @@ sed 's/_mm512_fmadd_ps/_mm512_fmsub_ps/' tests/change/kernel_row.patch >"$wrong"
 apply "$wrong"
 ok "a kernel row with a mistake is caught" caught vlm_q8_row_avx512vnni
 apply -R "$wrong"
-ok "a file that is not promised is found" not touches_promised "$PWD/tests/change/kernel_kind.patch" "kernel for an instruction set" \
-  runtime/kernels/kernels.def:1 '+runtime/kernels/*_avx2.c'
+ok "a file that is not promised is found" not touches_promised "$PWD/tests/change/kernel_kind.patch" \
+  "kernel for an instruction set" runtime/kernels/kernels.def:1 '+runtime/kernels/*_avx2.c'
 echo "1..$number"
 [ $failed = 0 ]

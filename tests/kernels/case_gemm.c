@@ -1,4 +1,5 @@
-/* Products: rows 1 to mr of a tile, one panel of the row under test (for the C row as many smaller ones as make its columns). */
+/* Products: rows 1 to mr of a tile, one panel of the row under test (for the C row as many smaller ones as
+ * make its columns). */
 #include "runtime/kernels/gemm_args.h"
 #include "tests/kernels/cases.h"
 
@@ -48,7 +49,8 @@ static size_t float_panel_at(const kernel_case *c, size_t panel, size_t p, size_
 }
 
 void kernel_case_gemv_f32(kernel_case *c) {
-  size_t n = (size_t)c->problem.columns * VLM_GEMV_PANELS, k = (size_t)c->problem.depth, nr = (size_t)c->row->nr;
+  size_t n = (size_t)c->problem.columns * VLM_GEMV_PANELS, k = (size_t)c->problem.depth,
+         nr = (size_t)c->row->nr;
   float *out = case_output(c, CASE_F32, 1, n, 0), *b;
   const float *a = float_rows(c, 1, k);
   b = case_input(c, CASE_F32, n / nr, nr * k, 9);
@@ -56,7 +58,8 @@ void kernel_case_gemv_f32(kernel_case *c) {
   for (size_t p = 0; p < k; p++)
     for (size_t j = 0; j < n; j++) b[float_panel_at(c, panel, p, j)] = case_float(c);
   for (size_t j = 0; j < n; j += nr * VLM_GEMV_PANELS) {
-    vlm_gemv_f32_args v = {.c = out + j, .a = a, .b = b + j / nr * panel, .b_stride = nr, .panel_stride = panel, .k = k};
+    vlm_gemv_f32_args v = {
+        .c = out + j, .a = a, .b = b + j / nr * panel, .b_stride = nr, .panel_stride = panel, .k = k};
     case_call(c, &v, sizeof v);
   }
   c->work = 2.0 * (double)(n * k);
@@ -68,7 +71,9 @@ static size_t panel_at(const vlm_kernel *row, size_t groups, size_t p, size_t j)
   return j / nr * groups * nr * kr + (p / kr * nr + j % nr) * kr + p % kr;
 }
 
-static size_t groups_of(const kernel_case *c) { return ((size_t)c->problem.depth + (size_t)c->row->kr - 1) / (size_t)c->row->kr; }
+static size_t groups_of(const kernel_case *c) {
+  return ((size_t)c->problem.depth + (size_t)c->row->kr - 1) / (size_t)c->row->kr;
+}
 
 /* Activations; those behind k stay poison. */
 static const void *byte_rows(kernel_case *c, size_t *lda) {
@@ -89,7 +94,8 @@ static const void *byte_rows(kernel_case *c, size_t *lda) {
 
 void kernel_case_gemm_u8s8(kernel_case *c) {
   sizes s = sizes_of(c);
-  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr, bytes = (size_t)c->row->a_bytes;
+  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr,
+         bytes = (size_t)c->row->a_bytes;
   vlm_gemm_u8s8_args t = {.groups = groups};
   int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
   t.ldc = case_stride(c);

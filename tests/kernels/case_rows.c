@@ -1,4 +1,5 @@
-/* Rows: conversions, the epilogue, depthwise convolution, transposes. Lengths are the depth, variants choose what else there is. */
+/* Rows: conversions, the epilogue, depthwise convolution, transposes. Lengths are the depth, variants choose
+ * what else there is. */
 #include <math.h>
 
 #include "runtime/kernels/row_args.h"
@@ -13,7 +14,8 @@ void kernel_case_q8_row(kernel_case *c) {
   int32_t *acc = case_input(c, CASE_U32, 1, n, 0), *colsum = case_input(c, CASE_U32, 1, n, 0);
   float *scale = case_input(c, CASE_F32, 1, n, 0), *bias = case_input(c, CASE_F32, 1, n, 0);
   for (size_t i = 0; i < n; i++) {
-    acc[i] = extremes ? INT32_MAX - (int32_t)(case_random(c) % 100) : (int32_t)(case_random(c) % 2000000) - 1000000;
+    acc[i] = extremes ? INT32_MAX - (int32_t)(case_random(c) % 100)
+                      : (int32_t)(case_random(c) % 2000000) - 1000000;
     colsum[i] = extremes ? -4096 * 127 : (int32_t)(case_random(c) % 20000) - 10000;
     scale[i] = c->problem.fill == 2 ? 0 : (float)(case_random(c) % 1000 + 1) / 77777.0f;
     bias[i] = case_float(c);
@@ -50,7 +52,8 @@ void kernel_case_quantize_u8(kernel_case *c) {
   static const float special[] = {NAN, INFINITY, -INFINITY, 0.5f, 1.5f, 2.5f, -0.5f, 1e30f, -1e30f, -0.0f};
   static const int32_t zeros[] = {128, 255, 0, 1, 254, 77};
   size_t n = (size_t)c->problem.depth;
-  vlm_quantize_u8_args a = {.q = case_output(c, CASE_U8, 1, n, 0), .n = n, .scale = c->problem.fill == 2 ? 1.0f : 0.037f};
+  vlm_quantize_u8_args a = {
+      .q = case_output(c, CASE_U8, 1, n, 0), .n = n, .scale = c->problem.fill == 2 ? 1.0f : 0.037f};
   float *x = case_input(c, CASE_F32, 1, n, 0);
   for (size_t i = 0; i < n; i++) x[i] = i % 3 == 0 ? special[i / 3 % 10] : case_float(c);
   a.x = x;
@@ -61,10 +64,15 @@ void kernel_case_quantize_u8(kernel_case *c) {
 
 /* Input rows lie apart, as planes of different height do. */
 void kernel_case_depthwise_f32(kernel_case *c) {
-  static const int forms[CASE_VARIANTS][4] = {{3, 3, 1, 1}, {3, 3, 2, 1}, {1, 5, 1, 2}, {7, 7, 1, 1}, {2, 1, 3, 1}, {5, 5, 1, 3}};
+  static const int forms[CASE_VARIANTS][4] = {{3, 3, 1, 1}, {3, 3, 2, 1}, {1, 5, 1, 2},
+                                              {7, 7, 1, 1}, {2, 1, 3, 1}, {5, 5, 1, 3}};
   const int *form = forms[c->problem.variant % CASE_VARIANTS]; /* rows, columns, stride, dilation */
   size_t n = (size_t)c->problem.depth, kh = (size_t)form[0], kw = (size_t)form[1];
-  vlm_depthwise_f32_args d = {.kh_count = form[0], .kw_count = form[1], .stride = (size_t)form[2], .dilation = (size_t)form[3], .n = n};
+  vlm_depthwise_f32_args d = {.kh_count = form[0],
+                              .kw_count = form[1],
+                              .stride = (size_t)form[2],
+                              .dilation = (size_t)form[3],
+                              .n = n};
   size_t width = n > 0 ? (n - 1) * d.stride + (kw - 1) * d.dilation + 1 : 0;
   d.y = case_output(c, CASE_F32, 1, n, 0);
   float *x = case_input(c, CASE_F32, kh, width, 11);

@@ -10,8 +10,6 @@
 
 enum { PAGE = 4096, ROOM = 1 << 20, MARGIN = 256, POISON_INPUT = 0xFF, POISON_OUTPUT = 0xA5 };
 
-static const size_t type_bytes[] = {[CASE_U8] = 1, [CASE_U16] = 2, [CASE_U32] = 4, [CASE_F32] = 4};
-
 /* ---- buffers ---- */
 
 bool kernel_case_open(kernel_case *c) {
@@ -30,13 +28,18 @@ void kernel_case_close(kernel_case *c) {
     if (c->buffers[i].map) munmap(c->buffers[i].map - PAGE, ROOM + 2 * PAGE);
 }
 
-static size_t buffer_bytes(const case_buffer *b) {
-  return b->rows > 0 ? ((b->rows - 1) * b->stride + b->columns) * type_bytes[b->type] : 0;
+size_t case_element(const case_buffer *b) {
+  static const size_t bytes[] = {[CASE_U8] = 1, [CASE_U16] = 2, [CASE_U32] = 4, [CASE_F32] = 4};
+  return bytes[b->type];
+}
+
+size_t case_bytes(const case_buffer *b) {
+  return b->rows > 0 ? ((b->rows - 1) * b->stride + b->columns) * case_element(b) : 0;
 }
 
 /* The buffer with its margins, as far as the pages go. */
 static void margins(const case_buffer *b, char **from, char **to) {
-  char *end = b->data + buffer_bytes(b);
+  char *end = b->data + case_bytes(b);
   *from = b->data - b->map > MARGIN ? b->data - MARGIN : b->map;
   *to = b->map + ROOM - end > MARGIN ? end + MARGIN : b->map + ROOM;
 }
@@ -45,9 +48,10 @@ static void *take(kernel_case *c, case_type type, size_t rows, size_t columns, s
   case_buffer *b = &c->buffers[c->n_buffers];
   if (c->n_buffers + 1 < CASE_BUFFERS) c->n_buffers++;
   char *map = b->map, *from, *to;
-  *b = (case_buffer){.map = map, .type = type, .rows = rows, .columns = columns, .stride = columns, .output = output};
+  *b = (case_buffer){
+      .map = map, .type = type, .rows = rows, .columns = columns, .stride = columns, .output = output};
   if (c->problem.layout > 0) b->stride += gap;
-  b->data = c->problem.layout == 1 ? map : map + ROOM - buffer_bytes(b);
+  b->data = c->problem.layout == 1 ? map : map + ROOM - case_bytes(b);
   margins(b, &from, &to);
   memset(from, output ? POISON_OUTPUT : POISON_INPUT, (size_t)(to - from));
   return b->data;
@@ -71,7 +75,9 @@ uint32_t case_random(kernel_case *c) {
 float case_float(kernel_case *c) {
   uint32_t r = case_random(c);
   if (c->problem.fill == 0) return ((float)(r % 2001) - 1000.0f) / 317.0f;
-  if (c->problem.fill == 1) return (r & 1 ? 1.0f : -1.0f) * ldexpf(1.0f + (float)(r % 4096) / 4096.0f, (int)(case_random(c) % 40) - 20);
+  if (c->problem.fill == 1)
+    return (r & 1 ? 1.0f : -1.0f) *
+           ldexpf(1.0f + (float)(r % 4096) / 4096.0f, (int)(case_random(c) % 40) - 20);
   return 0;
 }
 
@@ -115,7 +121,9 @@ void kernel_case_call(const kernel_case *c) {
     const void *args = c->args[i];
     switch (c->row->kind) {
 #define VLM_KIND(kind_, mr, nr, kr, a_bytes, work) \
-  case VLM_KERNEL_##kind_: c->row->fn.kind_(args); break;
+  case VLM_KERNEL_##kind_:                         \
+    c->row->fn.kind_(args);                        \
+    break;
 #include "runtime/kernels/kinds.def"
 #undef VLM_KIND
       default: break;
@@ -142,8 +150,9 @@ void kernel_case_catch(void) {
 static bool fail(kernel_case *c, const char *what) {
   char found[CASE_TEXT];
   snprintf(found, sizeof found, "%s", what);
-  snprintf(c->text, sizeof c->text, "%s, k %d, %d rows, fill %d, layout %d, variant %d: %.120s", c->row->name, (int)c->problem.depth,
-           c->problem.rows, c->problem.fill, c->problem.layout, c->problem.variant, found);
+  snprintf(c->text, sizeof c->text, "%s, k %d, %d rows, fill %d, layout %d, variant %d: %.120s", c->row->name,
+           (int)c->problem.depth, c->problem.rows, c->problem.fill, c->problem.layout, c->problem.variant,
+           found);
   return false;
 }
 
@@ -157,7 +166,7 @@ bool kernel_case_run(kernel_case *c) {
   for (int i = 0; i < c->n_buffers; i++) {
     const case_buffer *b = &c->buffers[i];
     if (touched < b->map - PAGE || touched >= b->map + ROOM + PAGE) continue;
-    long at = touched - b->data, size = (long)buffer_bytes(b);
+    long at = touched - b->data, size = (long)case_bytes(b);
     snprintf(what, sizeof what, "touched byte %ld of buffer %d, which has %ld", at, i, size);
   }
   return fail(c, what);
@@ -165,28 +174,29 @@ bool kernel_case_run(kernel_case *c) {
 
 /* ---- comparison ---- */
 
-static void describe(char *text, size_t size, const char *element, case_type type) {
+static void describe(char *text, size_t size, const char *element, const case_buffer *b) {
   uint32_t bits = 0;
   float value;
-  memcpy(&bits, element, type_bytes[type]);
+  memcpy(&bits, element, case_element(b));
   memcpy(&value, &bits, sizeof value);
-  if (type == CASE_F32)
+  if (b->type == CASE_F32)
     snprintf(text, size, "%.9g (%08x)", (double)value, bits);
   else
     snprintf(text, size, "%u (%x)", bits, bits);
 }
 
 static bool same_rows(kernel_case *c, const case_buffer *got, const case_buffer *wanted) {
-  size_t bytes = type_bytes[got->type];
+  size_t bytes = case_element(got);
   char what[CASE_TEXT], a[64], b[64];
-  if (got->rows != wanted->rows || got->columns != wanted->columns) return fail(c, "the two layouts have outputs of different shape");
+  if (got->rows != wanted->rows || got->columns != wanted->columns)
+    return fail(c, "the two layouts have outputs of different shape");
   for (size_t i = 0; i < got->rows; i++) {
     const char *x = got->data + i * got->stride * bytes, *y = wanted->data + i * wanted->stride * bytes;
     if (memcmp(x, y, got->columns * bytes) == 0) continue;
     size_t j = 0;
     while (memcmp(x + j * bytes, y + j * bytes, bytes) == 0) j++;
-    describe(a, sizeof a, x + j * bytes, got->type);
-    describe(b, sizeof b, y + j * bytes, got->type);
+    describe(a, sizeof a, x + j * bytes, got);
+    describe(b, sizeof b, y + j * bytes, got);
     snprintf(what, sizeof what, "output[%zu][%zu] is %s, wanted %s", i, j, a, b);
     return fail(c, what);
   }
@@ -194,14 +204,14 @@ static bool same_rows(kernel_case *c, const case_buffer *got, const case_buffer 
 }
 
 static bool poison_whole(kernel_case *c, const case_buffer *b) {
-  size_t bytes = type_bytes[b->type], row = b->stride * bytes, used = b->columns * bytes;
+  size_t bytes = case_element(b), row = b->stride * bytes, used = b->columns * bytes;
   char what[CASE_TEXT], *from, *to;
   margins(b, &from, &to);
   for (const char *p = from; p < to; p++) {
     long at = p - b->data;
-    bool inside = p >= b->data && p < b->data + buffer_bytes(b) && (size_t)at % row < used;
+    bool inside = p >= b->data && p < b->data + case_bytes(b) && (size_t)at % row < used;
     if (inside || (unsigned char)*p == POISON_OUTPUT) continue;
-    snprintf(what, sizeof what, "wrote outside its output, at byte %ld of %zu", at, buffer_bytes(b));
+    snprintf(what, sizeof what, "wrote outside its output, at byte %ld of %zu", at, case_bytes(b));
     return fail(c, what);
   }
   return true;

@@ -1,11 +1,13 @@
 /* Problems for micro-kernels, for the checker (test_kernels.c) and for the bench.
  *
- * A case is one problem laid out for one row of the kernel table: buffers, arguments, and the calls that solve it. The same problem is laid
- * out for the row under test and for the C row of its kind, whose tile may be smaller (then more calls solve it); the outputs must be the
- * same bits. Values are drawn in the order of the problem, not of a layout, so both get the same.
+ * A case is one problem laid out for one row of the kernel table: buffers, arguments, and the calls that
+ * solve it. The same problem is laid out for the row under test and for the C row of its kind, whose tile may
+ * be smaller (then more calls solve it); the outputs must be the same bits. Values are drawn in the order of
+ * the problem, not of a layout, so both get the same.
  *
- * Every buffer ends directly in front of a page that cannot be touched, or starts directly behind one. What lies between its rows and
- * around it is poison: NaN for whoever reads it as floats, and checked afterwards in outputs. */
+ * Every buffer ends directly in front of a page that cannot be touched, or starts directly behind one. What
+ * lies between its rows and around it is poison: NaN for whoever reads it as floats, and checked afterwards
+ * in outputs. */
 #ifndef VLM_TESTS_KERNELS_CASES_H
 #define VLM_TESTS_KERNELS_CASES_H
 
@@ -17,8 +19,10 @@
 
 enum {
   CASE_FILLS = 3, /* noise; extremes that provoke overflow and rounding; zeros */
-  CASE_LAYOUTS = 3, /* at the page behind, dense; at the page in front, with gaps between rows; at the page behind, with gaps */
-  CASE_VARIANTS = 6 /* at least; what they mean is the kind's: rows of a tile, kernel sizes, with and without bias */
+  CASE_LAYOUTS = 3, /* at the page behind, dense; at the page in front, with gaps between rows; at the page
+                       behind, with gaps */
+  CASE_VARIANTS =
+      6 /* at least; what they mean is the kind's: rows of a tile, kernel sizes, with and without bias */
 };
 
 /* The same for both layouts of a problem. */
@@ -60,7 +64,8 @@ void kernel_case_close(kernel_case *c);
 void kernel_case_make(kernel_case *c, const vlm_kernel *row, const kernel_problem *problem);
 /* All calls, for the bench. */
 void kernel_case_call(const kernel_case *c);
-/* The same; false, and text, when a call touched a page outside its buffers. kernel_case_catch must have set its handlers. */
+/* The same; false, and text, when a call touched a page outside its buffers. kernel_case_catch must have set
+ * its handlers. */
 bool kernel_case_run(kernel_case *c);
 void kernel_case_catch(void);
 /* Are the outputs of both the same, and is the poison of `c` whole? false leaves text in c. */
@@ -78,6 +83,9 @@ void *case_input(kernel_case *c, case_type type, size_t rows, size_t columns, si
 void *case_output(kernel_case *c, case_type type, size_t rows, size_t columns, size_t gap);
 /* Elements between the starts of the rows of the last buffer. */
 size_t case_stride(const kernel_case *c);
+/* Bytes of an element, and from the first to the last. */
+size_t case_element(const case_buffer *b);
+size_t case_bytes(const case_buffer *b);
 /* The next value of the fill. */
 uint32_t case_random(kernel_case *c);
 float case_float(kernel_case *c);

@@ -1,6 +1,7 @@
-/* The kernel checker: every row of every kind that this machine can run against the C row of its kind, bit for bit, over depths, tails,
- * fills, strides, alignments and tile heights, with pages around the buffers that cannot be touched. It names no kind: kinds.def and
- * kernels.def do. That it can fail is shown by rows that are planted. */
+/* The kernel checker: every row of every kind that this machine can run against the C row of its kind, bit
+ * for bit, over depths, tails, fills, strides, alignments and tile heights, with pages around the buffers
+ * that cannot be touched. It names no kind: kinds.def and kernels.def do. That it can fail is shown by rows
+ * that are planted. */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -80,20 +81,21 @@ static void test_rows(void **state) {
 
 static enum { FLIP_A_BIT, WRITE_BEHIND, WRITE_BEFORE, READ_BEHIND, HARMS } harm;
 
-/* What a wrong kernel does, after the right one has run: to the last element of the output, or beside a buffer. */
+/* What a wrong kernel does, after the right one has run: to the last element of the output, or beside a
+ * buffer. */
 static void spoil(void) {
   const case_buffer *b = &tested.buffers[harm == READ_BEHIND ? 1 : 0];
   if (b->rows == 0 || b->columns == 0) return;
-  size_t bytes = b->type == CASE_U8 ? 1 : b->type == CASE_U16 ? 2 : 4, size = ((b->rows - 1) * b->stride + b->columns) * bytes;
-  if (harm == FLIP_A_BIT) b->data[size - bytes] ^= 1;
+  size_t size = case_bytes(b);
+  if (harm == FLIP_A_BIT) b->data[size - case_element(b)] ^= 1;
   if (harm == WRITE_BEHIND) b->data[size] = 0;
   if (harm == WRITE_BEFORE) b->data[-1] = 0;
   if (harm == READ_BEHIND) (void)*(volatile char *)&b->data[size];
 }
 
-#define VLM_KIND(kind, mr, nr, kr, a_bytes, work)                \
-  static void planted_##kind(const vlm_##kind##_args *args) {    \
-    vlm_##kind##_c(args);                                        \
+#define VLM_KIND(kind, mr, nr, kr, a_bytes, work)                       \
+  static void planted_##kind(const vlm_##kind##_args *args) {           \
+    vlm_##kind##_c(args);                                               \
     if (args == (const void *)tested.args[tested.n_calls - 1]) spoil(); \
   }
 #include "runtime/kernels/kinds.def"
@@ -113,7 +115,8 @@ static void test_planted(void **state) {
     for (int h = 0; h < HARMS; h++) {
       harm = h;
       if (check_row(&planted[i])) fail_msg("%s passed with harm %d", planted[i].name, h);
-      if (strncmp(tested.text, planted[i].name, strlen(planted[i].name)) != 0 || !strstr(tested.text, ", k ") || !strstr(tested.text, words[h]))
+      if (strncmp(tested.text, planted[i].name, strlen(planted[i].name)) != 0 ||
+          !strstr(tested.text, ", k ") || !strstr(tested.text, words[h]))
         fail_msg("harm %d is reported as: %s", h, tested.text);
     }
   }
@@ -134,7 +137,9 @@ static void two_roundings(const vlm_gemm_f32_args *g) {
 }
 
 static void test_roundings(void **state) {
-  const vlm_kernel row = {VLM_KERNEL_gemm_f32, VLM_CPU_C, "two_roundings", 4, 16, 1, 4, {.gemm_f32 = two_roundings}};
+  vlm_kernel row = *c_row(VLM_KERNEL_gemm_f32);
+  row.name = "two_roundings";
+  row.fn.gemm_f32 = two_roundings;
   (void)state;
   assert_false(check_row(&row));
   print_message("%s\n", tested.text);
@@ -171,7 +176,8 @@ static void expect_abort(breach *call, const char *what) {
     _exit(0);
   }
   assert_int_equal(waitpid(child, &status, 0), child);
-  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT) fail_msg("%s: status %x, wanted an abort", what, (unsigned)status);
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+    fail_msg("%s: status %x, wanted an abort", what, (unsigned)status);
 }
 
 static void too_many_rows(void) {
@@ -182,7 +188,8 @@ static void crooked_panel(void) {
   _Alignas(64) int8_t b[128] = {0};
   int32_t c[16];
   uint8_t a[4] = {0};
-  vlm_gemm_u8s8_c(&(vlm_gemm_u8s8_args){.c = c, .ldc = 16, .a = a, .lda = 4, .b = b + 1, .groups = 1, .rows = 1});
+  vlm_gemm_u8s8_c(
+      &(vlm_gemm_u8s8_args){.c = c, .ldc = 16, .a = a, .lda = 4, .b = b + 1, .groups = 1, .rows = 1});
 }
 
 /* Our own invariants are checked in every build but Release. */
@@ -207,7 +214,8 @@ static int close_cases(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_planted), cmocka_unit_test(test_roundings),
-                                     cmocka_unit_test(test_limits), cmocka_unit_test(test_asserts)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_planted),
+                                     cmocka_unit_test(test_roundings), cmocka_unit_test(test_limits),
+                                     cmocka_unit_test(test_asserts)};
   return cmocka_run_group_tests(tests, open_cases, close_cases);
 }
