@@ -17,12 +17,13 @@ enum {
   VLM_PACK_MAX_TENSORS = 1 << 24,
   VLM_PACK_MAX_ITEMS = 1 << 24, /* values, nodes, strings of a graph */
   VLM_PACK_MAX_NESTING = 32,
-  VLM_PACK_MAX_RATIO = 4096, /* of raw to stored bytes, for sections of VLM_PACK_MAX_SMALL_BYTES and more */
   VLM_PACK_MAJOR = 1,
   VLM_PACK_MINOR = 0
 };
 #define VLM_PACK_MAX_SECTION_BYTES ((uint64_t)256 << 20)
-#define VLM_PACK_MAX_SMALL_BYTES ((uint64_t)64 << 20)
+/* Sections up to these sizes may unpack to any multiple; above, VLM_CODEC_MAX_RATIO holds. Early writers left weights of one value smaller. */
+#define VLM_PACK_FREE_WEIGHT_BYTES ((uint64_t)256 << 20)
+#define VLM_PACK_FREE_BYTES ((uint64_t)1 << 20)
 #define VLM_PACK_FEATURE_ZSTD ((uint64_t)1)
 #define VLM_PACK_FEATURES VLM_PACK_FEATURE_ZSTD /* incompatible features that this library knows */
 
