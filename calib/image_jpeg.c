@@ -11,6 +11,8 @@
 #include "calib/image_codec.h"
 #include "runtime/base/memory.h"
 
+/* One bit per block of 64 pixels is 512 pixels per byte; arithmetic coding stays below this too for all that cameras and programs make. */
+#define PIXELS_PER_BYTE 2048
 #define MAX_SCANS 500 /* a progressive file of a few kB can ask for thousands of passes */
 
 typedef struct jpeg_job {
@@ -108,7 +110,7 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
             job->message);
   VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err, VLM_UNSUPPORTED,
             "%s: JPEG with %d components; 1, 3 and 4 are read", s->name, jpeg->num_components);
-  VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, err));
+  VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, PIXELS_PER_BYTE, err));
   VLM_TRY(vlm_image_create(out, jpeg->image_width, jpeg->image_height, err));
   VLM_TRY(vlm_new(&user.row, 4 * (size_t)jpeg->image_width, err));
   VLM_CHECK(guarded(job, start_pixels, NULL) && guarded(job, read_pixels, &user), err, VLM_INPUT,

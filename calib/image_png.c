@@ -8,6 +8,9 @@
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
 
+/* One bit per pixel, and deflate, which never exceeds 1032:1. */
+#define PIXELS_PER_BYTE (8 * 1040)
+
 typedef struct png_job {
   png_structp png;
   png_infop info;
@@ -101,7 +104,7 @@ vlm_status vlm_image_decode_png(vlm_image *out, const vlm_image_source *s, vlm_e
   png_set_read_fn(job.png, &job, read_bytes);
   png_set_user_limits(job.png, 0x7fffffff, 0x7fffffff);
   VLM_TRY(run(&job, start_reading, NULL, s->name));
-  VLM_TRY(vlm_image_check_size(s, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), err));
+  VLM_TRY(vlm_image_check_size(s, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), PIXELS_PER_BYTE, err));
   VLM_CHECK(png_get_rowbytes(job.png, job.info) == (size_t)png_get_image_width(job.png, job.info) * 3, err, VLM_INTERNAL,
             "%s: PNG rows are not RGB", s->name);
   VLM_TRY(vlm_image_create(out, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), err));
