@@ -1,16 +1,17 @@
 #include "cli/outputs.h"
 
-#include <ftw.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "calib/folder.h"
+#include "runtime/base/file.h"
 #include "runtime/bundle/bundle.h"
 
 static const vlm_option_id outputs[] = {VLM_OPT_OUTPUT, VLM_OPT_JSON, VLM_OPT_SAVE_PLAN, VLM_OPT_REPORT, VLM_OPT_DOT};
 static const vlm_option_id inputs[] = {VLM_OPT_CALIB,  VLM_OPT_MERGE, VLM_OPT_PLAN,  VLM_OPT_REFS,         VLM_OPT_TEACHER, VLM_OPT_INPUTS,
                                        VLM_OPT_IMAGES, VLM_OPT_INPUT, VLM_OPT_CHECK, VLM_OPT_METRICS_ONLY, VLM_OPT_DIFF};
-enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0], N_INPUTS = sizeof inputs / sizeof inputs[0], MAX_OPEN = 16 };
+enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0], N_INPUTS = sizeof inputs / sizeof inputs[0] };
 
 static bool has_suffix(const char *path, const char *suffix) {
   size_t n = strlen(path), k = strlen(suffix);
@@ -28,16 +29,24 @@ static bool is_read(const char *path) {
   return true;
 }
 
-/* What nftw looks for: it has no argument for its caller. One per thread, set for the length of a walk. */
-static _Thread_local const struct stat *wanted;
-
-static int is_wanted(const char *path, const struct stat *info, int kind, struct FTW *where) {
-  return kind == FTW_F && (where->level == 0 || is_read(path)) && info->st_dev == wanted->st_dev && info->st_ino == wanted->st_ino;
+static bool same_file(const char *path, const struct stat *file) {
+  struct stat info;
+  return stat(path, &info) == 0 && info.st_dev == file->st_dev && info.st_ino == file->st_ino;
 }
 
+/* path is the file, or a folder that holds it among what is read. A folder that cannot be listed is told when it is read. */
 static bool holds(const char *path, const struct stat *file) {
-  wanted = file;
-  return nftw(path, is_wanted, MAX_OPEN, 0) == 1;
+  vlm_arena *arena = NULL;
+  vlm_folder list = {0};
+  const char *name = NULL;
+  bool found = same_file(path, file);
+  if (found || !vlm_file_is_folder(path)) return found;
+  if (vlm_arena_create(&arena, NULL) == VLM_OK && vlm_folder_list(&list, arena, path, NULL, NULL) == VLM_OK)
+    for (size_t i = 0; i < list.count && !found; i++)
+      found = is_read(list.names[i]) && vlm_path_join_in(&name, arena, path, list.names[i], NULL) == VLM_OK && same_file(name, file);
+  vlm_folder_free(&list);
+  vlm_arena_free(arena);
+  return found;
 }
 
 /* Of NAME=FILE the file. */

@@ -38,7 +38,8 @@ static vlm_status add_graph(vlm_bundle *bundle, vlm_pack *pack, const vlm_sectio
     bundle->graphs[role] = graph;
     placed = true;
   }
-  VLM_TRY(vlm_graph_resolve(graph, err));
+  st = vlm_graph_resolve(graph, err);
+  if (st == VLM_INPUT) st = VLM_INTEGRITY; /* our writer makes no such graph */
 out:
   if (!placed) vlm_graph_free(graph);
   return st;
