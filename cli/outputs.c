@@ -1,7 +1,6 @@
 #include "cli/outputs.h"
 
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "calib/folder.h"
@@ -13,19 +12,13 @@ static const vlm_option_id inputs[] = {VLM_OPT_CALIB,  VLM_OPT_MERGE, VLM_OPT_PL
                                        VLM_OPT_IMAGES, VLM_OPT_INPUT, VLM_OPT_CHECK, VLM_OPT_METRICS_ONLY, VLM_OPT_DIFF};
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0], N_INPUTS = sizeof inputs / sizeof inputs[0] };
 
-static bool has_suffix(const char *path, const char *suffix) {
-  size_t n = strlen(path), k = strlen(suffix);
-  return n >= k && strcasecmp(path + n - k, suffix) == 0;
-}
-
 /* Of the files in a folder given to read: results of earlier runs lie beside models and samples, and are not read. */
 static bool is_read(const char *path) {
   static const char *const results[] = {".h5", ".vlmq", ".json", ".dot", ".txt"};
-  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
   for (int t = 0; t < VLM_TEXT_COUNT; t++)
-    if (strcmp(name, vlm_text_file((vlm_bundle_text)t)) == 0) return true;
+    if (strcmp(vlm_path_base(path), vlm_text_file((vlm_bundle_text)t)) == 0) return true;
   for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
-    if (has_suffix(path, results[i])) return false;
+    if (vlm_path_has_suffix(path, results[i])) return false;
   return true;
 }
 

@@ -6,7 +6,7 @@
 static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
   vlm_call_host *host = c->executor;
   if (host->n_scratch == (int32_t)(sizeof host->scratch / sizeof host->scratch[0]))
-    return vlm_fail(c->err, VLM_INTERNAL, "more than %d scratch blocks in one call", host->n_scratch);
+    return vlm_fail(c->err, VLM_LIMIT, "more than %d working arrays in one call", host->n_scratch);
   vlm_status st = vlm_heap_take(&host->frame->session->heap, out, bytes, c->err);
   if (st == VLM_OK) host->scratch[host->n_scratch++] = *out;
   return st;
