@@ -47,6 +47,11 @@ held "a later version of statistics" 2 'version 2; this program reads version 1'
 held "statistics that unpack without end" 2 'stats_20000_rows.h5: .*the limit for a file of 117 KiB' vlm-inspect "$DATA/stats_20000_rows.h5"
 held "a packed file of our own" 0 'intact' vlm-inspect "$DATA/zero_own_output.vlmq" --verify
 held "a picture of a few bytes" 2 'short_scan.jpg: 1718 bytes cannot hold 9990 x 9990' vlm-run "$BUNDLE" "$DATA/short_scan.jpg"
+held "functions that double" 2 'doubling.onnx: 40 functions grow to more than 65536 nodes' vlm-inspect "$DATA/doubling.onnx"
+held "an equation of dots" 2 'einsum_dots.onnx: node "Einsum" \(Einsum\): .*more than one ellipsis' $(run einsum_dots.onnx x=x2x8)
+mkdir samples
+cp "$DATA/zeros.npz" samples
+held "an array of nothing" 2 'zeros.npz: array "x": .*more than 64 times' vlm-calibrate "$DATA/dropout_absent.onnx" --inputs samples -o z.h5
 cp -r "$BUNDLE" bomb
 cp "$DATA/tokenizer_replace_bomb.json" bomb/tokenizer.json
 held "a tokenizer that multiplies" 2 'tokenizer.json: .*more than 64 MiB' vlm-run bomb "$IMAGE" --prompt a
