@@ -67,16 +67,23 @@ static vlm_status check_others(const vlm_args *args, int at, const char *output,
   return VLM_OK;
 }
 
-vlm_status vlm_check_outputs(const vlm_args *args, vlm_error *err) {
+vlm_status vlm_output_check(const vlm_args *args, const char *output, vlm_error *err) {
   vlm_status st = VLM_OK;
   struct stat file;
+  if (stat(output, &file) != 0 || !S_ISREG(file.st_mode)) return VLM_OK;
+  VLM_TRY(check_reads(VLM_OPT_COUNT, &args->positional, output, &file, err));
+  for (int i = 0; i < N_INPUTS; i++) VLM_TRY(check_reads(inputs[i], &args->options[inputs[i]], output, &file, err));
+out:
+  return st;
+}
+
+vlm_status vlm_outputs_check(const vlm_args *args, vlm_error *err) {
+  vlm_status st = VLM_OK;
   for (int k = 0; k < N_OUTPUTS; k++) {
     const char *output = vlm_args_text(args, outputs[k], NULL);
     if (!output) continue;
     VLM_TRY(check_others(args, k, output, err));
-    if (stat(output, &file) != 0 || !S_ISREG(file.st_mode)) continue;
-    VLM_TRY(check_reads(VLM_OPT_COUNT, &args->positional, output, &file, err));
-    for (int i = 0; i < N_INPUTS; i++) VLM_TRY(check_reads(inputs[i], &args->options[inputs[i]], output, &file, err));
+    VLM_TRY(vlm_output_check(args, output, err));
   }
 out:
   return st;

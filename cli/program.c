@@ -32,7 +32,7 @@ static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_e
   VLM_TRY(vlm_args_parse(args, cli->program, argc, argv, err));
   cli->quiet = vlm_args_has(args, VLM_OPT_QUIET);
   cli->verbose = vlm_args_has(args, VLM_OPT_VERBOSE);
-  VLM_TRY(vlm_check_outputs(args, err));
+  VLM_TRY(vlm_outputs_check(args, err));
   if (vlm_args_has(args, VLM_OPT_HELP)) vlm_print_help(stdout, cli->program);
   else if (vlm_args_has(args, VLM_OPT_VERSION)) printf("%s %s\n", cli->program->name, VLM_VERSION);
   else VLM_TRY(cli->program->run(cli, err));

@@ -76,6 +76,10 @@ def doubling(levels):
     model("doubling.onnx", [node("F%d" % (levels - 1), ["x"], ["y"], "fun")], [value("x", [2])], [value("y", [2])], functions, ["fun"])
 
 
+def identity():
+    model("identity.onnx", [node("Identity", ["x"], ["y"])], [value("x", [2] * 8)], [value("y", [2] * 8)])
+
+
 def einsum():
     dots = "..." * 40 + "i->i"
     model("einsum_dots.onnx", [node("Einsum", ["x"], ["y"], attrs=[text_attr("equation", dots)])], [value("x", [2] * 8)], [value("y", [2])])
@@ -98,5 +102,6 @@ npy("s4.npy", (4, 2), [0.5] * 8)
 npy("x2x8.npy", [2] * 8, [0.5] * 256)
 npy("x1155.npy", (1, 1, 5, 5), [float(i) for i in range(25)])
 doubling(40)
+identity()
 einsum()
 npz_bomb(128)

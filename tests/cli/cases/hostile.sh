@@ -98,3 +98,6 @@ cp s.h5 private.h5
 chmod 600 private.h5
 vlm-calibrate --merge s.h5 -o private.h5 >out 2>err
 that "a private file stays private" test "$(stat -c %a private.h5)" = 600
+mkdir arrays
+cp "$DATA/x2x8.npy" arrays/y.npy
+held "nor is an input by the outputs of a graph" 1 'arrays/y.npy is read by this command' vlm-run "$DATA/identity.onnx" --input x=arrays/y.npy --output-dir arrays
