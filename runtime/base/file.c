@@ -231,17 +231,16 @@ vlm_status vlm_writer_seek(vlm_writer *w, size_t offset, vlm_error *err) {
   return vlm_fail(err, VLM_IO, "%s: cannot seek to %zu: %s", w->path, offset, strerror(errno));
 }
 
-static vlm_status sync_folder(const char *path, vlm_error *err) {
+/* Best effort: the file is in place already, and some file systems refuse it. */
+static void sync_folder(const char *path) {
   char *folder = NULL;
-  vlm_status st = folder_of(&folder, path, err);
-  if (st != VLM_OK) return st;
+  if (folder_of(&folder, path, NULL) != VLM_OK) return;
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
-    fsync(fd); /* best effort: some file systems refuse it */
+    fsync(fd);
     close(fd);
   }
   vlm_free(folder);
-  return VLM_OK;
 }
 
 vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
@@ -254,7 +253,8 @@ vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
   forget(w->slot);
   w->slot = -1;
   w->temporary[0] = 0;
-  return sync_folder(w->path, err);
+  sync_folder(w->path);
+  return VLM_OK;
 }
 
 void vlm_writer_free(vlm_writer *w) {
