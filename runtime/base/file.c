@@ -63,6 +63,11 @@ bool vlm_file_is_regular(const char *path, size_t *bytes) {
   return true;
 }
 
+bool vlm_file_is_plain(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
+}
+
 /* path is folder or lies below it; both without links. */
 static bool lies_in(const char *path, const char *folder) {
   size_t n = strlen(folder);
