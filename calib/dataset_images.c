@@ -26,10 +26,7 @@ static bool looks_like_image(const char *path) {
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
     if (vlm_path_has_suffix(path, suffixes[i])) return true;
   unsigned char start[8] = {0};
-  FILE *file = fopen(path, "rbe");
-  if (!file) return false;
-  size_t n = fread(start, 1, sizeof start, file);
-  fclose(file);
+  size_t n = vlm_file_begin(path, start, sizeof start);
   return n == sizeof start && (memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(start, "\xff\xd8\xff", 3) == 0 || memcmp(start,
       "\x93NUMPY", 6) == 0);
 }

@@ -32,7 +32,7 @@ static const struct {
   {0, 4, "<svg", "SVG", NULL},
 };
 
-vlm_status vlm_image_check_size(const vlm_image_source *s, uint64_t width, uint64_t height, vlm_error *err) {
+vlm_status vlm_image_check_size(const vlm_image_source *s, uint64_t width, uint64_t height, uint64_t most_per_byte, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "%s: image of %llu x %llu pixels", s->name, (unsigned long long)width,
             (unsigned long long)height);
@@ -41,6 +41,8 @@ vlm_status vlm_image_check_size(const vlm_image_source *s, uint64_t width, uint6
             VLM_LIMIT, "%s: image of %llu x %llu pixels; at most %lld pixels and %lld per side are read. Scale it down or raise the limit",
             s->name,
             (unsigned long long)width, (unsigned long long)height, (long long)s->limits.max_pixels, (long long)s->limits.max_side);
+  VLM_CHECK(width * height / most_per_byte <= s->bytes, err, VLM_INPUT, "%s: %zu bytes cannot hold %llu x %llu pixels; copy the file again", s->name,
+            s->bytes, (unsigned long long)width, (unsigned long long)height);
 out:
   return st;
 }

@@ -15,6 +15,6 @@ typedef vlm_status vlm_image_decoder(vlm_image *out, const vlm_image_source *sou
 vlm_image_decoder vlm_image_decode_png, vlm_image_decode_jpeg, vlm_image_decode_npy;
 
 /* Refuses sizes above the limits before anything is allocated. */
-vlm_status vlm_image_check_size(const vlm_image_source *source, uint64_t width, uint64_t height, vlm_error *err);
+vlm_status vlm_image_check_size(const vlm_image_source *source, uint64_t width, uint64_t height, uint64_t most_per_byte, vlm_error *err);
 
 #endif

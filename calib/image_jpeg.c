@@ -11,7 +11,11 @@
 #include "calib/image_codec.h"
 #include "runtime/base/memory.h"
 
-#define MAX_SCANS 500 /* a progressive file of a few kB can ask for thousands of passes */
+/* One bit per block of 64 pixels is 512 pixels per byte; arithmetic coding stays below this too for all that cameras and programs make. */
+enum { MOST_PIXELS = 2048 };
+/* A progressive file of a few kB can ask for thousands of passes over many pixels. */
+#define MAX_SCANS 500
+#define MAX_SCANNED ((uint64_t)1 << 32) /* pixels times scans */
 
 typedef struct jpeg_job {
   struct jpeg_error_mgr errors;
@@ -39,8 +43,9 @@ static void no_output(j_common_ptr jpeg) { (void)jpeg; }
 
 static void on_progress(j_common_ptr jpeg) {
   jpeg_job *job = job_of(jpeg);
-  if (job->jpeg.input_scan_number <= MAX_SCANS) return;
-  snprintf(job->message, sizeof job->message, "more than %d scans", MAX_SCANS);
+  uint64_t scans = (uint64_t)job->jpeg.input_scan_number, pixels = (uint64_t)job->jpeg.image_width * job->jpeg.image_height;
+  if (scans <= MAX_SCANS && scans * pixels <= MAX_SCANNED) return;
+  snprintf(job->message, sizeof job->message, "more than %d scans, or too many for its size", MAX_SCANS);
   longjmp(job->landing, 1);
 }
 
@@ -108,7 +113,7 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
             job->message);
   VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err, VLM_UNSUPPORTED,
             "%s: JPEG with %d components; 1, 3 and 4 are read", s->name, jpeg->num_components);
-  VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, err));
+  VLM_TRY(vlm_image_check_size(s, jpeg->image_width, jpeg->image_height, MOST_PIXELS, err));
   VLM_TRY(vlm_image_create(out, jpeg->image_width, jpeg->image_height, err));
   VLM_TRY(vlm_new(&user.row, 4 * (size_t)jpeg->image_width, err));
   VLM_CHECK(guarded(job, start_pixels, NULL) && guarded(job, read_pixels, &user), err, VLM_INPUT,

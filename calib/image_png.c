@@ -8,6 +8,11 @@
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
 
+enum { MAX_CHUNKS = 16, MAX_CHUNK_BYTES = 4 << 20 };
+
+/* Pixels per byte: one bit each, and deflate, which never exceeds 1032:1. */
+enum { MOST_PIXELS = 8 * 1040 };
+
 typedef struct png_job {
   png_structp png;
   png_infop info;
@@ -100,8 +105,10 @@ vlm_status vlm_image_decode_png(vlm_image *out, const vlm_image_source *s, vlm_e
   VLM_CHECK(job.info, err, VLM_MEMORY, "%s: out of memory for the PNG reader", s->name);
   png_set_read_fn(job.png, &job, read_bytes);
   png_set_user_limits(job.png, 0x7fffffff, 0x7fffffff);
+  png_set_chunk_cache_max(job.png, MAX_CHUNKS); /* texts and profiles, which are compressed too */
+  png_set_chunk_malloc_max(job.png, MAX_CHUNK_BYTES);
   VLM_TRY(run(&job, start_reading, NULL, s->name));
-  VLM_TRY(vlm_image_check_size(s, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), err));
+  VLM_TRY(vlm_image_check_size(s, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), MOST_PIXELS, err));
   VLM_CHECK(png_get_rowbytes(job.png, job.info) == (size_t)png_get_image_width(job.png, job.info) * 3, err, VLM_INTERNAL,
             "%s: PNG rows are not RGB", s->name);
   VLM_TRY(vlm_image_create(out, png_get_image_width(job.png, job.info), png_get_image_height(job.png, job.info), err));

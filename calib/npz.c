@@ -10,6 +10,7 @@
 
 enum { END_BYTES = 22, CENTRAL_BYTES = 46, LOCAL_BYTES = 30, LOCATOR_BYTES = 20, END64_BYTES = 56, METHOD_STORED = 0, METHOD_DEFLATED = 8 };
 enum { MAX_ENTRIES = 16384 };
+enum { FREE_BYTES = 64 << 20, MOST_TIMES = 64 }; /* arrays above FREE_BYTES unpack to at most MOST_TIMES their size */
 
 typedef struct archive_entry {
   char *name;
@@ -221,6 +222,9 @@ vlm_status vlm_npz_read(vlm_tensor *out, const vlm_npz *z, size_t index, vlm_err
     /* Deflate never exceeds 1032:1, so a false size cannot make us allocate much more than the file has. */
     VLM_CHECK(e->raw / 1040 <= e->stored, err, VLM_INPUT, "%s: %llu bytes cannot come out of %llu", name, (unsigned long long)e->raw,
               (unsigned long long)e->stored);
+    VLM_CHECK(e->raw <= FREE_BYTES || e->raw / MOST_TIMES <= e->stored, err, VLM_LIMIT,
+              "%s: %llu bytes unpack to %llu, more than %d times as many; save it without compression", name, (unsigned long long)e->stored,
+              (unsigned long long)e->raw, MOST_TIMES);
     VLM_TRY(vlm_alloc(&raw, e->raw, 1, err));
     VLM_TRY(inflate_entry(raw, from, z, e, err));
     from = raw;

@@ -264,14 +264,18 @@ static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add(h, t->kind_count, sizeof t->kind_count);
 }
 
-vlm_digest vlm_stats_digest(const vlm_stats *s) {
+vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm_error *err) {
   vlm_hasher *h;
-  if (vlm_hasher_create(&h, NULL) != VLM_OK) return (vlm_digest){0};
+  vlm_status st = vlm_hasher_create(&h, err);
+  if (st != VLM_OK) return st;
   vlm_hasher_add(h, &s->model, sizeof s->model);
   vlm_hasher_add_text(h, s->preprocess);
-  for (int32_t i = 0; i < s->n_samples; i++) vlm_hasher_add(h, &s->samples[i].digest, sizeof(vlm_digest));
+  for (int32_t i = 0; i < s->n_samples; i++) {
+    vlm_hasher_add(h, &s->samples[i].digest, sizeof(vlm_digest));
+    if (names) vlm_hasher_add_text(h, s->samples[i].name);
+  }
   for (int32_t i = 0; i < s->n_tensors; i++) hash_tensor(h, s->tensors[i]);
-  vlm_digest digest = vlm_hasher_digest(h);
+  *out = vlm_hasher_digest(h);
   vlm_hasher_free(h);
-  return digest;
+  return VLM_OK;
 }

@@ -87,8 +87,8 @@ double vlm_stats_channel_mean(const vlm_tensor_stats *t, int32_t channel);
 
 /* Digest of the model the statistics belong to; quantizing another model with them is refused. */
 vlm_digest vlm_stats_model(const vlm_stats *stats);
-/* Digest of the statistics themselves (of the stored content). */
-vlm_digest vlm_stats_digest(const vlm_stats *stats);
+/* Digest of the statistics themselves (of the stored content). The first files of version 1 left the names of the samples out: names false. */
+vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *stats, bool names, vlm_error *err);
 
 /* Reads a store (docs/statistics.md). */
 vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err);

@@ -27,6 +27,7 @@ enum { VLM_STORE_VERSION = 1, VLM_STORE_DIGEST_TEXT = 33, VLM_STORE_MAX_TEXT = 4
 typedef struct vlm_stats_file {
   hid_t file;
   const char *path;
+  size_t bytes; /* of the file, when reading */
   vlm_error *err;
 } vlm_stats_file;
 

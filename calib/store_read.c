@@ -26,12 +26,30 @@ static vlm_status get_text_attribute(const vlm_stats_file *s, const char *name, 
   return st != VLM_OK ? st : fine ? VLM_OK : broken(s, name);
 }
 
+/* Memory follows the size of the file: compressed rows of nothing must not fill it. */
+static vlm_status affordable(const vlm_stats_file *s, size_t rows, size_t bytes, const char *what) {
+  enum { FREE_MIB = 64, MOST_TIMES = 256 };
+  size_t all, limit = ((size_t)FREE_MIB << 20) + MOST_TIMES * s->bytes;
+  if (vlm_size_mul(rows, bytes, &all) && all <= limit) return VLM_OK;
+  return vlm_fail(s->err, VLM_LIMIT, "%s: %s of %zu rows need more than %zu MiB, the limit for a file of %zu KiB", s->path, what, rows, limit >> 20,
+                  s->bytes >> 10);
+}
+
+/* The elements lie in this file: not in others that it names. */
+static bool is_own(hid_t set) {
+  hid_t options = H5Dget_create_plist(set);
+  bool own = options >= 0 && H5Pget_external_count(options) == 0 && H5Pget_layout(options) != H5D_VIRTUAL;
+  if (options >= 0) H5Pclose(options);
+  return own;
+}
+
 /* Reads a dataset whose shape must be rows x width exactly. */
 static vlm_status get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows, hsize_t width, void *data) {
   hsize_t dims[2] = {0, 1};
   hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
   int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
   bool fine = (rank == 1 || rank == 2) && H5Sget_simple_extent_dims(space, dims, NULL) == rank && dims[0] == rows && dims[1] == width;
+  fine = fine && is_own(set);
   if (fine && rows) fine = H5Dread(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
   if (space >= 0) H5Sclose(space);
   if (set >= 0) H5Dclose(set);
@@ -62,7 +80,8 @@ static vlm_status get_texts(const vlm_stats_file *s, const char *name, int32_t r
     out->width = H5Tget_size(stored) + 1;
     type = vlm_store_text_type(out->width);
     void *block = NULL;
-    st = vlm_alloc(&block, (size_t)rows + 1, out->width, s->err);
+    st = affordable(s, (size_t)rows, out->width, name);
+    if (st == VLM_OK) st = vlm_alloc(&block, (size_t)rows + 1, out->width, s->err);
     out->block = block;
     if (st == VLM_OK) st = get(s, name, type, (hsize_t)rows, 1, out->block);
     for (int32_t i = 0; st == VLM_OK && i < rows; i++) out->block[(size_t)i * out->width + out->width - 1] = 0;
@@ -131,6 +150,7 @@ static vlm_status get_channels(const vlm_stats_file *s, vlm_tensor_stats **tenso
   vlm_sum128 *sum = NULL;
   size_t n = 0, at = 0;
   for (int32_t i = 0; i < rows; i++) n += tensors[i]->channels > 0 ? (size_t)tensors[i]->channels : 0;
+  VLM_TRY(affordable(s, n, 2 * sizeof *low + sizeof *sum, "/channels"));
   VLM_TRY(vlm_new(&low, n, s->err));
   VLM_TRY(vlm_new(&high, n, s->err));
   VLM_TRY(vlm_new(&sum, n, s->err));
@@ -155,17 +175,25 @@ out:
   return st;
 }
 
+/* Row by row into place: there is no second copy. */
 static vlm_status get_histograms(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows) {
   vlm_status st = VLM_OK;
-  int64_t *bins = NULL;
-  VLM_TRY(vlm_new(&bins, (size_t)rows * VLM_HISTOGRAM_BINS, s->err));
-  VLM_TRY(get(s, "/tensors/histogram", H5T_NATIVE_INT64, (hsize_t)rows, VLM_HISTOGRAM_BINS, bins));
-  for (int32_t i = 0; i < rows; i++) {
-    memcpy(tensors[i]->histogram.bins, bins + (size_t)i * VLM_HISTOGRAM_BINS, sizeof tensors[i]->histogram.bins);
-    if (!plausible(tensors[i])) VLM_TRY(broken(s, tensors[i]->name));
+  const hsize_t one[2] = {1, VLM_HISTOGRAM_BINS};
+  hsize_t dims[2] = {0};
+  hid_t set = H5Dopen2(s->file, "/tensors/histogram", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1, row = H5Screate_simple(2, one, NULL);
+  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 2 && H5Sget_simple_extent_dims(space, dims, NULL) == 2 && is_own(set);
+  fine = fine && dims[0] == (hsize_t)rows && dims[1] == VLM_HISTOGRAM_BINS;
+  for (int32_t i = 0; fine && i < rows; i++) {
+    const hsize_t start[2] = {(hsize_t)i, 0};
+    fine = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL) >= 0 &&
+           H5Dread(set, H5T_NATIVE_INT64, row, space, H5P_DEFAULT, tensors[i]->histogram.bins) >= 0;
+    if (fine && !plausible(tensors[i])) VLM_TRY(broken(s, tensors[i]->name));
   }
+  if (!fine) st = broken(s, "/tensors/histogram");
 out:
-  vlm_free(bins);
+  if (row >= 0) H5Sclose(row);
+  if (space >= 0) H5Sclose(space);
+  if (set >= 0) H5Dclose(set);
   return st;
 }
 
@@ -175,6 +203,7 @@ static vlm_status get_tensors(const vlm_stats_file *s, vlm_stats *stats) {
   vlm_tensor_stats **tensors = NULL;
   int32_t rows;
   VLM_TRY(count_rows(s, "/tensors/graph", &rows));
+  VLM_TRY(affordable(s, (size_t)rows, sizeof(vlm_tensor_stats), "/tensors"));
   VLM_TRY(get_texts(s, "/tensors/graph", rows, &graphs));
   VLM_TRY(get_texts(s, "/tensors/name", rows, &names));
   VLM_TRY(get_texts(s, "/tensors/widest_low", rows, &low));
@@ -204,12 +233,30 @@ out:
 }
 
 static vlm_status check_digest(const vlm_stats_file *s, const vlm_stats *stats) {
-  char *stored, actual[VLM_STORE_DIGEST_TEXT];
-  vlm_status st = get_text_attribute(s, "digest", &stored);
-  if (st == VLM_OK && strcmp(stored, vlm_digest_text(vlm_stats_digest(stats), actual)))
-    st = vlm_fail(s->err, VLM_INTEGRITY, "%s: content does not match its digest: got %s, wanted %s", s->path, actual, stored);
+  vlm_status st = VLM_OK;
+  char *stored = NULL, actual[VLM_STORE_DIGEST_TEXT], first[VLM_STORE_DIGEST_TEXT];
+  vlm_digest digest, unnamed;
+  VLM_TRY(get_text_attribute(s, "digest", &stored));
+  VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
+  VLM_TRY(vlm_stats_digest(&unnamed, stats, false, s->err));
+  vlm_digest_text(digest, actual);
+  VLM_CHECK(strcmp(stored, actual) == 0 || strcmp(stored, vlm_digest_text(unnamed, first)) == 0, s->err, VLM_INTEGRITY,
+            "%s: content does not match its digest: got %s, wanted %s", s->path, actual, stored);
+out:
   vlm_free(stored);
   return st;
+}
+
+static vlm_status check_version(const vlm_stats_file *s) {
+  int64_t version = 0;
+  hid_t attribute = H5Aopen(s->file, "version", H5P_DEFAULT), space = attribute >= 0 ? H5Aget_space(attribute) : -1;
+  bool fine = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT64, &version) >= 0;
+  if (space >= 0) H5Sclose(space);
+  if (attribute >= 0) H5Aclose(attribute);
+  if (!fine) return broken(s, "version");
+  if (version == VLM_STORE_VERSION) return VLM_OK;
+  return vlm_fail(s->err, VLM_UNSUPPORTED, "%s: statistics of version %lld; this program reads version %d", s->path, (long long)version,
+                  VLM_STORE_VERSION);
 }
 
 static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
@@ -218,6 +265,7 @@ static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
   vlm_digest digest;
   VLM_TRY(get_text_attribute(s, "format", &format));
   if (strcmp(format, VLM_STORE_FORMAT)) VLM_TRY(broken(s, "another format"));
+  VLM_TRY(check_version(s));
   VLM_TRY(get_text_attribute(s, "model", &model));
   if (!parse_digest(&digest, model)) VLM_TRY(broken(s, "model"));
   VLM_TRY(get_text_attribute(s, "preprocess", &preprocess));
@@ -238,6 +286,7 @@ vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
   *out = NULL;
   vlm_store_start();
   VLM_CHECK(vlm_file_exists(path), err, VLM_INPUT, "%s: no such file", path);
+  VLM_CHECK(vlm_file_is_regular(path, &s.bytes), err, VLM_INPUT, "%s: is not a file", path);
   s.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (s.file < 0) VLM_TRY(broken(&s, "not HDF5"));
   VLM_TRY(get_all(&s, out));

@@ -180,12 +180,14 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
   char text[VLM_STORE_DIGEST_TEXT];
   const int64_t version = VLM_STORE_VERSION;
+  vlm_digest digest;
+  VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
   VLM_TRY(put_text_attribute(s, "format", VLM_STORE_FORMAT));
   VLM_TRY(put_attribute(s, "version", H5T_STD_I64LE, H5T_NATIVE_INT64, &version));
   VLM_TRY(put_text_attribute(s, "model", vlm_digest_text(vlm_stats_model(stats), text)));
   VLM_TRY(put_text_attribute(s, "preprocess", vlm_stats_preprocess(stats)));
   VLM_TRY(put_text_attribute(s, "tool", VLM_VERSION));
-  VLM_TRY(put_text_attribute(s, "digest", vlm_digest_text(vlm_stats_digest(stats), text)));
+  VLM_TRY(put_text_attribute(s, "digest", vlm_digest_text(digest, text)));
   VLM_TRY(put_group(s, "/samples"));
   VLM_TRY(put_texts(s, "/samples/digest", sample_digest, stats, vlm_stats_samples(stats)));
   VLM_TRY(put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));

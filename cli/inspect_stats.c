@@ -107,6 +107,7 @@ vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_
   vlm_status st = VLM_OK;
   vlm_stats_view v = {.stats = stats, .n_tensors = vlm_stats_count(stats), .n_samples = vlm_stats_samples(stats)};
   summary_job job = {.view = &v};
+  VLM_TRY(vlm_stats_digest(&v.digest, stats, true, err));
   VLM_TRY(vlm_alloc((void **)&v.tensors, (size_t)v.n_tensors, sizeof *v.tensors, err));
   VLM_TRY(vlm_alloc((void **)&v.samples, (size_t)v.n_samples, sizeof *v.samples, err));
   VLM_TRY(vlm_alloc((void **)&job.errors, (size_t)v.n_tensors, sizeof *job.errors, err));

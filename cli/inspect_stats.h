@@ -31,6 +31,7 @@ typedef struct vlm_stats_view {
   vlm_tensor_summary *tensors; /* longest tail first, then by graph and name */
   int32_t n_tensors;
   vlm_sample_weight *samples;  /* most extremes first */
+  vlm_digest digest;
   int32_t n_samples;
 } vlm_stats_view;
 

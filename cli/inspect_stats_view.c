@@ -130,7 +130,7 @@ static void put_tensor(vlm_json_writer *w, const vlm_tensor_summary *s) {
 void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *v) {
   char digest[33];
   vlm_json_put_text(w, "model", vlm_digest_text(vlm_stats_model(v->stats), digest));
-  vlm_json_put_text(w, "digest", vlm_digest_text(vlm_stats_digest(v->stats), digest));
+  vlm_json_put_text(w, "digest", vlm_digest_text(v->digest, digest));
   vlm_json_put_text(w, "preprocess", vlm_stats_preprocess(v->stats));
   vlm_json_put_double(w, "widened_by_next", 1.0 / (v->n_samples + 1));
   vlm_json_open_array(w, "samples");

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/outputs.h"
+#include "cli/terminal.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
 
@@ -30,6 +32,7 @@ static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_e
   VLM_TRY(vlm_args_parse(args, cli->program, argc, argv, err));
   cli->quiet = vlm_args_has(args, VLM_OPT_QUIET);
   cli->verbose = vlm_args_has(args, VLM_OPT_VERBOSE);
+  VLM_TRY(vlm_outputs_check(args, err));
   if (vlm_args_has(args, VLM_OPT_HELP)) vlm_print_help(stdout, cli->program);
   else if (vlm_args_has(args, VLM_OPT_VERSION)) printf("%s %s\n", cli->program->name, VLM_VERSION);
   else VLM_TRY(cli->program->run(cli, err));
@@ -44,7 +47,9 @@ int vlm_program_main(const vlm_program *program, int argc, char **argv) {
   vlm_cli cli = {.program = program, .args = &args};
   memset(&args, 0, sizeof args);
   catch_signals();
+  vlm_clean_streams();
   vlm_status st = run(&cli, argc, argv, &args, &err);
+  for (char *p = err.text; (p = strchr(p, '\n'));) *p = ' '; /* a message is one line, whatever a name holds */
   if (st != VLM_OK) fprintf(stderr, "%s: %s\n", program->name, err.text[0] ? err.text : vlm_status_text(st));
   vlm_args_free(&args);
   return vlm_status_exit_code(st);
@@ -79,10 +84,12 @@ vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) 
 }
 
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err) {
-  int64_t threads;
+  int64_t threads, loop_runs;
   vlm_status st = vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err);
+  if (st == VLM_OK) st = vlm_args_int(&loop_runs, cli->args, VLM_OPT_MAX_LOOP_RUNS, 0, 1, INT64_MAX, err);
   if (st != VLM_OK) return st;
-  const vlm_context_opts opts = {.threads = (int)threads, .cpu_level = vlm_args_text(cli->args, VLM_OPT_CPU, NULL)};
+  const vlm_context_opts opts = {
+      .threads = (int)threads, .cpu_level = vlm_args_text(cli->args, VLM_OPT_CPU, NULL), .max_loop_runs = loop_runs};
   return vlm_context_create(out, &opts, err);
 }
 

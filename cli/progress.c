@@ -14,9 +14,10 @@ static void draw_bar(const vlm_progress *p, double rate, double left) {
   char bar[WIDTH * 3 + 1];
   int at = 0, filled = p->total ? (int)(p->done * WIDTH / p->total) : 0;
   for (int i = 0; i < WIDTH; i++) at += snprintf(bar + at, sizeof bar - (size_t)at, "%s", i < filled ? "█" : "░");
-  fprintf(stderr, "\r%s %s %lld/%lld  %.1f/s  %.0f s left \033[K", p->what, bar, (long long)p->done, (long long)p->total, rate, left);
-  if (p->done == p->total) fputc('\n', stderr);
+  /* Past the cleaned stream: these sequences are ours. */
   fflush(stderr);
+  dprintf(STDERR_FILENO, "\r%s %s %lld/%lld  %.1f/s  %.0f s left \033[K", p->what, bar, (long long)p->done, (long long)p->total, rate, left);
+  if (p->done == p->total) fputc('\n', stderr);
 }
 
 /* Ten lines a second on a terminal; elsewhere one every ten seconds and one at the end. */

@@ -90,6 +90,8 @@ static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   const char *text;
   char digest[33];
   double seconds = vlm_now() - j->start;
+  vlm_digest content;
+  VLM_TRY(vlm_stats_digest(&content, j->stats, true, err));
   VLM_TRY(vlm_json_writer_create(&w, 0, err));
   vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));
@@ -100,7 +102,7 @@ static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   vlm_json_put_double(w, "seconds", seconds);
   vlm_json_put_double(w, "samples_per_s", seconds > 0 ? (double)j->report.samples / seconds : 0);
   vlm_json_put_double(w, "peak_rss_mib", vlm_peak_rss_mib());
-  vlm_json_put_text(w, "digest", vlm_digest_text(vlm_stats_digest(j->stats), digest));
+  vlm_json_put_text(w, "digest", vlm_digest_text(content, digest));
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
   VLM_TRY(vlm_write_json(j->cli, text, err));

@@ -200,14 +200,15 @@ out:
 
 static vlm_status provenance(const job *j, vlm_json_writer *w, const char **text, vlm_error *err) {
   char digest[33];
-  vlm_digest model;
+  vlm_digest model, statistics;
   vlm_status st = vlm_bundle_digest(&model, j->bundle, err);
+  if (st == VLM_OK && j->stats) st = vlm_stats_digest(&statistics, j->stats, true, err);
   if (st != VLM_OK) return st;
   vlm_json_open_object(w, NULL);
   vlm_json_put_text(w, "tool", "vlm-quantize " VLM_VERSION);
   vlm_json_put_text(w, "model", vlm_digest_text(model, digest));
   if (j->stats) {
-    vlm_json_put_text(w, "statistics", vlm_digest_text(vlm_stats_digest(j->stats), digest));
+    vlm_json_put_text(w, "statistics", vlm_digest_text(statistics, digest));
     vlm_json_put_int(w, "calibration_samples", vlm_stats_samples(j->stats));
   }
   vlm_json_close_object(w);

@@ -6,6 +6,7 @@
 #include "calib/npy.h"
 #include "cli/check_report.h"
 #include "cli/data.h"
+#include "cli/outputs.h"
 #include "cli/pictures.h"
 #include "cli/program.h"
 #include "runtime/base/file.h"
@@ -50,7 +51,7 @@ out:
 
 /* ---- a single graph ---- */
 
-static vlm_status write_outputs(const vlm_graph *graph, const vlm_session *session, const char *folder, vlm_error *err) {
+static vlm_status write_outputs(const vlm_cli *cli, const vlm_graph *graph, const vlm_session *session, const char *folder, vlm_error *err) {
   vlm_status st = VLM_OK;
   char name[512], *path = NULL;
   VLM_TRY(vlm_folder_make(folder, err));
@@ -59,6 +60,7 @@ static vlm_status write_outputs(const vlm_graph *graph, const vlm_session *sessi
     for (char *c = name; *c; c++)
       if (*c == '/') *c = '_';
     VLM_TRY(vlm_path_join(&path, folder, name, err));
+    VLM_TRY(vlm_output_check(cli->args, path, err));
     VLM_TRY(vlm_npy_write(vlm_session_output(session, i), path, err));
     vlm_free(path);
     path = NULL;
@@ -110,7 +112,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
   }
   VLM_TRY(vlm_session_create(&session, context, graph, NULL, err));
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
-  VLM_TRY(write_outputs(graph, session, folder, err));
+  VLM_TRY(write_outputs(cli, graph, session, folder, err));
 out:
   for (int i = 0; i < MAX_ARRAYS; i++) vlm_free(arrays[i].data);
   vlm_session_free(session);

@@ -60,6 +60,12 @@ static void release_mapping(void *thing) {
   vlm_free(file);
 }
 
+/* Bundles may share the weights of a model through a linked folder: what lies there under the name of a model's file is read, nothing else. */
+static bool is_shared_model(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return strstr(slash != NULL ? slash : path, ".onnx") != NULL && vlm_file_is_plain(path);
+}
+
 static vlm_status map_new(vlm_importer *im, const char *location, const char *label, const vlm_file **out) {
   vlm_status st = VLM_OK;
   char *path = NULL;
@@ -70,6 +76,9 @@ static vlm_status map_new(vlm_importer *im, const char *location, const char *la
   VLM_CHECK(vlm_file_exists(path), im->err, VLM_INPUT,
             "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the exporter wrote it", im->source,
             label, path);
+  VLM_CHECK(vlm_file_is_regular(path, NULL), im->err, VLM_INPUT, "%s: tensor \"%s\" lies in %s, which is not a file", im->source, label, path);
+  VLM_CHECK(vlm_file_belongs(path, im->opts.folder, im->source) || is_shared_model(path), im->err, VLM_INPUT,
+            "%s: tensor \"%s\" lies in %s, which is a link out of the folder of the model; put the data there itself", im->source, label, path);
   VLM_TRY(vlm_grow((void **)&im->externals, im->n_externals, im->n_externals + 1, sizeof *im->externals, im->err));
   VLM_TRY(vlm_alloc(&memory, 1, sizeof(vlm_file), im->err));
   st = vlm_file_map(memory, path, im->err);

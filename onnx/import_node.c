@@ -2,6 +2,9 @@
 
 #include "onnx/importer.h"
 
+/* Functions that call functions can double with every line of a file: above FREE_INLINED this many nodes per function are made. */
+enum { FREE_INLINED = 65536, MOST_INLINED = 1024 };
+
 static const char *label_of(const Onnx__NodeProto *node) {
   if (node->name != NULL && node->name[0] != '\0') return node->name;
   return node->n_output > 0 ? node->output[0] : "";
@@ -39,6 +42,9 @@ vlm_status vlm_import_declare_nodes(vlm_importer *im, vlm_scope *scope) {
     Onnx__NodeProto *node = scope->nodes[n];
     VLM_CHECK(++im->n_nodes <= im->opts.max_nodes, im->err, VLM_LIMIT, "%s: more than %lld nodes", im->source,
               (long long)im->opts.max_nodes);
+    im->n_inlined += scope->function != NULL;
+    VLM_CHECK(im->n_inlined <= FREE_INLINED || im->n_inlined / MOST_INLINED <= (int64_t)im->model->n_functions, im->err, VLM_LIMIT,
+              "%s: %zu functions grow to more than %lld nodes when they are inlined", im->source, im->model->n_functions, (long long)im->n_inlined - 1);
     VLM_CHECK(node->op_type != NULL && node->op_type[0] != '\0', im->err, VLM_INPUT, "%s: node \"%s\" has no operator", im->source,
               label_of(node));
     if (is_plain_constant(scope, node)) {

@@ -32,6 +32,7 @@ typedef struct vlm_importer {
   vlm_onnx_function *functions;
   size_t n_functions;
   int64_t n_nodes;               /* seen so far, calls counted each time */
+  int64_t n_inlined;             /* of these in bodies of functions */
   struct vlm_onnx_taken *taken;  /* tensors whose raw_data belongs to the graph now */
   vlm_error *err;
 } vlm_importer;

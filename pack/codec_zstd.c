@@ -4,8 +4,20 @@
 
 size_t vlm_codec_bound(size_t bytes) { return ZSTD_compressBound(bytes); }
 
+/* Blocks of 8 KiB: even one byte repeated for ever then takes a 2048th, where the usual blocks of 128 KiB take a 32,768th. */
+static size_t compress_modestly(void *out, size_t room, const void *data, size_t bytes, int level) {
+  ZSTD_CCtx *context = ZSTD_createCCtx();
+  if (!context) return (size_t)-1;
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 13);
+  const size_t n = ZSTD_compress2(context, out, room, data, bytes);
+  ZSTD_freeCCtx(context);
+  return n;
+}
+
 vlm_status vlm_codec_compress(void *out, size_t room, size_t *used, const void *data, size_t bytes, int level, vlm_error *err) {
-  const size_t n = ZSTD_compress(out, room, data, bytes, level);
+  size_t n = ZSTD_compress(out, room, data, bytes, level);
+  if (!ZSTD_isError(n) && bytes / VLM_CODEC_MAX_RATIO > n) n = compress_modestly(out, room, data, bytes, level);
   if (ZSTD_isError(n)) return vlm_fail(err, VLM_INTERNAL, "compression failed: %s", ZSTD_getErrorName(n));
   *used = n;
   return VLM_OK;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pack/codec.h"
 #include "runtime/base/hash.h"
 
 static const unsigned char magic[8] = {0x89, 'V', 'L', 'M', '\r', '\n', 0x1A, '\n'};
@@ -24,6 +25,12 @@ const char *vlm_section_codec_name(vlm_section_codec codec) {
 }
 
 static uint64_t round_up(uint64_t n, uint64_t align) { return (n + align - 1) / align * align; }
+
+bool vlm_section_unpacks(vlm_section_kind kind, uint64_t stored, uint64_t raw) {
+  /* Early writers left weights of one value smaller. */
+  const uint64_t free_bytes = (uint64_t)(kind == VLM_SECTION_WGHT ? 256 : 1) << 20;
+  return raw <= free_bytes || raw / VLM_CODEC_MAX_RATIO <= stored;
+}
 
 uint64_t vlm_section_begin(uint64_t end, vlm_section_kind kind, vlm_section_codec codec) {
   return round_up(end, kind == VLM_SECTION_WGHT && codec == VLM_SECTION_RAW ? VLM_PACK_MAP_ALIGN : VLM_PACK_ALIGN);
@@ -168,9 +175,9 @@ static vlm_status read_record(layout_reader *r, vlm_byte_reader *d, vlm_section 
             (unsigned long long)r->out->index_offset);
   VLM_CHECK(weights || s->raw <= VLM_PACK_MAX_SECTION_BYTES, r->err, VLM_INTEGRITY, "%s: section %s: %llu bytes unpacked, the limit is %llu", r->file,
             s->name, (unsigned long long)s->raw, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
-  VLM_CHECK(s->raw < VLM_PACK_MAX_SMALL_BYTES || s->raw / VLM_PACK_MAX_RATIO <= s->stored, r->err, VLM_INTEGRITY,
+  VLM_CHECK(vlm_section_unpacks(s->kind, s->stored, s->raw), r->err, VLM_INTEGRITY,
             "%s: section %s: %llu stored bytes would unpack to %llu, more than %d times as much", r->file, s->name, (unsigned long long)s->stored,
-            (unsigned long long)s->raw, VLM_PACK_MAX_RATIO);
+            (unsigned long long)s->raw, VLM_CODEC_MAX_RATIO);
   VLM_CHECK(s->codec != VLM_SECTION_RAW || (s->stored == s->raw && s->stored_hash == s->raw_hash), r->err, VLM_INTEGRITY,
             "%s: section %s: raw, but stored as %llu bytes of %llu", r->file, s->name, (unsigned long long)s->stored, (unsigned long long)s->raw);
   VLM_CHECK(s->codec == VLM_SECTION_RAW || (r->out->features & VLM_PACK_FEATURE_ZSTD), r->err, VLM_INTEGRITY,

@@ -17,12 +17,10 @@ enum {
   VLM_PACK_MAX_TENSORS = 1 << 24,
   VLM_PACK_MAX_ITEMS = 1 << 24, /* values, nodes, strings of a graph */
   VLM_PACK_MAX_NESTING = 32,
-  VLM_PACK_MAX_RATIO = 4096, /* of raw to stored bytes, for sections of VLM_PACK_MAX_SMALL_BYTES and more */
   VLM_PACK_MAJOR = 1,
   VLM_PACK_MINOR = 0
 };
 #define VLM_PACK_MAX_SECTION_BYTES ((uint64_t)256 << 20)
-#define VLM_PACK_MAX_SMALL_BYTES ((uint64_t)64 << 20)
 #define VLM_PACK_FEATURE_ZSTD ((uint64_t)1)
 #define VLM_PACK_FEATURES VLM_PACK_FEATURE_ZSTD /* incompatible features that this library knows */
 
@@ -55,6 +53,8 @@ typedef struct vlm_layout {
 const char *vlm_section_name(vlm_section_kind kind);
 const char *vlm_section_what(vlm_section_kind kind);
 const char *vlm_section_codec_name(vlm_section_codec codec);
+/* Whether a section may unpack from `stored` to `raw` bytes: writer and reader ask here. Small sections may unpack to any multiple. */
+bool vlm_section_unpacks(vlm_section_kind kind, uint64_t stored, uint64_t raw);
 /* Where a section begins when the one before it ends at `end`. */
 uint64_t vlm_section_begin(uint64_t end, vlm_section_kind kind, vlm_section_codec codec);
 

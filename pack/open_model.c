@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "pack/opened.h"
@@ -38,7 +39,8 @@ static vlm_status add_graph(vlm_bundle *bundle, vlm_pack *pack, const vlm_sectio
     bundle->graphs[role] = graph;
     placed = true;
   }
-  VLM_TRY(vlm_graph_resolve(graph, err));
+  st = vlm_graph_resolve(graph, err);
+  if (st == VLM_INPUT) st = VLM_INTEGRITY; /* our writer makes no such graph */
 out:
   if (!placed) vlm_graph_free(graph);
   return st;
@@ -56,12 +58,21 @@ static vlm_status set_family(vlm_bundle *bundle, const vlm_pack *pack, vlm_error
   return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: family \"%s\" is unknown to this program", pack->path, family ? family : "");
 }
 
+/* Says the same as the header, for those who read META alone. */
+static vlm_status check_format(const vlm_pack *pack, vlm_error *err) {
+  const char *format = vlm_pack_meta(pack, "format");
+  if (format && strtol(format, NULL, 10) == VLM_PACK_MAJOR) return VLM_OK;
+  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: format \"%s\"; this program reads version %d", pack->path, format ? format : "",
+                  VLM_PACK_MAJOR);
+}
+
 vlm_status vlm_pack_bundle(vlm_bundle **out, vlm_pack *pack, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle *bundle = NULL;
   *out = NULL;
   VLM_CHECK(pack->loaded, err, VLM_USAGE, "%s: was opened without weights", pack->path);
   VLM_TRY(vlm_bundle_create(&bundle, pack->path, err));
+  VLM_TRY(check_format(pack, err));
   VLM_TRY(set_family(bundle, pack, err));
   for (int32_t i = 0; i < pack->layout.count; i++) {
     if (pack->layout.sections[i].kind == VLM_SECTION_GRPH) VLM_TRY(add_graph(bundle, pack, &pack->layout.sections[i], err));

@@ -48,7 +48,7 @@ vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const vo
     VLM_TRY(vlm_new(&small, room, p->err));
     VLM_TRY(vlm_codec_compress(small, room, &used, data, bytes, p->level, p->err));
   }
-  const bool packed = used < bytes;
+  const bool packed = used < bytes && vlm_section_unpacks(kind, used, bytes);
   const void *stored = packed ? small : data;
   const size_t stored_bytes = packed ? used : bytes;
   VLM_TRY(vlm_packer_begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW));

@@ -64,7 +64,7 @@ typedef struct load_job {
   const unsigned char *stored;
   bool mapped, trust;
   const char *file;
-  atomic_int failed; /* index + 1 of a tensor that failed */
+  atomic_int failed; /* whether any did */
 } load_job;
 
 static vlm_status load_one(const load_job *job, int64_t i, vlm_error *err) {
@@ -85,7 +85,7 @@ out:
 static void load_task(void *user, int64_t i, int worker) {
   load_job *job = user;
   (void)worker;
-  if (load_one(job, i, NULL) != VLM_OK) atomic_store(&job->failed, (int)i + 1);
+  if (load_one(job, i, NULL) != VLM_OK) atomic_store(&job->failed, 1);
 }
 
 /* Zero bytes between tensors, so that nothing in the section is unchecked. */
@@ -105,12 +105,11 @@ vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, co
   vlm_status st = VLM_OK;
   load_job job = {.table = table, .raw = raw, .stored = stored, .mapped = weights->codec == VLM_SECTION_RAW, .trust = trust, .file = file};
   if (!job.mapped || !trust) vlm_threads_run(threads, table->count, load_task, &job);
-  const int failed = atomic_load(&job.failed);
-  if (failed) {
-    /* Again for the message; which of several is named depends on timing, that there is one does not. */
-    st = load_one(&job, failed - 1, err);
-    vlm_error_context(err, "%s: section WGHT, tensor %d of %d", file, failed - 1, (int)table->count);
-    goto out;
+  /* Once more, in order, for the message; what failed for want of memory may succeed now. */
+  for (int32_t i = 0; atomic_load(&job.failed) && i < table->count; i++) {
+    st = load_one(&job, i, err);
+    if (st != VLM_OK) vlm_error_context(err, "%s: section WGHT, tensor %d of %d", file, (int)i, (int)table->count);
+    if (st != VLM_OK) goto out;
   }
   if (job.mapped && !trust) VLM_TRY(check_gaps(table, raw, file, err));
   for (int32_t i = 0; i < table->count; i++) table->items[i].tensor.data = raw + table->raw_offsets[i];

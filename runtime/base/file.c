@@ -17,7 +17,7 @@ vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   struct stat info;
   *out = (vlm_file){.data = (const unsigned char *)""};
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not make us wait for its writer */
   VLM_CHECK(fd >= 0, err, VLM_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
   VLM_CHECK(fstat(fd, &info) == 0, err, VLM_IO, "%s: %s", path, strerror(errno));
   VLM_CHECK(S_ISREG(info.st_mode), err, VLM_INPUT, "%s: is not a file", path);
@@ -45,6 +45,51 @@ vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err) {
 out:
   vlm_file_unmap(&file);
   return st;
+}
+
+size_t vlm_file_begin(const char *path, void *start, size_t bytes) {
+  struct stat info;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return 0;
+  ssize_t n = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? read(fd, start, bytes) : 0;
+  close(fd);
+  return n > 0 ? (size_t)n : 0;
+}
+
+bool vlm_file_is_regular(const char *path, size_t *bytes) {
+  struct stat info;
+  if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (bytes) *bytes = (size_t)info.st_size;
+  return true;
+}
+
+bool vlm_file_is_plain(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
+}
+
+/* path is folder or lies below it; both without links. */
+static bool lies_in(const char *path, const char *folder) {
+  size_t n = strlen(folder);
+  while (n > 1 && folder[n - 1] == '/') n--;
+  return strncmp(path, folder, n) == 0 && (n == 1 || path[n] == '/' || !path[n]);
+}
+
+static bool has_other_names(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && info.st_nlink > 1;
+}
+
+bool vlm_file_belongs(const char *path, const char *folder, const char *owner) {
+  char *real = realpath(path, NULL), *home = realpath(*folder ? folder : ".", NULL), *store = realpath(owner, NULL);
+  char *slash = store ? strrchr(store, '/') : NULL;
+  if (slash) slash[slash == store] = 0;
+  bool inside = real && ((home && lies_in(real, home)) || (store && lies_in(real, store)));
+  bool linked = has_other_names(path) && !has_other_names(owner);
+  free(real);
+  free(home);
+  free(store);
+  return inside && !linked;
 }
 
 bool vlm_file_exists(const char *path) { return access(path, F_OK) == 0; }
@@ -131,6 +176,15 @@ static void remove_stale(const char *path) {
   vlm_free(folder);
 }
 
+/* A file that was not there: whatever has the name is neither followed nor written, but replaced. */
+static int create_new(const char *path) {
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int fd = open(path, flags, 0666);
+  if (fd >= 0 || errno != EEXIST) return fd;
+  if (unlink(path) != 0) return -1;
+  return open(path, flags, 0666);
+}
+
 vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_writer *w = NULL;
@@ -146,11 +200,13 @@ vlm_status vlm_writer_open(vlm_writer **out, const char *path, vlm_error *err) {
   w->in_place = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
   if (w->in_place) strcpy(w->temporary, path);
   else snprintf(w->temporary, bytes, "%s.tmp-%ld", path, (long)getpid());
-  w->fd = open(w->temporary, w->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (w->in_place) w->fd = open(path, O_WRONLY | O_CLOEXEC);
+  else w->fd = create_new(w->temporary);
   VLM_CHECK(w->fd >= 0, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
   if (!w->in_place) {
     w->slot = remember(w->temporary);
     remove_stale(path);
+    if (stat(path, &there) == 0) fchmod(w->fd, there.st_mode & 07777); /* a file that was private stays so */
   }
 out:
   if (st != VLM_OK) {
@@ -180,17 +236,16 @@ vlm_status vlm_writer_seek(vlm_writer *w, size_t offset, vlm_error *err) {
   return vlm_fail(err, VLM_IO, "%s: cannot seek to %zu: %s", w->path, offset, strerror(errno));
 }
 
-static vlm_status sync_folder(const char *path, vlm_error *err) {
+/* Best effort: the file is in place already, and some file systems refuse it. */
+static void sync_folder(const char *path) {
   char *folder = NULL;
-  vlm_status st = folder_of(&folder, path, err);
-  if (st != VLM_OK) return st;
+  if (folder_of(&folder, path, NULL) != VLM_OK) return;
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
-    fsync(fd); /* best effort: some file systems refuse it */
+    fsync(fd);
     close(fd);
   }
   vlm_free(folder);
-  return VLM_OK;
 }
 
 vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
@@ -203,7 +258,8 @@ vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
   forget(w->slot);
   w->slot = -1;
   w->temporary[0] = 0;
-  return sync_folder(w->path, err);
+  sync_folder(w->path);
+  return VLM_OK;
 }
 
 void vlm_writer_free(vlm_writer *w) {

@@ -17,6 +17,15 @@ vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err);
 void vlm_file_unmap(vlm_file *file);
 /* Reads a text file into zero-terminated memory; free with vlm_free. */
 vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err);
+/* The first bytes of a regular file; returns how many were read, 0 when it is none or cannot be read. */
+size_t vlm_file_begin(const char *path, void *start, size_t bytes);
+/* bytes: the size, or NULL. */
+bool vlm_file_is_regular(const char *path, size_t *bytes);
+/* A regular file that is no link and has no second name. */
+bool vlm_file_is_plain(const char *path);
+/* Whether `path`, named by the file `owner` in `folder`, may be read for it: its real place is in the folder, or beside the real place of the owner (a
+ * folder whose files all are links into one store), and it has no second name (hard link) unless the owner has one too. */
+bool vlm_file_belongs(const char *path, const char *folder, const char *owner);
 bool vlm_file_exists(const char *path);
 bool vlm_file_is_folder(const char *path);
 /* Makes a folder unless it is there already; its parent must be there. */

@@ -73,12 +73,14 @@ typedef struct chunk {
 
 struct vlm_arena {
   chunk *chunks; /* newest first */
-  size_t used;
+  size_t used, most; /* most 0 = no limit */
 };
 
 enum { FIRST_CHUNK = 64 << 10 };
 
 vlm_status vlm_arena_create(vlm_arena **out, vlm_error *err) { return vlm_new(out, 1, err); }
+
+void vlm_arena_limit(vlm_arena *arena, size_t most) { arena->most = most; }
 
 void vlm_arena_free(vlm_arena *arena) {
   if (!arena) return;
@@ -113,6 +115,8 @@ vlm_status vlm_arena_alloc(vlm_arena *arena, void **out, size_t count, size_t si
   *out = NULL;
   if (!vlm_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2)
     return vlm_fail(err, VLM_LIMIT, "%zu elements of %zu bytes exceed the address space", count, size);
+  if (arena->most && (bytes > arena->most || arena->used > arena->most - bytes))
+    return vlm_fail(err, VLM_LIMIT, "more than %zu MiB of working memory are needed", arena->most >> 20);
   size_t align = bytes >= VLM_ALIGN ? VLM_ALIGN : 16;
   chunk *c = arena->chunks;
   size_t at = c ? (c->used + align - 1) & ~(align - 1) : 0;

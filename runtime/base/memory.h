@@ -30,6 +30,8 @@ void vlm_memory_fail_after(long n);
 typedef struct vlm_arena vlm_arena;
 vlm_status vlm_arena_create(vlm_arena **out, vlm_error *err);
 void vlm_arena_free(vlm_arena *arena);
+/* From now on at most this many bytes are handed out in all (VLM_LIMIT); 0 = no limit. */
+void vlm_arena_limit(vlm_arena *arena, size_t most);
 vlm_status vlm_arena_alloc(vlm_arena *arena, void **out, size_t count, size_t size, vlm_error *err);
 vlm_status vlm_arena_strdup(vlm_arena *arena, const char **out, const char *text, vlm_error *err);
 vlm_status vlm_arena_format(vlm_arena *arena, const char **out, vlm_error *err, const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -6,7 +6,7 @@
 static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
   vlm_call_host *host = c->executor;
   if (host->n_scratch == (int32_t)(sizeof host->scratch / sizeof host->scratch[0]))
-    return vlm_fail(c->err, VLM_INTERNAL, "more than %d scratch blocks in one call", host->n_scratch);
+    return vlm_fail(c->err, VLM_LIMIT, "more than %d working arrays in one call", host->n_scratch);
   vlm_status st = vlm_heap_take(&host->frame->session->heap, out, bytes, c->err);
   if (st == VLM_OK) host->scratch[host->n_scratch++] = *out;
   return st;
@@ -52,8 +52,8 @@ static vlm_status call_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *i
   vlm_session *session = host->frame->session;
   VLM_CHECK(child, c->err, VLM_INTERNAL, "body \"%s\" has no frame", body->name);
   VLM_CHECK(n_outputs <= body->n_outputs && n_outputs <= 64, c->err, VLM_INPUT, "body \"%s\" has %d outputs, wanted %d", body->name, body->n_outputs, n_outputs);
-  VLM_CHECK(session->body_runs++ < session->opts.max_body_runs, c->err, VLM_LIMIT,
-            "loops have run their bodies %lld times together; --max-loop-runs raises the limit", (long long)session->opts.max_body_runs);
+  VLM_CHECK(session->body_runs++ < session->context->max_loop_runs, c->err, VLM_LIMIT,
+            "loops have run their bodies %lld times together; --max-loop-runs raises the limit", (long long)session->context->max_loop_runs);
   VLM_TRY(vlm_frame_run(child, inputs, n_inputs, c->err));
   VLM_TRY(copy_outputs(child, outputs, n_outputs, c->err));
 out:

@@ -78,6 +78,7 @@ struct vlm_context {
   const struct vlm_kernels *kernels;
   void *kernel_storage;
   uint32_t cpu_mask;
+  int64_t max_loop_runs;
 };
 
 struct vlm_session {

@@ -448,7 +448,7 @@ static vlm_status bind_plan(vlm_frame *frame, vlm_plan *plan, vlm_error *err) {
     if (v->store == VLM_STORE_OUTSIDE && v->root == id) continue;
     frame->now[id] = v->tensor;
     const vlm_plan_value *root = &plan->values[v->root];
-    if (root->store == VLM_STORE_ARENA) frame->now[id].data = (char *)frame->bytes + root->offset;
+    if (root->store == VLM_STORE_ARENA && frame->bytes) frame->now[id].data = (char *)frame->bytes + root->offset;
   }
   frame->plan = plan;
 out:

@@ -11,7 +11,6 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
   s->context = context;
   if (opts) s->opts = *opts;
   if (!s->opts.max_bytes) s->opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
-  if (!s->opts.max_body_runs) s->opts.max_body_runs = VLM_MAX_BODY_RUNS;
   s->heap.max_bytes = s->opts.max_bytes;
   VLM_TRY(vlm_frame_create(&s->root, s, graph, NULL, err));
 out:

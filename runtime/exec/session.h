@@ -9,9 +9,12 @@
 #include "runtime/graph/graph.h"
 
 typedef struct vlm_context vlm_context;
+enum { VLM_MAX_LOOP_RUNS = 1 << 22 };
+
 typedef struct vlm_context_opts {
   int threads;            /* 0 = all cores */
   const char *cpu_level;  /* NULL = best */
+  int64_t max_loop_runs;  /* how often all bodies of Loop and Scan run together in one run of a graph; 0 = VLM_MAX_LOOP_RUNS */
 } vlm_context_opts;
 vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, vlm_error *err);
 void vlm_context_free(vlm_context *context);
@@ -22,15 +25,12 @@ const char *vlm_context_cpu(const vlm_context *context);
 /* Called for each tapped value right after it is produced; the tensor is valid only during the call. `graph` tells which (sub)graph, `value` the id there. */
 typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err);
 
-enum { VLM_MAX_BODY_RUNS = 1 << 20 };
-
 typedef struct vlm_session_opts {
   vlm_tap *tap;           /* NULL = none */
   void *tap_user;
   /* Which values are tapped; NULL with tap = every value. Asked once at creation. */
   bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
   bool caches_have_room;  /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
-  int64_t max_body_runs;  /* limit of how often all bodies of Loop and Scan run together in one run; 0 = VLM_MAX_BODY_RUNS */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;
 

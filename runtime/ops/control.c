@@ -90,6 +90,7 @@ static vlm_status give_stack(vlm_op_call *c, int32_t k, const vlm_stack *s, cons
   for (int i = 0; i < rank; i++) all.dims[1 + i] = item->dims[i] < 0 ? 0 : item->dims[i];
   all.rank = rank + 1;
   if (all.dtype == VLM_NONE) all.dtype = VLM_F32;
+  if (vlm_dtype_bits(all.dtype) < 8) return vlm_fail(c->err, VLM_UNSUPPORTED, "scan output %d of %s is not supported", k, vlm_dtype_name(all.dtype));
   return give(c, k, &all);
 }
 

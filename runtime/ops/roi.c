@@ -80,13 +80,19 @@ static float align_bin(const align_job *j, const float *image, float top, float 
 /* Samples along a bin of that many pixels. */
 static int64_t samples_of(float pixels) { return pixels > 0 ? (int64_t)ceilf(pixels) : 0; }
 
+/* Bins of this many pixels are sampled: some times the image, when that is small, and the image itself at most. */
+static float most_pixels(int64_t size) {
+  int64_t oversize = MAX_OVERSIZE * size;
+  return (float)(oversize < MAX_SAMPLES ? oversize : size > MAX_SAMPLES ? size : MAX_SAMPLES);
+}
+
 static vlm_status check_extent(vlm_op_call *c, const align_job *j, int64_t i) {
   const float *roi = j->rois + i * 4;
   float w = (roi[2] - roi[0]) * j->scale / (float)j->pw, h = (roi[3] - roi[1]) * j->scale / (float)j->ph;
-  float most_w = (float)(MAX_OVERSIZE * j->image->dims[3]), most_h = (float)(MAX_OVERSIZE * j->image->dims[2]);
+  float most_w = most_pixels(j->image->dims[3]), most_h = most_pixels(j->image->dims[2]);
   if (j->sampling > 0 || (w <= most_w && h <= most_h)) return VLM_OK;
-  return vlm_fail(c->err, VLM_LIMIT, "region %lld has bins of %g x %g pixels; an image of %lld x %lld takes at most %d times its size", (long long)i,
-                  (double)w, (double)h, (long long)j->image->dims[3], (long long)j->image->dims[2], MAX_OVERSIZE);
+  return vlm_fail(c->err, VLM_LIMIT, "region %lld has bins of %g x %g pixels; an image of %lld x %lld takes at most %g x %g", (long long)i,
+                  (double)w, (double)h, (long long)j->image->dims[3], (long long)j->image->dims[2], (double)most_w, (double)most_h);
 }
 
 static void align_roi(void *user, int64_t index, int worker) {

@@ -3,6 +3,8 @@
 #include "runtime/text/tok_regex.h"
 #include "runtime/text/tok_unicode.h"
 
+enum { FREE_BYTES = 64 << 20, TOKEN_BYTES = 1024 }; /* memory for added tokens, whatever a normalizer makes of them */
+
 typedef struct token {
   vlm_slice content; /* as written in the file */
   vlm_slice pattern; /* what is looked for: content, normalized when `normalized` */
@@ -47,6 +49,7 @@ static int64_t id_for(const vlm_tok_added *added, const vlm_tok_vocab *vocab, vl
 static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer,
                               vlm_error *err) {
   vlm_status st = VLM_OK;
+  vlm_arena_limit(added->arena, vlm_arena_used(added->arena) + vlm_json_size(array) * TOKEN_BYTES + FREE_BYTES);
   for (size_t i = 0; i < vlm_json_size(array); i++) {
     token t;
     VLM_TRY(read_token(&t, added->arena, vlm_json_at(array, i), err));
@@ -59,6 +62,7 @@ static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_to
     added->tokens[added->count++] = t;
   }
 out:
+  vlm_arena_limit(added->arena, 0);
   return st;
 }
 

@@ -3,6 +3,9 @@
 #include "runtime/base/hash.h"
 #include "runtime/text/tok.h"
 
+/* Ids above FREE_ID stay below this many times the number of tokens: the table by id has an entry for each. */
+enum { FREE_ID = 1 << 20, MOST_GAP = 16 };
+
 /* Open addressing over slots of entry number + 1; entries in the order they came. */
 typedef struct vocab_entry {
   vlm_slice text;
@@ -109,6 +112,8 @@ vlm_status vlm_tok_vocab_read(vlm_tok_vocab **out, vlm_arena *arena, vlm_json ob
   while (vlm_json_next(object, &it)) {
     int64_t id = 0;
     VLM_TRY(vlm_json_as_int(&id, it.value, err));
+    VLM_CHECK(id <= FREE_ID || (size_t)id / MOST_GAP <= vlm_json_size(object), err, VLM_LIMIT, "token \"%.64s\" has id %lld in a vocabulary of %zu",
+              it.key, (long long)id, vlm_json_size(object));
     VLM_TRY(vlm_tok_vocab_add(*out, vlm_slice_of(it.key), id, err));
   }
 out:

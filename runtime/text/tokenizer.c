@@ -148,6 +148,9 @@ out:
   return st;
 }
 
+/* Rules of a file that make text longer and longer must not fill the memory. */
+static size_t work_limit(size_t bytes) { return ((size_t)64 << 20) + 1024 * bytes; }
+
 vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes, bool add_special, vlm_ids *ids,
                                 vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -157,6 +160,7 @@ vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text
   vlm_tok_piece whole = {{text, bytes}, true, -1};
   VLM_CHECK(bytes <= VLM_TOK_MAX_TEXT, err, VLM_LIMIT, "text of %zu bytes, at most %zu are encoded at once", bytes, VLM_TOK_MAX_TEXT);
   VLM_TRY(vlm_arena_create(&arena, err));
+  vlm_arena_limit(arena, work_limit(bytes));
   vlm_tok_pieces pieces = {.arena = arena};
   VLM_TRY(vlm_slice_repair(arena, &whole.text, whole.text, err));
   VLM_TRY(cut(tokenizer, whole, &pieces, err));
@@ -165,6 +169,7 @@ vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text
   VLM_TRY(encode_pieces(tokenizer, &pieces, ids, err));
   if (add_special) VLM_TRY(vlm_ids_append(ids, frame->after, frame->n_after, err));
 out:
+  if (st == VLM_LIMIT) vlm_error_context(err, "tokenizer.json: a text of %zu bytes", bytes);
   if (st != VLM_OK) ids->count = count;
   vlm_arena_free(arena);
   return st;
@@ -205,6 +210,7 @@ vlm_status vlm_tok_decode(const vlm_tokenizer *t, const int32_t *ids, size_t n, 
   vlm_tok_list list = {0};
   vlm_slice joined;
   VLM_TRY(vlm_arena_create(&list.arena, err));
+  vlm_arena_limit(list.arena, work_limit(n * sizeof *ids));
   VLM_TRY(list_tokens(t, ids, n, opts->skip_special, &list, err));
   if (t->decoder) VLM_TRY(t->decoder->run(t->decoder, &list, err));
   VLM_TRY(join(&list, vlm_slice_of(t->decoder ? "" : " "), &joined, err));
