@@ -15,14 +15,14 @@ typedef struct {
   vlm_lifetime *item;
   size_t size; /* aligned */
   int32_t from, to, index;
-} block;
+} placed_block;
 
 typedef struct {
   size_t begin, end;
 } span;
 
 typedef struct {
-  block *blocks;   /* largest first */
+  placed_block *blocks;   /* largest first */
   int32_t *firsts; /* of all items, ascending */
   int32_t *order;  /* position -> index in blocks, of blocks by their first step */
   int32_t count, leaves;
@@ -31,7 +31,7 @@ typedef struct {
   size_t *covering; /* the highest end of the blocks that cover all of a node */
   span *near;       /* what lives beside the block at hand */
   int32_t n_near, looks;
-} planner;
+} memory_planner;
 
 static int ascending(const void *a, const void *b) {
   const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
@@ -39,7 +39,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 static int larger_first(const void *a, const void *b) {
-  const block *x = a, *y = b;
+  const placed_block *x = a, *y = b;
   if (x->item->bytes != y->item->bytes) return x->item->bytes < y->item->bytes ? 1 : -1;
   return x->index < y->index ? -1 : 1;
 }
@@ -63,10 +63,10 @@ static int32_t count_below(const int32_t *values, int32_t count, int64_t limit) 
 /* ---- gaps ---- */
 
 /* Blocks of the same first step share `from` but not their leaf, so a block's leaf is its place in `order`. */
-static void collect(planner *p, const block *b, int32_t node, int32_t low, int32_t high) {
+static void collect(memory_planner *p, const placed_block *b, int32_t node, int32_t low, int32_t high) {
   if (low > b->to || p->reach[node] < b->from) return;
   if (high - low == 1) {
-    const block *other = &p->blocks[p->order[low]];
+    const placed_block *other = &p->blocks[p->order[low]];
     p->near[p->n_near++] = (span){other->item->offset, other->item->offset + other->size};
     return;
   }
@@ -76,7 +76,7 @@ static void collect(planner *p, const block *b, int32_t node, int32_t low, int32
 }
 
 /* The lowest place between blocks that live at the same time. */
-static size_t lowest_gap(planner *p, const block *b) {
+static size_t lowest_gap(memory_planner *p, const placed_block *b) {
   size_t at = 0;
   p->n_near = 0;
   collect(p, b, 1, 0, p->leaves);
@@ -91,7 +91,7 @@ static size_t lowest_gap(planner *p, const block *b) {
 
 /* ---- heights ---- */
 
-static size_t height(const planner *p, const block *b, int32_t node, int32_t low, int32_t high) {
+static size_t height(const memory_planner *p, const placed_block *b, int32_t node, int32_t low, int32_t high) {
   if (high <= b->from || low > b->to) return 0;
   if (b->from <= low && high - 1 <= b->to) return p->highest[node];
   const int32_t middle = low + (high - low) / 2;
@@ -100,7 +100,7 @@ static size_t height(const planner *p, const block *b, int32_t node, int32_t low
   return below > p->covering[node] ? below : p->covering[node];
 }
 
-static void raise(planner *p, const block *b, size_t end, int32_t node, int32_t low, int32_t high) {
+static void raise(memory_planner *p, const placed_block *b, size_t end, int32_t node, int32_t low, int32_t high) {
   if (high <= b->from || low > b->to) return;
   if (end > p->highest[node]) p->highest[node] = end;
   if (b->from <= low && high - 1 <= b->to) {
@@ -114,14 +114,14 @@ static void raise(planner *p, const block *b, size_t end, int32_t node, int32_t 
 
 /* ---- placing ---- */
 
-static void note_placed(planner *p, const block *b, int32_t leaf) {
+static void note_placed(memory_planner *p, const placed_block *b, int32_t leaf) {
   for (int32_t node = p->leaves + leaf; node > 0; node /= 2)
     if (b->to > p->reach[node]) p->reach[node] = b->to;
   raise(p, b, b->item->offset + b->size, 1, 0, p->leaves);
 }
 
 /* Lifetimes become positions; every block gets the leaf of its own. */
-static vlm_status set_up(planner *p, vlm_lifetime *items, vlm_error *err) {
+static vlm_status set_up(memory_planner *p, vlm_lifetime *items, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t *next = NULL;
   for (p->leaves = 1; p->leaves < p->count;) p->leaves *= 2;
@@ -137,12 +137,12 @@ static vlm_status set_up(planner *p, vlm_lifetime *items, vlm_error *err) {
   for (int32_t i = 0; i < p->count; i++) {
     assert(items[i].first <= items[i].last);
     p->firsts[i] = items[i].first;
-    p->blocks[i] = (block){.item = &items[i], .size = vlm_size_align(items[i].bytes), .index = i};
+    p->blocks[i] = (placed_block){.item = &items[i], .size = vlm_size_align(items[i].bytes), .index = i};
   }
   if (p->count) qsort(p->firsts, (size_t)p->count, sizeof *p->firsts, ascending);
   if (p->count) qsort(p->blocks, (size_t)p->count, sizeof *p->blocks, larger_first);
   for (int32_t i = 0; i < p->count; i++) {
-    block *b = &p->blocks[i];
+    placed_block *b = &p->blocks[i];
     b->from = count_below(p->firsts, p->count, b->item->first);
     b->to = count_below(p->firsts, p->count, (int64_t)b->item->last + 1) - 1;
     b->index = b->from + next[b->from]++; /* its leaf from here on */
@@ -155,11 +155,11 @@ out:
 
 vlm_status vlm_memory_plan(vlm_lifetime *items, int32_t count, size_t *arena_bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
-  planner p = {.count = count};
+  memory_planner p = {.count = count};
   *arena_bytes = 0;
   VLM_TRY(set_up(&p, items, err));
   for (int32_t i = 0; i < count; i++) {
-    block *b = &p.blocks[i];
+    placed_block *b = &p.blocks[i];
     b->item->offset = p.looks < MOST_LOOKS ? lowest_gap(&p, b) : height(&p, b, 1, 0, p.leaves);
     note_placed(&p, b, b->index);
     if (b->item->offset + b->size > *arena_bytes) *arena_bytes = b->item->offset + b->size;

@@ -225,7 +225,7 @@ static void test_out_of_memory(void **state) {
   size_t arena;
   for (long n = 1; n <= 8; n++) {
     vlm_memory_fail_after(n);
-    assert_int_equal(vlm_memory_plan(&item, 1, &arena, &error), VLM_MEMORY);
+    FAILS(VLM_MEMORY, vlm_memory_plan(&item, 1, &arena, &error));
     vlm_memory_fail_after(0);
   }
   FINE(vlm_memory_plan(&item, 1, &arena, &error));

@@ -1,5 +1,6 @@
 /* Elementwise operators: broadcasting against a naive loop, integer and half semantics, special values, errors. */
 #include "op_harness.h"
+#include "tests/fine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static uint32_t next(void) { return (seed = seed * 1664525u + 1013904223u) >> 8;
 static vlm_tensor random_tensor(op_harness *h, vlm_dtype type, int rank, const int64_t *dims) {
   vlm_tensor t = vlm_tensor_make(type, rank, dims, NULL);
   size_t bytes;
-  assert_int_equal(vlm_tensor_bytes_checked(&bytes, &t, NULL), VLM_OK);
+  FINE(vlm_tensor_bytes_checked(&bytes, &t, &error));
   t.data = malloc(bytes + 1);
   (void)h;
   for (int64_t i = 0; i < vlm_tensor_count(&t); i++)

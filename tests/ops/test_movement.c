@@ -5,6 +5,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/sort.h"
+#include "tests/fine.h"
 
 static uint32_t next(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
 static int below(uint32_t *seed, int n) { return (int)((next(seed) >> 8) % (uint32_t)n); }
@@ -67,10 +68,10 @@ static void test_nd_copy(void **state) {
   uint32_t seed = 5;
   vlm_threads *threads;
   void *source, *got, *want;
-  assert_int_equal(vlm_threads_create(&threads, 3, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&source, POOL * 16, 1, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&got, POOL * 16, 1, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&want, POOL * 16, 1, NULL), VLM_OK);
+  FINE(vlm_threads_create(&threads, 3, &error));
+  FINE(vlm_alloc(&source, POOL * 16, 1, &error));
+  FINE(vlm_alloc(&got, POOL * 16, 1, &error));
+  FINE(vlm_alloc(&want, POOL * 16, 1, &error));
   for (size_t i = 0; i < POOL * 16; i++) ((uint8_t *)source)[i] = (uint8_t)next(&seed) ^ (uint8_t)(next(&seed) >> 16);
   for (int round = 0; round < 600; round++) {
     size_t item = (size_t)1 << below(&seed, 4);
