@@ -1,5 +1,6 @@
 #include "runtime/decode/search.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -132,6 +133,7 @@ int32_t vlm_search_rows(const vlm_search *search) { return search->done ? 0 : se
 /* The first running beam of a row. */
 static const hypothesis *beam_of_row(const vlm_search *s, int32_t row) {
   int32_t b = 0;
+  assert(row >= 0 && row < s->n_rows);
   while (b + 1 < s->n_beams && s->running[b].row != row) b++;
   return &s->running[b];
 }
@@ -183,6 +185,7 @@ static void keep(vlm_search *s, candidate c) {
   int32_t at = s->n_candidates < s->room ? s->n_candidates++ : s->room - 1;
   for (; at > 0 && better(c, s->candidates[at - 1]); at--) s->candidates[at] = s->candidates[at - 1];
   s->candidates[at] = c;
+  assert(s->n_candidates <= s->room && s->room <= 2 * VLM_MAX_BEAMS * VLM_MAX_EOS);
 }
 
 /* The best continuations of all beams. */
@@ -207,6 +210,7 @@ static void find_candidates(vlm_search *s, const float *logits) {
 /* ---- choosing ---- */
 
 static void extend(hypothesis *out, const hypothesis *from, int32_t token) {
+  assert(out != from && from->count > 0);
   memcpy(out->ids, from->ids, from->count * sizeof *out->ids);
   out->ids[from->count] = token;
   out->count = from->count + 1;
@@ -263,6 +267,7 @@ static void choose_finished(vlm_search *s, float *work) {
   }
   for (int32_t b = 0; b < s->n_beams; b++) {
     const int32_t best = take_largest(work, s->n_beams + s->n_candidates);
+    assert(best >= 0); /* the n_beams finished ones have scores */
     hypothesis *out = &s->merged[b];
     if (best < s->n_beams) {
       const hypothesis *old = &s->finished[best];
@@ -314,6 +319,7 @@ static void beam_step(vlm_search *s, const float *logits) {
 static void greedy_step(vlm_search *s, const float *logits) {
   hypothesis *h = &s->running[0];
   int64_t best = 0;
+  assert((int64_t)h->count < s->max_length);
   score_row(s, 0, logits);
   for (int64_t i = 1; i < s->vocab; i++) best = s->scores[i] > s->scores[best] ? i : best;
   h->ids[h->count++] = (int32_t)best;

@@ -2,7 +2,7 @@
  *
  *   in NAME TYPE DIMS             TYPE as vlm_dtype_name has it; DIMS "2,?,3", "-" for a scalar, "*" for an unknown rank
  *   const NAME TYPE DIMS V V ...  fewer values than elements start over
- *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body
+ *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body; OP may be "vlm:OP"
  *   body NAME ... end             before the node that has it; names that it lacks are captured
  *   out NAME
  */
@@ -96,7 +96,9 @@ static inline void program_node(const graph_program *p, char **words, int n) {
   int arrow = 1, end;
   while (strcmp(words[arrow], "->")) arrow++;
   for (end = arrow + 1; end < n && !strchr(words[end], '=');) end++;
-  FINE(vlm_graph_add_node(p->graph, &index, "", "", words[0], 20, arrow - 1, end - arrow - 1, n - end, &error));
+  const bool ours = !strncmp(words[0], "vlm:", 4);
+  FINE(vlm_graph_add_node(p->graph, &index, "", ours ? "vlm" : "", words[0] + (ours ? 4 : 0), ours ? 1 : 20, arrow - 1,
+                          end - arrow - 1, n - end, &error));
   for (int k = 1; k < arrow; k++) {
     const vlm_value_id id = program_value(p->graph, words[k]);
     p->graph->nodes[index].inputs[k - 1] = id;
@@ -178,16 +180,16 @@ static inline void expect(const opened *o, int32_t i, const char *dims, const do
 typedef struct {
   const char *op;
   int count;
-} step_count;
+} counted_steps;
 
 static inline void count_step(void *user, const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *out) {
-  step_count *c = user;
+  counted_steps *c = user;
   (void)graph, (void)out;
   c->count += !c->op || !strcmp(node->op_type, c->op);
 }
 
 static inline int steps_of(const opened *o, const char *op) {
-  step_count c = {.op = op};
+  counted_steps c = {.op = op};
   vlm_session_visit_steps(o->session, count_step, &c);
   return c.count;
 }
