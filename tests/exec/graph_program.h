@@ -1,7 +1,7 @@
 /* Whole graphs for tests as text, one line each:
  *
  *   in NAME TYPE DIMS             TYPE as vlm_dtype_name has it; DIMS "2,?,3", "-" for a scalar, "*" for an unknown rank
- *   const NAME TYPE DIMS V V ...  fewer values than elements start over
+ *   const NAME TYPE DIMS V V ...  fewer values than elements start over; "rand N": noise in [-1, 1), another for each N
  *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body; OP may be "vlm:OP"
  *   body NAME ... end             before the node that has it; names that it lacks are captured
  *   out NAME
@@ -59,6 +59,11 @@ static inline vlm_value_id program_value(vlm_graph *g, const char *name) {
   return id;
 }
 
+static inline double program_noise(uint32_t *seed) {
+  *seed = *seed * 1664525u + 1013904223u;
+  return (double)(*seed >> 8) / 8388608.0 - 1;
+}
+
 static inline void program_input(vlm_graph *g, char **words) {
   vlm_value_id id;
   FINE(vlm_graph_add_value(g, &id, words[1], VLM_VALUE_INPUT, &error));
@@ -70,7 +75,10 @@ static inline void program_constant(vlm_graph *g, char **words, int n) {
   vlm_value_id id;
   vlm_tensor t = program_shape(words[2], words[3]);
   FINE(vlm_graph_add_constant(g, &id, words[1], &t, true, &error));
-  for (int64_t i = 0; i < vlm_tensor_count(&t); i++) vlm_tensor_set(&g->values[id].tensor, i, atof(words[4 + i % (n - 4)]));
+  const bool noise = !strcmp(words[4], "rand");
+  uint32_t seed = noise ? (uint32_t)atoi(words[5]) * 7919u + 1 : 0;
+  for (int64_t i = 0; i < vlm_tensor_count(&t); i++)
+    vlm_tensor_set(&g->values[id].tensor, i, noise ? program_noise(&seed) : atof(words[4 + i % (n - 4)]));
 }
 
 static inline void program_attribute(const graph_program *p, vlm_attr *a, char *text) {

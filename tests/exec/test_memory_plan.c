@@ -77,8 +77,7 @@ static size_t best_of_orders(vlm_lifetime *items, bool *placed, int32_t count, i
 /* ---- what holds for every plan ---- */
 
 typedef struct {
-  int32_t at;
-  int64_t bytes;
+  int64_t at, bytes;
 } change;
 
 static int by_time(const void *a, const void *b) {
@@ -92,7 +91,7 @@ static size_t most_alive(const vlm_lifetime *items, int32_t count) {
   change *changes = calloc(2 * (size_t)count + 1, sizeof *changes);
   for (int32_t i = 0; i < count; i++) {
     changes[2 * i] = (change){items[i].first, (int64_t)vlm_size_align(items[i].bytes)};
-    changes[2 * i + 1] = (change){items[i].last + 1, -changes[2 * i].bytes};
+    changes[2 * i + 1] = (change){(int64_t)items[i].last + 1, -changes[2 * i].bytes};
   }
   qsort(changes, 2 * (size_t)count, sizeof *changes, by_time);
   int64_t now = 0, most = 0;
