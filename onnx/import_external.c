@@ -70,7 +70,7 @@ static vlm_status map_new(vlm_importer *im, const char *location, const char *la
   VLM_CHECK(vlm_file_exists(path), im->err, VLM_INPUT,
             "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the exporter wrote it", im->source,
             label, path);
-  VLM_TRY(vlm_grow((void **)&im->externals, im->n_externals, im->n_externals + 1, sizeof *im->externals, im->err));
+  VLM_TRY(vlm_more(&im->externals, im->n_externals, im->n_externals + 1, im->err));
   VLM_TRY(vlm_alloc(&memory, 1, sizeof(vlm_file), im->err));
   st = vlm_file_map(memory, path, im->err);
   if (st != VLM_OK) vlm_error_context(im->err, "%s: tensor \"%s\"", im->source, label);
