@@ -250,8 +250,8 @@ static vlm_status keep_first(vlm_decoder *d, vlm_cache *set, int64_t tokens, vlm
     const vlm_tensor *t = vlm_session_output(d->first.session, slot->first_output);
     VLM_CHECK(!vlm_slot_in_place(slot->kind) || (t->rank == 4 && t->dtype == VLM_F32), err, VLM_INPUT,
               "%s: output present.%s is %s with %d dims, wanted float32 with 4", d->first.graph->source, slot->suffix, vlm_dtype_name(t->dtype), t->rank);
-    VLM_CHECK(!vlm_slot_in_place(slot->kind) || t->dims[2] == tokens, err, VLM_INPUT,
-              "%s: output present.%s has %lld rows after %lld tokens", d->first.graph->source, slot->suffix,
+    VLM_CHECK(!vlm_slot_in_place(slot->kind) || t->dims[2] <= tokens, err, VLM_INPUT,
+              "%s: output present.%s has %lld rows, more than the %lld tokens", d->first.graph->source, slot->suffix,
               (long long)t->dims[2], (long long)tokens);
     if (vlm_slot_in_place(slot->kind)) VLM_TRY(vlm_cache_start(&set->entries[s], slot->kind, t, set->capacity, err));
     else VLM_TRY(vlm_cache_store(slot->kind == VLM_SLOT_CROSS ? &d->pool.cross[s] : &set->entries[s], t, err));
