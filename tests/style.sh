@@ -8,7 +8,7 @@ set -uo pipefail
 rooms='runtime onnx calib quant pack eval cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
-templates='X OP ROW VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW2? VLM_ROW_[A-Z]*'
+templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW2? VLM_ROW_[A-Z]*'
 # Headers of that kind: they do not stand alone.
 bodies='_(body|tile)\.h$'
 # Files that are one table, and may be as long as it is.
@@ -17,7 +17,7 @@ tables=''
 long_files='tests/kernels/test_products.c tests/ops/test_hostile_ops.c'
 long_functions='tests/kernels/test_products.c bench/bench_kernels.c'
 # Names that still mean two things, to be renamed; nothing may be added here.
-double_names='job plan region recipe fold REAL'
+double_names='job recipe region'
 # Where operators are still told by name; nothing may be added here.
 operators_by_name='quant/placement.c quant/apply.c'
 # Rooms that still allocate through casts; nothing may be added here.
@@ -90,7 +90,7 @@ types() {
 
 # A macro has one definition, and a function of a header is defined nowhere else, not even as a static one.
 macros() {
-  sources $rooms | xargs awk -v templates="$templates $double_names" -v bodies="$bodies" "$strip$is_in"'
+  sources $rooms | xargs awk -v templates="$templates" -v bodies="$bodies" "$strip$is_in"'
     function note(kind, name) {
       if (!((kind, name) in file)) file[kind, name] = FILENAME
       else if (file[kind, name] != FILENAME) print FILENAME ":" FNR ": " kind " " name " is already in " file[kind, name]
