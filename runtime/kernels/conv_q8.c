@@ -40,9 +40,9 @@ typedef struct {
   uint8_t *nhwc;
   char *workers;
   size_t worker_bytes;
-} q8_region;
+} region;
 
-static void quantize(const q8_region *r, uint8_t *q, const float *x, int64_t n) {
+static void quantize(const region *r, uint8_t *q, const float *x, int64_t n) {
   vlm_quantize_u8_args a = {.q = q, .x = x, .n = (size_t)n, .scale = r->conv->x_scale, .zero = r->conv->x_zero};
   r->kernels->quantize_u8->fn.quantize_u8(&a);
 }
@@ -51,7 +51,7 @@ static void quantize(const q8_region *r, uint8_t *q, const float *x, int64_t n) 
 
 /* A block of neighbouring positions of one image: all channels, in bands that are quantized, then turned. */
 static void to_channels_last(void *user, int64_t index, int worker) {
-  const q8_region *r = user;
+  const region *r = user;
   const vlm_conv_q8 *conv = r->conv;
   int64_t plane = vlm_conv_volume(conv->shape.in), channels = conv->shape.channels, blocks = (plane + ROW_BLOCK - 1) / ROW_BLOCK;
   int64_t image = index / blocks, from = index % blocks * ROW_BLOCK, n = plane - from < ROW_BLOCK ? plane - from : ROW_BLOCK;
@@ -70,7 +70,7 @@ static void to_channels_last(void *user, int64_t index, int worker) {
 }
 
 /* Positions source[2], source[2] + step, … of `taps` taps, where they are inside the image; padding has the zero point. */
-static void copy_taps(uint8_t *dst, const q8_region *r, int64_t image, int64_t group, const int64_t source[3], int64_t taps) {
+static void copy_taps(uint8_t *dst, const region *r, int64_t image, int64_t group, const int64_t source[3], int64_t taps) {
   const vlm_conv_shape *s = &r->conv->shape;
   int64_t n = s->channels / s->groups, step = s->dilation[2], width = s->in[2], first = 0, last = taps;
   if (source[0] < 0 || source[1] < 0) {
@@ -91,7 +91,7 @@ static void copy_taps(uint8_t *dst, const q8_region *r, int64_t image, int64_t g
 }
 
 /* All taps of one output position; a transposed convolution goes tap by tap. */
-static void pack_position(uint8_t *dst, const q8_region *r, int64_t image, int64_t group, int64_t position) {
+static void pack_position(uint8_t *dst, const region *r, int64_t image, int64_t group, int64_t position) {
   const vlm_conv_shape *s = &r->conv->shape;
   int64_t n = s->channels / s->groups, source[3], d, h,
           o[3] = {position / (s->out[2] * s->out[1]), position / s->out[2] % s->out[1], position % s->out[2]};
@@ -110,7 +110,7 @@ static void pack_position(uint8_t *dst, const q8_region *r, int64_t image, int64
 }
 
 static void pack_rows(uint8_t *dst, size_t stride, void *user, int64_t batch, int64_t row, int rows) {
-  const q8_region *r = user;
+  const region *r = user;
   int64_t groups = r->conv->shape.groups;
   for (int i = 0; i < rows; i++) pack_position(dst + (size_t)i * stride, r, batch / groups, batch % groups, row + i);
 }
@@ -123,7 +123,7 @@ static size_t depthwise_bytes(const vlm_conv_shape *s) {
 }
 
 /* x - zero as floats, padded with zeros. */
-static void fill_plane(float *plane, uint8_t *line, const q8_region *r, int64_t image, int64_t channel) {
+static void fill_plane(float *plane, uint8_t *line, const region *r, int64_t image, int64_t channel) {
   const vlm_conv_q8 *conv = r->conv;
   const vlm_conv_shape *s = &conv->shape;
   int64_t width = vlm_conv_plane_width(s), pad = s->pad[2] < width ? s->pad[2] : width, n = s->in[2] < width - pad ? s->in[2] : width - pad;
@@ -139,7 +139,7 @@ static void fill_plane(float *plane, uint8_t *line, const q8_region *r, int64_t 
   }
 }
 
-static void finish_plane(const q8_region *r, float *sums, int64_t o, int64_t index) {
+static void finish_plane(const region *r, float *sums, int64_t o, int64_t index) {
   const vlm_conv_q8 *conv = r->conv;
   int64_t n = vlm_conv_volume(conv->shape.out), at = index * n;
   if (conv->y_sums) {
@@ -156,7 +156,7 @@ static void finish_plane(const q8_region *r, float *sums, int64_t o, int64_t ind
 }
 
 static void depthwise_task(void *user, int64_t index, int worker) {
-  const q8_region *r = user;
+  const region *r = user;
   const vlm_conv_shape *s = &r->conv->shape;
   int64_t o = index % s->out_channels;
   float *plane = (float *)(void *)(r->workers + (size_t)worker * r->worker_bytes), *sums = plane + vlm_conv_plane_floats(s);
@@ -176,7 +176,7 @@ static bool is_pointwise(const vlm_conv_shape *s) {
   return true;
 }
 
-static vlm_gemm_q8 as_product(const vlm_conv_q8 *conv, q8_region *r) {
+static vlm_gemm_q8 as_product(const vlm_conv_q8 *conv, region *r) {
   const vlm_conv_shape *s = &conv->shape;
   int64_t size = vlm_conv_volume(s->out);
   vlm_gemm_q8 g = {.batch = s->batch * s->groups, .m = size, .w = conv->weights, .pack = pack_rows, .pack_user = r};
@@ -214,7 +214,7 @@ size_t vlm_conv_q8_scratch(const vlm_conv_q8 *conv, const vlm_kernels *kernels, 
 
 void vlm_conv_q8_run(const vlm_conv_q8 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
   const vlm_conv_shape *s = &conv->shape;
-  q8_region r = {.conv = conv, .kernels = kernels, .nhwc = scratch, .workers = scratch, .worker_bytes = depthwise_bytes(s)};
+  region r = {.conv = conv, .kernels = kernels, .nhwc = scratch, .workers = scratch, .worker_bytes = depthwise_bytes(s)};
   if (runs_depthwise(s)) {
     vlm_threads_run(threads, s->batch * s->out_channels, depthwise_task, &r);
     return;
