@@ -1,5 +1,6 @@
 #include "calib/accumulate.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "calib/accumulate_parts.h"
@@ -111,6 +112,7 @@ vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_to
   extent e = parts.count == 2 ? join(parts.extents[0], parts.extents[1]) : parts.extents[0];
   s->not_finite += n - e.finite;
   if (e.finite == 0) return VLM_OK;
+  assert(e.min <= e.max && e.finite <= n);
   int32_t exponent = vlm_histogram_exponent(e.min, e.max);
   if (s->count == 0) s->histogram.exponent = exponent;
   vlm_histogram_widen(&s->histogram, exponent);

@@ -131,14 +131,15 @@ out:
 static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays arrays = {0};
-  vlm_tensor inputs[64];
+  vlm_tensor *inputs = NULL;
   const vlm_graph *g = c->bundle->graphs[VLM_ROLE_MODEL];
-  VLM_CHECK(g->n_inputs <= 64, err, VLM_LIMIT, "%s: more than 64 inputs", g->source);
+  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
   VLM_TRY(vlm_dataset_load_arrays(&arrays, c->set, i, err));
   VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
   VLM_TRY(vlm_session_run(c->session, inputs, g->n_inputs, err));
   c->report->runs[VLM_ROLE_MODEL]++;
 out:
+  vlm_free(inputs);
   vlm_sample_arrays_free(&arrays);
   return st;
 }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <math.h>
 
 #include "calib/accumulate_parts.h"
@@ -85,6 +86,7 @@ static void add_finite(vlm_tensor_stats *s, const float *x, int64_t outer, int64
 
 vlm_status vlm_tensor_stats_start_channels(vlm_tensor_stats *s, int32_t channels, vlm_error *err) {
   vlm_status st = VLM_OK;
+  assert(channels > 0 && !s->channel_min);
   VLM_TRY(vlm_new(&s->channel_absmax, channels, err));
   VLM_TRY(vlm_new(&s->channel_min, channels, err));
   VLM_TRY(vlm_new(&s->channel_max, channels, err));

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "calib/dataset_set.h"
 
 vlm_status vlm_dataset_add(vlm_dataset *set, vlm_sample sample, vlm_error *err) {
@@ -23,6 +25,9 @@ void vlm_dataset_free(vlm_dataset *set) {
 }
 
 size_t vlm_dataset_count(const vlm_dataset *set) { return set->count; }
-const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i) { return &set->samples[i]; }
+const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i) {
+  assert(i < set->count);
+  return &set->samples[i];
+}
 bool vlm_dataset_is_images(const vlm_dataset *set) { return set->images; }
 size_t vlm_dataset_skipped(const vlm_dataset *set) { return set->skipped; }

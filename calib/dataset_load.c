@@ -1,4 +1,5 @@
 /* Loading one sample: pixels or arrays, and the digest of what a sample holds. */
+#include <assert.h>
 #include <string.h>
 
 #include "calib/dataset_set.h"
@@ -26,6 +27,7 @@ static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int ra
 }
 
 static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample, vlm_error *err) {
+  assert(sample->source < set->whole_count);
   const vlm_sample_arrays *whole = &set->whole[sample->source];
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_new(&out->names, whole->count, err));
@@ -40,7 +42,7 @@ out:
 }
 
 vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  const vlm_sample *sample = &set->samples[i];
+  const vlm_sample *sample = vlm_dataset_get(set, i);
   *out = (vlm_sample_arrays){0};
   vlm_status st = set->opts.sample_axis ? load_row(out, set, sample, err) : vlm_dataset_read_source(out, set, sample->path, err);
   if (st != VLM_OK) vlm_sample_arrays_free(out);
@@ -82,7 +84,7 @@ static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const
 
 vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err) {
   vlm_file file;
-  const char *path = set->samples[i].path;
+  const char *path = vlm_dataset_get(set, i)->path;
   *out = (vlm_sample_pixels){0};
   vlm_status st = vlm_file_map(&file, path, err);
   if (st != VLM_OK) return st;

@@ -22,14 +22,15 @@ int32_t vlm_histogram_exponent(float min, float max) {
   return e < MIN_EXPONENT ? MIN_EXPONENT : e;
 }
 
+/* From zero outwards, so that pairs are read before their bins are written. */
 static void double_width(vlm_histogram *h) {
-  int64_t merged[VLM_HISTOGRAM_BINS] = {0};
-  for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) {
-    int from_zero = i - HALF;
-    int bin = (from_zero < 0 ? (from_zero - 1) / 2 : from_zero / 2) + HALF;
-    merged[bin] += h->bins[i];
+  int64_t *above = h->bins + HALF, *below = h->bins + HALF - 1;
+  for (int i = 0; i < HALF / 2; i++) {
+    above[i] = above[2 * i] + above[2 * i + 1];
+    below[-i] = below[-2 * i] + below[-2 * i - 1];
   }
-  memcpy(h->bins, merged, sizeof merged);
+  memset(h->bins, 0, sizeof *h->bins * HALF / 2);
+  memset(above + HALF / 2, 0, sizeof *h->bins * HALF / 2);
   h->exponent++;
 }
 

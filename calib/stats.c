@@ -1,6 +1,7 @@
 /* The collection: tensors sorted by (graph, name), samples sorted by digest. */
 #include "calib/stats.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -76,7 +77,10 @@ const vlm_tensor_stats *vlm_stats_find(const vlm_stats *s, const char *graph, co
 }
 
 int32_t vlm_stats_count(const vlm_stats *s) { return s->n_tensors; }
-const vlm_tensor_stats *vlm_stats_at(const vlm_stats *s, int32_t i) { return s->tensors[i]; }
+const vlm_tensor_stats *vlm_stats_at(const vlm_stats *s, int32_t i) {
+  assert(i >= 0 && i < s->n_tensors);
+  return s->tensors[i];
+}
 
 vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *s, const char *graph, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;

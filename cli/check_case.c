@@ -22,7 +22,7 @@ vlm_status vlm_check_list(const char *folder, char ***names, int32_t *count, vlm
   for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
     if (entry->d_name[0] == '.') continue;
     if (*count == room) {
-      VLM_TRY(vlm_grow((void **)names, (size_t)room, (size_t)room * 2 + 16, sizeof **names, err));
+      VLM_TRY(vlm_more(names, room, (size_t)room * 2 + 16, err));
       room = room * 2 + 16;
     }
     VLM_TRY(vlm_strdup(&(*names)[*count], entry->d_name, err));
@@ -56,8 +56,8 @@ static vlm_status read_set(tensor_set *set, const char *folder, const char *pref
   vlm_status st = VLM_OK;
   char name[32];
   char *path = NULL;
-  VLM_TRY(vlm_alloc((void **)&set->tensors, (size_t)most, sizeof *set->tensors, err));
-  VLM_TRY(vlm_alloc((void **)&set->storage, (size_t)most, sizeof *set->storage, err));
+  VLM_TRY(vlm_new(&set->tensors, most, err));
+  VLM_TRY(vlm_new(&set->storage, most, err));
   for (; set->count < most; set->count++) {
     snprintf(name, sizeof name, "%s_%d.pb", prefix, set->count);
     VLM_TRY(vlm_path_join(&path, folder, name, err));

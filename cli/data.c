@@ -2,8 +2,6 @@
 
 #include "runtime/bundle/bundle_texts.h"
 
-enum { MAX_INPUTS = 64 };
-
 static vlm_status read_shard(const vlm_cli *cli, vlm_dataset_opts *opts, vlm_error *err) {
   const char *text = vlm_args_text(cli->args, VLM_OPT_SHARD, NULL);
   unsigned long shard, shards;
@@ -25,16 +23,16 @@ static vlm_status check_kind(const vlm_cli *cli, const vlm_bundle *bundle, vlm_e
   return VLM_OK;
 }
 
-static size_t list_inputs(const vlm_graph *g, vlm_dataset_input names[MAX_INPUTS]) {
-  int32_t n = g->n_inputs < MAX_INPUTS ? g->n_inputs : MAX_INPUTS;
-  for (int32_t i = 0; i < n; i++)
-    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
-  return (size_t)n;
+static vlm_status list_inputs(vlm_dataset_input **out, const vlm_graph *g, vlm_error *err) {
+  const vlm_status st = vlm_new(out, g->n_inputs, err);
+  for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
+    (*out)[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = g->values[g->inputs[i]].tensor.rank};
+  return st;
 }
 
 vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_dataset_input names[MAX_INPUTS];
+  vlm_dataset_input *names = NULL;
   vlm_dataset_opts opts = {.sample_axis = vlm_args_has(cli->args, VLM_OPT_SAMPLE_AXIS), .refs = captions};
   int64_t limit;
   VLM_TRY(check_kind(cli, bundle, err));
@@ -44,11 +42,13 @@ vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle 
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
   const vlm_option_values *paths = &cli->args->options[graph ? VLM_OPT_INPUTS : VLM_OPT_IMAGES];
   if (graph) {
+    VLM_TRY(list_inputs(&names, bundle->graphs[VLM_ROLE_MODEL], err));
     opts.inputs = names;
-    opts.input_count = list_inputs(bundle->graphs[VLM_ROLE_MODEL], names);
+    opts.input_count = (size_t)bundle->graphs[VLM_ROLE_MODEL]->n_inputs;
   }
   VLM_TRY((graph ? vlm_dataset_open_inputs : vlm_dataset_open_images)(out, paths->items, (size_t)paths->count, &opts, err));
 out:
+  vlm_free(names); /* the set has copies */
   return st;
 }
 

@@ -13,7 +13,7 @@ enum { IMAGE, PROMPT, IDS, WIDTH = 32, HEIGHT = 24, NEW_TOKENS = 16 };
 
 static vlm_status keep_ids(vlm_tensor *out, const vlm_ids *ids, vlm_error *err) {
   int64_t count = (int64_t)ids->count, *data = NULL;
-  vlm_status st = vlm_alloc((void **)&data, ids->count + 1, sizeof *data, err);
+  vlm_status st = vlm_new(&data, ids->count + 1, err);
   for (int64_t i = 0; st == VLM_OK && i < count; i++) data[i] = ids->data[i];
   *out = vlm_tensor_make(VLM_S64, 1, &count, data);
   return st;
@@ -27,7 +27,7 @@ static vlm_status ask(vlm_tensor *ids, vlm_context *context, const vlm_bundle *l
   size_t bytes = vlm_tensor_bytes(prompt);
   const vlm_answer_opts opts = {.max_new_tokens = NEW_TOKENS};
   const vlm_image picture = {.width = (int)image->dims[1], .height = (int)image->dims[0], .data = image->data};
-  VLM_TRY(vlm_alloc((void **)&text, bytes + 1, 1, err));
+  VLM_TRY(vlm_new(&text, bytes + 1, err));
   if (bytes) memcpy(text, prompt->data, bytes);
   VLM_TRY(vlm_model_create(&model, context, lowered, NULL, err));
   VLM_TRY(vlm_model_answer(model, &picture, text, &opts, &answer, err));
@@ -84,7 +84,7 @@ static vlm_status put_inputs(vlm_golden *g, const char *prompt, vlm_error *err) 
   vlm_status st = VLM_OK;
   uint8_t *pixels = NULL;
   char *text = NULL;
-  VLM_TRY(vlm_alloc((void **)&pixels, HEIGHT * WIDTH, 3, err));
+  VLM_TRY(vlm_new(&pixels, HEIGHT * WIDTH * 3, err));
   for (int y = 0; y < HEIGHT; y++)
     for (int k = 0; k < WIDTH * 3; k++) pixels[y * WIDTH * 3 + k] = (uint8_t)(k * 37 + y * 101 + k * y);
   g->tensors[IMAGE] = vlm_tensor_make(VLM_U8, 3, (int64_t[]){HEIGHT, WIDTH, 3}, pixels);

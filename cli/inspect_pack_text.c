@@ -133,7 +133,7 @@ static vlm_status print_tensors(const vlm_pack_view *v, bool verbose, vlm_error 
   int32_t n;
   const vlm_pack_tensor *t = vlm_pack_tensors(v->pack, &n), **sorted = NULL;
   char name[512], cell[256], shape[128];
-  VLM_TRY(vlm_alloc((void **)&sorted, (size_t)n, sizeof *sorted, err));
+  VLM_TRY(vlm_new(&sorted, n, err));
   for (int32_t i = 0; i < n; i++) sorted[i] = &t[i];
   if (n) qsort(sorted, (size_t)n, sizeof *sorted, by_size);
   printf("\ntensors\n");

@@ -24,7 +24,7 @@ static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *ro
     if (g->values[i].kind != VLM_VALUE_CONSTANT) continue;
     if (v->n_names == *capacity) {
       int32_t wanted = *capacity ? 2 * *capacity : 256;
-      VLM_TRY(vlm_grow((void **)&v->names, (size_t)v->n_names, (size_t)wanted, sizeof *v->names, err));
+      VLM_TRY(vlm_more(&v->names, v->n_names, wanted, err));
       *capacity = wanted;
     }
     v->names[v->n_names] = (vlm_pack_name){g->values[i].tensor.data, v->n_names, role, g->values[i].name};

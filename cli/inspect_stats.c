@@ -108,9 +108,9 @@ vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_
   vlm_stats_view v = {.stats = stats, .n_tensors = vlm_stats_count(stats), .n_samples = vlm_stats_samples(stats)};
   summary_job job = {.view = &v};
   VLM_TRY(vlm_stats_digest(&v.digest, stats, true, err));
-  VLM_TRY(vlm_alloc((void **)&v.tensors, (size_t)v.n_tensors, sizeof *v.tensors, err));
-  VLM_TRY(vlm_alloc((void **)&v.samples, (size_t)v.n_samples, sizeof *v.samples, err));
-  VLM_TRY(vlm_alloc((void **)&job.errors, (size_t)v.n_tensors, sizeof *job.errors, err));
+  VLM_TRY(vlm_new(&v.tensors, v.n_tensors, err));
+  VLM_TRY(vlm_new(&v.samples, v.n_samples, err));
+  VLM_TRY(vlm_new(&job.errors, v.n_tensors, err));
   for (int32_t i = 0; i < v.n_tensors; i++) v.tensors[i] = (vlm_tensor_summary){.stats = vlm_stats_at(stats, i), .index = i};
   vlm_threads_run(threads, v.n_tensors, summarize_one, &job);
   for (int32_t i = 0; i < v.n_tensors; i++)

@@ -52,7 +52,7 @@ static vlm_status run_case(golden_run *r, const vlm_graph *g, const vlm_pack_gol
   vlm_status st = VLM_OK;
   vlm_session *session = NULL;
   vlm_tensor *inputs = NULL;
-  VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
+  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
   VLM_TRY(vlm_match_inputs(inputs, g, c->names, c->tensors, (size_t)c->n_inputs, err));
   VLM_TRY(vlm_session_create(&session, r->context, g, NULL, err));
   VLM_TRY(vlm_session_run(session, inputs, g->n_inputs, err));

@@ -20,7 +20,7 @@ static vlm_status find_total(total_list *list, const vlm_node *node, vlm_op_tota
       return VLM_OK;
     }
   if (list->count == list->capacity) {
-    vlm_status st = vlm_grow((void **)&list->items, (size_t)list->count, (size_t)list->count + 64, sizeof *list->items, err);
+    vlm_status st = vlm_more(&list->items, list->count, (size_t)list->count + 64, err);
     if (st != VLM_OK) return st;
     list->capacity += 64;
   }
@@ -90,7 +90,7 @@ static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm
   vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
   vlm_tensor *inputs = NULL;
   vlm_arena *arena = NULL;
-  VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
+  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
   VLM_TRY(vlm_arena_create(&arena, err));
   /* A graph that cannot run at these shapes is still worth looking at. */
   p->made = make_inputs(inputs, view, g, arena, &p->error) == VLM_OK &&

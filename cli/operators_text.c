@@ -104,7 +104,7 @@ static vlm_status pick_rows(const vlm_op ***rows, int32_t *count, int32_t *names
   int32_t total;
   const vlm_op *table = vlm_op_table(&total);
   *count = *names = 0;
-  vlm_status st = vlm_alloc((void **)rows, (size_t)total, sizeof **rows, err);
+  vlm_status st = vlm_new(rows, total, err);
   if (st != VLM_OK) return st;
   for (int32_t i = 0; i < total; i++)
     if (!strcmp(table[i].domain, section->domain) && !!(table[i].flags & VLM_OP_IMPORT) == section->import_only) (*rows)[(*count)++] = &table[i];

@@ -41,7 +41,7 @@ static vlm_status find_option(int *out, const vlm_program *program, const char *
 }
 
 static vlm_status add_value(vlm_option_values *v, const char *text, vlm_error *err) {
-  vlm_status st = vlm_grow((void **)&v->items, (size_t)v->count, (size_t)v->count + 1, sizeof *v->items, err);
+  vlm_status st = vlm_more(&v->items, v->count, (size_t)v->count + 1, err);
   if (st == VLM_OK) v->items[v->count++] = text;
   return st;
 }

@@ -23,7 +23,7 @@ static vlm_status name_picture(vlm_pictures *p, int at, const char *folder, cons
   const char *base = vlm_path_base(image);
   int stem = (int)(vlm_path_suffix(base) - base);
   size_t room = (size_t)stem + 32;
-  VLM_TRY(vlm_alloc((void **)&name, room, 1, err));
+  VLM_TRY(vlm_new(&name, room, err));
   for (int number = 1; !p->paths[at]; number++) {
     if (number == 1) snprintf(name, room, "%.*s.png", stem, base);
     else snprintf(name, room, "%.*s-%d.png", stem, base, number);
@@ -62,7 +62,7 @@ static bool gives_pictures(const char *prompt) {
 vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images, const vlm_prompts *prompts,
                              vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&out->paths, (size_t)n_images * (size_t)prompts->count, sizeof *out->paths, err));
+  VLM_TRY(vlm_new(&out->paths, (size_t)n_images * (size_t)prompts->count, err));
   out->n_images = n_images;
   out->n_prompts = prompts->count;
   for (int i = 0; i < n_images; i++)

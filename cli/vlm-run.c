@@ -70,15 +70,30 @@ out:
   return st;
 }
 
-static vlm_status read_array(const char *spec, char *name, size_t size, vlm_tensor *out, vlm_error *err) {
+/* Appends what "NAME=FILE.npy" says. */
+static vlm_status read_array(vlm_sample_arrays *out, const char *spec, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char *name = NULL;
   const char *equals = strchr(spec, '=');
-  if (!equals || (size_t)(equals - spec) >= size) return vlm_fail(err, VLM_USAGE, "--input %s: wanted NAME=FILE.npy", spec);
-  memcpy(name, spec, (size_t)(equals - spec));
+  VLM_CHECK(equals, err, VLM_USAGE, "--input %s: wanted NAME=FILE.npy", spec);
+  VLM_TRY(vlm_strdup(&name, spec, err));
   name[equals - spec] = 0;
-  return vlm_npy_read(out, equals + 1, err);
+  VLM_TRY(vlm_npy_read(&out->tensors[out->count], equals + 1, err));
+  out->names[out->count++] = name;
+  name = NULL;
+out:
+  vlm_free(name);
+  return st;
 }
 
-enum { MAX_ARRAYS = 64 };
+static vlm_status read_arrays(vlm_sample_arrays *out, const vlm_option_values *given, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_new(&out->names, given->count, err));
+  VLM_TRY(vlm_new(&out->tensors, given->count, err));
+  for (int i = 0; i < given->count; i++) VLM_TRY(read_array(out, given->items[i], err));
+out:
+  return st;
+}
 
 /* A misspelt name or a name given twice would be ignored silently. */
 static vlm_status check_arrays(const vlm_graph *graph, const vlm_tensor *arrays, const vlm_tensor *inputs, const vlm_option_values *given, vlm_error *err) {
@@ -93,19 +108,15 @@ static vlm_status check_arrays(const vlm_graph *graph, const vlm_tensor *arrays,
 static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *session = NULL;
-  char names[MAX_ARRAYS][256];
-  const char *pointers[MAX_ARRAYS];
-  vlm_tensor arrays[MAX_ARRAYS] = {0}, inputs[MAX_ARRAYS];
+  vlm_sample_arrays arrays = {0};
+  vlm_tensor *inputs = NULL;
   const vlm_option_values *given = &cli->args->options[VLM_OPT_INPUT];
   const char *folder = vlm_args_text(cli->args, VLM_OPT_OUTPUT_DIR, NULL);
   VLM_CHECK(folder, err, VLM_USAGE, "--output-dir DIR is missing: where should the outputs go?");
-  VLM_CHECK(given->count <= MAX_ARRAYS && graph->n_inputs <= MAX_ARRAYS, err, VLM_LIMIT, "at most %d inputs", MAX_ARRAYS);
-  for (int i = 0; i < given->count; i++) {
-    VLM_TRY(read_array(given->items[i], names[i], sizeof names[i], &arrays[i], err));
-    pointers[i] = names[i];
-  }
-  VLM_TRY(vlm_match_inputs(inputs, graph, pointers, arrays, (size_t)given->count, err));
-  VLM_TRY(check_arrays(graph, arrays, inputs, given, err));
+  VLM_TRY(read_arrays(&arrays, given, err));
+  VLM_TRY(vlm_new(&inputs, graph->n_inputs, err));
+  VLM_TRY(vlm_match_inputs(inputs, graph, arrays.names, arrays.tensors, arrays.count, err));
+  VLM_TRY(check_arrays(graph, arrays.tensors, inputs, given, err));
   if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) {
     vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
     goto out;
@@ -114,7 +125,8 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
   VLM_TRY(write_outputs(cli, graph, session, folder, err));
 out:
-  for (int i = 0; i < MAX_ARRAYS; i++) vlm_free(arrays[i].data);
+  vlm_sample_arrays_free(&arrays);
+  vlm_free(inputs);
   vlm_session_free(session);
   return st;
 }

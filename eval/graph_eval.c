@@ -7,24 +7,21 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
 
-enum { MAX_INPUTS = 64 };
-
 typedef struct {
   vlm_graph_eval *out;
   const vlm_graph *graphs[2];
   vlm_session *sessions[2];
+  vlm_tensor *inputs; /* of one run, for the graph that has more */
   const vlm_dataset *set;
   vlm_error *err;
 } graph_match;
 
 static vlm_status run_side(graph_match *m, int side, const vlm_sample_arrays *arrays, bool timed) {
   vlm_status st = VLM_OK;
-  vlm_tensor inputs[MAX_INPUTS];
   const vlm_graph *g = m->graphs[side];
-  VLM_CHECK(g->n_inputs <= MAX_INPUTS, m->err, VLM_LIMIT, "%s: more than %d inputs", g->source, MAX_INPUTS);
-  VLM_TRY(vlm_match_inputs(inputs, g, arrays->names, arrays->tensors, arrays->count, m->err));
+  VLM_TRY(vlm_match_inputs(m->inputs, g, arrays->names, arrays->tensors, arrays->count, m->err));
   double start = vlm_clock_ms();
-  VLM_TRY(vlm_session_run(m->sessions[side], inputs, g->n_inputs, m->err));
+  VLM_TRY(vlm_session_run(m->sessions[side], m->inputs, g->n_inputs, m->err));
   if (timed) VLM_TRY(vlm_samples_add(side ? &m->out->candidate_ms : &m->out->reference_ms, vlm_clock_ms() - start, m->err));
 out:
   return st;
@@ -90,12 +87,15 @@ vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const v
   VLM_TRY(vlm_new(&out->names, out->n_outputs, err));
   VLM_TRY(vlm_new(&out->sqnr, out->n_outputs, err));
   for (int32_t i = 0; i < out->n_outputs; i++) out->names[i] = reference->values[reference->outputs[i]].name;
+  const bool more = candidate && candidate->n_inputs > reference->n_inputs;
+  VLM_TRY(vlm_new(&m.inputs, more ? candidate->n_inputs : reference->n_inputs, err));
   VLM_TRY(vlm_session_create(&m.sessions[0], context, reference, NULL, err));
   if (candidate) VLM_TRY(vlm_session_create(&m.sessions[1], context, candidate, NULL, err));
   VLM_TRY(run_all(&m, opts));
 out:
   vlm_session_free(m.sessions[0]);
   vlm_session_free(m.sessions[1]);
+  vlm_free(m.inputs);
   if (st != VLM_OK) vlm_graph_eval_free(out);
   return st;
 }

@@ -24,7 +24,7 @@ vlm_status vlm_evaluator_create(vlm_evaluator **out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_evaluator *evaluator = NULL;
   const vlm_context_opts opts = {.threads = 1};
-  VLM_TRY(vlm_alloc((void **)&evaluator, 1, sizeof *evaluator, err));
+  VLM_TRY(vlm_new(&evaluator, 1, err));
   VLM_TRY(vlm_context_create(&evaluator->context, &opts, err));
 out:
   if (st != VLM_OK) {
@@ -90,8 +90,8 @@ out:
 
 static vlm_status make_lists(job *j, const vlm_node *node, vlm_tensor *out, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&j->out_pointers, (size_t)node->n_outputs, sizeof *j->out_pointers, err));
-  VLM_TRY(vlm_alloc((void **)&j->is_constant, (size_t)node->n_inputs, sizeof *j->is_constant, err));
+  VLM_TRY(vlm_new(&j->out_pointers, node->n_outputs, err));
+  VLM_TRY(vlm_new(&j->is_constant, node->n_inputs, err));
   for (int32_t k = 0; k < node->n_inputs; k++) j->is_constant[k] = true;
   for (int32_t k = 0; k < node->n_outputs; k++) {
     out[k] = (vlm_tensor){0};

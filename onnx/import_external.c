@@ -79,7 +79,7 @@ static vlm_status map_new(vlm_importer *im, const char *location, const char *la
   VLM_CHECK(vlm_file_is_regular(path, NULL), im->err, VLM_INPUT, "%s: tensor \"%s\" lies in %s, which is not a file", im->source, label, path);
   VLM_CHECK(vlm_file_belongs(path, im->opts.folder, im->source) || is_shared_model(path), im->err, VLM_INPUT,
             "%s: tensor \"%s\" lies in %s, which is a link out of the folder of the model; put the data there itself", im->source, label, path);
-  VLM_TRY(vlm_grow((void **)&im->externals, im->n_externals, im->n_externals + 1, sizeof *im->externals, im->err));
+  VLM_TRY(vlm_more(&im->externals, im->n_externals, im->n_externals + 1, im->err));
   VLM_TRY(vlm_alloc(&memory, 1, sizeof(vlm_file), im->err));
   st = vlm_file_map(memory, path, im->err);
   if (st != VLM_OK) vlm_error_context(im->err, "%s: tensor \"%s\"", im->source, label);

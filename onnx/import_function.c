@@ -12,7 +12,7 @@ static vlm_status read_defaults(vlm_importer *im, vlm_onnx_function *f) {
   size_t bytes = 0;
   for (int32_t k = 0; vlm_proto_unknown(&f->proto->base, FUNCTION_ATTRIBUTE_PROTO, k, &data, &bytes); k++) {
     ProtobufCMessage *message = NULL;
-    VLM_TRY(vlm_grow((void **)&f->defaults, f->n_defaults, f->n_defaults + 1, sizeof *f->defaults, im->err));
+    VLM_TRY(vlm_more(&f->defaults, f->n_defaults, f->n_defaults + 1, im->err));
     VLM_TRY(vlm_proto_unpack(&message, &onnx__attribute_proto__descriptor, data, bytes, ATTRIBUTE_DEPTH, im->source, NULL, im->err));
     f->defaults[f->n_defaults++] = (Onnx__AttributeProto *)message;
   }
@@ -22,7 +22,7 @@ out:
 
 vlm_status vlm_import_functions(vlm_importer *im) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_alloc((void **)&im->functions, im->model->n_functions, sizeof *im->functions, im->err));
+  VLM_TRY(vlm_new(&im->functions, im->model->n_functions, im->err));
   for (; im->n_functions < im->model->n_functions;) {
     vlm_onnx_function *f = &im->functions[im->n_functions++];
     f->proto = im->model->functions[im->n_functions - 1];
@@ -93,7 +93,7 @@ static vlm_status bind_formals(vlm_importer *im, vlm_scope *body) {
   VLM_CHECK(call->n_input <= f->n_input && call->n_output <= f->n_output, im->err, VLM_INPUT,
             "%s: node \"%s\" calls function %s with %zu inputs and %zu outputs, which has %zu and %zu", im->source,
             call->name != NULL ? call->name : "", f->name, call->n_input, call->n_output, f->n_input, f->n_output);
-  VLM_TRY(vlm_alloc((void **)&body->formals, f->n_input + f->n_output, sizeof *body->formals, im->err));
+  VLM_TRY(vlm_new(&body->formals, f->n_input + f->n_output, im->err));
   for (size_t k = 0; k < f->n_input + f->n_output; k++) body->formals[k] = VLM_NO_VALUE;
   for (size_t k = 0; k < call->n_input + call->n_output; k++) {
     bool input = k < call->n_input;

@@ -111,7 +111,7 @@ static vlm_status add(renamer *r, vlm_json value, vlm_value_id id, const char *n
                            r->graph->source, r->graph->values[r->items[i].id].name, name, r->items[i].name);
   if (r->count == r->room) {
     int32_t room = r->room ? 2 * r->room : 32;
-    VLM_TRY(vlm_grow((void **)&r->items, (size_t)r->count, (size_t)room, sizeof *r->items, r->err));
+    VLM_TRY(vlm_more(&r->items, r->count, room, r->err));
     r->room = room;
   }
   r->items[r->count].id = id;

@@ -89,7 +89,7 @@ static vlm_status move_body(vlm_graph *graph, int32_t at, const vlm_graph *body,
   vlm_status st = VLM_OK;
   move m = {.graph = graph, .body = body, .prefix = graph->nodes[at].name};
   vlm_value_id *results = graph->nodes[at].outputs;
-  VLM_TRY(vlm_alloc((void **)&m.map, (size_t)body->n_values, sizeof *m.map, err));
+  VLM_TRY(vlm_new(&m.map, body->n_values, err));
   for (vlm_value_id id = 0; id < body->n_values; id++) m.map[id] = VLM_NO_VALUE;
   claim_outputs(&m, results);
   for (vlm_value_id id = 0; id < body->n_values; id++) VLM_TRY(move_value(&m, id, err));

@@ -56,11 +56,11 @@ static vlm_status walk_bodies(vlm_seq_scope *scope, int32_t n) {
   vlm_arena *arena = scope->walk->arena;
   vlm_seq_scope **bodies = NULL;
   int32_t count = scope->graph->nodes[n].n_attrs;
-  VLM_TRY(vlm_arena_alloc(arena, (void **)&bodies, (size_t)count + 1, sizeof *bodies, scope->walk->err));
+  VLM_TRY(vlm_arena_new(arena, &bodies, (size_t)count + 1, scope->walk->err));
   for (int32_t a = 0; a < count; a++) {
     const vlm_attr *attr = &scope->graph->nodes[n].attrs[a];
     if (attr->kind != VLM_ATTR_GRAPH) continue;
-    VLM_TRY(vlm_arena_alloc(arena, (void **)&bodies[a], 1, sizeof *bodies[a], scope->walk->err));
+    VLM_TRY(vlm_arena_new(arena, &bodies[a], 1, scope->walk->err));
     *bodies[a] = (vlm_seq_scope){.walk = scope->walk, .graph = attr->u.g, .outer = scope};
     VLM_TRY(walk_graph(bodies[a]));
   }
@@ -108,7 +108,7 @@ static vlm_status walk_graph(vlm_seq_scope *scope) {
   vlm_status st = VLM_OK;
   int32_t nodes = scope->graph->n_nodes; /* those that the rules add come behind */
   scope->n_of = scope->graph->n_values;
-  VLM_TRY(vlm_arena_alloc(scope->walk->arena, (void **)&scope->of, (size_t)scope->n_of + 1, sizeof(vlm_sequence *), scope->walk->err));
+  VLM_TRY(vlm_arena_new(scope->walk->arena, &scope->of, (size_t)scope->n_of + 1, scope->walk->err));
   for (int32_t n = 0; n < nodes; n++) VLM_TRY(visit(scope, n));
 out:
   return st;

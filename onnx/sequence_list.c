@@ -17,8 +17,8 @@ vlm_status vlm_seq_list(vlm_seq_walk *walk, int64_t count, vlm_sequence **out) {
   vlm_status st = VLM_OK;
   VLM_CHECK(count <= MAX_LISTED - walk->listed, walk->err, VLM_LIMIT, "sequences hold more than %d tensors in all", MAX_LISTED);
   walk->listed += count;
-  VLM_TRY(vlm_arena_alloc(walk->arena, (void **)out, 1, sizeof **out, walk->err));
-  VLM_TRY(vlm_arena_alloc(walk->arena, (void **)&(*out)->items, (size_t)count + 1, sizeof *(*out)->items, walk->err));
+  VLM_TRY(vlm_arena_new(walk->arena, out, 1, walk->err));
+  VLM_TRY(vlm_arena_new(walk->arena, &(*out)->items, (size_t)count + 1, walk->err));
   (*out)->count = (int32_t)count;
 out:
   return st;

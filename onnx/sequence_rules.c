@@ -207,7 +207,7 @@ vlm_status vlm_seq_concat(vlm_seq_scope *scope, int32_t n, const vlm_sequence *i
   VLM_CHECK(in->count > 0, scope->walk->err, VLM_INPUT, "the sequence is empty");
   VLM_CHECK(stack == 0 || stack == 1, scope->walk->err, VLM_INPUT, "attribute \"new_axis\" is %lld, wanted 0 or 1", (long long)stack);
   VLM_TRY(vlm_seq_list(scope->walk, in->count, &used)); /* counts what this node makes */
-  VLM_TRY(vlm_arena_alloc(scope->walk->arena, (void **)&ids, (size_t)in->count, sizeof *ids, scope->walk->err));
+  VLM_TRY(vlm_arena_new(scope->walk->arena, &ids, in->count, scope->walk->err));
   for (int32_t k = 0; k < in->count; k++) {
     VLM_TRY(vlm_seq_use(scope, &in->items[k], &ids[k]));
     if (stack == 1) VLM_TRY(unsqueeze(scope, n, axis, k, &ids[k]));

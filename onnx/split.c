@@ -144,8 +144,8 @@ static vlm_status make(vlm_graph **out, const char *name, splitter *s, const vlm
   vlm_status st = VLM_OK;
   *out = NULL;
   VLM_TRY(vlm_graph_create(&s->made, name, s->outer->source, s->err));
-  VLM_TRY(vlm_alloc((void **)&s->ids, (size_t)s->body->n_values, sizeof *s->ids, s->err));
-  VLM_TRY(vlm_alloc((void **)&s->input_ids, (size_t)s->outer->n_values, sizeof *s->input_ids, s->err));
+  VLM_TRY(vlm_new(&s->ids, s->body->n_values, s->err));
+  VLM_TRY(vlm_new(&s->input_ids, s->outer->n_values, s->err));
   VLM_TRY(node ? fill_branch(s, node) : fill_copy(s));
 out:
   vlm_free(s->ids);

@@ -1,5 +1,6 @@
 #include "pack/encode.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,7 @@ void vlm_put_text(vlm_encoder *e, const char *text) {
 }
 
 void vlm_put_shape(vlm_encoder *e, const vlm_tensor *tensor) {
+  assert(tensor->rank >= 0 && tensor->rank <= VLM_MAX_RANK);
   vlm_put_u8(e, (unsigned)vlm_dtype_onnx(tensor->dtype));
   vlm_put_uint(e, (uint64_t)tensor->rank);
   for (int i = 0; i < tensor->rank; i++) vlm_put_uint(e, (uint64_t)tensor->dims[i]);
@@ -57,6 +59,7 @@ void vlm_get_fail(vlm_byte_reader *d, const char *format, ...) {
 }
 
 const unsigned char *vlm_get_bytes(vlm_byte_reader *d, size_t bytes) {
+  assert(d->at <= d->bytes);
   if (d->status == VLM_OK && bytes > d->bytes - d->at) vlm_get_fail(d, "%zu bytes wanted, %zu left", bytes, d->bytes - d->at);
   if (d->status != VLM_OK) return NULL;
   const unsigned char *data = d->data + d->at;
@@ -108,6 +111,7 @@ int64_t vlm_get_below(vlm_byte_reader *d, uint64_t limit, const char *what) {
 }
 
 int32_t vlm_get_count(vlm_byte_reader *d, size_t least, int32_t limit, const char *what) {
+  assert(least > 0);
   const uint64_t value = vlm_get_uint(d);
   const uint64_t room = (d->bytes - d->at) / least;
   if (d->status != VLM_OK) return 0;

@@ -1,5 +1,6 @@
 #include "pack/layout.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "pack/codec.h"
@@ -51,6 +52,7 @@ void vlm_layout_encode_index(vlm_encoder *e, const vlm_layout *layout) {
 }
 
 void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const void *index, size_t index_bytes) {
+  assert(layout->count >= 1 && layout->count <= VLM_PACK_MAX_SECTIONS && index_bytes == (size_t)layout->count * VLM_PACK_RECORD_BYTES);
   vlm_put_bytes(e, magic, sizeof(magic));
   vlm_put_u32(e, VLM_PACK_MAJOR | VLM_PACK_MINOR << 16);
   vlm_put_u32(e, VLM_PACK_HEADER_BYTES);

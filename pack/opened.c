@@ -1,11 +1,16 @@
 #include "pack/opened.h"
 
+#include <assert.h>
+
 #include "pack/codec.h"
 #include "runtime/base/hash.h"
 
 void vlm_pack_release_storage(void *thing) {
   vlm_pack_storage *s = thing;
-  if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
+  if (!s) return;
+  const int owners = atomic_fetch_sub(&s->owners, 1);
+  assert(owners > 0);
+  if (owners != 1) return;
   vlm_file_unmap(&s->file);
   vlm_free(s->weights);
   vlm_free(s);

@@ -1,5 +1,6 @@
 #include "pack/packer.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "pack/codec.h"
@@ -14,6 +15,7 @@ vlm_status vlm_packer_put(vlm_packer *p, const void *data, size_t bytes) {
 vlm_status vlm_packer_pad_to(vlm_packer *p, uint64_t offset) {
   static const unsigned char zeros[4096];
   vlm_status st = VLM_OK;
+  assert(p->at <= offset); /* sections come in the order of their places */
   while (p->at < offset) {
     const uint64_t left = offset - p->at;
     VLM_TRY(vlm_packer_put(p, zeros, left < sizeof(zeros) ? (size_t)left : sizeof(zeros)));
@@ -25,6 +27,7 @@ out:
 vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
   vlm_status st = VLM_OK;
   VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections", VLM_PACK_MAX_SECTIONS);
+  assert(kind < VLM_SECTION_KINDS && codec < VLM_SECTION_CODECS);
   vlm_section *s = &p->layout.sections[p->layout.count++];
   *s = (vlm_section){.kind = kind, .codec = codec, .offset = vlm_section_begin(p->at, kind, codec)};
   memcpy(s->name, vlm_section_name(kind), 4);

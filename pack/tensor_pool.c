@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "pack/tensors.h"
@@ -11,6 +12,7 @@ static bool same(const vlm_pack_tensor *a, const vlm_pack_tensor *b) {
 /* The slot where the tensor is or would be. */
 static uint32_t slot_of(const vlm_tensor_pool *pool, const vlm_pack_tensor *item) {
   const uint32_t mask = (uint32_t)pool->capacity * 2 - 1;
+  assert(pool->count <= pool->capacity && (mask & (mask + 1)) == 0); /* half of the slots stay free */
   uint32_t slot = (uint32_t)item->hash & mask;
   while (pool->slots[slot] && !same(&pool->items[pool->slots[slot] - 1], item)) slot = (slot + 1) & mask;
   return slot;

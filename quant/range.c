@@ -1,5 +1,6 @@
 #include "quant/range.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,10 +131,18 @@ static void by_mse(const view *v, double percentile, vlm_range *r) {
   r->high = best[1];
 }
 
-/* KL(P || Q) of the window [a, b]: P is the clipped histogram, Q the same merged into 256 levels and spread over non-empty bins. */
-static double divergence(const int64_t *bins, int first, int last, int a, int b, const double *prefix) {
-  double total = prefix[last + 1] - prefix[first], kl = 0;
-  int n = b - a + 1, levels = 256;
+/* Part of a histogram: bins [a, b], and what lies outside. */
+typedef struct {
+  int a, b;
+  int64_t below, above, total;
+} window;
+
+/* KL(P || Q) of a window: P is the clipped histogram, Q the same merged into 256 levels and spread over non-empty bins. */
+static double divergence(const int64_t *bins, const window *w) {
+  const double total = (double)w->total;
+  double kl = 0;
+  assert(w->a < w->b && w->below >= 0 && w->above >= 0 && w->total > 0);
+  int a = w->a, b = w->b, n = b - a + 1, levels = 256;
   for (int level = 0; level < levels; level++) {
     int from = a + (int)((int64_t)n * level / levels), to = a + (int)((int64_t)n * (level + 1) / levels);
     double mass = 0;
@@ -147,20 +156,31 @@ static double divergence(const int64_t *bins, int first, int last, int a, int b,
     for (int i = from; i < to; i++) {
       double p = (double)bins[i];
       if (!bins[i]) continue;
-      if (i == a) p += prefix[a] - prefix[first];
-      if (i == b) p += prefix[last + 1] - prefix[b + 1];
+      if (i == a) p += (double)w->below;
+      if (i == b) p += (double)w->above;
       kl += p / total * log(p / total / q);
     }
   }
   /* Mass clipped onto an empty end bin has no counterpart in Q: count it as fully lost. */
-  double lost = (bins[a] ? 0 : prefix[a] - prefix[first]) + (bins[b] ? 0 : prefix[last + 1] - prefix[b + 1]);
+  double lost = (bins[a] ? 0 : (double)w->below) + (bins[b] ? 0 : (double)w->above);
   return lost > 0 ? kl + lost / total * log(lost * 1e9 + 1) : kl;
+}
+
+/* The window grows to [a, b], which may leave out empty bins at zero. */
+static void widen(window *w, const int64_t *bins, int a, int b) {
+  while (w->a > a) w->below -= bins[--w->a];
+  while (w->b < b) w->above -= bins[++w->b];
+  w->a = a;
+  w->b = b;
 }
 
 static void by_entropy(const view *v, double percentile, vlm_range *r) {
   (void)percentile;
-  double prefix[VLM_HISTOGRAM_BINS + 1] = {0}, best = INFINITY;
-  for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) prefix[i + 1] = prefix[i] + (double)v->stats->histogram.bins[i];
+  const int64_t *bins = v->stats->histogram.bins;
+  double best = INFINITY;
+  window w = {.a = HALF, .b = HALF - 1}; /* empty */
+  for (int i = v->first; i <= v->last; i++) *(i < HALF ? &w.below : &w.above) += bins[i];
+  w.total = w.below + w.above;
   int reach = v->last - HALF + 1 > HALF - v->first ? v->last - HALF + 1 : HALF - v->first;
   int a = v->first, b = v->last;
   r->candidates = 0;
@@ -168,7 +188,8 @@ static void by_entropy(const view *v, double percentile, vlm_range *r) {
   for (int half = reach < MIN_WINDOW ? reach : MIN_WINDOW; half <= reach; half++) {
     int low = HALF - half > v->first ? HALF - half : v->first, high = HALF + half - 1 < v->last ? HALF + half - 1 : v->last;
     if (high <= low) continue;
-    double kl = divergence(v->stats->histogram.bins, v->first, v->last, low, high, prefix);
+    widen(&w, bins, low, high);
+    double kl = divergence(bins, &w);
     r->candidates++;
     if (kl < best) {
       best = kl;
@@ -176,6 +197,7 @@ static void by_entropy(const view *v, double percentile, vlm_range *r) {
       b = high;
     }
   }
+  if (!r->candidates) r->candidates = 1; /* all in one bin: the whole of it */
   r->low = fmaxf(v->stats->min, (float)((a - HALF) * v->width));
   r->high = fminf(v->stats->max, (float)((b + 1 - HALF) * v->width));
 }
@@ -184,10 +206,12 @@ static void (*const METHODS[VLM_RANGE_COUNT])(const view *v, double percentile, 
     [VLM_RANGE_MINMAX] = by_minmax, [VLM_RANGE_PERCENTILE] = by_percentile, [VLM_RANGE_ENTROPY] = by_entropy, [VLM_RANGE_MSE] = by_mse};
 
 static double run_method(const view *v, vlm_range_method method, double percentile, vlm_range *r) {
+  assert(method > VLM_RANGE_AUTO && method < VLM_RANGE_COUNT);
   r->method = method;
   METHODS[method](v, percentile, r);
   double error = squared_error(v, r->low, r->high);
   vlm_range_affine(r->low, r->high, &r->scale, &r->zero_point);
+  assert(r->low <= r->high && r->candidates > 0);
   r->sqnr_db = error > 0 && v->signal > 0 ? 10 * log10(v->signal / error) : 200;
   return error;
 }

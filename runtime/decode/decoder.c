@@ -243,13 +243,16 @@ static int64_t first_capacity(const vlm_decoder *d, int64_t tokens) {
   return (wanted + VLM_CACHE_UNIT) / VLM_CACHE_UNIT * VLM_CACHE_UNIT;
 }
 
-static vlm_status keep_first(vlm_decoder *d, vlm_cache *set, vlm_error *err) {
+static vlm_status keep_first(vlm_decoder *d, vlm_cache *set, int64_t tokens, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t s = 0; s < d->pool.n_slots; s++) {
     const vlm_cache_slot *slot = &d->pool.slots[s];
     const vlm_tensor *t = vlm_session_output(d->first.session, slot->first_output);
     VLM_CHECK(!vlm_slot_in_place(slot->kind) || (t->rank == 4 && t->dtype == VLM_F32), err, VLM_INPUT,
               "%s: output present.%s is %s with %d dims, wanted float32 with 4", d->first.graph->source, slot->suffix, vlm_dtype_name(t->dtype), t->rank);
+    VLM_CHECK(!vlm_slot_in_place(slot->kind) || t->dims[2] <= tokens, err, VLM_INPUT,
+              "%s: output present.%s has %lld rows, more than the %lld tokens", d->first.graph->source, slot->suffix,
+              (long long)t->dims[2], (long long)tokens);
     if (vlm_slot_in_place(slot->kind)) VLM_TRY(vlm_cache_start(&set->entries[s], slot->kind, t, set->capacity, err));
     else VLM_TRY(vlm_cache_store(slot->kind == VLM_SLOT_CROSS ? &d->pool.cross[s] : &set->entries[s], t, err));
   }
@@ -300,7 +303,7 @@ vlm_status vlm_decoder_first(vlm_decoder *d, const int64_t *ids, const vlm_tenso
   VLM_TRY(run(d, &d->first, &in, logits, vocab, err));
   VLM_TRY(vlm_pool_take(&d->pool, &set, err));
   set->capacity = first_capacity(d, count);
-  VLM_TRY(keep_first(d, set, err));
+  VLM_TRY(keep_first(d, set, count, err));
   set->length = count;
 out:
   if (st != VLM_OK) {

@@ -1,5 +1,6 @@
 #include "runtime/decode/decoder_cache.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- cache sets ---- */
@@ -36,6 +37,7 @@ out:
 
 void vlm_pool_release(vlm_cache_pool *p, vlm_cache *cache) {
   if (!cache) return;
+  for (int32_t i = 0; i < p->n_free; i++) assert(p->free_sets[i] != cache);
   if (p->n_free < VLM_FREE_SETS) {
     p->free_sets[p->n_free++] = cache;
     return;
@@ -71,6 +73,7 @@ static void fill_buffer(float *to, int64_t capacity, vlm_slot_kind kind, const v
 }
 
 vlm_status vlm_cache_start(vlm_cache_entry *e, vlm_slot_kind kind, const vlm_tensor *t, int64_t capacity, vlm_error *err) {
+  assert(vlm_slot_in_place(kind) && t->rank == 4 && t->dtype == VLM_F32 && t->dims[2] <= capacity);
   vlm_status st = reserve_entry(e, buffer_floats(t, capacity) * sizeof(float), err);
   if (st != VLM_OK) return st;
   e->tensor = *t;
@@ -81,6 +84,7 @@ vlm_status vlm_cache_start(vlm_cache_entry *e, vlm_slot_kind kind, const vlm_ten
 
 /* The same rows with another capacity. */
 static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t capacity, int64_t wider, vlm_error *err) {
+  assert(wider > capacity && e->tensor.dims[2] <= capacity);
   const vlm_tensor t = e->tensor;
   int64_t heads = t.dims[0] * t.dims[1], rows = t.dims[2], size = t.dims[3];
   float *to;
@@ -102,6 +106,7 @@ static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t c
 
 /* Room for one more row in every buffer. Answers stay within max_length, so this grows only when a caller goes beyond it. */
 vlm_status vlm_pool_make_room(vlm_cache_pool *p, vlm_cache *set, vlm_error *err) {
+  assert(set->capacity > 0 && set->length <= set->capacity);
   if (set->length < set->capacity) return VLM_OK;
   for (int32_t s = 0; s < p->n_slots; s++) {
     if (!vlm_slot_in_place(p->slots[s].kind)) continue;

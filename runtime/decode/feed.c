@@ -1,5 +1,7 @@
 #include "runtime/decode/feed.h"
 
+#include <assert.h>
+
 static vlm_status reserve(vlm_feed *feed, size_t bytes, vlm_error *err) {
   if (feed->data && bytes <= feed->bytes) return VLM_OK;
   vlm_feed_free(feed);
@@ -12,6 +14,7 @@ vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *decla
                          int64_t step, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t bytes;
+  assert(rank >= 0 && rank <= VLM_MAX_RANK);
   vlm_dtype dtype = declared->tensor.dtype == VLM_NONE ? VLM_S64 : declared->tensor.dtype;
   *out = vlm_tensor_make(dtype, rank, dims, NULL);
   VLM_TRY(vlm_tensor_bytes_checked(&bytes, out, err));

@@ -1,4 +1,5 @@
 /* The decode loop: rows of logits from the decoder, next tokens from the search (or from the caller: teacher forcing). */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/clock.h"
@@ -67,6 +68,7 @@ static vlm_status run_row(loop *l, int32_t token, int32_t parent, bool parent_co
   const float *logits;
   int64_t vocab;
   double before = vlm_clock_ms();
+  assert(l->n_caches < VLM_MAX_BEAMS && parent >= 0 && parent < l->n_previous && l->previous[parent]);
   VLM_TRY(vlm_decoder_step(l->model->decoder, token, &l->previous[parent], parent_continues, &l->caches[l->n_caches], &logits, &vocab, l->err));
   l->n_caches++;
   VLM_TRY(store_row(l, l->n_caches - 1, logits, vocab));

@@ -1,5 +1,6 @@
 #include "runtime/decode/search.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ struct vlm_search {
   candidate *candidates;              /* n_candidates, best first */
   int32_t n_candidates, room;         /* room: how many are kept */
   float *scores;                      /* one row */
+  float *ranks, *untaken;             /* of finished ones and candidates: scores, and those not taken yet */
   int32_t *ids;                       /* memory of all sequences */
   bool improvable, done;
 };
@@ -81,6 +83,8 @@ static vlm_status allocate(vlm_search *s, vlm_error *err) {
   s->candidates = memory;
   VLM_TRY(vlm_alloc(&memory, (size_t)s->vocab, sizeof *s->scores, err));
   s->scores = memory;
+  VLM_TRY(vlm_new(&s->ranks, s->n_beams + s->room, err));
+  VLM_TRY(vlm_new(&s->untaken, s->n_beams + s->room, err));
 out:
   return st;
 }
@@ -121,6 +125,8 @@ void vlm_search_free(vlm_search *search) {
   vlm_free(search->merged);
   vlm_free(search->candidates);
   vlm_free(search->scores);
+  vlm_free(search->ranks);
+  vlm_free(search->untaken);
   vlm_free(search->ids);
   vlm_free(search);
 }
@@ -132,6 +138,7 @@ int32_t vlm_search_rows(const vlm_search *search) { return search->done ? 0 : se
 /* The first running beam of a row. */
 static const hypothesis *beam_of_row(const vlm_search *s, int32_t row) {
   int32_t b = 0;
+  assert(row >= 0 && row < s->n_rows);
   while (b + 1 < s->n_beams && s->running[b].row != row) b++;
   return &s->running[b];
 }
@@ -183,6 +190,7 @@ static void keep(vlm_search *s, candidate c) {
   int32_t at = s->n_candidates < s->room ? s->n_candidates++ : s->room - 1;
   for (; at > 0 && better(c, s->candidates[at - 1]); at--) s->candidates[at] = s->candidates[at - 1];
   s->candidates[at] = c;
+  assert(s->n_candidates <= s->room);
 }
 
 /* The best continuations of all beams. */
@@ -207,6 +215,7 @@ static void find_candidates(vlm_search *s, const float *logits) {
 /* ---- choosing ---- */
 
 static void extend(hypothesis *out, const hypothesis *from, int32_t token) {
+  assert(out != from && from->count > 0);
   memcpy(out->ids, from->ids, from->count * sizeof *out->ids);
   out->ids[from->count] = token;
   out->count = from->count + 1;
@@ -230,14 +239,13 @@ static void swap(hypothesis **a, hypothesis **b) {
 }
 
 /* The best candidates that go on are the beams of the next step. */
-static void choose_running(vlm_search *s, float *work) {
-  float scores[2 * VLM_MAX_BEAMS * VLM_MAX_EOS];
-  for (int32_t i = 0; i < s->n_candidates; i++) scores[i] = work[i] = s->candidates[i].score + (s->candidates[i].hit ? FAR : 0.0f);
+static void choose_running(vlm_search *s) {
+  for (int32_t i = 0; i < s->n_candidates; i++) s->ranks[i] = s->untaken[i] = s->candidates[i].score + (s->candidates[i].hit ? FAR : 0.0f);
   for (int32_t b = 0; b < s->n_beams; b++) {
-    const int32_t best = take_largest(work, s->n_candidates);
+    const int32_t best = take_largest(s->untaken, s->n_candidates);
     const candidate *c = &s->candidates[best < 0 ? 0 : best];
     extend(&s->next[b], &s->running[c->beam], c->token);
-    s->next[b].score = scores[best < 0 ? 0 : best];
+    s->next[b].score = s->ranks[best < 0 ? 0 : best];
   }
 }
 
@@ -249,20 +257,20 @@ static bool all_finished(const vlm_search *s) {
 }
 
 /* Candidates that ended and rank among the first n_beams compete with the finished ones. */
-static void choose_finished(vlm_search *s, float *work) {
+static void choose_finished(vlm_search *s) {
   const float length = vlm_search_length_power((int64_t)(s->count + 1 - s->n_prompt), s->generation.length_penalty);
   const bool full = all_finished(s) && s->generation.early_stopping == VLM_EARLY_TRUE;
-  float scores[(2 * VLM_MAX_EOS + 1) * VLM_MAX_BEAMS];
-  for (int32_t b = 0; b < s->n_beams; b++) scores[b] = work[b] = s->finished[b].score;
+  for (int32_t b = 0; b < s->n_beams; b++) s->ranks[b] = s->untaken[b] = s->finished[b].score;
   for (int32_t i = 0; i < s->n_candidates; i++) {
     float score = s->candidates[i].score / length;
     if (full) score += FAR;
     if (!s->improvable) score += FAR;
     if (!(s->candidates[i].hit && i < s->n_beams)) score += FAR;
-    scores[s->n_beams + i] = work[s->n_beams + i] = score;
+    s->ranks[s->n_beams + i] = s->untaken[s->n_beams + i] = score;
   }
   for (int32_t b = 0; b < s->n_beams; b++) {
-    const int32_t best = take_largest(work, s->n_beams + s->n_candidates);
+    const int32_t best = take_largest(s->untaken, s->n_beams + s->n_candidates);
+    assert(best >= 0); /* the n_beams finished ones have scores */
     hypothesis *out = &s->merged[b];
     if (best < s->n_beams) {
       const hypothesis *old = &s->finished[best];
@@ -274,7 +282,7 @@ static void choose_finished(vlm_search *s, float *work) {
       extend(out, &s->running[c->beam], c->token);
       out->finished = c->hit && best - s->n_beams < s->n_beams;
     }
-    out->score = scores[best];
+    out->score = s->ranks[best];
   }
   swap(&s->finished, &s->merged);
 }
@@ -300,10 +308,9 @@ static bool all_hit(const vlm_search *s) {
 }
 
 static void beam_step(vlm_search *s, const float *logits) {
-  float work[(2 * VLM_MAX_EOS + 1) * VLM_MAX_BEAMS];
   find_candidates(s, logits);
-  choose_running(s, work);
-  choose_finished(s, work);
+  choose_running(s);
+  choose_finished(s);
   swap(&s->running, &s->next);
   s->count++;
   assign_rows(s);
@@ -314,6 +321,7 @@ static void beam_step(vlm_search *s, const float *logits) {
 static void greedy_step(vlm_search *s, const float *logits) {
   hypothesis *h = &s->running[0];
   int64_t best = 0;
+  assert((int64_t)h->count < s->max_length);
   score_row(s, 0, logits);
   for (int64_t i = 1; i < s->vocab; i++) best = s->scores[i] > s->scores[best] ? i : best;
   h->ids[h->count++] = (int32_t)best;

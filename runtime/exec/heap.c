@@ -1,5 +1,7 @@
 #include "runtime/exec/heap.h"
 
+#include <assert.h>
+
 #include "runtime/base/memory.h"
 
 static vlm_heap_block *best_fit(vlm_heap *heap, size_t bytes) {
@@ -55,7 +57,10 @@ vlm_status vlm_heap_take(vlm_heap *heap, void **out, size_t bytes, vlm_error *er
 
 void vlm_heap_give(vlm_heap *heap, void *data) {
   for (int32_t i = 0; data && i < heap->count; i++)
-    if (heap->blocks[i].data == data) heap->blocks[i].used = false;
+    if (heap->blocks[i].data == data) {
+      assert(heap->blocks[i].used); /* given back twice */
+      heap->blocks[i].used = false;
+    }
 }
 
 void vlm_heap_free(vlm_heap *heap) {

@@ -1,5 +1,5 @@
 /* Offsets in one arena by liveness: blocks whose lifetimes do not overlap may share bytes.
- * Greedy by size, lowest free offset among overlapping neighbours (the planner of several mobile runtimes). */
+ * Greedy by size, lowest free offset among overlapping neighbours (the planner of several mobile runtimes), in n log n steps. */
 #ifndef VLM_EXEC_MEMORY_PLAN_H
 #define VLM_EXEC_MEMORY_PLAN_H
 

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/graph/names.h"
@@ -11,6 +12,7 @@ typedef struct sweep {
 } sweep;
 
 static void need_value(sweep *s, vlm_value_id id) {
+  assert(id >= VLM_NO_VALUE && id < s->graph->n_values);
   if (id == VLM_NO_VALUE || s->value[id]) return;
   s->value[id] = 1;
   int32_t producer = s->graph->values[id].producer;
@@ -71,6 +73,7 @@ static void compact(sweep *s) {
     for (int32_t k = 0; k < node->n_outputs; k++) vlm_node_set_output(graph, nodes, k, node->outputs[k]);
     nodes++;
   }
+  assert(nodes <= graph->n_nodes);
   graph->n_nodes = nodes;
   renumber_list(s, graph->inputs, graph->n_inputs);
   renumber_list(s, graph->outputs, graph->n_outputs);
@@ -116,6 +119,7 @@ static void replace_captures(vlm_graph *body, vlm_value_id from, vlm_value_id to
 }
 
 void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to) {
+  assert(from >= 0 && from < graph->n_values && to >= 0 && to < graph->n_values);
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     vlm_node *node = &graph->nodes[n];
     replace_in(node->inputs, node->n_inputs, from, to);
@@ -127,6 +131,7 @@ void vlm_graph_replace_uses(vlm_graph *graph, vlm_value_id from, vlm_value_id to
 
 vlm_status vlm_graph_rename(vlm_graph *graph, vlm_value_id id, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
+  assert(id >= 0 && id < graph->n_values);
   vlm_value_id holder = vlm_graph_find(graph, name);
   if (holder == id) return VLM_OK;
   if (holder != VLM_NO_VALUE) VLM_TRY(vlm_graph_free_name(graph, &graph->values[holder].name, name, "", err));

@@ -1,5 +1,6 @@
 #include "runtime/graph/graph.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ out:
 
 void vlm_graph_free(vlm_graph *graph) {
   if (graph == NULL) return;
+  assert(graph->parent == NULL); /* bodies live in the root's arena */
   vlm_graph_release_kept(graph);
   vlm_arena_free(graph->arena);
 }
@@ -74,6 +76,7 @@ vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *
     VLM_TRY(vlm_arena_strdup(graph->arena, &value.name, name, err));
   }
   VLM_TRY(vlm_graph_reserve(graph, &graph->values, &graph->cap_values, graph->n_values, err));
+  assert(graph->n_values < graph->cap_values);
   vlm_value_id id = graph->n_values++;
   graph->values[id] = value;
   st = vlm_names_add(graph, id, err);
@@ -154,6 +157,7 @@ vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const char *name, 
   VLM_TRY(node_strings(graph, &node, name, domain, op_type, err));
   VLM_TRY(node_arrays(graph, &node, err));
   VLM_TRY(vlm_graph_reserve(graph, &graph->nodes, &graph->cap_nodes, graph->n_nodes, err));
+  assert(graph->n_nodes < graph->cap_nodes);
   *out = graph->n_nodes++;
   graph->nodes[*out] = node;
 out:
@@ -161,6 +165,8 @@ out:
 }
 
 void vlm_node_set_output(vlm_graph *graph, int32_t node, int32_t k, vlm_value_id value) {
+  assert(node >= 0 && node < graph->n_nodes && k >= 0 && k < graph->nodes[node].n_outputs);
+  assert(value >= VLM_NO_VALUE && value < graph->n_values);
   graph->nodes[node].outputs[k] = value;
   if (value != VLM_NO_VALUE) graph->values[value].producer = node;
 }
@@ -195,12 +201,17 @@ float vlm_node_float(const vlm_node *node, const char *name, float fallback) {
   return a && a->kind == VLM_ATTR_FLOAT ? a->u.f : fallback;
 }
 
-vlm_value_id vlm_node_input(const vlm_node *node, int32_t k) { return k < node->n_inputs ? node->inputs[k] : VLM_NO_VALUE; }
+vlm_value_id vlm_node_input(const vlm_node *node, int32_t k) {
+  assert(k >= 0);
+  return k < node->n_inputs ? node->inputs[k] : VLM_NO_VALUE;
+}
 
 bool vlm_node_is(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
 
 vlm_node *vlm_graph_producer(const vlm_graph *graph, vlm_value_id id, const char *op_type) {
+  assert(id >= VLM_NO_VALUE && id < graph->n_values);
   int32_t n = id == VLM_NO_VALUE ? -1 : graph->values[id].producer;
+  assert(n < graph->n_nodes);
   return n >= 0 && vlm_node_is(&graph->nodes[n], op_type) ? &graph->nodes[n] : NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/graph/names.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/hash.h"
@@ -17,6 +18,7 @@ static uint32_t first_slot(const name_index *index, const char *name) {
 }
 
 static void put(name_index *index, const vlm_graph *graph, vlm_value_id id) {
+  assert(id >= 0 && id < graph->n_values && index->used < index->mask); /* a full table would never end */
   uint32_t at = first_slot(index, graph->values[id].name);
   while (index->slots[at] != 0) at = (at + 1) & index->mask;
   index->slots[at] = id + 1;
@@ -75,6 +77,7 @@ vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *b
 
 vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err) {
   vlm_status st = VLM_OK;
+  assert(count >= 0 && count <= *cap);
   if (count < *cap) return VLM_OK;
   VLM_CHECK(count < INT32_MAX / 2, err, VLM_LIMIT, "%s: more than %d entries in one graph", graph->source, INT32_MAX / 2);
   int32_t more = *cap > 0 ? *cap * 2 : FIRST_CAP;

@@ -1,5 +1,6 @@
 #include "runtime/graph/order.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { NEW, OPEN, DONE };
@@ -37,6 +38,7 @@ static bool edge(const vlm_graph *graph, const vlm_node *node, int32_t k, int32_
 }
 
 static void open_node(order_walk *w, int32_t node) {
+  assert(w->state[node] == NEW && w->depth < w->graph->n_nodes);
   w->state[node] = OPEN;
   w->next[node] = 0;
   w->stack[w->depth++] = node;
@@ -92,6 +94,7 @@ vlm_status vlm_graph_order(vlm_graph *graph, vlm_error *err) {
   order_walk w = {.graph = graph, .state = state, .stack = lists, .next = (int32_t *)lists + n, .order = (int32_t *)lists + 2 * n};
   for (int32_t node = 0; node < graph->n_nodes; node++)
     if (w.state[node] == NEW) VLM_TRY(visit(&w, node, err));
+  assert(w.done == graph->n_nodes); /* every node has one place */
   VLM_TRY(apply_order(graph, w.order, err));
 out:
   vlm_free(state);

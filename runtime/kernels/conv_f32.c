@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/kernels/conv_plane.h"
 
 typedef struct {
   const vlm_conv_f32 *conv;

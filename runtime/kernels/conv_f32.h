@@ -24,14 +24,4 @@ void vlm_conv_f32_run(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_
 /* [channels][out_channels / groups][taps] -> [out_channels][channels / groups][taps]; element size 4 or 1. */
 void vlm_conv_transpose_weights(void *out, const void *w, const vlm_conv_shape *shape, int element_bytes);
 
-/* One padded plane per call of the depthwise kernel; shared with conv_q8.c. */
-bool vlm_conv_is_depthwise(const vlm_conv_shape *shape);
-/* Floats of a padded plane plus its zero row and the row pointers. */
-size_t vlm_conv_plane_floats(const vlm_conv_shape *shape);
-/* Runs the kernel over all output rows of a plane whose rows (padded in front by pad[2], zeros behind) lie `width` floats apart. */
-void vlm_conv_plane_run(float *y, const vlm_conv_shape *shape, const float *plane, const float *w, const vlm_kernels *kernels);
-static inline int64_t vlm_conv_plane_width(const vlm_conv_shape *s) {
-  return (s->out[2] - 1) * s->stride[2] + (s->kernel[2] - 1) * s->dilation[2] + 1;
-}
-
 #endif

@@ -1,9 +1,10 @@
-/* Depthwise planes: rows are padded once, the kernel then needs no test at the borders. */
+/* Rows are padded once, the kernel then needs no test at the borders. */
+#include "runtime/kernels/conv_plane.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/kernels/conv_f32.h"
 #include "runtime/kernels/row_args.h"
 
 enum { MAX_KERNEL_ROWS = 32 };

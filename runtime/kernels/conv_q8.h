@@ -5,6 +5,7 @@
 #define VLM_KERNELS_CONV_Q8_H
 
 #include "runtime/kernels/conv_f32.h"
+#include "runtime/kernels/conv_plane.h"
 #include "runtime/kernels/gemm_q8.h"
 
 /* Weights in the form that vlm_conv_q8 reads, one block: packed panels, or plain floats when depthwise. */

@@ -22,13 +22,13 @@ typedef struct {
   int strip;
   bool in_place; /* the kernel reads the caller's rows */
   bool wide; /* weights of a column block are widened to int16 first, for all its rows */
-} plan;
+} q8_plan;
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static void split_work(plan *p, int threads) {
+static void split_work(q8_plan *p, int threads) {
   const vlm_gemm_q8 *g = p->g;
   int64_t nr = p->kernels->gemm_u8s8->nr, n = g->w->padded_n, wanted = (int64_t)threads * TASKS_PER_THREAD;
   p->columns = min64(max64(BLOCK_BYTES / (p->wide ? 2 : 1) / max64(p->stride, 1) / nr * nr, nr), MAX_COLUMNS);
@@ -40,9 +40,9 @@ static void split_work(plan *p, int threads) {
   p->row_blocks = (g->m + p->rows - 1) / p->rows;
 }
 
-static plan make_plan(const vlm_gemm_q8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+static q8_plan make_plan(const vlm_gemm_q8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
   const vlm_kernel *kernel = kernels->gemm_u8s8;
-  plan p = {.g = g, .kernels = kernels, .stride = g->w->groups * kernel->kr};
+  q8_plan p = {.g = g, .kernels = kernels, .stride = g->w->groups * kernel->kr};
   /* Column output is turned in blocks of 8 or 16 rows: 4 tiles of 6 or 12 rows make whole blocks. */
   p.strip = (int)min64(kernel->mr * (g->c_column == 1 ? STRIP_TILES : 4), round_up(max64(g->m, 1), kernel->mr));
   p.in_place = !g->pack && kernel->a_bytes == 1 && g->w->k % kernel->kr == 0;
@@ -69,7 +69,7 @@ typedef struct {
   int16_t *weights;
 } room;
 
-static room worker_room(const plan *p, int worker) {
+static room worker_room(const q8_plan *p, int worker) {
   char *base = p->scratch + (size_t)worker * p->worker_bytes;
   room r = {.a = base, .u8 = (uint8_t *)base + p->a_bytes};
   r.sums = (int32_t *)(base + p->a_bytes + p->u8_bytes);
@@ -85,7 +85,7 @@ typedef struct {
 } strip;
 
 /* One row in the kernel's form; the padding meets zero weights, so any finite value would do. */
-static void copy_row(const plan *p, char *dst, const uint8_t *src, int64_t k) {
+static void copy_row(const q8_plan *p, char *dst, const uint8_t *src, int64_t k) {
   if (p->kernels->gemm_u8s8->a_bytes == 2) {
     p->kernels->widen_u8->fn.widen_u8(&(vlm_widen_u8_args){.y = (uint16_t *)(void *)dst, .x = src, .n = (size_t)k});
     memset(dst + 2 * k, 0, (size_t)(p->stride - k) * 2);
@@ -96,7 +96,7 @@ static void copy_row(const plan *p, char *dst, const uint8_t *src, int64_t k) {
 }
 
 /* Activations of a strip, and the distance of its rows in elements. */
-static const void *take_rows(const plan *p, const room *r, const strip *s, size_t *lda) {
+static const void *take_rows(const q8_plan *p, const room *r, const strip *s, size_t *lda) {
   const vlm_gemm_q8 *g = p->g;
   int a_bytes = p->kernels->gemm_u8s8->a_bytes;
   const uint8_t *src = g->a ? g->a + (g->a_offset ? g->a_offset[s->batch] : s->batch * g->a_batch) + s->row * g->lda : NULL;
@@ -115,12 +115,12 @@ static const void *take_rows(const plan *p, const room *r, const strip *s, size_
 
 static int64_t matrix_of(const vlm_gemm_q8 *g, int64_t batch) { return g->w_matrix ? g->w_matrix[batch] : batch % g->w->count; }
 
-static const int8_t *panels_at(const plan *p, int64_t batch, int64_t column) {
+static const int8_t *panels_at(const q8_plan *p, int64_t batch, int64_t column) {
   const vlm_q8_weights *w = p->g->w;
   return w->panels + (size_t)matrix_of(p->g, batch) * w->matrix_bytes + (size_t)(column / p->kernels->gemm_u8s8->nr) * w->panel_bytes;
 }
 
-static void run_sums(const plan *p, const room *r, const strip *s, const int8_t *panel, const char *a, size_t lda) {
+static void run_sums(const q8_plan *p, const room *r, const strip *s, const int8_t *panel, const char *a, size_t lda) {
   const vlm_kernel *kernel = p->kernels->gemm_u8s8, *wide_kernel = p->kernels->gemm_u8s16;
   size_t panel_bytes = p->g->w->panel_bytes, row_bytes = lda * (size_t)kernel->a_bytes;
   vlm_gemm_u8s8_args t = {.ldc = (size_t)p->columns, .lda = lda, .groups = (size_t)p->g->w->groups};
@@ -144,14 +144,14 @@ static void run_sums(const plan *p, const room *r, const strip *s, const int8_t 
 }
 
 /* int32 output: the correction for the zero point in place of the float epilogue. Row i of the strip, as in finish_floats. */
-static void finish_sums(const plan *p, const strip *s, int i, int32_t *sums) {
+static void finish_sums(const q8_plan *p, const strip *s, int i, int32_t *sums) {
   const vlm_gemm_q8 *g = p->g;
   const int32_t *colsum = g->w->colsum + matrix_of(g, s->batch) * g->w->padded_n + s->column;
   uint32_t zero = (uint32_t)(g->row_zero ? g->row_zero[s->batch * g->m + s->row + i] : g->zero);
   for (int64_t j = 0; j < s->n; j++) sums[j] = (int32_t)((uint32_t)sums[j] - zero * (uint32_t)colsum[j]);
 }
 
-static void finish_floats(const plan *p, const strip *s, int i, float *y, const int32_t *sums) {
+static void finish_floats(const q8_plan *p, const strip *s, int i, float *y, const int32_t *sums) {
   const vlm_gemm_q8 *g = p->g;
   int64_t matrix = matrix_of(g, s->batch), first = matrix * g->w->n + s->column, at = s->batch * g->m + s->row + i;
   vlm_q8_row_args e = {.y = y, .acc = sums, .w_scale = g->w_scale + first, .bias = g->bias ? g->bias + first : NULL, .n = (size_t)s->n};
@@ -162,13 +162,13 @@ static void finish_floats(const plan *p, const strip *s, int i, float *y, const 
   if (g->activation) g->activation(y, y, s->n, g->params);
 }
 
-static void quantize(const plan *p, uint8_t *q, const float *x, int64_t n) {
+static void quantize(const q8_plan *p, uint8_t *q, const float *x, int64_t n) {
   vlm_quantize_u8_args a = {.q = q, .x = x, .n = (size_t)n, .scale = p->g->q_scale, .zero = p->g->q_zero};
   p->kernels->quantize_u8->fn.quantize_u8(&a);
 }
 
 /* Row-major output: floats and sums of a row are finished where they belong, bytes through the room. */
-static void finish_rows(const plan *p, const room *r, const strip *s) {
+static void finish_rows(const q8_plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
   for (int i = 0; i < s->rows; i++) {
     int64_t at = s->batch * g->c_batch + (s->row + i) * g->c_row + s->column;
@@ -185,7 +185,7 @@ static void finish_rows(const plan *p, const room *r, const strip *s) {
 }
 
 /* Column-major output: finished rows of the room are turned into the output. */
-static void turn(const plan *p, const room *r, const strip *s) {
+static void turn(const q8_plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
   int64_t at = s->batch * g->c_batch + s->row + s->column * g->c_column;
   size_t to = (size_t)g->c_column, from = (size_t)p->columns, rows = (size_t)s->rows, columns = (size_t)s->n;
@@ -202,7 +202,7 @@ static void turn(const plan *p, const room *r, const strip *s) {
   p->kernels->transpose_32->fn.transpose_32(&t);
 }
 
-static void finish_columns(const plan *p, const room *r, const strip *s) {
+static void finish_columns(const q8_plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
   for (int i = 0; i < s->rows; i++) {
     int32_t *sums = r->sums + i * p->columns;
@@ -217,7 +217,7 @@ static void finish_columns(const plan *p, const room *r, const strip *s) {
 }
 
 static void task(void *user, int64_t index, int worker) {
-  const plan *p = user;
+  const q8_plan *p = user;
   const vlm_gemm_q8 *g = p->g;
   int64_t row0 = index % p->row_blocks * p->rows, rest = index / p->row_blocks, row1 = min64(row0 + p->rows, g->m);
   strip s = {.batch = rest / p->column_blocks, .column = rest % p->column_blocks * p->columns};
@@ -242,7 +242,7 @@ static void task(void *user, int64_t index, int worker) {
 }
 
 void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
-  plan p = make_plan(g, kernels, threads);
+  q8_plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->w->n * (double)(g->w->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->w->n <= 0) return;
   assert((g->c != NULL) + (g->c_u8 != NULL) + (g->c_sums != NULL) == 1 && (g->a || g->pack));

@@ -16,13 +16,13 @@ typedef struct {
   char *scratch;
   size_t worker_bytes, panel_floats;
   int64_t rows, row_blocks;
-} plan;
+} w8_plan;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static plan make_plan(const vlm_gemm_w8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
+static w8_plan make_plan(const vlm_gemm_w8 *g, const vlm_kernels *kernels, const vlm_threads *threads) {
   int64_t panels = (g->n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS, wanted = 4 * (int64_t)vlm_threads_count(threads);
-  plan p = {.g = g, .kernels = kernels, .rows = g->m > 0 ? g->m : 1};
+  w8_plan p = {.g = g, .kernels = kernels, .rows = g->m > 0 ? g->m : 1};
   if (g->m > FEW_ROWS) {
     if (vlm_threads_count(threads) > 1 && panels > 0 && panels < wanted) p.rows = (g->m + wanted / panels - 1) / (wanted / panels);
     p.rows = (p.rows + VLM_TILE_MAX_ROWS - 1) / VLM_TILE_MAX_ROWS * VLM_TILE_MAX_ROWS;
@@ -44,7 +44,7 @@ void vlm_w8_pack(int8_t *panels, const int8_t *w, int64_t w_row, int64_t w_colum
   }
 }
 
-static void finish_row(const plan *p, float *y, const float *sums, int64_t column, int64_t n) {
+static void finish_row(const w8_plan *p, float *y, const float *sums, int64_t column, int64_t n) {
   const vlm_gemm_w8 *g = p->g;
   const vlm_rowops *rowops = p->kernels->rowops;
   rowops->mul(y, sums, 1, g->scale + column, 1, n);
@@ -52,7 +52,7 @@ static void finish_row(const plan *p, float *y, const float *sums, int64_t colum
   if (g->activation) g->activation(y, y, n, g->params);
 }
 
-static void few_rows(const plan *p, const int8_t *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+static void few_rows(const w8_plan *p, const int8_t *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
   const vlm_gemm_w8 *g = p->g;
   float sums[VLM_W8_ROWS * VLM_W8_COLUMNS];
   vlm_gemm_f32s8_args t = {.c = sums, .ldc = VLM_W8_COLUMNS, .lda = (size_t)g->ldx, .b = panel, .k = (size_t)g->k};
@@ -64,7 +64,7 @@ static void few_rows(const plan *p, const int8_t *panel, int64_t column, int64_t
   }
 }
 
-static void many_rows(const plan *p, float *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+static void many_rows(const w8_plan *p, float *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
   const vlm_gemm_w8 *g = p->g;
   const vlm_kernel *kernel = p->kernels->gemm_f32;
   float sums[VLM_TILE_MAX_ROWS * VLM_W8_COLUMNS];
@@ -83,7 +83,7 @@ static void many_rows(const plan *p, float *panel, int64_t column, int64_t n, in
 }
 
 static void task(void *user, int64_t index, int worker) {
-  const plan *p = user;
+  const w8_plan *p = user;
   const vlm_gemm_w8 *g = p->g;
   int64_t column = index / p->row_blocks * VLM_W8_COLUMNS, row0 = index % p->row_blocks * p->rows;
   int64_t row1 = min64(row0 + p->rows, g->m), n = min64(VLM_W8_COLUMNS, g->n - column);
@@ -98,7 +98,7 @@ static void task(void *user, int64_t index, int worker) {
 }
 
 void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
-  plan p = make_plan(g, kernels, threads);
+  w8_plan p = make_plan(g, kernels, threads);
   if (g->m <= 0 || g->n <= 0) return;
   assert((uintptr_t)g->panels % VLM_PANEL_ALIGN == 0 && g->ldy >= g->n && p.rows > 0);
   p.scratch = scratch;

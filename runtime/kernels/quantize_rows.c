@@ -9,9 +9,9 @@ typedef struct {
   const vlm_kernels *kernels;
   vlm_quantize_rows rows;
   vlm_quantize_u8_args all;
-} region;
+} rows_region;
 
-static void quantize_row(const region *r, int64_t i) {
+static void quantize_row(const rows_region *r, int64_t i) {
   const vlm_quantize_rows *m = &r->rows;
   const float *x = m->x + i * m->k;
   float low, high;
@@ -33,12 +33,12 @@ static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 void vlm_quantize_rows_u8(const vlm_quantize_rows *rows, const vlm_kernels *kernels, vlm_threads *threads) {
-  region r = {.kernels = kernels, .rows = *rows};
+  rows_region r = {.kernels = kernels, .rows = *rows};
   vlm_threads_range(rows->m * rows->k < 2 * CHUNK ? NULL : threads, rows->m, CHUNK / (rows->k + 1) + 1, rows_task, &r);
 }
 
 static void range_task(void *user, int64_t begin, int64_t end, int worker) {
-  const region *r = user;
+  const rows_region *r = user;
   vlm_quantize_u8_args a = r->all;
   (void)worker;
   a.q += begin;
@@ -48,6 +48,6 @@ static void range_task(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 void vlm_quantize_u8(const vlm_quantize_u8_args *all, const vlm_kernels *kernels, vlm_threads *threads) {
-  region r = {.kernels = kernels, .all = *all};
+  rows_region r = {.kernels = kernels, .all = *all};
   vlm_threads_range(all->n < 2 * CHUNK ? NULL : threads, (int64_t)all->n, CHUNK, range_task, &r);
 }

@@ -44,11 +44,11 @@ typedef struct {
   int64_t wide_scores, wide_out, scratch_floats;             /* per worker */
   int64_t mask_dims[4];
   float scale;
-} job;
+} cache_job;
 
 static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-static void append(const job *j, int64_t head) {
+static void append(const cache_job *j, int64_t head) {
   float *key = j->key + head * j->d * j->capacity, *value = j->value + head * j->capacity * j->v;
   for (int64_t i = 0; i < j->t; i++) {
     const float *row = j->new_key + (head * j->t + i) * j->d;
@@ -58,7 +58,7 @@ static void append(const job *j, int64_t head) {
 }
 
 /* c[rows][columns] = a[rows][k] * b[k][columns], tile by tile. */
-static void multiply(const job *j, float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t b_stride, int64_t k, int64_t rows,
+static void multiply(const cache_job *j, float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t b_stride, int64_t k, int64_t rows,
                      int64_t columns) {
   vlm_gemm_f32_args t = {.ldc = (size_t)ldc, .lda = (size_t)lda, .b_stride = (size_t)b_stride, .k = (size_t)k};
   for (int64_t i = 0; i < rows; i += j->gemm->mr) {
@@ -72,7 +72,7 @@ static void multiply(const job *j, float *c, int64_t ldc, const float *a, int64_
   }
 }
 
-static void add_mask(const job *j, float *scores, int64_t head, int64_t row) {
+static void add_mask(const cache_job *j, float *scores, int64_t head, int64_t row) {
   const int64_t *m = j->mask_dims;
   const int64_t at[3] = {head / j->per_batch, head % j->per_batch, row};
   int64_t offset = 0;
@@ -81,7 +81,7 @@ static void add_mask(const job *j, float *scores, int64_t head, int64_t row) {
 }
 
 /* head: of the queries */
-static void attend(const job *j, int64_t head, float *scratch) {
+static void attend(const cache_job *j, int64_t head, float *scratch) {
   float *scores = scratch, *wide = scratch + j->t * j->wide_scores;
   const float *q = j->q + head * j->t * j->d;
   int64_t kv = head / j->group;
@@ -97,13 +97,13 @@ static void attend(const job *j, int64_t head, float *scratch) {
 }
 
 static void head_task(void *user, int64_t head, int worker) {
-  const job *j = user;
+  const cache_job *j = user;
   append(j, head);
   for (int64_t g = 0; g < j->group; g++) attend(j, head * j->group + g, j->scratch + worker * j->scratch_floats);
 }
 
 /* Capacity 0: a cache of our own for this call, filled from the contiguous past. */
-static vlm_status copy_past(job *j, const float *key, const float *value) {
+static vlm_status copy_past(cache_job *j, const float *key, const float *value) {
   vlm_status st = VLM_OK;
   j->capacity = round_up(j->total, VLM_TILE_MAX_COLUMNS);
   size_t keys = (size_t)(j->heads * j->d * j->capacity + VLM_TILE_MAX_COLUMNS), values = (size_t)(j->heads * j->v * j->capacity + VLM_TILE_MAX_COLUMNS);
@@ -139,7 +139,7 @@ static vlm_status check_shapes(vlm_op_call *c) {
                   vlm_tensor_shape_text(nk, b, sizeof b), vlm_tensor_shape_text(pk, d, sizeof d));
 }
 
-static vlm_status set_mask(job *j, const vlm_tensor *mask) {
+static vlm_status set_mask(cache_job *j, const vlm_tensor *mask) {
   const int64_t full[4] = {j->heads * j->group / j->per_batch, j->per_batch, j->t, j->total};
   if (!mask) return VLM_OK;
   if (mask->rank > 4) return vlm_fail(j->c->err, VLM_INPUT, "the mask has %d dims, at most 4", mask->rank);
@@ -157,7 +157,7 @@ vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   VLM_TRY(check_shapes(c));
   const vlm_tensor *nk = c->in[1], *nv = c->in[2], *pk = c->in[3];
-  job j = {.c = c, .gemm = c->kernels->gemm_f32, .rows = c->kernels->rowops, .q = c->in[0]->data, .new_key = nk->data, .new_value = nv->data,
+  cache_job j = {.c = c, .gemm = c->kernels->gemm_f32, .rows = c->kernels->rowops, .q = c->in[0]->data, .new_key = nk->data, .new_value = nv->data,
            .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1],
            .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = vlm_arg_float(c, 0, 1)};
   j.total = j.past + j.t;

@@ -7,9 +7,9 @@
 typedef struct {
   const vlm_norm_rows *n;
   const vlm_rowops *ops;
-} job;
+} norm_job;
 
-static const float *add_inputs(const job *j, int64_t i) {
+static const float *add_inputs(const norm_job *j, int64_t i) {
   const vlm_norm_rows *n = j->n;
   const float *x = n->x + i * n->width;
   float *sum = n->sum + i * n->width;
@@ -19,7 +19,7 @@ static const float *add_inputs(const job *j, int64_t i) {
 }
 
 static void task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const norm_job *j = user;
   const vlm_norm_rows *n = j->n;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
@@ -31,7 +31,7 @@ static void task(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n) {
-  job j = {n, vlm_call_rowops(c)};
+  norm_job j = {n, vlm_call_rowops(c)};
   vlm_threads_range(c->threads, n->rows, VLM_ROW_GRAIN / (n->width + 1) + 1, task, &j);
 }
 

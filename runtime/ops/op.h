@@ -92,5 +92,7 @@ vlm_status vlm_axis(vlm_op_call *c, int64_t axis, int rank, bool inclusive, int 
 vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, int *rank, int64_t *dims);
 /* Up to VLM_MAX_RANK integers of an int32/int64 tensor; count out. VLM_UNKNOWN when the data is not there. */
 vlm_status vlm_read_ints(vlm_op_call *c, const vlm_tensor *t, int64_t *values, int max, int *count);
+/* Refuses shapes whose dims, zeros left out, multiply to more than any memory: strides of such a shape would overflow. */
+vlm_status vlm_check_dims(vlm_op_call *c, int rank, const int64_t *dims);
 
 #endif

@@ -140,11 +140,3 @@ vlm_status vlm_ints_arg(vlm_op_call *c, int k, int j, int64_t *values, int max, 
   *count = a->count;
   return VLM_OK;
 }
-
-vlm_status vlm_check_dims(vlm_op_call *c, int rank, const int64_t *dims) {
-  int64_t n = 1;
-  for (int i = 0; i < rank; i++)
-    if (dims[i] > 0 && (__builtin_mul_overflow(n, dims[i], &n) || n > INT64_C(1) << 48))
-      return vlm_fail(c->err, VLM_LIMIT, "dim %d of %lld makes the output too large", i, (long long)dims[i]);
-  return VLM_OK;
-}

@@ -42,8 +42,6 @@ static inline void vlm_zero_some(void *to, size_t bytes) {
 static inline const vlm_tensor *vlm_in(const vlm_op_call *c, int k) { return k < c->n_in ? c->in[k] : NULL; }
 static inline vlm_tensor *vlm_out(const vlm_op_call *c, int k) { return k < c->n_out ? c->out[k] : NULL; }
 
-/* Refuses shapes whose dims, zeros left out, multiply to more than any memory: strides of such a shape would overflow. */
-vlm_status vlm_check_dims(vlm_op_call *c, int rank, const int64_t *dims);
 /* Integers given as attribute k or (when present) as input j; *count = -1 when neither is given. */
 vlm_status vlm_ints_arg(vlm_op_call *c, int k, int j, int64_t *values, int max, int *count);
 /* Scratch of count * size bytes with the product checked. */

@@ -60,6 +60,14 @@ vlm_status vlm_infer_like(vlm_op_call *c) {
   return VLM_OK;
 }
 
+vlm_status vlm_check_dims(vlm_op_call *c, int rank, const int64_t *dims) {
+  int64_t n = 1;
+  for (int i = 0; i < rank; i++)
+    if (dims[i] > 0 && (__builtin_mul_overflow(n, dims[i], &n) || n > INT64_C(1) << 48))
+      return vlm_fail(c->err, VLM_LIMIT, "dim %d of %lld makes the output too large", i, (long long)dims[i]);
+  return VLM_OK;
+}
+
 vlm_status vlm_infer_broadcast(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor shape = *c->in[0];

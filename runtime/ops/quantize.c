@@ -22,9 +22,9 @@ typedef struct {
   vlm_small_rule rule;
   int64_t low, high;
   const vlm_rowops *ops;
-} job;
+} quantize_job;
 
-static vlm_status set_blocks(vlm_op_call *c, job *j, int axis, int64_t block) {
+static vlm_status set_blocks(vlm_op_call *c, quantize_job *j, int axis, int64_t block) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *s = c->in[1];
   char got[128], wanted[128];
@@ -45,12 +45,12 @@ out:
   return st;
 }
 
-static vlm_status set_zeros(vlm_op_call *c, job *j, const vlm_tensor *zero) {
+static vlm_status set_zeros(vlm_op_call *c, quantize_job *j, const vlm_tensor *zero) {
   return vlm_dtype_is_small_float(j->type) ? vlm_as_f32(c, zero, &j->real_zero) : vlm_as_s64(c, zero, &j->zero);
 }
 
 /* Everything about scale and zero point but the direction. `type` is the quantized type. */
-static vlm_status set_scales(vlm_op_call *c, job *j, vlm_dtype type) {
+static vlm_status set_scales(vlm_op_call *c, quantize_job *j, vlm_dtype type) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *s = c->in[1], *z = vlm_in(c, 2);
   bool old = c->node->opset < 13 && c->node->domain[0] == 0;
@@ -80,12 +80,12 @@ out:
   return st;
 }
 
-static int64_t scale_index(const job *j, int64_t row) { return row / j->count * j->outer_step + row % j->count / j->block * j->axis_step; }
+static int64_t scale_index(const quantize_job *j, int64_t row) { return row / j->count * j->outer_step + row % j->count / j->block * j->axis_step; }
 
 /* Calls one function per row of equal scale, or per element when the scale changes along the row. `at` is the scale's index. */
-typedef void span_fn(const job *j, int64_t begin, int64_t n, int64_t at);
+typedef void span_fn(const quantize_job *j, int64_t begin, int64_t n, int64_t at);
 
-static void each_span(const job *j, int64_t begin, int64_t end, span_fn *fn) {
+static void each_span(const quantize_job *j, int64_t begin, int64_t end, span_fn *fn) {
   while (begin < end) {
     int64_t row = begin / j->inner, skip = begin % j->inner, n = j->inner - skip, at = scale_index(j, row) + skip * j->inner_step;
     if (n > end - begin) n = end - begin;
@@ -96,7 +96,7 @@ static void each_span(const job *j, int64_t begin, int64_t end, span_fn *fn) {
   }
 }
 
-static void quantize_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+static void quantize_span(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   const float *x = j->x + begin, scale = j->scale[at];
   int32_t zero = j->zero ? (int32_t)j->zero[at] : 0, low = (int32_t)j->low, high = (int32_t)j->high;
   bool byte = vlm_dtype_bits(j->q->dtype) == 8;
@@ -119,7 +119,7 @@ static double narrow(vlm_dtype type, double value) {
 }
 
 /* Any precision and any type. */
-static void quantize_general_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+static void quantize_general_span(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   double scale = narrow(j->precision, (double)j->scale[at]), zero = j->zero ? (double)j->zero[at] : 0;
   vlm_tensor code = {.dtype = vlm_dtype_bits(j->type) < 8 ? VLM_U8 : j->type, .data = j->q->data};
   if (j->real_zero) zero = (double)j->real_zero[at];
@@ -135,12 +135,12 @@ static void quantize_general_span(const job *j, int64_t begin, int64_t n, int64_
   }
 }
 
-static void dequantize_small(const job *j, int64_t begin, int64_t n, int64_t at) {
+static void dequantize_small(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   float zero = j->real_zero ? j->real_zero[at] : 0;
   for (int64_t i = begin; i < begin + n; i++) j->real[i] = ((float)vlm_tensor_get(j->q, i) - zero) * j->scale[at];
 }
 
-static void dequantize_span(const job *j, int64_t begin, int64_t n, int64_t at) {
+static void dequantize_span(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   float *x = j->real + begin, scale = j->scale[at];
   int64_t zero = j->zero ? j->zero[at] : 0;
   if (j->q->dtype == VLM_U8) j->ops->dequantize_u8(x, (const uint8_t *)j->q->data + begin, n, scale, (int32_t)zero);
@@ -151,13 +151,13 @@ static void dequantize_span(const job *j, int64_t begin, int64_t n, int64_t at) 
 
 static void quantize_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  const job *j = user;
+  const quantize_job *j = user;
   bool plain = j->precision == VLM_F32 && !vlm_dtype_is_small_float(j->type);
   each_span(j, begin, end, plain ? quantize_span : quantize_general_span);
 }
 static void dequantize_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  const job *j = user;
+  const quantize_job *j = user;
   each_span(j, begin, end, vlm_dtype_is_small_float(j->type) ? dequantize_small : dequantize_span);
 }
 
@@ -178,7 +178,7 @@ static bool is_quantized(vlm_dtype type) {
 }
 
 /* Since opset 23 the quotient has the type of the scale unless attribute precision says otherwise; it was never said before. */
-static vlm_status read_precision(vlm_op_call *c, job *j) {
+static vlm_status read_precision(vlm_op_call *c, quantize_job *j) {
   vlm_dtype scale = c->in[1]->dtype;
   bool by_scale = has_output_dtype(c) && c->node->opset >= 23 && is_wide_float(scale);
   j->precision = type_arg(c, 4, by_scale ? scale : VLM_F32);
@@ -200,7 +200,7 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
 vlm_status vlm_run_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor bytes;
-  job j = {.rule = vlm_small_rule_default()};
+  quantize_job j = {.rule = vlm_small_rule_default()};
   if (has_output_dtype(c)) j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
   VLM_TRY(read_precision(c, &j));
   VLM_TRY(set_scales(c, &j, c->out[0]->dtype));
@@ -225,7 +225,7 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
 
 vlm_status vlm_run_dequantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  job j = {.q = c->in[0]};
+  quantize_job j = {.q = c->in[0]};
   VLM_TRY(set_scales(c, &j, c->in[0]->dtype));
   VLM_TRY(vlm_out_f32(c, 0, &j.real));
   vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN, dequantize_task, &j);

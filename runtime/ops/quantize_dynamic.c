@@ -19,17 +19,17 @@ typedef struct {
   uint8_t *q;
   float scale;
   int32_t zero;
-} job;
+} dynamic_job;
 
 static void minmax_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const dynamic_job *j = user;
   float *out = j->bounds + begin / VLM_ROW_GRAIN * 2;
   (void)worker;
   j->ops->minmax(j->x + begin, end - begin, &out[0], &out[1]);
 }
 
 static void quantize_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const dynamic_job *j = user;
   (void)worker;
   j->ops->quantize_u8(j->q + begin, j->x + begin, end - begin, j->scale, j->zero);
 }
@@ -44,7 +44,7 @@ vlm_status vlm_run_dynamic_quantize_linear(vlm_op_call *c) {
   float unwanted_scale;
   VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s; wanted float32", vlm_dtype_name(t->dtype));
   VLM_TRY(vlm_scratch_array(c, &bounds, 2 * chunks, sizeof(float)));
-  job j = {.ops = vlm_call_rowops(c), .x = t->data, .bounds = bounds, .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
+  dynamic_job j = {.ops = vlm_call_rowops(c), .x = t->data, .bounds = bounds, .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
   vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, minmax_task, &j);
   for (int64_t i = 0; i < chunks; i++) {
     low = j.bounds[2 * i] < low ? j.bounds[2 * i] : low;

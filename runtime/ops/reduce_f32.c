@@ -15,10 +15,10 @@ typedef struct {
   const float *x;
   float *y, *gathered; /* gathered: plan->count values per worker */
   int64_t inner, blocks; /* columns: width, blocks per outer index */
-} job;
+} reduce_job;
 
 /* From the raw reduction to the result, n results at once. */
-static void finish(const job *j, float *y, int64_t n) {
+static void finish(const reduce_job *j, float *y, int64_t n) {
   float count = (float)j->plan->count;
   if (j->kind == VLM_REDUCE_MEAN) j->ops->div(y, y, 1, &count, 0, n);
   if (j->kind == VLM_REDUCE_L2) j->ops->sqrt(y, y, n, NULL);
@@ -39,7 +39,7 @@ static float log_sum_exp(const vlm_rowops *ops, const float *x, int64_t n) {
   return max + sum;
 }
 
-static float reduce_row(const job *j, const float *x, int64_t n) {
+static float reduce_row(const reduce_job *j, const float *x, int64_t n) {
   switch (j->kind) {
     case VLM_REDUCE_MAX: return j->ops->row_max(x, n);
     case VLM_REDUCE_MIN: return j->ops->row_min(x, n);
@@ -53,14 +53,14 @@ static float reduce_row(const job *j, const float *x, int64_t n) {
 }
 
 static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const reduce_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) j->y[i] = reduce_row(j, j->x + i * j->plan->count, j->plan->count);
   finish(j, j->y + begin, end - begin);
 }
 
 static void gather_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const reduce_job *j = user;
   float *row = j->gathered + (int64_t)worker * j->plan->count;
   for (int64_t i = begin; i < end; i++) {
     const float *x = j->x + vlm_reduce_base(j->plan, i);
@@ -71,7 +71,7 @@ static void gather_task(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 /* acc = acc (+) x for n columns. */
-static void column_step(const job *j, float *acc, const float *x, const float *max, int64_t n) {
+static void column_step(const reduce_job *j, float *acc, const float *x, const float *max, int64_t n) {
   float t[BLOCK];
   switch (j->kind) {
     case VLM_REDUCE_MAX: j->ops->max(acc, acc, 1, x, 1, n); return;
@@ -94,12 +94,12 @@ static float start_of(vlm_reduce_kind kind) {
 }
 
 /* The largest finite value of each column; columns with an infinite one are shifted by 0 and mended at the end. */
-static void column_max(const job *j, float *max, const float *x, int64_t n) {
+static void column_max(const reduce_job *j, float *max, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) max[i] = -INFINITY;
   for (int64_t k = 0; k < j->plan->count; k++) j->ops->max(max, max, 1, x + k * j->inner, 1, n);
 }
 
-static void reduce_columns(const job *j, float *y, const float *x, int64_t n) {
+static void reduce_columns(const reduce_job *j, float *y, const float *x, int64_t n) {
   float max[BLOCK], shift[BLOCK], acc[BLOCK];
   bool exponential = j->kind == VLM_REDUCE_LOG_SUM_EXP;
   if (exponential) column_max(j, max, x, n);
@@ -118,7 +118,7 @@ static void reduce_columns(const job *j, float *y, const float *x, int64_t n) {
 
 /* Index = outer index * blocks + block. */
 static void columns_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const reduce_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     int64_t outer = i / j->blocks, at = i % j->blocks * BLOCK, n = j->inner - at < BLOCK ? j->inner - at : BLOCK;
@@ -130,7 +130,7 @@ static int64_t grain(int64_t work_per_item) { return work_per_item >= VLM_ROW_GR
 
 vlm_status vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y) {
   vlm_status st = VLM_OK;
-  job j = {.plan = p, .ops = vlm_call_rowops(c), .kind = kind, .x = x, .y = y};
+  reduce_job j = {.plan = p, .ops = vlm_call_rowops(c), .kind = kind, .x = x, .y = y};
   bool one_group = p->n_reduced == 0 || (p->n_reduced == 1 && p->reduced_stride[0] == 1);
   if (p->outputs == 0) return VLM_OK;
   if (one_group || p->count == 0) {

@@ -19,7 +19,7 @@ typedef struct {
   vlm_row_fn *fn;
   const void *opts;
   const vlm_rowops *ops;
-} plan;
+} rows_plan;
 
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c) {
   return c->kernels && c->kernels->rowops ? c->kernels->rowops : vlm_rowops_for(1u << VLM_CPU_C);
@@ -40,7 +40,7 @@ static bool input_strides(const vlm_tensor *out, const vlm_tensor *in, int64_t *
 }
 
 /* Drops dims of size 1 and joins neighbours over which every input keeps one stride. */
-static void collapse(plan *p, const vlm_tensor *out, int64_t strides[][VLM_MAX_RANK]) {
+static void collapse(rows_plan *p, const vlm_tensor *out, int64_t strides[][VLM_MAX_RANK]) {
   for (int i = 0; i < out->rank; i++) {
     if (out->dims[i] == 1) continue;
     bool join = p->rank > 0;
@@ -57,18 +57,18 @@ static void collapse(plan *p, const vlm_tensor *out, int64_t strides[][VLM_MAX_R
 
 static bool is_half(vlm_dtype t) { return t == VLM_F16 || t == VLM_BF16; }
 
-static void half_to_float(const plan *p, float *out, const uint16_t *in, int64_t n, vlm_dtype type) {
+static void half_to_float(const rows_plan *p, float *out, const uint16_t *in, int64_t n, vlm_dtype type) {
   if (type == VLM_F16) p->ops->f16_to_f32(out, in, n);
   else p->ops->bf16_to_f32(out, in, n);
 }
 
-static void float_to_half(const plan *p, uint16_t *out, const float *in, int64_t n, vlm_dtype type) {
+static void float_to_half(const rows_plan *p, uint16_t *out, const float *in, int64_t n, vlm_dtype type) {
   if (type == VLM_F16) p->ops->f32_to_f16(out, in, n);
   else p->ops->f32_to_bf16(out, in, n);
 }
 
 /* Runs one row through float32 buffers. */
-static void run_converted(const plan *p, const vlm_row *whole) {
+static void run_converted(const rows_plan *p, const vlm_row *whole) {
   float in[VLM_ROW_INPUTS][CHUNK], result[CHUNK];
   for (int64_t done = 0; done < whole->n; done += CHUNK) {
     vlm_row row = *whole;
@@ -88,7 +88,7 @@ static void run_converted(const plan *p, const vlm_row *whole) {
 
 /* Output elements [begin, end): the rest of a row, whole rows, the start of a row. */
 static void run_range(void *user, int64_t begin, int64_t end, int worker) {
-  const plan *p = user;
+  const rows_plan *p = user;
   (void)worker;
   int last = p->rank - 1;
   int64_t width = p->dims[last], index[VLM_MAX_RANK], at = begin / width, skip = begin % width;
@@ -112,7 +112,7 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
 
 static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
                         const void *opts) {
-  plan p = {.n_in = n_in, .out = out->data, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
+  rows_plan p = {.n_in = n_in, .out = out->data, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
             .fn = fn, .opts = opts, .ops = vlm_call_rowops(c)};
   int64_t strides[VLM_ROW_INPUTS][VLM_MAX_RANK] = {{0}};
   for (int k = 0; k < n_in; k++) {

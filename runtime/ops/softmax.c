@@ -31,16 +31,16 @@ typedef struct {
   const float *x;
   float *y, *line; /* line: 2 * count values per worker, when inner > 1 */
   int64_t count, inner;
-} job;
+} softmax_job;
 
 static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const softmax_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) j->fn(j->ops, j->y + i * j->count, j->x + i * j->count, j->count);
 }
 
 static void lines_task(void *user, int64_t begin, int64_t end, int worker) {
-  const job *j = user;
+  const softmax_job *j = user;
   float *in = j->line + (int64_t)worker * 2 * j->count, *out = in + j->count;
   for (int64_t i = begin; i < end; i++) {
     int64_t base = i / j->inner * j->count * j->inner + i % j->inner;
@@ -65,7 +65,7 @@ static void line_f64(double *y, const double *x, int64_t count, int64_t inner, r
 
 static vlm_status run_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
   vlm_status st = VLM_OK;
-  job j = {.ops = vlm_call_rowops(c), .fn = fn, .count = count, .inner = inner};
+  softmax_job j = {.ops = vlm_call_rowops(c), .fn = fn, .count = count, .inner = inner};
   int64_t grain = 4096 / (count + 1) + 1;
   if (outer * count * inner == 0) return VLM_OK;
   if (c->in[0]->dtype == VLM_F64) {

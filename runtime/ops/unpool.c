@@ -80,13 +80,13 @@ out:
 
 /* ---- Col2Im: [N, C * block, L] sliding blocks summed into [N, C, image…] ---- */
 
-typedef struct fold {
+typedef struct col2im_fold {
   int space;
   int64_t image[VLM_MAX_RANK], block[VLM_MAX_RANK], steps[VLM_MAX_RANK], dilation[VLM_MAX_RANK], before[VLM_MAX_RANK], stride[VLM_MAX_RANK];
   int64_t taps, columns, pixels; /* products of block, steps, image */
-} fold;
+} col2im_fold;
 
-static vlm_status read_fold(vlm_op_call *c, fold *f) {
+static vlm_status read_fold(vlm_op_call *c, col2im_fold *f) {
   vlm_status st = VLM_OK;
   const vlm_attr *dilations = vlm_arg(c, 0), *pads = vlm_arg(c, 1), *strides = vlm_arg(c, 2);
   int n;
@@ -119,7 +119,7 @@ out:
 vlm_status vlm_infer_Col2Im(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
-  fold f;
+  col2im_fold f;
   VLM_TRY(read_fold(c, &f));
   VLM_CHECK(x->rank == 3 && x->dims[1] % f.taps == 0 && x->dims[2] == f.columns, c->err, VLM_INPUT,
             "input does not have the shape [N, C * %lld, %lld]", (long long)f.taps, (long long)f.columns);
@@ -131,7 +131,7 @@ out:
 }
 
 /* Pixel that tap k of column `col` falls on, or -1 in the padding. */
-static int64_t pixel_of(const fold *f, int64_t k, int64_t col) {
+static int64_t pixel_of(const col2im_fold *f, int64_t k, int64_t col) {
   int64_t at = 0, scale = 1;
   for (int d = f->space - 1; d >= 0; d--) {
     int64_t i = col % f->steps[d] * f->stride[d] - f->before[d] + k % f->block[d] * f->dilation[d];
@@ -146,7 +146,7 @@ static int64_t pixel_of(const fold *f, int64_t k, int64_t col) {
 
 vlm_status vlm_run_Col2Im(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  fold f;
+  col2im_fold f;
   const double *x;
   double *y;
   VLM_TRY(read_fold(c, &f));

@@ -12,16 +12,11 @@
 #include "runtime/base/memory.h"
 #include "runtime/base/json.h"
 #include "runtime/base/json_writer.h"
-
-static vlm_error error;
-#define OK(call) assert_ok((call), #call)
-static void assert_ok(vlm_status st, const char *what) {
-  if (st != VLM_OK) fail_msg("%s: %s", what, error.text);
-}
+#include "tests/fine.h"
 
 static vlm_json_doc *parse(const char *text) {
   vlm_json_doc *doc;
-  OK(vlm_json_parse(&doc, text, strlen(text), "file.json", &error));
+  FINE(vlm_json_parse(&doc, text, strlen(text), "file.json", &error));
   return doc;
 }
 
@@ -35,22 +30,22 @@ static void values_are_read(void **state) {
   double r = 0;
   bool b = false;
   const char *t = NULL;
-  OK(vlm_json_get_int(&i, root, "i", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&i, root, "i", VLM_JSON_REQUIRED, &error));
   assert_int_equal(i, -7);
-  OK(vlm_json_get_int(&i, root, "w", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&i, root, "w", VLM_JSON_REQUIRED, &error));
   assert_int_equal(i, 3);
-  OK(vlm_json_get_double(&r, root, "r", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_double(&r, root, "r", VLM_JSON_REQUIRED, &error));
   assert_true(r == 2.5);
-  OK(vlm_json_get_bool(&b, root, "b", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_bool(&b, root, "b", VLM_JSON_REQUIRED, &error));
   assert_true(b);
-  OK(vlm_json_get_text(&t, root, "t", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_text(&t, root, "t", VLM_JSON_REQUIRED, &error));
   assert_string_equal(t, "h\xC3\xA9\xF0\x9F\x98\x80");
   i = 42;
-  OK(vlm_json_get_int(&i, root, "n", VLM_JSON_OPTIONAL, &error));
-  OK(vlm_json_get_int(&i, root, "missing", VLM_JSON_OPTIONAL, &error));
+  FINE(vlm_json_get_int(&i, root, "n", VLM_JSON_OPTIONAL, &error));
+  FINE(vlm_json_get_int(&i, root, "missing", VLM_JSON_OPTIONAL, &error));
   assert_int_equal(i, 42);
   assert_int_equal(vlm_json_size(vlm_json_member(root, "a")), 2);
-  OK(vlm_json_as_int(&i, vlm_json_at(vlm_json_at(vlm_json_member(root, "a"), 1), 0), &error));
+  FINE(vlm_json_as_int(&i, vlm_json_at(vlm_json_at(vlm_json_member(root, "a"), 1), 0), &error));
   assert_int_equal(i, 2);
   vlm_json_iter it = {0};
   assert_true(vlm_json_next(vlm_json_member(root, "o"), &it));
@@ -79,16 +74,16 @@ static void messages_name_file_and_path(void **state) {
   const vlm_json model = vlm_json_member(vlm_json_root(doc), "model");
   const char *text;
   int64_t i = 0;
-  assert_int_equal(vlm_json_as_text(&text, vlm_json_at(vlm_json_member(model, "merges"), 1), &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_as_text(&text, vlm_json_at(vlm_json_member(model, "merges"), 1), &error));
   assert_string_equal(error.text, "file.json: model.merges[1]: got an integer, wanted text");
-  assert_int_equal(vlm_json_get_int(&i, model, "k", VLM_JSON_REQUIRED, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_get_int(&i, model, "k", VLM_JSON_REQUIRED, &error));
   assert_string_equal(error.text, "file.json: model.k: got 1.5, wanted an integer");
-  assert_int_equal(vlm_json_get_int(&i, model, "vocab", VLM_JSON_REQUIRED, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_get_int(&i, model, "vocab", VLM_JSON_REQUIRED, &error));
   assert_string_equal(error.text, "file.json: model: member \"vocab\" is missing");
-  assert_int_equal(vlm_json_get_text(&text, model, "z", VLM_JSON_REQUIRED, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_get_text(&text, model, "z", VLM_JSON_REQUIRED, &error));
   assert_non_null(strstr(error.text, "zero character"));
   vlm_json_doc *small = parse("{\"n\": 9}");
-  assert_int_equal(vlm_json_get_int_in(&i, vlm_json_root(small), "n", 0, 8, VLM_JSON_REQUIRED, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_get_int_in(&i, vlm_json_root(small), "n", 0, 8, VLM_JSON_REQUIRED, &error));
   assert_string_equal(error.text, "file.json: n: got 9, wanted 0 to 8");
   vlm_json_free(small);
   vlm_json_free(doc);
@@ -99,11 +94,11 @@ static void huge_integers_become_reals(void **state) {
   vlm_json_doc *doc = parse("{\"model_max_length\": 1000000000000000019884624838656, \"id\": 50265}");
   double length = 0;
   int64_t id = 0;
-  OK(vlm_json_get_double(&length, vlm_json_root(doc), "model_max_length", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_double(&length, vlm_json_root(doc), "model_max_length", VLM_JSON_REQUIRED, &error));
   assert_true(length == 1e30);
-  OK(vlm_json_get_int(&id, vlm_json_root(doc), "id", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&id, vlm_json_root(doc), "id", VLM_JSON_REQUIRED, &error));
   assert_int_equal(id, 50265);
-  assert_int_equal(vlm_json_get_int(&id, vlm_json_root(doc), "model_max_length", VLM_JSON_REQUIRED, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_get_int(&id, vlm_json_root(doc), "model_max_length", VLM_JSON_REQUIRED, &error));
   vlm_json_free(doc);
 }
 
@@ -113,16 +108,16 @@ static void hostile_text_is_refused(void **state) {
                                     "{\"a\" 1}", "nul", "1 2",      "[1e999]", "{\"a\\u0000b\": 1}"};
   vlm_json_doc *doc;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    assert_int_equal(vlm_json_parse(&doc, bad[i], strlen(bad[i]), "file.json", &error), VLM_INPUT);
+    FAILS(VLM_INPUT, vlm_json_parse(&doc, bad[i], strlen(bad[i]), "file.json", &error));
     assert_null(doc);
     assert_non_null(strstr(error.text, "file.json: line "));
   }
   char *deep = test_malloc(200001);
   memset(deep, '[', 200000);
   deep[200000] = 0;
-  assert_int_equal(vlm_json_parse(&doc, deep, 200000, "deep", &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_json_parse(&doc, deep, 200000, "deep", &error));
   test_free(deep);
-  assert_int_equal(vlm_json_load(&doc, VLMQ_SOURCE_DIR "/tests/decode/data/search.json", 10, &error), VLM_LIMIT);
+  FAILS(VLM_LIMIT, vlm_json_load(&doc, VLMQ_SOURCE_DIR "/tests/decode/data/search.json", 10, &error));
   assert_int_not_equal(vlm_json_load(&doc, VLMQ_SOURCE_DIR "/no such file", 0, &error), VLM_OK);
 }
 
@@ -150,27 +145,27 @@ static void writer_writes(void **state) {
   vlm_json_writer *w;
   const char *text;
   size_t bytes;
-  OK(vlm_json_writer_create(&w, 0, &error));
+  FINE(vlm_json_writer_create(&w, 0, &error));
   put_sample(w);
-  OK(vlm_json_writer_text(w, &text, &bytes, &error));
+  FINE(vlm_json_writer_text(w, &text, &bytes, &error));
   assert_string_equal(
       text, "{\"t\\\"\": \"a\\n\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD\", \"a\": [-5, 0.1, 1e+300, null, true, null], \"e\": {}, \"n\": null}");
   assert_int_equal(bytes, strlen(text));
   vlm_json_doc *doc = parse(text);
   vlm_json_free(doc);
   vlm_json_writer_free(w);
-  OK(vlm_json_writer_create(&w, 2, &error));
+  FINE(vlm_json_writer_create(&w, 2, &error));
   vlm_json_open_array(w, NULL);
   vlm_json_put_int(w, NULL, 1);
   vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "b", 2);
   vlm_json_close_object(w);
   vlm_json_close_array(w);
-  OK(vlm_json_writer_text(w, &text, NULL, &error));
+  FINE(vlm_json_writer_text(w, &text, NULL, &error));
   assert_string_equal(text, "[\n  1,\n  {\n    \"b\": 2\n  }\n]");
   vlm_json_writer_reset(w);
   vlm_json_put_int(w, NULL, 7);
-  OK(vlm_json_writer_text(w, &text, NULL, &error));
+  FINE(vlm_json_writer_text(w, &text, NULL, &error));
   assert_string_equal(text, "7");
   vlm_json_writer_free(w);
 }
@@ -181,9 +176,9 @@ static void doubles_round_trip(void **state) {
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     vlm_json_writer *w;
     const char *text;
-    OK(vlm_json_writer_create(&w, 0, &error));
+    FINE(vlm_json_writer_create(&w, 0, &error));
     vlm_json_put_double(w, NULL, values[i]);
-    OK(vlm_json_writer_text(w, &text, NULL, &error));
+    FINE(vlm_json_writer_text(w, &text, NULL, &error));
     assert_true(strtod(text, NULL) == values[i]);
     vlm_json_writer_free(w);
   }
@@ -194,7 +189,7 @@ static void writer_notices_misuse(void **state) {
   const char *text;
   for (int misuse = 0; misuse < 5; misuse++) {
     vlm_json_writer *w;
-    OK(vlm_json_writer_create(&w, 0, &error));
+    FINE(vlm_json_writer_create(&w, 0, &error));
     if (misuse == 0) vlm_json_open_object(w, NULL);
     if (misuse == 1) vlm_json_close_array(w);
     if (misuse == 2) vlm_json_put_int(w, "key", 1);
@@ -202,7 +197,7 @@ static void writer_notices_misuse(void **state) {
     if (misuse == 4) {
       for (int i = 0; i < 100; i++) vlm_json_open_array(w, NULL);
     }
-    assert_int_equal(vlm_json_writer_text(w, &text, NULL, &error), VLM_INTERNAL);
+    FAILS(VLM_INTERNAL, vlm_json_writer_text(w, &text, NULL, &error));
     vlm_json_writer_free(w);
   }
 }

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "runtime/base/threads.h"
+#include "tests/fine.h"
 
 enum { MOST = 1000, REGIONS = 20000, THREADS = 4 };
 
-static vlm_error error;
 
 typedef struct {
   vlm_threads *pool;
@@ -54,7 +54,7 @@ static void every_item_once(void **state) {
   uint32_t seed = 1;
   (void)state;
   for (int threads = 1; threads <= THREADS; threads++) {
-    assert_int_equal(vlm_threads_create(&b.pool, threads, &error), VLM_OK);
+    FINE(vlm_threads_create(&b.pool, threads, &error));
     assert_int_equal(vlm_threads_count(b.pool), threads);
     for (int r = 0; r < REGIONS / threads; r++) {
       seed = seed * 1664525 + 1013904223;
@@ -76,7 +76,7 @@ static void ranges_cover_everything(void **state) {
   static board b;
   static const int64_t grains[] = {0, 1, 7, 64, MOST, 5 * MOST};
   (void)state;
-  assert_int_equal(vlm_threads_create(&b.pool, 2, &error), VLM_OK);
+  FINE(vlm_threads_create(&b.pool, 2, &error));
   for (size_t g = 0; g < sizeof grains / sizeof *grains; g++)
     for (int64_t n = 0; n <= MOST; n += n < 20 ? 1 : 97) {
       vlm_threads_range(b.pool, n, grains[g], mark_range, &b);

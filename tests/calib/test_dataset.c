@@ -15,15 +15,12 @@
 #include "calib/npy.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 #define IMAGES VLMQ_SOURCE_DIR "/tests/calib/data/images/"
 #define NPY VLMQ_SOURCE_DIR "/tests/calib/data/npy/"
 
 static char root[64];
-
-static void ok(vlm_status st, const vlm_error *err) {
-  if (st != VLM_OK) fail_msg("%s", err->text);
-}
 
 /* Three slots, so that one call can take several paths. */
 static const char *at(const char *name) {
@@ -52,17 +49,15 @@ static void put_text(const char *name, const char *text) { put(name, text, strle
 
 static void put_copy(const char *name, const char *from) {
   vlm_file file;
-  vlm_error err;
-  ok(vlm_file_map(&file, from, &err), &err);
+  FINE(vlm_file_map(&file, from, &error));
   put(name, file.data, file.bytes);
   vlm_file_unmap(&file);
 }
 
 static void put_array(const char *name, vlm_dtype dtype, int rank, const int64_t *dims, const void *data) {
   vlm_tensor t = vlm_tensor_make(dtype, rank, dims, (void *)data);
-  vlm_error err;
   put_text(name, "");
-  ok(vlm_npy_write(&t, at(name), &err), &err);
+  FINE(vlm_npy_write(&t, at(name), &error));
 }
 
 static int setup(void **state) {
@@ -88,18 +83,16 @@ static int teardown(void **state) {
 
 static vlm_dataset *open_images(const char *path, const vlm_dataset_opts *opts) {
   vlm_dataset *set = NULL;
-  vlm_error err;
-  ok(vlm_dataset_open_images(&set, &path, 1, opts, &err), &err);
+  FINE(vlm_dataset_open_images(&set, &path, 1, opts, &error));
   return set;
 }
 
 static void fails(bool images, const char *path, const vlm_dataset_opts *opts, const char *words) {
   vlm_dataset *set = NULL;
-  vlm_error err = {0};
-  vlm_status st = images ? vlm_dataset_open_images(&set, &path, 1, opts, &err) : vlm_dataset_open_inputs(&set, &path, 1, opts, &err);
+  vlm_status st = images ? vlm_dataset_open_images(&set, &path, 1, opts, &error) : vlm_dataset_open_inputs(&set, &path, 1, opts, &error);
   assert_int_not_equal(st, VLM_OK);
   assert_null(set);
-  if (!strstr(err.text, words)) fail_msg("message \"%s\" lacks \"%s\"", err.text, words);
+  if (!strstr(error.text, words)) fail_msg("message \"%s\" lacks \"%s\"", error.text, words);
 }
 
 static void test_folder_order_is_by_bytes(void **state) {
@@ -141,13 +134,12 @@ static void test_pixels_and_digests(void **state) {
   vlm_sample_pixels pixels;
   vlm_digest a, b;
   vlm_file file;
-  vlm_error err;
-  ok(vlm_dataset_load_pixels(&pixels, set, 3, &err), &err);
+  FINE(vlm_dataset_load_pixels(&pixels, set, 3, &error));
   assert_int_equal(pixels.image.width, 19);
   assert_null(pixels.values.data);
   vlm_sample_pixels_free(&pixels);
-  ok(vlm_dataset_digest(&a, set, 3, &err), &err);
-  ok(vlm_file_map(&file, IMAGES "rgb.png", &err), &err);
+  FINE(vlm_dataset_digest(&a, set, 3, &error));
+  FINE(vlm_file_map(&file, IMAGES "rgb.png", &error));
   b = vlm_hash128(file.data, file.bytes);
   vlm_file_unmap(&file);
   assert_memory_equal(&a, &b, sizeof a);
@@ -165,9 +157,8 @@ static void test_float_arrays_are_fed_as_they_are(void **state) {
   put_array("float/c.npy", VLM_F32, 3, bad, values);
   vlm_dataset *set = open_images(at("float"), NULL);
   vlm_sample_pixels p;
-  vlm_error err;
   for (size_t i = 0; i < 2; i++) {
-    ok(vlm_dataset_load_pixels(&p, set, i, &err), &err);
+    FINE(vlm_dataset_load_pixels(&p, set, i, &error));
     assert_int_equal(p.values.rank, 4);
     assert_int_equal(p.values.dims[0], 1);
     assert_int_equal(p.values.dims[1], 3);
@@ -175,8 +166,8 @@ static void test_float_arrays_are_fed_as_they_are(void **state) {
     assert_null(p.image.data);
     vlm_sample_pixels_free(&p);
   }
-  assert_int_equal(vlm_dataset_load_pixels(&p, set, 2, &err), VLM_INPUT);
-  assert_non_null(strstr(err.text, "[2, 2, 3]"));
+  FAILS(VLM_INPUT, vlm_dataset_load_pixels(&p, set, 2, &error));
+  assert_non_null(strstr(error.text, "[2, 2, 3]"));
   vlm_dataset_free(set);
 }
 
@@ -222,9 +213,8 @@ static void test_manifests(void **state) {
 
 static vlm_captions *captions(const char *text) {
   vlm_captions *c = NULL;
-  vlm_error err;
   put_text("captions.json", text);
-  ok(vlm_captions_load(&c, at("captions.json"), &err), &err);
+  FINE(vlm_captions_load(&c, at("captions.json"), &error));
   return c;
 }
 
@@ -275,11 +265,10 @@ static void test_bad_captions(void **state) {
                                          {"[{\"image_id\":1}]", "caption"}, {"{\"a\":[1]}", "a[0]"}, {"[1,", "JSON"}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     vlm_captions *c = NULL;
-    vlm_error err = {0};
     put_text("bad.json", texts[i][0]);
-    assert_int_not_equal(vlm_captions_load(&c, at("bad.json"), &err), VLM_OK);
+    assert_int_not_equal(vlm_captions_load(&c, at("bad.json"), &error), VLM_OK);
     assert_null(c);
-    if (!strstr(err.text, texts[i][1])) fail_msg("%s: message \"%s\" lacks \"%s\"", texts[i][0], err.text, texts[i][1]);
+    if (!strstr(error.text, texts[i][1])) fail_msg("%s: message \"%s\" lacks \"%s\"", texts[i][0], error.text, texts[i][1]);
   }
 }
 
@@ -298,8 +287,7 @@ static void test_references_are_joined(void **state) {
 
 static vlm_dataset *open_inputs(const char *path, const vlm_dataset_opts *opts) {
   vlm_dataset *set = NULL;
-  vlm_error err;
-  ok(vlm_dataset_open_inputs(&set, &path, 1, opts, &err), &err);
+  FINE(vlm_dataset_open_inputs(&set, &path, 1, opts, &error));
   return set;
 }
 
@@ -316,19 +304,18 @@ static void test_folders_of_arrays(void **state) {
   vlm_dataset_input inputs[2] = {{"x", 2}, {"m/y", 1}};
   vlm_dataset *set = open_inputs(at("in"), &(vlm_dataset_opts){.inputs = inputs, .input_count = 2});
   vlm_sample_arrays a;
-  vlm_error err;
   assert_int_equal(vlm_dataset_count(set), 2);
   assert_string_equal(vlm_dataset_get(set, 0)->key, "s0");
-  ok(vlm_dataset_load_arrays(&a, set, 0, &err), &err);
+  FINE(vlm_dataset_load_arrays(&a, set, 0, &error));
   assert_int_equal(a.count, 2);
   assert_string_equal(a.names[0], "m/y");
   assert_string_equal(a.names[1], "x");
   assert_true(((float *)a.tensors[1].data)[0] == 6.0f);
   vlm_sample_arrays_free(&a);
   vlm_digest d0, d1, again;
-  ok(vlm_dataset_digest(&d0, set, 0, &err), &err);
-  ok(vlm_dataset_digest(&d1, set, 1, &err), &err);
-  ok(vlm_dataset_digest(&again, set, 0, &err), &err);
+  FINE(vlm_dataset_digest(&d0, set, 0, &error));
+  FINE(vlm_dataset_digest(&d1, set, 1, &error));
+  FINE(vlm_dataset_digest(&again, set, 0, &error));
   assert_memory_equal(&d0, &again, sizeof d0);
   assert_memory_not_equal(&d0, &d1, sizeof d0);
   vlm_dataset_free(set);
@@ -338,9 +325,9 @@ static void test_folders_of_arrays(void **state) {
   vlm_dataset_free(set);
   vlm_dataset_input two[2] = {{"x", 2}, {"z", 2}};
   set = open_inputs(at("in/s1"), &(vlm_dataset_opts){.inputs = two, .input_count = 2});
-  assert_int_equal(vlm_dataset_load_arrays(&a, set, 0, &err), VLM_INPUT);
-  assert_non_null(strstr(err.text, "\"z\""));
-  assert_non_null(strstr(err.text, "m_y"));
+  FAILS(VLM_INPUT, vlm_dataset_load_arrays(&a, set, 0, &error));
+  assert_non_null(strstr(error.text, "\"z\""));
+  assert_non_null(strstr(error.text, "m_y"));
   vlm_dataset_free(set);
 }
 
@@ -350,21 +337,20 @@ static void test_archives_and_single_files(void **state) {
   put_copy("zips/two.npz", NPY "deflated.npz");
   vlm_dataset *set = open_inputs(at("zips"), NULL);
   vlm_sample_arrays a;
-  vlm_error err;
   vlm_digest d0, d1;
   assert_int_equal(vlm_dataset_count(set), 2);
-  ok(vlm_dataset_load_arrays(&a, set, 1, &err), &err);
+  FINE(vlm_dataset_load_arrays(&a, set, 1, &error));
   assert_int_equal(a.count, 3);
   assert_string_equal(a.names[0], "a/b");
   assert_string_equal(a.names[2], "pixel_values");
   vlm_sample_arrays_free(&a);
-  ok(vlm_dataset_digest(&d0, set, 0, &err), &err);
-  ok(vlm_dataset_digest(&d1, set, 1, &err), &err);
+  FINE(vlm_dataset_digest(&d0, set, 0, &error));
+  FINE(vlm_dataset_digest(&d1, set, 1, &error));
   assert_memory_equal(&d0, &d1, sizeof d0); /* the same arrays, packed differently */
   vlm_dataset_free(set);
   vlm_dataset_input input[1] = {{"data", -1}};
   set = open_inputs(NPY "f4.npy", &(vlm_dataset_opts){.inputs = input, .input_count = 1});
-  ok(vlm_dataset_load_arrays(&a, set, 0, &err), &err);
+  FINE(vlm_dataset_load_arrays(&a, set, 0, &error));
   assert_string_equal(a.names[0], "data");
   vlm_sample_arrays_free(&a);
   vlm_dataset_free(set);
@@ -381,10 +367,9 @@ static void test_sample_axis(void **state) {
   vlm_dataset_opts opts = {.sample_axis = true, .inputs = inputs, .input_count = 2};
   vlm_dataset *set = open_inputs(at("axis"), &opts);
   vlm_sample_arrays a;
-  vlm_error err;
   assert_int_equal(vlm_dataset_count(set), 4);
   assert_string_equal(vlm_dataset_get(set, 2)->key, "axis#2");
-  ok(vlm_dataset_load_arrays(&a, set, 2, &err), &err);
+  FINE(vlm_dataset_load_arrays(&a, set, 2, &error));
   assert_int_equal(a.tensors[0].rank, 3); /* the graph wants three dimensions: the axis stays */
   assert_int_equal(a.tensors[0].dims[0], 1);
   assert_memory_equal(a.tensors[0].data, ramp + 12, 6 * sizeof(float));
@@ -394,7 +379,7 @@ static void test_sample_axis(void **state) {
   vlm_dataset_free(set);
   inputs[0].rank = 2;
   set = open_inputs(at("axis"), &opts);
-  ok(vlm_dataset_load_arrays(&a, set, 1, &err), &err);
+  FINE(vlm_dataset_load_arrays(&a, set, 1, &error));
   assert_int_equal(a.tensors[0].rank, 2);
   assert_memory_equal(a.tensors[0].data, ramp + 6, 6 * sizeof(float));
   vlm_sample_arrays_free(&a);
@@ -405,12 +390,11 @@ static void test_sample_axis(void **state) {
 
 static void test_allocation_failures(void **state) {
   (void)state;
-  vlm_error err;
   for (long n = 1; n < 300; n++) {
     const char *path = at("m.jsonl");
     vlm_dataset *set = NULL;
     vlm_memory_fail_after(n);
-    vlm_status st = vlm_dataset_open_images(&set, &path, 1, NULL, &err);
+    vlm_status st = vlm_dataset_open_images(&set, &path, 1, NULL, &error);
     vlm_memory_fail_after(0);
     if (st == VLM_OK) {
       vlm_dataset_free(set);

@@ -9,12 +9,13 @@
 #include <cmocka.h>
 
 #include "calib/draw.h"
+#include "tests/fine.h"
 
 static const vlm_color red = {255, 0, 0};
 
 static vlm_image blank(int width, int height) {
   vlm_image image;
-  assert_int_equal(vlm_image_create(&image, width, height, NULL), VLM_OK);
+  FINE(vlm_image_create(&image, width, height, &error));
   return image;
 }
 

@@ -14,12 +14,9 @@
 #include "calib/image.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/calib/data/images/"
-
-static void ok(vlm_status st, const vlm_error *err) {
-  if (st != VLM_OK) fail_msg("%s", err->text);
-}
 
 static uint32_t image_crc(const vlm_image *image) {
   return (uint32_t)crc32(0, image->data, (uInt)image->width * (uInt)image->height * 3);
@@ -28,8 +25,7 @@ static uint32_t image_crc(const vlm_image *image) {
 static int each_case(const char *kind, void (*visit)(const char *)) {
   char *text = NULL, *rest = NULL;
   int count = 0;
-  vlm_error err;
-  ok(vlm_file_read_text(&text, DATA "cases.txt", &err), &err);
+  FINE(vlm_file_read_text(&text, DATA "cases.txt", &error));
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (strncmp(line, kind, strlen(kind)) != 0) continue;
     visit(line + strlen(kind));
@@ -46,10 +42,9 @@ static void visit_good(const char *line) {
   int width, height;
   unsigned want;
   vlm_image image;
-  vlm_error err;
   assert_int_equal(sscanf(line, "%63s %d %d %x", name, &width, &height, &want), 4);
   path_of(path, name);
-  ok(vlm_image_read(&image, path, NULL, &err), &err);
+  FINE(vlm_image_read(&image, path, NULL, &error));
   assert_int_equal(image.width, width);
   assert_int_equal(image.height, height);
   if (image_crc(&image) != want) fail_msg("%s: pixels differ from Pillow's", name);
@@ -59,13 +54,12 @@ static void visit_good(const char *line) {
 static void visit_bad(const char *line) {
   char name[64], path[512], status[32], words[64];
   vlm_image image;
-  vlm_error err = {0};
   assert_int_equal(sscanf(line, "%63s %31s %63[^\n]", name, status, words), 3);
   path_of(path, name);
-  vlm_status st = vlm_image_read(&image, path, NULL, &err);
+  vlm_status st = vlm_image_read(&image, path, NULL, &error);
   assert_null(image.data);
   assert_string_equal(vlm_status_name(st), status);
-  if (!strstr(err.text, words) || !strstr(err.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", err.text, words);
+  if (!strstr(error.text, words) || !strstr(error.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
 }
 
 static void test_files_equal_pillow(void **state) {
@@ -81,33 +75,31 @@ static void test_bad_files_are_described(void **state) {
 static void test_limits(void **state) {
   (void)state;
   vlm_image image;
-  vlm_error err;
   vlm_image_limits few = {.max_pixels = 100}, narrow = {.max_side = 16};
-  assert_int_equal(vlm_image_read(&image, DATA "rgb.png", &few, &err), VLM_LIMIT);
-  assert_int_equal(vlm_image_read(&image, DATA "rgb.jpg", &few, &err), VLM_LIMIT);
-  assert_int_equal(vlm_image_read(&image, DATA "rgb.png", &narrow, &err), VLM_LIMIT);
-  assert_non_null(strstr(err.text, "19 x 13"));
-  assert_int_equal(vlm_image_read(&image, DATA "missing.png", NULL, &err), VLM_INPUT);
-  assert_int_equal(vlm_image_read(&image, DATA, NULL, &err), VLM_INPUT);
+  FAILS(VLM_LIMIT, vlm_image_read(&image, DATA "rgb.png", &few, &error));
+  FAILS(VLM_LIMIT, vlm_image_read(&image, DATA "rgb.jpg", &few, &error));
+  FAILS(VLM_LIMIT, vlm_image_read(&image, DATA "rgb.png", &narrow, &error));
+  assert_non_null(strstr(error.text, "19 x 13"));
+  FAILS(VLM_INPUT, vlm_image_read(&image, DATA "missing.png", NULL, &error));
+  FAILS(VLM_INPUT, vlm_image_read(&image, DATA, NULL, &error));
 }
 
 /* Every cut and many flipped bytes: an error or an image, never a crash or a leak (the sanitizer build sees both). */
 static void damage(const char *name) {
   char path[512];
   vlm_file file;
-  vlm_error err;
   vlm_image image;
   path_of(path, name);
-  ok(vlm_file_map(&file, path, &err), &err);
+  FINE(vlm_file_map(&file, path, &error));
   for (size_t cut = 0; cut < file.bytes; cut++) {
-    vlm_status st = vlm_image_decode(&image, file.data, cut, name, NULL, &err);
+    vlm_status st = vlm_image_decode(&image, file.data, cut, name, NULL, &error);
     if (st == VLM_OK) fail_msg("%s cut at %zu was read", name, cut);
   }
   unsigned char *copy = malloc(file.bytes);
   for (size_t i = 0; i < file.bytes; i++) {
     memcpy(copy, file.data, file.bytes);
     copy[i] ^= (unsigned char)(1 + i * 37 % 255);
-    if (vlm_image_decode(&image, copy, file.bytes, name, NULL, &err) == VLM_OK) vlm_image_free(&image);
+    if (vlm_image_decode(&image, copy, file.bytes, name, NULL, &error) == VLM_OK) vlm_image_free(&image);
   }
   free(copy);
   vlm_file_unmap(&file);
@@ -125,16 +117,15 @@ static void test_allocation_failures(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char path[512];
     vlm_image image;
-    vlm_error err;
     vlm_status st = VLM_MEMORY;
     path_of(path, names[i]);
     for (long n = 1; n < 100 && st != VLM_OK; n++) {
       vlm_memory_fail_after(n);
-      st = vlm_image_read(&image, path, NULL, &err);
+      st = vlm_image_read(&image, path, NULL, &error);
       vlm_memory_fail_after(0);
       if (st != VLM_OK) assert_int_equal(st, VLM_MEMORY);
     }
-    ok(st, &err);
+    FINE(st);
     vlm_image_free(&image);
   }
 }
@@ -142,17 +133,16 @@ static void test_allocation_failures(void **state) {
 static void test_written_png_reads_back(void **state) {
   (void)state;
   vlm_image image, back;
-  vlm_error err;
   char path[64];
   snprintf(path, sizeof path, P_tmpdir "/vlmq-test-image-%ld.png", (long)getpid());
-  ok(vlm_image_read(&image, DATA "rgb.jpg", NULL, &err), &err);
-  ok(vlm_image_write_png(&image, path, &err), &err);
-  ok(vlm_image_read(&back, path, NULL, &err), &err);
+  FINE(vlm_image_read(&image, DATA "rgb.jpg", NULL, &error));
+  FINE(vlm_image_write_png(&image, path, &error));
+  FINE(vlm_image_read(&back, path, NULL, &error));
   assert_int_equal(back.width, image.width);
   assert_int_equal(back.height, image.height);
   assert_memory_equal(back.data, image.data, (size_t)image.width * (size_t)image.height * 3);
   unlink(path);
-  assert_int_equal(vlm_image_write_png(&image, "/nonexistent-folder/x.png", &err), VLM_IO);
+  FAILS(VLM_IO, vlm_image_write_png(&image, "/nonexistent-folder/x.png", &error));
   vlm_image_free(&image);
   vlm_image_free(&back);
 }

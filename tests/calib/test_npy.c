@@ -14,18 +14,14 @@
 #include "calib/npy.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/calib/data/npy/"
-
-static void ok(vlm_status st, const vlm_error *err) {
-  if (st != VLM_OK) fail_msg("%s", err->text);
-}
 
 static int each_case(const char *kind, void (*visit)(const char *)) {
   char *text = NULL, *rest = NULL;
   int count = 0;
-  vlm_error err;
-  ok(vlm_file_read_text(&text, DATA "cases.txt", &err), &err);
+  FINE(vlm_file_read_text(&text, DATA "cases.txt", &error));
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (strncmp(line, kind, strlen(kind)) != 0) continue;
     visit(line + strlen(kind));
@@ -46,10 +42,9 @@ static void check(const vlm_tensor *t, const char *name, const char *dtype, cons
 static void check_round_trip(const vlm_tensor *t) {
   char path[64];
   vlm_tensor back;
-  vlm_error err;
   snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npy-%ld.npy", (long)getpid());
-  ok(vlm_npy_write(t, path, &err), &err);
-  ok(vlm_npy_read(&back, path, &err), &err);
+  FINE(vlm_npy_write(t, path, &error));
+  FINE(vlm_npy_read(&back, path, &error));
   assert_int_equal(back.dtype, t->dtype);
   assert_true(vlm_tensor_same_shape(&back, t));
   assert_memory_equal(back.data, t->data, vlm_tensor_bytes(t));
@@ -61,10 +56,9 @@ static void visit_good(const char *line) {
   char name[64], dtype[32], shape[64], path[512];
   unsigned want;
   vlm_tensor t;
-  vlm_error err;
   assert_int_equal(sscanf(line, "%63s %31s %63s %x", name, dtype, shape, &want), 4);
   snprintf(path, sizeof path, DATA "%s", name);
-  ok(vlm_npy_read(&t, path, &err), &err);
+  FINE(vlm_npy_read(&t, path, &error));
   check(&t, name, dtype, shape, want);
   check_round_trip(&t);
   vlm_free(t.data);
@@ -75,14 +69,13 @@ static void visit_npz(const char *line) {
   unsigned want;
   vlm_npz *npz;
   vlm_tensor t;
-  vlm_error err;
   size_t found = 0;
   assert_int_equal(sscanf(line, "%63s %63s %31s %63s %x", name, key, dtype, shape, &want), 5);
   snprintf(path, sizeof path, DATA "%s", name);
-  ok(vlm_npz_open(&npz, path, &err), &err);
+  FINE(vlm_npz_open(&npz, path, &error));
   for (size_t i = 0; i < vlm_npz_count(npz); i++) {
     if (strcmp(vlm_npz_name(npz, i), key) != 0) continue;
-    ok(vlm_npz_read(&t, npz, i, &err), &err);
+    FINE(vlm_npz_read(&t, npz, i, &error));
     check(&t, name, dtype, shape, want);
     vlm_free(t.data);
     found++;
@@ -112,11 +105,10 @@ static vlm_status read_all(const char *path, vlm_error *err) {
 
 static void visit_bad(const char *line) {
   char name[64], path[512], status[32], words[64];
-  vlm_error err = {0};
   assert_int_equal(sscanf(line, "%63s %31s %63[^\n]", name, status, words), 3);
   snprintf(path, sizeof path, DATA "%s", name);
-  if (strcmp(vlm_status_name(read_all(path, &err)), status) != 0) fail_msg("%s: \"%s\" is not %s", name, err.text, status);
-  if (!strstr(err.text, words) || !strstr(err.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", err.text, words);
+  if (strcmp(vlm_status_name(read_all(path, &error)), status) != 0) fail_msg("%s: \"%s\" is not %s", name, error.text, status);
+  if (!strstr(error.text, words) || !strstr(error.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
 }
 
 static void test_arrays_equal_numpy(void **state) {
@@ -145,17 +137,16 @@ static void test_damaged_archives_never_crash(void **state) {
   (void)state;
   char path[64];
   vlm_file file;
-  vlm_error err;
   snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npz-%ld.npz", (long)getpid());
-  ok(vlm_file_map(&file, DATA "deflated.npz", &err), &err);
+  FINE(vlm_file_map(&file, DATA "deflated.npz", &error));
   unsigned char *copy = malloc(file.bytes);
   for (size_t i = 0; i < file.bytes; i++) {
     memcpy(copy, file.data, file.bytes);
     copy[i] ^= (unsigned char)(1 + i * 53 % 255);
     write_file(path, copy, file.bytes);
-    read_all(path, &err);
+    read_all(path, &error);
     write_file(path, file.data, i);
-    assert_int_not_equal(read_all(path, &err), VLM_OK);
+    assert_int_not_equal(read_all(path, &error), VLM_OK);
   }
   unlink(path);
   free(copy);
@@ -171,27 +162,26 @@ static void test_types_unknown_to_numpy_are_widened(void **state) {
   uint8_t packed[1] = {0x1f}; /* -1, 1 */
   int64_t dims[1] = {2};
   vlm_tensor a = vlm_tensor_make(VLM_BF16, 1, dims, half), b = vlm_tensor_make(VLM_S4, 1, dims, packed), back;
-  vlm_error err;
   snprintf(path, sizeof path, P_tmpdir "/vlmq-test-npy-%ld.npy", (long)getpid());
-  ok(vlm_npy_write(&a, path, &err), &err);
-  ok(vlm_npy_read(&back, path, &err), &err);
+  FINE(vlm_npy_write(&a, path, &error));
+  FINE(vlm_npy_read(&back, path, &error));
   assert_int_equal(back.dtype, VLM_F32);
   assert_true(((float *)back.data)[0] == 1.5f && ((float *)back.data)[1] == -3.0f);
   vlm_free(back.data);
-  ok(vlm_npy_write(&b, path, &err), &err);
-  ok(vlm_npy_read(&back, path, &err), &err);
+  FINE(vlm_npy_write(&b, path, &error));
+  FINE(vlm_npy_read(&back, path, &error));
   assert_int_equal(back.dtype, VLM_S8);
   assert_true(((int8_t *)back.data)[0] == -1 && ((int8_t *)back.data)[1] == 1);
   vlm_free(back.data);
   uint8_t small[2] = {0x3c, 0xc8}; /* 1.5, -4 */
   vlm_tensor c = vlm_tensor_make(VLM_F8E4M3FN, 1, dims, small), d = vlm_tensor_make(VLM_U2, 1, dims, packed);
-  ok(vlm_npy_write(&c, path, &err), &err);
-  ok(vlm_npy_read(&back, path, &err), &err);
+  FINE(vlm_npy_write(&c, path, &error));
+  FINE(vlm_npy_read(&back, path, &error));
   assert_int_equal(back.dtype, VLM_F32);
   assert_true(((float *)back.data)[0] == 1.5f && ((float *)back.data)[1] == -4.0f);
   vlm_free(back.data);
-  ok(vlm_npy_write(&d, path, &err), &err);
-  ok(vlm_npy_read(&back, path, &err), &err);
+  FINE(vlm_npy_write(&d, path, &error));
+  FINE(vlm_npy_read(&back, path, &error));
   assert_int_equal(back.dtype, VLM_U8);
   assert_true(((uint8_t *)back.data)[0] == 3 && ((uint8_t *)back.data)[1] == 3);
   vlm_free(back.data);

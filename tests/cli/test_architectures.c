@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cli/check.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/cli/data/architectures/"
 
@@ -32,9 +33,8 @@ static void check(const architecture *a, int threads, const char *cpu) {
   const char *const folders[] = {path};
   const vlm_check_opts opts = {.rtol = 1e-4, .atol = 5e-5, .threads = threads, .cpu = cpu};
   vlm_check_counts counts = {0};
-  vlm_error err = {0};
   snprintf(path, sizeof path, DATA "%s", a->name);
-  if (vlm_check_folders(folders, 1, &opts, report, (void *)a->name, &counts, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_check_folders(folders, 1, &opts, report, (void *)a->name, &counts, &error));
   assert_int_equal(counts.failed, 0);
   assert_int_equal(counts.unsupported, 0);
   assert_int_equal(counts.passed, a->graphs);

@@ -10,6 +10,7 @@
 
 #include "calib/npy.h"
 #include "tests/cli/captioner.h"
+#include "tests/fine.h"
 
 #define PROMPT "<CAPTION>"
 

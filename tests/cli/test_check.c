@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "cli/check.h"
+#include "tests/fine.h"
 
 #define CASES VLMQ_SOURCE_DIR "/tests/cli/data/check"
 
@@ -41,10 +42,9 @@ static void compare_row(void *user, const vlm_check_case *c) {
 }
 
 static vlm_check_counts check(const char *folder, double rtol, double atol, void (*report)(void *, const vlm_check_case *), void *user) {
-  vlm_error error = {0};
   vlm_check_counts counts;
   const vlm_check_opts opts = {.rtol = rtol, .atol = atol, .threads = 1};
-  if (vlm_check_folders(&folder, 1, &opts, report, user, &counts, &error) != VLM_OK) fail_msg("%s", error.text);
+  FINE(vlm_check_folders(&folder, 1, &opts, report, user, &counts, &error));
   return counts;
 }
 
@@ -77,20 +77,18 @@ static void a_single_case_has_its_own_name(void **state) {
 
 static void folders_without_cases_are_refused(void **state) {
   (void)state;
-  vlm_error error = {0};
   vlm_check_counts counts;
   const vlm_check_opts opts = {.rtol = -1, .atol = -1, .threads = 1};
   const char *empty = CASES "/good/relu/test_data_set_0", *absent = CASES "/absent";
-  assert_int_equal(vlm_check_folders(&empty, 1, &opts, NULL, NULL, &counts, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_check_folders(&empty, 1, &opts, NULL, NULL, &counts, &error));
   assert_non_null(strstr(error.text, "holds no folder with a model.onnx"));
-  assert_int_equal(vlm_check_folders(&absent, 1, &opts, NULL, NULL, &counts, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_check_folders(&absent, 1, &opts, NULL, NULL, &counts, &error));
   assert_non_null(strstr(error.text, "/absent: cannot be opened"));
 }
 
 /* The trained models that lie beside the checkout. */
 static void shared_models_pass(void **state) {
   (void)state;
-  vlm_error error = {0};
   vlm_check_counts counts;
   const vlm_check_opts opts = {.rtol = -1, .atol = -1};
   const char *folder = VLMQ_SOURCE_DIR "/../shared/data/models";

@@ -9,6 +9,7 @@
 
 #include "cli/check.h"
 #include "runtime/base/cpu.h"
+#include "tests/fine.h"
 
 static void report(void *user, const vlm_check_case *c) {
   (void)user;
@@ -22,9 +23,8 @@ static void test_cases(void **state) {
   for (int level = 0; level < VLM_CPU_COUNT; level++) {
     vlm_check_opts opts = {.rtol = 1e-4, .atol = 3e-5, .threads = 1 + level % 3, .cpu = vlm_cpu_name((vlm_cpu_level)level)};
     vlm_check_counts counts = {0};
-    vlm_error err = {0};
     if (!(mask >> level & 1)) continue;
-    if (vlm_check_folders(folder, 1, &opts, report, NULL, &counts, &err) != VLM_OK) fail_msg("%s", err.text);
+    FINE(vlm_check_folders(folder, 1, &opts, report, NULL, &counts, &error));
     assert_int_equal(counts.failed, 0);
     assert_int_equal(counts.unsupported, 0);
     assert_true(counts.passed >= 40);

@@ -10,23 +10,18 @@
 
 #include "runtime/base/file.h"
 #include "runtime/decode/generation.h"
-
-static vlm_error error;
-#define OK(call) assert_ok((call), #call)
-static void assert_ok(vlm_status st, const char *what) {
-  if (st != VLM_OK) fail_msg("%s: %s", what, error.text);
-}
+#include "tests/fine.h"
 
 static vlm_json_doc *parse(const char *text) {
   vlm_json_doc *doc;
-  OK(vlm_json_parse(&doc, text, strlen(text), "generation_config.json", &error));
+  FINE(vlm_json_parse(&doc, text, strlen(text), "generation_config.json", &error));
   return doc;
 }
 
 static void defaults_are_documented(void **state) {
   (void)state;
   vlm_generation g;
-  OK(vlm_generation_read(&g, NULL, NULL, &error));
+  FINE(vlm_generation_read(&g, NULL, NULL, &error));
   assert_int_equal(g.start, -1);
   assert_int_equal(g.forced_eos, -1);
   assert_int_equal(g.n_eos, 0);
@@ -45,7 +40,7 @@ static void later_sources_win(void **state) {
   vlm_json_doc *generation = parse(
       "{\"eos_token_id\": [2, 3], \"num_beams\": 3, \"no_repeat_ngram_size\": 3, \"early_stopping\": \"never\", \"max_new_tokens\": 7,"
       "\"forced_bos_token_id\": null, \"suppress_tokens\": [4, 6], \"bad_words_ids\": [[8]], \"min_length\": 2, \"do_sample\": false}");
-  OK(vlm_generation_read(&g, config, generation, &error));
+  FINE(vlm_generation_read(&g, config, generation, &error));
   assert_int_equal(g.start, 2);
   assert_int_equal(g.bos, 5);
   assert_int_equal(g.n_eos, 2);
@@ -59,7 +54,7 @@ static void later_sources_win(void **state) {
   assert_int_equal(vlm_generation_max_length(&g, 1, 0), 8); /* max_new_tokens wins over max_length 20 */
   vlm_json_doc *manifest =
       parse("{\"start\": 7, \"forced_bos\": null, \"eos\": 4, \"beams\": 1, \"no_repeat_ngram\": 0, \"length_penalty\": 0.5}");
-  OK(vlm_generation_overlay(&g, vlm_json_root(manifest), &error));
+  FINE(vlm_generation_overlay(&g, vlm_json_root(manifest), &error));
   assert_int_equal(g.start, 7);
   assert_int_equal(g.forced_bos, -1); /* null in a manifest takes it away */
   assert_true(g.n_eos == 1 && g.eos[0] == 4 && g.beams == 1 && g.no_repeat_ngram == 0 && g.length_penalty == 0.5);
@@ -72,7 +67,7 @@ static void start_falls_back_to_bos(void **state) {
   (void)state;
   vlm_generation g;
   vlm_json_doc *generation = parse("{\"bos_token_id\": 1, \"eos_token_id\": 2}");
-  OK(vlm_generation_read(&g, NULL, generation, &error));
+  FINE(vlm_generation_read(&g, NULL, generation, &error));
   assert_int_equal(g.start, 1);
   vlm_json_free(generation);
 }
@@ -101,10 +96,10 @@ static void florence2_is_read(void **state) {
   vlm_generation g;
   if (!vlm_file_is_folder(folder)) skip();
   snprintf(path, sizeof path, "%sconfig.json", folder);
-  OK(vlm_json_load(&config, path, 0, &error));
+  FINE(vlm_json_load(&config, path, 0, &error));
   snprintf(path, sizeof path, "%sgeneration_config.json", folder);
-  OK(vlm_json_load(&generation, path, 0, &error));
-  OK(vlm_generation_read(&g, config, generation, &error));
+  FINE(vlm_json_load(&generation, path, 0, &error));
+  FINE(vlm_generation_read(&g, config, generation, &error));
   assert_true(g.start == 2 && g.bos == 0 && g.pad == 1 && g.n_eos == 1 && g.eos[0] == 2 && g.forced_bos == 0 && g.forced_eos == 2);
   assert_true(g.beams == 3 && g.no_repeat_ngram == 3 && g.early_stopping == VLM_EARLY_TRUE);
   vlm_json_free(config);

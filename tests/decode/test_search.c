@@ -14,12 +14,7 @@
 #include "runtime/base/json.h"
 #include "runtime/decode/search.h"
 #include "runtime/decode/search_rules.h"
-
-static vlm_error error;
-#define OK(call) assert_ok((call), #call)
-static void assert_ok(vlm_status st, const char *what) {
-  if (st != VLM_OK) fail_msg("%s: %s", what, error.text);
-}
+#include "tests/fine.h"
 
 /* ---- the scripted model ---- */
 
@@ -73,7 +68,7 @@ static void run(vlm_search *search, const toy *t, const int32_t *prompt, size_t 
       assert_memory_equal(ids, cache[now][r], count * sizeof *ids);
       toy_logits(t, cache[now][r], length, logits + r * t->vocab);
     }
-    OK(vlm_search_step(search, logits, &error));
+    FINE(vlm_search_step(search, logits, &error));
   }
   test_free(logits);
 }
@@ -82,10 +77,10 @@ static void run(vlm_search *search, const toy *t, const int32_t *prompt, size_t 
 
 static void read_list(int32_t *out, int32_t *count, vlm_json c, const char *key) {
   vlm_json array = {0};
-  OK(vlm_json_get_array(&array, c, key, VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_array(&array, c, key, VLM_JSON_REQUIRED, &error));
   for (*count = 0; (size_t)*count < vlm_json_size(array); ++*count) {
     int64_t id;
-    OK(vlm_json_as_int(&id, vlm_json_at(array, (size_t)*count), &error));
+    FINE(vlm_json_as_int(&id, vlm_json_at(array, (size_t)*count), &error));
     out[*count] = (int32_t)id;
   }
 }
@@ -93,15 +88,15 @@ static void read_list(int32_t *out, int32_t *count, vlm_json c, const char *key)
 static void read_case(vlm_json c, vlm_generation *g, toy *t, vlm_search_opts *o, int32_t *prompt) {
   int64_t seed = 0;
   int32_t n = 0;
-  OK(vlm_generation_read(g, NULL, NULL, &error));
-  OK(vlm_generation_overlay(g, c, &error));
+  FINE(vlm_generation_read(g, NULL, NULL, &error));
+  FINE(vlm_generation_overlay(g, c, &error));
   read_list(g->suppressed, &g->n_suppressed, c, "suppressed");
   read_list(g->bad_words, &g->n_bad_words, c, "bad_words");
   read_list(prompt, &n, c, "prompt");
-  OK(vlm_json_get_int(&seed, c, "seed", VLM_JSON_REQUIRED, &error));
-  OK(vlm_json_get_int(&t->memory, c, "memory", VLM_JSON_REQUIRED, &error));
-  OK(vlm_json_get_int(&t->vocab, c, "vocab", VLM_JSON_REQUIRED, &error));
-  OK(vlm_json_get_double(&t->eos_bias, c, "eos_bias", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&seed, c, "seed", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&t->memory, c, "memory", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_int(&t->vocab, c, "vocab", VLM_JSON_REQUIRED, &error));
+  FINE(vlm_json_get_double(&t->eos_bias, c, "eos_bias", VLM_JSON_REQUIRED, &error));
   t->seed = (uint64_t)seed;
   t->generation = g;
   *o = (vlm_search_opts){.generation = g, .vocab = t->vocab, .prompt = prompt, .n_prompt = (size_t)n};
@@ -111,7 +106,7 @@ static void read_case(vlm_json c, vlm_generation *g, toy *t, vlm_search_opts *o,
 static void recorded_cases_agree(void **state) {
   (void)state;
   vlm_json_doc *doc;
-  OK(vlm_json_load(&doc, VLMQ_SOURCE_DIR "/tests/decode/data/search.json", 0, &error));
+  FINE(vlm_json_load(&doc, VLMQ_SOURCE_DIR "/tests/decode/data/search.json", 0, &error));
   const vlm_json cases = vlm_json_root(doc);
   int wrong = 0;
   assert_true(vlm_json_size(cases) > 300);
@@ -126,11 +121,11 @@ static void recorded_cases_agree(void **state) {
     size_t count;
     double score, want_score = 0;
     read_case(c, &g, &t, &o, prompt);
-    OK(vlm_search_create(&search, &o, &error));
+    FINE(vlm_search_create(&search, &o, &error));
     run(search, &t, prompt, o.n_prompt);
-    OK(vlm_search_result(search, &ids, &count, &score, &error));
+    FINE(vlm_search_result(search, &ids, &count, &score, &error));
     read_list(want, &n_want, c, "ids");
-    OK(vlm_json_get_double(&want_score, c, "score", VLM_JSON_REQUIRED, &error));
+    FINE(vlm_json_get_double(&want_score, c, "score", VLM_JSON_REQUIRED, &error));
     const bool same = count == (size_t)n_want && memcmp(ids, want, count * sizeof *ids) == 0;
     if (!same) fprintf(stderr, "case %zu: %zu ids, wanted %d\n", i, count, n_want);
     if (!same) wrong++;
@@ -145,7 +140,7 @@ static void recorded_cases_agree(void **state) {
 
 static vlm_generation defaults(void) {
   vlm_generation g;
-  OK(vlm_generation_read(&g, NULL, NULL, &error));
+  FINE(vlm_generation_read(&g, NULL, NULL, &error));
   g.eos[0] = 2;
   g.n_eos = 1;
   return g;
@@ -197,10 +192,10 @@ static void first_step_has_one_row(void **state) {
   float logits[3 * 5] = {0, 5, -9, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   g.beams = 3;
   const vlm_search_opts o = {.generation = &g, .vocab = 5, .prompt = prompt, .n_prompt = 1, .max_length = 4};
-  OK(vlm_search_create(&search, &o, &error));
+  FINE(vlm_search_create(&search, &o, &error));
   assert_int_equal(vlm_search_rows(search), 1);
   assert_int_equal(vlm_search_get_row(search, 0).token, 2);
-  OK(vlm_search_step(search, logits, &error));
+  FINE(vlm_search_step(search, logits, &error));
   assert_int_equal(vlm_search_rows(search), 3);
   assert_int_equal(vlm_search_get_row(search, 0).token, 1);
   assert_int_equal(vlm_search_get_row(search, 1).token, 3);
@@ -208,7 +203,7 @@ static void first_step_has_one_row(void **state) {
   vlm_search_stop(search);
   const int32_t *ids;
   size_t count;
-  OK(vlm_search_result(search, &ids, &count, NULL, &error));
+  FINE(vlm_search_result(search, &ids, &count, NULL, &error));
   assert_int_equal(count, 2);
   assert_int_equal(ids[1], 1);
   vlm_search_free(search);
@@ -223,8 +218,8 @@ static void forced_start_keeps_one_row(void **state) {
   g.beams = 3;
   g.forced_bos = 0;
   const vlm_search_opts o = {.generation = &g, .vocab = 5, .prompt = prompt, .n_prompt = 1, .max_length = 4};
-  OK(vlm_search_create(&search, &o, &error));
-  OK(vlm_search_step(search, logits, &error));
+  FINE(vlm_search_create(&search, &o, &error));
+  FINE(vlm_search_step(search, logits, &error));
   assert_int_equal(vlm_search_rows(search), 1); /* all beams begin <s>: the model runs once */
   assert_int_equal(vlm_search_get_row(search, 0).token, 0);
   vlm_search_free(search);
@@ -237,8 +232,8 @@ static void ties_go_to_the_lower_token(void **state) {
   vlm_search *search;
   const float logits[4] = {NAN, 3, 1, 3};
   const vlm_search_opts o = {.generation = &g, .vocab = 4, .prompt = prompt, .n_prompt = 1, .max_length = 3};
-  OK(vlm_search_create(&search, &o, &error));
-  OK(vlm_search_step(search, logits, &error));
+  FINE(vlm_search_create(&search, &o, &error));
+  FINE(vlm_search_step(search, logits, &error));
   assert_int_equal(vlm_search_get_row(search, 0).token, 1);
   vlm_search_free(search);
 }
@@ -249,12 +244,12 @@ static void bad_options_are_refused(void **state) {
   const int32_t prompt[] = {2};
   vlm_search *search;
   vlm_search_opts o = {.generation = &g, .vocab = 4, .prompt = prompt, .n_prompt = 1, .max_length = 1};
-  assert_int_equal(vlm_search_create(&search, &o, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_search_create(&search, &o, &error));
   o.max_length = 1 << 20;
-  assert_int_equal(vlm_search_create(&search, &o, &error), VLM_LIMIT);
+  FAILS(VLM_LIMIT, vlm_search_create(&search, &o, &error));
   o.max_length = 4;
   o.n_prompt = 0;
-  assert_int_equal(vlm_search_create(&search, &o, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_search_create(&search, &o, &error));
   assert_non_null(strstr(error.text, "decoder_start_token_id"));
   o.n_prompt = 1;
   for (long n = 1; n < 12; n++) {

@@ -11,12 +11,7 @@
 #include <math.h>
 
 #include "runtime/decode/tasks.h"
-
-static vlm_error error;
-#define OK(call) assert_ok((call), #call)
-static void assert_ok(vlm_status st, const char *what) {
-  if (st != VLM_OK) fail_msg("%s: %s", what, error.text);
-}
+#include "tests/fine.h"
 
 /* ---- prompts ---- */
 
@@ -42,12 +37,12 @@ static void prompts_are_built(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vlm_text text = {0};
-    OK(vlm_task_prompt(&text, cases[i][0], &error));
+    FINE(vlm_task_prompt(&text, cases[i][0], &error));
     assert_string_equal(vlm_text_get(&text), cases[i][1]);
     vlm_text_free(&text);
   }
   vlm_text text = {0};
-  assert_int_equal(vlm_task_prompt(&text, "<OD> cars", &error), VLM_USAGE);
+  FAILS(VLM_USAGE, vlm_task_prompt(&text, "<OD> cars", &error));
   vlm_text_free(&text);
   size_t count;
   vlm_task_table(&count);
@@ -59,7 +54,7 @@ static void regions_are_quantized(void **state) {
   (void)state;
   vlm_text text = {0};
   const double box[4] = {34.24, 160.08, 1000, -5};
-  OK(vlm_task_region(&text, box, 640, 480, &error));
+  FINE(vlm_task_region(&text, box, 640, 480, &error));
   assert_string_equal(vlm_text_get(&text), "<loc_53><loc_333><loc_999><loc_0>");
   vlm_text_free(&text);
 }
@@ -76,7 +71,7 @@ typedef struct expected {
 
 static void parses_to(const char *task, const char *answer, int64_t width, int64_t height, const expected *want, size_t n) {
   vlm_objects got;
-  OK(vlm_task_parse(&got, vlm_task_find(task)->kind, answer, width, height, &error));
+  FINE(vlm_task_parse(&got, vlm_task_find(task)->kind, answer, width, height, &error));
   assert_int_equal(got.count, n);
   for (size_t i = 0; i < n; i++) {
     assert_string_equal(got.items[i].label, want[i].label);
@@ -99,14 +94,14 @@ static void parses_to(const char *task, const char *answer, int64_t width, int64
 static void text_is_stripped(void **state) {
   (void)state;
   vlm_objects got;
-  OK(vlm_task_parse(&got, VLM_ANSWER_TEXT, "</s><s> A green car parked in front of a yellow building.</s><pad><pad>", 1, 1, &error));
+  FINE(vlm_task_parse(&got, VLM_ANSWER_TEXT, "</s><s> A green car parked in front of a yellow building.</s><pad><pad>", 1, 1, &error));
   assert_string_equal(got.text, "A green car parked in front of a yellow building.");
   assert_int_equal(got.count, 0);
   vlm_objects_free(&got);
-  OK(vlm_task_parse(&got, VLM_ANSWER_TEXT, "</s><s>car<loc_52><loc_332><loc_932><loc_774></s>", 1, 1, &error));
+  FINE(vlm_task_parse(&got, VLM_ANSWER_TEXT, "</s><s>car<loc_52><loc_332><loc_932><loc_774></s>", 1, 1, &error));
   assert_string_equal(got.text, "car<loc_52><loc_332><loc_932><loc_774>");
   vlm_objects_free(&got);
-  OK(vlm_task_parse(&got, VLM_ANSWER_TEXT, "", 1, 1, &error));
+  FINE(vlm_task_parse(&got, VLM_ANSWER_TEXT, "", 1, 1, &error));
   assert_string_equal(got.text, "");
   vlm_objects_free(&got);
 }
@@ -185,7 +180,7 @@ static void boxes_of_known_models(void **state) {
       "<loc_150><loc_584><loc_309><loc_773>";
   static const int want[4][4] = {{34, 160, 597, 371}, {272, 241, 303, 247}, {454, 276, 553, 370}, {96, 280, 198, 371}};
   vlm_objects got;
-  OK(vlm_task_parse(&got, VLM_ANSWER_DESCRIBED_BOXES, answer, 640, 480, &error));
+  FINE(vlm_task_parse(&got, VLM_ANSWER_DESCRIBED_BOXES, answer, 640, 480, &error));
   assert_int_equal(got.count, 4);
   for (int i = 0; i < 4; i++) {
     for (int k = 0; k < 4; k++) assert_int_equal((int)got.items[i].values[k], want[i][k]);
@@ -211,7 +206,7 @@ static void any_bytes_are_survived(void **state) {
       if (used > 480) break;
     }
     for (int kind = VLM_ANSWER_TEXT; kind <= VLM_ANSWER_BOXES_OR_POLYGONS; kind++) {
-      OK(vlm_task_parse(&got, (vlm_answer_kind)kind, text, 100, 100, &error));
+      FINE(vlm_task_parse(&got, (vlm_answer_kind)kind, text, 100, 100, &error));
       for (size_t i = 0; i < got.count; i++) {
         assert_null(strstr(got.items[i].label, "<loc_1>"));
         for (size_t k = 0; k < got.items[i].n_values; k++) assert_true(got.items[i].values[k] > 0 && got.items[i].values[k] < 100);

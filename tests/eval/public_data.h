@@ -8,6 +8,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
+#include "tests/fine.h"
 
 #define METRICS VLMQ_SOURCE_DIR "/../shared/data/metrics/"
 #define SKIP_WITHOUT_DATA()            \
@@ -16,23 +17,20 @@
   } while (0)
 
 static inline vlm_json_doc *load(const char *path) {
-  vlm_error err = {0};
   vlm_json_doc *doc = NULL;
-  if (vlm_json_load(&doc, path, 0, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_json_load(&doc, path, 0, &error));
   return doc;
 }
 
 static inline double number(vlm_json object, const char *key) {
   double x = NAN;
-  vlm_error err = {0};
-  if (vlm_json_get_double(&x, object, key, VLM_JSON_REQUIRED, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_json_get_double(&x, object, key, VLM_JSON_REQUIRED, &error));
   return x;
 }
 
 static inline double number_at(vlm_json array, size_t i) {
   double x = NAN;
-  vlm_error err = {0};
-  if (vlm_json_as_double(&x, vlm_json_at(array, i), &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_json_as_double(&x, vlm_json_at(array, i), &error));
   return x;
 }
 
@@ -40,8 +38,7 @@ static inline double number_at(vlm_json array, size_t i) {
 static inline const char *text_of(vlm_json value, char *room, size_t size) {
   const char *text = NULL;
   size_t bytes = 0;
-  vlm_error err = {0};
-  if (vlm_json_as_bytes(&text, &bytes, value, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_json_as_bytes(&text, &bytes, value, &error));
   assert_true(bytes < size);
   for (size_t i = 0; i < bytes; i++) room[i] = text[i] ? text[i] : ' ';
   room[bytes] = 0;

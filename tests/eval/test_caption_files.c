@@ -8,6 +8,7 @@
 
 #include "eval/metrics_only.h"
 #include "tests/eval/public_data.h"
+#include "tests/fine.h"
 
 static char folder[] = P_tmpdir "/vlmq-captions-XXXXXX";
 
@@ -59,10 +60,9 @@ static const struct {
 static void test_formats(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-    vlm_error err = {0};
     vlm_caption_set set;
     const char *path = write_file(formats[i].name, formats[i].text);
-    if (vlm_caption_set_load(&set, path, &(vlm_caption_opts){.split = "test"}, &err) != VLM_OK) fail_msg("format %zu: %s", i, err.text);
+    if (vlm_caption_set_load(&set, path, &(vlm_caption_opts){.split = "test"}, &error) != VLM_OK) fail_msg("format %zu: %s", i, error.text);
     assert_int_equal(set.n_images, 2);
     assert_int_equal(set.n_texts, 3);
     assert_string_equal(set.images[0].id, "7");
@@ -76,9 +76,8 @@ static void test_formats(void **state) {
 
 static void test_find_by_file_name(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_caption_set set;
-  assert_int_equal(vlm_caption_set_load(&set, write_file("refs.json", COCO), NULL, &err), VLM_OK);
+  FINE(vlm_caption_set_load(&set, write_file("refs.json", COCO), NULL, &error));
   assert_string_equal(vlm_caption_set_find(&set, "3")->id, "3");
   assert_string_equal(vlm_caption_set_find(&set, "/photos/b.jpg")->id, "7");
   assert_string_equal(vlm_caption_set_find(&set, "a.png")->id, "3");
@@ -110,13 +109,12 @@ static const struct {
 static void test_refused(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-    vlm_error err = {0};
     vlm_metrics m;
     const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", refused[i].hyps);
-    const vlm_status st = vlm_metrics_score_files(&m, hyps, refs, NULL, &err);
-    if (st != VLM_INPUT) fail_msg("case %zu: %s: %s", i, vlm_status_name(st), err.text);
+    const vlm_status st = vlm_metrics_score_files(&m, hyps, refs, NULL, &error);
+    if (st != VLM_INPUT) fail_msg("case %zu: %s: %s", i, vlm_status_name(st), error.text);
     for (int k = 0; k < 3 && refused[i].words[k]; k++) {
-      if (!strstr(err.text, refused[i].words[k])) fail_msg("case %zu: \"%s\" does not say \"%s\"", i, err.text, refused[i].words[k]);
+      if (!strstr(error.text, refused[i].words[k])) fail_msg("case %zu: \"%s\" does not say \"%s\"", i, error.text, refused[i].words[k]);
     }
   }
 }
@@ -131,20 +129,18 @@ static void test_bad_references(void **state) {
       {"{\"images\":[{\"cocoid\":7,\"sentences\":[{\"tokens\":[\"a\"]}]}]}", "no \"raw\""},
   };
   for (size_t i = 0; i < 3; i++) {
-    vlm_error err = {0};
     vlm_metrics m;
     const char *refs = write_file("refs.json", cases[i].refs), *hyps = write_file("hyps.json", "{\"7\":\"a bus\",\"3\":\"a cat\"}");
-    assert_int_equal(vlm_metrics_score_files(&m, hyps, refs, NULL, &err), VLM_INPUT);
-    if (!strstr(err.text, cases[i].word)) fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].word);
+    FAILS(VLM_INPUT, vlm_metrics_score_files(&m, hyps, refs, NULL, &error));
+    if (!strstr(error.text, cases[i].word)) fail_msg("\"%s\" does not say \"%s\"", error.text, cases[i].word);
   }
 }
 
 static void test_counts_what_is_odd(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_metrics m;
   const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", "{\"7\":\"a\\rbus \\u0000now\",\"3\":\"...\"}");
-  if (vlm_metrics_score_files(&m, hyps, refs, NULL, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_metrics_score_files(&m, hyps, refs, NULL, &error));
   assert_int_equal(m.line_breaks, 1);
   assert_int_equal(m.set.empty_candidates, 1);
   assert_string_equal(m.set.images[0].candidate, "a bus now");
@@ -155,10 +151,9 @@ static void test_counts_what_is_odd(void **state) {
 
 static void test_only_with_results(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_metrics m;
   const char *refs = write_file("refs.json", COCO), *hyps = write_file("hyps.json", "{\"3\":\"a cat\"}");
-  assert_int_equal(vlm_metrics_score_files(&m, hyps, refs, &(vlm_metrics_opts){.only_with_results = true}, &err), VLM_OK);
+  FINE(vlm_metrics_score_files(&m, hyps, refs, &(vlm_metrics_opts){.only_with_results = true}, &error));
   assert_int_equal(m.set.n, 1);
   assert_string_equal(m.set.ids[0], "3");
   vlm_metrics_free(&m);
@@ -166,9 +161,8 @@ static void test_only_with_results(void **state) {
 
 static void test_df_file(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_df_file df;
-  assert_int_equal(vlm_df_file_load(&df, write_file("df.tsv", "#n_images\t50\n3\ta red\n50\ta\n"), &err), VLM_OK);
+  FINE(vlm_df_file_load(&df, write_file("df.tsv", "#n_images\t50\n3\ta red\n50\ta\n"), &error));
   assert_int_equal(df.table.n_images, 50);
   assert_int_equal(df.table.count, 2);
   assert_string_equal(df.table.ngrams[0], "a red");
@@ -176,9 +170,9 @@ static void test_df_file(void **state) {
   vlm_df_file_free(&df);
   static const char *const bad[] = {"", "a\t3\n", "#n_images\t0\n", "#n_images\t5\n9\ta\n", "#n_images\t5\n-1\ta\n", "#n_images\t5\n3\t\n", "#n_images\t5\n3 a\n"};
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-    err.text[0] = 0;
-    assert_int_equal(vlm_df_file_load(&df, write_file("df.tsv", bad[i]), &err), VLM_INPUT);
-    assert_non_null(strstr(err.text, "df.tsv"));
+    error.text[0] = 0;
+    FAILS(VLM_INPUT, vlm_df_file_load(&df, write_file("df.tsv", bad[i]), &error));
+    assert_non_null(strstr(error.text, "df.tsv"));
   }
 }
 
@@ -193,12 +187,11 @@ static void test_public_bad_files(void **state) {
       {"bad_null_caption.json", "null"},    {"bad_not_a_list.json", "no caption for"}, {"bad_empty_list.json", "no caption"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    vlm_error err = {0};
     vlm_metrics m;
     char path[512];
     snprintf(path, sizeof(path), METRICS "formats/%s", cases[i].file);
-    assert_int_equal(vlm_metrics_score_files(&m, path, METRICS "formats/coco_annotations.json", NULL, &err), VLM_INPUT);
-    if (!strstr(err.text, cases[i].file) || !strstr(err.text, cases[i].word)) fail_msg("%s: \"%s\"", cases[i].file, err.text);
+    FAILS(VLM_INPUT, vlm_metrics_score_files(&m, path, METRICS "formats/coco_annotations.json", NULL, &error));
+    if (!strstr(error.text, cases[i].file) || !strstr(error.text, cases[i].word)) fail_msg("%s: \"%s\"", cases[i].file, error.text);
   }
 }
 

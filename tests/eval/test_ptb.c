@@ -8,15 +8,15 @@
 #include "eval/ptb_scanner.h"
 #include "eval/ptb_tokenize.h"
 #include "tests/eval/public_data.h"
+#include "tests/fine.h"
 
 /* Tokenizes captions as one stream; out[i] is what was wanted, all punctuation kept. */
 static void check_stream(const char *const *texts, const char *const *wanted, int n) {
-  vlm_error err = {0};
   vlm_arena *arena = NULL;
   const char *got[64];
   assert_true(n <= 64);
-  assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
-  if (vlm_ptb_tokenize(got, arena, texts, n, &(vlm_ptb_opts){.keep_punctuation = true}, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_ptb_tokenize(got, arena, texts, n, &(vlm_ptb_opts){.keep_punctuation = true}, &error));
   for (int i = 0; i < n; i++) {
     if (strcmp(got[i], wanted[i]) != 0) fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[i], got[i], wanted[i]);
   }
@@ -87,23 +87,21 @@ static void test_stream(void **state) {
 
 static void test_punctuation_is_dropped(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_arena *arena = NULL;
   const char *text = "... \"A dog\" (brown) - ran, fast!! Yes! `so` -- ; : ?", *got;
-  assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
-  assert_int_equal(vlm_ptb_tokenize(&got, arena, &text, 1, NULL, &err), VLM_OK);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_ptb_tokenize(&got, arena, &text, 1, NULL, &error));
   assert_string_equal(got, "a dog -lrb- brown -rrb- ran fast !! yes so");
   vlm_arena_free(arena);
 }
 
 static void test_bad_text(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_arena *arena = NULL;
   const char *texts[] = {"fine", "not \xC3( fine"}, *got[2];
-  assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
-  assert_int_equal(vlm_ptb_tokenize(got, arena, texts, 2, NULL, &err), VLM_INPUT);
-  assert_string_equal(err.text, "caption 1 is not valid UTF-8 at byte 4");
+  FINE(vlm_arena_create(&arena, &error));
+  FAILS(VLM_INPUT, vlm_ptb_tokenize(got, arena, texts, 2, NULL, &error));
+  assert_string_equal(error.text, "caption 1 is not valid UTF-8 at byte 4");
   vlm_arena_free(arena);
 }
 
@@ -115,43 +113,41 @@ static void test_scanner(void **state) {
     const char *text;
     int rule, length;
   } cases[] = {{"ab", 0, 2}, {"abc", 1, 1}, {"abca", 2, 4}, {"xxxx", 3, 2}, {"x", -1, 1}, {"abcdef", 4, 5}, {"?", -1, 1}};
-  vlm_error err = {0};
   vlm_ptb_scanner *scanner = NULL;
-  if (vlm_ptb_scanner_create(&scanner, table, 5, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_ptb_scanner_create(&scanner, table, 5, &error));
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     int32_t rule;
     int64_t length;
     const char *t = cases[i].text;
-    assert_int_equal(vlm_ptb_scan(scanner, &rule, &length, (const unsigned char *)t, (int64_t)strlen(t), &err), VLM_OK);
+    FINE(vlm_ptb_scan(scanner, &rule, &length, (const unsigned char *)t, (int64_t)strlen(t), &error));
     assert_int_equal(rule, cases[i].rule);
     assert_int_equal(length, cases[i].length);
   }
   vlm_ptb_scanner_free(scanner);
   static const vlm_ptb_rule broken = {"(a", NULL};
-  assert_int_equal(vlm_ptb_scanner_create(&scanner, &broken, 1, &err), VLM_INTERNAL);
+  FAILS(VLM_INTERNAL, vlm_ptb_scanner_create(&scanner, &broken, 1, &error));
 }
 
 /* Each string of a public file, followed by another caption. */
 static void check_public(const char *path, size_t expected) {
-  vlm_error err = {0};
   vlm_arena *arena = NULL;
   vlm_file file;
   char room[4096];
   size_t n = 0;
   static const char *texts[16384], *wanted[8192], *got[16384];
-  assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
-  assert_int_equal(vlm_file_map(&file, path, &err), VLM_OK);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_file_map(&file, path, &error));
   const char *line = (const char *)file.data, *end = line + file.bytes;
   for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1, n++) {
     vlm_json_doc *doc = NULL;
-    if (vlm_json_parse(&doc, line, (size_t)(stop - line), path, &err) != VLM_OK) fail_msg("%s", err.text);
-    assert_int_equal(vlm_arena_strdup(arena, &texts[2 * n], text_of(vlm_json_member(vlm_json_root(doc), "text"), room, sizeof(room)), &err), VLM_OK);
-    assert_int_equal(vlm_arena_strdup(arena, &wanted[n], text_of(vlm_json_member(vlm_json_root(doc), "line"), room, sizeof(room)), &err), VLM_OK);
+    FINE(vlm_json_parse(&doc, line, (size_t)(stop - line), path, &error));
+    FINE(vlm_arena_strdup(arena, &texts[2 * n], text_of(vlm_json_member(vlm_json_root(doc), "text"), room, sizeof(room)), &error));
+    FINE(vlm_arena_strdup(arena, &wanted[n], text_of(vlm_json_member(vlm_json_root(doc), "line"), room, sizeof(room)), &error));
     texts[2 * n + 1] = "a dog";
     vlm_json_free(doc);
   }
   assert_int_equal(n, expected);
-  assert_int_equal(vlm_ptb_tokenize(got, arena, texts, 2 * (int64_t)n, &(vlm_ptb_opts){.keep_punctuation = true}, &err), VLM_OK);
+  FINE(vlm_ptb_tokenize(got, arena, texts, 2 * (int64_t)n, &(vlm_ptb_opts){.keep_punctuation = true}, &error));
   for (size_t i = 0; i < n; i++) {
     if (strcmp(got[2 * i], wanted[i]) != 0) fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[2 * i], got[2 * i], wanted[i]);
   }
@@ -169,15 +165,14 @@ static void test_public_strings(void **state) {
 static void test_public_stream(void **state) {
   (void)state;
   SKIP_WITHOUT_DATA();
-  vlm_error err = {0};
   vlm_json_doc *doc = load(METRICS "tokenizer/stream.json");
   const vlm_json lines = vlm_json_member(vlm_json_root(doc), "lines"), out = vlm_json_member(vlm_json_root(doc), "out");
   const char *texts[64], *wanted[64];
   const int n = (int)vlm_json_size(lines);
   assert_true(n > 40 && n <= 64);
   for (int i = 0; i < n; i++) {
-    assert_int_equal(vlm_json_as_text(&texts[i], vlm_json_at(lines, (size_t)i), &err), VLM_OK);
-    assert_int_equal(vlm_json_as_text(&wanted[i], vlm_json_at(out, (size_t)i), &err), VLM_OK);
+    FINE(vlm_json_as_text(&texts[i], vlm_json_at(lines, (size_t)i), &error));
+    FINE(vlm_json_as_text(&wanted[i], vlm_json_at(out, (size_t)i), &error));
   }
   check_stream(texts, wanted, n);
   vlm_json_free(doc);

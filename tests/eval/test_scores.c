@@ -7,11 +7,11 @@
 #include "eval/metrics_only.h"
 #include "eval/ptb_tokenize.h"
 #include "tests/eval/public_data.h"
+#include "tests/fine.h"
 
 static vlm_scores score(const vlm_score_image *images, int64_t n, vlm_scores *per_image, vlm_bleu_counts *counts) {
-  vlm_error err = {0};
   vlm_scores corpus;
-  if (vlm_scores_compute(&corpus, per_image, counts, images, n, NULL, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_scores_compute(&corpus, per_image, counts, images, n, NULL, &error));
   return corpus;
 }
 
@@ -45,7 +45,6 @@ static void test_bleu_clips_and_takes_the_closest_length(void **state) {
 
 static void test_rouge(void **state) {
   (void)state;
-  vlm_error err = {0};
   const struct {
     vlm_score_image image;
     double p, r;
@@ -53,7 +52,7 @@ static void test_rouge(void **state) {
   for (size_t i = 0; i < 4; i++) {
     double got;
     const double p = cases[i].p, r = cases[i].r, want = p > 0 ? (1 + 1.44) * p * r / (r + 1.44 * p) : 0;
-    assert_int_equal(vlm_rouge_l(&got, &cases[i].image, &err), VLM_OK);
+    FINE(vlm_rouge_l(&got, &cases[i].image, &error));
     near(got, want, 1e-12, "ROUGE-L");
   }
 }
@@ -72,12 +71,11 @@ static void test_cider_by_hand(void **state) {
 
 static void test_bad_calls(void **state) {
   (void)state;
-  vlm_error err = {0};
   vlm_scores s;
   const vlm_score_image none = {"a", NULL, 0};
-  assert_int_equal(vlm_scores_compute(&s, NULL, NULL, &none, 0, NULL, &err), VLM_INPUT);
-  assert_int_equal(vlm_scores_compute(&s, NULL, NULL, &none, 1, NULL, &err), VLM_INPUT);
-  assert_string_equal(err.text, "image 0 has no reference caption");
+  FAILS(VLM_INPUT, vlm_scores_compute(&s, NULL, NULL, &none, 0, NULL, &error));
+  FAILS(VLM_INPUT, vlm_scores_compute(&s, NULL, NULL, &none, 1, NULL, &error));
+  assert_string_equal(error.text, "image 0 has no reference caption");
 }
 
 /* ---- public cases ---- */
@@ -115,7 +113,6 @@ static void check_counts(const vlm_bleu_counts *each, int64_t n, vlm_json want) 
 
 /* Puts the texts of a case into images; raw ones are tokenized as two streams. */
 static void read_case(vlm_json c, vlm_arena *arena, vlm_score_image *images, const char **refs, const char **hyps) {
-  vlm_error err = {0};
   const vlm_json list = vlm_json_member(c, "images");
   const size_t n = vlm_json_size(list);
   size_t used = 0;
@@ -123,14 +120,14 @@ static void read_case(vlm_json c, vlm_arena *arena, vlm_score_image *images, con
     const vlm_json r = vlm_json_member(vlm_json_at(list, i), "refs");
     images[i].refs = refs + used;
     images[i].n_refs = (int32_t)vlm_json_size(r);
-    for (size_t k = 0; k < vlm_json_size(r); k++) assert_int_equal(vlm_json_as_text(&refs[used++], vlm_json_at(r, k), &err), VLM_OK);
-    assert_int_equal(vlm_json_get_text(&hyps[i], vlm_json_at(list, i), "hyp", VLM_JSON_REQUIRED, &err), VLM_OK);
+    for (size_t k = 0; k < vlm_json_size(r); k++) FINE(vlm_json_as_text(&refs[used++], vlm_json_at(r, k), &error));
+    FINE(vlm_json_get_text(&hyps[i], vlm_json_at(list, i), "hyp", VLM_JSON_REQUIRED, &error));
   }
   bool tokenized = false;
-  assert_int_equal(vlm_json_get_bool(&tokenized, c, "pretokenized", VLM_JSON_REQUIRED, &err), VLM_OK);
+  FINE(vlm_json_get_bool(&tokenized, c, "pretokenized", VLM_JSON_REQUIRED, &error));
   if (!tokenized) {
-    assert_int_equal(vlm_ptb_tokenize(refs, arena, refs, (int64_t)used, NULL, &err), VLM_OK);
-    assert_int_equal(vlm_ptb_tokenize(hyps, arena, hyps, (int64_t)n, NULL, &err), VLM_OK);
+    FINE(vlm_ptb_tokenize(refs, arena, refs, (int64_t)used, NULL, &error));
+    FINE(vlm_ptb_tokenize(hyps, arena, hyps, (int64_t)n, NULL, &error));
   }
   for (size_t i = 0; i < n; i++) images[i].candidate = hyps[i];
 }
@@ -141,7 +138,6 @@ static void check_cases(const char *path, size_t at_least) {
   assert_true(vlm_json_size(cases) >= at_least);
   for (size_t i = 0; i < vlm_json_size(cases); i++) {
     const vlm_json c = vlm_json_at(cases, i);
-    vlm_error err = {0};
     vlm_arena *arena = NULL;
     vlm_score_image images[64];
     const char *refs[512], *hyps[64], *name = "";
@@ -149,8 +145,8 @@ static void check_cases(const char *path, size_t at_least) {
     vlm_bleu_counts counts[64];
     const size_t n = vlm_json_size(vlm_json_member(c, "images"));
     assert_true(n <= 64);
-    vlm_json_get_text(&name, c, "name", VLM_JSON_REQUIRED, &err);
-    assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
+    vlm_json_get_text(&name, c, "name", VLM_JSON_REQUIRED, &error);
+    FINE(vlm_arena_create(&arena, &error));
     read_case(c, arena, images, refs, hyps);
     const vlm_scores corpus = score(images, (int64_t)n, each, counts);
     check_scores(&corpus, vlm_json_member(c, "corpus"), name);
@@ -170,9 +166,8 @@ static void test_public_cases(void **state) {
 
 /* Raw files against a table of values. */
 static void check_files(const char *results, const char *annotations, vlm_json want, const vlm_metrics_opts *opts) {
-  vlm_error err = {0};
   vlm_metrics m;
-  if (vlm_metrics_score_files(&m, results, annotations, opts, &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_metrics_score_files(&m, results, annotations, opts, &error));
   assert_int_equal(m.set.n, (int64_t)number(want, "n_images"));
   assert_int_equal(m.set.n_refs, (int64_t)number(want, "n_refs"));
   check_scores(&m.corpus, vlm_json_member(want, "corpus"), results);
@@ -216,16 +211,15 @@ static void test_public_formats(void **state) {
 static void test_public_precomputed_df(void **state) {
   (void)state;
   SKIP_WITHOUT_DATA();
-  vlm_error err = {0};
   vlm_json_doc *doc = load(METRICS "coco-fakecap-500a/expected_precomputed_df.json");
   const vlm_json root = vlm_json_root(doc), rows = vlm_json_member(root, "per_image");
   vlm_df_file df;
   vlm_metrics m;
   vlm_scores corpus, each[200];
-  if (vlm_df_file_load(&df, METRICS "coco-fakecap-500a/df_coco_val2014_subset.tsv", &err) != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_df_file_load(&df, METRICS "coco-fakecap-500a/df_coco_val2014_subset.tsv", &error));
   assert_int_equal(df.table.n_images, 40504);
-  assert_int_equal(vlm_metrics_score_files(&m, METRICS "coco-fakecap-500a/results.json", METRICS "coco-fakecap-500a/annotations.json", NULL, &err), VLM_OK);
-  assert_int_equal(vlm_scores_compute(&corpus, each, NULL, m.set.images, 200, &(vlm_score_opts){.df = &df.table}, &err), VLM_OK);
+  FINE(vlm_metrics_score_files(&m, METRICS "coco-fakecap-500a/results.json", METRICS "coco-fakecap-500a/annotations.json", NULL, &error));
+  FINE(vlm_scores_compute(&corpus, each, NULL, m.set.images, 200, &(vlm_score_opts){.df = &df.table}, &error));
   near(corpus.cider_d, number(vlm_json_member(root, "corpus"), "CIDErD"), 1e-9, "CIDErD");
   near(corpus.cider, number(vlm_json_member(root, "corpus"), "CIDEr_plain"), 1e-9, "CIDEr_plain");
   for (size_t i = 0; i < 200; i++) {

@@ -8,6 +8,7 @@
 #include "eval/agreement.h"
 #include "eval/random.h"
 #include "eval/stats.h"
+#include "tests/fine.h"
 
 static void near(double got, double want, double tolerance) {
   if (!(fabs(got - want) <= tolerance)) fail_msg("got %.17g, wanted %.17g", got, want);
@@ -16,7 +17,7 @@ static void near(double got, double want, double tolerance) {
 static void test_percentiles(void **state) {
   (void)state;
   vlm_samples s = {0};
-  for (int i = 0; i < 11; i++) assert_int_equal(vlm_samples_add(&s, (double)((i * 7) % 11), NULL), VLM_OK);
+  for (int i = 0; i < 11; i++) FINE(vlm_samples_add(&s, (double)((i * 7) % 11), &error));
   vlm_summary m = vlm_samples_summarize(&s);
   assert_int_equal(m.n, 11);
   near(m.p50, 5, 0);
@@ -54,9 +55,9 @@ static void test_bootstrap(void **state) {
   }
   vlm_drop a, b, c;
   const vlm_bootstrap_opts opts = {.resamples = 2000, .seed = 7};
-  assert_int_equal(vlm_bootstrap_drop(&a, reference, candidate, 400, &opts, NULL), VLM_OK);
-  assert_int_equal(vlm_bootstrap_drop(&b, reference, candidate, 400, &opts, NULL), VLM_OK);
-  assert_int_equal(vlm_bootstrap_drop(&c, reference, candidate, 400, &(vlm_bootstrap_opts){.resamples = 2000, .seed = 8}, NULL), VLM_OK);
+  FINE(vlm_bootstrap_drop(&a, reference, candidate, 400, &opts, &error));
+  FINE(vlm_bootstrap_drop(&b, reference, candidate, 400, &opts, &error));
+  FINE(vlm_bootstrap_drop(&c, reference, candidate, 400, &(vlm_bootstrap_opts){.resamples = 2000, .seed = 8}, &error));
   near(a.percent, 100 * 0.02 / a.reference, 1e-9);
   assert_true(a.low == b.low && a.high == b.high);
   assert_true(a.low != c.low);
@@ -65,9 +66,9 @@ static void test_bootstrap(void **state) {
   near(a.high - a.low, 2 * 1.96 * a.standard_error, 0.15 * (a.high - a.low));
   assert_true(a.low < a.percent && a.percent < a.high);
   const double zeros[3] = {0, 0, 0};
-  assert_int_equal(vlm_bootstrap_drop(&a, zeros, zeros, 3, &opts, NULL), VLM_OK);
+  FINE(vlm_bootstrap_drop(&a, zeros, zeros, 3, &opts, &error));
   assert_true(a.percent == 0 && a.low == 0 && a.high == 0);
-  assert_int_equal(vlm_bootstrap_drop(&a, zeros, zeros, 0, &opts, NULL), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_bootstrap_drop(&a, zeros, zeros, 0, &opts, &error));
 }
 
 static void test_agreement(void **state) {
@@ -123,11 +124,10 @@ static void test_sqnr(void **state) {
   int8_t q[] = {3, 5};
   const vlm_tensor a = vlm_tensor_make(VLM_F32, 1, dims, (void *)r), b = vlm_tensor_make(VLM_S8, 1, dims, q), d = vlm_tensor_make(VLM_F32, 2, other, (void *)c);
   vlm_sqnr t = {0};
-  vlm_error err = {0};
-  assert_int_equal(vlm_sqnr_add_tensor(&t, &a, &b, &err), VLM_OK);
+  FINE(vlm_sqnr_add_tensor(&t, &a, &b, &error));
   near(vlm_sqnr_db(&t), 10 * log10(25), 1e-12);
-  assert_int_equal(vlm_sqnr_add_tensor(&t, &a, &d, &err), VLM_INPUT);
-  assert_string_equal(err.text, "outputs differ in shape: reference [2], candidate [1, 2]");
+  FAILS(VLM_INPUT, vlm_sqnr_add_tensor(&t, &a, &d, &error));
+  assert_string_equal(error.text, "outputs differ in shape: reference [2], candidate [1, 2]");
 }
 
 int main(void) {

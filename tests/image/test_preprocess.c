@@ -12,6 +12,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
 #include "runtime/image/preprocess.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/image/data/preprocess/"
 #define SOURCES 8
@@ -39,19 +40,14 @@ static uint32_t crc32_of(const void *data, size_t bytes) {
 
 static uint32_t image_crc(const vlm_image *image) { return crc32_of(image->data, (size_t)image->width * (size_t)image->height * 3); }
 
-static void ok(vlm_status st, const vlm_error *err) {
-  if (st != VLM_OK) fail_msg("%s", err->text);
-}
-
 static void load_source(fixture *f, const char *name, int width, int height) {
   char path[512];
   vlm_file file;
-  vlm_error err;
   named_image *s = &f->sources[f->count++];
   snprintf(path, sizeof path, DATA "%s.rgb", name);
   snprintf(s->name, sizeof s->name, "%s", name);
-  ok(vlm_file_map(&file, path, &err), &err);
-  ok(vlm_image_create(&s->image, width, height, &err), &err);
+  FINE(vlm_file_map(&file, path, &error));
+  FINE(vlm_image_create(&s->image, width, height, &error));
   assert_int_equal(file.bytes, width * height * 3);
   memcpy(s->image.data, file.data, file.bytes);
   vlm_file_unmap(&file);
@@ -68,8 +64,7 @@ static const vlm_image *source(const fixture *f, const char *name) {
 static int each_case(fixture *f, const char *kind, void (*visit)(fixture *, const char *)) {
   char *text = NULL, *rest = NULL;
   int count = 0;
-  vlm_error err;
-  ok(vlm_file_read_text(&text, DATA "cases.txt", &err), &err);
+  FINE(vlm_file_read_text(&text, DATA "cases.txt", &error));
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (strncmp(line, kind, strlen(kind)) != 0 || line[strlen(kind)] != ' ') continue;
     visit(f, line + strlen(kind) + 1);
@@ -88,9 +83,8 @@ static void visit_source(fixture *f, const char *line) {
 
 static int setup(void **state) {
   fixture *f = calloc(1, sizeof *f);
-  vlm_error err;
   *state = f;
-  ok(vlm_threads_create(&f->threads, 3, &err), &err);
+  FINE(vlm_threads_create(&f->threads, 3, &error));
   assert_true(each_case(f, "source", visit_source) >= 6);
   return 0;
 }
@@ -107,15 +101,14 @@ static void check_resize(fixture *f, const char *line, bool gap) {
   char name[32], filter_name[32];
   int width, height;
   unsigned want;
-  vlm_error err;
   assert_int_equal(sscanf(line, "%31s %d %d %31s %x", name, &width, &height, filter_name, &want), 5);
   vlm_resize_filter filter = vlm_filter_find(filter_name);
   assert_true(filter != VLM_FILTER_COUNT);
   for (int threads = 0; threads < 2; threads++) {
     vlm_image out;
     vlm_threads *pool = threads ? f->threads : NULL;
-    if (gap) ok(vlm_image_resize_gap(&out, source(f, name), width, height, filter, 2.0, pool, &err), &err);
-    else ok(vlm_image_resize(&out, source(f, name), width, height, filter, pool, &err), &err);
+    if (gap) FINE(vlm_image_resize_gap(&out, source(f, name), width, height, filter, 2.0, pool, &error));
+    else FINE(vlm_image_resize(&out, source(f, name), width, height, filter, pool, &error));
     if (image_crc(&out) != want) fail_msg("%s: pixels differ from Pillow's", line);
     vlm_image_free(&out);
   }
@@ -131,11 +124,10 @@ static void load_config(vlm_preprocess *ops, const char *name, bool pad) {
   static const char model_text[] = "{\"image_aspect_ratio\": \"pad\"}";
   char path[512];
   vlm_json_doc *doc = NULL, *model = NULL;
-  vlm_error err;
   snprintf(path, sizeof path, DATA "%s.json", name);
-  ok(vlm_json_load(&doc, path, 0, &err), &err);
-  ok(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &err), &err);
-  ok(vlm_preprocess_from_config(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0}, &err), &err);
+  FINE(vlm_json_load(&doc, path, 0, &error));
+  FINE(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &error));
+  FINE(vlm_preprocess_from_config(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0}, &error));
   vlm_json_free(model);
   vlm_json_free(doc);
 }
@@ -144,10 +136,9 @@ static void load_config(vlm_preprocess *ops, const char *name, bool pad) {
 static void check_text_form(const vlm_preprocess *ops) {
   char *text = NULL, *again = NULL;
   vlm_preprocess back;
-  vlm_error err;
-  ok(vlm_preprocess_format(&text, ops, &err), &err);
-  ok(vlm_preprocess_parse(&back, text, "PREP", &err), &err);
-  ok(vlm_preprocess_format(&again, &back, &err), &err);
+  FINE(vlm_preprocess_format(&text, ops, &error));
+  FINE(vlm_preprocess_parse(&back, text, "PREP", &error));
+  FINE(vlm_preprocess_format(&again, &back, &error));
   assert_string_equal(text, again);
   assert_int_equal(back.count, ops->count);
   for (int i = 0; i < ops->count; i++) {
@@ -175,11 +166,10 @@ static void visit_config(fixture *f, const char *line) {
   unsigned want;
   vlm_preprocess ops;
   vlm_pixels pixels;
-  vlm_error err;
   assert_int_equal(sscanf(line, "%63s %7s %31s %63s %d %d %x", name, pad, image, shape, &rows, &columns, &want), 7);
   load_config(&ops, name, strcmp(pad, "pad") == 0);
   check_text_form(&ops);
-  ok(vlm_preprocess_run(&pixels, &ops, source(f, image), f->threads, &err), &err);
+  FINE(vlm_preprocess_run(&pixels, &ops, source(f, image), f->threads, &error));
   for (int i = 0; i < pixels.values.rank; i++)
     snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d", i ? "x" : "", (int)pixels.values.dims[i]);
   assert_string_equal(got, shape);
@@ -199,10 +189,9 @@ static void test_configurations_equal_processors(void **state) { assert_true(eac
 
 static void parse_fails(const char *text, const char *part) {
   vlm_preprocess ops;
-  vlm_error err = {0};
-  assert_int_not_equal(vlm_preprocess_parse(&ops, text, "vlm.json", &err), VLM_OK);
-  if (!strstr(err.text, part)) fail_msg("message \"%s\" lacks \"%s\"", err.text, part);
-  assert_non_null(strstr(err.text, "vlm.json"));
+  assert_int_not_equal(vlm_preprocess_parse(&ops, text, "vlm.json", &error), VLM_OK);
+  if (!strstr(error.text, part)) fail_msg("message \"%s\" lacks \"%s\"", error.text, part);
+  assert_non_null(strstr(error.text, "vlm.json"));
 }
 
 static void test_bad_lists_are_refused(void **state) {
@@ -226,9 +215,8 @@ static void test_bad_lists_are_refused(void **state) {
 static vlm_pixels run_text(const char *text, const vlm_image *image) {
   vlm_preprocess ops;
   vlm_pixels pixels;
-  vlm_error err;
-  ok(vlm_preprocess_parse(&ops, text, "list", &err), &err);
-  ok(vlm_preprocess_run(&pixels, &ops, image, NULL, &err), &err);
+  FINE(vlm_preprocess_parse(&ops, text, "list", &error));
+  FINE(vlm_preprocess_run(&pixels, &ops, image, NULL, &error));
   return pixels;
 }
 
@@ -267,9 +255,8 @@ static void test_sizes_follow_the_image(void **state) {
 static void test_too_large_for_pad_is_an_error(void **state) {
   vlm_preprocess ops = {.count = 1, .ops = {{.kind = VLM_PREPROCESS_PAD, .width = 8, .height = 8}}};
   vlm_pixels pixels;
-  vlm_error err;
-  assert_int_equal(vlm_preprocess_run(&pixels, &ops, source(*state, "wide"), NULL, &err), VLM_INPUT);
-  assert_non_null(strstr(err.text, "61 x 37"));
+  FAILS(VLM_INPUT, vlm_preprocess_run(&pixels, &ops, source(*state, "wide"), NULL, &error));
+  assert_non_null(strstr(error.text, "61 x 37"));
 }
 
 static void test_unequal_sides_hit_the_limit(void **state) {
@@ -279,9 +266,8 @@ static void test_unequal_sides_hit_the_limit(void **state) {
                                  .filter = VLM_FILTER_BOX}}};
   vlm_image line;
   vlm_pixels pixels;
-  vlm_error err;
-  ok(vlm_image_create(&line, 20000, 1, &err), &err);
-  assert_int_equal(vlm_preprocess_run(&pixels, &ops, &line, NULL, &err), VLM_LIMIT);
+  FINE(vlm_image_create(&line, 20000, 1, &error));
+  FAILS(VLM_LIMIT, vlm_preprocess_run(&pixels, &ops, &line, NULL, &error));
   vlm_image_free(&line);
 }
 
@@ -290,8 +276,8 @@ static void test_unequal_sides_hit_the_limit(void **state) {
 static vlm_status from_text(const char *text, const char *model_text, vlm_error *err) {
   vlm_preprocess ops;
   vlm_json_doc *doc = NULL, *model = NULL;
-  ok(vlm_json_parse(&doc, text, strlen(text), "preprocessor_config.json", err), err);
-  ok(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", err), err);
+  FINE(vlm_json_parse(&doc, text, strlen(text), "preprocessor_config.json", &error));
+  FINE(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &error));
   vlm_status st = vlm_preprocess_from_config(&ops, vlm_json_root(doc), vlm_json_root(model), err);
   vlm_json_free(model);
   vlm_json_free(doc);
@@ -299,9 +285,8 @@ static vlm_status from_text(const char *text, const char *model_text, vlm_error 
 }
 
 static void config_fails(const char *text, const char *model_text, const char *part) {
-  vlm_error err = {0};
-  assert_int_not_equal(from_text(text, model_text, &err), VLM_OK);
-  if (!strstr(err.text, part)) fail_msg("message \"%s\" lacks \"%s\"", err.text, part);
+  assert_int_not_equal(from_text(text, model_text, &error), VLM_OK);
+  if (!strstr(error.text, part)) fail_msg("message \"%s\" lacks \"%s\"", error.text, part);
 }
 
 #define SIZE "\"do_resize\":true,\"size\":{\"height\":8,\"width\":8},\"resample\":3"
@@ -310,8 +295,7 @@ static void config_fails(const char *text, const char *model_text, const char *p
 
 static void test_missing_keys_are_named(void **state) {
   (void)state;
-  vlm_error err;
-  ok(from_text("{" SIZE RESCALE NORMALIZE "}", "{}", &err), &err);
+  FINE(from_text("{" SIZE RESCALE NORMALIZE "}", "{}", &error));
   config_fails("{}", "{}", "do_resize");
   config_fails("{\"do_resize\":true,\"resample\":3" RESCALE NORMALIZE "}", "{}", "size");
   config_fails("{\"do_resize\":true,\"size\":8,\"resample\":3" RESCALE NORMALIZE "}", "{}", "shortest_edge");
@@ -329,20 +313,19 @@ static void test_missing_keys_are_named(void **state) {
                "anyres");
   config_fails("{" SIZE RESCALE NORMALIZE ",\"do_flip_channel_order\":true}", "{}", "do_flip_channel_order");
   config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8},\"resample\":9" RESCALE NORMALIZE "}", "{}", "resample is 9");
-  ok(from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_size\":null,\"do_pad\":null,"
+  FINE(from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_size\":null,\"do_pad\":null,"
                SIZE RESCALE NORMALIZE "}",
-               "{}", &err), &err);
+               "{}", &error));
 }
 
 /* Every allocation of a run may fail: a clean error, nothing leaks (checked by the sanitizer build). */
 static void test_allocation_failures(void **state) {
   vlm_preprocess ops;
-  vlm_error err;
   load_config(&ops, "smolvlm", false);
   for (long n = 1; n < 200; n++) {
     vlm_pixels pixels;
     vlm_memory_fail_after(n);
-    vlm_status st = vlm_preprocess_run(&pixels, &ops, source(*state, "wide"), NULL, &err);
+    vlm_status st = vlm_preprocess_run(&pixels, &ops, source(*state, "wide"), NULL, &error);
     vlm_memory_fail_after(0);
     if (st == VLM_OK) {
       vlm_pixels_free(&pixels);

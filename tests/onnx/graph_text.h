@@ -13,29 +13,25 @@
 #include "onnx/passes.h"
 #include "runtime/exec/session.h"
 #include "runtime/ops/resolve.h"
-
-static vlm_error error;
-static inline void ok(vlm_status st) {
-  if (st != VLM_OK) fail_msg("%s", error.text);
-}
+#include "tests/fine.h"
 
 static inline vlm_graph *new_graph(void) {
   vlm_graph *graph = NULL;
-  ok(vlm_graph_create(&graph, "main", "model.onnx", &error));
+  FINE(vlm_graph_create(&graph, "main", "model.onnx", &error));
   graph->opset = 17;
   return graph;
 }
 
 static inline vlm_value_id value(vlm_graph *graph, const char *name) {
   vlm_value_id id = vlm_graph_find(graph, name);
-  if (id == VLM_NO_VALUE && name[0] != '\0') ok(vlm_graph_add_value(graph, &id, name, VLM_VALUE_NODE, &error));
+  if (id == VLM_NO_VALUE && name[0] != '\0') FINE(vlm_graph_add_value(graph, &id, name, VLM_VALUE_NODE, &error));
   return id;
 }
 
 static inline void input(vlm_graph *graph, const char *name, int rank) {
   vlm_value_id id;
-  ok(vlm_graph_add_value(graph, &id, name, VLM_VALUE_INPUT, &error));
-  ok(vlm_graph_add_input(graph, id, &error));
+  FINE(vlm_graph_add_value(graph, &id, name, VLM_VALUE_INPUT, &error));
+  FINE(vlm_graph_add_input(graph, id, &error));
   graph->values[id].tensor.dtype = VLM_F32;
   graph->values[id].tensor.rank = rank;
   for (int k = 0; k < rank; k++) graph->values[id].tensor.dims[k] = -1;
@@ -44,7 +40,7 @@ static inline void input(vlm_graph *graph, const char *name, int rank) {
 static inline void constant(vlm_graph *graph, const char *name, int rank, const int64_t *dims, const float *data) {
   vlm_value_id id;
   vlm_tensor tensor = vlm_tensor_make(VLM_F32, rank, dims, (void *)data);
-  ok(vlm_graph_add_constant(graph, &id, name, &tensor, true, &error));
+  FINE(vlm_graph_add_constant(graph, &id, name, &tensor, true, &error));
 }
 
 static inline void scalar(vlm_graph *graph, const char *name, float v) { constant(graph, name, 0, NULL, &v); }
@@ -63,7 +59,7 @@ static inline vlm_node *node(vlm_graph *graph, const char *text, int32_t n_attrs
   char *rest = strchr(copy, ':');
   snprintf(op, sizeof op, "%.*s", (int)(rest - copy), copy);
   for (char *word = strtok(rest + 1, " >"); word != NULL; word = strtok(NULL, " >")) words[count++] = word;
-  ok(vlm_graph_add_node(graph, &n, "", "", op, 17, count - 2, 1, n_attrs, &error)); /* the words are inputs, the arrow's "-", the output */
+  FINE(vlm_graph_add_node(graph, &n, "", "", op, 17, count - 2, 1, n_attrs, &error)); /* the words are inputs, the arrow's "-", the output */
   for (int32_t k = 0; k < count - 2; k++) graph->nodes[n].inputs[k] = strcmp(words[k], "none") == 0 ? VLM_NO_VALUE : value(graph, words[k]);
   vlm_node_set_output(graph, n, 0, value(graph, words[count - 1]));
   return &graph->nodes[n];
@@ -73,7 +69,7 @@ static inline void ints(vlm_node *n, int32_t k, const char *name, const int64_t 
   n->attrs[k] = (vlm_attr){.name = name, .kind = VLM_ATTR_INTS, .count = count, .u.ints = list};
 }
 
-static inline void output(vlm_graph *graph, const char *name) { ok(vlm_graph_add_output(graph, value(graph, name), &error)); }
+static inline void output(vlm_graph *graph, const char *name) { FINE(vlm_graph_add_output(graph, value(graph, name), &error)); }
 
 static inline int32_t count_op(const vlm_graph *graph, const char *op) {
   int32_t count = 0;
@@ -91,9 +87,9 @@ static inline int64_t run(const vlm_graph *graph, int rank, const int64_t *dims,
   const vlm_context_opts one = {.threads = 1};
   vlm_tensor in = vlm_tensor_make(VLM_F32, rank, dims, x);
   for (int k = 0; k < MOST; k++) x[k] = 3 * sinf((float)k * 1.7f);
-  ok(vlm_context_create(&context, &one, &error));
-  ok(vlm_session_create(&session, context, graph, NULL, &error));
-  ok(vlm_session_run(session, &in, 1, &error));
+  FINE(vlm_context_create(&context, &one, &error));
+  FINE(vlm_session_create(&session, context, graph, NULL, &error));
+  FINE(vlm_session_run(session, &in, 1, &error));
   const vlm_tensor *y = vlm_session_output(session, 0);
   int64_t count = vlm_tensor_count(y);
   assert_true(count <= MOST);
@@ -106,9 +102,9 @@ static inline int64_t run(const vlm_graph *graph, int rank, const int64_t *dims,
 /* Resolves, runs, cleans, runs again and compares. */
 static inline void clean_and_compare(vlm_graph *graph, int rank, const int64_t *dims, float tolerance) {
   float before[MOST], after[MOST];
-  ok(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_resolve(graph, &error));
   int64_t count = run(graph, rank, dims, before);
-  ok(vlm_graph_clean(graph, NULL, &error));
+  FINE(vlm_graph_clean(graph, NULL, &error));
   assert_int_equal(run(graph, rank, dims, after), count);
   for (int64_t k = 0; k < count; k++) assert_float_equal(after[k], before[k], tolerance);
 }

@@ -24,7 +24,7 @@ static void constants_are_folded(void **state) {
 static void tensor(vlm_graph *graph, const char *name, vlm_dtype dtype, int rank, const int64_t *dims, void *data) {
   vlm_value_id id;
   vlm_tensor t = vlm_tensor_make(dtype, rank, dims, data);
-  ok(vlm_graph_add_constant(graph, &id, name, &t, true, &error));
+  FINE(vlm_graph_add_constant(graph, &id, name, &t, true, &error));
 }
 
 static const vlm_tensor *folded(const vlm_graph *graph, const char *name) {
@@ -50,8 +50,8 @@ static void results_may_grow_as_weights_only(void **state) {
   node(graph, "MatMul: x w -> p", 0);
   node(graph, "Add: p mask -> y", 0);
   output(graph, "y");
-  ok(vlm_graph_resolve(graph, &error));
-  ok(vlm_graph_clean(graph, &small, &error));
+  FINE(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_clean(graph, &small, &error));
   assert_int_equal(graph->n_nodes, 3);
   assert_non_null(folded(graph, "n"));
   assert_null(folded(graph, "mask"));
@@ -81,8 +81,8 @@ static void the_quantized_form_stays_visible(void **state) {
   node(graph, "Gemm: x back wide -> y", 0);
   output(graph, "y");
   const vlm_clean_opts small = {.max_folded_bytes = 1};
-  ok(vlm_graph_resolve(graph, &error));
-  ok(vlm_graph_clean(graph, &small, &error));
+  FINE(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_clean(graph, &small, &error));
   assert_int_equal(graph->n_nodes, 2);
   assert_int_equal(count_op(graph, "DequantizeLinear"), 1);
   assert_int_equal(folded(graph, "codes")->dtype, VLM_S8);
@@ -110,7 +110,7 @@ static int64_t private_bytes(void) {
 static void borrowed(vlm_graph *graph, const char *name, float *data) {
   vlm_value_id id;
   vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){SIDE, SIDE}, data);
-  ok(vlm_graph_add_constant(graph, &id, name, &t, false, &error));
+  FINE(vlm_graph_add_constant(graph, &id, name, &t, false, &error));
 }
 
 static void views_are_not_copied(void **state) {
@@ -126,8 +126,8 @@ static void views_are_not_copied(void **state) {
   node(graph, "Reshape: b fro -> c", 0);
   node(graph, "MatMul: x c -> y", 0);
   output(graph, "y");
-  ok(vlm_graph_resolve(graph, &error));
-  ok(vlm_graph_clean(graph, NULL, &error));
+  FINE(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_clean(graph, NULL, &error));
   assert_int_equal(graph->n_nodes, 1);
   assert_ptr_equal(folded(graph, "c")->data, w);
   vlm_graph_free(graph);
@@ -159,9 +159,9 @@ static void a_chain_leaves_one_copy(void **state) {
   ints(node(graph, "Transpose: e -> f", 1), 0, "perm", perm, 2);
   node(graph, "MatMul: x f -> y", 0);
   output(graph, "y");
-  ok(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_resolve(graph, &error));
   int64_t before = private_bytes(), most = most_bytes();
-  ok(vlm_graph_clean(graph, NULL, &error));
+  FINE(vlm_graph_clean(graph, NULL, &error));
   print_message("%.1f MiB more on the way, %.1f at the end\n", (double)(most_bytes() - most) / (1 << 20),
                 (double)(private_bytes() - before) / (1 << 20));
 #ifndef __SANITIZE_ADDRESS__ /* which keeps freed blocks for a while */
@@ -186,17 +186,17 @@ static void what_bodies_make_of_a_weight_is_kept_once(void **state) {
   scalar(graph, "low", -100);
   node(graph, "Greater: m low -> above", 0);
   vlm_tensor one = vlm_tensor_make(VLM_S64, 1, (int64_t[]){1}, (int64_t[]){1});
-  ok(vlm_graph_add_constant(graph, &id, "one", &one, true, &error));
+  FINE(vlm_graph_add_constant(graph, &id, "one", &one, true, &error));
   node(graph, "Reshape: above one -> yes", 0);
   vlm_node *branch = node(graph, "If: yes -> y", 2);
   static const char *const names[2] = {"then_branch", "else_branch"};
   static const int64_t perm[2] = {1, 0};
   vlm_graph *bodies[2];
   for (int k = 0; k < 2; k++) {
-    ok(vlm_graph_create_sub(&bodies[k], graph, names[k], &error));
+    FINE(vlm_graph_create_sub(&bodies[k], graph, names[k], &error));
     static const char *const captured[2] = {"x", "w"};
     for (int c = 0; c < 2; c++) {
-      ok(vlm_graph_add_value(bodies[k], &id, captured[c], VLM_VALUE_CAPTURE, &error));
+      FINE(vlm_graph_add_value(bodies[k], &id, captured[c], VLM_VALUE_CAPTURE, &error));
       bodies[k]->values[id].parent_value = vlm_graph_find(graph, captured[c]);
     }
     ints(node(bodies[k], "Transpose: w -> wt", 1), 0, "perm", perm, 2);

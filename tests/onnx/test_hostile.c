@@ -10,6 +10,7 @@
 #include "onnx/import.h"
 #include "runtime/base/file.h"
 #include "runtime/exec/session.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
@@ -113,7 +114,6 @@ static void each_refusal_says_why(void **state) {
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
     char path[512], wanted[1024];
     vlm_graph *graph = NULL;
-    vlm_error error = {0};
     snprintf(path, sizeof path, "%s%s", DATA, rows[k].file);
     snprintf(wanted, sizeof wanted, "%s: %s", path, rows[k].message);
     vlm_status st = vlm_onnx_import(&graph, path, NULL, &error);
@@ -140,14 +140,13 @@ static void each_bad_shape_names_its_node(void **state) {
     vlm_graph *graph;
     vlm_context *context;
     vlm_session *session;
-    vlm_error error = {0};
     float x[2] = {0};
     const vlm_tensor input = vlm_tensor_make(VLM_F32, 1, (int64_t[]){2}, x);
     snprintf(path, sizeof path, "%s%s", DATA, shapes[k].file);
     snprintf(wanted, sizeof wanted, "%s: %s", path, shapes[k].message);
-    assert_int_equal(vlm_onnx_import(&graph, path, NULL, &error), VLM_OK);
-    assert_int_equal(vlm_context_create(&context, NULL, &error), VLM_OK);
-    assert_int_equal(vlm_session_create(&session, context, graph, NULL, &error), VLM_OK);
+    FINE(vlm_onnx_import(&graph, path, NULL, &error));
+    FINE(vlm_context_create(&context, NULL, &error));
+    FINE(vlm_session_create(&session, context, graph, NULL, &error));
     assert_int_not_equal(vlm_session_plan(session, &input, 1, &error), VLM_OK);
     if (strncmp(error.text, wanted, strlen(wanted)) != 0) fail_msg("got \"%s\", wanted \"%s\"", error.text, wanted);
     vlm_session_free(session);
@@ -159,8 +158,7 @@ static void each_bad_shape_names_its_node(void **state) {
 static void a_missing_file_is_named(void **state) {
   (void)state;
   vlm_graph *graph = NULL;
-  vlm_error error = {0};
-  assert_int_equal(vlm_onnx_import(&graph, DATA "absent.onnx", NULL, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_onnx_import(&graph, DATA "absent.onnx", NULL, &error));
   assert_non_null(strstr(error.text, "absent.onnx"));
 }
 
@@ -174,9 +172,8 @@ static void tensor_files_are_read_or_refused(void **state) {
       {"absent.pb", VLM_INPUT, "cannot be opened"},
   };
   vlm_tensor tensor;
-  vlm_error error = {0};
   void *storage = NULL;
-  assert_int_equal(vlm_onnx_read_tensor(&tensor, &storage, DATA "tensor.pb", &error), VLM_OK);
+  FINE(vlm_onnx_read_tensor(&tensor, &storage, DATA "tensor.pb", &error));
   assert_int_equal(tensor.rank, 2);
   assert_float_equal(vlm_tensor_get(&tensor, 3), 4, 0);
   vlm_free(storage);
@@ -192,11 +189,10 @@ static void tensor_files_are_read_or_refused(void **state) {
 static void limits_are_options(void **state) {
   (void)state;
   vlm_graph *graph = NULL;
-  vlm_error error = {0};
   const vlm_onnx_opts few = {.max_nodes = 2}, flat = {.max_nesting = 1};
-  assert_int_equal(vlm_onnx_import(&graph, DATA "unsorted.onnx", &few, &error), VLM_LIMIT);
+  FAILS(VLM_LIMIT, vlm_onnx_import(&graph, DATA "unsorted.onnx", &few, &error));
   assert_non_null(strstr(error.text, "more than 2 nodes"));
-  assert_int_equal(vlm_onnx_import(&graph, DATA "subgraphs.onnx", &flat, &error), VLM_LIMIT);
+  FAILS(VLM_LIMIT, vlm_onnx_import(&graph, DATA "subgraphs.onnx", &flat, &error));
   assert_non_null(strstr(error.text, "nested deeper than 1"));
 }
 
@@ -208,16 +204,14 @@ enum { GOOD = sizeof good / sizeof good[0] };
 static vlm_file map(const char *name) {
   char path[512];
   vlm_file file;
-  vlm_error error = {0};
   snprintf(path, sizeof path, "%s%s", DATA, name);
-  if (vlm_file_map(&file, path, &error) != VLM_OK) fail_msg("%s", error.text);
+  FINE(vlm_file_map(&file, path, &error));
   return file;
 }
 
 static void try_bytes(const unsigned char *bytes, size_t size) {
   const vlm_onnx_opts opts = {.folder = VLMQ_SOURCE_DIR "/tests/onnx/data"};
   vlm_graph *graph = NULL;
-  vlm_error error = {0};
   vlm_status st = vlm_onnx_import_memory(&graph, bytes, size, "altered", &opts, &error);
   if (st == VLM_OK) assert_non_null(graph);
   else if (strstr(error.text, "altered") == NULL) fail_msg("message without the file: %s", error.text);
@@ -237,9 +231,8 @@ static void cut_off_files_are_refused_or_read(void **state) {
     vlm_file_unmap(&file);
   }
   vlm_graph *graph = NULL;
-  vlm_error error = {0};
   vlm_file file = map("functions.onnx");
-  assert_int_equal(vlm_onnx_import_memory(&graph, file.data, file.bytes - 3, "cut.onnx", NULL, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_onnx_import_memory(&graph, file.data, file.bytes - 3, "cut.onnx", NULL, &error));
   assert_non_null(strstr(error.text, "cut.onnx: is not a valid ONNX file or is cut off"));
   vlm_file_unmap(&file);
 }
@@ -268,7 +261,6 @@ static void each_allocation_fails(const char *name) {
   vlm_status st = VLM_MEMORY;
   for (long n = 1; st != VLM_OK; n++) {
     vlm_graph *graph = NULL;
-    vlm_error error = {0};
     vlm_memory_fail_after(n);
     st = vlm_onnx_import_memory(&graph, file.data, file.bytes, "f", NULL, &error);
     vlm_memory_fail_after(0);

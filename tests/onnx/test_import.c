@@ -10,10 +10,10 @@
 #include "runtime/base/file.h"
 #include "runtime/base/small_float.h"
 #include "runtime/exec/session.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
-static vlm_error error;
 
 static vlm_graph *import(const char *file, bool keep_as_written) {
   char path[512];
@@ -50,9 +50,9 @@ static void run(const vlm_graph *graph, float x0, float x1, bool cond, void (*ch
     bool is_x = strcmp(graph->values[graph->inputs[k]].name, "x") == 0;
     inputs[k] = is_x ? vlm_tensor_make(VLM_F32, 1, (int64_t[]){2}, x) : vlm_tensor_make(VLM_BOOL, 0, NULL, &cond);
   }
-  assert_int_equal(vlm_context_create(&context, &one, &error), VLM_OK);
-  assert_int_equal(vlm_session_create(&session, context, graph, NULL, &error), VLM_OK);
-  if (vlm_session_run(session, inputs, graph->n_inputs, &error) != VLM_OK) fail_msg("%s", error.text);
+  FINE(vlm_context_create(&context, &one, &error));
+  FINE(vlm_session_create(&session, context, graph, NULL, &error));
+  FINE(vlm_session_run(session, inputs, graph->n_inputs, &error));
   check(session);
   vlm_session_free(session);
   vlm_context_free(context);
@@ -236,7 +236,7 @@ static void tensors_without_elements_or_dimensions(void **state) {
 static void with_each_version(const unsigned char *field, size_t size, unsigned char first) {
   vlm_file file;
   unsigned char copy[4096];
-  assert_int_equal(vlm_file_map(&file, DATA "unsorted.onnx", &error), VLM_OK);
+  FINE(vlm_file_map(&file, DATA "unsorted.onnx", &error));
   assert_true(file.bytes <= sizeof copy);
   memcpy(copy, file.data, file.bytes);
   unsigned char *at = memmem(copy, file.bytes, field, size);
@@ -277,7 +277,7 @@ static void dims_that_are_not_known(void **state) {
 }
 
 static vlm_status run_one(const vlm_graph *graph, vlm_tensor input, vlm_session **session, vlm_context *context) {
-  assert_int_equal(vlm_session_create(session, context, graph, NULL, &error), VLM_OK);
+  FINE(vlm_session_create(session, context, graph, NULL, &error));
   return vlm_session_run(*session, &input, 1, &error);
 }
 
@@ -290,7 +290,7 @@ static void one_element_takes_the_declared_rank(void **state) {
   };
   float data[2] = {3, 4};
   vlm_context *context = NULL;
-  assert_int_equal(vlm_context_create(&context, NULL, &error), VLM_OK);
+  FINE(vlm_context_create(&context, NULL, &error));
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
     vlm_session *session = NULL;
     vlm_graph *graph = import(rows[k].file, true);
@@ -321,7 +321,7 @@ static void large_weights_are_not_copied_per_branch(void **state) {
   char path[] = VLMQ_SOURCE_DIR "/../shared/data/models/ultraface-rfb320/model.onnx";
   vlm_graph *graph = NULL;
   if (!vlm_file_exists(path)) skip();
-  if (vlm_onnx_import(&graph, path, NULL, &error) != VLM_OK) fail_msg("%s", error.text);
+  FINE(vlm_onnx_import(&graph, path, NULL, &error));
   /* 1.2 MB of weights: the arena holds structure and small constants only. */
   assert_true(vlm_arena_used(graph->arena) < 2 << 20);
   vlm_graph_free(graph);
@@ -331,8 +331,8 @@ static void memory_works_like_a_file(void **state) {
   (void)state;
   vlm_file file;
   vlm_graph *graph = NULL;
-  assert_int_equal(vlm_file_map(&file, DATA "initializers.onnx", &error), VLM_OK);
-  assert_int_equal(vlm_onnx_import_memory(&graph, file.data, file.bytes, "bytes", NULL, &error), VLM_OK);
+  FINE(vlm_file_map(&file, DATA "initializers.onnx", &error));
+  FINE(vlm_onnx_import_memory(&graph, file.data, file.bytes, "bytes", NULL, &error));
   vlm_file_unmap(&file);
   assert_string_equal(graph->source, "bytes");
   EXPECT(constant(graph, "w"), 10, 20);

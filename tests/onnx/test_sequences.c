@@ -8,16 +8,16 @@
 
 #include "onnx/import.h"
 #include "runtime/exec/session.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
-static vlm_error error;
 
 static vlm_graph *import(const char *name, const char *end, const vlm_onnx_opts *opts) {
   char path[512];
   vlm_graph *graph = NULL;
   snprintf(path, sizeof path, "%s%s%s", DATA, name, end);
-  if (vlm_onnx_import(&graph, path, opts, &error) != VLM_OK) fail_msg("%s", error.text);
+  FINE(vlm_onnx_import(&graph, path, opts, &error));
   return graph;
 }
 
@@ -54,7 +54,7 @@ static vlm_status run(const vlm_graph *graph, const vlm_graph *want, vlm_context
   vlm_tensor inputs[4];
   const vlm_context_opts one = {.threads = 1};
   for (int32_t k = 0; k < graph->n_inputs; k++) inputs[k] = *wanted(want, graph->values[graph->inputs[k]].name);
-  assert_int_equal(vlm_context_create(context, &one, &error), VLM_OK);
+  FINE(vlm_context_create(context, &one, &error));
   vlm_status st = vlm_session_create(session, *context, graph, NULL, &error);
   return st != VLM_OK ? st : vlm_session_run(*session, inputs, graph->n_inputs, &error);
 }
@@ -68,7 +68,7 @@ static void check_file(const char *name, const vlm_onnx_opts *opts) {
   const vlm_onnx_opts as_written = {.keep_as_written = true};
   vlm_graph *graph = import(name, ".onnx", opts), *want = import(name, "_want.onnx", &as_written);
   for (size_t k = 0; k < sizeof sequence_ops / sizeof sequence_ops[0]; k++) assert_int_equal(count_op(graph, sequence_ops[k]), 0);
-  if (run(graph, want, &context, &session) != VLM_OK) fail_msg("%s", error.text);
+  FINE(run(graph, want, &context, &session));
   for (int32_t k = 0; k < graph->n_outputs; k++) {
     const char *output = graph->values[graph->outputs[k]].name;
     compare(name, output, vlm_session_output(session, k), wanted(want, output));
@@ -137,9 +137,9 @@ static void a_position_outside_is_told_at_run_time(void **state) {
   const vlm_context_opts one = {.threads = 1};
   const vlm_tensor input = vlm_tensor_make(VLM_F32, 3, (int64_t[]){2, 1, 4}, x);
   vlm_graph *graph = import("sequence_open", ".onnx", NULL);
-  assert_int_equal(vlm_context_create(&context, &one, &error), VLM_OK);
-  assert_int_equal(vlm_session_create(&session, context, graph, NULL, &error), VLM_OK);
-  assert_int_equal(vlm_session_run(session, &input, 1, &error), VLM_INPUT);
+  FINE(vlm_context_create(&context, &one, &error));
+  FINE(vlm_session_create(&session, context, graph, NULL, &error));
+  FAILS(VLM_INPUT, vlm_session_run(session, &input, 1, &error));
   if (strstr(error.text, "(Gather)") == NULL) fail_msg("%s", error.text);
   vlm_session_free(session);
   vlm_context_free(context);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "runtime/base/memory.h"
+#include "tests/fine.h"
 
 enum { B = 2, H = 3, S = 37, D = 16, V = 24 };
 
@@ -15,7 +16,7 @@ static float noise(uint32_t *seed) {
 
 static float *random_values(int64_t n, uint32_t seed) {
   void *p;
-  assert_int_equal(vlm_alloc(&p, (size_t)n, sizeof(float), NULL), VLM_OK);
+  FINE(vlm_alloc(&p, (size_t)n, sizeof(float), &error));
   for (int64_t i = 0; i < n; i++) ((float *)p)[i] = noise(&seed);
   return p;
 }
@@ -49,7 +50,7 @@ static void test_against_reference(void **state) {
     float *q = random_values(B * H * t * D, 1), *k = random_values(B * H * S * D, 2), *v = random_values(B * H * S * V, 3),
         *mask = random_values(B * t * S, 4);
     void *want;
-    assert_int_equal(vlm_alloc(&want, (size_t)(B * H * t * V), sizeof(double), NULL), VLM_OK);
+    FINE(vlm_alloc(&want, (size_t)(B * H * t * V), sizeof(double), &error));
     for (int s = 0; s < S; s++) mask[s] = -INFINITY; /* first query of the first entry sees nothing */
     const vlm_tensor tq = OP_TENSOR(VLM_F32, q, B, H, t, D), tk = OP_TENSOR(VLM_F32, k, B, H, S, D), tv = OP_TENSOR(VLM_F32, v, B, H, S, V);
     const vlm_tensor tm = OP_TENSOR(VLM_F32, mask, B, 1, t, S);
@@ -80,7 +81,7 @@ static void test_mask_forms(void **state) {
   assert_memory_equal(first, h.out[0].data, sizeof first);
   op_apply(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&flat, &flat, &flat, &one}, 4, 1);
   assert_memory_equal(first, h.out[0].data, sizeof first);
-  assert_int_equal(op_try(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1));
   op_release(&h);
   vlm_free(x);
 }
@@ -100,9 +101,9 @@ static void run_at(op_harness *h, const byte_case *b, uint32_t mask, int n_threa
   vlm_tensor *out[1] = {&h->out[0]};
   bool constant[OP_MAX_IO] = {false};
   op_release(h);
-  assert_int_equal(op_bind(h, b->domain, b->op, b->opset, b->attrs, b->in, b->n_in, 1), VLM_OK);
-  assert_int_equal(vlm_kernels_select(&h->kernels, mask, &h->err), VLM_OK);
-  assert_int_equal(vlm_threads_create(&threads, n_threads, &h->err), VLM_OK);
+  FAILS_WITH(h->err, VLM_OK, op_bind(h, b->domain, b->op, b->opset, b->attrs, b->in, b->n_in, 1));
+  FINE(vlm_kernels_select(&h->kernels, mask, &h->err));
+  FINE(vlm_threads_create(&threads, n_threads, &h->err));
   const vlm_node *node = &h->graph->nodes[0];
   vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .is_constant = constant, .threads = threads,
                    .kernels = &h->kernels,
@@ -117,8 +118,7 @@ static void expect_same_bytes(const byte_case *b) {
   run_at(&first, b, 1u << VLM_CPU_C, 1);
   for (int level = 0; level < VLM_CPU_COUNT; level++) {
     uint32_t mask;
-    vlm_error err = {0};
-    if (!(have >> level & 1) || vlm_cpu_select(&mask, vlm_cpu_name((vlm_cpu_level)level), &err) != VLM_OK) continue;
+    if (!(have >> level & 1) || vlm_cpu_select(&mask, vlm_cpu_name((vlm_cpu_level)level), &error) != VLM_OK) continue;
     for (int threads = 1; threads <= 3; threads += 2) {
       run_at(&other, b, mask, threads);
       if (memcmp(first.out[0].data, other.out[0].data, vlm_tensor_bytes(&first.out[0])) != 0)

@@ -1,5 +1,6 @@
 /* Elementwise operators: broadcasting against a naive loop, integer and half semantics, special values, errors. */
 #include "op_harness.h"
+#include "tests/fine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static uint32_t next(void) { return (seed = seed * 1664525u + 1013904223u) >> 8;
 static vlm_tensor random_tensor(op_harness *h, vlm_dtype type, int rank, const int64_t *dims) {
   vlm_tensor t = vlm_tensor_make(type, rank, dims, NULL);
   size_t bytes;
-  assert_int_equal(vlm_tensor_bytes_checked(&bytes, &t, NULL), VLM_OK);
+  FINE(vlm_tensor_bytes_checked(&bytes, &t, &error));
   t.data = malloc(bytes + 1);
   (void)h;
   for (int64_t i = 0; i < vlm_tensor_count(&t); i++)
@@ -207,7 +208,7 @@ static void test_cast(void **state) {
   const vlm_attr to = OP_INT("to", vlm_dtype_onnx(VLM_U8)), string = OP_INT("to", 8);
   op_apply(&h, "", "Cast", 13, (const vlm_attr *[]){&to, NULL}, (const vlm_tensor *[]){&y}, 1, 1);
   op_expect(&h, 0, (double[]){255, 1, 1}, 3, 0);
-  assert_int_equal(op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&string, NULL}, (const vlm_tensor *[]){&x}, 1, 1), VLM_UNSUPPORTED);
+  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&string, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
   assert_non_null(strstr(h.err.text, "string"));
   op_release(&h);
 }
@@ -238,7 +239,7 @@ static void test_cast_small_floats(void **state) {
     if (rows[r].to != VLM_F8E8M0) op_expect(&back, 0, rows[r].want, 5, 0);
   }
   const vlm_attr power = OP_INT("to", vlm_dtype_onnx(VLM_F8E8M0)), odd = OP_STRING("round_mode", "sideways");
-  assert_int_equal(op_try(&h, "", "Cast", 24, (const vlm_attr *[]){&power, &odd, NULL}, (const vlm_tensor *[]){&x}, 1, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Cast", 24, (const vlm_attr *[]){&power, &odd, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
   assert_non_null(strstr(h.err.text, "sideways"));
   op_release(&h), op_release(&back);
 }
@@ -285,11 +286,11 @@ static void test_errors(void **state) {
   float f[6] = {0};
   int32_t i[6] = {0};
   vlm_tensor a = OP_TENSOR(VLM_F32, f, 2, 3), b = OP_TENSOR(VLM_F32, f, 2), c = OP_TENSOR(VLM_S32, i, 2, 3);
-  assert_int_equal(op_try(&h, "", "Add", 14, NULL, (const vlm_tensor *[]){&a, &b}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Add", 14, NULL, (const vlm_tensor *[]){&a, &b}, 2, 1));
   assert_non_null(strstr(h.err.text, "[2, 3]"));
-  assert_int_equal(op_try(&h, "", "Add", 14, NULL, (const vlm_tensor *[]){&a, &c}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Add", 14, NULL, (const vlm_tensor *[]){&a, &c}, 2, 1));
   assert_non_null(strstr(h.err.text, "int32"));
-  assert_int_equal(op_try(&h, "", "Sqrt", 13, NULL, (const vlm_tensor *[]){&c}, 1, 1), VLM_UNSUPPORTED);
+  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "Sqrt", 13, NULL, (const vlm_tensor *[]){&c}, 1, 1));
   op_release(&h);
 }
 

@@ -9,12 +9,12 @@
 #include "runtime/graph/graph.h"
 #include "runtime/ops/op.h"
 #include "runtime/ops/resolve.h"
+#include "tests/fine.h"
 
-static vlm_error error;
 
 static vlm_graph *new_graph(void) {
   vlm_graph *graph = NULL;
-  assert_int_equal(vlm_graph_create(&graph, "main", "model.onnx", &error), VLM_OK);
+  FINE(vlm_graph_create(&graph, "main", "model.onnx", &error));
   graph->opset = 17;
   return graph;
 }
@@ -22,15 +22,15 @@ static vlm_graph *new_graph(void) {
 static vlm_value_id value(vlm_graph *graph, const char *name, vlm_value_kind kind) {
   vlm_value_id id = vlm_graph_find(graph, name);
   if (id != VLM_NO_VALUE) return id;
-  assert_int_equal(vlm_graph_add_value(graph, &id, name, kind, &error), VLM_OK);
-  if (kind == VLM_VALUE_INPUT) assert_int_equal(vlm_graph_add_input(graph, id, &error), VLM_OK);
+  FINE(vlm_graph_add_value(graph, &id, name, kind, &error));
+  if (kind == VLM_VALUE_INPUT) FINE(vlm_graph_add_input(graph, id, &error));
   return id;
 }
 
 /* "Op a b -> c" with one output. */
 static vlm_node *node(vlm_graph *graph, const char *op, const char *a, const char *b, const char *out, int32_t n_attrs) {
   int32_t n = -1;
-  assert_int_equal(vlm_graph_add_node(graph, &n, "", "", op, 17, (a != NULL) + (b != NULL), 1, n_attrs, &error), VLM_OK);
+  FINE(vlm_graph_add_node(graph, &n, "", "", op, 17, (a != NULL) + (b != NULL), 1, n_attrs, &error));
   if (a != NULL) graph->nodes[n].inputs[0] = value(graph, a, VLM_VALUE_NODE);
   if (b != NULL) graph->nodes[n].inputs[1] = value(graph, b, VLM_VALUE_NODE);
   vlm_value_id id = value(graph, out, VLM_VALUE_NODE);
@@ -39,7 +39,7 @@ static vlm_node *node(vlm_graph *graph, const char *op, const char *a, const cha
 }
 
 static void output(vlm_graph *graph, const char *name) {
-  assert_int_equal(vlm_graph_add_output(graph, value(graph, name, VLM_VALUE_NODE), &error), VLM_OK);
+  FINE(vlm_graph_add_output(graph, value(graph, name, VLM_VALUE_NODE), &error));
 }
 
 static void refused(vlm_graph *graph, vlm_status status, const char *text) {
@@ -63,10 +63,10 @@ static void names_are_found_and_unique(void **state) {
   }
   assert_int_equal(vlm_graph_find(graph, "v5000"), VLM_NO_VALUE);
   vlm_value_id id = 7;
-  assert_int_equal(vlm_graph_add_value(graph, &id, "v17", VLM_VALUE_NODE, &error), VLM_INPUT);
+  FAILS(VLM_INPUT, vlm_graph_add_value(graph, &id, "v17", VLM_VALUE_NODE, &error));
   assert_non_null(strstr(error.text, "model.onnx"));
   assert_non_null(strstr(error.text, "\"v17\""));
-  assert_int_equal(vlm_graph_add_value(graph, &id, "", VLM_VALUE_NODE, &error), VLM_OK);
+  FINE(vlm_graph_add_value(graph, &id, "", VLM_VALUE_NODE, &error));
   assert_int_equal(id, 5000);
   assert_true(graph->values[id].name[0] != '\0');
   vlm_graph_free(graph);
@@ -78,10 +78,10 @@ static void constants_are_copied_or_borrowed(void **state) {
   float data[3] = {1, 2, 3};
   vlm_tensor tensor = vlm_tensor_make(VLM_F32, 1, (int64_t[]){3}, data);
   vlm_value_id copy, borrowed, empty;
-  assert_int_equal(vlm_graph_add_constant(graph, &copy, "copy", &tensor, true, &error), VLM_OK);
-  assert_int_equal(vlm_graph_add_constant(graph, &borrowed, "borrowed", &tensor, false, &error), VLM_OK);
+  FINE(vlm_graph_add_constant(graph, &copy, "copy", &tensor, true, &error));
+  FINE(vlm_graph_add_constant(graph, &borrowed, "borrowed", &tensor, false, &error));
   vlm_tensor none = vlm_tensor_make(VLM_F32, 2, (int64_t[]){0, 4}, NULL);
-  assert_int_equal(vlm_graph_add_constant(graph, &empty, "empty", &none, true, &error), VLM_OK);
+  FINE(vlm_graph_add_constant(graph, &empty, "empty", &none, true, &error));
   data[1] = 5;
   assert_float_equal(vlm_tensor_get(vlm_graph_constant(graph, copy), 1), 2, 0);
   assert_float_equal(vlm_tensor_get(vlm_graph_constant(graph, borrowed), 1), 5, 0);
@@ -96,8 +96,8 @@ static void kept_things_are_released(void **state) {
   (void)state;
   int released = 0;
   vlm_graph *graph = new_graph(), *body = NULL;
-  assert_int_equal(vlm_graph_create_sub(&body, graph, "body", &error), VLM_OK);
-  assert_int_equal(vlm_graph_keep(body, &released, release_once, &error), VLM_OK);
+  FINE(vlm_graph_create_sub(&body, graph, "body", &error));
+  FINE(vlm_graph_keep(body, &released, release_once, &error));
   assert_int_equal(released, 0);
   vlm_graph_free(graph);
   assert_int_equal(released, 1);
@@ -112,7 +112,7 @@ static void resolve_sorts_and_keeps_sorted(void **state) {
   node(graph, "Sigmoid", "x", NULL, "a", 0);
   output(graph, "c");
   for (int again = 0; again < 3; again++) {
-    assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
+    FINE(vlm_graph_resolve(graph, &error));
     assert_string_equal(graph->nodes[0].op_type, "Sigmoid");
     assert_string_equal(graph->nodes[1].op_type, "Add");
     assert_string_equal(graph->nodes[2].op_type, "Relu");
@@ -131,12 +131,12 @@ static void attributes_are_decoded_in_row_order(void **state) {
   given->attrs[0] = (vlm_attr){.name = "axis", .kind = VLM_ATTR_INT, .u.i = 2};
   node(graph, "Softmax", "a", NULL, "b", 0);
   output(graph, "b");
-  assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
+  FINE(vlm_graph_resolve(graph, &error));
   assert_int_equal(graph->nodes[0].args[0]->kind, VLM_ATTR_INT);
   assert_int_equal(graph->nodes[0].args[0]->u.i, 2);
   assert_int_equal(graph->nodes[1].args[0]->u.i, -1);
   graph->nodes[0].attrs[0].u.i = 1;
-  assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
+  FINE(vlm_graph_resolve(graph, &error));
   assert_int_equal(graph->nodes[0].args[0]->u.i, 1);
   vlm_graph_free(graph);
 }
@@ -212,7 +212,7 @@ static vlm_graph *with_branches(vlm_graph **then_branch, vlm_graph **else_branch
   float w = 3;
   vlm_tensor scalar = vlm_tensor_make(VLM_F32, 0, NULL, &w);
   vlm_value_id constant;
-  assert_int_equal(vlm_graph_add_constant(graph, &constant, "w", &scalar, true, &error), VLM_OK);
+  FINE(vlm_graph_add_constant(graph, &constant, "w", &scalar, true, &error));
   node(graph, "If", "cond", NULL, "y", 2);
   node(graph, "Relu", "x", NULL, "r", 0);
   output(graph, "y");
@@ -220,7 +220,7 @@ static vlm_graph *with_branches(vlm_graph **then_branch, vlm_graph **else_branch
   vlm_graph **bodies[2] = {then_branch, else_branch};
   for (int k = 0; k < 2; k++) {
     vlm_graph *body = NULL;
-    assert_int_equal(vlm_graph_create_sub(&body, graph, names[k], &error), VLM_OK);
+    FINE(vlm_graph_create_sub(&body, graph, names[k], &error));
     vlm_value_id id = value(body, reads[k], VLM_VALUE_CAPTURE);
     body->values[id].parent_value = vlm_graph_find(graph, reads[k]);
     graph->nodes[0].attrs[k] = (vlm_attr){.name = names[k], .kind = VLM_ATTR_GRAPH, .u.g = body};
@@ -235,7 +235,7 @@ static vlm_graph *with_branches(vlm_graph **then_branch, vlm_graph **else_branch
 static void captures_are_edges(void **state) {
   (void)state;
   vlm_graph *yes, *no, *graph = with_branches(&yes, &no);
-  assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
+  FINE(vlm_graph_resolve(graph, &error));
   assert_string_equal(graph->nodes[0].op_type, "Relu");
   assert_string_equal(graph->nodes[1].op_type, "If");
   assert_non_null(yes->nodes[0].op);
@@ -264,15 +264,15 @@ static void sweep_keeps_what_outputs_need(void **state) {
   node(graph, "Relu", "unused", NULL, "unused2", 0);
   value(yes, "lost", VLM_VALUE_CAPTURE);
   yes->values[vlm_graph_find(yes, "lost")].parent_value = vlm_graph_find(graph, "unused2");
-  assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
-  assert_int_equal(vlm_graph_sweep(graph, &error), VLM_OK);
+  FINE(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_sweep(graph, &error));
   assert_int_equal(graph->n_nodes, 2);
   assert_int_equal(vlm_graph_find(graph, "unused"), VLM_NO_VALUE);
   assert_int_equal(vlm_graph_find(yes, "lost"), VLM_NO_VALUE);
   assert_int_equal(graph->n_inputs, 2);
   assert_string_equal(graph->values[graph->outputs[0]].name, "y");
   assert_int_equal(yes->values[vlm_graph_find(yes, "r")].parent_value, vlm_graph_find(graph, "r"));
-  assert_int_equal(vlm_graph_resolve(graph, &error), VLM_OK);
+  FINE(vlm_graph_resolve(graph, &error));
   assert_int_equal(graph->values[graph->outputs[0]].producer, 1);
   vlm_graph_free(graph);
 }

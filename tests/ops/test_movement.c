@@ -5,6 +5,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/sort.h"
+#include "tests/fine.h"
 
 static uint32_t next(uint32_t *seed) { return *seed = *seed * 1664525u + 1013904223u; }
 static int below(uint32_t *seed, int n) { return (int)((next(seed) >> 8) % (uint32_t)n); }
@@ -67,10 +68,10 @@ static void test_nd_copy(void **state) {
   uint32_t seed = 5;
   vlm_threads *threads;
   void *source, *got, *want;
-  assert_int_equal(vlm_threads_create(&threads, 3, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&source, POOL * 16, 1, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&got, POOL * 16, 1, NULL), VLM_OK);
-  assert_int_equal(vlm_alloc(&want, POOL * 16, 1, NULL), VLM_OK);
+  FINE(vlm_threads_create(&threads, 3, &error));
+  FINE(vlm_alloc(&source, POOL * 16, 1, &error));
+  FINE(vlm_alloc(&got, POOL * 16, 1, &error));
+  FINE(vlm_alloc(&want, POOL * 16, 1, &error));
   for (size_t i = 0; i < POOL * 16; i++) ((uint8_t *)source)[i] = (uint8_t)next(&seed) ^ (uint8_t)(next(&seed) >> 16);
   for (int round = 0; round < 600; round++) {
     size_t item = (size_t)1 << below(&seed, 4);
@@ -128,8 +129,8 @@ static void test_reshape(void **state) {
   expect_dims(&h.out[0], 2, (int64_t[]){2, 12});
   op_apply(&h, "", "Reshape", 14, (const vlm_attr *[]){&allow, NULL}, (const vlm_tensor *[]){&empty, &zero}, 2, 1);
   expect_dims(&h.out[0], 2, (int64_t[]){3, 0});
-  assert_int_equal(op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &two}, 2, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &odd}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &two}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &odd}, 2, 1));
   op_release(&h);
 }
 
@@ -145,8 +146,8 @@ static void test_squeeze(void **state) {
   expect_dims(&h.out[0], 2, (int64_t[]){1, 6});
   op_apply(&h, "", "Squeeze", 11, (const vlm_attr *[]){&axes, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
   expect_dims(&h.out[0], 1, (int64_t[]){6});
-  assert_int_equal(op_try(&h, "", "Squeeze", 13, NULL, (const vlm_tensor *[]){&x, &wrong}, 2, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "", "Unsqueeze", 13, NULL, (const vlm_tensor *[]){&x, &twice}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Squeeze", 13, NULL, (const vlm_tensor *[]){&x, &wrong}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Unsqueeze", 13, NULL, (const vlm_tensor *[]){&x, &twice}, 2, 1));
   op_release(&h);
 }
 
@@ -165,7 +166,7 @@ static void test_slice_sentinels(void **state) {
   op_expect(&h, 0, (double[]){2, 3, 4}, 3, 0);
   op_apply(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &first, &low, &axis, &huge}, 5, 1);
   op_expect(&h, 0, (double[]){4}, 1, 0);
-  assert_int_equal(op_try(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &two, &high, &axis, &zero}, 5, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &two, &high, &axis, &zero}, 5, 1));
   op_release(&h);
 }
 
@@ -200,7 +201,7 @@ static void test_int2(void **state) {
   const vlm_tensor at = OP_TENSOR(VLM_S64, ((int64_t[]){0, 0, 0}), 1, 3), one = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1);
   assert_int_equal(op_try(&h, "", "ScatterElements", 18, (const vlm_attr *[]){&add, NULL}, (const vlm_tensor *[]){&x, &at, &row}, 3, 1),
                    VLM_UNSUPPORTED);
-  assert_int_equal(op_try(&h, "", "TopK", 11, NULL, (const vlm_tensor *[]){&x, &one}, 2, 2), VLM_UNSUPPORTED);
+  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "TopK", 11, NULL, (const vlm_tensor *[]){&x, &one}, 2, 2));
   assert_non_null(strstr(h.err.text, "uint2"));
   op_release(&h);
 }
@@ -215,7 +216,7 @@ static void test_split(void **state) {
   op_expect(&h, 0, (double[]){0, 1, 2}, 3, 0);
   op_expect(&h, 1, (double[]){3, 4, 5}, 3, 0);
   op_expect(&h, 2, (double[]){6}, 1, 0);
-  assert_int_equal(op_try(&h, "", "Split", 13, NULL, (const vlm_tensor *[]){&x, &bad}, 2, 3), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Split", 13, NULL, (const vlm_tensor *[]){&x, &bad}, 2, 3));
   op_release(&h);
 }
 
@@ -238,8 +239,8 @@ static void test_pad(void **state) {
   op_expect(&h, 0, (double[]){3, 1, 2, 3, 1, 2, 3, 1, 2}, 9, 0);
   op_apply(&h, "", "Pad", 13, NULL, (const vlm_tensor *[]){&empty, &more}, 2, 1);
   op_expect(&h, 0, (double[]){0, 0, 0, 0, 0, 0}, 6, 0);
-  assert_int_equal(op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL}, (const vlm_tensor *[]){&empty, &more}, 2, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&odd, NULL}, (const vlm_tensor *[]){&x, &more}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL}, (const vlm_tensor *[]){&empty, &more}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&odd, NULL}, (const vlm_tensor *[]){&x, &more}, 2, 1));
   op_release(&h);
 }
 
@@ -257,9 +258,9 @@ static void test_gather_bounds(void **state) {
   expect_dims(&h.out[0], 2, (int64_t[]){0, 2});
   op_apply(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &scalar}, 2, 1);
   expect_dims(&h.out[0], 1, (int64_t[]){2});
-  assert_int_equal(op_try(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &bad}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &bad}, 2, 1));
   assert_non_null(strstr(h.err.text, "index 3"));
-  assert_int_equal(op_try(&h, "", "GatherND", 13, NULL, (const vlm_tensor *[]){&x, &worse}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "GatherND", 13, NULL, (const vlm_tensor *[]){&x, &worse}, 2, 1));
   op_release(&h);
 }
 
@@ -299,7 +300,7 @@ static void test_dropout_mask(void **state) {
   op_apply(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio}, 2, 2);
   op_expect(&h, 0, (double[]){1, 2, 3}, 3, 0);
   op_expect(&h, 1, (double[]){1, 1, 1}, 3, 0);
-  assert_int_equal(op_try(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio, &training}, 3, 2), VLM_UNSUPPORTED);
+  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio, &training}, 3, 2));
   op_release(&h);
 }
 
@@ -312,8 +313,8 @@ static void test_range(void **state) {
   const vlm_tensor from = OP_SCALAR(VLM_S64, &ten), down = OP_SCALAR(VLM_S64, &back);
   op_apply(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &down}, 3, 1);
   op_expect(&h, 0, (double[]){10, 6, 2}, 3, 0);
-  assert_int_equal(op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&low, &high, &step}, 3, 1), VLM_INPUT);
-  assert_int_equal(op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &none}, 3, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&low, &high, &step}, 3, 1));
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &none}, 3, 1));
   op_release(&h);
 }
 

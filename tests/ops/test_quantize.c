@@ -1,5 +1,6 @@
 /* QuantizeLinear, DequantizeLinear in all granularities and types, the dynamic form, errors. */
 #include "op_harness.h"
+#include "tests/fine.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -170,7 +171,7 @@ static void test_errors(void **state) {
   vlm_tensor scale = OP_SCALAR(VLM_F32, s), zero = OP_SCALAR(VLM_S8, q);
   const vlm_attr size = OP_INT("block_size", 4);
   op_harness h = {0};
-  assert_int_equal(op_try(&h, "", "QuantizeLinear", 13, NULL, (const vlm_tensor *[]){&t, &bad}, 2, 1), VLM_INPUT);
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "QuantizeLinear", 13, NULL, (const vlm_tensor *[]){&t, &bad}, 2, 1));
   assert_non_null(strstr(h.err.text, "4 elements"));
   assert_int_equal(op_try(&h, "", "QuantizeLinear", 21, (const vlm_attr *[]){&size, NULL}, (const vlm_tensor *[]){&t, &block}, 2, 1),
                    VLM_INPUT);

@@ -6,32 +6,26 @@
 
 #include "pack/pack.h"
 #include "runtime/ops/resolve.h"
-
-#define DO(call)                                                            \
-  do {                                                                      \
-    vlm_error do_err = {0};                                                 \
-    vlm_error *err = &do_err;                                               \
-    if ((call) != VLM_OK) fail_msg("%s: %s", #call, do_err.text);           \
-  } while (0)
+#include "tests/fine.h"
 
 static inline vlm_value_id add_value(vlm_graph *g, const char *name, vlm_value_kind kind, vlm_dtype dtype, int rank, const int64_t *dims) {
   vlm_value_id id;
-  DO(vlm_graph_add_value(g, &id, name, kind, err));
+  FINE(vlm_graph_add_value(g, &id, name, kind, &error));
   g->values[id].tensor = vlm_tensor_make(dtype, rank, dims, NULL);
-  if (kind == VLM_VALUE_INPUT) DO(vlm_graph_add_input(g, id, err));
+  if (kind == VLM_VALUE_INPUT) FINE(vlm_graph_add_input(g, id, &error));
   return id;
 }
 
 static inline vlm_value_id add_constant(vlm_graph *g, const char *name, vlm_dtype dtype, int rank, const int64_t *dims, void *data) {
   vlm_value_id id;
   const vlm_tensor t = vlm_tensor_make(dtype, rank, dims, data);
-  DO(vlm_graph_add_constant(g, &id, name, &t, true, err));
+  FINE(vlm_graph_add_constant(g, &id, name, &t, true, &error));
   return id;
 }
 
 static inline vlm_node *add_node(vlm_graph *g, const char *name, const char *op, int n_in, const vlm_value_id *in, vlm_value_id out, int n_attrs) {
   int32_t n;
-  DO(vlm_graph_add_node(g, &n, name, "", op, 17, n_in, 1, n_attrs, err));
+  FINE(vlm_graph_add_node(g, &n, name, "", op, 17, n_in, 1, n_attrs, &error));
   for (int i = 0; i < n_in; i++) g->nodes[n].inputs[i] = in[i];
   vlm_node_set_output(g, n, 0, out);
   return &g->nodes[n];
@@ -43,10 +37,10 @@ static const float model_floats[] = {0.5f, -2};
 static inline vlm_graph *make_vision(float *weights) {
   vlm_graph *g;
   const int64_t in[] = {-1, 3, 4, 4}, w[] = {2, 3, 1, 1}, out[] = {-1, 2, 4, 4};
-  DO(vlm_graph_create(&g, "vision", "model.onnx", err));
+  FINE(vlm_graph_create(&g, "vision", "model.onnx", &error));
   g->opset = 17;
   const vlm_value_id x = add_value(g, "pixel_values", VLM_VALUE_INPUT, VLM_F32, 4, in);
-  DO(vlm_arena_strdup(g->arena, &g->values[x].dim_names[0], "batch", err));
+  FINE(vlm_arena_strdup(g->arena, &g->values[x].dim_names[0], "batch", &error));
   const vlm_value_id k = add_constant(g, "conv.weight", VLM_F32, 4, w, weights);
   const vlm_value_id c = add_value(g, "conv_out", VLM_VALUE_NODE, VLM_F32, 4, out), y = add_value(g, "features", VLM_VALUE_NODE, VLM_NONE, 0, NULL);
   const vlm_value_id h = add_value(g, "half", VLM_VALUE_NODE, VLM_NONE, 0, NULL);
@@ -58,9 +52,9 @@ static inline vlm_graph *make_vision(float *weights) {
   leak->attrs[0] = (vlm_attr){.name = "alpha", .kind = VLM_ATTR_FLOAT, .u.f = 0.25f};
   vlm_node *half = add_node(g, "half", "Constant", 0, NULL, h, 1);
   half->attrs[0] = (vlm_attr){.name = "value_floats", .kind = VLM_ATTR_FLOATS, .count = 2, .u.floats = model_floats};
-  DO(vlm_graph_add_output(g, y, err));
-  DO(vlm_graph_add_output(g, h, err));
-  DO(vlm_graph_resolve(g, err));
+  FINE(vlm_graph_add_output(g, y, &error));
+  FINE(vlm_graph_add_output(g, h, &error));
+  FINE(vlm_graph_resolve(g, &error));
   return g;
 }
 
@@ -69,14 +63,14 @@ static inline vlm_graph *make_branch(vlm_graph *parent, const char *name, vlm_va
   vlm_graph *g;
   const int64_t dims[] = {1, -1};
   float bias[] = {0.125f};
-  DO(vlm_graph_create_sub(&g, parent, name, err));
+  FINE(vlm_graph_create_sub(&g, parent, name, &error));
   const vlm_value_id c = add_value(g, "x", VLM_VALUE_CAPTURE, VLM_F32, 2, dims);
   g->values[c].parent_value = x;
   const vlm_value_id y = add_value(g, "y", VLM_VALUE_NODE, VLM_F32, 2, dims);
   vlm_value_id in[2] = {c, VLM_NO_VALUE};
   if (add) in[1] = add_constant(g, "bias", VLM_F32, 1, (const int64_t[]){1}, bias);
   add_node(g, add ? "add" : "same", add ? "Add" : "Identity", add ? 2 : 1, in, y, 0);
-  DO(vlm_graph_add_output(g, y, err));
+  FINE(vlm_graph_add_output(g, y, &error));
   return g;
 }
 
@@ -85,7 +79,7 @@ static inline vlm_graph *make_step(float *weights) {
   const int64_t dims[] = {1, -1}, w[] = {2, 3, 1, 1};
   static const int64_t offsets[] = {3, -9000000000};
   vlm_tensor *value = NULL;
-  DO(vlm_graph_create(&g, "step", "model.onnx", err));
+  FINE(vlm_graph_create(&g, "step", "model.onnx", &error));
   g->opset = 17;
   const vlm_value_id flag = add_value(g, "use_cache_branch", VLM_VALUE_INPUT, VLM_BOOL, 0, NULL), x = add_value(g, "x", VLM_VALUE_INPUT, VLM_F32, 2, dims);
   const vlm_value_id y = add_value(g, "y", VLM_VALUE_NODE, VLM_F32, 2, dims), k = add_constant(g, "shared.weight", VLM_F32, 4, w, weights);
@@ -94,13 +88,13 @@ static inline vlm_graph *make_step(float *weights) {
   branch->attrs[0] = (vlm_attr){.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = make_branch(g, "then", x, true)};
   branch->attrs[1] = (vlm_attr){.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = make_branch(g, "else", x, false)};
   vlm_node *constant = add_node(g, "offsets", "Constant", 0, NULL, o, 1);
-  DO(vlm_arena_alloc(g->arena, (void **)&value, 1, sizeof(*value), err));
+  FINE(vlm_arena_alloc(g->arena, (void **)&value, 1, sizeof(*value), &error));
   *value = vlm_tensor_make(VLM_S64, 1, model_floats_dims, (void *)offsets);
   constant->attrs[0] = (vlm_attr){.name = "value", .kind = VLM_ATTR_TENSOR, .u.t = value};
-  DO(vlm_graph_add_output(g, y, err));
-  DO(vlm_graph_add_output(g, o, err));
-  DO(vlm_graph_add_output(g, k, err));
-  DO(vlm_graph_resolve(g, err));
+  FINE(vlm_graph_add_output(g, y, &error));
+  FINE(vlm_graph_add_output(g, o, &error));
+  FINE(vlm_graph_add_output(g, k, &error));
+  FINE(vlm_graph_resolve(g, &error));
   return g;
 }
 
@@ -108,12 +102,12 @@ static inline vlm_graph *make_step(float *weights) {
 static inline vlm_bundle *make_model(void) {
   static float weights[] = {1, 2, 3, 4, 5, 6.5f};
   vlm_bundle *b;
-  DO(vlm_bundle_create(&b, "folder/of/the/model", err));
+  FINE(vlm_bundle_create(&b, "folder/of/the/model", &error));
   b->family = VLM_FAMILY_DECODER_ONLY;
   b->graphs[VLM_ROLE_VISION] = make_vision(weights);
   b->graphs[VLM_ROLE_DECODER_FIRST] = b->graphs[VLM_ROLE_DECODER_STEP] = make_step(weights);
-  DO(vlm_strdup(&b->texts[VLM_TEXT_TOKENIZER], "{\"model\": {\"type\": \"BPE\"}}", err));
-  DO(vlm_strdup(&b->texts[VLM_TEXT_CONFIG], "{\"vocab_size\": 5}", err));
+  FINE(vlm_strdup(&b->texts[VLM_TEXT_TOKENIZER], "{\"model\": {\"type\": \"BPE\"}}", &error));
+  FINE(vlm_strdup(&b->texts[VLM_TEXT_CONFIG], "{\"vocab_size\": 5}", &error));
   return b;
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/base/file.h"
 #include "runtime/exec/session.h"
 #include "tests/pack/model.h"
+#include "tests/fine.h"
 
 static char folder[] = P_tmpdir "/vlmq-pack-XXXXXX";
 static char path_a[128], path_b[128];
@@ -34,13 +35,13 @@ static int remove_folder(void **state) {
 static size_t write_model(const char *path, const vlm_bundle *model, vlm_pack_codec codec, vlm_threads *threads) {
   const vlm_pack_content content = make_content(model);
   size_t bytes = 0;
-  DO(vlm_pack_write(path, &content, &(vlm_pack_opts){.codec = codec, .threads = threads}, &bytes, err));
+  FINE(vlm_pack_write(path, &content, &(vlm_pack_opts){.codec = codec, .threads = threads}, &bytes, &error));
   return bytes;
 }
 
 static vlm_pack *open_pack(const char *path) {
   vlm_pack *pack = NULL;
-  DO(vlm_pack_open(&pack, path, NULL, err));
+  FINE(vlm_pack_open(&pack, path, NULL, &error));
   return pack;
 }
 
@@ -54,7 +55,7 @@ static int64_t differences(const char *a, const char *b, char last[256]) {
   vlm_pack *pa = open_pack(a), *pb = open_pack(b);
   int64_t count = 0;
   last[0] = 0;
-  DO(vlm_pack_diff(pa, pb, count_difference, last, &count, err));
+  FINE(vlm_pack_diff(pa, pb, count_difference, last, &count, &error));
   vlm_pack_close(pa);
   vlm_pack_close(pb);
   return count;
@@ -62,8 +63,8 @@ static int64_t differences(const char *a, const char *b, char last[256]) {
 
 static bool same_file(const char *a, const char *b) {
   vlm_file fa, fb;
-  DO(vlm_file_map(&fa, a, err));
-  DO(vlm_file_map(&fb, b, err));
+  FINE(vlm_file_map(&fa, a, &error));
+  FINE(vlm_file_map(&fb, b, &error));
   const bool same = fa.bytes == fb.bytes && memcmp(fa.data, fb.data, fa.bytes) == 0;
   vlm_file_unmap(&fa);
   vlm_file_unmap(&fb);
@@ -123,14 +124,14 @@ static void check_runs(const vlm_graph *g) {
   bool flag = true;
   float x[] = {1, 2};
   const int64_t dims[] = {1, 2};
-  DO(vlm_context_create(&context, &(vlm_context_opts){.threads = 1}, err));
-  DO(vlm_session_create(&session, context, g, NULL, err));
+  FINE(vlm_context_create(&context, &(vlm_context_opts){.threads = 1}, &error));
+  FINE(vlm_session_create(&session, context, g, NULL, &error));
   const vlm_tensor inputs[] = {vlm_tensor_make(VLM_BOOL, 0, NULL, &flag), vlm_tensor_make(VLM_F32, 2, dims, x)};
-  DO(vlm_session_run(session, inputs, 2, err));
+  FINE(vlm_session_run(session, inputs, 2, &error));
   assert_true(((const float *)vlm_session_output(session, 0)->data)[1] == 2.125f);
   assert_true(((const int64_t *)vlm_session_output(session, 1)->data)[1] == -9000000000);
   flag = false;
-  DO(vlm_session_run(session, inputs, 2, err));
+  FINE(vlm_session_run(session, inputs, 2, &error));
   assert_true(((const float *)vlm_session_output(session, 0)->data)[1] == 2);
   vlm_session_free(session);
   vlm_context_free(context);
@@ -145,7 +146,7 @@ static void test_round_trip(void **state) {
     vlm_bundle *back;
     assert_int_equal(vlm_pack_file_bytes(pack), bytes);
     check_texts(pack);
-    DO(vlm_pack_bundle(&back, pack, err));
+    FINE(vlm_pack_bundle(&back, pack, &error));
     vlm_pack_close(pack); /* the graphs keep the weights */
     assert_int_equal(back->family, VLM_FAMILY_DECODER_ONLY);
     assert_ptr_equal(back->graphs[VLM_ROLE_DECODER_FIRST], back->graphs[VLM_ROLE_DECODER_STEP]);
@@ -153,8 +154,8 @@ static void test_round_trip(void **state) {
     check_vision(back->graphs[VLM_ROLE_VISION]);
     check_runs(back->graphs[VLM_ROLE_DECODER_STEP]);
     vlm_digest before, after;
-    DO(vlm_bundle_digest(&before, model, err));
-    DO(vlm_bundle_digest(&after, back, err));
+    FINE(vlm_bundle_digest(&before, model, &error));
+    FINE(vlm_bundle_digest(&after, back, &error));
     assert_memory_equal(&before, &after, sizeof(before));
     /* Writing what was read gives the same file. */
     write_model(path_b, back, (vlm_pack_codec)codec, NULL);
@@ -204,21 +205,21 @@ static void test_threads_do_not_change_bytes(void **state) {
     add_constant(g, name, VLM_U8, 1, &n, bytes);
   }
   vlm_threads *threads;
-  DO(vlm_threads_create(&threads, 4, err));
+  FINE(vlm_threads_create(&threads, 4, &error));
   char last[256];
   for (int codec = VLM_PACK_ZSTD; codec <= VLM_PACK_RAW; codec++) {
     write_model(path_a, model, (vlm_pack_codec)codec, NULL);
     write_model(path_b, model, (vlm_pack_codec)codec, threads);
     assert_true(same_file(path_a, path_b));
     vlm_pack *pack;
-    DO(vlm_pack_open(&pack, path_b, &(vlm_pack_open_opts){.threads = threads}, err));
+    FINE(vlm_pack_open(&pack, path_b, &(vlm_pack_open_opts){.threads = threads}, &error));
     vlm_pack_close(pack);
   }
   write_model(path_b, model, VLM_PACK_ZSTD, threads);
   assert_int_equal(differences(path_a, path_b, last), 0);
   vlm_pack_report report;
-  DO(vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.threads = threads}, &report, err));
-  DO(vlm_pack_verify(path_b, NULL, &report, err));
+  FINE(vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.threads = threads}, &report, &error));
+  FINE(vlm_pack_verify(path_b, NULL, &report, &error));
   assert_int_equal(report.graphs, 2);
   vlm_threads_free(threads);
   vlm_bundle_free(model);
@@ -251,19 +252,18 @@ static void test_string_lists(void **state) {
   vlm_tensor_pool pool = {0};
   vlm_arena *arena;
   int32_t node;
-  DO(vlm_graph_create(&g, "g", "s", err));
-  DO(vlm_graph_add_node(g, &node, "n", "my.domain", "Op", 3, 1, 0, 2, err));
+  FINE(vlm_graph_create(&g, "g", "s", &error));
+  FINE(vlm_graph_add_node(g, &node, "n", "my.domain", "Op", 3, 1, 0, 2, &error));
   g->nodes[node].attrs[0] = (vlm_attr){.name = "words", .kind = VLM_ATTR_STRINGS, .count = 3, .u.strings = words};
   g->nodes[node].attrs[1] = (vlm_attr){.name = "absent", .kind = VLM_ATTR_NONE};
   const char *roles[8] = {"model"};
   int32_t n_roles;
   assert_int_equal(vlm_graph_encode(&e, roles, 1, g, &pool), VLM_OK);
-  vlm_error err = {0};
   const vlm_tensor_table none = {.count = 0};
-  vlm_byte_reader d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes, .file = "f", .section = "GRPH", .err = &err};
-  assert_int_equal(vlm_arena_create(&arena, &err), VLM_OK);
+  vlm_byte_reader d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes, .file = "f", .section = "GRPH", .err = &error};
+  FINE(vlm_arena_create(&arena, &error));
   assert_int_equal(vlm_graph_decode_roles(&d, arena, roles, &n_roles), VLM_OK);
-  if (vlm_graph_decode(&back, &d, &none, "f") != VLM_OK) fail_msg("%s", err.text);
+  FINE(vlm_graph_decode(&back, &d, &none, "f"));
   const vlm_node *n = &back->nodes[0];
   assert_string_equal(n->domain, "my.domain");
   assert_int_equal(n->opset, 3);
@@ -313,12 +313,11 @@ static vlm_status refuse(void *user, const vlm_bundle *bundle, const vlm_pack_go
 static void test_verify_runs_golden_cases(void **state) {
   (void)state;
   vlm_bundle *model = make_model();
-  vlm_error err = {0};
   int calls = 0;
   write_model(path_a, model, VLM_PACK_ZSTD, NULL);
-  assert_int_equal(vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.check = refuse, .user = &calls}, NULL, &err), VLM_INTEGRITY);
+  FAILS(VLM_INTEGRITY, vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.check = refuse, .user = &calls}, NULL, &error));
   assert_int_equal(calls, 1);
-  assert_non_null(strstr(err.text, "golden case 0 (decoder_step): output \"y\" differs"));
+  assert_non_null(strstr(error.text, "golden case 0 (decoder_step): output \"y\" differs"));
   vlm_bundle_free(model);
 }
 
@@ -326,16 +325,15 @@ static void test_failures_leave_no_file(void **state) {
   (void)state;
   vlm_bundle *model = make_model();
   vlm_pack_content content = make_content(model);
-  vlm_error err = {0};
   unlink(path_a);
-  assert_int_equal(vlm_pack_write(path_a, &content, &(vlm_pack_opts){.level = 20}, NULL, &err), VLM_USAGE);
+  FAILS(VLM_USAGE, vlm_pack_write(path_a, &content, &(vlm_pack_opts){.level = 20}, NULL, &error));
   const vlm_pack_pair twice[] = {{"family", "mine"}};
   content.meta = twice;
   content.n_meta = 1;
-  assert_int_equal(vlm_pack_write(path_a, &content, NULL, NULL, &err), VLM_INPUT);
-  assert_string_equal(err.text, "the key \"family\" is given twice");
+  FAILS(VLM_INPUT, vlm_pack_write(path_a, &content, NULL, NULL, &error));
+  assert_string_equal(error.text, "the key \"family\" is given twice");
   assert_false(vlm_file_exists(path_a));
-  assert_int_equal(vlm_pack_write("/nowhere/at/all.vlmq", &content, NULL, NULL, &err), VLM_IO);
+  FAILS(VLM_IO, vlm_pack_write("/nowhere/at/all.vlmq", &content, NULL, NULL, &error));
   vlm_bundle_free(model);
 }
 
@@ -350,11 +348,11 @@ static void test_memory_failures(void **state) {
     vlm_memory_fail_after(n);
     st = vlm_pack_write(path_a, &content, NULL, NULL, NULL);
     vlm_memory_fail_after(0);
-    if (vlm_file_exists(path_a)) DO(vlm_pack_verify(path_a, NULL, NULL, err));
+    if (vlm_file_exists(path_a)) FINE(vlm_pack_verify(path_a, NULL, NULL, &error));
     unlink(path_a);
   }
   assert_int_equal(st, VLM_OK);
-  DO(vlm_pack_write(path_a, &content, NULL, NULL, err));
+  FINE(vlm_pack_write(path_a, &content, NULL, NULL, &error));
   st = VLM_MEMORY;
   for (long n = 1; st == VLM_MEMORY && n < 5000; n++) {
     vlm_pack *pack = NULL;

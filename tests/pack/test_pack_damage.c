@@ -13,6 +13,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "tests/pack/model.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/pack/data/"
 
@@ -54,8 +55,8 @@ static image make_image(vlm_pack_codec codec) {
   const vlm_pack_content content = make_content(model);
   vlm_file file;
   image out;
-  DO(vlm_pack_write(path_a, &content, &(vlm_pack_opts){.codec = codec}, &out.bytes, err));
-  DO(vlm_file_map(&file, path_a, err));
+  FINE(vlm_pack_write(path_a, &content, &(vlm_pack_opts){.codec = codec}, &out.bytes, &error));
+  FINE(vlm_file_map(&file, path_a, &error));
   out.data = malloc(out.bytes + 64);
   memcpy(out.data, file.data, out.bytes);
   vlm_file_unmap(&file);
@@ -78,9 +79,9 @@ static vlm_status try_open(vlm_error *err) {
 static bool same_content(void) {
   vlm_pack *a, *b;
   int64_t count = 0;
-  DO(vlm_pack_open(&a, path_a, NULL, err));
-  DO(vlm_pack_open(&b, path_b, NULL, err));
-  DO(vlm_pack_diff(a, b, NULL, NULL, &count, err));
+  FINE(vlm_pack_open(&a, path_a, NULL, &error));
+  FINE(vlm_pack_open(&b, path_b, NULL, &error));
+  FINE(vlm_pack_diff(a, b, NULL, NULL, &count, &error));
   vlm_pack_close(a);
   vlm_pack_close(b);
   return count == 0;
@@ -243,22 +244,21 @@ static void test_optional_section(void **state) {
   (void)state;
   image f = make_image(VLM_PACK_RAW);
   unsigned char *record = f.data + get_u64(f.data + 40) + 56;
-  vlm_error bad = {0};
   memcpy(record, "XTRA", 4);
   record[4] = 1;
   rehash(&f, false);
   save(path_b, f.data, f.bytes);
-  assert_int_equal(try_open(&bad), VLM_OK);
+  FINE(try_open(&error));
   vlm_pack *pack;
   int32_t n;
-  DO(vlm_pack_open(&pack, path_b, NULL, err));
+  FINE(vlm_pack_open(&pack, path_b, NULL, &error));
   assert_null(vlm_pack_preprocess(pack));
   assert_string_equal(vlm_pack_sections(pack, &n)[1].what, "unknown");
   vlm_pack_close(pack);
   f.data[get_u64(record + 16)] ^= 1;
   save(path_b, f.data, f.bytes);
-  assert_int_equal(try_open(&bad), VLM_INTEGRITY);
-  assert_non_null(strstr(bad.text, "section XTRA"));
+  FAILS(VLM_INTEGRITY, try_open(&error));
+  assert_non_null(strstr(error.text, "section XTRA"));
   free(f.data);
 }
 
@@ -267,21 +267,20 @@ static void test_weights(void **state) {
   image f = make_image(VLM_PACK_RAW);
   vlm_pack *pack;
   int32_t n;
-  vlm_error bad = {0};
-  assert_int_equal(vlm_pack_open(&pack, path_a, &(vlm_pack_open_opts){.max_weight_bytes = 100}, &bad), VLM_LIMIT);
-  DO(vlm_pack_open(&pack, path_a, &(vlm_pack_open_opts){.no_weights = true}, err));
+  FAILS(VLM_LIMIT, vlm_pack_open(&pack, path_a, &(vlm_pack_open_opts){.max_weight_bytes = 100}, &error));
+  FINE(vlm_pack_open(&pack, path_a, &(vlm_pack_open_opts){.no_weights = true}, &error));
   assert_null(vlm_pack_tensors(pack, &n)[0].tensor.data);
   vlm_bundle *bundle;
-  assert_int_equal(vlm_pack_bundle(&bundle, pack, &bad), VLM_USAGE);
+  FAILS(VLM_USAGE, vlm_pack_bundle(&bundle, pack, &error));
   vlm_pack_close(pack);
   /* A flipped weight is found, and named, unless the caller trusts the file. */
   f.data[65536 + 2] ^= 1;
   save(path_b, f.data, f.bytes);
-  assert_int_equal(try_open(&bad), VLM_INTEGRITY);
-  assert_non_null(strstr(bad.text, "section WGHT, tensor 0 of 3"));
-  DO(vlm_pack_open(&pack, path_b, &(vlm_pack_open_opts){.trust_weights = true}, err));
+  FAILS(VLM_INTEGRITY, try_open(&error));
+  assert_non_null(strstr(error.text, "section WGHT, tensor 0 of 3"));
+  FINE(vlm_pack_open(&pack, path_b, &(vlm_pack_open_opts){.trust_weights = true}, &error));
   vlm_pack_close(pack);
-  assert_int_equal(vlm_pack_verify(path_b, NULL, NULL, &bad), VLM_INTEGRITY);
+  FAILS(VLM_INTEGRITY, vlm_pack_verify(path_b, NULL, NULL, &error));
   free(f.data);
 }
 
@@ -310,11 +309,11 @@ static void test_committed_good_file(void **state) {
   vlm_pack *a, *b;
   int64_t count;
   image f = make_image(VLM_PACK_ZSTD);
-  DO(vlm_pack_verify(DATA "good.vlmq", NULL, &report, err));
+  FINE(vlm_pack_verify(DATA "good.vlmq", NULL, &report, &error));
   assert_int_equal(report.tensors, 3);
-  DO(vlm_pack_open(&a, DATA "good.vlmq", NULL, err));
-  DO(vlm_pack_open(&b, path_a, NULL, err));
-  DO(vlm_pack_diff(a, b, NULL, NULL, &count, err));
+  FINE(vlm_pack_open(&a, DATA "good.vlmq", NULL, &error));
+  FINE(vlm_pack_open(&b, path_a, NULL, &error));
+  FINE(vlm_pack_diff(a, b, NULL, NULL, &count, &error));
   assert_int_equal(count, 0); /* what is written today is what was written then */
   vlm_pack_close(a);
   vlm_pack_close(b);

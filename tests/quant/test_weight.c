@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "quant/weight.h"
+#include "tests/fine.h"
 
 enum { ROWS = 12000, COLUMNS = 7 };
 
-static vlm_error error;
 static float w[ROWS * COLUMNS];
 
 /* Bell-shaped, every channel of another size, with a few outliers; column 3 is zero. */
@@ -53,8 +53,8 @@ static void columns_have_least_error(void **state) {
   const vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){ROWS, COLUMNS}, w);
   (void)state;
   fill();
-  assert_int_equal(vlm_arena_create(&arena, &error), VLM_OK);
-  assert_int_equal(vlm_weight_quantize(&q, &t, 1, &opts, arena, &error), VLM_OK);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_weight_quantize(&q, &t, 1, &opts, arena, &error));
   assert_int_equal(q.scale.dims[0], COLUMNS);
   const float *scales = q.scale.data;
   int clipped = 0;
@@ -79,14 +79,14 @@ static void absmax_and_per_tensor(void **state) {
   (void)state;
   fill();
   float largest = 0;
-  assert_int_equal(vlm_arena_create(&arena, &error), VLM_OK);
-  assert_int_equal(vlm_weight_quantize(&q, &t, 1, &plain, arena, &error), VLM_OK);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_weight_quantize(&q, &t, 1, &plain, arena, &error));
   for (int c = 0; c < COLUMNS; c++) {
     largest = fmaxf(largest, column_absmax(c));
     if (c != 3) assert_float_equal(((float *)q.scale.data)[c], column_absmax(c) / 127, 1e-9);
   }
   double per_channel = q.sqnr_db;
-  assert_int_equal(vlm_weight_quantize(&q, &t, 1, &one, arena, &error), VLM_OK);
+  FINE(vlm_weight_quantize(&q, &t, 1, &one, arena, &error));
   for (int c = 0; c < COLUMNS; c++) assert_float_equal(((float *)q.scale.data)[c], largest / 127, 1e-9);
   assert_true(q.sqnr_db < per_channel);
   vlm_arena_free(arena);
@@ -104,9 +104,9 @@ static void any_axis(void **state) {
     for (int c = 0; c < COLUMNS; c++) turned[c * ROWS + r] = w[r * COLUMNS + c];
   const vlm_tensor columns = vlm_tensor_make(VLM_F32, 2, (int64_t[]){ROWS, COLUMNS}, w);
   const vlm_tensor rows = vlm_tensor_make(VLM_F32, 3, (int64_t[]){COLUMNS, ROWS / 10, 10}, turned);
-  assert_int_equal(vlm_arena_create(&arena, &error), VLM_OK);
-  assert_int_equal(vlm_weight_quantize(&a, &columns, 1, &opts, arena, &error), VLM_OK);
-  assert_int_equal(vlm_weight_quantize(&b, &rows, 0, &opts, arena, &error), VLM_OK);
+  FINE(vlm_arena_create(&arena, &error));
+  FINE(vlm_weight_quantize(&a, &columns, 1, &opts, arena, &error));
+  FINE(vlm_weight_quantize(&b, &rows, 0, &opts, arena, &error));
   assert_memory_equal(a.scale.data, b.scale.data, COLUMNS * sizeof(float));
   for (int r = 0; r < ROWS; r++)
     for (int c = 0; c < COLUMNS; c++) assert_int_equal(((int8_t *)a.data.data)[r * COLUMNS + c], ((int8_t *)b.data.data)[c * ROWS + r]);
@@ -120,8 +120,8 @@ static void refuses_nan(void **state) {
   float bad[4] = {1, 2, NAN, 4};
   const vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){2, 2}, bad);
   (void)state;
-  assert_int_equal(vlm_arena_create(&arena, &error), VLM_OK);
-  assert_int_equal(vlm_weight_quantize(&q, &t, 1, &opts, arena, &error), VLM_INPUT);
+  FINE(vlm_arena_create(&arena, &error));
+  FAILS(VLM_INPUT, vlm_weight_quantize(&q, &t, 1, &opts, arena, &error));
   assert_non_null(strstr(error.text, "element 2"));
   vlm_arena_free(arena);
 }

@@ -14,6 +14,7 @@
 #include "runtime/base/json.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/base/utf8.h"
+#include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/text/data/tokenizers/"
 enum { MAX_SHOWN = 8 };
@@ -22,17 +23,11 @@ static const char *const kinds[] = {"bart",    "qwen2",         "llama3", "smoll
                                     "bert_cased", "unigram", "unigram_bytes", "clip",   "subword_bpe", "wordlevel", "no_decoder"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-static vlm_error error;
-#define OK(call) assert_ok((call), #call)
-static void assert_ok(vlm_status st, const char *what) {
-  if (st != VLM_OK) fail_msg("%s: %s", what, error.text);
-}
-
 static vlm_tokenizer *load(const char *kind) {
   char path[512];
   vlm_tokenizer *t;
   snprintf(path, sizeof path, DATA "%s/tokenizer.json", kind);
-  OK(vlm_tokenizer_load(&t, path, NULL, &error));
+  FINE(vlm_tokenizer_load(&t, path, NULL, &error));
   return t;
 }
 
@@ -51,13 +46,13 @@ static bool next_line(lines *l) {
   const char *from = (const char *)l->file.data + l->at, *end = memchr(from, '\n', l->file.bytes - l->at);
   const size_t bytes = end ? (size_t)(end - from) : l->file.bytes - l->at;
   l->at += bytes + 1;
-  OK(vlm_json_parse(&l->doc, from, bytes, "line", &error));
+  FINE(vlm_json_parse(&l->doc, from, bytes, "line", &error));
   return true;
 }
 
 static void open_lines(lines *l, const char *path) {
   *l = (lines){0};
-  OK(vlm_file_map(&l->file, path, &error));
+  FINE(vlm_file_map(&l->file, path, &error));
 }
 
 static void close_lines(lines *l) {
@@ -67,7 +62,7 @@ static void close_lines(lines *l) {
 
 static vlm_slice text_of(vlm_json value) {
   vlm_slice s;
-  OK(vlm_json_as_bytes(&s.data, &s.bytes, value, &error));
+  FINE(vlm_json_as_bytes(&s.data, &s.bytes, value, &error));
   return s;
 }
 
@@ -89,9 +84,9 @@ static void run(const vlm_tokenizer *t, vlm_slice text, result *r) {
   r->ids.count = 0;
   vlm_text_clear(&r->decoded);
   vlm_text_clear(&r->skipped);
-  OK(vlm_tokenizer_encode(t, text.data, text.bytes, true, &r->ids, &error));
-  OK(vlm_tokenizer_decode(t, r->ids.data, r->ids.count, false, &r->decoded, &error));
-  OK(vlm_tokenizer_decode(t, r->ids.data, r->ids.count, true, &r->skipped, &error));
+  FINE(vlm_tokenizer_encode(t, text.data, text.bytes, true, &r->ids, &error));
+  FINE(vlm_tokenizer_decode(t, r->ids.data, r->ids.count, false, &r->decoded, &error));
+  FINE(vlm_tokenizer_decode(t, r->ids.data, r->ids.count, true, &r->skipped, &error));
 }
 
 static void free_result(result *r) {
@@ -118,7 +113,7 @@ static int count_differences(const char *kind) {
   size_t n = 0;
   vlm_tokenizer *t = load(kind);
   snprintf(path, sizeof path, DATA "%s/checks.txt", kind);
-  OK(vlm_file_map(&checks, path, &error));
+  FINE(vlm_file_map(&checks, path, &error));
   open_lines(&l, DATA "strings.jsonl");
   for (; next_line(&l); n++) {
     const vlm_slice text = text_of(vlm_json_root(l.doc));
@@ -172,7 +167,7 @@ static void cases_agree(void **state) {
       assert_int_equal(r.ids.count, vlm_json_size(ids));
       for (size_t i = 0; i < r.ids.count; i++) {
         int64_t id;
-        OK(vlm_json_as_int(&id, vlm_json_at(ids, i), &error));
+        FINE(vlm_json_as_int(&id, vlm_json_at(ids, i), &error));
         assert_int_equal(r.ids.data[i], id);
       }
       assert_int_equal(r.decoded.bytes, decoded.bytes);
@@ -206,17 +201,17 @@ static void streams_give_the_whole_text(void **state) {
     vlm_text streamed = {0};
     vlm_token_stream *stream;
     vlm_tokenizer *t = load(kinds[k]);
-    OK(vlm_token_stream_create(&stream, t, true, &error));
+    FINE(vlm_token_stream_create(&stream, t, true, &error));
     open_lines(&l, DATA "strings.jsonl");
     for (int n = 0; next_line(&l); n++) {
       if (n % 5) continue;
       run(t, text_of(vlm_json_root(l.doc)), &r);
       vlm_text_clear(&streamed);
       for (size_t i = 0; i < r.ids.count; i++) {
-        OK(vlm_token_stream_push(stream, r.ids.data[i], &streamed, &error));
+        FINE(vlm_token_stream_push(stream, r.ids.data[i], &streamed, &error));
         assert_true(is_complete(&streamed));
       }
-      OK(vlm_token_stream_finish(stream, &streamed, &error));
+      FINE(vlm_token_stream_finish(stream, &streamed, &error));
       assert_string_equal(vlm_text_get(&streamed), vlm_text_get(&r.skipped));
     }
     close_lines(&l);
@@ -234,15 +229,15 @@ static void streams_hold_back_parts_of_characters(void **state) {
   vlm_text text = {0};
   const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"), vlm_tokenizer_id(t, "\xC4\xBA"),
                            vlm_tokenizer_id(t, "\xC4\xA2")};
-  OK(vlm_token_stream_create(&stream, t, true, &error)); /* F0 9F 98 80, one token each */
+  FINE(vlm_token_stream_create(&stream, t, true, &error)); /* F0 9F 98 80, one token each */
   for (int i = 0; i < 3; i++) {
-    OK(vlm_token_stream_push(stream, bytes[i], &text, &error));
+    FINE(vlm_token_stream_push(stream, bytes[i], &text, &error));
     assert_int_equal(text.bytes, 0);
   }
-  OK(vlm_token_stream_push(stream, bytes[3], &text, &error));
+  FINE(vlm_token_stream_push(stream, bytes[3], &text, &error));
   assert_string_equal(vlm_text_get(&text), "\xF0\x9F\x98\x80");
-  OK(vlm_token_stream_push(stream, bytes[0], &text, &error));
-  OK(vlm_token_stream_finish(stream, &text, &error));
+  FINE(vlm_token_stream_push(stream, bytes[0], &text, &error));
+  FINE(vlm_token_stream_finish(stream, &text, &error));
   assert_string_equal(vlm_text_get(&text), "\xF0\x9F\x98\x80\xEF\xBF\xBD");
   vlm_text_free(&text);
   vlm_token_stream_free(stream);
@@ -272,11 +267,11 @@ static void special_ids_are_optional(void **state) {
   (void)state;
   vlm_tokenizer *t = load("bart");
   vlm_ids with = {0}, without = {0};
-  OK(vlm_tokenizer_encode(t, "car", 3, true, &with, &error));
-  OK(vlm_tokenizer_encode(t, "car", 3, false, &without, &error));
+  FINE(vlm_tokenizer_encode(t, "car", 3, true, &with, &error));
+  FINE(vlm_tokenizer_encode(t, "car", 3, false, &without, &error));
   assert_int_equal(with.count, without.count + 2);
   assert_memory_equal(with.data + 1, without.data, without.count * sizeof *with.data);
-  OK(vlm_tokenizer_encode(t, "car", 3, false, &without, &error)); /* appends */
+  FINE(vlm_tokenizer_encode(t, "car", 3, false, &without, &error)); /* appends */
   assert_int_equal(with.count * 2 - 4, without.count);
   vlm_ids_free(&with);
   vlm_ids_free(&without);
@@ -288,8 +283,8 @@ static void bad_bytes_become_replacement_characters(void **state) {
   vlm_tokenizer *t = load("bart");
   vlm_ids ids = {0};
   vlm_text text = {0};
-  OK(vlm_tokenizer_encode(t, "a\xFF" "b\xE4\xBD\0c", 7, false, &ids, &error));
-  OK(vlm_tokenizer_decode(t, ids.data, ids.count, false, &text, &error));
+  FINE(vlm_tokenizer_encode(t, "a\xFF" "b\xE4\xBD\0c", 7, false, &ids, &error));
+  FINE(vlm_tokenizer_decode(t, ids.data, ids.count, false, &text, &error));
   assert_int_equal(text.bytes, 10);
   assert_memory_equal(text.data, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\0c", 10);
   vlm_ids_free(&ids);
@@ -311,16 +306,16 @@ static void config_is_applied(void **state) {
   vlm_tokenizer *t;
   vlm_ids ids = {0};
   vlm_text text = {0};
-  OK(create(&t, json, NULL));
-  OK(vlm_tokenizer_encode(t, "it is n't . <end>", 17, true, &ids, &error));
-  OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
+  FINE(create(&t, json, NULL));
+  FINE(vlm_tokenizer_encode(t, "it is n't . <end>", 17, true, &ids, &error));
+  FINE(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
   assert_string_equal(vlm_text_get(&text), "it is n't . <end>");
   vlm_tokenizer_free(t);
   vlm_text_clear(&text);
-  OK(create(&t, json,
+  FINE(create(&t, json,
             "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, \"model_max_length\": "
             "1000000000000000019884624838656}"));
-  OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
+  FINE(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
   assert_string_equal(vlm_text_get(&text), "it isn't.");
   vlm_tokenizer_free(t);
   vlm_ids_free(&ids);
@@ -332,9 +327,9 @@ static void prefix_space_is_overridden(void **state) {
   char *json = NULL;
   vlm_tokenizer *t;
   vlm_ids ids = {0};
-  OK(vlm_file_read_text(&json, DATA "bart/tokenizer.json", &error));
-  OK(create(&t, json, "{\"add_prefix_space\": true}"));
-  OK(vlm_tokenizer_encode(t, "a", 1, false, &ids, &error));
+  FINE(vlm_file_read_text(&json, DATA "bart/tokenizer.json", &error));
+  FINE(create(&t, json, "{\"add_prefix_space\": true}"));
+  FINE(vlm_tokenizer_encode(t, "a", 1, false, &ids, &error));
   assert_int_equal(vlm_tokenizer_token(t, ids.data[0])[0], '\xC4'); /* U+0120, a blank */
   vlm_ids_free(&ids);
   vlm_tokenizer_free(t);
@@ -394,7 +389,7 @@ static void nesting_is_limited(void **state) {
   for (int i = 0; i < 60; i++) strcat(json, "]}");
   strcat(json, "}");
   vlm_tokenizer *t;
-  assert_int_equal(create(&t, json, NULL), VLM_LIMIT);
+  FAILS(VLM_LIMIT, create(&t, json, NULL));
 }
 
 static void runaway_patterns_give_up(void **state) {
@@ -406,8 +401,8 @@ static void runaway_patterns_give_up(void **state) {
   vlm_ids ids = {0};
   char text[4000];
   memset(text, 'x', sizeof text);
-  OK(create(&t, json, NULL));
-  assert_int_equal(vlm_tokenizer_encode(t, text, sizeof text, true, &ids, &error), VLM_LIMIT);
+  FINE(create(&t, json, NULL));
+  FAILS(VLM_LIMIT, vlm_tokenizer_encode(t, text, sizeof text, true, &ids, &error));
   assert_int_equal(ids.count, 0);
   vlm_ids_free(&ids);
   vlm_tokenizer_free(t);
@@ -420,7 +415,7 @@ static void damaged_files_do_no_harm(void **state) {
   for (int k = 0; k < N_KINDS; k++) {
     char path[512], *json = NULL;
     snprintf(path, sizeof path, DATA "%s/tokenizer.json", kinds[k]);
-    OK(vlm_file_read_text(&json, path, &error));
+    FINE(vlm_file_read_text(&json, path, &error));
     const size_t bytes = strlen(json);
     for (int n = 0; n < 60; n++) {
       vlm_tokenizer *t = NULL;
@@ -434,7 +429,7 @@ static void damaged_files_do_no_harm(void **state) {
       if (vlm_tokenizer_create(&t, text, (vlm_slice){NULL, 0}, "damaged", &error) == VLM_OK) {
         vlm_tokenizer_encode(t, "What does the image describe? \xE4\xBA\xBA <s> 12", 41, true, &ids, &error);
         vlm_text decoded = {0};
-        OK(vlm_tokenizer_decode(t, ids.data, ids.count, true, &decoded, &error));
+        FINE(vlm_tokenizer_decode(t, ids.data, ids.count, true, &decoded, &error));
         vlm_text_free(&decoded);
       }
       vlm_ids_free(&ids);
