@@ -45,26 +45,76 @@ out:
   return st;
 }
 
+/* ---- weights with zero points: the exact sums of ConvInteger, then scale and bias ---- */
+
+/* [channels, 1, ..] for a result of that rank. */
+static vlm_status as_column(vlm_lowering *l, vlm_value_id *id, int32_t rank) {
+  vlm_tensor t = *vlm_graph_constant(l->graph, *id);
+  while (t.rank < rank - 1) t.dims[t.rank++] = 1;
+  return vlm_graph_add_constant(l->graph, id, NULL, &t, false, l->err);
+}
+
+static vlm_status make_moved(vlm_lowering *l, int32_t n, int64_t channels, const vlm_operand *x, vlm_operand *w) {
+  vlm_status st = VLM_OK;
+  const vlm_node node = l->graph->nodes[n];
+  const vlm_attr to = vlm_int_attr("to", 1);
+  float x_scale = (float)vlm_tensor_get(vlm_graph_constant(l->graph, x->scale), 0);
+  int32_t rank = vlm_graph_constant(l->graph, w->data)->rank;
+  vlm_value_id sums, floats = VLM_NO_VALUE, out = node.outputs[0], bias = vlm_node_input(&node, 2), scaled = bias == VLM_NO_VALUE ? out : VLM_NO_VALUE;
+  VLM_TRY(vlm_spread(l, &w->scale, channels, 1, x_scale));
+  VLM_TRY(as_column(l, &w->scale, rank));
+  VLM_TRY(vlm_graph_add_value(l->graph, &sums, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_add_node(l, &floats, "Cast", 13, &sums, 1, &to, 1));
+  VLM_TRY(vlm_add_node(l, &scaled, "Mul", 14, (vlm_value_id[]){floats, w->scale}, 2, NULL, 0));
+  if (bias != VLM_NO_VALUE) {
+    VLM_TRY(vlm_spread(l, &bias, channels, 1, 1));
+    VLM_TRY(as_column(l, &bias, rank));
+    VLM_TRY(vlm_add_node(l, &out, "Add", 14, (vlm_value_id[]){scaled, bias}, 2, NULL, 0));
+  }
+  const vlm_value_id inputs[] = {x->data, w->data, x->zero, w->zero};
+  VLM_TRY(vlm_replace_node(l, n, "", "ConvInteger", 10, inputs, 4, node.attrs, node.n_attrs, sums));
+out:
+  return st;
+}
+
+static bool can_be_moved(const vlm_lowering *l, const vlm_node *node, int64_t channels, const vlm_operand *x) {
+  vlm_value_id bias = vlm_node_input(node, 2);
+  bool constant = bias == VLM_NO_VALUE || vlm_is_channel_vector(l->graph, bias, channels, 1, 1);
+  return constant && !x->is_signed && !*node->domain;
+}
+
+/* ---- the rule ---- */
+
+static vlm_status make_static(vlm_lowering *l, int32_t n, int64_t channels, const vlm_operand *x, vlm_operand *w) {
+  vlm_status st = VLM_OK;
+  const vlm_node node = l->graph->nodes[n];
+  vlm_attr *attrs;
+  int32_t n_attrs;
+  vlm_tail t = vlm_tail_of(node.outputs[0]);
+  VLM_TRY(vlm_spread(l, &w->scale, channels, 1, 1));
+  VLM_TRY(read_tail(l, &node, channels, &t));
+  VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
+  const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
+  VLM_TRY(vlm_make_internal(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
+out:
+  return st;
+}
+
 static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form) {
   vlm_status st = VLM_OK;
   const vlm_node node = l->graph->nodes[n];
   const char *why;
   vlm_operand x, w;
-  vlm_attr *attrs;
-  int32_t n_attrs;
+  bool moved;
   *form = 0;
-  if (!can(l->graph, &node, slot, VLM_FORM_STATIC, &why) || !vlm_dequantized_weight(l, node.inputs[slot->input], slot->axis) ||
+  if (!can(l->graph, &node, slot, VLM_FORM_STATIC, &why) || !vlm_dequantized_weight(l, node.inputs[slot->input], slot->axis, &moved) ||
       !vlm_dequantized_activation(l, node.inputs[slot->activation], &x))
     return VLM_OK;
   int64_t channels = vlm_node_constant(l->graph, &node, slot->input)->dims[slot->axis];
-  vlm_tail t = vlm_tail_of(node.outputs[0]);
+  if (moved && !can_be_moved(l, &node, channels, &x)) return VLM_OK;
   VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &w));
-  VLM_TRY(vlm_spread(l, &w.scale, channels, 1, 1));
-  VLM_TRY(vlm_need_zero(l, &x));
-  VLM_TRY(read_tail(l, &node, channels, &t));
-  VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
-  const vlm_value_id inputs[] = {x.data, x.scale, x.zero, w.data, w.scale, t.bias, t.y_scale, t.y_zero};
-  VLM_TRY(vlm_replace_node(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
+  VLM_TRY(vlm_as_u8(l, &x));
+  VLM_TRY(moved ? make_moved(l, n, channels, &x, &w) : make_static(l, n, channels, &x, &w));
   *form = VLM_FORM_STATIC;
 out:
   return st;

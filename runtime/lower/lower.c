@@ -14,6 +14,14 @@ bool vlm_lower_can(const vlm_graph *graph, const vlm_node *node, const vlm_weigh
   return RULES[node->traits->family]->can(graph, node, slot, form, why);
 }
 
+/* An operator on bytes that is left as it is: its weights are 8 bits in the file. */
+static vlm_status report_integer(vlm_lowering *l, int32_t n) {
+  const vlm_node *node = &l->graph->nodes[n];
+  vlm_value_id weight = vlm_node_input(node, node->traits->macs_input);
+  bool constant = weight != VLM_NO_VALUE && vlm_graph_constant(l->graph, weight);
+  return constant ? vlm_report_add(l, n, VLM_FORM_STATIC) : VLM_OK;
+}
+
 /* The operator's own rule, else the constant is one that is stored. */
 static vlm_status lower_slot(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form) {
   vlm_status st = VLM_OK;
@@ -34,6 +42,8 @@ static vlm_status lower_node(vlm_lowering *l, int32_t n) {
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   const vlm_traits *traits = l->graph->nodes[n].traits;
   vlm_form form = 0;
+  if (traits->family == VLM_FAMILY_INTEGER) return report_integer(l, n);
+  if (traits->flags & (VLM_TRAIT_MOVES | VLM_TRAIT_JOINS)) return vlm_lower_move(l, n);
   int32_t count = traits->weights ? traits->weights(l->graph, &l->graph->nodes[n], slots) : 0;
   for (int32_t i = 0; i < count; i++) {
     vlm_form found = 0;
@@ -76,8 +86,22 @@ out:
   return st;
 }
 
+static vlm_status each_graph(vlm_graph *graph, vlm_status (*work)(vlm_graph *graph, vlm_error *err), vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(work(graph, err));
+  for (int32_t n = 0; n < graph->n_nodes; n++)
+    for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(each_graph(graph->nodes[n].attrs[a].u.g, work, err));
+out:
+  return st;
+}
+
 vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
+  VLM_TRY(each_graph(graph, vlm_lower_qoperators, err));
+  VLM_TRY(vlm_graph_resolve(graph, err));
+  VLM_TRY(each_graph(graph, vlm_lower_bytes, err));
+  VLM_TRY(each_graph(graph, vlm_lower_weights, err));
   VLM_TRY(lower_one(graph, report, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));

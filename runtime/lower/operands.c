@@ -8,18 +8,35 @@ static const vlm_tensor *constant(const vlm_graph *graph, vlm_value_id id) {
 }
 
 static vlm_operand parts(const vlm_node *node) {
-  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2)};
+  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), false};
+}
+
+/* The type of a quantized value: as declared, or as what makes it says. */
+static vlm_dtype byte_type(const vlm_graph *graph, vlm_value_id id) {
+  const vlm_node *node = vlm_maker(graph, id);
+  while (node && graph->values[id].tensor.dtype == VLM_NONE && node->traits->flags & VLM_TRAIT_MOVES) {
+    id = node->inputs[0];
+    node = vlm_maker(graph, id);
+  }
+  if (!node || graph->values[id].tensor.dtype != VLM_NONE) return graph->values[id].tensor.dtype;
+  const vlm_tensor *zero = constant(graph, vlm_node_input(node, 2));
+  if (strcmp(node->op_type, "QuantizeLinear")) return VLM_NONE;
+  int64_t code = vlm_node_int(node, "output_dtype", 0);
+  return zero ? zero->dtype : code ? vlm_dtype_from_onnx((int)code) : VLM_U8;
 }
 
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out) {
   const vlm_graph *owner;
   const vlm_node *node = id == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, id, &owner);
-  if (!node || owner != l->graph) return false;
+  if (!node || owner != l->graph || vlm_node_int(node, "block_size", 0)) return false;
   *out = parts(node);
   const vlm_tensor *scale = constant(owner, out->scale), *zero = constant(owner, out->zero);
   if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || constant(owner, out->data)) return false;
-  if (out->zero == VLM_NO_VALUE) return owner->values[out->data].tensor.dtype == VLM_U8;
-  return vlm_is_scalar(zero) && zero->dtype == VLM_U8;
+  if (out->zero != VLM_NO_VALUE && !vlm_is_scalar(zero)) return false;
+  vlm_dtype type = zero ? zero->dtype : byte_type(owner, out->data);
+  if (type == VLM_S8) out->data = id;
+  out->is_signed = type == VLM_S8;
+  return type == VLM_U8 || type == VLM_S8;
 }
 
 static bool all_zero(const vlm_tensor *t) {
@@ -28,17 +45,17 @@ static bool all_zero(const vlm_tensor *t) {
   return true;
 }
 
-bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis) {
+bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis, bool *moved) {
   const vlm_graph *owner;
   const vlm_node *node = id == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, id, &owner);
-  if (!node) return false;
+  if (!node || vlm_node_int(node, "block_size", 0)) return false;
   vlm_operand w = parts(node);
   const vlm_tensor *data = constant(owner, w.data), *scale = constant(owner, w.scale), *zero = constant(owner, w.zero);
   if (!data || data->dtype != VLM_S8 || !scale || scale->dtype != VLM_F32) return false;
-  if (w.zero != VLM_NO_VALUE && (!zero || !all_zero(zero))) return false;
+  if (w.zero != VLM_NO_VALUE && (!zero || zero->rank > 1)) return false;
+  *moved = zero && !all_zero(zero);
   int64_t at = vlm_node_int(node, "axis", 1);
   if (at < 0) at += data->rank;
-  if (vlm_node_int(node, "block_size", 0)) return false;
   return vlm_is_scalar(scale) || (scale->rank == 1 && at == axis && axis < data->rank && scale->dims[0] == data->dims[axis]);
 }
 
@@ -67,9 +84,10 @@ out:
   return st;
 }
 
-vlm_status vlm_need_zero(vlm_lowering *l, vlm_operand *x) {
+vlm_status vlm_as_u8(vlm_lowering *l, vlm_operand *x) {
   uint8_t zero = 0;
   const vlm_tensor t = vlm_tensor_make(VLM_U8, 0, NULL, &zero);
+  if (x->is_signed) return vlm_zero_plus_128(l->graph, &x->zero, l->err);
   if (x->zero != VLM_NO_VALUE) return VLM_OK;
   return vlm_graph_add_constant(l->graph, &x->zero, NULL, &t, true, l->err);
 }

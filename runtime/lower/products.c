@@ -72,8 +72,10 @@ out:
   return st;
 }
 
-/* C, bias, activation and what stands behind. `quantized`: the result may leave as u8. */
-static vlm_status read_tail(vlm_lowering *l, const product *p, bool quantized, vlm_tail *t) {
+/* What an operator takes of its tail. */
+typedef enum { TAKES_BIAS, TAKES_ACTIVATION, TAKES_QUANTIZE } takes;
+
+static vlm_status read_tail(vlm_lowering *l, const product *p, takes most, vlm_tail *t) {
   vlm_status st = VLM_OK;
   vlm_value_id addend;
   bool own = vlm_is_channel_vector(l->graph, p->addend, p->channels, channel_place(p), bias_rank(p));
@@ -85,8 +87,8 @@ static vlm_status read_tail(vlm_lowering *l, const product *p, bool quantized, v
   if (own) t->bias = p->addend;
   t->activation = p->activation;
   vlm_take_bias(l, t, p->channels, channel_place(p), bias_rank(p));
-  vlm_take_activation(l, t);
-  if (quantized) VLM_TRY(vlm_take_quantize(l, t));
+  if (most >= TAKES_ACTIVATION) vlm_take_activation(l, t);
+  if (most >= TAKES_QUANTIZE) VLM_TRY(vlm_take_quantize(l, t));
   if (t->bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t->bias, p->channels, p->matrices, own ? p->beta : 1));
 out:
   return st;
@@ -98,16 +100,15 @@ static vlm_status make(vlm_lowering *l, int32_t n, const char *op_type, const pr
   vlm_attr attrs[5] = {vlm_int_attr("transB", p->w_rows), vlm_int_attr("transX", p->x_columns), vlm_int_attr("transY", p->y_columns)};
   int32_t n_attrs = 3;
   VLM_TRY(vlm_activation_attrs(l, &t->activation, attrs, &n_attrs));
-  VLM_TRY(vlm_replace_node(l, n, op_type, inputs, n_inputs, attrs, n_attrs, t->output));
+  VLM_TRY(vlm_make_internal(l, n, op_type, inputs, n_inputs, attrs, n_attrs, t->output));
 out:
   return st;
 }
 
-static vlm_status make_static(vlm_lowering *l, int32_t n, const product *p, vlm_operand *x, const vlm_operand *w) {
+static vlm_status make_static(vlm_lowering *l, int32_t n, const product *p, const vlm_operand *x, const vlm_operand *w) {
   vlm_status st = VLM_OK;
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
-  VLM_TRY(read_tail(l, p, true, &t));
-  VLM_TRY(vlm_need_zero(l, x));
+  VLM_TRY(read_tail(l, p, TAKES_QUANTIZE, &t));
   VLM_TRY(make(l, n, "QMatMul", p, &t, (vlm_value_id[]){x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero}, 8));
 out:
   return st;
@@ -118,11 +119,51 @@ static vlm_status make_float(vlm_lowering *l, int32_t n, const char *op_type, co
   vlm_status st = VLM_OK;
   const vlm_value_id x = l->graph->nodes[n].inputs[p->slot->activation];
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
-  VLM_TRY(read_tail(l, p, false, &t));
+  VLM_TRY(read_tail(l, p, TAKES_ACTIVATION, &t));
   VLM_TRY(make(l, n, op_type, p, &t, (vlm_value_id[]){x, w->data, w->scale, t.bias}, 4));
 out:
   return st;
 }
+
+/* ---- weights with zero points ---- */
+
+/* One row per channel to one column per channel. */
+static vlm_status turn_weights(vlm_lowering *l, const product *p, vlm_value_id *id) {
+  vlm_status st = VLM_OK;
+  vlm_tensor t = *vlm_graph_constant(l->graph, *id);
+  const int8_t *from = t.data;
+  int8_t *to;
+  int64_t n = p->channels, k = t.dims[t.rank - 1];
+  VLM_TRY(vlm_arena_new(l->graph->arena, &to, vlm_tensor_count(&t), l->err));
+  for (int64_t m = 0; m < p->matrices; m++, from += n * k)
+    for (int64_t i = 0; i < n * k; i++) to[m * n * k + i % k * n + i / k] = from[i];
+  t.dims[t.rank - 2] = k;
+  t.dims[t.rank - 1] = n;
+  t.data = to;
+  VLM_TRY(vlm_graph_add_constant(l->graph, id, NULL, &t, false, l->err));
+out:
+  return st;
+}
+
+static bool can_be_moved(const product *p, const vlm_operand *x) {
+  return !p->x_columns && !p->y_columns && !*p->activation.name && !x->is_signed;
+}
+
+/* The exact sums of MatMulIntegerToFloat. */
+static vlm_status make_moved(vlm_lowering *l, int32_t n, const product *p, const vlm_operand *x, vlm_operand *w) {
+  vlm_status st = VLM_OK;
+  vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
+  product one = *p;
+  one.matrices = 1; /* its bias and scales serve all */
+  VLM_TRY(read_tail(l, &one, TAKES_BIAS, &t));
+  if (p->w_rows) VLM_TRY(turn_weights(l, p, &w->data));
+  const vlm_value_id inputs[] = {x->data, w->data, x->scale, w->scale, x->zero, w->zero, t.bias};
+  VLM_TRY(vlm_replace_node(l, n, "com.microsoft", "MatMulIntegerToFloat", 1, inputs, 7, NULL, 0, t.output));
+out:
+  return st;
+}
+
+/* ---- the rule ---- */
 
 static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form) {
   vlm_status st = VLM_OK;
@@ -130,12 +171,17 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   const char *why;
   product p;
   vlm_operand x, w;
+  bool moved;
   *form = 0;
-  if (!read_product(l->graph, node, slot, &p, &why) || !vlm_dequantized_weight(l, node->inputs[slot->input], slot->axis)) return VLM_OK;
+  if (!read_product(l->graph, node, slot, &p, &why) || !vlm_dequantized_weight(l, node->inputs[slot->input], slot->axis, &moved)) return VLM_OK;
+  bool integer = vlm_dequantized_activation(l, node->inputs[slot->activation], &x);
+  if (moved && (!integer || !can_be_moved(&p, &x))) return VLM_OK;
+  *form = integer ? VLM_FORM_STATIC : VLM_FORM_WEIGHT_ONLY;
   VLM_TRY(vlm_weight_parts(l, node->inputs[slot->input], &w));
-  VLM_TRY(vlm_spread(l, &w.scale, p.channels, p.matrices, p.alpha));
-  *form = vlm_dequantized_activation(l, l->graph->nodes[n].inputs[slot->activation], &x) ? VLM_FORM_STATIC : VLM_FORM_WEIGHT_ONLY;
-  if (*form == VLM_FORM_STATIC) VLM_TRY(make_static(l, n, &p, &x, &w));
+  VLM_TRY(vlm_spread(l, &w.scale, p.channels, moved ? 1 : p.matrices, p.alpha));
+  if (integer) VLM_TRY(vlm_as_u8(l, &x));
+  if (moved) VLM_TRY(make_moved(l, n, &p, &x, &w));
+  else if (integer) VLM_TRY(make_static(l, n, &p, &x, &w));
   else VLM_TRY(make_float(l, n, "WMatMul", &p, &w));
 out:
   return st;
@@ -149,7 +195,7 @@ vlm_status vlm_lower_row_form(vlm_graph *graph, int32_t n, const vlm_weight_slot
   vlm_lowering l = {.graph = graph, .err = err};
   const vlm_node *node = &graph->nodes[n];
   const char *why = "";
-  vlm_operand w = {data, scale, VLM_NO_VALUE};
+  vlm_operand w = {data, scale, VLM_NO_VALUE, false};
   product p;
   VLM_CHECK(read_product(graph, node, slot, &p, &why), err, VLM_INTERNAL, "node \"%s\" has no form with a range per row: %s", node->name,
             why);
@@ -177,7 +223,7 @@ vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n) {
   p.matrix = known_rank(l->graph, node->inputs[0]) >= 2;
   p.channels = w->dims[w->rank - (p.w_rows ? 2 : 1)];
   p.matrices = vlm_tensor_span(w, 0, w->rank - 2);
-  VLM_TRY(read_tail(l, &p, false, &t));
+  VLM_TRY(read_tail(l, &p, TAKES_ACTIVATION, &t));
   VLM_TRY(make(l, n, "QMatMulDynamic", &p, &t, (vlm_value_id[]){node->inputs[0], node->inputs[1], node->inputs[2], t.bias}, 4));
 out:
   return st;

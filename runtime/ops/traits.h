@@ -29,7 +29,8 @@ typedef enum vlm_op_family {
   VLM_FAMILY_STORED,      /* constants are stored in 8 bits, the operator itself stays float */
   VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
   VLM_FAMILY_CONVOLUTION,
-  VLM_FAMILY_TABLE        /* rows are looked up */
+  VLM_FAMILY_TABLE,       /* rows are looked up */
+  VLM_FAMILY_INTEGER      /* multiplies 8-bit operands already: QLinearConv, MatMulInteger, ... */
 } vlm_op_family;
 
 enum {
@@ -37,7 +38,9 @@ enum {
   VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
   VLM_TRAIT_TABLE = 4,       /* looks rows of its weight up */
   VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
-  VLM_TRAIT_NORM = 16        /* normalises rows or channels: the scale of what comes in does not matter */
+  VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
+  VLM_TRAIT_MOVES = 32,      /* every output holds elements of input 0 and nothing else, whatever their type: bytes pass as well */
+  VLM_TRAIT_JOINS = 64       /* the output holds the elements of all inputs, whatever their type */
 };
 
 /* What may be taken into the operator's epilogue. */
