@@ -73,10 +73,8 @@ static void find_signed(const vlm_graph *g, bool *moves) {
 
 static bool can_move(const vlm_graph *g, const vlm_node *node, const port *p, const bool *moves) {
   if (p->value == VLM_NO_VALUE) return p->written;
-  const vlm_tensor *zero = zero_of(g, node, p), *scale = p->zero == 2 ? vlm_graph_constant(g, node->inputs[1]) : NULL;
-  /* A zero point that is left out becomes one for all. */
-  bool left_out = p->zero == 2 && vlm_node_input(node, 2) == VLM_NO_VALUE && scale && vlm_tensor_count(scale) == 1;
-  return moves[p->value] && (p->zero < 0 || (zero && zero->dtype == VLM_S8) || left_out);
+  const vlm_tensor *zero = zero_of(g, node, p);
+  return moves[p->value] && (p->zero < 0 || (zero && zero->dtype == VLM_S8));
 }
 
 /* Takes back what somebody could not follow; true when anything was. */
@@ -119,17 +117,14 @@ static void hold_all_back(const vlm_graph *g, bool *moves) {
 
 vlm_status vlm_zero_plus_128(vlm_graph *g, vlm_value_id *zero, vlm_error *err) {
   vlm_status st = VLM_OK;
-  uint8_t none = 128, *moved;
-  vlm_tensor t = vlm_tensor_make(VLM_U8, 0, NULL, &none);
-  const vlm_tensor *old = *zero == VLM_NO_VALUE ? NULL : vlm_graph_constant(g, *zero);
-  if (old) {
-    t = *old;
-    t.dtype = VLM_U8;
-    VLM_TRY(vlm_arena_new(g->arena, &moved, vlm_tensor_count(old), err));
-    for (int64_t i = 0; i < vlm_tensor_count(old); i++) moved[i] = (uint8_t)(((const uint8_t *)old->data)[i] ^ 0x80);
-    t.data = moved;
-  }
-  VLM_TRY(vlm_graph_add_constant(g, zero, NULL, &t, true, err));
+  const vlm_tensor *old = vlm_graph_constant(g, *zero);
+  vlm_tensor t = *old;
+  uint8_t *moved;
+  VLM_TRY(vlm_arena_new(g->arena, &moved, vlm_tensor_count(old), err));
+  for (int64_t i = 0; i < vlm_tensor_count(old); i++) moved[i] = ((const uint8_t *)old->data)[i] ^ 0x80;
+  t.dtype = VLM_U8;
+  t.data = moved;
+  VLM_TRY(vlm_graph_add_constant(g, zero, NULL, &t, false, err));
 out:
   return st;
 }

@@ -40,7 +40,7 @@ static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t chann
   }
   t->activation = own;
   vlm_take_activation(l, t);
-  VLM_TRY(vlm_take_quantize(l, t));
+  vlm_take_quantize(l, t);
 out:
   return st;
 }

@@ -100,6 +100,7 @@ vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error
   vlm_status st = VLM_OK;
   VLM_TRY(each_graph(graph, vlm_lower_qoperators, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
+  VLM_TRY(each_graph(graph, vlm_lower_zero_points, err));
   VLM_TRY(each_graph(graph, vlm_lower_bytes, err));
   VLM_TRY(each_graph(graph, vlm_lower_weights, err));
   VLM_TRY(lower_one(graph, report, err));

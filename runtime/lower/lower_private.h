@@ -33,7 +33,7 @@ vlm_status vlm_report_add(vlm_lowering *l, int32_t n, vlm_form form);
 
 /* ---- operands.c ---- */
 
-/* What a DequantizeLinear reads, as values of this graph. zero = VLM_NO_VALUE: 0. */
+/* What a DequantizeLinear reads, as values of this graph. */
 typedef struct vlm_operand {
   vlm_value_id data, scale, zero;
   bool is_signed; /* int8 that could not be moved (bytes.c): data is the float value, which the reader quantizes again */
@@ -46,7 +46,7 @@ bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_oper
 bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis, bool *moved);
 /* Its parts; a weight that is dequantized in an enclosing graph is captured. */
 vlm_status vlm_weight_parts(vlm_lowering *l, vlm_value_id id, vlm_operand *out);
-/* The operand as the integer operators want it: with a zero point, which is uint8. */
+/* The operand as the integer operators want it: its zero point is uint8. */
 vlm_status vlm_as_u8(vlm_lowering *l, vlm_operand *x);
 /* *id becomes a constant of `channels` floats, `times` over: those (or the one) of *id, times `factor`. */
 vlm_status vlm_spread(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64_t times, float factor);
@@ -86,7 +86,7 @@ vlm_tail vlm_tail_of(vlm_value_id output);
 vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const vlm_activation *activation);
 void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank);
 void vlm_take_activation(vlm_lowering *l, vlm_tail *t);
-vlm_status vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
+void vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
 
 /* ---- edit.c ---- */
 
@@ -107,6 +107,7 @@ vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type,
 /* ---- before the rules: models that were quantized elsewhere, in the spelling that the rules know ---- */
 
 vlm_status vlm_lower_qoperators(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
+vlm_status vlm_lower_zero_points(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_bytes(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_weights(vlm_graph *graph, vlm_error *err);
 /* *zero (int8, or VLM_NO_VALUE for 0) becomes a uint8 constant 128 above it. */

@@ -11,32 +11,16 @@ static vlm_operand parts(const vlm_node *node) {
   return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), false};
 }
 
-/* The type of a quantized value: as declared, or as what makes it says. */
-static vlm_dtype byte_type(const vlm_graph *graph, vlm_value_id id) {
-  const vlm_node *node = vlm_maker(graph, id);
-  while (node && graph->values[id].tensor.dtype == VLM_NONE && node->traits->flags & VLM_TRAIT_MOVES) {
-    id = node->inputs[0];
-    node = vlm_maker(graph, id);
-  }
-  if (!node || graph->values[id].tensor.dtype != VLM_NONE) return graph->values[id].tensor.dtype;
-  const vlm_tensor *zero = constant(graph, vlm_node_input(node, 2));
-  if (strcmp(node->op_type, "QuantizeLinear")) return VLM_NONE;
-  int64_t code = vlm_node_int(node, "output_dtype", 0);
-  return zero ? zero->dtype : code ? vlm_dtype_from_onnx((int)code) : VLM_U8;
-}
-
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out) {
   const vlm_graph *owner;
   const vlm_node *node = id == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, id, &owner);
   if (!node || owner != l->graph || vlm_node_int(node, "block_size", 0)) return false;
   *out = parts(node);
   const vlm_tensor *scale = constant(owner, out->scale), *zero = constant(owner, out->zero);
-  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || constant(owner, out->data)) return false;
-  if (out->zero != VLM_NO_VALUE && !vlm_is_scalar(zero)) return false;
-  vlm_dtype type = zero ? zero->dtype : byte_type(owner, out->data);
-  if (type == VLM_S8) out->data = id;
-  out->is_signed = type == VLM_S8;
-  return type == VLM_U8 || type == VLM_S8;
+  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || !vlm_is_scalar(zero) || constant(owner, out->data)) return false;
+  out->is_signed = zero->dtype == VLM_S8;
+  if (out->is_signed) out->data = id;
+  return out->is_signed || zero->dtype == VLM_U8;
 }
 
 static bool all_zero(const vlm_tensor *t) {
@@ -85,11 +69,7 @@ out:
 }
 
 vlm_status vlm_as_u8(vlm_lowering *l, vlm_operand *x) {
-  uint8_t zero = 0;
-  const vlm_tensor t = vlm_tensor_make(VLM_U8, 0, NULL, &zero);
-  if (x->is_signed) return vlm_zero_plus_128(l->graph, &x->zero, l->err);
-  if (x->zero != VLM_NO_VALUE) return VLM_OK;
-  return vlm_graph_add_constant(l->graph, &x->zero, NULL, &t, true, l->err);
+  return x->is_signed ? vlm_zero_plus_128(l->graph, &x->zero, l->err) : VLM_OK;
 }
 
 /* ---- floats per channel ---- */

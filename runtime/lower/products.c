@@ -88,7 +88,7 @@ static vlm_status read_tail(vlm_lowering *l, const product *p, takes most, vlm_t
   t->activation = p->activation;
   vlm_take_bias(l, t, p->channels, channel_place(p), bias_rank(p));
   if (most >= TAKES_ACTIVATION) vlm_take_activation(l, t);
-  if (most >= TAKES_QUANTIZE) VLM_TRY(vlm_take_quantize(l, t));
+  if (most >= TAKES_QUANTIZE) vlm_take_quantize(l, t);
   if (t->bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t->bias, p->channels, p->matrices, own ? p->beta : 1));
 out:
   return st;

@@ -138,11 +138,11 @@ static inline void finish_graph(vlm_graph *g, vlm_value_id out) {
   FINE(vlm_graph_resolve(g, &error));
 }
 
-/* Runs and copies output 0. */
-static inline vlm_tensor run_graph(const vlm_graph *g, const vlm_tensor *inputs, int n, float *values) {
+/* Runs at a CPU level (NULL = the best) and copies output 0. */
+static inline vlm_tensor run_graph_at(const vlm_graph *g, const vlm_tensor *inputs, int n, float *values, const char *level) {
   vlm_context *context;
   vlm_session *session;
-  FINE(vlm_context_create(&context, &(vlm_context_opts){.threads = 2}, &error));
+  FINE(vlm_context_create(&context, &(vlm_context_opts){.threads = 2, .cpu_level = level}, &error));
   FINE(vlm_session_create(&session, context, g, NULL, &error));
   FINE(vlm_session_run(session, inputs, n, &error));
   vlm_tensor t = *vlm_session_output(session, 0);
@@ -152,6 +152,10 @@ static inline vlm_tensor run_graph(const vlm_graph *g, const vlm_tensor *inputs,
   vlm_context_free(context);
   t.data = values;
   return t;
+}
+
+static inline vlm_tensor run_graph(const vlm_graph *g, const vlm_tensor *inputs, int n, float *values) {
+  return run_graph_at(g, inputs, n, values, NULL);
 }
 
 static inline void expect_close(const char *what, const vlm_tensor *got, const vlm_tensor *want, float limit) {
