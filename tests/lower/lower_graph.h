@@ -133,6 +133,20 @@ static inline vlm_value_id add_stored_weights(vlm_graph *g, const weights *w) {
   return add_node(g, NULL, "DequantizeLinear", 2, in, axis);
 }
 
+/* How weights are stored: s8; u8 around 128; u8 around other zero points. */
+typedef enum { W_PLAIN, W_U8, W_MOVED, W_COUNT } weight_kind;
+
+/* With other zero points (moved) these are other weights. */
+static inline vlm_value_id add_u8_weights(vlm_graph *g, const weights *w, bool moved) {
+  uint8_t codes[MAX_ELEMENTS], zeros[MAX_ELEMENTS];
+  const vlm_attr axis[] = {{.name = "axis", .kind = VLM_ATTR_INT, .u.i = w->axis}, {0}};
+  for (int64_t c = 0; c < w->channels; c++) zeros[c] = (uint8_t)(moved ? 100 + 11 * c % 60 : 128);
+  for (int64_t i = 0; i < count_of(w->rank, w->dims); i++) codes[i] = (uint8_t)(w->data[i] + 128);
+  vlm_value_id in[] = {add_constant(g, VLM_U8, w->rank, w->dims, codes), add_constant(g, VLM_F32, 1, &w->channels, w->scale),
+                       add_constant(g, VLM_U8, 1, &w->channels, zeros)};
+  return add_node(g, NULL, "DequantizeLinear", 3, in, axis);
+}
+
 static inline void finish_graph(vlm_graph *g, vlm_value_id out) {
   FINE(vlm_graph_add_output(g, out, &error));
   FINE(vlm_graph_resolve(g, &error));
