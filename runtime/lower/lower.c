@@ -56,6 +56,9 @@ out:
   return st;
 }
 
+/* Made before the graph is lowered: it has no other form. */
+static bool is_row_product(const vlm_node *node) { return !strcmp(node->domain, "vlm") && !strcmp(node->op_type, "QMatMulDynamic"); }
+
 /* Nodes taken into another lose their outputs' producer; sweep then removes them. */
 static void unlink_gone(vlm_lowering *l, int32_t n) {
   vlm_node *node = &l->graph->nodes[n];
@@ -77,7 +80,7 @@ static vlm_status lower_one(vlm_graph *graph, vlm_lower_report *report, vlm_erro
   VLM_TRY(vlm_lowering_open(&l, graph, report, err));
   for (int32_t n = 0; n < l.n_nodes; n++) {
     if (l.gone[n]) unlink_gone(&l, n);
-    else if (graph->nodes[n].traits->absorbs == VLM_ABSORB_BIAS) VLM_TRY(vlm_lower_row_product(&l, n));
+    else if (is_row_product(&graph->nodes[n])) VLM_TRY(vlm_lower_row_product(&l, n));
     else VLM_TRY(lower_node(&l, n));
     VLM_TRY(lower_bodies(graph, n, report, err));
   }

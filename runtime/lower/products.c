@@ -94,6 +94,28 @@ out:
   return st;
 }
 
+/* com.microsoft Attention: the node becomes its projection, a new one attends. */
+static vlm_status detach_attention(vlm_lowering *l, int32_t n) {
+  vlm_status st = VLM_OK;
+  vlm_value_id *inputs, qkv;
+  int32_t attention;
+  if (!(l->graph->nodes[n].traits->flags & VLM_TRAIT_ATTENDS)) return VLM_OK;
+  const vlm_node old = l->graph->nodes[n];
+  VLM_TRY(vlm_graph_add_value(l->graph, &qkv, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_graph_add_node(l->graph, &attention, NULL, "vlm", "ProjectedAttention", 1, old.n_inputs, old.n_outputs, 0, l->err));
+  inputs = l->graph->nodes[attention].inputs;
+  memcpy(inputs, old.inputs, (size_t)old.n_inputs * sizeof *inputs);
+  inputs[0] = qkv;
+  for (int32_t k = 1; k < 3 && k < old.n_inputs; k++) inputs[k] = VLM_NO_VALUE; /* weights and bias */
+  for (int32_t k = 0; k < old.n_outputs; k++) vlm_node_set_output(l->graph, attention, k, old.outputs[k]);
+  l->graph->nodes[attention].attrs = old.attrs;
+  l->graph->nodes[attention].n_attrs = old.n_attrs;
+  l->graph->nodes[n].n_outputs = 1;
+  vlm_node_set_output(l->graph, n, 0, qkv);
+out:
+  return st;
+}
+
 static vlm_status make(vlm_lowering *l, int32_t n, const char *op_type, const product *p, const vlm_tail *t, const vlm_value_id *inputs,
                        int32_t n_inputs) {
   vlm_status st = VLM_OK;
@@ -177,7 +199,8 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   bool integer = vlm_dequantized_activation(l, node->inputs[slot->activation], &x);
   if (moved && (!integer || !can_be_moved(&p, &x))) return VLM_OK;
   *form = integer ? VLM_FORM_STATIC : VLM_FORM_WEIGHT_ONLY;
-  VLM_TRY(vlm_weight_parts(l, node->inputs[slot->input], &w));
+  VLM_TRY(detach_attention(l, n));
+  VLM_TRY(vlm_weight_parts(l, l->graph->nodes[n].inputs[slot->input], &w));
   VLM_TRY(vlm_spread(l, &w.scale, p.channels, moved ? 1 : p.matrices, p.alpha));
   if (integer) VLM_TRY(vlm_as_u8(l, &x));
   if (moved) VLM_TRY(make_moved(l, n, &p, &x, &w));
@@ -200,6 +223,7 @@ vlm_status vlm_lower_row_form(vlm_graph *graph, int32_t n, const vlm_weight_slot
   VLM_CHECK(read_product(graph, node, slot, &p, &why), err, VLM_INTERNAL, "node \"%s\" has no form with a range per row: %s", node->name,
             why);
   p.w_rows = true;
+  VLM_TRY(detach_attention(&l, n));
   VLM_TRY(vlm_spread(&l, &w.scale, p.channels, p.matrices, p.alpha));
   VLM_TRY(make_float(&l, n, "QMatMulDynamic", &p, &w));
 out:

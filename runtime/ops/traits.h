@@ -40,7 +40,8 @@ enum {
   VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
   VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
   VLM_TRAIT_MOVES = 32,      /* every output holds elements of input 0 and nothing else, whatever their type: bytes pass as well */
-  VLM_TRAIT_JOINS = 64       /* the output holds the elements of all inputs, whatever their type */
+  VLM_TRAIT_JOINS = 64,      /* the output holds the elements of all inputs, whatever their type */
+  VLM_TRAIT_ATTENDS = 128    /* its product is a projection to queries, keys and values; what it gives is their attention */
 };
 
 /* What may be taken into the operator's epilogue. */
