@@ -5,6 +5,7 @@ static const vlm_rule *const RULES[] = {
     [VLM_FAMILY_STORED] = &vlm_rule_stored,
     [VLM_FAMILY_PRODUCT] = &vlm_rule_product,
     [VLM_FAMILY_CONVOLUTION] = &vlm_rule_convolution,
+    [VLM_FAMILY_TRANSPOSED] = &vlm_rule_transposed,
     [VLM_FAMILY_TABLE] = &vlm_rule_table,
 };
 

@@ -128,6 +128,6 @@ vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n);
 /* DequantizeLinear, an operator that only moves elements, QuantizeLinear, all with the same range: the operator on bytes. */
 vlm_status vlm_lower_move(vlm_lowering *l, int32_t n);
 
-extern const vlm_rule vlm_rule_product, vlm_rule_convolution, vlm_rule_table, vlm_rule_stored;
+extern const vlm_rule vlm_rule_product, vlm_rule_convolution, vlm_rule_transposed, vlm_rule_table, vlm_rule_stored;
 
 #endif

@@ -220,8 +220,8 @@ vlm_status vlm_lower_row_form(vlm_graph *graph, int32_t n, const vlm_weight_slot
   const char *why = "";
   vlm_operand w = {data, scale, VLM_NO_VALUE, false};
   product p;
-  VLM_CHECK(read_product(graph, node, slot, &p, &why), err, VLM_INTERNAL, "node \"%s\" has no form with a range per row: %s", node->name,
-            why);
+  bool answer = vlm_lower_can(graph, node, slot, VLM_FORM_ROW, &why) && read_product(graph, node, slot, &p, &why);
+  VLM_CHECK(answer, err, VLM_INTERNAL, "node \"%s\" has no form with a range per row: %s", node->name, why);
   p.w_rows = true;
   VLM_TRY(detach_attention(&l, n));
   VLM_TRY(vlm_spread(&l, &w.scale, p.channels, p.matrices, p.alpha));

@@ -29,6 +29,7 @@ typedef enum vlm_op_family {
   VLM_FAMILY_STORED,      /* constants are stored in 8 bits, the operator itself stays float */
   VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
   VLM_FAMILY_CONVOLUTION,
+  VLM_FAMILY_TRANSPOSED,  /* transposed convolution */
   VLM_FAMILY_TABLE,       /* rows are looked up */
   VLM_FAMILY_INTEGER      /* multiplies 8-bit operands already: QLinearConv, MatMulInteger, ... */
 } vlm_op_family;
