@@ -36,7 +36,7 @@ static int32_t byte_ports(const vlm_node *node, port *ports) {
 
 static int32_t moving_ports(const vlm_node *node, port *ports) {
   int32_t n = 0, inputs = node->traits->flags & VLM_TRAIT_JOINS ? node->n_inputs : 1;
-  if (!(node->traits->flags & (VLM_TRAIT_MOVES | VLM_TRAIT_JOINS)) || inputs + node->n_outputs > MAX_PORTS) return 0;
+  if (!(node->traits->flags & VLM_TRAIT_MOVES) || inputs + node->n_outputs > MAX_PORTS) return 0;
   for (int32_t k = 0; k < inputs; k++) ports[n++] = (port){vlm_node_input(node, k), -1, false};
   for (int32_t k = 0; k < node->n_outputs; k++) ports[n++] = (port){node->outputs[k], -1, true};
   return n;

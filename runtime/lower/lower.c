@@ -43,8 +43,8 @@ static vlm_status lower_node(vlm_lowering *l, int32_t n) {
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   const vlm_traits *traits = l->graph->nodes[n].traits;
   vlm_form form = 0;
-  if (traits->family == VLM_FAMILY_INTEGER) return report_integer(l, n);
-  if (traits->flags & (VLM_TRAIT_MOVES | VLM_TRAIT_JOINS)) return vlm_lower_move(l, n);
+  if (traits->flags & VLM_TRAIT_INTEGER) return report_integer(l, n);
+  if (traits->flags & VLM_TRAIT_MOVES) return vlm_lower_move(l, n);
   int32_t count = traits->weights ? traits->weights(l->graph, &l->graph->nodes[n], slots) : 0;
   for (int32_t i = 0; i < count; i++) {
     vlm_form found = 0;

@@ -30,8 +30,7 @@ typedef enum vlm_op_family {
   VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
   VLM_FAMILY_CONVOLUTION,
   VLM_FAMILY_TRANSPOSED,  /* transposed convolution */
-  VLM_FAMILY_TABLE,       /* rows are looked up */
-  VLM_FAMILY_INTEGER      /* multiplies 8-bit operands already: QLinearConv, MatMulInteger, ... */
+  VLM_FAMILY_TABLE        /* rows are looked up */
 } vlm_op_family;
 
 enum {
@@ -39,10 +38,11 @@ enum {
   VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
   VLM_TRAIT_TABLE = 4,       /* looks rows of its weight up */
   VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
+  VLM_TRAIT_JOINS = 32,      /* its results hold values of several inputs, chosen or side by side */
+  VLM_TRAIT_INTEGER = 64,    /* both operands of what it multiplies have 8 bits or less */
   VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
-  VLM_TRAIT_MOVES = 32,      /* every output holds elements of input 0 and nothing else, whatever their type: bytes pass as well */
-  VLM_TRAIT_JOINS = 64,      /* the output holds the elements of all inputs, whatever their type */
-  VLM_TRAIT_ATTENDS = 128    /* its product is a projection to queries, keys and values; what it gives is their attention */
+  VLM_TRAIT_MOVES = 128,     /* its results hold elements of input 0 (of all inputs when it joins) and nothing else, of any type */
+  VLM_TRAIT_ATTENDS = 256    /* its product is a projection to queries, keys and values; what it gives is their attention */
 };
 
 /* What may be taken into the operator's epilogue. */
