@@ -34,8 +34,7 @@ out:
 
 static bool is_stored(const vlm_graph *graph, const vlm_node *node, int32_t k) {
   vlm_value_id id = vlm_node_input(node, k);
-  const vlm_graph *owner;
-  return id != VLM_NO_VALUE && vlm_dequantizer(graph, id, &owner) && vlm_node_constant(graph, node, k);
+  return id != VLM_NO_VALUE && !vlm_graph_constant(graph, id) && vlm_node_constant(graph, node, k);
 }
 
 static vlm_status lower_node(vlm_lowering *l, int32_t n) {

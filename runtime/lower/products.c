@@ -10,6 +10,7 @@ typedef struct {
   bool x_columns;         /* the activations are stored as [.., K, M] */
   bool y_columns;         /* the result is wanted as [.., N, M] */
   bool matrix;            /* the result has two dims or more for sure */
+  vlm_dtype type;         /* of the float operator */
   int64_t channels, matrices;
   float alpha, beta;
   vlm_value_id addend;    /* C, or VLM_NO_VALUE */
@@ -35,6 +36,7 @@ static bool read_product(const vlm_graph *graph, const vlm_node *node, const vlm
   int32_t bias = node->traits->bias;
   *p = (product){.slot = slot, .y_columns = left, .w_rows = left ? !ta : tb, .x_columns = left ? !tb : ta};
   p->matrix = bias >= 0 || known_rank(graph, node->inputs[slot->activation]) >= 2; /* only Gemm has a bias, and only matrices */
+  p->type = vlm_dtype_is_float(w->dtype) ? w->dtype : VLM_F32;
   p->channels = w->dims[slot->axis];
   p->matrices = vlm_tensor_span(w, 0, w->rank - 2);
   p->alpha = vlm_node_float(node, "alpha", 1);
@@ -53,7 +55,8 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
   product p;
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   if (form == VLM_FORM_WEIGHT_ONLY) return true; /* at least as a stored constant */
-  if (w->dtype != VLM_F32 && w->dtype != VLM_S8) return refuse(why, "integer products give float32; the weights are of another type");
+  if (form == VLM_FORM_STATIC && w->dtype != VLM_F32 && w->dtype != VLM_S8)
+    return refuse(why, "a calibrated range is of float32; the weights are of another type");
   return read_product(graph, node, slot, &p, why);
 }
 
@@ -61,8 +64,9 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
 static vlm_status scaled_addend(vlm_lowering *l, const product *p, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   vlm_value_id beta;
-  float value = p->beta;
-  const vlm_tensor t = vlm_tensor_make(VLM_F32, 0, NULL, &value);
+  uint64_t storage = 0;
+  vlm_tensor t = vlm_tensor_make(p->type, 0, NULL, &storage);
+  vlm_tensor_set(&t, 0, (double)p->beta);
   *out = p->addend;
   if (p->beta == 1) return VLM_OK;
   VLM_TRY(vlm_graph_add_constant(l->graph, &beta, NULL, &t, true, l->err));
@@ -136,12 +140,28 @@ out:
   return st;
 }
 
+/* The operators compute in float32: other floats are cast in front and behind. */
+static vlm_status cast_around(vlm_lowering *l, vlm_dtype type, vlm_value_id *x, vlm_tail *t) {
+  vlm_status st = VLM_OK;
+  const vlm_attr to = vlm_int_attr("to", vlm_dtype_onnx(VLM_F32)), back = vlm_int_attr("to", vlm_dtype_onnx(type));
+  vlm_value_id floats = VLM_NO_VALUE, y;
+  if (type == VLM_F32) return VLM_OK;
+  VLM_TRY(vlm_add_node(l, &floats, "Cast", 13, x, 1, &to, 1));
+  VLM_TRY(vlm_graph_add_value(l->graph, &y, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_add_node(l, &t->output, "Cast", 13, &y, 1, &back, 1));
+  *x = floats;
+  t->output = y;
+out:
+  return st;
+}
+
 /* x stays float: vlm.WMatMul, vlm.QMatMulDynamic. */
 static vlm_status make_float(vlm_lowering *l, int32_t n, const char *op_type, const product *p, const vlm_operand *w) {
   vlm_status st = VLM_OK;
-  const vlm_value_id x = l->graph->nodes[n].inputs[p->slot->activation];
+  vlm_value_id x = l->graph->nodes[n].inputs[p->slot->activation];
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, TAKES_ACTIVATION, &t));
+  VLM_TRY(cast_around(l, p->type, &x, &t));
   VLM_TRY(make(l, n, op_type, p, &t, (vlm_value_id[]){x, w->data, w->scale, t.bias}, 4));
 out:
   return st;
@@ -236,7 +256,7 @@ vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n) {
   const vlm_node *node = &l->graph->nodes[n];
   const vlm_weight_slot slot = {.input = 1, .activation = 0};
   const vlm_tensor *w = vlm_graph_constant(l->graph, node->inputs[1]);
-  product p = {.slot = &slot, .w_rows = vlm_node_int(node, "transB", 0) != 0, .addend = VLM_NO_VALUE};
+  product p = {.slot = &slot, .type = VLM_F32, .w_rows = vlm_node_int(node, "transB", 0) != 0, .addend = VLM_NO_VALUE};
   vlm_tail t = vlm_tail_of(node->outputs[0]);
   VLM_TRY(vlm_report_add(l, n, VLM_FORM_ROW));
   if (!w || w->rank < 2 || vlm_node_input(node, 3) != VLM_NO_VALUE || !vlm_activation_of_name(node, &p.activation) ||

@@ -56,6 +56,7 @@ typedef struct {
   tail t;
   vlm_form form;
   weight_kind kind;
+  vlm_dtype type;
   weights w;
   int x_rank;
   int64_t x_dims[3];
@@ -70,7 +71,7 @@ static void two(int64_t *dims, int rank, int64_t batch, int64_t a, int64_t b, bo
 
 static void make_job(job *j, const spelling *s, tail t, vlm_form form) {
   int64_t dims[3];
-  *j = (job){.s = s, .t = t, .form = form, .x_rank = s->x_rank};
+  *j = (job){.s = s, .t = t, .form = form, .x_rank = s->x_rank, .type = VLM_F32};
   /* The constant is K x N on the right, M x K on the left. */
   if (s->left) two(dims, s->w_rank, B, M, K, s->ta);
   else two(dims, s->w_rank, B, K, N, s->tb);
@@ -84,10 +85,20 @@ static void make_job(job *j, const spelling *s, tail t, vlm_form form) {
   draw_all(j->add, N);
 }
 
+static vlm_value_id cast(vlm_graph *g, vlm_value_id x, vlm_dtype type) {
+  const vlm_attr to[] = {{.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(type)}, {0}};
+  return type == VLM_F32 ? x : add_node(g, NULL, "Cast", 1, &x, to);
+}
+
+static vlm_value_id cast_back(vlm_graph *g, vlm_value_id x) {
+  const vlm_attr to[] = {{.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(VLM_F32)}, {0}};
+  return add_node(g, NULL, "Cast", 1, &x, to);
+}
+
 static vlm_value_id add_c(vlm_graph *g, const job *j) {
   static const int64_t SHAPES[][3] = {[C_VECTOR] = {1, N}, [C_ROW] = {2, 1, N}, [C_SCALAR] = {0}, [C_COLUMN] = {2, M, 1}, [C_FULL] = {2, M, N}};
-  if (j->s->c == C_INPUT) return add_input(g, "c", VLM_F32, 1, (int64_t[]){N});
-  return add_constant(g, VLM_F32, (int)SHAPES[j->s->c][0], SHAPES[j->s->c] + 1, j->c);
+  if (j->s->c == C_INPUT) return cast(g, add_input(g, "c", VLM_F32, 1, (int64_t[]){N}), j->type);
+  return add_floats(g, j->type, (int)SHAPES[j->s->c][0], SHAPES[j->s->c] + 1, j->c);
 }
 
 static int attributes(const job *j, vlm_attr *a) {
@@ -118,14 +129,16 @@ static vlm_graph *build(const job *j, bool stored) {
   vlm_attr attrs[8] = {{0}};
   vlm_value_id in[3], x = add_input(g, "x", VLM_F32, j->x_rank, j->x_dims);
   int n = 2;
+  x = cast(g, x, j->type);
   if (stored && j->form == VLM_FORM_STATIC) x = through(g, x, X_SCALE, VLM_U8, 128);
   in[j->s->left] = x;
-  in[!j->s->left] = !stored              ? add_float_weights(g, &j->w)
+  in[!j->s->left] = !stored              ? add_floats(g, j->type, j->w.rank, j->w.dims, j->w.back)
                    : j->kind == W_PLAIN ? add_stored_weights(g, &j->w)
                                         : add_u8_weights(g, &j->w, j->kind == W_MOVED);
   if (j->s->c != C_NONE) in[n++] = add_c(g, j);
   attributes(j, attrs);
-  finish_graph(g, add_tail(g, j, add_node(g, "product", j->s->op, n, in, attrs)));
+  vlm_value_id y = add_node(g, "product", j->s->op, n, in, attrs);
+  finish_graph(g, add_tail(g, j, j->type == VLM_F32 ? y : cast_back(g, y)));
   return g;
 }
 
@@ -186,7 +199,7 @@ static void expect_lowered(const job *j, vlm_graph *g, const vlm_tensor *want, v
   vlm_lower_report report = {0};
   FINE(vlm_graph_lower(g, &report, &error));
   vlm_tensor got = run_job(j, g, j->x, values);
-  expect_close(name_of(j, what), &got, want, 1e-5f);
+  expect_close(name_of(j, what), &got, want, j->type == VLM_F16 ? 4e-3f : 1e-5f);
   expect_report(what, &report, "product", form);
   if (op && count_ops(g, strcmp(op, "MatMulIntegerToFloat") ? "vlm" : "com.microsoft", op) != 1) fail_msg("%s: no %s", what, op);
   if (op && count_ops(g, "", "DequantizeLinear")) fail_msg("%s: a DequantizeLinear is left", what);
@@ -215,11 +228,12 @@ static void check_qdq(const spelling *s, tail t, vlm_form form, weight_kind kind
 }
 
 /* A range per row: the reference is the float graph on activations that went through 8 bits row by row. */
-static void check_rows(const spelling *s, tail t) {
+static void check_rows(const spelling *s, tail t, vlm_dtype type) {
   job *j = malloc(sizeof *j);
   float values[MAX_ELEMENTS], rounded[MAX_ELEMENTS];
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   make_job(j, s, t, VLM_FORM_ROW);
+  j->type = type;
   expect_answer(j, true);
   memcpy(rounded, j->x, sizeof rounded);
   round_rows(j, rounded);
@@ -253,7 +267,9 @@ static void every_spelling_in_every_form(void **state) {
         check_qdq(&SPELLINGS[i], t, VLM_FORM_STATIC, kind);
         check_qdq(&SPELLINGS[i], t, VLM_FORM_WEIGHT_ONLY, kind);
       }
-      check_rows(&SPELLINGS[i], t);
+      check_rows(&SPELLINGS[i], t, VLM_F32);
+      check_rows(&SPELLINGS[i], t, VLM_F16);
+      check_rows(&SPELLINGS[i], t, VLM_F64);
     }
 }
 
