@@ -10,7 +10,7 @@ typedef struct {
   char x[VLM_MAX_RANK + 1], w[VLM_MAX_RANK + 1], y[VLM_MAX_RANK + 1]; /* labels */
   int32_t x_input, free, contracted, made; /* how many labels of each kind */
   const vlm_tensor *constant;
-} product;
+} einsum_product;
 
 /* Letters of one term; false for dots and terms that are too long. */
 static bool read_term(const char **at, char *labels) {
@@ -24,7 +24,7 @@ static bool read_term(const char **at, char *labels) {
   return true;
 }
 
-static bool read_equation(const vlm_node *node, product *p) {
+static bool read_equation(const vlm_node *node, einsum_product *p) {
   const vlm_attr *attr = vlm_node_attr(node, "equation");
   char terms[3][VLM_MAX_RANK + 1];
   if (!attr || attr->kind != VLM_ATTR_STRING) return false;
@@ -39,7 +39,7 @@ static bool read_equation(const vlm_node *node, product *p) {
 }
 
 /* x is F then C, y is F then N, w has C and N. */
-static bool is_product(product *p) {
+static bool is_product(einsum_product *p) {
   size_t x = strlen(p->x), y = strlen(p->y), w = strlen(p->w), common = 0;
   while (common < x && p->x[common] == p->y[common]) common++;
   p->free = (int32_t)common;
@@ -55,7 +55,7 @@ static bool is_product(product *p) {
   return p->constant->rank == (int)w;
 }
 
-static bool matches(const vlm_graph *graph, const vlm_node *node, product *p) {
+static bool matches(const vlm_graph *graph, const vlm_node *node, einsum_product *p) {
   if (!vlm_node_is(node, "Einsum") || node->n_inputs != 2) return false;
   const vlm_tensor *a = vlm_graph_constant(graph, node->inputs[0]), *b = vlm_graph_constant(graph, node->inputs[1]);
   if (!a == !b) return false;
@@ -65,7 +65,7 @@ static bool matches(const vlm_graph *graph, const vlm_node *node, product *p) {
 }
 
 /* The constant as [C.., N..], flattened to two dims; itself when its dims lie like that already. */
-static vlm_status turned_weights(vlm_graph *graph, const product *p, vlm_tensor *out, vlm_error *err) {
+static vlm_status turned_weights(vlm_graph *graph, const einsum_product *p, vlm_tensor *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *w = p->constant;
   int64_t dims[VLM_MAX_RANK], step[VLM_MAX_RANK], at[VLM_MAX_RANK] = {0}, size = vlm_dtype_bits(w->dtype) / 8, sides[2] = {1, 1}, from = 0;
@@ -114,7 +114,7 @@ out:
   return st;
 }
 
-static vlm_status rewrite(vlm_graph *graph, int32_t n, const product *p, vlm_error *err) {
+static vlm_status rewrite(vlm_graph *graph, int32_t n, const einsum_product *p, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor turned;
   int64_t made[VLM_MAX_RANK];
@@ -141,7 +141,7 @@ vlm_status vlm_pass_einsum(vlm_graph *graph, const vlm_clean_opts *opts, int32_t
   vlm_status st = VLM_OK;
   (void)opts;
   for (int32_t n = 0, count = graph->n_nodes; n < count; n++) {
-    product p = {.x_input = 0};
+    einsum_product p = {.x_input = 0};
     if (!matches(graph, &graph->nodes[n], &p)) continue;
     VLM_TRY(rewrite(graph, n, &p, err));
     ++*changes;
