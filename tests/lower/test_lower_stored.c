@@ -214,8 +214,99 @@ static void bodies_are_lowered(void **state) {
   free(w);
 }
 
+/* y = x; n times: y = y W. The state is quantized inside; W lies inside or outside. */
+static vlm_graph *loop(const weights *w, where place) {
+  vlm_graph *g = new_graph(), *body;
+  int64_t times = 3;
+  bool yes = true;
+  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){3, 12}), in[3];
+  in[0] = add_constant(g, VLM_S64, 0, NULL, &times);
+  in[1] = add_constant(g, VLM_BOOL, 0, NULL, &yes);
+  in[2] = x;
+  FINE(vlm_graph_create_sub(&body, g, "body", &error));
+  add_input(body, "i", VLM_S64, 0, NULL);
+  vlm_value_id go = add_input(body, "go", VLM_BOOL, 0, NULL), state = add_input(body, "state", VLM_F32, 2, (int64_t[]){3, 12});
+  vlm_value_id q = through(body, state, 1.0f / 64, VLM_S8, -3);
+  vlm_value_id y = add_node(body, "step", "MatMul", 2, (vlm_value_id[]){q, body_weights(body, g, w, place)}, NULL);
+  FINE(vlm_graph_add_output(body, add_node(body, NULL, "Identity", 1, &go, NULL), &error));
+  FINE(vlm_graph_add_output(body, y, &error));
+  const vlm_attr attrs[] = {{.name = "body", .kind = VLM_ATTR_GRAPH, .u.g = body}, {0}};
+  finish_graph(g, add_node(g, "loop", "Loop", 3, in, attrs));
+  return g;
+}
+
+static void loops_are_lowered(void **state) {
+  weights *w = malloc(sizeof *w);
+  float x[36];
+  (void)state;
+  make_weights(w, 2, (int64_t[]){12, 12}, 1);
+  draw_all(x, 36);
+  for (where place = OWN; place <= CAPTURED_FLOATS; place++) {
+    float expected[MAX_ELEMENTS], values[MAX_ELEMENTS];
+    vlm_lower_report report = {0};
+    const vlm_tensor in = vlm_tensor_make(VLM_F32, 2, (int64_t[]){3, 12}, x);
+    vlm_graph *g = loop(w, place);
+    vlm_tensor want = run_graph(g, &in, 1, expected);
+    FINE(vlm_graph_lower(g, &report, &error));
+    vlm_tensor got = run_graph(g, &in, 1, values);
+    expect_close("loop", &got, &want, 1e-5f);
+    expect_report("loop", &report, "step", VLM_FORM_STATIC);
+    vlm_lower_report_free(&report);
+    vlm_graph_free(g);
+  }
+  free(w);
+}
+
+/* ---- int8 activations ---- */
+
+/* x -> MaxPool -> Conv, with int8 at the places that `fixed` names: 1 = the graph's input, 2 = its output, 3 = both. */
+static vlm_graph *bytes(const weights *w, int fixed) {
+  vlm_graph *g = new_graph();
+  const int64_t two[] = {2, 2}, dims[] = {1, 4, 6, 6};
+  const vlm_attr kernel[] = {{.name = "kernel_shape", .kind = VLM_ATTR_INTS, .count = 2, .u.ints = two}, {0}};
+  vlm_value_id x = add_input(g, "x", fixed & 1 ? VLM_S8 : VLM_F32, 4, dims);
+  if (!(fixed & 1)) x = quantized(g, x, 1.0f / 64, VLM_S8, 5);
+  x = dequantized(g, add_node(g, "pool", "MaxPool", 1, &x, kernel), 1.0f / 64, VLM_S8, 5);
+  vlm_value_id y = add_node(g, "it", "Conv", 2, (vlm_value_id[]){x, add_stored_weights(g, w)}, NULL);
+  y = quantized(g, y, 0.05f, VLM_S8, -20);
+  finish_graph(g, fixed & 2 ? y : dequantized(g, y, 0.05f, VLM_S8, -20));
+  return g;
+}
+
+static void signed_activations_move_where_they_can(void **state) {
+  weights *w = malloc(sizeof *w);
+  float x[144];
+  int8_t codes[144];
+  (void)state;
+  make_weights(w, 4, (int64_t[]){6, 4, 3, 3}, 0);
+  draw_all(x, 144);
+  for (int i = 0; i < 144; i++) codes[i] = (int8_t)rintf(x[i] * 120);
+  for (int fixed = 0; fixed < 4; fixed++) {
+    float expected[MAX_ELEMENTS], values[MAX_ELEMENTS];
+    vlm_lower_report report = {0};
+    bool s8 = fixed & 1;
+    const vlm_tensor in = vlm_tensor_make(s8 ? VLM_S8 : VLM_F32, 4, (int64_t[]){1, 4, 6, 6}, s8 ? (void *)codes : (void *)x);
+    vlm_graph *g = bytes(w, fixed);
+    vlm_tensor want = run_graph(g, &in, 1, expected);
+    FINE(vlm_graph_lower(g, &report, &error));
+    vlm_tensor got = run_graph(g, &in, 1, values);
+    for (int64_t i = 0; i < vlm_tensor_count(&want); i++)
+      if (fabsf(values[i] - expected[i]) > (fixed & 2 ? 1 : 0.0501f)) fail_msg("fixed %d: %g, wanted %g", fixed, (double)values[i], (double)expected[i]);
+    assert_int_equal(got.dtype, want.dtype);
+    expect_report("int8", &report, "it", VLM_FORM_STATIC);
+    assert_int_equal(count_ops(g, "vlm", "QConv"), 1);
+    /* What cannot move is dequantized in front of the product, or quantized behind it. */
+    assert_int_equal(count_ops(g, "", "DequantizeLinear"), (fixed & 1 ? 1 : 0) + (fixed & 2 ? 0 : 1));
+    assert_int_equal(count_ops(g, "", "QuantizeLinear"), (fixed & 1 ? 0 : 1) + (fixed & 2 ? 1 : 0));
+    vlm_lower_report_free(&report);
+    vlm_graph_free(g);
+  }
+  free(w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(stored_constants_are_reported), cmocka_unit_test(answers_follow_the_traits),
-                                     cmocka_unit_test(two_readers_with_different_axes), cmocka_unit_test(bodies_are_lowered)};
+                                     cmocka_unit_test(two_readers_with_different_axes), cmocka_unit_test(bodies_are_lowered),
+                                     cmocka_unit_test(loops_are_lowered), cmocka_unit_test(signed_activations_move_where_they_can)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
