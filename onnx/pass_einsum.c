@@ -1,5 +1,6 @@
-/* Einsum of activations and one constant that is a plain matrix product: x [F.., C..] times w [C.., N..] gives y [F.., N..], in any order of
- * the constant's dims. MatMul is what every other stage knows; the constant is turned once, here. */
+/* Einsum of activations and one constant that is a plain matrix product: x [F.., C..] times w [C.., N..]
+ * gives y [F.., N..], in any order of the constant's dims. MatMul is what every other stage knows; the
+ * constant is turned once, here. */
 #include <string.h>
 
 #include "onnx/pass.h"
@@ -8,7 +9,7 @@ enum { MATMUL_OPSET = 13 };
 
 typedef struct {
   char x[VLM_MAX_RANK + 1], w[VLM_MAX_RANK + 1], y[VLM_MAX_RANK + 1]; /* labels */
-  int32_t x_input, free, contracted, made; /* how many labels of each kind */
+  int32_t x_input, free, contracted, made;                            /* how many labels of each kind */
   const vlm_tensor *constant;
 } einsum_product;
 
@@ -29,7 +30,8 @@ static bool read_equation(const vlm_node *node, einsum_product *p) {
   char terms[3][VLM_MAX_RANK + 1];
   if (!attr || attr->kind != VLM_ATTR_STRING) return false;
   const char *at = attr->u.s;
-  if (!read_term(&at, terms[0]) || *at++ != ',' || !read_term(&at, terms[1]) || strncmp(at, "->", 2)) return false;
+  if (!read_term(&at, terms[0]) || *at++ != ',' || !read_term(&at, terms[1]) || strncmp(at, "->", 2))
+    return false;
   at += 2;
   if (!read_term(&at, terms[2]) || *at) return false;
   memcpy(p->x, terms[p->x_input], sizeof p->x);
@@ -57,18 +59,21 @@ static bool is_product(einsum_product *p) {
 
 static bool matches(const vlm_graph *graph, const vlm_node *node, einsum_product *p) {
   if (!vlm_node_is(node, "Einsum") || node->n_inputs != 2) return false;
-  const vlm_tensor *a = vlm_graph_constant(graph, node->inputs[0]), *b = vlm_graph_constant(graph, node->inputs[1]);
+  const vlm_tensor *a = vlm_graph_constant(graph, node->inputs[0]),
+                   *b = vlm_graph_constant(graph, node->inputs[1]);
   if (!a == !b) return false;
   p->x_input = a ? 1 : 0;
   p->constant = a ? a : b;
-  return vlm_dtype_is_float(p->constant->dtype) && vlm_dtype_bits(p->constant->dtype) >= 16 && read_equation(node, p) && is_product(p);
+  return vlm_dtype_is_float(p->constant->dtype) && vlm_dtype_bits(p->constant->dtype) >= 16 &&
+         read_equation(node, p) && is_product(p);
 }
 
 /* The constant as [C.., N..], flattened to two dims; itself when its dims lie like that already. */
 static vlm_status turned_weights(vlm_graph *graph, const einsum_product *p, vlm_tensor *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *w = p->constant;
-  int64_t dims[VLM_MAX_RANK], step[VLM_MAX_RANK], at[VLM_MAX_RANK] = {0}, size = vlm_dtype_bits(w->dtype) / 8, sides[2] = {1, 1}, from = 0;
+  int64_t dims[VLM_MAX_RANK], step[VLM_MAX_RANK], at[VLM_MAX_RANK] = {0}, size = vlm_dtype_bits(w->dtype) / 8,
+                                                  sides[2] = {1, 1}, from = 0;
   bool straight = true;
   void *block;
   for (int i = 0; i < w->rank; i++) {
@@ -97,8 +102,8 @@ out:
 }
 
 /* `value` with its first `kept` dims as they are and these behind them. */
-static vlm_status reshape(vlm_graph *graph, vlm_value_id value, int32_t kept, const int64_t *dims, int32_t n_dims, vlm_value_id out,
-                          vlm_error *err) {
+static vlm_status reshape(vlm_graph *graph, vlm_value_id value, int32_t kept, const int64_t *dims,
+                          int32_t n_dims, vlm_value_id out, vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t shape[2 * VLM_MAX_RANK] = {0}, rank = kept + n_dims;
   vlm_value_id sizes;
@@ -118,10 +123,12 @@ static vlm_status rewrite(vlm_graph *graph, int32_t n, const einsum_product *p, 
   vlm_status st = VLM_OK;
   vlm_tensor turned;
   int64_t made[VLM_MAX_RANK];
-  vlm_value_id in[2] = {graph->nodes[n].inputs[p->x_input], VLM_NO_VALUE}, y = graph->nodes[n].outputs[0], flat;
+  vlm_value_id in[2] = {graph->nodes[n].inputs[p->x_input], VLM_NO_VALUE}, y = graph->nodes[n].outputs[0],
+               flat;
   for (int32_t i = 0; i < p->made; i++) made[i] = p->constant->dims[strchr(p->w, p->y[p->free + i]) - p->w];
   VLM_TRY(turned_weights(graph, p, &turned, err));
-  if (turned.data == p->constant->data && p->constant->rank == 2) in[1] = graph->nodes[n].inputs[1 - p->x_input];
+  if (turned.data == p->constant->data && p->constant->rank == 2)
+    in[1] = graph->nodes[n].inputs[1 - p->x_input];
   else VLM_TRY(vlm_graph_add_constant(graph, &in[1], NULL, &turned, false, err));
   if (p->contracted > 1) {
     VLM_TRY(vlm_graph_add_value(graph, &flat, NULL, VLM_VALUE_NODE, err));

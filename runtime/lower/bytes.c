@@ -1,6 +1,7 @@
-/* int8 activations become uint8, moved up by 128 with their zero points, wherever everybody who writes and reads them can follow: quantizing
- * and dequantizing nodes, operators that only move bytes, and operators on bytes that are told their zero points. What cannot be moved is
- * quantized again from its dequantized floats by the product that reads it, which is exact. */
+/* int8 activations become uint8, moved up by 128 with their zero points, wherever everybody who writes and
+ * reads them can follow: quantizing and dequantizing nodes, operators that only move bytes, and operators on
+ * bytes that are told their zero points. What cannot be moved is quantized again from its dequantized floats
+ * by the product that reads it, which is exact. */
 #include "runtime/lower/lower_private.h"
 
 enum { MAX_PORTS = 64 };
@@ -17,9 +18,12 @@ static const struct {
   const char *op_type;
   int32_t in[2][2], out_zero;
 } BYTE_OPERATORS[] = {
-    {"QLinearAdd", {{0, 2}, {3, 5}}, 7},          {"QLinearMul", {{0, 2}, {3, 5}}, 7},
-    {"QLinearSigmoid", {{0, 2}, {-1, 0}}, 4},     {"QLinearLeakyRelu", {{0, 2}, {-1, 0}}, 4},
-    {"QLinearSoftmax", {{0, 2}, {-1, 0}}, 4},     {"QLinearAveragePool", {{0, 2}, {-1, 0}}, 4},
+    {"QLinearAdd", {{0, 2}, {3, 5}}, 7},
+    {"QLinearMul", {{0, 2}, {3, 5}}, 7},
+    {"QLinearSigmoid", {{0, 2}, {-1, 0}}, 4},
+    {"QLinearLeakyRelu", {{0, 2}, {-1, 0}}, 4},
+    {"QLinearSoftmax", {{0, 2}, {-1, 0}}, 4},
+    {"QLinearAveragePool", {{0, 2}, {-1, 0}}, 4},
     {"QLinearGlobalAveragePool", {{0, 2}, {-1, 0}}, 4},
 };
 
@@ -28,7 +32,8 @@ static int32_t byte_ports(const vlm_node *node, port *ports) {
   for (size_t i = 0; i < sizeof BYTE_OPERATORS / sizeof BYTE_OPERATORS[0]; i++) {
     if (strcmp(node->op_type, BYTE_OPERATORS[i].op_type)) continue;
     for (int k = 0; k < 2 && BYTE_OPERATORS[i].in[k][0] >= 0; k++)
-      ports[n++] = (port){vlm_node_input(node, BYTE_OPERATORS[i].in[k][0]), BYTE_OPERATORS[i].in[k][1], false};
+      ports[n++] =
+          (port){vlm_node_input(node, BYTE_OPERATORS[i].in[k][0]), BYTE_OPERATORS[i].in[k][1], false};
     ports[n++] = (port){node->outputs[0], BYTE_OPERATORS[i].out_zero, true};
   }
   return n;
@@ -56,7 +61,8 @@ static const vlm_tensor *zero_of(const vlm_graph *graph, const vlm_node *node, c
   return id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
 }
 
-/* In graph order: an output is int8 when its zero point says so, or when it holds what an int8 input holds. */
+/* In graph order: an output is int8 when its zero point says so, or when it holds what an int8 input holds.
+ */
 static void find_signed(const vlm_graph *g, bool *moves) {
   port ports[MAX_PORTS];
   for (int32_t n = 0; n < g->n_nodes; n++) {

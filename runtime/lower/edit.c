@@ -1,7 +1,11 @@
 #include "runtime/lower/lower_private.h"
 
-vlm_attr vlm_int_attr(const char *name, int64_t value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value}; }
-vlm_attr vlm_text_attr(const char *name, const char *value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_STRING, .u.s = value}; }
+vlm_attr vlm_int_attr(const char *name, int64_t value) {
+  return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value};
+}
+vlm_attr vlm_text_attr(const char *name, const char *value) {
+  return (vlm_attr){.name = name, .kind = VLM_ATTR_STRING, .u.s = value};
+}
 
 static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, int32_t n_attrs) {
   vlm_attr *copy;
@@ -13,8 +17,9 @@ static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, i
   return VLM_OK;
 }
 
-vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *domain, const char *op_type, int32_t opset, const vlm_value_id *inputs,
-                            int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *domain, const char *op_type,
+                            int32_t opset, const vlm_value_id *inputs, int32_t n_inputs,
+                            const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
   vlm_status st = VLM_OK;
   vlm_value_id *ids;
   while (n_inputs > 0 && inputs[n_inputs - 1] == VLM_NO_VALUE) n_inputs--;
@@ -33,8 +38,8 @@ out:
   return st;
 }
 
-vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs, int32_t n_inputs,
-                             const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
+vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs,
+                             int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
   return vlm_replace_node(l, n, "vlm", op_type, 1, inputs, n_inputs, attrs, n_attrs, output);
 }
 
@@ -53,8 +58,9 @@ out:
   return st;
 }
 
-vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset, const vlm_value_id *inputs,
-                        int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs) {
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset,
+                        const vlm_value_id *inputs, int32_t n_inputs, const vlm_attr *attrs,
+                        int32_t n_attrs) {
   vlm_status st = VLM_OK;
   int32_t n;
   if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));

@@ -9,7 +9,8 @@ static const vlm_rule *const RULES[] = {
     [VLM_FAMILY_TABLE] = &vlm_rule_table,
 };
 
-bool vlm_lower_can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+bool vlm_lower_can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
+                   const char **why) {
   *why = "the operator has no such form";
   if (!(node->traits->forms & (int32_t)form)) return false;
   return RULES[node->traits->family]->can(graph, node, slot, form, why);
@@ -57,7 +58,9 @@ out:
 }
 
 /* Made before the graph is lowered: it has no other form. */
-static bool is_row_product(const vlm_node *node) { return !strcmp(node->domain, "vlm") && !strcmp(node->op_type, "QMatMulDynamic"); }
+static bool is_row_product(const vlm_node *node) {
+  return !strcmp(node->domain, "vlm") && !strcmp(node->op_type, "QMatMulDynamic");
+}
 
 /* Nodes taken into another lose their outputs' producer; sweep then removes them. */
 static void unlink_gone(vlm_lowering *l, int32_t n) {
@@ -70,7 +73,8 @@ static vlm_status lower_one(vlm_graph *graph, vlm_lower_report *report, vlm_erro
 static vlm_status lower_bodies(vlm_graph *graph, int32_t n, vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t a = 0; st == VLM_OK && a < graph->nodes[n].n_attrs; a++)
-    if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) st = lower_one(graph->nodes[n].attrs[a].u.g, report, err);
+    if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+      st = lower_one(graph->nodes[n].attrs[a].u.g, report, err);
   return st;
 }
 
@@ -89,12 +93,14 @@ out:
   return st;
 }
 
-static vlm_status each_graph(vlm_graph *graph, vlm_status (*work)(vlm_graph *graph, vlm_error *err), vlm_error *err) {
+static vlm_status each_graph(vlm_graph *graph, vlm_status (*work)(vlm_graph *graph, vlm_error *err),
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(work(graph, err));
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
-      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(each_graph(graph->nodes[n].attrs[a].u.g, work, err));
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(each_graph(graph->nodes[n].attrs[a].u.g, work, err));
 out:
   return st;
 }

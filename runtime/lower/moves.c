@@ -1,5 +1,6 @@
-/* Reshape, Transpose, MaxPool, Concat, ... behind DequantizeLinear work on the bytes themselves; what they make is dequantized behind them,
- * or not at all where a QuantizeLinear of the same range follows. So a product finds its range through them. */
+/* Reshape, Transpose, MaxPool, Concat, ... behind DequantizeLinear work on the bytes themselves; what they
+ * make is dequantized behind them, or not at all where a QuantizeLinear of the same range follows. So a
+ * product finds its range through them. */
 #include "runtime/lower/lower_private.h"
 
 static bool same_number(const vlm_graph *g, vlm_value_id a, vlm_value_id b) {
@@ -11,14 +12,18 @@ static bool same_number(const vlm_graph *g, vlm_value_id a, vlm_value_id b) {
 
 /* Scale and zero point of two nodes that quantize or dequantize. */
 static bool same_range(const vlm_graph *g, const vlm_node *a, const vlm_node *b) {
-  return same_number(g, a->inputs[1], b->inputs[1]) && same_number(g, vlm_node_input(a, 2), vlm_node_input(b, 2));
+  return same_number(g, a->inputs[1], b->inputs[1]) &&
+         same_number(g, vlm_node_input(a, 2), vlm_node_input(b, 2));
 }
 
 /* The DequantizeLinear in front of input k, when it has one range for all. */
 static const vlm_node *dequantizer(const vlm_lowering *l, const vlm_node *node, int32_t k) {
   const vlm_graph *owner;
-  const vlm_node *d = node->inputs[k] == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, node->inputs[k], &owner);
-  return d && owner == l->graph && !vlm_graph_constant(l->graph, d->inputs[0]) && same_range(l->graph, d, d) ? d : NULL;
+  const vlm_node *d =
+      node->inputs[k] == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, node->inputs[k], &owner);
+  return d && owner == l->graph && !vlm_graph_constant(l->graph, d->inputs[0]) && same_range(l->graph, d, d)
+             ? d
+             : NULL;
 }
 
 static const vlm_node *common_dequantizer(const vlm_lowering *l, const vlm_node *node, int32_t inputs) {
@@ -54,7 +59,8 @@ out:
 vlm_status vlm_lower_move(vlm_lowering *l, int32_t n) {
   vlm_node *node = &l->graph->nodes[n];
   int32_t inputs = node->traits->flags & VLM_TRAIT_JOINS ? node->n_inputs : 1;
-  const vlm_node *d = node->n_outputs == 1 && node->outputs[0] != VLM_NO_VALUE ? common_dequantizer(l, node, inputs) : NULL;
+  const vlm_node *d =
+      node->n_outputs == 1 && node->outputs[0] != VLM_NO_VALUE ? common_dequantizer(l, node, inputs) : NULL;
   if (!d) return VLM_OK;
   const vlm_value_id range[2] = {d->inputs[1], d->inputs[2]};
   bool done = undo(l, n, d);

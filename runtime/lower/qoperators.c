@@ -1,5 +1,6 @@
-/* QLinearConv, QLinearMatMul and QGemm with constant weights in QDQ form, so that one set of rules lowers both: the node becomes the float
- * operator with DequantizeLinear in front and QuantizeLinear behind. Weights that are computed leave the operator as it is. */
+/* QLinearConv, QLinearMatMul and QGemm with constant weights in QDQ form, so that one set of rules lowers
+ * both: the node becomes the float operator with DequantizeLinear in front and QuantizeLinear behind. Weights
+ * that are computed leave the operator as it is. */
 #include "runtime/lower/lower_private.h"
 
 /* Inputs of the operator; -1 = it has none. */
@@ -28,14 +29,18 @@ static bool is_number(const vlm_graph *g, const vlm_node *node, int32_t k) {
 }
 
 static const spelling *spelling_of(const vlm_graph *g, const vlm_node *node) {
-  const vlm_tensor *w = constant(g, node, W), *scale = constant(g, node, W_SCALE), *zero = constant(g, node, W_ZERO);
+  const vlm_tensor *w = constant(g, node, W), *scale = constant(g, node, W_SCALE),
+                   *zero = constant(g, node, W_ZERO);
   for (size_t i = 0; i < sizeof SPELLINGS / sizeof SPELLINGS[0]; i++) {
     const spelling *s = &SPELLINGS[i];
     if (strcmp(s->domain, node->domain) || strcmp(s->op_type, node->op_type)) continue;
     vlm_value_id bias = s->bias < 0 ? VLM_NO_VALUE : vlm_node_input(node, s->bias);
-    bool told = is_number(g, node, X_SCALE) && is_number(g, node, X_ZERO) && scale && zero && scale->dtype == VLM_F32 && scale->rank <= 1 &&
-                zero->rank <= 1 && vlm_tensor_count(zero) == vlm_tensor_count(scale) && w && w->rank >= 2 && (!s->weight_rank || w->rank == s->weight_rank);
-    bool behind = vlm_node_input(node, s->y_scale) == VLM_NO_VALUE || (is_number(g, node, s->y_scale) && is_number(g, node, s->y_zero));
+    bool told = is_number(g, node, X_SCALE) && is_number(g, node, X_ZERO) && scale && zero &&
+                scale->dtype == VLM_F32 && scale->rank <= 1 && zero->rank <= 1 &&
+                vlm_tensor_count(zero) == vlm_tensor_count(scale) && w && w->rank >= 2 &&
+                (!s->weight_rank || w->rank == s->weight_rank);
+    bool behind = vlm_node_input(node, s->y_scale) == VLM_NO_VALUE ||
+                  (is_number(g, node, s->y_scale) && is_number(g, node, s->y_zero));
     return told && behind && (bias == VLM_NO_VALUE || constant(g, node, s->bias)) ? s : NULL;
   }
   return NULL;
@@ -50,12 +55,14 @@ static int64_t channel_axis(const spelling *s, const vlm_node *node, const vlm_t
 static vlm_status float_bias(vlm_lowering *l, const vlm_node *node, const spelling *s, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   const vlm_tensor *b = constant(l->graph, node, s->bias), *scale = constant(l->graph, node, W_SCALE);
-  float x_scale = *(const float *)constant(l->graph, node, X_SCALE)->data, alpha = vlm_node_float(node, "alpha", 1), *values;
+  float x_scale = *(const float *)constant(l->graph, node, X_SCALE)->data,
+        alpha = vlm_node_float(node, "alpha", 1), *values;
   int64_t scales = vlm_tensor_count(scale);
   vlm_tensor t = *b;
   VLM_TRY(vlm_arena_new(l->graph->arena, &values, vlm_tensor_count(b), l->err));
   for (int64_t i = 0; i < vlm_tensor_count(b); i++)
-    values[i] = (float)vlm_tensor_get_int(b, i) * (x_scale * ((const float *)scale->data)[i % scales] * alpha);
+    values[i] =
+        (float)vlm_tensor_get_int(b, i) * (x_scale * ((const float *)scale->data)[i % scales] * alpha);
   t.dtype = VLM_F32;
   t.data = values;
   VLM_TRY(vlm_graph_add_constant(l->graph, out, NULL, &t, false, l->err));

@@ -1,5 +1,6 @@
-/* ConvTranspose whose pieces do not overlap (kernel = stride, as decoders enlarge maps): each input position gives a block of outputs of its
- * own. That is a pointwise convolution with kernel * kernel times the channels, whose result DepthToSpace lays out. */
+/* ConvTranspose whose pieces do not overlap (kernel = stride, as decoders enlarge maps): each input position
+ * gives a block of outputs of its own. That is a pointwise convolution with kernel * kernel times the
+ * channels, whose result DepthToSpace lays out. */
 #include "runtime/lower/lower_private.h"
 
 static bool refuse(const char **why, const char *reason) {
@@ -14,20 +15,27 @@ static bool all_are(const vlm_node *node, const char *name, int64_t wanted) {
   return true;
 }
 
-static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
+                const char **why) {
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   const vlm_attr *strides = vlm_node_attr(node, "strides"), *mode = vlm_node_attr(node, "auto_pad");
   vlm_value_id bias = vlm_node_input(node, 2);
   if (form == VLM_FORM_WEIGHT_ONLY) return true;
-  if (w->dtype != VLM_F32 && w->dtype != VLM_S8) return refuse(why, "integer convolutions give float32; the weights are of another type");
-  if (w->rank != 4 || w->dims[2] != w->dims[3]) return refuse(why, "a transposed convolution whose kernel is no square");
+  if (w->dtype != VLM_F32 && w->dtype != VLM_S8)
+    return refuse(why, "integer convolutions give float32; the weights are of another type");
+  if (w->rank != 4 || w->dims[2] != w->dims[3])
+    return refuse(why, "a transposed convolution whose kernel is no square");
   bool apart = strides ? all_are(node, "strides", w->dims[2]) : w->dims[2] == 1;
-  if (!apart || !all_are(node, "dilations", 1)) return refuse(why, "a transposed convolution whose pieces overlap or lie apart");
-  bool padded = mode && mode->kind == VLM_ATTR_STRING && *mode->u.s && strcmp(mode->u.s, "NOTSET") && strcmp(mode->u.s, "VALID");
-  if (padded || !all_are(node, "pads", 0) || !all_are(node, "output_padding", 0) || vlm_node_attr(node, "output_shape"))
+  if (!apart || !all_are(node, "dilations", 1))
+    return refuse(why, "a transposed convolution whose pieces overlap or lie apart");
+  bool padded = mode && mode->kind == VLM_ATTR_STRING && *mode->u.s && strcmp(mode->u.s, "NOTSET") &&
+                strcmp(mode->u.s, "VALID");
+  if (padded || !all_are(node, "pads", 0) || !all_are(node, "output_padding", 0) ||
+      vlm_node_attr(node, "output_shape"))
     return refuse(why, "a transposed convolution with padding or a given size");
   if (vlm_node_int(node, "group", 1) != 1) return refuse(why, "a transposed convolution in groups");
-  if (bias != VLM_NO_VALUE && !vlm_is_channel_vector(graph, bias, w->dims[1], 1, 1)) return refuse(why, "its bias is no constant");
+  if (bias != VLM_NO_VALUE && !vlm_is_channel_vector(graph, bias, w->dims[1], 1, 1))
+    return refuse(why, "its bias is no constant");
   return true;
 }
 
@@ -62,7 +70,8 @@ out:
   return st;
 }
 
-static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t side, const vlm_operand *x, vlm_operand *w) {
+static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t side, const vlm_operand *x,
+                       vlm_operand *w) {
   vlm_status st = VLM_OK;
   const vlm_attr layout[] = {vlm_int_attr("blocksize", side), vlm_text_attr("mode", "CRD")};
   vlm_attr attrs[2];
@@ -92,8 +101,9 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   vlm_operand x, w;
   bool moved;
   *form = 0;
-  if (!can(l->graph, node, slot, VLM_FORM_STATIC, &why) || !vlm_dequantized_weight(l, node->inputs[slot->input], slot->axis, &moved) ||
-      moved || !vlm_dequantized_activation(l, node->inputs[slot->activation], &x))
+  if (!can(l->graph, node, slot, VLM_FORM_STATIC, &why) ||
+      !vlm_dequantized_weight(l, node->inputs[slot->input], slot->axis, &moved) || moved ||
+      !vlm_dequantized_activation(l, node->inputs[slot->activation], &x))
     return VLM_OK;
   int64_t channels = t->dims[1], side = t->dims[2];
   VLM_TRY(vlm_weight_parts(l, node->inputs[slot->input], &w));

@@ -1,4 +1,5 @@
-/* QuantizeLinear and DequantizeLinear with one range for all get the zero point that they leave out, so that the rules read one form. */
+/* QuantizeLinear and DequantizeLinear with one range for all get the zero point that they leave out, so that
+ * the rules read one form. */
 #include "runtime/lower/lower_private.h"
 
 /* The type of a quantized value: as declared, or as what makes it says. */
@@ -19,7 +20,9 @@ static vlm_dtype byte_type(const vlm_graph *graph, vlm_value_id id) {
 /* VLM_NONE: the node has a zero point, or none can be said. */
 static vlm_dtype missing_type(const vlm_graph *g, const vlm_node *node) {
   bool from = !strcmp(node->op_type, "DequantizeLinear"), to = !strcmp(node->op_type, "QuantizeLinear");
-  if ((!from && !to) || vlm_node_input(node, 2) != VLM_NO_VALUE || !vlm_is_scalar(vlm_graph_constant(g, node->inputs[1]))) return VLM_NONE;
+  if ((!from && !to) || vlm_node_input(node, 2) != VLM_NO_VALUE ||
+      !vlm_is_scalar(vlm_graph_constant(g, node->inputs[1])))
+    return VLM_NONE;
   if (to) return vlm_node_int(node, "output_dtype", 0) ? VLM_NONE : VLM_U8;
   return vlm_graph_constant(g, node->inputs[0]) ? VLM_NONE : byte_type(g, node->inputs[0]);
 }

@@ -15,13 +15,19 @@ static vlm_graph *build(const job *j, bool stored, vlm_form form) {
   static const int32_t keep[BATCH * (TOKENS + 3)] = {1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1};
   vlm_graph *g = new_graph();
   const vlm_attr attrs[] = {{.name = "num_heads", .kind = VLM_ATTR_INT, .u.i = 2}, {0}};
-  vlm_value_id in[5] = {add_input(g, "x", VLM_F32, 3, (int64_t[]){BATCH, TOKENS, WIDTH}), 0, VLM_NO_VALUE, VLM_NO_VALUE, VLM_NO_VALUE};
+  vlm_value_id in[5] = {add_input(g, "x", VLM_F32, 3, (int64_t[]){BATCH, TOKENS, WIDTH}), 0, VLM_NO_VALUE,
+                        VLM_NO_VALUE, VLM_NO_VALUE};
   if (stored && form == VLM_FORM_STATIC) in[0] = through(g, in[0], X_SCALE, VLM_U8, 128);
   in[1] = stored ? add_stored_weights(g, &j->w) : add_float_weights(g, &j->w);
   if (j->bias) in[2] = add_constant(g, VLM_F32, 1, (int64_t[]){COLUMNS}, j->b);
   if (j->mask) in[3] = add_constant(g, VLM_S32, 2, (int64_t[]){BATCH, TOKENS + (j->past ? 3 : 0)}, keep);
   if (j->past) in[4] = add_constant(g, VLM_F32, 5, (int64_t[]){2, BATCH, 2, 3, 4}, j->old);
-  finish_graph(g, add_node(g, "attention", "com.microsoft:Attention", j->past ? 5 : j->mask ? 4 : j->bias ? 3 : 2, in, attrs));
+  finish_graph(g, add_node(g, "attention", "com.microsoft:Attention",
+                           j->past   ? 5
+                           : j->mask ? 4
+                           : j->bias ? 3
+                                     : 2,
+                           in, attrs));
   return g;
 }
 
@@ -31,7 +37,8 @@ static vlm_tensor run_job(const job *j, const vlm_graph *g, const float *x, floa
   return run_graph(g, &t, 1, values);
 }
 
-static void expect_lowered(const job *j, vlm_graph *g, const vlm_tensor *want, vlm_form form, const char *op) {
+static void expect_lowered(const job *j, vlm_graph *g, const vlm_tensor *want, vlm_form form,
+                           const char *op) {
   float values[MAX_ELEMENTS];
   vlm_lower_report report = {0};
   FINE(vlm_graph_lower(g, &report, &error));
@@ -66,7 +73,8 @@ static void check_rows(const job *j) {
     }
     float scale = (high - low) / 255, zero = rintf(-low / scale);
     for (int k = 0; k < WIDTH; k++)
-      rounded[i * WIDTH + k] = (fminf(fmaxf(rintf(j->values[i * WIDTH + k] / scale) + zero, 0), 255) - zero) * scale;
+      rounded[i * WIDTH + k] =
+          (fminf(fmaxf(rintf(j->values[i * WIDTH + k] / scale) + zero, 0), 255) - zero) * scale;
   }
   for (int i = 0; i < COLUMNS * WIDTH; i++) rows[i] = j->w.data[i % WIDTH * COLUMNS + i / WIDTH];
   expect_answer(j, VLM_FORM_ROW);

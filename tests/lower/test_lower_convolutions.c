@@ -1,12 +1,12 @@
-/* Convolutions in every spelling: what vlm_lower_can answers is what lowering does, and the numbers are those of the quantized graph computed
- * in floats. */
+/* Convolutions in every spelling: what vlm_lower_can answers is what lowering does, and the numbers are those
+ * of the quantized graph computed in floats. */
 #include "tests/lower/lower_graph.h"
 
 typedef enum { B_NONE, B_CONSTANT, B_S32, B_INPUT } bias;
 
 typedef struct {
   const char *op;
-  int spatial;               /* 1 to 3 */
+  int spatial; /* 1 to 3 */
   int channels, out, groups, kernel, stride, dilation, pad;
   const char *auto_pad;
   bias b;
@@ -30,13 +30,20 @@ static const spelling SPELLINGS[] = {
     {"Conv", 3, 3, 4, 1, 2, 1, 1, 0, NULL, .b = B_CONSTANT},
     {"Conv", 3, 4, 4, 2, 3, 2, 1, 1, NULL, .b = B_S32},
     {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Relu"},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "LeakyRelu", .params = {0.25f}},
-    {"com.microsoft:FusedConv", 2, 6, 6, 6, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Clip", .params = {-0.3f, 0.4f}},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_NONE, .activation = "HardSigmoid", .params = {0.3f, 0.4f}},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Sigmoid", .params = {0}, .residual = true},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Clip", .params = {-0.3f, 0.4f}, .residual = true},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "LeakyRelu", .params = {0.25f}, .residual = true},
-    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = NULL, .params = {0}, .residual = true},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "LeakyRelu",
+     .params = {0.25f}},
+    {"com.microsoft:FusedConv", 2, 6, 6, 6, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Clip",
+     .params = {-0.3f, 0.4f}},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_NONE, .activation = "HardSigmoid",
+     .params = {0.3f, 0.4f}},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Sigmoid",
+     .params = {0}, .residual = true},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "Clip",
+     .params = {-0.3f, 0.4f}, .residual = true},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = "LeakyRelu",
+     .params = {0.25f}, .residual = true},
+    {"com.microsoft:FusedConv", 2, 5, 7, 1, 3, 1, 1, 1, NULL, .b = B_CONSTANT, .activation = NULL,
+     .params = {0}, .residual = true},
 };
 
 typedef enum { TAIL_NONE, TAIL_RELU, TAIL_QUANTIZE, TAIL_ALL, TAIL_COUNT } tail;
@@ -94,11 +101,14 @@ static int attributes(const job *j, vlm_attr *a, int64_t lists[4][6]) {
   }
   a[n++] = (vlm_attr){.name = "strides", .kind = VLM_ATTR_INTS, .count = s->spatial, .u.ints = lists[0]};
   a[n++] = (vlm_attr){.name = "dilations", .kind = VLM_ATTR_INTS, .count = s->spatial, .u.ints = lists[1]};
-  if (!s->auto_pad) a[n++] = (vlm_attr){.name = "pads", .kind = VLM_ATTR_INTS, .count = 2 * s->spatial, .u.ints = lists[2]};
+  if (!s->auto_pad)
+    a[n++] = (vlm_attr){.name = "pads", .kind = VLM_ATTR_INTS, .count = 2 * s->spatial, .u.ints = lists[2]};
   else a[n++] = (vlm_attr){.name = "auto_pad", .kind = VLM_ATTR_STRING, .u.s = s->auto_pad};
   a[n++] = (vlm_attr){.name = "group", .kind = VLM_ATTR_INT, .u.i = s->groups};
   if (s->activation) a[n++] = (vlm_attr){.name = "activation", .kind = VLM_ATTR_STRING, .u.s = s->activation};
-  if (s->params[0] != 0) a[n++] = (vlm_attr){.name = "activation_params", .kind = VLM_ATTR_FLOATS, .count = 2, .u.floats = s->params};
+  if (s->params[0] != 0)
+    a[n++] =
+        (vlm_attr){.name = "activation_params", .kind = VLM_ATTR_FLOATS, .count = 2, .u.floats = s->params};
   return n;
 }
 
@@ -111,15 +121,19 @@ static vlm_graph *build(const job *j, bool stored) {
   vlm_graph *g = new_graph();
   vlm_attr attrs[10] = {{0}};
   int64_t lists[4][6], y_dims[5] = {2, s->out, out_side(s), out_side(s), out_side(s)};
-  vlm_value_id in[4] = {add_input(g, "x", VLM_F32, 2 + s->spatial, j->x_dims), VLM_NO_VALUE, VLM_NO_VALUE, VLM_NO_VALUE};
+  vlm_value_id in[4] = {add_input(g, "x", VLM_F32, 2 + s->spatial, j->x_dims), VLM_NO_VALUE, VLM_NO_VALUE,
+                        VLM_NO_VALUE};
   if (stored && j->form == VLM_FORM_STATIC) in[0] = through(g, in[0], X_SCALE, VLM_U8, 128);
-  in[1] = !stored ? add_float_weights(g, &j->w) : j->kind == W_PLAIN ? add_stored_weights(g, &j->w) : add_u8_weights(g, &j->w, j->kind == W_MOVED);
+  in[1] = !stored              ? add_float_weights(g, &j->w)
+          : j->kind == W_PLAIN ? add_stored_weights(g, &j->w)
+                               : add_u8_weights(g, &j->w, j->kind == W_MOVED);
   if (s->b != B_NONE) in[2] = add_bias(g, j);
   if (s->residual) in[3] = add_constant(g, VLM_F32, 2 + s->spatial, y_dims, j->residual);
   attributes(j, attrs, lists);
   vlm_value_id y = add_node(g, "convolution", s->op, s->residual ? 4 : s->b != B_NONE ? 3 : 2, in, attrs);
   if (j->t == TAIL_RELU || j->t == TAIL_ALL) y = add_node(g, "relu", "Relu", 1, &y, NULL);
-  if (j->t == TAIL_QUANTIZE || j->t == TAIL_ALL) y = quantized(g, y, 0.03f, VLM_U8, j->t == TAIL_ALL ? 0 : 100);
+  if (j->t == TAIL_QUANTIZE || j->t == TAIL_ALL)
+    y = quantized(g, y, 0.03f, VLM_U8, j->t == TAIL_ALL ? 0 : 100);
   finish_graph(g, y);
   return g;
 }
@@ -137,7 +151,8 @@ static void expect_answer(const job *j) {
   int32_t n = 0;
   while (strcmp(g->nodes[n].name, "convolution")) n++;
   assert_int_equal(vlm_node_weights(g, &g->nodes[n], slots), 1);
-  if (!vlm_lower_can(g, &g->nodes[n], &slots[0], j->form, &why)) fail_msg("case %d: %s", (int)(j->s - SPELLINGS), why);
+  if (!vlm_lower_can(g, &g->nodes[n], &slots[0], j->form, &why))
+    fail_msg("case %d: %s", (int)(j->s - SPELLINGS), why);
   assert_false(vlm_lower_can(g, &g->nodes[n], &slots[0], VLM_FORM_ROW, &why));
   assert_non_null(why);
   vlm_graph_free(g);
@@ -156,7 +171,8 @@ static void check(const spelling *s, tail t, vlm_form form, weight_kind kind) {
   vlm_lower_report report = {0};
   make_job(j, s, t, form, kind);
   expect_answer(j);
-  snprintf(what, sizeof what, "%s case %d, tail %d, form %d, weights %d", s->op, (int)(s - SPELLINGS), t, (int)form, kind);
+  snprintf(what, sizeof what, "%s case %d, tail %d, form %d, weights %d", s->op, (int)(s - SPELLINGS), t,
+           (int)form, kind);
   vlm_graph *g = build(j, true);
   vlm_tensor want = run_job(j, g, expected);
   FINE(vlm_graph_lower(g, &report, &error));

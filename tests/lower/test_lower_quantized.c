@@ -1,5 +1,5 @@
-/* Models quantized elsewhere (tests/oracles/make_quantized.py) against ONNX Runtime: within one step of the output's scale, at every CPU
- * level, and every product and convolution runs in integers. */
+/* Models quantized elsewhere (tests/oracles/make_quantized.py) against ONNX Runtime: within one step of the
+ * output's scale, at every CPU level, and every product and convolution runs in integers. */
 #include <dirent.h>
 
 #include "onnx/import.h"
@@ -50,8 +50,8 @@ static void expect_within(const sample *s, const vlm_tensor *got, const char *le
   float allowed = s->step > 0 ? 1.01f * s->step : 1e-5f * most;
   for (int64_t i = 0; i < vlm_tensor_count(got); i++)
     if (!(fabsf(values[i] - want[i]) <= allowed))
-      fail_msg("%s at %s: element %d is %.7g, wanted %.7g (step %.3g)", s->name, level, (int)i, (double)values[i], (double)want[i],
-               (double)s->step);
+      fail_msg("%s at %s: element %d is %.7g, wanted %.7g (step %.3g)", s->name, level, (int)i,
+               (double)values[i], (double)want[i], (double)s->step);
 }
 
 static void run_levels(const sample *s, const vlm_graph *g) {
@@ -62,7 +62,8 @@ static void run_levels(const sample *s, const vlm_graph *g) {
     const char *name = vlm_cpu_name((vlm_cpu_level)level);
     vlm_tensor got = run_graph_at(g, &s->x, 1, values, name);
     expect_within(s, &got, name);
-    if (any && memcmp(values, first, vlm_tensor_bytes(&got))) fail_msg("%s: %s gives other bits", s->name, name);
+    if (any && memcmp(values, first, vlm_tensor_bytes(&got)))
+      fail_msg("%s: %s gives other bits", s->name, name);
     memcpy(first, values, sizeof first);
     any = true;
   }
@@ -75,15 +76,22 @@ static void check(const char *name) {
   open_sample(&s, name);
   FINE(vlm_graph_lower(g, &report, &error));
   run_levels(&s, g);
-  int integers = vlm_lower_report_forms(&report, VLM_FORM_STATIC) + vlm_lower_report_forms(&report, VLM_FORM_ROW);
-  print_message("%s: %d in integers; %d QConv, %d QMatMul, %d DequantizeLinear, %d QuantizeLinear, %d nodes\n", name, integers,
-                count_ops(g, "vlm", "QConv"), count_ops(g, "vlm", "QMatMul"), count_ops(g, "", "DequantizeLinear"),
-                count_ops(g, "", "QuantizeLinear"), g->n_nodes);
-  if (getenv("SHOW")) for (int32_t i = 0; i < g->n_nodes; i++) print_message("   %s.%s %s <- %s %s\n", g->nodes[i].domain, g->nodes[i].op_type, g->nodes[i].name, g->values[g->nodes[i].inputs[0]].name, g->nodes[i].n_inputs > 1 ? g->values[g->nodes[i].inputs[1]].name : "");
+  int integers =
+      vlm_lower_report_forms(&report, VLM_FORM_STATIC) + vlm_lower_report_forms(&report, VLM_FORM_ROW);
+  print_message(
+      "%s: %d in integers; %d QConv, %d QMatMul, %d DequantizeLinear, %d QuantizeLinear, %d nodes\n", name,
+      integers, count_ops(g, "vlm", "QConv"), count_ops(g, "vlm", "QMatMul"),
+      count_ops(g, "", "DequantizeLinear"), count_ops(g, "", "QuantizeLinear"), g->n_nodes);
+  if (getenv("SHOW"))
+    for (int32_t i = 0; i < g->n_nodes; i++)
+      print_message("   %s.%s %s <- %s %s\n", g->nodes[i].domain, g->nodes[i].op_type, g->nodes[i].name,
+                    g->values[g->nodes[i].inputs[0]].name,
+                    g->nodes[i].n_inputs > 1 ? g->values[g->nodes[i].inputs[1]].name : "");
   if (integers != s.integers) fail_msg("%s: %d operators in integers, wanted %d", name, integers, s.integers);
   for (int32_t i = 0; i < g->n_values; i++) {
     const vlm_tensor *t = &g->values[i].tensor;
-    bool floats = g->values[i].kind == VLM_VALUE_CONSTANT && t->dtype == VLM_F32 && t->rank >= 2 && vlm_tensor_count(t) > 64;
+    bool floats = g->values[i].kind == VLM_VALUE_CONSTANT && t->dtype == VLM_F32 && t->rank >= 2 &&
+                  vlm_tensor_count(t) > 64;
     if (floats) fail_msg("%s: float weights are left", name);
   }
   vlm_lower_report_free(&report);

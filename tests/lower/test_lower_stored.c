@@ -1,5 +1,5 @@
-/* Constants of operators without an integer form, tables, constants with several readers, bodies of If and Loop: stored in 8 bits, reported,
- * and computed as the quantized graph says. */
+/* Constants of operators without an integer form, tables, constants with several readers, bodies of If and
+ * Loop: stored in 8 bits, reported, and computed as the quantized graph says. */
 #include "tests/lower/lower_graph.h"
 
 /* ---- one node with one or two stored constants ---- */
@@ -23,11 +23,26 @@ typedef struct {
 
 static const stored_case CASES[] = {
     {.op = "ConvTranspose", 2, {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {4, 3, 3, 3}, 1, VLM_S8}}},
-    {.op = "DeformConv", 3, {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {6, 4, 3, 3}, 0, VLM_S8}, {4, {1, 18, 3, 3}, -1, VLM_F32}}},
-    {.op = "Einsum", 2, {{3, {2, 3, 5}, -1, VLM_F32}, {3, {3, 5, 4}, 2, VLM_S8}}, .text_attr = "equation", .text = "bhi,hij->bhj"},
-    {.op = "LSTM", 3, {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 24, 5}, 1, VLM_S8}, {3, {1, 24, 6}, 1, VLM_S8}}, .ints = {{"hidden_size", 6}}},
-    {.op = "GRU", 3, {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 18, 5}, 1, VLM_S8}, {3, {1, 18, 6}, 1, VLM_S8}}, .ints = {{"hidden_size", 6}}},
-    {.op = "RNN", 3, {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 6, 5}, 1, VLM_S8}, {3, {1, 6, 6}, 1, VLM_S8}}, .ints = {{"hidden_size", 6}}},
+    {.op = "DeformConv",
+     3,
+     {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {6, 4, 3, 3}, 0, VLM_S8}, {4, {1, 18, 3, 3}, -1, VLM_F32}}},
+    {.op = "Einsum",
+     2,
+     {{3, {2, 3, 5}, -1, VLM_F32}, {3, {3, 5, 4}, 2, VLM_S8}},
+     .text_attr = "equation",
+     .text = "bhi,hij->bhj"},
+    {.op = "LSTM",
+     3,
+     {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 24, 5}, 1, VLM_S8}, {3, {1, 24, 6}, 1, VLM_S8}},
+     .ints = {{"hidden_size", 6}}},
+    {.op = "GRU",
+     3,
+     {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 18, 5}, 1, VLM_S8}, {3, {1, 18, 6}, 1, VLM_S8}},
+     .ints = {{"hidden_size", 6}}},
+    {.op = "RNN",
+     3,
+     {{3, {4, 2, 5}, -1, VLM_F32}, {3, {1, 6, 5}, 1, VLM_S8}, {3, {1, 6, 6}, 1, VLM_S8}},
+     .ints = {{"hidden_size", 6}}},
     {.op = "Gather", 2, {{2, {9, 5}, 0, VLM_S8}, {2, {2, 3}, -1, VLM_S64}}, .lowered = "vlm:QGather"},
     {.op = "Gather", 2, {{3, {9, 5, 2}, 0, VLM_S8}, {1, {4}, -1, VLM_S64}}, .lowered = "vlm:QGather"},
     {.op = "Gather", 2, {{2, {5, 9}, 1, VLM_S8}, {2, {2, 3}, -1, VLM_S64}}, .ints = {{"axis", 1}}},
@@ -54,13 +69,15 @@ static vlm_graph *build(const stored_case *k, samples *x) {
       continue;
     }
     vlm_tensor *t = &x->in[x->n_in];
-    *t = vlm_tensor_make(k->in[i].type, k->in[i].rank, k->in[i].dims, k->in[i].type == VLM_S64 ? (void *)x->ids : (void *)x->x[x->n_in]);
+    *t = vlm_tensor_make(k->in[i].type, k->in[i].rank, k->in[i].dims,
+                         k->in[i].type == VLM_S64 ? (void *)x->ids : (void *)x->x[x->n_in]);
     draw_all(x->x[x->n_in++], MAX_ELEMENTS);
     in[i] = add_input(g, NULL, t->dtype, t->rank, t->dims);
   }
   for (int i = 0; i < 64; i++) x->ids[i] = i * 5 % 9 - (i % 3 == 1 ? 9 : 0);
   if (k->text_attr) attrs[n++] = (vlm_attr){.name = k->text_attr, .kind = VLM_ATTR_STRING, .u.s = k->text};
-  for (int i = 0; i < 2 && k->ints[i].name; i++) attrs[n++] = (vlm_attr){.name = k->ints[i].name, .kind = VLM_ATTR_INT, .u.i = k->ints[i].value};
+  for (int i = 0; i < 2 && k->ints[i].name; i++)
+    attrs[n++] = (vlm_attr){.name = k->ints[i].name, .kind = VLM_ATTR_INT, .u.i = k->ints[i].value};
   finish_graph(g, add_node(g, "it", k->op, k->n_inputs, in, attrs));
   free(w);
   return g;
@@ -104,7 +121,8 @@ static void answers_follow_the_traits(void **state) {
     for (int f = 0; f < 4; f++) {
       const char *why = NULL;
       bool can = vlm_lower_can(g, node, &slots[0], FORMS[f], &why);
-      if (can != (FORMS[f] == VLM_FORM_WEIGHT_ONLY)) fail_msg("%s in form %d: %d", CASES[i].op, (int)FORMS[f], can);
+      if (can != (FORMS[f] == VLM_FORM_WEIGHT_ONLY))
+        fail_msg("%s in form %d: %d", CASES[i].op, (int)FORMS[f], can);
       assert_true(can || (why && *why));
     }
     vlm_graph_free(g);
@@ -114,7 +132,8 @@ static void answers_follow_the_traits(void **state) {
 
 /* ---- one constant, several readers ---- */
 
-/* x W and x W': W is read by columns and by rows. Each reader has scales of its own, or one of them stays stored. */
+/* x W and x W': W is read by columns and by rows. Each reader has scales of its own, or one of them stays
+ * stored. */
 static void two_readers_with_different_axes(void **state) {
   enum { SIZE = 12 };
   (void)state;
@@ -124,7 +143,8 @@ static void two_readers_with_different_axes(void **state) {
     vlm_lower_report report = {0};
     const vlm_attr trans[] = {{.name = "transB", .kind = VLM_ATTR_INT, .u.i = 1}, {0}};
     vlm_graph *g = new_graph();
-    vlm_value_id in = add_input(g, "x", VLM_F32, 2, (int64_t[]){3, SIZE}), q = through(g, in, 1.0f / 128, VLM_U8, 128);
+    vlm_value_id in = add_input(g, "x", VLM_F32, 2, (int64_t[]){3, SIZE}),
+                 q = through(g, in, 1.0f / 128, VLM_U8, 128);
     make_weights(w, 2, (int64_t[]){SIZE, SIZE}, 1);
     vlm_value_id columns = add_stored_weights(g, w), rows = columns;
     w->axis = 0;
@@ -150,7 +170,11 @@ static void two_readers_with_different_axes(void **state) {
 
 /* ---- bodies ---- */
 
-typedef enum { OWN, CAPTURED_PARTS, CAPTURED_FLOATS } where; /* the constant and its DequantizeLinear lie in the body; only the latter; neither */
+typedef enum {
+  OWN,
+  CAPTURED_PARTS,
+  CAPTURED_FLOATS
+} where; /* the constant and its DequantizeLinear lie in the body; only the latter; neither */
 
 static vlm_value_id capture(vlm_graph *body, vlm_value_id outer) {
   vlm_value_id id;
@@ -163,19 +187,23 @@ static vlm_value_id body_weights(vlm_graph *body, vlm_graph *outer, const weight
   const vlm_attr axis[] = {{.name = "axis", .kind = VLM_ATTR_INT, .u.i = w->axis}, {0}};
   if (place == OWN) return add_stored_weights(body, w);
   if (place == CAPTURED_FLOATS) return capture(body, add_stored_weights(outer, w));
-  vlm_value_id data = add_constant(outer, VLM_S8, w->rank, w->dims, w->data), scale = add_constant(outer, VLM_F32, 1, &w->channels, w->scale);
-  return add_node(body, NULL, "DequantizeLinear", 2, (vlm_value_id[]){capture(body, data), capture(body, scale)}, axis);
+  vlm_value_id data = add_constant(outer, VLM_S8, w->rank, w->dims, w->data),
+               scale = add_constant(outer, VLM_F32, 1, &w->channels, w->scale);
+  return add_node(body, NULL, "DequantizeLinear", 2,
+                  (vlm_value_id[]){capture(body, data), capture(body, scale)}, axis);
 }
 
 /* if (c) x W else x W + x W */
 static vlm_graph *branches(const weights *w, where place) {
   vlm_graph *g = new_graph(), *body[2];
   vlm_attr attrs[3] = {{0}};
-  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){3, 12}), c = add_input(g, "c", VLM_BOOL, 0, NULL);
+  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){3, 12}),
+               c = add_input(g, "c", VLM_BOOL, 0, NULL);
   for (int b = 0; b < 2; b++) {
     FINE(vlm_graph_create_sub(&body[b], g, "body", &error));
     vlm_value_id in = through(body[b], capture(body[b], x), 1.0f / 128, VLM_U8, 128);
-    vlm_value_id y = add_node(body[b], b ? "else" : "then", "MatMul", 2, (vlm_value_id[]){in, body_weights(body[b], g, w, place)}, NULL);
+    vlm_value_id y = add_node(body[b], b ? "else" : "then", "MatMul", 2,
+                              (vlm_value_id[]){in, body_weights(body[b], g, w, place)}, NULL);
     if (b) y = add_node(body[b], "twice", "Add", 2, (vlm_value_id[]){y, y}, NULL);
     FINE(vlm_graph_add_output(body[b], y, &error));
     attrs[b] = (vlm_attr){.name = b ? "else_branch" : "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = body[b]};
@@ -195,7 +223,8 @@ static void bodies_are_lowered(void **state) {
       float expected[MAX_ELEMENTS], values[MAX_ELEMENTS];
       vlm_lower_report report = {0};
       bool yes = c;
-      const vlm_tensor in[] = {vlm_tensor_make(VLM_F32, 2, (int64_t[]){3, 12}, x), vlm_tensor_make(VLM_BOOL, 0, NULL, &yes)};
+      const vlm_tensor in[] = {vlm_tensor_make(VLM_F32, 2, (int64_t[]){3, 12}, x),
+                               vlm_tensor_make(VLM_BOOL, 0, NULL, &yes)};
       vlm_graph *g = branches(w, place);
       vlm_tensor want = run_graph(g, in, 2, expected);
       FINE(vlm_graph_lower(g, &report, &error));
@@ -225,9 +254,11 @@ static vlm_graph *loop(const weights *w, where place) {
   in[2] = x;
   FINE(vlm_graph_create_sub(&body, g, "body", &error));
   add_input(body, "i", VLM_S64, 0, NULL);
-  vlm_value_id go = add_input(body, "go", VLM_BOOL, 0, NULL), state = add_input(body, "state", VLM_F32, 2, (int64_t[]){3, 12});
+  vlm_value_id go = add_input(body, "go", VLM_BOOL, 0, NULL),
+               state = add_input(body, "state", VLM_F32, 2, (int64_t[]){3, 12});
   vlm_value_id q = through(body, state, 1.0f / 64, VLM_S8, -3);
-  vlm_value_id y = add_node(body, "step", "MatMul", 2, (vlm_value_id[]){q, body_weights(body, g, w, place)}, NULL);
+  vlm_value_id y =
+      add_node(body, "step", "MatMul", 2, (vlm_value_id[]){q, body_weights(body, g, w, place)}, NULL);
   FINE(vlm_graph_add_output(body, add_node(body, NULL, "Identity", 1, &go, NULL), &error));
   FINE(vlm_graph_add_output(body, y, &error));
   const vlm_attr attrs[] = {{.name = "body", .kind = VLM_ATTR_GRAPH, .u.g = body}, {0}};
@@ -259,7 +290,8 @@ static void loops_are_lowered(void **state) {
 
 /* ---- int8 activations ---- */
 
-/* x -> MaxPool -> Conv, with int8 at the places that `fixed` names: 1 = the graph's input, 2 = its output, 3 = both. */
+/* x -> MaxPool -> Conv, with int8 at the places that `fixed` names: 1 = the graph's input, 2 = its output, 3
+ * = both. */
 static vlm_graph *bytes(const weights *w, int fixed) {
   vlm_graph *g = new_graph();
   const int64_t two[] = {2, 2}, dims[] = {1, 4, 6, 6};
@@ -285,13 +317,15 @@ static void signed_activations_move_where_they_can(void **state) {
     float expected[MAX_ELEMENTS], values[MAX_ELEMENTS];
     vlm_lower_report report = {0};
     bool s8 = fixed & 1;
-    const vlm_tensor in = vlm_tensor_make(s8 ? VLM_S8 : VLM_F32, 4, (int64_t[]){1, 4, 6, 6}, s8 ? (void *)codes : (void *)x);
+    const vlm_tensor in =
+        vlm_tensor_make(s8 ? VLM_S8 : VLM_F32, 4, (int64_t[]){1, 4, 6, 6}, s8 ? (void *)codes : (void *)x);
     vlm_graph *g = bytes(w, fixed);
     vlm_tensor want = run_graph(g, &in, 1, expected);
     FINE(vlm_graph_lower(g, &report, &error));
     vlm_tensor got = run_graph(g, &in, 1, values);
     for (int64_t i = 0; i < vlm_tensor_count(&want); i++)
-      if (fabsf(values[i] - expected[i]) > (fixed & 2 ? 1 : 0.0501f)) fail_msg("fixed %d: %g, wanted %g", fixed, (double)values[i], (double)expected[i]);
+      if (fabsf(values[i] - expected[i]) > (fixed & 2 ? 1 : 0.0501f))
+        fail_msg("fixed %d: %g, wanted %g", fixed, (double)values[i], (double)expected[i]);
     assert_int_equal(got.dtype, want.dtype);
     expect_report("int8", &report, "it", VLM_FORM_STATIC);
     assert_int_equal(count_ops(g, "vlm", "QConv"), 1);
@@ -305,8 +339,11 @@ static void signed_activations_move_where_they_can(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(stored_constants_are_reported), cmocka_unit_test(answers_follow_the_traits),
-                                     cmocka_unit_test(two_readers_with_different_axes), cmocka_unit_test(bodies_are_lowered),
-                                     cmocka_unit_test(loops_are_lowered), cmocka_unit_test(signed_activations_move_where_they_can)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(stored_constants_are_reported),
+                                     cmocka_unit_test(answers_follow_the_traits),
+                                     cmocka_unit_test(two_readers_with_different_axes),
+                                     cmocka_unit_test(bodies_are_lowered),
+                                     cmocka_unit_test(loops_are_lowered),
+                                     cmocka_unit_test(signed_activations_move_where_they_can)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* ConvTranspose: in integers where its pieces do not overlap, stored elsewhere, and vlm_lower_can says which. */
+/* ConvTranspose: in integers where its pieces do not overlap, stored elsewhere, and vlm_lower_can says which.
+ */
 #include "tests/lower/lower_graph.h"
 
 typedef struct {
@@ -8,16 +9,11 @@ typedef struct {
 } spelling;
 
 static const spelling SPELLINGS[] = {
-    {"2 x 2 apart", {2, 2}, 2, 0, 1, 1, 0, true, true},
-    {"3 x 3 apart", {3, 3}, 3, 0, 1, 1, 0, false, true},
-    {"pointwise", {1, 1}, 1, 0, 1, 1, 0, true, true},
-    {"overlap", {3, 3}, 2, 0, 1, 1, 0, true, false},
-    {"gaps", {2, 2}, 3, 0, 1, 1, 0, true, false},
-    {"padded", {2, 2}, 2, 1, 1, 1, 0, true, false},
-    {"groups", {2, 2}, 2, 0, 2, 1, 0, true, false},
-    {"dilated", {2, 2}, 2, 0, 1, 2, 0, true, false},
-    {"larger", {2, 2}, 2, 0, 1, 1, 1, true, false},
-    {"no square", {2, 1}, 2, 0, 1, 1, 0, true, false},
+    {"2 x 2 apart", {2, 2}, 2, 0, 1, 1, 0, true, true}, {"3 x 3 apart", {3, 3}, 3, 0, 1, 1, 0, false, true},
+    {"pointwise", {1, 1}, 1, 0, 1, 1, 0, true, true},   {"overlap", {3, 3}, 2, 0, 1, 1, 0, true, false},
+    {"gaps", {2, 2}, 3, 0, 1, 1, 0, true, false},       {"padded", {2, 2}, 2, 1, 1, 1, 0, true, false},
+    {"groups", {2, 2}, 2, 0, 2, 1, 0, true, false},     {"dilated", {2, 2}, 2, 0, 1, 2, 0, true, false},
+    {"larger", {2, 2}, 2, 0, 1, 1, 1, true, false},     {"no square", {2, 1}, 2, 0, 1, 1, 0, true, false},
 };
 enum { IN = 4, OUT = 6, SIDE = 5 };
 
@@ -54,7 +50,8 @@ static void expect_answer(const spelling *s, const weights *w, const float *bias
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   vlm_graph *g = build(s, TAIL_NONE, w, bias, false);
   assert_int_equal(vlm_node_weights(g, &g->nodes[0], slots), 1);
-  if (vlm_lower_can(g, &g->nodes[0], &slots[0], VLM_FORM_STATIC, &why) != s->integer) fail_msg("%s: %s", s->what, why ? why : "-");
+  if (vlm_lower_can(g, &g->nodes[0], &slots[0], VLM_FORM_STATIC, &why) != s->integer)
+    fail_msg("%s: %s", s->what, why ? why : "-");
   assert_true(vlm_lower_can(g, &g->nodes[0], &slots[0], VLM_FORM_WEIGHT_ONLY, &why));
   vlm_graph_free(g);
 }

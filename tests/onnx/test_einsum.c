@@ -18,7 +18,8 @@ static const einsum_case CASES[] = {
     {"abcd,cde->abe", false, 4, 3, {2, 3, 4, 2}, {4, 2, 5}, 1, 1},
     {"abcd,edc->abe", false, 4, 3, {2, 3, 4, 2}, {5, 2, 4}, 1, 1},
     {"abcd,cdef->abef", false, 4, 4, {2, 3, 4, 2}, {4, 2, 5, 3}, 1, 2},
-    /* a batch in the constant, a sum over a free label, another order of the result, dots, a label twice, no arrow */
+    /* a batch in the constant, a sum over a free label, another order of the result, dots, a label twice, no
+       arrow */
     {"bhi,hij->bhj", false, 3, 3, {2, 3, 4}, {3, 4, 5}, 0, 0},
     {"bij,jk->bk", false, 3, 2, {2, 3, 4}, {4, 5}, 0, 0},
     {"bij,jk->bki", false, 3, 2, {2, 3, 4}, {4, 5}, 0, 0},
@@ -41,7 +42,8 @@ static void products_become_matmul(void **state) {
     output(graph, "y");
     clean_and_compare(graph, k->x_rank, k->x, 1e-5f);
     int matmul = count_op(graph, "MatMul"), reshape = count_op(graph, "Reshape");
-    if (matmul != k->matmul || reshape != k->reshape) fail_msg("%s: %d MatMul, %d Reshape", k->equation, matmul, reshape);
+    if (matmul != k->matmul || reshape != k->reshape)
+      fail_msg("%s: %d MatMul, %d Reshape", k->equation, matmul, reshape);
     assert_int_equal(count_op(graph, "Einsum"), 1 - k->matmul);
     vlm_graph_free(graph);
   }
