@@ -1,13 +1,14 @@
-/* Activations that an integer operator applies itself: told from a node behind it, named by the node it came from, or put behind it. */
+/* Activations that an integer operator applies itself: told from a node behind it, named by the node it came
+ * from, or put behind it. */
 #include <strings.h>
 
 #include "runtime/lower/lower_private.h"
 
 typedef struct {
-  const char *name;              /* of the row operation (kernels/epilogue.h) */
-  const char *domain, *op_type;  /* the node that computes it */
-  const char *approximate;       /* its attribute of that name, NULL = none */
-  const char *attrs[2];          /* attributes that are its parameters, in order */
+  const char *name;             /* of the row operation (kernels/epilogue.h) */
+  const char *domain, *op_type; /* the node that computes it */
+  const char *approximate;      /* its attribute of that name, NULL = none */
+  const char *attrs[2];         /* attributes that are its parameters, in order */
   float defaults[2];
 } activation;
 
@@ -43,7 +44,8 @@ bool vlm_activation_of_node(const vlm_graph *graph, const vlm_node *node, vlm_ac
     const activation *a = &ACTIVATIONS[i];
     if (strcmp(node->op_type, a->op_type) || strcmp(node->domain, a->domain)) continue;
     const vlm_attr *form = vlm_node_attr(node, "approximate");
-    if (a->approximate && strcmp(form && form->kind == VLM_ATTR_STRING ? form->u.s : "none", a->approximate)) continue;
+    if (a->approximate && strcmp(form && form->kind == VLM_ATTR_STRING ? form->u.s : "none", a->approximate))
+      continue;
     *out = (vlm_activation){.name = a->name};
     for (int k = 0; k < 2 && a->attrs[k]; k++) {
       out->params[k] = vlm_node_float(node, a->attrs[k], a->defaults[k]);
@@ -65,7 +67,9 @@ bool vlm_activation_of_name(const vlm_node *node, vlm_activation *out) {
     *out = (vlm_activation){.name = a->name};
     for (int k = 0; k < 2 && a->attrs[k]; k++) {
       bool listed = given && given->kind == VLM_ATTR_FLOATS && given->count > k;
-      out->params[k] = listed ? given->u.floats[k] : vlm_node_float(node, k ? "activation_beta" : "activation_alpha", a->defaults[k]);
+      out->params[k] = listed
+                           ? given->u.floats[k]
+                           : vlm_node_float(node, k ? "activation_beta" : "activation_alpha", a->defaults[k]);
       out->n_params = k + 1;
     }
     return true;
@@ -80,7 +84,8 @@ vlm_status vlm_activation_attrs(vlm_lowering *l, const vlm_activation *a, vlm_at
   if (!a->n_params) return VLM_OK;
   VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&params, 2, sizeof *params, l->err));
   memcpy(params, a->params, sizeof a->params);
-  attrs[(*count)++] = (vlm_attr){.name = "activation_params", .kind = VLM_ATTR_FLOATS, .count = a->n_params, .u.floats = params};
+  attrs[(*count)++] = (vlm_attr){
+      .name = "activation_params", .kind = VLM_ATTR_FLOATS, .count = a->n_params, .u.floats = params};
 out:
   return st;
 }
@@ -91,6 +96,7 @@ vlm_status vlm_activation_add(vlm_lowering *l, const vlm_activation *a, vlm_valu
   while (strcmp(row->name, a->name)) row++;
   /* Opset 6 has the bounds of Clip as attributes. */
   int32_t opset = strcmp(row->op_type, "Clip") ? 24 : 6;
-  for (int k = 0; k < a->n_params; k++) attrs[k] = (vlm_attr){.name = row->attrs[k], .kind = VLM_ATTR_FLOAT, .u.f = a->params[k]};
+  for (int k = 0; k < a->n_params; k++)
+    attrs[k] = (vlm_attr){.name = row->attrs[k], .kind = VLM_ATTR_FLOAT, .u.f = a->params[k]};
   return vlm_add_node(l, out, row->op_type, opset, &x, 1, attrs, a->n_params);
 }

@@ -1,4 +1,5 @@
-/* Conv and FusedConv with a static range. Without one they stay float and read their weights dequantized once (stored.c). */
+/* Conv and FusedConv with a static range. Without one they stay float and read their weights dequantized once
+ * (stored.c). */
 #include "runtime/lower/lower_private.h"
 
 static bool refuse(const char **why, const char *reason) {
@@ -6,17 +7,22 @@ static bool refuse(const char **why, const char *reason) {
   return false;
 }
 
-static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
+                const char **why) {
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   if (form == VLM_FORM_WEIGHT_ONLY) return true;
-  if (w->dtype != VLM_F32 && w->dtype != VLM_S8) return refuse(why, "integer convolutions give float32; the weights are of another type");
+  if (w->dtype != VLM_F32 && w->dtype != VLM_S8)
+    return refuse(why, "integer convolutions give float32; the weights are of another type");
   if (w->rank < 3 || w->rank > 5) return refuse(why, "a convolution over more than 3 dims");
   vlm_activation own;
-  return vlm_activation_of_name(node, &own) ? true : refuse(why, "its activation is none that an integer convolution applies");
+  return vlm_activation_of_name(node, &own)
+             ? true
+             : refuse(why, "its activation is none that an integer convolution applies");
 }
 
 /* The attributes of Conv, and ours. */
-static vlm_status conv_attrs(vlm_lowering *l, const vlm_node *node, const vlm_tail *t, vlm_attr **out, int32_t *count) {
+static vlm_status conv_attrs(vlm_lowering *l, const vlm_node *node, const vlm_tail *t, vlm_attr **out,
+                             int32_t *count) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)out, (size_t)node->n_attrs + 2, sizeof **out, l->err));
   *count = 0;
@@ -27,12 +33,14 @@ out:
   return st;
 }
 
-/* Bias (constant or not), activation, quantization. A residual (input 3 of FusedConv) is added behind, before the activation. */
+/* Bias (constant or not), activation, quantization. A residual (input 3 of FusedConv) is added behind, before
+ * the activation. */
 static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
   vlm_status st = VLM_OK;
   vlm_activation own;
   t->bias = vlm_node_input(node, 2);
-  if (vlm_is_channel_vector(l->graph, t->bias, channels, 1, 1)) VLM_TRY(vlm_spread(l, &t->bias, channels, 1, 1));
+  if (vlm_is_channel_vector(l->graph, t->bias, channels, 1, 1))
+    VLM_TRY(vlm_spread(l, &t->bias, channels, 1, 1));
   vlm_activation_of_name(node, &own);
   if (vlm_node_input(node, 3) != VLM_NO_VALUE) {
     VLM_TRY(vlm_tail_add(l, t, vlm_node_input(node, 3), &own));
@@ -40,7 +48,66 @@ static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t chann
   }
   t->activation = own;
   vlm_take_activation(l, t);
-  VLM_TRY(vlm_take_quantize(l, t));
+  vlm_take_quantize(l, t);
+out:
+  return st;
+}
+
+/* ---- weights with zero points: the exact sums of ConvInteger, then scale and bias ---- */
+
+/* [channels, 1, ..] for a result of that rank. */
+static vlm_status as_column(vlm_lowering *l, vlm_value_id *id, int32_t rank) {
+  vlm_tensor t = *vlm_graph_constant(l->graph, *id);
+  while (t.rank < rank - 1) t.dims[t.rank++] = 1;
+  return vlm_graph_add_constant(l->graph, id, NULL, &t, false, l->err);
+}
+
+static vlm_status make_moved(vlm_lowering *l, int32_t n, int64_t channels, const vlm_operand *x,
+                             vlm_operand *w) {
+  vlm_status st = VLM_OK;
+  const vlm_node node = l->graph->nodes[n];
+  const vlm_attr to = vlm_int_attr("to", 1);
+  float x_scale = (float)vlm_tensor_get(vlm_graph_constant(l->graph, x->scale), 0);
+  int32_t rank = vlm_graph_constant(l->graph, w->data)->rank;
+  vlm_value_id sums, floats = VLM_NO_VALUE, out = node.outputs[0], bias = vlm_node_input(&node, 2),
+                     scaled = bias == VLM_NO_VALUE ? out : VLM_NO_VALUE;
+  VLM_TRY(vlm_spread(l, &w->scale, channels, 1, x_scale));
+  VLM_TRY(as_column(l, &w->scale, rank));
+  VLM_TRY(vlm_graph_add_value(l->graph, &sums, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_add_node(l, &floats, "Cast", 13, &sums, 1, &to, 1));
+  VLM_TRY(vlm_add_node(l, &scaled, "Mul", 14, (vlm_value_id[]){floats, w->scale}, 2, NULL, 0));
+  if (bias != VLM_NO_VALUE) {
+    VLM_TRY(vlm_spread(l, &bias, channels, 1, 1));
+    VLM_TRY(as_column(l, &bias, rank));
+    VLM_TRY(vlm_add_node(l, &out, "Add", 14, (vlm_value_id[]){scaled, bias}, 2, NULL, 0));
+  }
+  const vlm_value_id inputs[] = {x->data, w->data, x->zero, w->zero};
+  VLM_TRY(vlm_replace_node(l, n, "", "ConvInteger", 10, inputs, 4, node.attrs, node.n_attrs, sums));
+out:
+  return st;
+}
+
+static bool can_be_moved(const vlm_lowering *l, const vlm_node *node, int64_t channels,
+                         const vlm_operand *x) {
+  vlm_value_id bias = vlm_node_input(node, 2);
+  bool constant = bias == VLM_NO_VALUE || vlm_is_channel_vector(l->graph, bias, channels, 1, 1);
+  return constant && !x->is_signed && !*node->domain;
+}
+
+/* ---- the rule ---- */
+
+static vlm_status make_static(vlm_lowering *l, int32_t n, int64_t channels, const vlm_operand *x,
+                              vlm_operand *w) {
+  vlm_status st = VLM_OK;
+  const vlm_node node = l->graph->nodes[n];
+  vlm_attr *attrs;
+  int32_t n_attrs;
+  vlm_tail t = vlm_tail_of(node.outputs[0]);
+  VLM_TRY(vlm_spread(l, &w->scale, channels, 1, 1));
+  VLM_TRY(read_tail(l, &node, channels, &t));
+  VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
+  const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
+  VLM_TRY(vlm_make_internal(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
 out:
   return st;
 }
@@ -50,21 +117,17 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   const vlm_node node = l->graph->nodes[n];
   const char *why;
   vlm_operand x, w;
-  vlm_attr *attrs;
-  int32_t n_attrs;
+  bool moved;
   *form = 0;
-  if (!can(l->graph, &node, slot, VLM_FORM_STATIC, &why) || !vlm_dequantized_weight(l, node.inputs[slot->input], slot->axis) ||
+  if (!can(l->graph, &node, slot, VLM_FORM_STATIC, &why) ||
+      !vlm_dequantized_weight(l, node.inputs[slot->input], slot->axis, &moved) ||
       !vlm_dequantized_activation(l, node.inputs[slot->activation], &x))
     return VLM_OK;
   int64_t channels = vlm_node_constant(l->graph, &node, slot->input)->dims[slot->axis];
-  vlm_tail t = vlm_tail_of(node.outputs[0]);
+  if (moved && !can_be_moved(l, &node, channels, &x)) return VLM_OK;
   VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &w));
-  VLM_TRY(vlm_spread(l, &w.scale, channels, 1, 1));
-  VLM_TRY(vlm_need_zero(l, &x));
-  VLM_TRY(read_tail(l, &node, channels, &t));
-  VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
-  const vlm_value_id inputs[] = {x.data, x.scale, x.zero, w.data, w.scale, t.bias, t.y_scale, t.y_zero};
-  VLM_TRY(vlm_replace_node(l, n, "QConv", inputs, 8, attrs, n_attrs, t.output));
+  VLM_TRY(vlm_as_u8(l, &x));
+  VLM_TRY(moved ? make_moved(l, n, channels, &x, &w) : make_static(l, n, channels, &x, &w));
   *form = VLM_FORM_STATIC;
 out:
   return st;

@@ -1,7 +1,11 @@
 #include "runtime/lower/lower_private.h"
 
-vlm_attr vlm_int_attr(const char *name, int64_t value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value}; }
-vlm_attr vlm_text_attr(const char *name, const char *value) { return (vlm_attr){.name = name, .kind = VLM_ATTR_STRING, .u.s = value}; }
+vlm_attr vlm_int_attr(const char *name, int64_t value) {
+  return (vlm_attr){.name = name, .kind = VLM_ATTR_INT, .u.i = value};
+}
+vlm_attr vlm_text_attr(const char *name, const char *value) {
+  return (vlm_attr){.name = name, .kind = VLM_ATTR_STRING, .u.s = value};
+}
 
 static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, int32_t n_attrs) {
   vlm_attr *copy;
@@ -13,28 +17,50 @@ static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, i
   return VLM_OK;
 }
 
-vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs, int32_t n_inputs,
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *domain, const char *op_type,
+                            int32_t opset, const vlm_value_id *inputs, int32_t n_inputs,
                             const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
   vlm_status st = VLM_OK;
   vlm_value_id *ids;
   while (n_inputs > 0 && inputs[n_inputs - 1] == VLM_NO_VALUE) n_inputs--;
-  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&ids, (size_t)n_inputs, sizeof *ids, l->err));
+  VLM_TRY(vlm_arena_new(l->graph->arena, &ids, n_inputs, l->err));
   memcpy(ids, inputs, (size_t)n_inputs * sizeof *ids);
   VLM_TRY(set_attrs(l, n, attrs, n_attrs));
   vlm_node *node = &l->graph->nodes[n];
   node->inputs = ids;
   node->n_inputs = n_inputs;
-  node->domain = "vlm";
+  node->domain = domain;
   node->op_type = op_type;
-  node->opset = 1;
+  node->opset = opset;
   node->op = NULL;
   vlm_node_set_output(l->graph, n, 0, output);
 out:
   return st;
 }
 
-vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset, const vlm_value_id *inputs,
-                        int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs) {
+vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs,
+                             int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
+  return vlm_replace_node(l, n, "vlm", op_type, 1, inputs, n_inputs, attrs, n_attrs, output);
+}
+
+vlm_status vlm_set_input(vlm_graph *graph, int32_t n, int32_t k, vlm_value_id value, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_node *node = &graph->nodes[n];
+  vlm_value_id *inputs;
+  if (k >= node->n_inputs) {
+    VLM_TRY(vlm_arena_new(graph->arena, &inputs, k + 1, err));
+    for (int32_t i = 0; i <= k; i++) inputs[i] = vlm_node_input(node, i);
+    node->inputs = inputs;
+    node->n_inputs = k + 1;
+  }
+  node->inputs[k] = value;
+out:
+  return st;
+}
+
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset,
+                        const vlm_value_id *inputs, int32_t n_inputs, const vlm_attr *attrs,
+                        int32_t n_attrs) {
   vlm_status st = VLM_OK;
   int32_t n;
   if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));

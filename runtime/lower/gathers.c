@@ -1,7 +1,9 @@
-/* Gather of rows of a table: dequantized as they are fetched. Other gathers read the table dequantized once (stored.c). */
+/* Gather of rows of a table: dequantized as they are fetched. Other gathers read the table dequantized once
+ * (stored.c). */
 #include "runtime/lower/lower_private.h"
 
-static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
+                const char **why) {
   (void)graph, (void)node, (void)slot;
   *why = "a table that is looked up meets no activations";
   return form == VLM_FORM_WEIGHT_ONLY;
@@ -12,13 +14,15 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   const vlm_node node = l->graph->nodes[n];
   const vlm_tensor *t = vlm_node_constant(l->graph, &node, slot->input);
   vlm_operand table;
+  bool moved;
   *form = 0;
-  if (slot->axis != 0 || t->rank != 2 || !vlm_dequantized_weight(l, node.inputs[slot->input], 0)) return VLM_OK;
+  if (slot->axis != 0 || !vlm_dequantized_weight(l, node.inputs[slot->input], 0, &moved) || moved)
+    return VLM_OK;
   int64_t rows = t->dims[0];
   VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &table));
   VLM_TRY(vlm_spread(l, &table.scale, rows, 1, 1));
   const vlm_value_id inputs[] = {table.data, table.scale, node.inputs[1]};
-  VLM_TRY(vlm_replace_node(l, n, "QGather", inputs, 3, NULL, 0, node.outputs[0]));
+  VLM_TRY(vlm_make_internal(l, n, "QGather", inputs, 3, NULL, 0, node.outputs[0]));
   *form = VLM_FORM_WEIGHT_ONLY;
 out:
   return st;

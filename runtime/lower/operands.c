@@ -8,18 +8,20 @@ static const vlm_tensor *constant(const vlm_graph *graph, vlm_value_id id) {
 }
 
 static vlm_operand parts(const vlm_node *node) {
-  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2)};
+  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), false};
 }
 
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out) {
   const vlm_graph *owner;
   const vlm_node *node = id == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, id, &owner);
-  if (!node || owner != l->graph) return false;
+  if (!node || owner != l->graph || vlm_node_int(node, "block_size", 0)) return false;
   *out = parts(node);
   const vlm_tensor *scale = constant(owner, out->scale), *zero = constant(owner, out->zero);
-  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || constant(owner, out->data)) return false;
-  if (out->zero == VLM_NO_VALUE) return owner->values[out->data].tensor.dtype == VLM_U8;
-  return vlm_is_scalar(zero) && zero->dtype == VLM_U8;
+  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || !vlm_is_scalar(zero) || constant(owner, out->data))
+    return false;
+  out->is_signed = zero->dtype == VLM_S8;
+  if (out->is_signed) out->data = id;
+  return out->is_signed || zero->dtype == VLM_U8;
 }
 
 static bool all_zero(const vlm_tensor *t) {
@@ -28,22 +30,25 @@ static bool all_zero(const vlm_tensor *t) {
   return true;
 }
 
-bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis) {
+bool vlm_dequantized_weight(const vlm_lowering *l, vlm_value_id id, int32_t axis, bool *moved) {
   const vlm_graph *owner;
   const vlm_node *node = id == VLM_NO_VALUE ? NULL : vlm_dequantizer(l->graph, id, &owner);
-  if (!node) return false;
+  if (!node || vlm_node_int(node, "block_size", 0)) return false;
   vlm_operand w = parts(node);
-  const vlm_tensor *data = constant(owner, w.data), *scale = constant(owner, w.scale), *zero = constant(owner, w.zero);
+  const vlm_tensor *data = constant(owner, w.data), *scale = constant(owner, w.scale),
+                   *zero = constant(owner, w.zero);
   if (!data || data->dtype != VLM_S8 || !scale || scale->dtype != VLM_F32) return false;
-  if (w.zero != VLM_NO_VALUE && (!zero || !all_zero(zero))) return false;
+  if (w.zero != VLM_NO_VALUE && (!zero || zero->rank > 1)) return false;
+  *moved = zero && !all_zero(zero);
   int64_t at = vlm_node_int(node, "axis", 1);
   if (at < 0) at += data->rank;
-  if (vlm_node_int(node, "block_size", 0)) return false;
-  return vlm_is_scalar(scale) || (scale->rank == 1 && at == axis && axis < data->rank && scale->dims[0] == data->dims[axis]);
+  return vlm_is_scalar(scale) ||
+         (scale->rank == 1 && at == axis && axis < data->rank && scale->dims[0] == data->dims[axis]);
 }
 
 /* The value of an enclosing graph as one of this graph. */
-static vlm_status captured(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
+static vlm_status captured(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = id;
   if (graph == owner || id == VLM_NO_VALUE) return VLM_OK;
@@ -67,11 +72,8 @@ out:
   return st;
 }
 
-vlm_status vlm_need_zero(vlm_lowering *l, vlm_operand *x) {
-  uint8_t zero = 0;
-  const vlm_tensor t = vlm_tensor_make(VLM_U8, 0, NULL, &zero);
-  if (x->zero != VLM_NO_VALUE) return VLM_OK;
-  return vlm_graph_add_constant(l->graph, &x->zero, NULL, &t, true, l->err);
+vlm_status vlm_as_u8(vlm_lowering *l, vlm_operand *x) {
+  return x->is_signed ? vlm_zero_plus_128(l->graph, &x->zero, l->err) : VLM_OK;
 }
 
 /* ---- floats per channel ---- */
@@ -84,7 +86,8 @@ static const vlm_tensor *stored_s32(const vlm_graph *graph, vlm_value_id id, con
   const vlm_operand b = parts(node);
   const vlm_tensor *scale = constant(owner, b.scale), *zero = constant(owner, b.zero);
   *data = constant(owner, b.data);
-  bool known = *data && (*data)->dtype == VLM_S32 && scale && scale->dtype == VLM_F32 && (b.zero == VLM_NO_VALUE || zero);
+  bool known = *data && (*data)->dtype == VLM_S32 && scale && scale->dtype == VLM_F32 &&
+               (b.zero == VLM_NO_VALUE || zero);
   if (!known || (zero && !all_zero(zero))) return NULL;
   int64_t count = vlm_tensor_count(scale);
   return count == 1 || count == vlm_tensor_count(*data) ? scale : NULL;
@@ -99,7 +102,8 @@ static const vlm_tensor *float_constant(const vlm_graph *graph, vlm_value_id id,
   return *scale ? data : NULL;
 }
 
-bool vlm_is_channel_vector(const vlm_graph *graph, vlm_value_id id, int64_t channels, int32_t place, int32_t max_rank) {
+bool vlm_is_channel_vector(const vlm_graph *graph, vlm_value_id id, int64_t channels, int32_t place,
+                           int32_t max_rank) {
   const vlm_tensor *scale, *t = float_constant(graph, id, &scale);
   if (!t || t->rank > max_rank) return false;
   int64_t count = vlm_tensor_count(t);
@@ -115,7 +119,8 @@ vlm_status vlm_spread(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64
   VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&values, (size_t)total, sizeof *values, l->err));
   for (int64_t i = 0; i < total; i++) {
     int64_t at = i % channels % count;
-    float value = scale ? (float)((const int32_t *)t->data)[at] * ((const float *)scale->data)[at % scales] : ((const float *)t->data)[at];
+    float value = scale ? (float)((const int32_t *)t->data)[at] * ((const float *)scale->data)[at % scales]
+                        : ((const float *)t->data)[at];
     values[i] = factor == 1 ? value : value * factor;
   }
   const vlm_tensor spread = vlm_tensor_make(VLM_F32, 1, &total, values);

@@ -1,8 +1,9 @@
-/* The form that every constant can take: stored in 8 bits behind a DequantizeLinear, which is computed once when planning. The operator
- * itself stays as it is. */
+/* The form that every constant can take: stored in 8 bits behind a DequantizeLinear, which is computed once
+ * when planning. The operator itself stays as it is. */
 #include "runtime/lower/lower_private.h"
 
-static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form, const char **why) {
+static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
+                const char **why) {
   (void)graph, (void)node, (void)slot;
   *why = "the operator has no integer form";
   return form == VLM_FORM_WEIGHT_ONLY;

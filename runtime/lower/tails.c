@@ -2,7 +2,11 @@
 #include "runtime/lower/lower_private.h"
 
 vlm_tail vlm_tail_of(vlm_value_id output) {
-  return (vlm_tail){.output = output, .bias = VLM_NO_VALUE, .y_scale = VLM_NO_VALUE, .y_zero = VLM_NO_VALUE, .activation = {.name = ""}};
+  return (vlm_tail){.output = output,
+                    .bias = VLM_NO_VALUE,
+                    .y_scale = VLM_NO_VALUE,
+                    .y_zero = VLM_NO_VALUE,
+                    .activation = {.name = ""}};
 }
 
 /* The one reader of the tail when it is of that type. */
@@ -45,18 +49,14 @@ out:
   return st;
 }
 
-vlm_status vlm_take_quantize(vlm_lowering *l, vlm_tail *t) {
+void vlm_take_quantize(vlm_lowering *l, vlm_tail *t) {
   const vlm_node *q = follower(l, t, "QuantizeLinear");
-  if (!q || vlm_node_int(q, "block_size", 0)) return VLM_OK;
-  vlm_operand y = {q->outputs[0], vlm_node_input(q, 1), vlm_node_input(q, 2)};
-  const vlm_tensor *scale = vlm_graph_constant(l->graph, y.scale);
-  const vlm_tensor *zero = y.zero == VLM_NO_VALUE ? NULL : vlm_graph_constant(l->graph, y.zero);
-  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32) return VLM_OK;
-  bool plain = y.zero == VLM_NO_VALUE && !vlm_node_int(q, "output_dtype", 0);
-  if (!plain && (!vlm_is_scalar(zero) || zero->dtype != VLM_U8)) return VLM_OK;
+  vlm_value_id id = q && !vlm_node_int(q, "block_size", 0) ? vlm_node_input(q, 2) : VLM_NO_VALUE;
+  const vlm_tensor *zero = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(l->graph, id);
+  const vlm_tensor *scale = q ? vlm_graph_constant(l->graph, q->inputs[1]) : NULL;
+  if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || !vlm_is_scalar(zero) || zero->dtype != VLM_U8)
+    return;
+  t->y_scale = q->inputs[1];
+  t->y_zero = id;
   take(l, q, t);
-  vlm_status st = vlm_need_zero(l, &y);
-  t->y_scale = y.scale;
-  t->y_zero = y.zero;
-  return st;
 }

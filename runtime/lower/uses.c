@@ -24,7 +24,8 @@ static void count_uses(vlm_lowering *l) {
 
 vlm_status vlm_lowering_open(vlm_lowering *l, vlm_graph *graph, vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
-  *l = (vlm_lowering){.graph = graph, .n_values = graph->n_values, .n_nodes = graph->n_nodes, .report = report, .err = err};
+  *l = (vlm_lowering){
+      .graph = graph, .n_values = graph->n_values, .n_nodes = graph->n_nodes, .report = report, .err = err};
   VLM_TRY(vlm_alloc((void **)&l->uses, (size_t)graph->n_values, sizeof *l->uses, err));
   VLM_TRY(vlm_alloc((void **)&l->reader, (size_t)graph->n_values, sizeof *l->reader, err));
   VLM_TRY(vlm_alloc((void **)&l->gone, (size_t)graph->n_nodes, sizeof *l->gone, err));

@@ -91,12 +91,13 @@ int64_t vlm_macs_multi_head_attention(vlm_op_call *c, int past_input) {
 }
 
 /* The projection of the input to queries, keys and values, then attention. */
+/* x [B, T, I], w [I, 2 D + V], or x [B, T, 2 D + V] when it is projected already; y [B, T, V]. */
 int64_t vlm_macs_projected_attention(vlm_op_call *c, int past_input) {
-  const vlm_tensor *x = c->in[0], *w = c->in[1], *past = input(c, past_input), *y = c->out[0];
-  if (x->rank != 3 || w->rank != 2 || !y || y->rank != 3) return 0;
-  int64_t rows = multiply(x->dims[0], x->dims[1]), key_width = (w->dims[1] - y->dims[2]) / 2;
+  const vlm_tensor *x = c->in[0], *w = input(c, 1), *past = input(c, past_input), *y = c->out[0];
+  if (x->rank != 3 || (w && w->rank != 2) || !y || y->rank != 3) return 0;
+  int64_t rows = multiply(x->dims[0], x->dims[1]), key_width = ((w ? w->dims[1] : x->dims[2]) - y->dims[2]) / 2;
   int64_t keys = add(x->dims[1], past && past->rank == 5 ? past->dims[3] : 0);
-  return add(multiply(rows, count(w)), attend(rows, keys, key_width, y->dims[2]));
+  return add(w ? multiply(rows, count(w)) : 0, attend(rows, keys, key_width, y->dims[2]));
 }
 
 int64_t vlm_macs_grouped_attention(vlm_op_call *c, int past_input) {

@@ -228,26 +228,30 @@ out:
   return st;
 }
 
-/* ---- Attention: the projection of one input to queries, keys and values included ---- */
+/* ---- Attention: the projection of one input to queries, keys and values included; vlm.ProjectedAttention: input 0 is projected
+ * already, there are no weights and no bias ---- */
 
 enum { IN_X, IN_WEIGHT, IN_PROJECTION_BIAS, IN_MASK, IN_PAST, IN_EXTRA_BIAS };
 
 static vlm_status attention_sizes(vlm_op_call *c, ms_sizes *s) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[IN_X], *w = c->in[IN_WEIGHT], *bias = vlm_in(c, IN_PROJECTION_BIAS), *past = vlm_in(c, IN_PAST);
+  const vlm_tensor *x = c->in[IN_X], *w = vlm_in(c, IN_WEIGHT), *bias = vlm_in(c, IN_PROJECTION_BIAS), *past = vlm_in(c, IN_PAST);
   const vlm_attr *sizes = vlm_arg(c, QKV_SIZES);
   s->heads = vlm_arg_int(c, NUM_HEADS, 0);
   VLM_CHECK(vlm_arg_int(c, DO_ROTARY, 0) == 0, c->err, VLM_UNSUPPORTED, "operator com.microsoft.Attention with do_rotary is not supported");
-  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS && x->rank == 3 && w->rank == 2 && w->dims[0] == x->dims[2], c->err, VLM_INPUT,
+  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS && x->rank == 3 && (!w || (w->rank == 2 && w->dims[0] == x->dims[2])),
+            c->err, VLM_INPUT,
             "input and weights do not have the shapes [B, T, I] and [I, 3 D]");
   bool given = sizes->kind == VLM_ATTR_INTS && sizes->count == 3;
-  int64_t width = given ? sizes->u.ints[0] : w->dims[1] / 3, v_width = given ? sizes->u.ints[2] : w->dims[1] / 3;
-  VLM_CHECK(width > 0 && v_width > 0 && width <= w->dims[1] && v_width <= w->dims[1] && 2 * width + v_width == w->dims[1] && width % s->heads == 0 && v_width % s->heads == 0, c->err,
+  int64_t columns = w ? w->dims[1] : x->dims[2];
+  int64_t width = given ? sizes->u.ints[0] : columns / 3, v_width = given ? sizes->u.ints[2] : columns / 3;
+  bool sane = width > 0 && v_width > 0 && width <= columns && v_width <= columns;
+  VLM_CHECK(sane && 2 * width + v_width == columns && width % s->heads == 0 && v_width % s->heads == 0, c->err,
             VLM_INPUT,
-            "weights with %lld columns do not split into queries, keys and values of %lld heads", (long long)w->dims[1],
+            "weights with %lld columns do not split into queries, keys and values of %lld heads", (long long)columns,
                 (long long)s->heads);
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == w->dims[1], c->err, VLM_INPUT, "bias has %lld values, wanted %lld",
-            (long long)vlm_tensor_count(bias), (long long)w->dims[1]);
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == columns, c->err, VLM_INPUT, "bias has %lld values, wanted %lld",
+            (long long)vlm_tensor_count(bias), (long long)columns);
   s->batch = x->dims[0];
   s->t = s->fresh = x->dims[1];
   s->d = width / s->heads;
@@ -296,23 +300,35 @@ out:
   return st;
 }
 
+/* Queries, keys and values of every row: input 0 itself, or times the weights. */
+static vlm_status project(vlm_op_call *c, const ms_sizes *s, const float **out) {
+  vlm_status st = VLM_OK;
+  const float *x, *w, *bias;
+  float *qkv;
+  int64_t inner = c->in[IN_X]->dims[2], width = s->heads * (2 * s->d + s->dv), rows = s->batch * s->t;
+  VLM_TRY(vlm_as_f32(c, c->in[IN_X], &x));
+  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_WEIGHT), &w));
+  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_PROJECTION_BIAS), &bias));
+  *out = x;
+  if (!w) goto out;
+  VLM_TRY(vlm_scratch_array(c, (void **)&qkv, rows * width, sizeof *qkv));
+  vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = inner, .a = x, .a_row = inner, .a_column = 1, .b = w, .b_row = width,
+                    .b_column = 1, .c = qkv, .ldc = width, .epilogue = {.alpha = 1, .bias = bias}};
+  if (rows > 0) VLM_TRY(vlm_op_gemm(c, &g));
+  *out = qkv;
+out:
+  return st;
+}
+
 vlm_status vlm_run_MsAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   ms_sizes s;
   vlm_sdpa a = {.batch = 0};
-  const float *x, *w, *bias;
-  float *qkv;
+  const float *qkv;
   VLM_TRY(attention_sizes(c, &s));
   set_sizes(&a, &s);
-  int64_t inner = c->in[IN_X]->dims[2], width = c->in[IN_WEIGHT]->dims[1], rows = s.batch * s.t;
-  VLM_TRY(vlm_as_f32(c, c->in[IN_X], &x));
-  VLM_TRY(vlm_as_f32(c, c->in[IN_WEIGHT], &w));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_PROJECTION_BIAS), &bias));
-  VLM_TRY(vlm_scratch_array(c, (void **)&qkv, rows * width, sizeof *qkv));
-  vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = inner, .a = x, .a_row = inner, .a_column = 1, .b = w, .b_row = width,
-                    .b_column = 1, .c = qkv,
-                    .ldc = width, .epilogue = {.alpha = 1, .bias = bias}};
-  if (rows > 0) VLM_TRY(vlm_op_gemm(c, &g));
+  VLM_TRY(project(c, &s, &qkv));
+  int64_t width = s.heads * (2 * s.d + s.dv);
   a.q = (vlm_heads){qkv, s.t * width, s.d, width};
   a.k = (vlm_heads){qkv + s.heads * s.d, s.t * width, s.d, width};
   a.v = (vlm_heads){qkv + 2 * s.heads * s.d, s.t * width, s.dv, width};

@@ -11,11 +11,13 @@ enum {
   FAMILY_WEIGHT_ONLY = VLM_FAMILY_STORED,
   FAMILY_PRODUCT = VLM_FAMILY_PRODUCT,
   FAMILY_CONVOLUTION = VLM_FAMILY_CONVOLUTION,
+  FAMILY_TRANSPOSED = VLM_FAMILY_TRANSPOSED,
   FAMILY_TABLE = VLM_FAMILY_TABLE,
   FORMS_NO_FORM = 0,
   FORMS_WEIGHT_ONLY = VLM_FORM_WEIGHT_ONLY,
   FORMS_PRODUCT = VLM_FORM_STATIC | VLM_FORM_ROW | VLM_FORM_WEIGHT_ONLY,
   FORMS_CONVOLUTION = VLM_FORM_STATIC | VLM_FORM_WEIGHT_ONLY,
+  FORMS_TRANSPOSED = FORMS_CONVOLUTION,
   FORMS_TABLE = VLM_FORM_WEIGHT_ONLY,
   ABSORBS_NOTHING = 0,
   ABSORBS_BIAS_ONLY = VLM_ABSORB_BIAS,
@@ -24,7 +26,12 @@ enum {
   SAME_VALUES = VLM_TRAIT_SAME_VALUES,
   TABLE = VLM_TRAIT_TABLE,
   RECURRENT = VLM_TRAIT_RECURRENT,
-  NORM = VLM_TRAIT_NORM
+  JOINS = VLM_TRAIT_JOINS,
+  INTEGER = VLM_TRAIT_INTEGER,
+  NORM = VLM_TRAIT_NORM,
+  MOVES = VLM_TRAIT_MOVES | VLM_TRAIT_SAME_VALUES,
+  JOINS_BYTES = VLM_TRAIT_JOINS | VLM_TRAIT_MOVES,
+  ATTENDS = VLM_TRAIT_ATTENDS
 };
 #define vlm_weights_none NULL
 #define vlm_macs_none NULL
@@ -61,12 +68,26 @@ const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const v
   return node && !strcmp(node->op_type, "DequantizeLinear") ? node : NULL;
 }
 
+/* The maker of a value is a Cast: floats of another type than float32 are dequantized and cast. */
+static vlm_value_id behind_cast(const vlm_graph **graph, vlm_value_id id) {
+  const vlm_graph *g = *graph;
+  while (id != VLM_NO_VALUE && g->values[id].kind == VLM_VALUE_CAPTURE) {
+    id = g->values[id].parent_value;
+    g = g->parent;
+  }
+  int32_t n = id == VLM_NO_VALUE ? -1 : g->values[id].producer;
+  *graph = g;
+  return n >= 0 && vlm_node_is(&g->nodes[n], "Cast") ? g->nodes[n].inputs[0] : id;
+}
+
 const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k) {
   vlm_value_id id = vlm_node_input(node, k);
-  const vlm_graph *owner;
+  const vlm_graph *owner = graph;
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
-  const vlm_node *dequantizer = t ? NULL : vlm_dequantizer(graph, id, &owner);
-  return dequantizer ? vlm_graph_constant(owner, dequantizer->inputs[0]) : t;
+  if (t || id == VLM_NO_VALUE) return t;
+  id = behind_cast(&owner, id);
+  const vlm_node *dequantizer = vlm_dequantizer(owner, id, &owner);
+  return dequantizer ? vlm_graph_constant(owner, dequantizer->inputs[0]) : NULL;
 }
 
 static bool is_weight(const vlm_graph *graph, vlm_value_id id) {

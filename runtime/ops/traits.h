@@ -29,6 +29,7 @@ typedef enum vlm_op_family {
   VLM_FAMILY_STORED,      /* constants are stored in 8 bits, the operator itself stays float */
   VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
   VLM_FAMILY_CONVOLUTION,
+  VLM_FAMILY_TRANSPOSED,  /* transposed convolution */
   VLM_FAMILY_TABLE        /* rows are looked up */
 } vlm_op_family;
 
@@ -37,7 +38,11 @@ enum {
   VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
   VLM_TRAIT_TABLE = 4,       /* looks rows of its weight up */
   VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
-  VLM_TRAIT_NORM = 16        /* normalises rows or channels: the scale of what comes in does not matter */
+  VLM_TRAIT_JOINS = 32,      /* its results hold values of several inputs, chosen or side by side */
+  VLM_TRAIT_INTEGER = 64,    /* both operands of what it multiplies have 8 bits or less */
+  VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
+  VLM_TRAIT_MOVES = 128,     /* its results hold elements of input 0 (of all inputs when it joins) and nothing else, of any type */
+  VLM_TRAIT_ATTENDS = 256    /* its product is a projection to queries, keys and values; what it gives is their attention */
 };
 
 /* What may be taken into the operator's epilogue. */
@@ -67,7 +72,8 @@ const vlm_traits *vlm_traits_table(int32_t *count);
 /* The DequantizeLinear that makes a value, looked for in the enclosing graphs when the value is captured; *owner is the graph that holds
  * it. NULL when something else makes the value. */
 const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner);
-/* The constant that input k holds: as it is, or the stored one behind a DequantizeLinear. NULL when it is computed. */
+/* The constant that input k holds: as it is, or the stored one behind a DequantizeLinear (and a Cast). NULL when it
+ * is computed. */
 const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k);
 
 /* The inputs of a resolved node that are constants which can be stored in 8 bits: float32, float16, bfloat16 or float64, of rank 2 and

@@ -83,3 +83,10 @@ int32_t vlm_weights_gather(const vlm_graph *graph, const vlm_node *node, vlm_wei
   slots[0] = (vlm_weight_slot){.input = 0, .axis = (int32_t)(axis < 0 ? axis + rank : axis), .activation = -1};
   return 1;
 }
+
+/* The tables of words, positions and segments. */
+int32_t vlm_weights_embeddings(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot *slots) {
+  (void)graph, (void)node;
+  for (int32_t k = 0; k < 3; k++) slots[k] = (vlm_weight_slot){.input = 2 + k, .axis = 0, .activation = -1};
+  return 3;
+}

@@ -1,4 +1,4 @@
-/* vlm.QGather: table int8 [V, D], scale float32 [V] or [1], ids int32/int64 -> float32 [ids..., D]: rows dequantized as they are fetched.
+/* vlm.QGather: table int8 [V, D...], scale float32 [V] or [1], ids int32/int64 -> float32 [ids..., D...]: rows dequantized as they are fetched.
  */
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/op_data.h"
@@ -9,12 +9,13 @@ vlm_status vlm_infer_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *table = c->in[0], *ids = c->in[2];
   int64_t dims[VLM_MAX_RANK];
-  VLM_CHECK(table->dtype == VLM_S8 && table->rank == 2, c->err, VLM_INPUT, "a table of type %s with %d dims; wanted int8 with 2",
+  VLM_CHECK(table->dtype == VLM_S8 && table->rank >= 2, c->err, VLM_INPUT, "a table of type %s with %d dims; wanted int8 with 2 or more",
             vlm_dtype_name(table->dtype), table->rank);
-  VLM_CHECK(ids->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "ids with %d dims; at most %d are supported", ids->rank, VLM_MAX_RANK - 1);
+  int most = VLM_MAX_RANK + 1 - table->rank;
+  VLM_CHECK(ids->rank <= most, c->err, VLM_UNSUPPORTED, "ids with %d dims; at most %d are supported", ids->rank, most);
   for (int i = 0; i < ids->rank; i++) dims[i] = ids->dims[i];
-  dims[ids->rank] = table->dims[1];
-  vlm_out_shape(c, 0, VLM_F32, ids->rank + 1, dims);
+  for (int i = 1; i < table->rank; i++) dims[ids->rank + i - 1] = table->dims[i];
+  vlm_out_shape(c, 0, VLM_F32, ids->rank + table->rank - 1, dims);
 out:
   return st;
 }
@@ -22,7 +23,7 @@ out:
 vlm_status vlm_run_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *table = c->in[0];
-  const int64_t *ids, rows = table->dims[0], n = table->dims[1], count = vlm_tensor_count(c->in[2]);
+  const int64_t *ids, rows = table->dims[0], n = vlm_tensor_span(table, 1, table->rank), count = vlm_tensor_count(c->in[2]);
   const float *scale;
   float *y = c->out[0]->data;
   VLM_TRY(vlm_as_s64(c, c->in[2], &ids));

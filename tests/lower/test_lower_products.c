@@ -1,5 +1,5 @@
-/* Matrix products in every spelling and form: what vlm_lower_can answers is what lowering does, and the numbers are those of the quantized
- * graph computed in floats. */
+/* Matrix products in every spelling and form: what vlm_lower_can answers is what lowering does, and the
+ * numbers are those of the quantized graph computed in floats. */
 #include "tests/lower/lower_graph.h"
 
 enum { B = 3, M = 5, K = 21, N = 18 };
@@ -8,14 +8,12 @@ typedef enum { C_NONE, C_VECTOR, C_ROW, C_SCALAR, C_COLUMN, C_FULL, C_INPUT } ad
 
 typedef struct {
   const char *op;
-  bool left;           /* the constant is operand A */
+  bool left; /* the constant is operand A */
   int w_rank, x_rank;
   bool ta, tb;
-  float alpha, beta;   /* 0 = attribute left out */
+  float alpha, beta; /* 0 = attribute left out */
   addend c;
   const char *activation;
-  bool refused;        /* no integer form */
-  bool trans_batch;
 } spelling;
 
 static const spelling SPELLINGS[] = {
@@ -57,11 +55,12 @@ typedef struct {
   const spelling *s;
   tail t;
   vlm_form form;
+  weight_kind kind;
+  vlm_dtype type;
   weights w;
   int x_rank;
   int64_t x_dims[3];
   float x[MAX_ELEMENTS], c[M * N], add[N];
-  bool lossy; /* the float graph of the reference: x goes through 8 bits outside */
 } job;
 
 static void two(int64_t *dims, int rank, int64_t batch, int64_t a, int64_t b, bool swapped) {
@@ -72,7 +71,7 @@ static void two(int64_t *dims, int rank, int64_t batch, int64_t a, int64_t b, bo
 
 static void make_job(job *j, const spelling *s, tail t, vlm_form form) {
   int64_t dims[3];
-  *j = (job){.s = s, .t = t, .form = form, .x_rank = s->x_rank};
+  *j = (job){.s = s, .t = t, .form = form, .x_rank = s->x_rank, .type = VLM_F32};
   /* The constant is K x N on the right, M x K on the left. */
   if (s->left) two(dims, s->w_rank, B, M, K, s->ta);
   else two(dims, s->w_rank, B, K, N, s->tb);
@@ -86,10 +85,24 @@ static void make_job(job *j, const spelling *s, tail t, vlm_form form) {
   draw_all(j->add, N);
 }
 
+static vlm_value_id cast(vlm_graph *g, vlm_value_id x, vlm_dtype type) {
+  const vlm_attr to[] = {{.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(type)}, {0}};
+  return type == VLM_F32 ? x : add_node(g, NULL, "Cast", 1, &x, to);
+}
+
+static vlm_value_id cast_back(vlm_graph *g, vlm_value_id x) {
+  const vlm_attr to[] = {{.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(VLM_F32)}, {0}};
+  return add_node(g, NULL, "Cast", 1, &x, to);
+}
+
 static vlm_value_id add_c(vlm_graph *g, const job *j) {
-  static const int64_t SHAPES[][3] = {[C_VECTOR] = {1, N}, [C_ROW] = {2, 1, N}, [C_SCALAR] = {0}, [C_COLUMN] = {2, M, 1}, [C_FULL] = {2, M, N}};
-  if (j->s->c == C_INPUT) return add_input(g, "c", VLM_F32, 1, (int64_t[]){N});
-  return add_constant(g, VLM_F32, (int)SHAPES[j->s->c][0], SHAPES[j->s->c] + 1, j->c);
+  static const int64_t SHAPES[][3] = {[C_VECTOR] = {1, N},
+                                      [C_ROW] = {2, 1, N},
+                                      [C_SCALAR] = {0},
+                                      [C_COLUMN] = {2, M, 1},
+                                      [C_FULL] = {2, M, N}};
+  if (j->s->c == C_INPUT) return cast(g, add_input(g, "c", VLM_F32, 1, (int64_t[]){N}), j->type);
+  return add_floats(g, j->type, (int)SHAPES[j->s->c][0], SHAPES[j->s->c] + 1, j->c);
 }
 
 static int attributes(const job *j, vlm_attr *a) {
@@ -106,9 +119,11 @@ static int attributes(const job *j, vlm_attr *a) {
 static vlm_value_id add_tail(vlm_graph *g, const job *j, vlm_value_id y) {
   /* A bias of the last dim: of the channels when the constant is on the right. */
   int64_t n = j->s->left && j->s->x_rank == 1 ? M : N;
-  if (j->t == TAIL_BIAS || j->t == TAIL_ALL) y = add_node(g, "bias", "Add", 2, (vlm_value_id[]){add_constant(g, VLM_F32, 1, &n, j->add), y}, NULL);
+  if (j->t == TAIL_BIAS || j->t == TAIL_ALL)
+    y = add_node(g, "bias", "Add", 2, (vlm_value_id[]){add_constant(g, VLM_F32, 1, &n, j->add), y}, NULL);
   if (j->t == TAIL_RELU || j->t == TAIL_ALL) y = add_node(g, "relu", "Relu", 1, &y, NULL);
-  if (j->t == TAIL_QUANTIZE || j->t == TAIL_ALL) y = quantized(g, y, 0.03f, VLM_U8, j->t == TAIL_ALL ? 0 : 100);
+  if (j->t == TAIL_QUANTIZE || j->t == TAIL_ALL)
+    y = quantized(g, y, 0.03f, VLM_U8, j->t == TAIL_ALL ? 0 : 100);
   return y;
 }
 
@@ -120,12 +135,16 @@ static vlm_graph *build(const job *j, bool stored) {
   vlm_attr attrs[8] = {{0}};
   vlm_value_id in[3], x = add_input(g, "x", VLM_F32, j->x_rank, j->x_dims);
   int n = 2;
+  x = cast(g, x, j->type);
   if (stored && j->form == VLM_FORM_STATIC) x = through(g, x, X_SCALE, VLM_U8, 128);
   in[j->s->left] = x;
-  in[!j->s->left] = stored ? add_stored_weights(g, &j->w) : add_float_weights(g, &j->w);
+  in[!j->s->left] = !stored              ? add_floats(g, j->type, j->w.rank, j->w.dims, j->w.back)
+                    : j->kind == W_PLAIN ? add_stored_weights(g, &j->w)
+                                         : add_u8_weights(g, &j->w, j->kind == W_MOVED);
   if (j->s->c != C_NONE) in[n++] = add_c(g, j);
   attributes(j, attrs);
-  finish_graph(g, add_tail(g, j, add_node(g, "product", j->s->op, n, in, attrs)));
+  vlm_value_id y = add_node(g, "product", j->s->op, n, in, attrs);
+  finish_graph(g, add_tail(g, j, j->type == VLM_F32 ? y : cast_back(g, y)));
   return g;
 }
 
@@ -137,7 +156,8 @@ static int32_t product_of(const vlm_graph *g) {
 }
 
 static const char *name_of(const job *j, char text[128]) {
-  snprintf(text, 128, "%s case %d, tail %d, form %d", j->s->op, (int)(j->s - SPELLINGS), j->t, (int)j->form);
+  snprintf(text, 128, "%s case %d, tail %d, form %d, weights %d", j->s->op, (int)(j->s - SPELLINGS), j->t,
+           (int)j->form, j->kind);
   return text;
 }
 
@@ -149,7 +169,8 @@ static void round_row(float *x, int64_t n, int64_t step) {
     high = fmaxf(high, x[i * step]);
   }
   float scale = (high - low) / 255, zero = rintf(-low / scale);
-  for (int64_t i = 0; i < n; i++) x[i * step] = (fminf(fmaxf(rintf(x[i * step] / scale) + zero, 0), 255) - zero) * scale;
+  for (int64_t i = 0; i < n; i++)
+    x[i * step] = (fminf(fmaxf(rintf(x[i * step] / scale) + zero, 0), 255) - zero) * scale;
 }
 
 static void round_rows(const job *j, float *x) {
@@ -157,7 +178,8 @@ static void round_rows(const job *j, float *x) {
   int64_t last = j->x_dims[j->x_rank - 1], lines = j->x_rank > 1 ? j->x_dims[j->x_rank - 2] : 1;
   int64_t batch = j->x_rank == 3 ? B : 1;
   for (int64_t b = 0; b < batch; b++, x += last * lines)
-    for (int64_t i = 0; i < (columns ? last : lines); i++) round_row(columns ? x + i : x + i * last, columns ? lines : last, columns ? last : 1);
+    for (int64_t i = 0; i < (columns ? last : lines); i++)
+      round_row(columns ? x + i : x + i * last, columns ? lines : last, columns ? last : 1);
 }
 
 static vlm_tensor run_job(const job *j, const vlm_graph *g, const float *x, float *values) {
@@ -180,38 +202,52 @@ static void expect_answer(const job *j, bool wanted) {
   vlm_graph_free(g);
 }
 
-static void expect_lowered(const job *j, vlm_graph *g, const vlm_tensor *want, vlm_form form, const char *op) {
+static void expect_lowered(const job *j, vlm_graph *g, const vlm_tensor *want, vlm_form form,
+                           const char *op) {
   char what[128];
   float values[MAX_ELEMENTS];
   vlm_lower_report report = {0};
   FINE(vlm_graph_lower(g, &report, &error));
   vlm_tensor got = run_job(j, g, j->x, values);
-  expect_close(name_of(j, what), &got, want, 1e-5f);
+  expect_close(name_of(j, what), &got, want, j->type == VLM_F16 ? 4e-3f : 1e-5f);
   expect_report(what, &report, "product", form);
-  if (count_ops(g, "vlm", op) != 1) fail_msg("%s: no vlm.%s", what, op);
-  if (count_ops(g, "", "DequantizeLinear")) fail_msg("%s: a DequantizeLinear is left", what);
+  if (op && count_ops(g, strcmp(op, "MatMulIntegerToFloat") ? "vlm" : "com.microsoft", op) != 1)
+    fail_msg("%s: no %s", what, op);
+  if (op && count_ops(g, "", "DequantizeLinear")) fail_msg("%s: a DequantizeLinear is left", what);
   vlm_lower_report_free(&report);
 }
 
-static void check_qdq(const spelling *s, tail t, vlm_form form) {
+/* Weights with other zero points: in integers where rows of x meet columns of w, else dequantized once. */
+static void expect_moved(const job *j, vlm_graph *g, const vlm_tensor *want) {
+  bool columns = j->s->left || (j->s->ta && j->x_rank > 1);
+  bool integer = j->form == VLM_FORM_STATIC && !columns && !j->s->activation;
+  expect_lowered(j, g, want, integer ? VLM_FORM_STATIC : VLM_FORM_WEIGHT_ONLY,
+                 integer ? "MatMulIntegerToFloat" : NULL);
+}
+
+static void check_qdq(const spelling *s, tail t, vlm_form form, weight_kind kind) {
   job *j = malloc(sizeof *j);
   float values[MAX_ELEMENTS];
   make_job(j, s, t, form);
+  j->kind = kind;
   expect_answer(j, true);
   vlm_graph *g = build(j, true);
   vlm_tensor want = run_job(j, g, j->x, values);
-  expect_lowered(j, g, &want, form, form == VLM_FORM_STATIC ? "QMatMul" : "WMatMul");
+  if (kind == W_MOVED) expect_moved(j, g, &want);
+  else expect_lowered(j, g, &want, form, form == VLM_FORM_STATIC ? "QMatMul" : "WMatMul");
   vlm_graph_free(g);
   free(j);
 }
 
 /* A range per row: the reference is the float graph on activations that went through 8 bits row by row. */
-static void check_rows(const spelling *s, tail t) {
+static void check_rows(const spelling *s, tail t, vlm_dtype type) {
   job *j = malloc(sizeof *j);
   float values[MAX_ELEMENTS], rounded[MAX_ELEMENTS];
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   make_job(j, s, t, VLM_FORM_ROW);
+  j->type = type;
   expect_answer(j, true);
+  for (int i = 0; i < MAX_ELEMENTS && type == VLM_F16; i++) j->x[i] = vlm_f16_to_f32(vlm_f32_to_f16(j->x[i]));
   memcpy(rounded, j->x, sizeof rounded);
   round_rows(j, rounded);
   vlm_graph *g = build(j, false);
@@ -227,7 +263,8 @@ static void check_rows(const spelling *s, tail t) {
     rows[i] = j->w.data[b * channels * inner + (stored_rows ? c * inner + k : k * channels + c)];
   }
   two(dims, s->w_rank, B, channels, K, false);
-  vlm_value_id data = add_constant(g, VLM_S8, s->w_rank, dims, rows), scale = add_constant(g, VLM_F32, 1, &channels, j->w.scale);
+  vlm_value_id data = add_constant(g, VLM_S8, s->w_rank, dims, rows),
+               scale = add_constant(g, VLM_F32, 1, &channels, j->w.scale);
   FINE(vlm_lower_row_form(g, n, &slots[0], data, scale, &error));
   FINE(vlm_graph_resolve(g, &error));
   expect_lowered(j, g, &want, VLM_FORM_ROW, "QMatMulDynamic");
@@ -240,9 +277,13 @@ static void every_spelling_in_every_form(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof SPELLINGS / sizeof SPELLINGS[0]; i++)
     for (tail t = 0; t < TAIL_COUNT; t++) {
-      check_qdq(&SPELLINGS[i], t, VLM_FORM_STATIC);
-      check_qdq(&SPELLINGS[i], t, VLM_FORM_WEIGHT_ONLY);
-      check_rows(&SPELLINGS[i], t);
+      for (weight_kind kind = 0; kind < W_COUNT; kind++) {
+        check_qdq(&SPELLINGS[i], t, VLM_FORM_STATIC, kind);
+        check_qdq(&SPELLINGS[i], t, VLM_FORM_WEIGHT_ONLY, kind);
+      }
+      check_rows(&SPELLINGS[i], t, VLM_F32);
+      check_rows(&SPELLINGS[i], t, VLM_F16);
+      check_rows(&SPELLINGS[i], t, VLM_F64);
     }
 }
 

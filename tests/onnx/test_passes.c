@@ -249,7 +249,7 @@ static void passes_are_listed_skipped_and_reported(void **state) {
   assert_int_equal(count_op(graph, "Identity"), 1);
   int32_t count = 0;
   for (; vlm_pass_name(count) != NULL; count++) assert_true(strlen(vlm_pass_text(count)) > 10);
-  assert_int_equal(count, 8);
+  assert_int_equal(count, 9);
   assert_string_equal(vlm_pass_name(0), "fold");
   vlm_graph_free(graph);
 }

@@ -100,8 +100,59 @@ static void slots_follow_attributes(void **state) {
   }
 }
 
+/* What readers of the table rely on: bits that must be there, bits that must not. */
+static const struct {
+  const char *domain, *op;
+  int32_t has, lacks;
+  vlm_op_family family;
+} FLAGS[] = {
+    {"", "Reshape", VLM_TRAIT_MOVES | VLM_TRAIT_SAME_VALUES, VLM_TRAIT_ELEMENTWISE, VLM_FAMILY_NONE},
+    {"", "Pad", VLM_TRAIT_SAME_VALUES, VLM_TRAIT_MOVES, VLM_FAMILY_NONE}, /* it puts floats in between */
+    {"", "Cast", VLM_TRAIT_SAME_VALUES | VLM_TRAIT_ELEMENTWISE, VLM_TRAIT_MOVES, VLM_FAMILY_NONE},
+    {"", "MaxPool", VLM_TRAIT_MOVES, 0, VLM_FAMILY_NONE},
+    {"", "AveragePool", 0, VLM_TRAIT_MOVES | VLM_TRAIT_SAME_VALUES, VLM_FAMILY_NONE},
+    {"", "Concat", VLM_TRAIT_JOINS | VLM_TRAIT_MOVES, VLM_TRAIT_SAME_VALUES, VLM_FAMILY_NONE},
+    {"", "Where", VLM_TRAIT_JOINS | VLM_TRAIT_ELEMENTWISE, VLM_TRAIT_MOVES, VLM_FAMILY_NONE},
+    {"", "Add", VLM_TRAIT_ELEMENTWISE, VLM_TRAIT_SAME_VALUES, VLM_FAMILY_NONE},
+    {"", "Softmax", 0, VLM_TRAIT_ELEMENTWISE, VLM_FAMILY_NONE},
+    {"com.microsoft", "LayerNormalization", VLM_TRAIT_NORM, VLM_TRAIT_ELEMENTWISE, VLM_FAMILY_NONE},
+    {"", "QLinearConv", VLM_TRAIT_INTEGER, 0, VLM_FAMILY_NONE},
+    {"vlm", "WMatMul", 0, VLM_TRAIT_INTEGER, VLM_FAMILY_NONE},
+    {"com.microsoft", "FusedMatMul", 0, VLM_TRAIT_INTEGER, VLM_FAMILY_PRODUCT},
+    {"com.microsoft", "Attention", VLM_TRAIT_ATTENDS, 0, VLM_FAMILY_PRODUCT},
+    {"com.microsoft", "FusedConv", 0, 0, VLM_FAMILY_CONVOLUTION},
+    {"", "ConvTranspose", 0, 0, VLM_FAMILY_TRANSPOSED},
+    {"", "LSTM", VLM_TRAIT_RECURRENT, 0, VLM_FAMILY_STORED},
+    {"", "Gather", VLM_TRAIT_TABLE, VLM_TRAIT_MOVES, VLM_FAMILY_TABLE},
+};
+
+static void flags_say_what_passes(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof FLAGS / sizeof FLAGS[0]; i++) {
+    const vlm_traits *t = vlm_traits_find(FLAGS[i].domain, FLAGS[i].op);
+    if ((t->flags & FLAGS[i].has) != FLAGS[i].has || t->flags & FLAGS[i].lacks || t->family != FLAGS[i].family)
+      fail_msg("%s: flags %d, family %d", FLAGS[i].op, (int)t->flags, (int)t->family);
+  }
+}
+
+/* Bytes pass only where values do, and what has forms belongs to a family. */
+static void rows_agree_with_themselves(void **state) {
+  int32_t count;
+  const vlm_traits *rows = vlm_traits_table(&count);
+  (void)state;
+  for (int32_t i = 0; i < count; i++) {
+    const vlm_traits *t = &rows[i];
+    if (t->flags & VLM_TRAIT_MOVES && !(t->flags & (VLM_TRAIT_SAME_VALUES | VLM_TRAIT_JOINS))) fail_msg("%s moves nothing", t->name);
+    if ((t->family != VLM_FAMILY_NONE) != (t->forms != 0)) fail_msg("%s: forms without a family, or the other way round", t->name);
+    if (t->forms && !(t->forms & VLM_FORM_WEIGHT_ONLY)) fail_msg("%s cannot be stored", t->name);
+    if ((t->weights != NULL) != (t->family != VLM_FAMILY_NONE)) fail_msg("%s: weights and family disagree", t->name);
+    if (t->flags & VLM_TRAIT_INTEGER && (!t->macs || t->macs_input < 1)) fail_msg("%s: no 8-bit weights to count", t->name);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_operators), cmocka_unit_test(unknown_is_empty),
-                                     cmocka_unit_test(slots_follow_attributes)};
+                                     cmocka_unit_test(slots_follow_attributes), cmocka_unit_test(flags_say_what_passes),
+                                     cmocka_unit_test(rows_agree_with_themselves)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
