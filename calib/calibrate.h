@@ -25,7 +25,8 @@ typedef struct vlm_calibrate_report {
   int64_t tensors[VLM_ROLE_COUNT];
 } vlm_calibrate_report;
 
-/* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that enter MatMul, Gemm and Conv. */
+/* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that are
+ * multiplied with constant weights, in the bodies of control flow too (runtime/ops/traits.h). */
 vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
                          vlm_calibrate_report *report, vlm_error *err);
 
