@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/costs.h"
 #include "cli/inspect.h"
 
 bool vlm_role_repeats(const vlm_bundle *bundle, int role) { return role > 0 && bundle->graphs[role] == bundle->graphs[role - 1]; }
@@ -75,41 +76,34 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
   return text;
 }
 
-/* ---- costs ---- */
+/* ---- what would be quantized ---- */
 
-static vlm_status make_inputs(vlm_tensor *inputs, vlm_model_view *view, const vlm_graph *g, vlm_arena *arena, vlm_error *err) {
-  vlm_status st = vlm_shapes_assume(inputs, g, &view->assumed, err);
-  for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
-    st = vlm_profile_input_data(&inputs[i], g->values[g->inputs[i]].name, 0, arena, err);
-  return st;
-}
-
-static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm_error *err) {
+static vlm_status foresee(vlm_model_view *v, vlm_error *err) {
+  static const vlm_quant_opts placement = {.activations = VLM_ACTIVATIONS_AUTO, .placement_only = true};
   vlm_status st = VLM_OK;
-  const vlm_graph *g = view->bundle->graphs[VLM_ROLE_MODEL];
-  vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
-  vlm_tensor *inputs = NULL;
-  vlm_arena *arena = NULL;
-  VLM_TRY(vlm_alloc((void **)&inputs, (size_t)g->n_inputs, sizeof *inputs, err));
-  VLM_TRY(vlm_arena_create(&arena, err));
-  /* A graph that cannot run at these shapes is still worth looking at. */
-  p->made = make_inputs(inputs, view, g, arena, &p->error) == VLM_OK &&
-            vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
+  vlm_quant_graph graphs[VLM_ROLE_COUNT];
+  int32_t n = 0;
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), v->bundle->graphs[r]};
+  VLM_TRY(vlm_quant_plan_make(&v->plan, graphs, n, NULL, &placement, err));
+  VLM_TRY(vlm_coverage_make(&v->coverage, graphs, n, v->plan, err));
+  for (int32_t g = 0; g < n; g++) {
+    vlm_role role;
+    if (vlm_role_parse(&role, graphs[g].role) && v->costs.roles[role].made)
+      VLM_TRY(vlm_coverage_add_plan(v->coverage, &graphs[g], v->plan, &v->costs.roles[role].profile, err));
+  }
 out:
-  vlm_arena_free(arena);
-  vlm_free(inputs);
   return st;
 }
 
-vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   *out = (vlm_model_view){.bundle = bundle};
-  bool single = bundle->family == VLM_FAMILY_GRAPH;
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
-  if (single) VLM_TRY(profile_single(out, context, err));
-  else VLM_TRY(vlm_bundle_profile_make(&out->costs, context, bundle, NULL, err));
+  VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, err));
+  if (quantizable) VLM_TRY(foresee(out, err));
 out:
   vlm_context_free(context);
   if (st != VLM_OK) vlm_model_view_free(out);
@@ -117,6 +111,8 @@ out:
 }
 
 void vlm_model_view_free(vlm_model_view *view) {
+  vlm_coverage_free(view->coverage);
+  vlm_quant_plan_free(view->plan);
   vlm_bundle_profile_free(&view->costs);
   vlm_text_free(&view->assumed);
 }
