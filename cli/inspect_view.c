@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/costs.h"
+#include "cli/foresee.h"
 #include "cli/inspect.h"
 
 bool vlm_role_repeats(const vlm_bundle *bundle, int role) { return role > 0 && bundle->graphs[role] == bundle->graphs[role - 1]; }
@@ -76,26 +77,6 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
   return text;
 }
 
-/* ---- what would be quantized ---- */
-
-static vlm_status foresee(vlm_model_view *v, vlm_error *err) {
-  static const vlm_quant_opts placement = {.activations = VLM_ACTIVATIONS_AUTO, .placement_only = true};
-  vlm_status st = VLM_OK;
-  vlm_quant_graph graphs[VLM_ROLE_COUNT];
-  int32_t n = 0;
-  for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), v->bundle->graphs[r]};
-  VLM_TRY(vlm_quant_plan_make(&v->plan, graphs, n, NULL, &placement, err));
-  VLM_TRY(vlm_coverage_make(&v->coverage, graphs, n, v->plan, err));
-  for (int32_t g = 0; g < n; g++) {
-    vlm_role role;
-    if (vlm_role_parse(&role, graphs[g].role) && v->costs.roles[role].made)
-      VLM_TRY(vlm_coverage_add_plan(v->coverage, &graphs[g], v->plan, &v->costs.roles[role].profile, err));
-  }
-out:
-  return st;
-}
-
 vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
@@ -103,7 +84,7 @@ vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vl
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
   VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, err));
-  if (quantizable) VLM_TRY(foresee(out, err));
+  if (quantizable) VLM_TRY(vlm_foresee(&out->plan, &out->coverage, bundle, &out->costs, err));
 out:
   vlm_context_free(context);
   if (st != VLM_OK) vlm_model_view_free(out);
