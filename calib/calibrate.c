@@ -49,8 +49,8 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
     if (st != VLM_OK) return st;
     c->report->tensors[place->role]++;
   }
-  vlm_token_layout layout = layout_of(c, place->role, tensor);
-  return vlm_accumulate(place->entry, tensor, &layout, c->sample, vlm_context_threads(c->context), err);
+  const vlm_token_layout layout = layout_of(c, place->role, tensor);
+  return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample, vlm_context_threads(c->context), err);
 }
 
 /* ---- samples ---- */
