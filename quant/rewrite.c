@@ -97,7 +97,7 @@ static vlm_status add_dequantizer(vlm_rewriter *r, vlm_stored *s, vlm_dtype dtyp
   vlm_status st = VLM_OK;
   vlm_graph *graph = s->owner;
   const char *base = graph->values[s->origin].name;
-  int64_t axis = s->rows ? graph->values[s->data].tensor.rank - 2 : s->axis < 0 ? 0 : s->axis;
+  int64_t axis = s->rows ? graph->values[s->data].tensor.rank - 2 : s->axis;
   VLM_TRY(vlm_qdq_dequantize(graph, &s->dequantized, base, s->data, s->scale, VLM_NO_VALUE, axis, r->err));
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &s->dequantized, base, s->dequantized, dtype, r->err));
 out:
@@ -140,7 +140,7 @@ vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph 
   VLM_TRY(add_scalar(r, &scale, graph, VLM_F32, (double)range->scale, base, "_scale"));
   VLM_TRY(add_scalar(r, &zero, graph, VLM_U8, range->zero_point, base, "_zero_point"));
   VLM_TRY(vlm_qdq_quantize(graph, &q, base, id, scale, zero, r->err));
-  VLM_TRY(vlm_qdq_dequantize(graph, out, base, q, scale, zero, 1, r->err));
+  VLM_TRY(vlm_qdq_dequantize(graph, out, base, q, scale, zero, -1, r->err));
   VLM_TRY(remember(r, graph, id, *out));
 out:
   return st;

@@ -28,7 +28,7 @@ vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *b
                               int64_t axis, vlm_error *err) {
   const vlm_attr along = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = axis};
   const vlm_value_id inputs[] = {q, scale, zero};
-  return add_op(graph, out, "DequantizeLinear", base, "_dequantized", inputs, zero == VLM_NO_VALUE ? 2 : 3, &along, err);
+  return add_op(graph, out, "DequantizeLinear", base, "_dequantized", inputs, zero == VLM_NO_VALUE ? 2 : 3, axis < 0 ? NULL : &along, err);
 }
 
 vlm_status vlm_qdq_cast(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x, vlm_dtype dtype, vlm_error *err) {

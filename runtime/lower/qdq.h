@@ -9,7 +9,7 @@
 /* *out = QuantizeLinear(x, scale, zero), scalars. */
 vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x, vlm_value_id scale, vlm_value_id zero,
                             vlm_error *err);
-/* *out = DequantizeLinear(q, scale, zero), float32. zero VLM_NO_VALUE = 0; axis: of a scale that is no scalar. */
+/* *out = DequantizeLinear(q, scale, zero), float32. zero VLM_NO_VALUE = 0; axis: of the scale, -1 = a scalar. */
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q, vlm_value_id scale, vlm_value_id zero,
                               int64_t axis, vlm_error *err);
 /* *out = x as that float type, for graphs whose floats are no float32. */
