@@ -8,6 +8,7 @@
 #include "quant/compare.h"
 #include "quant/coverage.h"
 #include "quant/report.h"
+#include "runtime/base/buffer.h"
 
 typedef struct vlm_quantize_job {
   const vlm_cli *cli;
@@ -26,6 +27,7 @@ typedef struct vlm_quantize_job {
   vlm_coverage *coverage;
   vlm_lowered_copy lowered;         /* of the quantized graphs */
   vlm_difference_list differences;
+  vlm_text assumed;                 /* dims that the multiplications are counted with, and that nobody stated */
   size_t bytes_out;                 /* 0 = nothing was written */
   double start;
 } vlm_quantize_job;

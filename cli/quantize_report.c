@@ -22,6 +22,7 @@ static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); 
 void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   double percent = vlm_coverage_weights_percent(&j->coverage->total);
   vlm_coverage_print(j->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
+  if (j->assumed.bytes) vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", vlm_text_get(&j->assumed));
   for (int32_t i = 0; i < j->differences.count; i++) {
     const vlm_difference *d = &j->differences.items[i];
     vlm_say(j->cli, "warning: %s: node \"%s\" (%s): planned %s, runs as %s: %s", d->graph, d->node, d->op_type, vlm_decision_name(d->planned),
@@ -99,6 +100,7 @@ vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err) {
   put_counts(j, w);
   vlm_quant_plan_put(w, j->plan);
   vlm_coverage_put(w, j->coverage);
+  if (j->assumed.bytes) vlm_json_put_text(w, "macs_assumed", vlm_text_get(&j->assumed));
   put_differences(j, w);
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));

@@ -80,14 +80,12 @@ out:
 /* Multiplications as they will run; a graph that cannot be profiled has none in the table. */
 static vlm_status measure(vlm_quantize_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_text assumed = {0};
   vlm_bundle_profile costs = {0};
-  VLM_TRY(vlm_costs_make(&costs, &assumed, j->context, j->lowered.bundle, err));
+  VLM_TRY(vlm_costs_make(&costs, &j->assumed, j->context, j->lowered.bundle, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
     if (costs.roles[r].made) vlm_coverage_add_run(j->coverage, vlm_role_name((vlm_role)r), &costs.roles[r].profile);
 out:
   vlm_bundle_profile_free(&costs);
-  vlm_text_free(&assumed);
   return st;
 }
 
@@ -184,6 +182,7 @@ out:
   vlm_differences_free(&j.differences);
   vlm_lowered_copy_free(&j.lowered);
   vlm_coverage_free(j.coverage);
+  vlm_text_free(&j.assumed);
   vlm_quantize_options_free(&j);
   vlm_quant_plan_free(j.plan);
   vlm_stats_free(j.stats);

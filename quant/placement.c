@@ -6,7 +6,7 @@
 
 #include "runtime/lower/lower.h"
 
-enum { MIN_WEIGHTS = 1024 };
+enum { MIN_WEIGHTS = 1024, MIN_STORED = 4096, MIN_STORED_SHARE = 100 /* one of so many */ };
 
 static vlm_placed decide(const vlm_placed *p, vlm_decision decision, const char *reason) {
   return (vlm_placed){decision, reason, p->forms, p->why_not};
@@ -73,9 +73,9 @@ static bool is_finite(const vlm_tensor *t) {
 }
 
 /* Rows that never meet a product are results, or coordinates for them: eight bits per row spoil the small numbers beside large ones. */
-static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, vlm_flow *flow, const char *role) {
-  bool embeds = !strcmp(role, "embed") && !c->body->graph->parent; /* its result is what another graph multiplies */
-  if (!embeds && !vlm_flow_meets_product(flow, c->body, c->node->outputs[0]))
+static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
+  bool embeds = !strcmp(around->role, "embed") && !c->body->graph->parent; /* its result is what another graph multiplies */
+  if (!embeds && !vlm_flow_meets_product(around->flow, c->body, c->node->outputs[0]))
     return decide(p, VLM_DECIDE_FLOAT, "table whose rows go into results, not into a product");
   if (!is_finite(&c->weight)) return decide(p, VLM_DECIDE_FLOAT, "table with elements that are not finite");
   return stored(p, "embedding table, one scale per row");
@@ -102,14 +102,22 @@ static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm
   return calibrated(p, "matrix product with many rows");
 }
 
-vlm_placed vlm_placement(const vlm_candidate *c, vlm_flow *flow, const char *role, const vlm_quant_opts *opts) {
+/* Nothing is won in time: the bytes must be worth the error. */
+static vlm_placed place_stored(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
+  int64_t n = vlm_tensor_count(&c->weight);
+  if (n < MIN_STORED && n < around->weights / MIN_STORED_SHARE && !around->opts->everything)
+    return decide(p, VLM_DECIDE_FLOAT, "no integer form, and a small part of the model");
+  return stored(p, "no integer form: stored in 8 bits, computed in float");
+}
+
+vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
   const vlm_placed p = ask_lower(c);
-  if (kept(c->node, opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
-  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !opts->everything) return decide(&p, VLM_DECIDE_FLOAT, "small");
+  if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
+  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !around->opts->everything) return decide(&p, VLM_DECIDE_FLOAT, "small");
   switch (c->node->traits->family) {
-    case VLM_FAMILY_TABLE: return place_table(&p, c, flow, role);
-    case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, opts);
-    case VLM_FAMILY_PRODUCT: return place_product(&p, role, opts);
-    default: return stored(&p, "no integer form: stored in 8 bits, computed in float");
+    case VLM_FAMILY_TABLE: return place_table(&p, c, around);
+    case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around->opts);
+    case VLM_FAMILY_PRODUCT: return place_product(&p, around->role, around->opts);
+    default: return place_stored(&p, c, around);
   }
 }

@@ -13,8 +13,16 @@ typedef struct vlm_placed {
   const char *why_not; /* why an integer form is missing, or NULL */
 } vlm_placed;
 
-/* The decision by placement alone. role: of the root graph. flow: of the candidate's bodies. */
-vlm_placed vlm_placement(const vlm_candidate *candidate, vlm_flow *flow, const char *role, const vlm_quant_opts *opts);
+/* What a candidate stands in. */
+typedef struct vlm_surroundings {
+  const char *role;       /* of the root graph */
+  vlm_flow *flow;         /* of its bodies */
+  int64_t weights;        /* elements of all its constants */
+  const vlm_quant_opts *opts;
+} vlm_surroundings;
+
+/* The decision by placement alone. */
+vlm_placed vlm_placement(const vlm_candidate *candidate, const vlm_surroundings *around);
 
 /* What is left for a node that cannot have its static range: a range per row, else float activations, else nothing. */
 vlm_decision vlm_placement_without_range(int32_t forms);

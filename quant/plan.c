@@ -38,9 +38,8 @@ typedef struct {
   vlm_quant_plan *plan;
   const vlm_stats *stats;
   const vlm_quant_opts *opts;
-  const char *role;
-  vlm_body_list bodies; /* of the graph at hand */
-  vlm_flow *flow;
+  vlm_body_list bodies;    /* of the graph at hand */
+  vlm_surroundings around; /* likewise */
   vlm_error *err;
 } planner;
 
@@ -102,7 +101,7 @@ static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
   vlm_node_plan *n;
   const vlm_weight_s8 *weight;
   VLM_TRY(add_node(p, &n, c));
-  vlm_placed placed = vlm_placement(c, p->flow, p->role, p->opts);
+  vlm_placed placed = vlm_placement(c, &p->around);
   n->decision = placed.decision;
   n->reason = placed.reason;
   n->forms = placed.forms;
@@ -128,15 +127,25 @@ static vlm_status plan_body(planner *p, const vlm_body *body) {
   return VLM_OK;
 }
 
+static int64_t count_weights(const vlm_body_list *bodies) {
+  int64_t n = 0;
+  for (int32_t b = 0; b < bodies->count; b++)
+    for (vlm_value_id v = 0; v < bodies->items[b].graph->n_values; v++) {
+      const vlm_value *value = &bodies->items[b].graph->values[v];
+      if (value->kind == VLM_VALUE_CONSTANT) n += vlm_tensor_count(&value->tensor);
+    }
+  return n;
+}
+
 static vlm_status plan_graph(planner *p, const vlm_quant_graph *g) {
   vlm_status st = VLM_OK;
-  p->role = g->role;
+  p->around = (vlm_surroundings){.role = g->role, .opts = p->opts};
   VLM_TRY(vlm_bodies_make(&p->bodies, g->graph, g->role, p->plan->arena, p->err));
-  VLM_TRY(vlm_flow_create(&p->flow, &p->bodies, p->err));
+  VLM_TRY(vlm_flow_create(&p->around.flow, &p->bodies, p->err));
+  p->around.weights = count_weights(&p->bodies);
   for (int32_t b = 0; b < p->bodies.count; b++) VLM_TRY(plan_body(p, &p->bodies.items[b]));
 out:
-  vlm_flow_free(p->flow);
-  p->flow = NULL;
+  vlm_flow_free(p->around.flow);
   vlm_bodies_free(&p->bodies);
   return st;
 }

@@ -109,6 +109,18 @@ static vlm_graph *recurrent(void) {
   return finished(g, add_node(g, "cell", "LSTM", 3, in, hidden));
 }
 
+static vlm_graph *upsampled(int64_t rows) {
+  vlm_graph *g = new_graph();
+  vlm_value_id x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, 24, 6, 6});
+  x = add_two(g, "up", "ConvTranspose", x, add_drawn(g, VLM_F32, 4, (int64_t[]){24, 24, 2, 2}), NULL);
+  vlm_value_id y = add_input(g, "y", VLM_F32, 2, (int64_t[]){1, 128});
+  for (int64_t k = 0; k < rows / 128; k++) y = add_two(g, NULL, "MatMul", y, add_weight(g, 128, 128), NULL);
+  FINE(vlm_graph_add_output(g, y, &error));
+  return finished(g, x);
+}
+static vlm_graph *upsampled_alone(void) { return upsampled(128); }
+static vlm_graph *upsampled_aside(void) { return upsampled(128 * 16); }
+
 #define STATIC VLM_DECIDE_STATIC
 #define DYNAMIC VLM_DECIDE_DYNAMIC
 #define WEIGHTS VLM_DECIDE_WEIGHT_ONLY
@@ -135,6 +147,8 @@ static const placement_case CASES[] = {
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
     {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS, "without static ranges"},
     {"a recurrent layer", recurrent, "model", "cell", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
+    {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
+    {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT, "small part of the model"},
 };
 
 static const vlm_node_plan *find_node(const vlm_quant_plan *plan, const char *name) {
