@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/tied.h"
 #include "runtime/base/json.h"
 
 void vlm_quant_plan_count(const vlm_quant_plan *plan, int32_t counts[VLM_DECIDE_COUNT]) {
@@ -121,6 +122,7 @@ vlm_status vlm_quant_plan_override(vlm_quant_plan *plan, const char *path, vlm_e
     if (vlm_json_type(it.value) != VLM_JSON_ARRAY) VLM_TRY(vlm_json_fail(it.value, err, VLM_INPUT, "wanted a list of nodes"));
     for (size_t i = 0; i < vlm_json_size(it.value); i++) VLM_TRY(read_entry(plan, it.key, vlm_json_at(it.value, i), err));
   }
+  vlm_quant_plan_tie(plan);
 out:
   vlm_json_free(doc);
   return st;

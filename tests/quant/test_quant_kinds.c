@@ -115,11 +115,11 @@ static vlm_graph *bodies(int v) {
 /* ---- other floats ---- */
 
 static vlm_graph *other_floats(int v) {
-  static const vlm_dtype TYPES[] = {VLM_F16, VLM_F64};
-  vlm_dtype t = TYPES[v % 2];
+  static const vlm_dtype TYPES[] = {VLM_F16, VLM_F64, VLM_BF16};
+  vlm_dtype t = TYPES[v % 3];
   vlm_graph *g = start();
   vlm_value_id w = add_drawn(g, t, 2, (int64_t[]){64, 64}), x;
-  if (v < 2) x = add_input(g, "x", t, 2, (int64_t[]){16, 64});
+  if (v < 3) x = add_input(g, "x", t, 2, (int64_t[]){16, 64});
   else x = add_two(g, "rows", "Gather", add_drawn(g, t, 2, (int64_t[]){50, 64}), add_input(g, "ids", VLM_S64, 1, (int64_t[]){16}), NULL);
   finish_graph(g, add_two(g, "product", "MatMul", x, w, NULL));
   return g;
@@ -182,7 +182,7 @@ int main(void) {
       {"one constant along two dims", two_axes, 6, 35, 54, 100},
       {"a table and its head", tied_table, 4, 34, 26, 100},
       {"weights in bodies", bodies, 5, 34, 28, 100},
-      {"other floats", other_floats, 4, 34, 0, 100},
+      {"other floats", other_floats, 6, 34, 0, 100},
       {"other operators", forms, 7, 32, 0, 90},
       {"names that are taken", taken_names, 2, 20, 0, 80},
   };
