@@ -159,6 +159,7 @@ vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *grap
   VLM_TRY(vlm_arena_create(&p.plan->arena, err));
   VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, err));
   for (int32_t g = 0; g < n_graphs; g++) VLM_TRY(plan_graph(&p, &graphs[g]));
+  if (!opts->everything) VLM_TRY(vlm_quant_plan_share(p.plan, graphs, n_graphs, err));
   vlm_quant_plan_tie(p.plan);
 out:
   if (st != VLM_OK) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "quant/weight_store.h"
+#include "quant/constants.h"
 
 /* Columns in t, to be stored as rows. */
 static bool can_turn(const vlm_node_plan *n) {
@@ -37,4 +37,34 @@ void vlm_quant_plan_tie(vlm_quant_plan *plan) {
     n->turned = false;
     for (int32_t k = 0; can_turn(n) && !n->turned && k < plan->count; k++) n->turned = has_rows_of(&plan->nodes[k], n);
   }
+}
+
+static bool is_read_as_float(const vlm_constant_list *list, const vlm_tensor *constant) {
+  for (int32_t i = 0; i < list->count; i++)
+    if (list->items[i].float_reason && list->items[i].tensor.data == constant->data) return true;
+  return false;
+}
+
+/* One node that becomes float may take another along. */
+static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs, bool *changed, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_constant_list list = {0};
+  *changed = false;
+  for (int32_t g = 0; g < n_graphs; g++) VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, plan->arena, err));
+  for (int32_t i = 0; i < plan->count; i++) {
+    vlm_node_plan *n = &plan->nodes[i];
+    if (n->decision != VLM_DECIDE_WEIGHT_ONLY || !is_read_as_float(&list, &n->constant)) continue;
+    n->decision = VLM_DECIDE_FLOAT;
+    n->reason = "another node reads the constant as floats";
+    *changed = true;
+  }
+out:
+  vlm_constants_free(&list);
+  return st;
+}
+
+vlm_status vlm_quant_plan_share(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (bool changed = true; st == VLM_OK && changed;) st = give_way(plan, graphs, n_graphs, &changed, err);
+  return st;
 }

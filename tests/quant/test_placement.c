@@ -121,6 +121,20 @@ static vlm_graph *upsampled(int64_t rows) {
 static vlm_graph *upsampled_alone(void) { return upsampled(128); }
 static vlm_graph *upsampled_aside(void) { return upsampled(128 * 16); }
 
+static vlm_graph *added_too(void) {
+  vlm_graph *g = new_graph();
+  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){64, 64}), w = add_weight(g, 64, 64);
+  return finished(g, add_two(g, NULL, "Add", add_two(g, "product", "MatMul", x, w, NULL), w, NULL));
+}
+/* A table of results is the transposed weight of a product. */
+static vlm_graph *results_too(void) {
+  const vlm_attr turned[] = {{.name = "transB", .kind = VLM_ATTR_INT, .u.i = 1}, {.name = NULL}};
+  vlm_graph *g = new_graph();
+  vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), e = add_weight(g, 100, 64), x = add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64});
+  FINE(vlm_graph_add_output(g, add_two(g, "rows", "Gather", e, ids, NULL), &error));
+  return finished(g, add_two(g, "product", "Gemm", x, e, turned));
+}
+
 #define STATIC VLM_DECIDE_STATIC
 #define DYNAMIC VLM_DECIDE_DYNAMIC
 #define WEIGHTS VLM_DECIDE_WEIGHT_ONLY
@@ -147,6 +161,9 @@ static const placement_case CASES[] = {
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
     {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS, "without static ranges"},
     {"a recurrent layer", recurrent, "model", "cell", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
+    {"a weight that is added too, for speed", added_too, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
+    {"a weight that is added too, for size", added_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT, "another node reads"},
+    {"a table of results, for size", results_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT, "another node reads"},
     {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
     {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT, "small part of the model"},
 };
