@@ -41,7 +41,8 @@ static vlm_status add_graph(vlm_taps *taps, const vlm_body *body, int role, vlm_
     taps->capacity = wanted;
   }
   VLM_TRY(vlm_arena_new(taps->arena, &t.places, (size_t)body->graph->n_values + 1, err));
-  for (int32_t v = 0; v < body->graph->n_values; v++) t.places[v] = (vlm_tap_place){.role = role, .path = body->path};
+  for (int32_t v = 0; v < body->graph->n_values; v++)
+    t.places[v] = (vlm_tap_place){.role = role, .path = body->path};
   taps->graphs[taps->count++] = t;
 out:
   return st;
@@ -60,7 +61,8 @@ static void want_activations(vlm_taps *taps, vlm_graph *graph, const vlm_node *n
 
 static void want(vlm_taps *taps, vlm_graph *graph, bool everything) {
   tapped *t = find_graph(taps, graph);
-  for (int32_t v = 0; everything && v < graph->n_values; v++) t->places[v].wanted = !vlm_cache_suffix(graph->values[v].name);
+  for (int32_t v = 0; everything && v < graph->n_values; v++)
+    t->places[v].wanted = !vlm_cache_suffix(graph->values[v].name);
   for (int32_t n = 0; !everything && n < graph->n_nodes; n++) want_activations(taps, graph, &graph->nodes[n]);
 }
 

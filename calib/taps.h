@@ -10,11 +10,13 @@ typedef struct vlm_taps vlm_taps;
 typedef struct vlm_tap_place {
   bool wanted;
   int role;                /* of the root graph */
-  const char *path;        /* of the graph that makes the value: key of its statistics (runtime/graph/bodies.h) */
+  /* of the graph that makes the value: key of its statistics (runtime/graph/bodies.h) */
+  const char *path;
   vlm_tensor_stats *entry; /* the caller's; NULL at first */
 } vlm_tap_place;
 
-/* Wanted are the values that some node multiplies with a constant weight; everything: all but caches, which are buffers of another layout
+/* Wanted are the values that some node multiplies with a constant weight; everything: all but caches, which
+ * are buffers of another layout
  * than their shape says. The bundle must stay as it is. Free with vlm_taps_free. */
 vlm_status vlm_taps_make(vlm_taps **out, const vlm_bundle *bundle, bool everything, vlm_error *err);
 void vlm_taps_free(vlm_taps *taps);

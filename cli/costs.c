@@ -18,7 +18,8 @@ static vlm_status assume(vlm_text *assumed, const vlm_value *v, int axis, vlm_er
 }
 
 /* What the file and --shape leave open is 1. */
-static vlm_status assume_shapes(vlm_tensor *inputs, const vlm_graph *graph, vlm_text *assumed, vlm_error *err) {
+static vlm_status assume_shapes(vlm_tensor *inputs, const vlm_graph *graph, vlm_text *assumed,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < graph->n_inputs; i++) {
     const vlm_value *v = &graph->values[graph->inputs[i]];
@@ -37,14 +38,16 @@ out:
   return st;
 }
 
-static vlm_status make_inputs(vlm_tensor *inputs, vlm_text *assumed, const vlm_graph *g, vlm_arena *arena, vlm_error *err) {
+static vlm_status make_inputs(vlm_tensor *inputs, vlm_text *assumed, const vlm_graph *g, vlm_arena *arena,
+                              vlm_error *err) {
   vlm_status st = assume_shapes(inputs, g, assumed, err);
   for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
     st = vlm_profile_input_data(&inputs[i], g->values[g->inputs[i]].name, 0, arena, err);
   return st;
 }
 
-static vlm_status profile_single(vlm_bundle_profile *out, vlm_text *assumed, vlm_context *context, const vlm_graph *g, vlm_error *err) {
+static vlm_status profile_single(vlm_bundle_profile *out, vlm_text *assumed, vlm_context *context,
+                                 const vlm_graph *g, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_role_profile *p = &out->roles[VLM_ROLE_MODEL];
   vlm_tensor *inputs = NULL;
@@ -60,7 +63,8 @@ out:
   return st;
 }
 
-vlm_status vlm_costs_make(vlm_bundle_profile *out, vlm_text *assumed, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_costs_make(vlm_bundle_profile *out, vlm_text *assumed, vlm_context *context,
+                          const vlm_bundle *bundle, vlm_error *err) {
   *out = (vlm_bundle_profile){.image_width = 0};
   if (bundle->family != VLM_FAMILY_GRAPH) return vlm_bundle_profile_make(out, context, bundle, NULL, err);
   return profile_single(out, assumed, context, bundle->graphs[VLM_ROLE_MODEL], err);

@@ -69,7 +69,9 @@ static int most_bytes(const void *a, const void *b) {
 }
 
 /* Reasons that name a node are one. */
-static const char *kind_of(const char *reason) { return strncmp(reason, "input ", 6) ? reason : "read by other operators"; }
+static const char *kind_of(const char *reason) {
+  return strncmp(reason, "input ", 6) ? reason : "read by other operators";
+}
 
 static vlm_status put_left(page *p, const vlm_coverage *c) {
   vlm_status st = VLM_OK;
@@ -84,7 +86,8 @@ static vlm_status put_left(page *p, const vlm_coverage *c) {
   }
   qsort(sums, (size_t)n, sizeof *sums, most_bytes);
   for (int k = 0; k < n && k < SHOWN; k++)
-    VLM_TRY(vlm_text_print(p->text, p->err, "%s%s: %s", k ? "; " : "", vlm_show_bytes((double)sums[k].bytes).text, sums[k].reason));
+    VLM_TRY(vlm_text_print(p->text, p->err, "%s%s: %s", k ? "; " : "",
+                           vlm_show_bytes((double)sums[k].bytes).text, sums[k].reason));
   if (n > SHOWN) VLM_TRY(vlm_text_print(p->text, p->err, "; and %d more", n - SHOWN));
 out:
   return st;
@@ -93,10 +96,12 @@ out:
 static vlm_status put_row(page *p, const char *name, const vlm_coverage *c) {
   vlm_status st = VLM_OK;
   const vlm_coverage_share *s = &c->total;
-  VLM_TRY(vlm_text_print(p->text, p->err, "| %s | %.1f %% of %s | ", name, vlm_coverage_weights_percent(s), vlm_show_bytes((double)s->weight_bytes).text));
+  VLM_TRY(vlm_text_print(p->text, p->err, "| %s | %.1f %% of %s | ", name, vlm_coverage_weights_percent(s),
+                         vlm_show_bytes((double)s->weight_bytes).text));
   if (!s->measured) VLM_TRY(vlm_text_print(p->text, p->err, "not known"));
   else if (!s->macs) VLM_TRY(vlm_text_print(p->text, p->err, "none"));
-  else VLM_TRY(vlm_text_print(p->text, p->err, "%.1f %% of %s", vlm_coverage_macs_percent(s), vlm_show_count(s->macs).text));
+  else VLM_TRY(vlm_text_print(p->text, p->err, "%.1f %% of %s", vlm_coverage_macs_percent(s),
+                              vlm_show_count(s->macs).text));
   VLM_TRY(vlm_text_print(p->text, p->err, " | "));
   VLM_TRY(put_left(p, c));
   VLM_TRY(vlm_text_print(p->text, p->err, " |\n"));
@@ -162,7 +167,8 @@ out:
   return st;
 }
 
-vlm_status vlm_coverage_page_models(vlm_text *text, vlm_context *context, const char *models, vlm_error *err) {
+vlm_status vlm_coverage_page_models(vlm_text *text, vlm_context *context, const char *models,
+                                    vlm_error *err) {
   page p = {text, context, err};
   vlm_status st = vlm_text_print(text, err, "\n## Trained models beside it\n%s", TABLE);
   return st == VLM_OK ? put_folder(&p, models, "", 0) : st;

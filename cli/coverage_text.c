@@ -9,7 +9,8 @@ static void print_share(const char *name, const vlm_coverage_share *s, vlm_put_l
   if (s->measured && s->macs == 0) snprintf(macs, sizeof macs, "none");
   else if (s->measured)
     snprintf(macs, sizeof macs, "%5.1f %% of %s", vlm_coverage_macs_percent(s), vlm_show_count(s->macs).text);
-  snprintf(line, sizeof line, "%s %5.1f %% of %-12s %s", vlm_show_cell(cell, sizeof cell, name, GRAPH), vlm_coverage_weights_percent(s),
+  snprintf(line, sizeof line, "%s %5.1f %% of %-12s %s", vlm_show_cell(cell, sizeof cell, name, GRAPH),
+           vlm_coverage_weights_percent(s),
            vlm_show_bytes((double)s->weight_bytes).text, macs);
   put(user, line);
 }
@@ -20,8 +21,10 @@ static void print_left(const vlm_coverage *c, int32_t shown, bool every, vlm_put
   for (int32_t i = 0; i < shown; i++) {
     const vlm_left_float *l = &c->left[i];
     snprintf(name, sizeof name, "%.100s/%.250s", l->graph, l->value);
-    const char *why = every ? vlm_show_clean(reason, sizeof reason, l->reason) : vlm_show_cell(reason, sizeof reason, l->reason, -REASON);
-    snprintf(line, sizeof line, "%10s  %s  %s", vlm_show_bytes((double)l->bytes).text, vlm_show_cell(cell, sizeof cell, name, NAME), why);
+    const char *why = every ? vlm_show_clean(reason, sizeof reason, l->reason)
+        : vlm_show_cell(reason, sizeof reason, l->reason, -REASON);
+    snprintf(line, sizeof line, "%10s  %s  %s", vlm_show_bytes((double)l->bytes).text,
+             vlm_show_cell(cell, sizeof cell, name, NAME), why);
     put(user, line);
   }
 }
@@ -41,7 +44,8 @@ void vlm_coverage_print(const vlm_coverage *c, bool every, vlm_put_line *put, vo
   put(user, line);
   print_left(c, shown, every, put, user);
   if (!rest) return;
-  snprintf(line, sizeof line, "%10s  in %d more%s", vlm_show_bytes((double)rest).text, c->small_count + c->n_left - shown,
+  snprintf(line, sizeof line, "%10s  in %d more%s", vlm_show_bytes((double)rest).text,
+           c->small_count + c->n_left - shown,
            shown < c->n_left ? " (-v lists those above 1 KB)" : ", none above 1 KB");
   put(user, line);
 }
@@ -57,7 +61,8 @@ static void put_share(vlm_json_writer *w, const char *key, const vlm_coverage_sh
 
 void vlm_coverage_put(vlm_json_writer *w, const vlm_coverage *c) {
   vlm_json_put_double(w, "weights_int8_percent", vlm_coverage_weights_percent(&c->total));
-  if (c->total.measured && c->total.macs > 0) vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(&c->total));
+  if (c->total.measured && c->total.macs > 0)
+    vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(&c->total));
   vlm_json_open_object(w, "coverage");
   for (int32_t g = 0; g < c->n_graphs; g++) put_share(w, c->graphs[g].role, &c->graphs[g].share);
   vlm_json_close_object(w);

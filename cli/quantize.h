@@ -27,7 +27,8 @@ typedef struct vlm_quantize_job {
   vlm_coverage *coverage;
   vlm_lowered_copy lowered;         /* of the quantized graphs */
   vlm_difference_list differences;
-  vlm_text assumed;                 /* dims that the multiplications are counted with, and that nobody stated */
+  /* dims that the multiplications are counted with, and that nobody stated */
+  vlm_text assumed;
   size_t bytes_out;                 /* 0 = nothing was written */
   double start;
 } vlm_quantize_job;
@@ -46,7 +47,8 @@ void vlm_quantize_print_coverage(const vlm_quantize_job *j);
 /* --save-plan and --report. */
 vlm_status vlm_quantize_save_plans(const vlm_quantize_job *j, vlm_error *err);
 /* The plan alone, an object; the text lives in the writer. */
-vlm_status vlm_quantize_plan_text(const vlm_quantize_job *j, vlm_json_writer *w, const char **text, vlm_error *err);
+vlm_status vlm_quantize_plan_text(const vlm_quantize_job *j, vlm_json_writer *w, const char **text,
+                                  vlm_error *err);
 /* --json. */
 vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err);
 

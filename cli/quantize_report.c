@@ -11,9 +11,11 @@ void vlm_quantize_print_plan(const vlm_quantize_job *j) {
   vlm_quant_plan_count(j->plan, counts);
   for (int32_t i = 0; j->cli->verbose && i < j->plan->count; i++) {
     const vlm_node_plan *n = &j->plan->nodes[i];
-    vlm_say(j->cli, "  %-14s %-11s %6.1f dB  %s (%s): %s", n->graph, vlm_decision_name(n->decision), n->sqnr_db, n->node, n->op_type, n->reason);
+    vlm_say(j->cli, "  %-14s %-11s %6.1f dB  %s (%s): %s", n->graph, vlm_decision_name(n->decision),
+            n->sqnr_db, n->node, n->op_type, n->reason);
   }
-  vlm_say(j->cli, "plan: %d static, %d dynamic, %d weight-only, %d float", counts[VLM_DECIDE_STATIC], counts[VLM_DECIDE_DYNAMIC],
+  vlm_say(j->cli, "plan: %d static, %d dynamic, %d weight-only, %d float", counts[VLM_DECIDE_STATIC],
+          counts[VLM_DECIDE_DYNAMIC],
           counts[VLM_DECIDE_WEIGHT_ONLY], counts[VLM_DECIDE_FLOAT]);
 }
 
@@ -22,19 +24,23 @@ static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); 
 void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   double percent = vlm_coverage_weights_percent(&j->coverage->total);
   vlm_coverage_print(j->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
-  if (j->assumed.bytes) vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", vlm_text_get(&j->assumed));
+  if (j->assumed.bytes)
+    vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", vlm_text_get(&j->assumed));
   for (int32_t i = 0; i < j->differences.count; i++) {
     const vlm_difference *d = &j->differences.items[i];
-    vlm_say(j->cli, "warning: %s: node \"%s\" (%s): planned %s, runs as %s: %s", d->graph, d->node, d->op_type, vlm_decision_name(d->planned),
+    vlm_say(j->cli, "warning: %s: node \"%s\" (%s): planned %s, runs as %s: %s", d->graph, d->node,
+            d->op_type, vlm_decision_name(d->planned),
             vlm_decision_name(d->got), d->why);
   }
   if (percent < HALF && !j->weights_float)
-    vlm_say(j->cli, "warning: only %.1f %% of the weights are in 8 bits; the list above says why (--min-int8 makes this an error)", percent);
+    vlm_say(j->cli,
+            "warning: only %.1f %% of the weights are in 8 bits; the list above says why (--min-int8 makes this an error)", percent);
 }
 
 /* ---- files ---- */
 
-vlm_status vlm_quantize_plan_text(const vlm_quantize_job *j, vlm_json_writer *w, const char **text, vlm_error *err) {
+vlm_status vlm_quantize_plan_text(const vlm_quantize_job *j, vlm_json_writer *w, const char **text,
+                                  vlm_error *err) {
   vlm_json_open_object(w, NULL);
   vlm_quant_plan_put(w, j->plan);
   vlm_json_close_object(w);
@@ -49,7 +55,8 @@ vlm_status vlm_quantize_save_plans(const vlm_quantize_job *j, vlm_error *err) {
   VLM_TRY(vlm_json_writer_create(&w, 1, err));
   VLM_TRY(vlm_quantize_plan_text(j, w, &text, err));
   for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++)
-    if (vlm_args_has(j->cli->args, FILES[i])) VLM_TRY(vlm_write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
+    if (vlm_args_has(j->cli->args, FILES[i]))
+      VLM_TRY(vlm_write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
 out:
   vlm_json_writer_free(w);
   return st;

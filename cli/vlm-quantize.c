@@ -36,9 +36,11 @@ out:
 static vlm_status check_keep(const vlm_quantize_job *j, vlm_error *err) {
   for (int32_t k = 0; k < j->opts.n_keep; k++) {
     bool met = false;
-    for (int32_t i = 0; i < j->plan->count && !met; i++) met = fnmatch(j->opts.keep[k], j->plan->nodes[i].node, 0) == 0;
+    for (int32_t i = 0; i < j->plan->count && !met; i++)
+      met = fnmatch(j->opts.keep[k], j->plan->nodes[i].node, 0) == 0;
     if (!met)
-      return vlm_fail(err, VLM_INPUT, "--keep %s: none of the %d nodes of %s that could be quantized has such a name; -v --dry-run lists them",
+      return vlm_fail(err, VLM_INPUT,
+                      "--keep %s: none of the %d nodes of %s that could be quantized has such a name; -v --dry-run lists them",
                       j->opts.keep[k], j->plan->count, j->model);
   }
   return VLM_OK;
@@ -46,14 +48,17 @@ static vlm_status check_keep(const vlm_quantize_job *j, vlm_error *err) {
 
 static vlm_status make_plan(vlm_quantize_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
-  bool calibrated = j->stats || j->opts.activations == VLM_ACTIVATIONS_NONE || j->opts.activations == VLM_ACTIVATIONS_DYNAMIC || j->weights_float;
+  bool calibrated = j->stats || j->opts.activations == VLM_ACTIVATIONS_NONE ||
+      j->opts.activations == VLM_ACTIVATIONS_DYNAMIC || j->weights_float;
   VLM_CHECK(calibrated, err, VLM_USAGE,
             "--calib STATS.h5 is missing: static ranges come from vlm-calibrate; --activations dynamic or none does without");
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     vlm_graph *g = j->bundle->graphs[r];
-    if (g && (r == 0 || g != j->bundle->graphs[r - 1])) j->graphs[j->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};
+    if (g && (r == 0 || g != j->bundle->graphs[r - 1]))
+      j->graphs[j->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};
   }
-  VLM_TRY(vlm_quant_plan_make(&j->plan, j->graphs, j->weights_float ? 0 : j->n_graphs, j->stats, &j->opts, err));
+  VLM_TRY(vlm_quant_plan_make(&j->plan, j->graphs, j->weights_float ? 0 : j->n_graphs, j->stats, &j->opts,
+                              err));
   if (!j->weights_float) VLM_TRY(check_keep(j, err));
   const char *path = vlm_args_text(j->cli->args, VLM_OPT_PLAN, NULL);
   if (path) VLM_TRY(vlm_quant_plan_override(j->plan, path, err));
@@ -83,7 +88,8 @@ static vlm_status measure(vlm_quantize_job *j, vlm_error *err) {
   vlm_bundle_profile costs = {0};
   VLM_TRY(vlm_costs_make(&costs, &j->assumed, j->context, j->lowered.bundle, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (costs.roles[r].made) vlm_coverage_add_run(j->coverage, vlm_role_name((vlm_role)r), &costs.roles[r].profile);
+    if (costs.roles[r].made)
+      vlm_coverage_add_run(j->coverage, vlm_role_name((vlm_role)r), &costs.roles[r].profile);
 out:
   vlm_bundle_profile_free(&costs);
   return st;
@@ -91,13 +97,15 @@ out:
 
 static vlm_status quantize(vlm_quantize_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (int32_t g = 0; g < j->n_graphs; g++) VLM_TRY(vlm_quant_apply(&j->graphs[g], j->plan, j->stats, &j->opts, err));
+  for (int32_t g = 0; g < j->n_graphs; g++)
+    VLM_TRY(vlm_quant_apply(&j->graphs[g], j->plan, j->stats, &j->opts, err));
   VLM_TRY(vlm_lowered_copy_make(&j->lowered, j->bundle, err));
   VLM_TRY(compare(j, err));
   VLM_TRY(measure(j, err));
   vlm_quantize_print_coverage(j);
   double percent = vlm_coverage_weights_percent(&j->coverage->total);
-  VLM_CHECK(percent >= j->min_int8, err, VLM_QUALITY, "%.1f %% of the weights are in 8 bits, --min-int8 wants %g %%; nothing was written",
+  VLM_CHECK(percent >= j->min_int8, err, VLM_QUALITY,
+            "%.1f %% of the weights are in 8 bits, --min-int8 wants %g %%; nothing was written",
             percent, j->min_int8);
 out:
   return st;
@@ -105,7 +113,8 @@ out:
 
 /* ---- output ---- */
 
-static vlm_status provenance(const vlm_quantize_job *j, vlm_json_writer *w, const char **text, vlm_error *err) {
+static vlm_status provenance(const vlm_quantize_job *j, vlm_json_writer *w, const char **text,
+                             vlm_error *err) {
   char digest[33];
   vlm_digest model;
   vlm_status st = vlm_bundle_digest(&model, j->bundle, err);
@@ -151,7 +160,8 @@ out:
   return st;
 }
 
-/* The plan is saved before its graphs change; where the model came from is told by the digest that they have until then. */
+/* The plan is saved before its graphs change; where the model came from is told by the digest that they have
+ * until then. */
 static vlm_status quantize_and_write(vlm_quantize_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *origin = NULL;

@@ -31,7 +31,8 @@ static vlm_status apply_dequantized(vlm_rewriter *r, vlm_graph *graph, const vlm
   graph->nodes[plan->index].inputs[plan->slot.input] = weight;
   if (plan->turned) VLM_TRY(vlm_lower_turn(graph, plan->index, r->err));
   if (plan->decision != VLM_DECIDE_STATIC) goto out;
-  VLM_TRY(vlm_rewrite_activation(r, &activation, graph, graph->nodes[plan->index].inputs[plan->slot.activation], &plan->range));
+  VLM_TRY(vlm_rewrite_activation(r, &activation, graph,
+                                 graph->nodes[plan->index].inputs[plan->slot.activation], &plan->range));
   graph->nodes[plan->index].inputs[plan->slot.activation] = activation;
 out:
   return st;
@@ -40,7 +41,8 @@ out:
 static vlm_status apply_weight(vlm_rewriter *r, const vlm_node_plan *plan) {
   const vlm_body *body = vlm_rewriter_body(r, plan->graph);
   if (!body || plan->decision == VLM_DECIDE_FLOAT) return VLM_OK;
-  vlm_status st = plan->decision == VLM_DECIDE_DYNAMIC ? apply_row(r, body->graph, plan) : apply_dequantized(r, body->graph, plan);
+  vlm_status st = plan->decision == VLM_DECIDE_DYNAMIC ? apply_row(r, body->graph, plan)
+      : apply_dequantized(r, body->graph, plan);
   if (st != VLM_OK) vlm_error_context(r->err, "%s: node \"%s\" (%s)", plan->graph, plan->node, plan->op_type);
   return st;
 }
@@ -56,7 +58,8 @@ static void read_dequantized(vlm_graph *graph, vlm_value_id from, vlm_value_id t
 }
 
 /* The recipe without judgement: whatever is a float goes through 8 bits. */
-static vlm_status quantize_the_rest(vlm_rewriter *r, const vlm_body *body, int32_t n_values, const vlm_stats *stats, const vlm_quant_opts *opts) {
+static vlm_status quantize_the_rest(vlm_rewriter *r, const vlm_body *body, int32_t n_values,
+                                    const vlm_stats *stats, const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = body->graph;
   for (vlm_value_id id = 0; id < n_values; id++) {
@@ -74,7 +77,8 @@ out:
 }
 
 /* Values that were there before: what the rewriting adds is in 8 bits already. */
-static vlm_status apply_everything(vlm_rewriter *r, const int32_t *n_values, const vlm_stats *stats, const vlm_quant_opts *opts) {
+static vlm_status apply_everything(vlm_rewriter *r, const int32_t *n_values, const vlm_stats *stats,
+                                   const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   for (int32_t b = 0; b < r->bodies.count && stats && opts->everything; b++)
     VLM_TRY(quantize_the_rest(r, &r->bodies.items[b], n_values[b], stats, opts));
@@ -82,7 +86,8 @@ out:
   return st;
 }
 
-vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *plan, const vlm_stats *stats, const vlm_quant_opts *opts, vlm_error *err) {
+vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *plan, const vlm_stats *stats,
+                           const vlm_quant_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_rewriter r;
   int32_t *n_values = NULL;

@@ -14,7 +14,8 @@ typedef struct vlm_candidate {
   vlm_value_id activation;   /* of the node's graph; VLM_NO_VALUE for tables and states */
 } vlm_candidate;
 
-/* Of node `index` of a resolved graph; returns how many. A node whose other operand is constant too is folded and has none. */
+/* Of node `index` of a resolved graph; returns how many. A node whose other operand is constant too is folded
+ * and has none. */
 int32_t vlm_candidates_of(vlm_candidate out[VLM_MAX_WEIGHT_SLOTS], const vlm_body *body, int32_t index);
 
 #endif

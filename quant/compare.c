@@ -16,7 +16,8 @@ typedef struct {
 
 static vlm_decision decision_of(vlm_form form) {
   vlm_decision d = VLM_DECIDE_COUNT;
-  while (d > VLM_DECIDE_FLOAT + 1 && vlm_decision_form((vlm_decision)(d - 1)) != form) d = (vlm_decision)(d - 1);
+  while (d > VLM_DECIDE_FLOAT + 1 && vlm_decision_form((vlm_decision)(d - 1)) != form)
+    d = (vlm_decision)(d - 1);
   return (vlm_decision)(d - 1);
 }
 
@@ -31,22 +32,27 @@ static int32_t find_entry(const comparison *c, const vlm_node_plan *n, vlm_form 
   const vlm_body *body = body_of(c, n);
   for (int32_t i = 0; body && i < c->report->count; i++) {
     const vlm_lowered *e = &c->report->items[i];
-    if (!c->taken[i] && e->graph == body->graph && (!form || e->form == form) && !strcmp(e->node, n->node)) return i;
+    if (!c->taken[i] && e->graph == body->graph && (!form || e->form == form) && !strcmp(e->node, n->node))
+      return i;
   }
   return -1;
 }
 
 /* Weights of one node are neighbours in the plan, and lowering reports a node once. */
-static bool same_node(const vlm_node_plan *a, const vlm_node_plan *b) { return a->index == b->index && !strcmp(a->graph, b->graph); }
+static bool same_node(const vlm_node_plan *a, const vlm_node_plan *b) {
+  return a->index == b->index && !strcmp(a->graph, b->graph);
+}
 
 static vlm_decision node_decision(const vlm_quant_plan *plan, int32_t first) {
   vlm_decision d = plan->nodes[first].decision;
-  for (int32_t i = first + 1; d == VLM_DECIDE_FLOAT && i < plan->count && same_node(&plan->nodes[i], &plan->nodes[first]); i++)
+  for (int32_t i = first + 1; d == VLM_DECIDE_FLOAT && i < plan->count &&
+       same_node(&plan->nodes[i], &plan->nodes[first]); i++)
     d = plan->nodes[i].decision;
   return d;
 }
 
-/* A constant of another float type is cast after it is dequantized, which no report names: the float constant must be gone. */
+/* A constant of another float type is cast after it is dequantized, which no report names: the float constant
+ * must be gone. */
 static bool is_stored(const comparison *c, const vlm_node_plan *n) {
   const vlm_body *body = body_of(c, n);
   if (!body || n->constant.dtype == VLM_F32) return false;
@@ -89,9 +95,12 @@ static vlm_status explain(comparison *c, int32_t i) {
   return got == planned ? VLM_OK : add(c, n, planned, got);
 }
 
-static bool is_first(const comparison *c, int32_t i) { return i == 0 || !same_node(&c->plan->nodes[i], &c->plan->nodes[i - 1]); }
+static bool is_first(const comparison *c, int32_t i) {
+  return i == 0 || !same_node(&c->plan->nodes[i], &c->plan->nodes[i - 1]);
+}
 
-vlm_status vlm_quant_compare(vlm_difference_list *out, const vlm_quant_plan *plan, const vlm_quant_graph *lowered,
+vlm_status vlm_quant_compare(vlm_difference_list *out, const vlm_quant_plan *plan,
+                             const vlm_quant_graph *lowered,
                              const vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_arena *arena = NULL;
@@ -120,6 +129,7 @@ void vlm_differences_free(vlm_difference_list *list) {
 vlm_status vlm_differences_fail(const vlm_difference_list *list, vlm_error *err) {
   if (list->count == 0) return VLM_OK;
   const vlm_difference *d = &list->items[0];
-  return vlm_fail(err, VLM_INTERNAL, "%s: node \"%s\" (%s): planned %s, got %s: %s (%d nodes in all)", d->graph, d->node, d->op_type,
+  return vlm_fail(err, VLM_INTERNAL, "%s: node \"%s\" (%s): planned %s, got %s: %s (%d nodes in all)",
+                  d->graph, d->node, d->op_type,
                   vlm_decision_name(d->planned), vlm_decision_name(d->got), d->why, list->count);
 }

@@ -19,10 +19,12 @@ typedef struct {
 
 /* ---- who reads it ---- */
 
-static vlm_status reason_for(walk *w, const char **out, const vlm_node *node, int32_t k, const vlm_tensor *t) {
+static vlm_status reason_for(walk *w, const char **out, const vlm_node *node, int32_t k,
+                             const vlm_tensor *t) {
   *out = "vector: biases and scales stay float";
   if (t->rank < 2 || vlm_tensor_count(t) == vlm_tensor_span(t, t->rank - 1, t->rank)) return VLM_OK;
-  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\", which is no weight to it", k, node->op_type, node->name);
+  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\", which is no weight to it", k,
+                          node->op_type, node->name);
 }
 
 static vlm_status read_input(walk *w, const vlm_body *body, int32_t n, int32_t k) {
@@ -45,7 +47,8 @@ static vlm_status read_body(walk *w, const vlm_body *body) {
     for (int32_t k = 0; k < body->graph->nodes[n].n_inputs; k++)
       if (body->graph->nodes[n].inputs[k] != VLM_NO_VALUE) VLM_TRY(read_input(w, body, n, k));
   for (int32_t i = 0; i < body->graph->n_outputs; i++)
-    if (body->graph->values[body->graph->outputs[i]].kind == VLM_VALUE_CONSTANT) w->reasons[own + body->graph->outputs[i]] = "a result of the graph";
+    if (body->graph->values[body->graph->outputs[i]].kind == VLM_VALUE_CONSTANT)
+      w->reasons[own + body->graph->outputs[i]] = "a result of the graph";
 out:
   return st;
 }
@@ -63,7 +66,8 @@ static vlm_status add(walk *w, const char *role, const vlm_body *body, vlm_value
     l->capacity = wanted;
   }
   const char *reason = w->reasons[w->first[body - w->bodies.items] + id];
-  l->items[l->count++] = (vlm_constant){.tensor = v->tensor, .role = role, .path = body->path, .name = v->name, .float_reason = reason};
+  l->items[l->count++] = (vlm_constant){.tensor = v->tensor, .role = role, .path = body->path,
+                                        .name = v->name, .float_reason = reason};
 out:
   return st;
 }
@@ -80,14 +84,16 @@ out:
   return st;
 }
 
-vlm_status vlm_constants_add(vlm_constant_list *list, const vlm_quant_graph *g, const vlm_quant_plan *plan, vlm_arena *arena, vlm_error *err) {
+vlm_status vlm_constants_add(vlm_constant_list *list, const vlm_quant_graph *g, const vlm_quant_plan *plan,
+                             vlm_arena *arena, vlm_error *err) {
   vlm_status st = VLM_OK;
   walk w = {.list = list, .plan = plan, .arena = arena, .err = err};
   VLM_TRY(vlm_bodies_make(&w.bodies, g->graph, g->role, arena, err));
   VLM_TRY(count_values(&w));
   for (int32_t b = 0; b < w.bodies.count; b++) VLM_TRY(read_body(&w, &w.bodies.items[b]));
   for (int32_t b = 0; b < w.bodies.count; b++)
-    for (vlm_value_id id = 0; id < w.bodies.items[b].graph->n_values; id++) VLM_TRY(add(&w, g->role, &w.bodies.items[b], id));
+    for (vlm_value_id id = 0; id < w.bodies.items[b].graph->n_values; id++)
+      VLM_TRY(add(&w, g->role, &w.bodies.items[b], id));
 out:
   vlm_free(w.first);
   vlm_free(w.reasons);
@@ -98,7 +104,8 @@ out:
 /* ---- equal ones ---- */
 
 bool vlm_constant_equals(const vlm_constant *a, const vlm_constant *b) {
-  return a->digest.high == b->digest.high && a->digest.low == b->digest.low && vlm_tensor_bytes(&a->tensor) == vlm_tensor_bytes(&b->tensor);
+  return a->digest.high == b->digest.high && a->digest.low == b->digest.low &&
+      vlm_tensor_bytes(&a->tensor) == vlm_tensor_bytes(&b->tensor);
 }
 
 static int by_digest(const void *a, const void *b) {
@@ -116,7 +123,8 @@ static int by_digest(const void *a, const void *b) {
 static const vlm_constant *same_data(const vlm_constant_list *list, int32_t below, const vlm_tensor *t) {
   for (int32_t i = 0; i < below; i++) {
     const vlm_tensor *seen = &list->items[i].tensor;
-    if (seen->data == t->data && seen->dtype == t->dtype && vlm_tensor_same_shape(seen, t)) return &list->items[i];
+    if (seen->data == t->data && seen->dtype == t->dtype && vlm_tensor_same_shape(seen, t))
+      return &list->items[i];
   }
   return NULL;
 }

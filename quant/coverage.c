@@ -15,7 +15,9 @@ static bool is_weight(const vlm_constant *c) {
   return t == VLM_F32 || t == VLM_F16 || t == VLM_BF16 || t == VLM_F64 || is_small_type(t);
 }
 
-static bool stays_float(const vlm_constant *c) { return is_weight(c) && !is_small_type(c->tensor.dtype) && c->float_reason; }
+static bool stays_float(const vlm_constant *c) {
+  return is_weight(c) && !is_small_type(c->tensor.dtype) && c->float_reason;
+}
 
 static void add_weight(vlm_coverage_share *share, const vlm_constant *c, bool left) {
   int64_t bytes = (int64_t)vlm_tensor_bytes(&c->tensor);
@@ -54,14 +56,17 @@ static vlm_coverage_share *share_of(vlm_coverage *o, const char *role) {
 }
 
 /* The first of the constants from i to end that stays float; role NULL = of any graph. */
-static const vlm_constant *first_left(const vlm_constant_list *list, int32_t i, int32_t end, const char *role) {
+static const vlm_constant *first_left(const vlm_constant_list *list, int32_t i, int32_t end,
+                                      const char *role) {
   for (; i < end; i++)
     if (stays_float(&list->items[i]) && (!role || !strcmp(list->items[i].role, role))) return &list->items[i];
   return NULL;
 }
 
-/* Constants of equal content are neighbours, and so are those of one graph: each counts once, and is float when one of them is. */
-static vlm_status count_equal(vlm_coverage *o, const vlm_constant_list *list, int32_t begin, int32_t end, vlm_error *err) {
+/* Constants of equal content are neighbours, and so are those of one graph: each counts once, and is float
+ * when one of them is. */
+static vlm_status count_equal(vlm_coverage *o, const vlm_constant_list *list, int32_t begin, int32_t end,
+                              vlm_error *err) {
   const vlm_constant *left = first_left(list, begin, end, NULL), *items = list->items;
   for (int32_t i = begin; i < end; i++)
     if (i == begin || strcmp(items[i - 1].role, items[i].role))
@@ -87,13 +92,15 @@ static int largest_first(const void *a, const void *b) {
   return order ? order : strcmp(x->value, y->value);
 }
 
-vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_quant_plan *plan, vlm_error *err) {
+vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, int32_t n_graphs,
+                             const vlm_quant_plan *plan, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_coverage *o = NULL;
   vlm_constant_list list = {0};
   VLM_TRY(vlm_new(&o, 1, err));
   VLM_TRY(vlm_arena_create(&o->arena, err));
-  VLM_CHECK(n_graphs <= VLM_COVERAGE_MAX_GRAPHS, err, VLM_INTERNAL, "%d graphs, at most %d", n_graphs, VLM_COVERAGE_MAX_GRAPHS);
+  VLM_CHECK(n_graphs <= VLM_COVERAGE_MAX_GRAPHS, err, VLM_INTERNAL, "%d graphs, at most %d", n_graphs,
+            VLM_COVERAGE_MAX_GRAPHS);
   for (int32_t g = 0; g < n_graphs; g++) {
     o->graphs[o->n_graphs++].role = graphs[g].role;
     VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, o->arena, err));
@@ -141,11 +148,13 @@ void vlm_coverage_add_run(vlm_coverage *o, const char *role, const vlm_profile *
   if (!s || !p) return;
   *s = (vlm_coverage_share){s->weight_bytes, s->weight_bytes_int8, true, p->macs, 0};
   for (int32_t i = 0; i < p->n_nodes; i++)
-    if (node_of(&p->nodes[i])->traits->flags & VLM_TRAIT_INTEGER) s->macs_int8 = add_up(s->macs_int8, p->nodes[i].macs);
+    if (node_of(&p->nodes[i])->traits->flags & VLM_TRAIT_INTEGER)
+      s->macs_int8 = add_up(s->macs_int8, p->nodes[i].macs);
   total_macs(o);
 }
 
-vlm_status vlm_coverage_add_plan(vlm_coverage *o, const vlm_quant_graph *graph, const vlm_quant_plan *plan, const vlm_profile *p, vlm_error *err) {
+vlm_status vlm_coverage_add_plan(vlm_coverage *o, const vlm_quant_graph *graph, const vlm_quant_plan *plan,
+                                 const vlm_profile *p, vlm_error *err) {
   vlm_body_list bodies;
   vlm_coverage_share *s = share_of(o, graph->role);
   if (!s || !p) return VLM_OK;
@@ -155,14 +164,19 @@ vlm_status vlm_coverage_add_plan(vlm_coverage *o, const vlm_quant_graph *graph, 
   for (int32_t i = 0; i < p->n_nodes; i++) {
     const vlm_body *body = vlm_bodies_find(&bodies, p->nodes[i].graph);
     const vlm_node_plan *n = body ? vlm_quant_plan_find(plan, body->path, p->nodes[i].node, -1) : NULL;
-    if (n && (n->decision == VLM_DECIDE_STATIC || n->decision == VLM_DECIDE_DYNAMIC)) s->macs_int8 = add_up(s->macs_int8, p->nodes[i].macs);
+    if (n && (n->decision == VLM_DECIDE_STATIC || n->decision == VLM_DECIDE_DYNAMIC))
+      s->macs_int8 = add_up(s->macs_int8, p->nodes[i].macs);
   }
   vlm_bodies_free(&bodies);
   total_macs(o);
   return VLM_OK;
 }
 
-static double percent(int64_t part, int64_t all) { return all > 0 ? 100.0 * (double)part / (double)all : 100; }
+static double percent(int64_t part, int64_t all) {
+  return all > 0 ? 100.0 * (double)part / (double)all : 100;
+}
 
-double vlm_coverage_weights_percent(const vlm_coverage_share *s) { return percent(s->weight_bytes_int8, s->weight_bytes); }
+double vlm_coverage_weights_percent(const vlm_coverage_share *s) {
+  return percent(s->weight_bytes_int8, s->weight_bytes);
+}
 double vlm_coverage_macs_percent(const vlm_coverage_share *s) { return percent(s->macs_int8, s->macs); }

@@ -1,4 +1,5 @@
-/* How much of a model runs in integers: of its weights, of its multiplications, and what stayed float and why. */
+/* How much of a model runs in integers: of its weights, of its multiplications, and what stayed float and
+ * why. */
 #ifndef VLM_QUANT_COVERAGE_H
 #define VLM_QUANT_COVERAGE_H
 
@@ -8,7 +9,8 @@
 enum { VLM_COVERAGE_MAX_GRAPHS = 8, VLM_LEFT_FLOAT_BYTES = 1024 };
 
 typedef struct vlm_coverage_share {
-  int64_t weight_bytes, weight_bytes_int8; /* float weights as they were before, those stored in 8 bits; each constant once */
+  /* float weights as they were before, those stored in 8 bits; each constant once */
+  int64_t weight_bytes, weight_bytes_int8;
   bool measured;                           /* the multiply-accumulates are known */
   int64_t macs, macs_int8;                 /* all; those whose operands have both 8 bits */
 } vlm_coverage_share;
@@ -28,22 +30,28 @@ typedef struct vlm_coverage {
   vlm_coverage_graph graphs[VLM_COVERAGE_MAX_GRAPHS];
   int32_t n_graphs;
   vlm_coverage_share total;  /* measured when every graph is */
-  int64_t constant_bytes;    /* of all constants of two or more elements, each once: vlm_bundle_weight_bytes */
-  vlm_left_float *left;      /* above VLM_LEFT_FLOAT_BYTES, largest first; a constant of several graphs once */
+  /* of all constants of two or more elements, each once: vlm_bundle_weight_bytes */
+  int64_t constant_bytes;
+  /* above VLM_LEFT_FLOAT_BYTES, largest first; a constant of several graphs once */
+  vlm_left_float *left;
   int32_t n_left, cap_left;
   int64_t small_bytes;       /* of those that are not in the list */
   int32_t small_count;
 } vlm_coverage;
 
-/* The weights. Graphs are those that the plan was made from, before they are rewritten. Weights are constants of two or more elements that
+/* The weights. Graphs are those that the plan was made from, before they are rewritten. Weights are constants
+ * of two or more elements that
  * are floats or have 8 bits or less already. Free with vlm_coverage_free. */
-vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_quant_plan *plan, vlm_error *err);
+vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, int32_t n_graphs,
+                             const vlm_quant_plan *plan, vlm_error *err);
 void vlm_coverage_free(vlm_coverage *coverage);
 
-/* The multiplications of one graph, as they run: a profile of the lowered graph. NULL = they could not be measured. */
+/* The multiplications of one graph, as they run: a profile of the lowered graph. NULL = they could not be
+ * measured. */
 void vlm_coverage_add_run(vlm_coverage *coverage, const char *role, const vlm_profile *lowered);
 /* The same as the plan says: a profile of the graph that the plan was made from. */
-vlm_status vlm_coverage_add_plan(vlm_coverage *coverage, const vlm_quant_graph *graph, const vlm_quant_plan *plan, const vlm_profile *profile,
+vlm_status vlm_coverage_add_plan(vlm_coverage *coverage, const vlm_quant_graph *graph,
+                                 const vlm_quant_plan *plan, const vlm_profile *profile,
                                  vlm_error *err);
 
 /* Percent; 100 when there is nothing to quantize. */

@@ -60,7 +60,8 @@ static void enter_bodies(vlm_flow *f, int32_t body, int32_t node, int32_t k, vlm
     if (inner->parent != body || inner->node != node) continue;
     if (k >= 0 && k < inner->graph->n_inputs) reach(f, b, inner->graph->inputs[k]);
     for (vlm_value_id v = 0; k < 0 && v < inner->graph->n_values; v++)
-      if (inner->graph->values[v].kind == VLM_VALUE_CAPTURE && inner->graph->values[v].parent_value == id) reach(f, b, v);
+      if (inner->graph->values[v].kind == VLM_VALUE_CAPTURE && inner->graph->values[v].parent_value == id)
+        reach(f, b, v);
   }
 }
 

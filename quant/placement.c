@@ -72,9 +72,11 @@ static bool is_finite(const vlm_tensor *t) {
   return true;
 }
 
-/* Rows that never meet a product are results, or coordinates for them: eight bits per row spoil the small numbers beside large ones. */
+/* Rows that never meet a product are results, or coordinates for them: eight bits per row spoil the small
+ * numbers beside large ones. */
 static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
-  bool embeds = !strcmp(around->role, "embed") && !c->body->graph->parent; /* its result is what another graph multiplies */
+  /* its result is what another graph multiplies */
+  bool embeds = !strcmp(around->role, "embed") && !c->body->graph->parent;
   if (!embeds && !vlm_flow_meets_product(around->flow, c->body, c->node->outputs[0]))
     return decide(p, VLM_DECIDE_FLOAT, "table whose rows go into results, not into a product");
   if (!is_finite(&c->weight)) return decide(p, VLM_DECIDE_FLOAT, "table with elements that are not finite");
@@ -85,7 +87,8 @@ static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
   if (opts->everything) return calibrated(p, "everything was asked for");
   if (vlm_node_int(c->node, "group", 1) > 1 && c->weight.dims[1] == 1)
     return decide(p, VLM_DECIDE_FLOAT, "depthwise convolution: cheap, sensitive");
-  if (reads_graph_input(c->body->graph, c->activation)) return decide(p, VLM_DECIDE_FLOAT, "first convolution: sees raw pixels");
+  if (reads_graph_input(c->body->graph, c->activation))
+    return decide(p, VLM_DECIDE_FLOAT, "first convolution: sees raw pixels");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
   return calibrated(p, "convolution");
@@ -98,7 +101,8 @@ static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm
     case VLM_ACTIVATIONS_NONE: return stored(p, "weight-only was asked for");
     case VLM_ACTIVATIONS_AUTO: break;
   }
-  if (!strncmp(role, "decoder", 7)) return by_row(p, "decoder: one row per token, its own range costs nothing");
+  if (!strncmp(role, "decoder", 7))
+    return by_row(p, "decoder: one row per token, its own range costs nothing");
   return calibrated(p, "matrix product with many rows");
 }
 
@@ -113,7 +117,8 @@ static vlm_placed place_stored(const vlm_placed *p, const vlm_candidate *c, cons
 vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
   const vlm_placed p = ask_lower(c);
   if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
-  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !around->opts->everything) return decide(&p, VLM_DECIDE_FLOAT, "small");
+  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !around->opts->everything)
+    return decide(&p, VLM_DECIDE_FLOAT, "small");
   switch (c->node->traits->family) {
     case VLM_FAMILY_TABLE: return place_table(&p, c, around);
     case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around->opts);

@@ -1,4 +1,5 @@
-/* Where a candidate should be: the rules that decide before any range is looked at. What a node can be at all is lower/'s answer. */
+/* Where a candidate should be: the rules that decide before any range is looked at. What a node can be at all
+ * is lower/'s answer. */
 #ifndef VLM_QUANT_PLACEMENT_H
 #define VLM_QUANT_PLACEMENT_H
 
@@ -24,7 +25,8 @@ typedef struct vlm_surroundings {
 /* The decision by placement alone. */
 vlm_placed vlm_placement(const vlm_candidate *candidate, const vlm_surroundings *around);
 
-/* What is left for a node that cannot have its static range: a range per row, else float activations, else nothing. */
+/* What is left for a node that cannot have its static range: a range per row, else float activations, else
+ * nothing. */
 vlm_decision vlm_placement_without_range(int32_t forms);
 
 #endif

@@ -14,7 +14,9 @@ static const char *const NAMES[VLM_DECIDE_COUNT] = {
 #undef X
 };
 
-const char *vlm_decision_name(vlm_decision decision) { return (unsigned)decision < VLM_DECIDE_COUNT ? NAMES[decision] : "?"; }
+const char *vlm_decision_name(vlm_decision decision) {
+  return (unsigned)decision < VLM_DECIDE_COUNT ? NAMES[decision] : "?";
+}
 
 bool vlm_decision_parse(vlm_decision *out, const char *text) {
   for (int d = 0; d < VLM_DECIDE_COUNT; d++)
@@ -27,7 +29,8 @@ bool vlm_decision_parse(vlm_decision *out, const char *text) {
 
 vlm_form vlm_decision_form(vlm_decision decision) {
   static const vlm_form FORMS[VLM_DECIDE_COUNT] = {
-      [VLM_DECIDE_STATIC] = VLM_FORM_STATIC, [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW, [VLM_DECIDE_WEIGHT_ONLY] = VLM_FORM_WEIGHT_ONLY};
+      [VLM_DECIDE_STATIC] = VLM_FORM_STATIC, [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW, [VLM_DECIDE_WEIGHT_ONLY] =
+          VLM_FORM_WEIGHT_ONLY};
   return FORMS[decision];
 }
 
@@ -48,7 +51,8 @@ static double min_sqnr(const vlm_quant_opts *opts) { return opts->min_sqnr_db > 
 /* Statistics are kept where the value is made. */
 static const vlm_tensor_stats *stats_of(const planner *p, const vlm_candidate *c) {
   vlm_origin made = vlm_value_origin(c->body->graph, c->activation);
-  return p->stats ? vlm_stats_find(p->stats, vlm_bodies_find(&p->bodies, made.graph)->path, made.graph->values[made.id].name) : NULL;
+  return p->stats ? vlm_stats_find(p->stats, vlm_bodies_find(&p->bodies, made.graph)->path,
+                                   made.graph->values[made.id].name) : NULL;
 }
 
 static void give_up_range(vlm_node_plan *n, const char *reason) {
@@ -69,7 +73,8 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   if (st != VLM_OK) return st;
   n->has_range = true;
   n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
-  bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything || p->opts->activations == VLM_ACTIVATIONS_STATIC;
+  bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
+      p->opts->activations == VLM_ACTIVATIONS_STATIC;
   if (!enough) give_up_range(n, "one range for all inputs is too coarse here");
   return VLM_OK;
 }
@@ -84,12 +89,14 @@ static vlm_status add_node(planner *p, vlm_node_plan **out, const vlm_candidate 
   }
   vlm_node_plan *n = &plan->nodes[plan->count];
   const vlm_value *values = c->body->graph->values;
-  *n = (vlm_node_plan){.index = c->index, .slot = c->slot, .constant = c->weight, .weights = vlm_tensor_count(&c->weight)};
+  *n = (vlm_node_plan){.index = c->index, .slot = c->slot, .constant = c->weight,
+                       .weights = vlm_tensor_count(&c->weight)};
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->graph, c->body->path, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->node, c->node->name, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->op_type, c->node->op_type, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->weight, values[c->node->inputs[c->slot.input]].name, p->err));
-  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input, c->activation == VLM_NO_VALUE ? "" : values[c->activation].name, p->err));
+  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input, c->activation == VLM_NO_VALUE ? ""
+                           : values[c->activation].name, p->err));
   plan->count++;
   *out = n;
 out:
@@ -111,7 +118,8 @@ static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
   n->weight_sqnr_db = n->sqnr_db = weight->sqnr_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));
 out:
-  if (st != VLM_OK) vlm_error_context(p->err, "%s: node \"%s\" (%s)", c->body->path, c->node->name, c->node->op_type);
+  if (st != VLM_OK)
+    vlm_error_context(p->err, "%s: node \"%s\" (%s)", c->body->path, c->node->name, c->node->op_type);
   return st;
 }
 
@@ -150,11 +158,13 @@ out:
   return st;
 }
 
-vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_stats *stats, const vlm_quant_opts *opts,
+vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs,
+                               const vlm_stats *stats, const vlm_quant_opts *opts,
                                vlm_error *err) {
   vlm_status st = VLM_OK;
   planner p = {.stats = stats, .opts = opts, .err = err};
-  const vlm_weight_opts weights = {.per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search, .threads = opts->threads};
+  const vlm_weight_opts weights = {.per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search,
+                                   .threads = opts->threads};
   VLM_TRY(vlm_new(&p.plan, 1, err));
   VLM_TRY(vlm_arena_create(&p.plan->arena, err));
   VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, err));
@@ -178,7 +188,8 @@ void vlm_quant_plan_free(vlm_quant_plan *plan) {
   vlm_free(plan);
 }
 
-const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index, int32_t input) {
+const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index,
+                                         int32_t input) {
   for (int32_t i = 0; i < plan->count; i++) {
     const vlm_node_plan *n = &plan->nodes[i];
     if (n->index == index && (input < 0 || n->slot.input == input) && !strcmp(n->graph, graph)) return n;

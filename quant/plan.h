@@ -1,4 +1,5 @@
-/* What is quantized and how: one decision per constant weight of a node, made from the graph, the statistics and the options; plain data that can be
+/* What is quantized and how: one decision per constant weight of a node, made from the graph, the statistics
+ * and the options; plain data that can be
  * printed, saved, edited and applied. */
 #ifndef VLM_QUANT_PLAN_H
 #define VLM_QUANT_PLAN_H
@@ -21,7 +22,8 @@ typedef enum vlm_decision {
   VLM_DECIDE_COUNT
 } vlm_decision;
 
-typedef enum vlm_activation_mode { VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_STATIC, VLM_ACTIVATIONS_DYNAMIC, VLM_ACTIVATIONS_NONE } vlm_activation_mode;
+typedef enum vlm_activation_mode { VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_STATIC, VLM_ACTIVATIONS_DYNAMIC,
+                                  VLM_ACTIVATIONS_NONE } vlm_activation_mode;
 
 typedef struct vlm_quant_opts {
   vlm_activation_mode activations;
@@ -29,9 +31,11 @@ typedef struct vlm_quant_opts {
   double percentile;              /* 0 = 99.999 */
   bool per_tensor_weights;        /* one weight scale per tensor: for comparisons only */
   bool everything;                /* no placement rules: every product, every convolution, and every float tensor between them that the
-                                   * statistics know (for comparisons: residual sums, normalisations and softmax suffer) */
+                                   * statistics know (for comparisons: residual sums, normalisations and
+                                   * softmax suffer) */
   bool no_weight_search;          /* absmax weight scales instead of the least-error clip */
-  bool placement_only;            /* measure nothing: what would be decided before weights and ranges are looked at */
+  /* measure nothing: what would be decided before weights and ranges are looked at */
+  bool placement_only;
   double min_sqnr_db;             /* static nodes below become dynamic or float; 0 = 15 */
   const char *const *keep;        /* globs of node names that stay float */
   int32_t n_keep;
@@ -75,16 +79,21 @@ const char *vlm_decision_name(vlm_decision decision);
 bool vlm_decision_parse(vlm_decision *out, const char *text);
 
 /* stats may be NULL: then nothing is static. Graphs are read only. Free with vlm_quant_plan_free. */
-vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_stats *stats, const vlm_quant_opts *opts,
+vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs,
+                               const vlm_stats *stats, const vlm_quant_opts *opts,
                                vlm_error *err);
 void vlm_quant_plan_free(vlm_quant_plan *plan);
-/* What is decided for input `input` (-1 = the first weight) of a node, told by the path of its graph and its index there; or NULL. */
-const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index, int32_t input);
+/* What is decided for input `input` (-1 = the first weight) of a node, told by the path of its graph and its
+ * index there; or NULL. */
+const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index,
+                                         int32_t input);
 /* The form that a decision asks of lowering; 0 for float. */
 vlm_form vlm_decision_form(vlm_decision decision);
 
-/* Rewrites the graph and its bodies into QDQ form (products with ranges per row into their operator) as the plan says, and resolves it.
+/* Rewrites the graph and its bodies into QDQ form (products with ranges per row into their operator) as the
+ * plan says, and resolves it.
  * Same inputs, same bytes. A graph can be freed after its plan, and before. */
-vlm_status vlm_quant_apply(const vlm_quant_graph *graph, const vlm_quant_plan *plan, const vlm_stats *stats, const vlm_quant_opts *opts, vlm_error *err);
+vlm_status vlm_quant_apply(const vlm_quant_graph *graph, const vlm_quant_plan *plan, const vlm_stats *stats,
+                           const vlm_quant_opts *opts, vlm_error *err);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "runtime/lower/qdq.h"
 
-vlm_status vlm_rewriter_open(vlm_rewriter *r, vlm_graph *root, const char *role, vlm_weight_store *weights, vlm_error *err) {
+vlm_status vlm_rewriter_open(vlm_rewriter *r, vlm_graph *root, const char *role, vlm_weight_store *weights,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   *r = (vlm_rewriter){.weights = weights, .err = err};
   VLM_TRY(vlm_arena_create(&r->arena, err));
@@ -29,14 +30,16 @@ const vlm_body *vlm_rewriter_body(const vlm_rewriter *r, const char *path) {
 
 /* ---- constants ---- */
 
-static vlm_status add_constant(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, const char *base, const char *suffix, const vlm_tensor *t,
+static vlm_status add_constant(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, const char *base,
+                               const char *suffix, const vlm_tensor *t,
                                bool copy) {
   const char *name;
   vlm_status st = vlm_graph_free_name(graph, &name, base, suffix, r->err);
   return st == VLM_OK ? vlm_graph_add_constant(graph, out, name, t, copy, r->err) : st;
 }
 
-static vlm_status add_scalar(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_dtype dtype, double value, const char *base,
+static vlm_status add_scalar(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_dtype dtype,
+                             double value, const char *base,
                              const char *suffix) {
   uint64_t storage = 0;
   vlm_tensor t = vlm_tensor_make(dtype, 0, NULL, &storage);
@@ -68,7 +71,8 @@ out:
 }
 
 /* By value, axis and form: consumers that see its channels along other dims have scales of their own. */
-static vlm_status find_or_store(vlm_rewriter *r, vlm_stored **out, vlm_graph *graph, const vlm_node_plan *plan, bool rows) {
+static vlm_status find_or_store(vlm_rewriter *r, vlm_stored **out, vlm_graph *graph,
+                                const vlm_node_plan *plan, bool rows) {
   vlm_status st = VLM_OK;
   const vlm_weight_s8 *w;
   bool turned = rows && !vlm_weight_has_rows(&plan->constant, plan->slot.axis);
@@ -78,14 +82,16 @@ static vlm_status find_or_store(vlm_rewriter *r, vlm_stored **out, vlm_graph *gr
   const char *base = origin.graph->values[origin.id].name;
   VLM_TRY(vlm_weight_store_get(&w, r->weights, &plan->constant, plan->slot.axis, turned, r->err));
   VLM_TRY(new_stored(r, out));
-  **out = (vlm_stored){.owner = origin.graph, .origin = origin.id, .axis = plan->slot.axis, .rows = turned, .dequantized = VLM_NO_VALUE};
+  **out = (vlm_stored){.owner = origin.graph, .origin = origin.id, .axis = plan->slot.axis, .rows = turned,
+                       .dequantized = VLM_NO_VALUE};
   VLM_TRY(add_constant(r, &(*out)->data, origin.graph, base, "_quantized", &w->data, false));
   VLM_TRY(add_constant(r, &(*out)->scale, origin.graph, base, "_scale", &w->scale, false));
 out:
   return st;
 }
 
-vlm_status vlm_rewrite_weight(vlm_rewriter *r, const vlm_stored **out, vlm_graph *graph, const vlm_node_plan *plan, bool rows) {
+vlm_status vlm_rewrite_weight(vlm_rewriter *r, const vlm_stored **out, vlm_graph *graph,
+                              const vlm_node_plan *plan, bool rows) {
   vlm_stored *stored = NULL;
   vlm_status st = find_or_store(r, &stored, graph, plan, rows);
   *out = stored;
@@ -104,7 +110,8 @@ out:
   return st;
 }
 
-vlm_status vlm_rewrite_dequantized(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, const vlm_node_plan *plan, bool rows) {
+vlm_status vlm_rewrite_dequantized(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph,
+                                   const vlm_node_plan *plan, bool rows) {
   vlm_status st = VLM_OK;
   vlm_stored *s;
   VLM_TRY(find_or_store(r, &s, graph, plan, rows));
@@ -128,7 +135,8 @@ out:
   return st;
 }
 
-vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id, const vlm_range *range) {
+vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
+                                  const vlm_range *range) {
   vlm_status st = VLM_OK;
   vlm_value_id scale, zero, q;
   const char *base = graph->values[id].name;

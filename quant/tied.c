@@ -15,7 +15,8 @@ static bool equals(const vlm_tensor *a, const vlm_tensor *b) {
 }
 
 static bool equals_turned(const vlm_tensor *a, const vlm_tensor *b) {
-  if (a->dtype != b->dtype || b->rank != 2 || a->dims[0] != b->dims[1] || a->dims[1] != b->dims[0]) return false;
+  if (a->dtype != b->dtype || b->rank != 2 || a->dims[0] != b->dims[1] || a->dims[1] != b->dims[0])
+    return false;
   size_t size = (size_t)vlm_dtype_bits(a->dtype) / 8, rows = (size_t)a->dims[0], columns = (size_t)a->dims[1];
   const char *x = a->data, *y = b->data;
   for (size_t i = 0; i < rows; i++)
@@ -35,7 +36,8 @@ void vlm_quant_plan_tie(vlm_quant_plan *plan) {
   for (int32_t i = 0; i < plan->count; i++) {
     vlm_node_plan *n = &plan->nodes[i];
     n->turned = false;
-    for (int32_t k = 0; can_turn(n) && !n->turned && k < plan->count; k++) n->turned = has_rows_of(&plan->nodes[k], n);
+    for (int32_t k = 0; can_turn(n) && !n->turned && k < plan->count; k++)
+      n->turned = has_rows_of(&plan->nodes[k], n);
   }
 }
 
@@ -46,11 +48,13 @@ static bool is_read_as_float(const vlm_constant_list *list, const vlm_tensor *co
 }
 
 /* One node that becomes float may take another along. */
-static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs, bool *changed, vlm_error *err) {
+static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs,
+                           bool *changed, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_constant_list list = {0};
   *changed = false;
-  for (int32_t g = 0; g < n_graphs; g++) VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, plan->arena, err));
+  for (int32_t g = 0; g < n_graphs; g++)
+    VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, plan->arena, err));
   for (int32_t i = 0; i < plan->count; i++) {
     vlm_node_plan *n = &plan->nodes[i];
     if (n->decision != VLM_DECIDE_WEIGHT_ONLY || !is_read_as_float(&list, &n->constant)) continue;
@@ -63,7 +67,8 @@ out:
   return st;
 }
 
-vlm_status vlm_quant_plan_share(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs, vlm_error *err) {
+vlm_status vlm_quant_plan_share(vlm_quant_plan *plan, const vlm_quant_graph *graphs, int32_t n_graphs,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   for (bool changed = true; st == VLM_OK && changed;) st = give_way(plan, graphs, n_graphs, &changed, err);
   return st;

@@ -48,7 +48,8 @@ bool vlm_weight_has_rows(const vlm_tensor *w, int32_t axis) { return axis == w->
 static const kept_weight *find(const vlm_weight_store *store, const vlm_tensor *w, int32_t axis, bool rows) {
   const kept_weight *e = store->first;
   for (; e; e = e->next)
-    if (e->source.data == w->data && e->source.dtype == w->dtype && e->axis == axis && e->rows == rows && vlm_tensor_same_shape(&e->source, w))
+    if (e->source.data == w->data && e->source.dtype == w->dtype && e->axis == axis && e->rows == rows &&
+        vlm_tensor_same_shape(&e->source, w))
       break;
   return e;
 }
@@ -57,12 +58,14 @@ static const kept_weight *find(const vlm_weight_store *store, const vlm_tensor *
 static vlm_status turn(vlm_tensor *t, vlm_arena *arena, vlm_error *err) {
   int8_t *turned;
   const int8_t *from = t->data;
-  int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1], blocks = vlm_tensor_span(t, 0, t->rank - 2);
+  int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1], blocks =
+      vlm_tensor_span(t, 0, t->rank - 2);
   vlm_status st = vlm_arena_new(arena, &turned, (size_t)vlm_tensor_count(t), err);
   if (st != VLM_OK) return st;
   for (int64_t b = 0; b < blocks; b++)
     for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < columns; j++) turned[(b * columns + j) * rows + i] = from[(b * rows + i) * columns + j];
+      for (int64_t j = 0; j < columns; j++)
+        turned[(b * columns + j) * rows + i] = from[(b * rows + i) * columns + j];
   t->dims[t->rank - 2] = columns;
   t->dims[t->rank - 1] = rows;
   t->data = turned;
@@ -88,7 +91,8 @@ static vlm_status make(kept_weight *e, vlm_weight_store *store, vlm_error *err) 
   opts.per_tensor |= e->axis < 0;
   if (wide.dtype != VLM_F32) {
     VLM_TRY(vlm_new(&values, vlm_tensor_count(&wide), err));
-    for (int64_t i = 0, n = vlm_tensor_count(&wide); i < n; i++) values[i] = (float)vlm_tensor_get(&e->source, i);
+    for (int64_t i = 0, n = vlm_tensor_count(&wide); i < n; i++)
+      values[i] = (float)vlm_tensor_get(&e->source, i);
     wide.dtype = VLM_F32;
     wide.data = values;
   }
@@ -99,7 +103,8 @@ out:
   return st;
 }
 
-vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *store, const vlm_tensor *w, int32_t axis, bool rows,
+vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *store, const vlm_tensor *w,
+                                int32_t axis, bool rows,
                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   kept_weight *made;
@@ -108,7 +113,8 @@ vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *sto
     *out = &known->weight;
     return VLM_OK;
   }
-  VLM_CHECK(!rows || (axis >= 0 && axis >= w->rank - 2), err, VLM_INTERNAL, "axis %d of rank %d has no rows", axis, w->rank);
+  VLM_CHECK(!rows || (axis >= 0 && axis >= w->rank - 2), err, VLM_INTERNAL, "axis %d of rank %d has no rows",
+            axis, w->rank);
   VLM_TRY(vlm_arena_new(store->arena, &made, 1, err));
   *made = (kept_weight){.source = *w, .axis = axis, .rows = rows};
   VLM_TRY(rows ? make_rows(made, store, err) : make(made, store, err));

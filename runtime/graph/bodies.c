@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static vlm_status add(vlm_body_list *list, vlm_graph *graph, const char *path, int32_t parent, int32_t node, vlm_error *err) {
+static vlm_status add(vlm_body_list *list, vlm_graph *graph, const char *path, int32_t parent, int32_t node,
+                      vlm_error *err) {
   if (list->count == list->capacity) {
     int32_t wanted = list->capacity ? 2 * list->capacity : 8;
     vlm_status st = vlm_more(&list->items, list->count, wanted, err);
@@ -20,7 +21,8 @@ static bool is_taken(const vlm_body_list *list, const char *path) {
 }
 
 /* Names of nodes need not be distinct: the second of a name gets "#2". */
-static vlm_status make_path(const char **out, const vlm_body_list *list, const char *outer, const vlm_node *node, const char *attr,
+static vlm_status make_path(const char **out, const vlm_body_list *list, const char *outer,
+                            const vlm_node *node, const char *attr,
                             vlm_arena *arena, vlm_error *err) {
   vlm_status st = vlm_arena_format(arena, out, err, "%s/%s.%s", outer, node->name, attr);
   for (int k = 2; st == VLM_OK && is_taken(list, *out); k++)
@@ -44,7 +46,8 @@ out:
   return st;
 }
 
-vlm_status vlm_bodies_make(vlm_body_list *out, vlm_graph *root, const char *root_path, vlm_arena *arena, vlm_error *err) {
+vlm_status vlm_bodies_make(vlm_body_list *out, vlm_graph *root, const char *root_path, vlm_arena *arena,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = (vlm_body_list){.count = 0};
   VLM_TRY(add(out, root, root_path, -1, -1, err));
@@ -84,7 +87,8 @@ vlm_status vlm_graph_capture(vlm_graph *graph, vlm_value_id *out, vlm_origin ori
   vlm_value_id outer;
   *out = origin.id;
   if (graph == origin.graph) return VLM_OK;
-  VLM_CHECK(graph->parent, err, VLM_INTERNAL, "graph \"%s\" is not inside \"%s\"", graph->name, origin.graph->name);
+  VLM_CHECK(graph->parent, err, VLM_INTERNAL, "graph \"%s\" is not inside \"%s\"", graph->name,
+            origin.graph->name);
   VLM_TRY(vlm_graph_capture(graph->parent, &outer, origin, err));
   *out = known_capture(graph, outer);
   if (*out != VLM_NO_VALUE) goto out;

@@ -1,4 +1,5 @@
-/* A graph and the bodies of its control-flow nodes (If, Loop, Scan) as one list, and values behind captures. */
+/* A graph and the bodies of its control-flow nodes (If, Loop, Scan) as one list, and values behind captures.
+ * */
 #ifndef VLM_GRAPH_BODIES_H
 #define VLM_GRAPH_BODIES_H
 
@@ -6,7 +7,8 @@
 
 typedef struct vlm_body {
   vlm_graph *graph;
-  const char *path; /* "model", "model/NODE.then_branch": from the names of nodes alone, distinct within a list */
+  /* "model", "model/NODE.then_branch": from the names of nodes alone, distinct within a list */
+  const char *path;
   int32_t parent;   /* index in the list, -1 for the root */
   int32_t node;     /* of the parent's graph */
 } vlm_body;
@@ -17,7 +19,8 @@ typedef struct vlm_body_list {
 } vlm_body_list;
 
 /* root_path names the root; the paths of bodies live in the arena. Free with vlm_bodies_free. */
-vlm_status vlm_bodies_make(vlm_body_list *out, vlm_graph *root, const char *root_path, vlm_arena *arena, vlm_error *err);
+vlm_status vlm_bodies_make(vlm_body_list *out, vlm_graph *root, const char *root_path, vlm_arena *arena,
+                           vlm_error *err);
 void vlm_bodies_free(vlm_body_list *list);
 /* Of this very graph, or NULL. */
 const vlm_body *vlm_bodies_find(const vlm_body_list *list, const vlm_graph *graph);

@@ -25,7 +25,8 @@ static void page_is_up_to_date(void **state) {
   bool whole = vlm_file_is_folder(MODELS);
   if (whole) FINE(vlm_coverage_page_models(&text, context, MODELS, &error));
   FINE(vlm_file_map(&file, VLMQ_SOURCE_DIR "/docs/coverage.md", &error));
-  if (file.bytes < text.bytes || (whole && file.bytes != text.bytes) || memcmp(file.data, text.data, text.bytes) != 0)
+  if (file.bytes < text.bytes || (whole && file.bytes != text.bytes) ||
+      memcmp(file.data, text.data, text.bytes) != 0)
     fail_msg("docs/coverage.md differs from what is placed; run: cmake --build build --target coverage_md");
   vlm_file_unmap(&file);
   vlm_context_free(context);

@@ -1,5 +1,7 @@
-/* Plan = run for every model of the test tree: planned by every recipe, packed, opened again and lowered; what was lowered is what was planned,
- * and what the coverage calls float is what the file holds in float. Statistics are made up, so that every activation has a range. */
+/* Plan = run for every model of the test tree: planned by every recipe, packed, opened again and lowered;
+ * what was lowered is what was planned,
+ * and what the coverage calls float is what the file holds in float. Statistics are made up, so that every
+ * activation has a range. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,12 +33,16 @@ typedef struct {
 } model_tree;
 
 static const model_tree TREES[] = {
-    {"tests/onnx/data", 30}, {"tests/cli/data", 200}, {"datasets/captioner/bundle", 1}, {"../shared/data/models", 0}, {"../shared/cases", 0},
+    {"tests/onnx/data", 30}, {"tests/cli/data", 200}, {"datasets/captioner/bundle",
+                                                       1}, {"../shared/data/models", 0}, {"../shared/cases",
+                                                                                          0},
 };
 
 static const vlm_quant_opts RECIPES[] = {
-    {.activations = VLM_ACTIVATIONS_AUTO, .no_weight_search = true},   {.activations = VLM_ACTIVATIONS_STATIC, .no_weight_search = true},
-    {.activations = VLM_ACTIVATIONS_DYNAMIC, .no_weight_search = true}, {.activations = VLM_ACTIVATIONS_NONE, .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_AUTO, .no_weight_search = true},   {.activations = VLM_ACTIVATIONS_STATIC,
+                                                                        .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_DYNAMIC, .no_weight_search = true}, {.activations = VLM_ACTIVATIONS_NONE,
+                                                                         .no_weight_search = true},
     {.everything = true, .no_weight_search = true, .per_tensor_weights = true},
 };
 
@@ -69,7 +75,8 @@ static vlm_stats *make_stats(const vlm_bundle *bundle) {
     for (int32_t b = 0; b < bodies.count; b++)
       for (vlm_value_id v = 0; v < bodies.items[b].graph->n_values; v++)
         if (vlm_taps_wants(taps, bodies.items[b].graph, v))
-          FINE(add_range(stats, vlm_taps_find(taps, bodies.items[b].graph, v), bodies.items[b].graph->values[v].name));
+          FINE(add_range(stats, vlm_taps_find(taps, bodies.items[b].graph, v),
+                         bodies.items[b].graph->values[v].name));
     vlm_bodies_free(&bodies);
   }
   vlm_arena_free(arena);
@@ -82,7 +89,8 @@ static vlm_stats *make_stats(const vlm_bundle *bundle) {
 static int32_t graphs_of(vlm_quant_graph *out, const vlm_bundle *b) {
   int32_t n = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (b->graphs[r] && (r == 0 || b->graphs[r] != b->graphs[r - 1])) out[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
+    if (b->graphs[r] && (r == 0 || b->graphs[r] != b->graphs[r - 1]))
+      out[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
   return n;
 }
 
@@ -95,8 +103,10 @@ static bool is_constant(const vlm_bundle *b, const vlm_left_float *left) {
     if (!b->graphs[r]) continue;
     FINE(vlm_bodies_make(&bodies, b->graphs[r], vlm_role_name((vlm_role)r), arena, &error));
     for (int32_t i = 0; i < bodies.count; i++) {
-      vlm_value_id id = strcmp(bodies.items[i].path, left->graph) ? VLM_NO_VALUE : vlm_graph_find(bodies.items[i].graph, left->value);
-      found |= id != VLM_NO_VALUE && (int64_t)vlm_tensor_bytes(&bodies.items[i].graph->values[id].tensor) == left->bytes;
+      vlm_value_id id = strcmp(bodies.items[i].path, left->graph) ? VLM_NO_VALUE
+          : vlm_graph_find(bodies.items[i].graph, left->value);
+      found |= id != VLM_NO_VALUE &&
+          (int64_t)vlm_tensor_bytes(&bodies.items[i].graph->values[id].tensor) == left->bytes;
     }
     vlm_bodies_free(&bodies);
   }
@@ -110,7 +120,8 @@ static vlm_bundle *reopen(const vlm_bundle *b) {
   vlm_pack *pack;
   vlm_bundle *out;
   snprintf(path, sizeof path, "/tmp/vlmq-plan-%ld.vlmq", (long)getpid());
-  FINE(vlm_pack_write(path, &(vlm_pack_content){.bundle = b}, &(vlm_pack_opts){.codec = VLM_PACK_RAW}, NULL, &error));
+  FINE(vlm_pack_write(path, &(vlm_pack_content){.bundle = b}, &(vlm_pack_opts){.codec = VLM_PACK_RAW}, NULL,
+                      &error));
   FINE(vlm_pack_open(&pack, path, NULL, &error));
   FINE(vlm_pack_bundle(&out, pack, &error));
   vlm_pack_close(pack);
@@ -127,7 +138,8 @@ static void compare(const char *model, int recipe, const vlm_quant_plan *plan, c
     FINE(vlm_quant_compare(&differences, plan, &graphs[g], &report, &error));
     vlm_lower_report_free(&report);
   }
-  if (vlm_differences_fail(&differences, &error) != VLM_OK) fail_msg("%s, recipe %d: %s", model, recipe, error.text);
+  if (vlm_differences_fail(&differences, &error) != VLM_OK)
+    fail_msg("%s, recipe %d: %s", model, recipe, error.text);
   vlm_differences_free(&differences);
 }
 
@@ -143,9 +155,11 @@ static void quantize(const char *model, vlm_bundle *b, int recipe, const vlm_sta
   FINE(vlm_coverage_make(&coverage, graphs, n, plan, &error));
   assert_int_equal(coverage->constant_bytes, bytes);
   for (int32_t g = 0; g < n; g++)
-    if (vlm_quant_apply(&graphs[g], plan, stats, &opts, &error) != VLM_OK) fail_msg("%s, recipe %d: %s", model, recipe, error.text);
+    if (vlm_quant_apply(&graphs[g], plan, stats, &opts, &error) != VLM_OK)
+      fail_msg("%s, recipe %d: %s", model, recipe, error.text);
   for (int32_t i = 0; i < coverage->n_left; i++)
-    if (!is_constant(b, &coverage->left[i])) fail_msg("%s, recipe %d: %s is not left float", model, recipe, coverage->left[i].value);
+    if (!is_constant(b, &coverage->left[i]))
+      fail_msg("%s, recipe %d: %s is not left float", model, recipe, coverage->left[i].value);
   vlm_bundle *packed = reopen(b);
   compare(model, recipe, plan, packed);
   for (int32_t i = 0; i < plan->count; i++) sum->weights += plan->nodes[i].decision != VLM_DECIDE_FLOAT;
@@ -213,6 +227,7 @@ static void plan_is_run(void **state) {
 int main(void) {
   struct CMUnitTest tests[sizeof TREES / sizeof TREES[0]];
   for (size_t i = 0; i < sizeof TREES / sizeof TREES[0]; i++)
-    tests[i] = (struct CMUnitTest){.name = TREES[i].folder, .test_func = plan_is_run, .initial_state = (void *)(uintptr_t)&TREES[i]};
+    tests[i] = (struct CMUnitTest){.name = TREES[i].folder, .test_func = plan_is_run,
+                                   .initial_state = (void *)(uintptr_t)&TREES[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

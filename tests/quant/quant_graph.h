@@ -1,4 +1,5 @@
-/* Small graphs quantized in every mode: what is planned runs, near the float graph, and is stored as the coverage says. */
+/* Small graphs quantized in every mode: what is planned runs, near the float graph, and is stored as the
+ * coverage says. */
 #ifndef VLM_TESTS_QUANT_GRAPH_H
 #define VLM_TESTS_QUANT_GRAPH_H
 
@@ -37,10 +38,12 @@ static inline vlm_value_id add_turned(vlm_graph *g, vlm_value_id id) {
   static float values[MAX_ELEMENTS];
   const vlm_tensor *t = &g->values[id].tensor;
   for (int64_t i = 0; i < t->dims[0]; i++)
-    for (int64_t j = 0; j < t->dims[1]; j++) values[j * t->dims[0] + i] = ((const float *)t->data)[i * t->dims[1] + j];
+    for (int64_t j = 0; j < t->dims[1]; j++)
+      values[j * t->dims[0] + i] = ((const float *)t->data)[i * t->dims[1] + j];
   return add_constant(g, VLM_F32, 2, (int64_t[]){t->dims[1], t->dims[0]}, values);
 }
-static inline vlm_value_id add_two(vlm_graph *g, const char *name, const char *op, vlm_value_id a, vlm_value_id b, const vlm_attr *attrs) {
+static inline vlm_value_id add_two(vlm_graph *g, const char *name, const char *op, vlm_value_id a,
+                                   vlm_value_id b, const vlm_attr *attrs) {
   return add_node(g, name, op, 2, (vlm_value_id[]){a, b}, attrs);
 }
 
@@ -58,7 +61,8 @@ static inline int fill_inputs(const vlm_graph *g) {
     t->data = case_data[i];
     for (int64_t k = 0; k < vlm_tensor_count(t); k++) {
       double x = (double)draw();
-      vlm_tensor_set(t, k, t->dtype == VLM_BOOL ? 1 : t->dtype == VLM_S64 ? (double)((int)(x * 16 + 16) % 32) : x);
+      vlm_tensor_set(t, k, t->dtype == VLM_BOOL ? 1 : t->dtype == VLM_S64 ? (double)((int)(x * 16 + 16) % 32)
+                     : x);
     }
   }
   return g->n_inputs;
@@ -72,7 +76,8 @@ typedef struct {
 static inline bool observer_wants(void *user, const vlm_graph *graph, vlm_value_id value) {
   return vlm_taps_wants(((observer *)user)->taps, graph, value);
 }
-static inline vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *t, vlm_error *err) {
+static inline vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *t,
+                                 vlm_error *err) {
   observer *o = user;
   vlm_tap_place *place = vlm_taps_find(o->taps, graph, value);
   const vlm_token_layout layout = {.rest = VLM_TOKEN_GENERATED};
@@ -122,15 +127,18 @@ static inline void expect_left(const char *what, const vlm_coverage *coverage, v
   for (int32_t i = 0; i < coverage->n_left; i++) {
     vlm_value_id id = VLM_NO_VALUE;
     for (int32_t b = 0; b < bodies.count; b++)
-      if (!strcmp(bodies.items[b].path, coverage->left[i].graph)) id = vlm_graph_find(bodies.items[b].graph, coverage->left[i].value);
+      if (!strcmp(bodies.items[b].path, coverage->left[i].graph))
+        id = vlm_graph_find(bodies.items[b].graph, coverage->left[i].value);
     if (id == VLM_NO_VALUE) fail_msg("%s: %s is not left float", what, coverage->left[i].value);
     assert_true(*coverage->left[i].reason);
   }
   for (int32_t b = 0; b < bodies.count; b++)
     for (vlm_value_id v = 0; v < bodies.items[b].graph->n_values; v++) {
       const vlm_value *value = &bodies.items[b].graph->values[v];
-      bool is_float = value->tensor.dtype == VLM_F32 || value->tensor.dtype == VLM_F16 || value->tensor.dtype == VLM_F64;
-      left += value->kind == VLM_VALUE_CONSTANT && is_float && value->tensor.rank >= 2 && vlm_tensor_bytes(&value->tensor) > VLM_LEFT_FLOAT_BYTES;
+      bool is_float = value->tensor.dtype == VLM_F32 || value->tensor.dtype == VLM_F16 ||
+          value->tensor.dtype == VLM_F64;
+      left += value->kind == VLM_VALUE_CONSTANT && is_float && value->tensor.rank >= 2 &&
+          vlm_tensor_bytes(&value->tensor) > VLM_LEFT_FLOAT_BYTES;
     }
   if (left > coverage->n_left) fail_msg("%s: %d float constants, %d are named", what, left, coverage->n_left);
   vlm_bodies_free(&bodies);
@@ -146,7 +154,8 @@ static inline double stored_percent(vlm_graph *g, int64_t before) {
   return 100.0 * (double)bytes / (double)before;
 }
 
-static inline void quantize_in_mode(const quant_case *c, int v, vlm_activation_mode mode, const vlm_stats *stats, const vlm_tensor *want) {
+static inline void quantize_in_mode(const quant_case *c, int v, vlm_activation_mode mode,
+                                    const vlm_stats *stats, const vlm_tensor *want) {
   static float values[MAX_ELEMENTS];
   char what[200];
   vlm_quant_plan *plan;
@@ -166,8 +175,10 @@ static inline void quantize_in_mode(const quant_case *c, int v, vlm_activation_m
   FINE(vlm_quant_compare(&differences, plan, &(vlm_quant_graph){"model", lowered}, &report, &error));
   if (vlm_differences_fail(&differences, &error) != VLM_OK) fail_msg("%s: %s", what, error.text);
   expect_left(what, coverage, graph.graph);
-  double percent = stored_percent(graph.graph, coverage->constant_bytes), int8 = vlm_coverage_weights_percent(&coverage->total);
-  if (c->most_percent > 0 && percent > c->most_percent) fail_msg("%s: stored in %.1f %% of the bytes", what, percent);
+  double percent = stored_percent(graph.graph, coverage->constant_bytes), int8 =
+      vlm_coverage_weights_percent(&coverage->total);
+  if (c->most_percent > 0 && percent > c->most_percent)
+    fail_msg("%s: stored in %.1f %% of the bytes", what, percent);
   if (int8 < c->least_weights) fail_msg("%s: %.1f %% of the weights in 8 bits", what, int8);
   vlm_quant_plan_free(plan); /* the graphs keep the weights */
   const vlm_tensor got = run_graph(lowered, case_inputs, fill_inputs(lowered), values);
@@ -187,7 +198,8 @@ static inline void run_quant_case(const quant_case *c) {
     vlm_graph *g = c->make(v);
     vlm_stats *stats = observe_graph(g);
     const vlm_tensor want = run_graph(g, case_inputs, fill_inputs(g), reference);
-    for (int mode = VLM_ACTIVATIONS_AUTO; mode <= VLM_ACTIVATIONS_NONE; mode++) quantize_in_mode(c, v, (vlm_activation_mode)mode, stats, &want);
+    for (int mode = VLM_ACTIVATIONS_AUTO; mode <= VLM_ACTIVATIONS_NONE; mode++)
+      quantize_in_mode(c, v, (vlm_activation_mode)mode, stats, &want);
     vlm_stats_free(stats);
     vlm_graph_free(g);
   }

@@ -1,4 +1,5 @@
-/* Where weights are put and why: tables by where their rows go, operators by what lowering can, options by what was asked for. */
+/* Where weights are put and why: tables by where their rows go, operators by what lowering can, options by
+ * what was asked for. */
 #include "quant/placement.h"
 #include "tests/quant/quant_graph.h"
 
@@ -12,7 +13,8 @@ typedef struct {
 } placement_case;
 
 static vlm_value_id rows_of(vlm_graph *g, int64_t rows, int64_t columns) {
-  return add_two(g, "rows", "Gather", add_weight(g, rows, columns), add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), NULL);
+  return add_two(g, "rows", "Gather", add_weight(g, rows, columns),
+                 add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), NULL);
 }
 static vlm_graph *finished(vlm_graph *g, vlm_value_id y) {
   finish_graph(g, y);
@@ -33,7 +35,8 @@ static vlm_graph *decoded_boxes(void) {
 }
 static vlm_graph *compared(void) {
   vlm_graph *g = new_graph();
-  return finished(g, add_two(g, NULL, "Greater", rows_of(g, 300, 8), add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 8}), NULL));
+  return finished(g, add_two(g, NULL, "Greater", rows_of(g, 300, 8),
+                             add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 8}), NULL));
 }
 static vlm_graph *positions_only(void) {
   vlm_graph *g = new_graph();
@@ -42,7 +45,9 @@ static vlm_graph *positions_only(void) {
 
 /* ---- rows that are multiplied ---- */
 
-static vlm_value_id multiplied(vlm_graph *g, vlm_value_id x) { return add_two(g, "product", "MatMul", x, add_weight(g, 64, 64), NULL); }
+static vlm_value_id multiplied(vlm_graph *g, vlm_value_id x) {
+  return add_two(g, "product", "MatMul", x, add_weight(g, 64, 64), NULL);
+}
 
 static vlm_graph *embedding(void) {
   vlm_graph *g = new_graph();
@@ -70,7 +75,8 @@ static vlm_graph *multiplied_in_a_body(void) {
   FINE(vlm_graph_add_output(yes, multiplied(yes, own), &error));
   FINE(vlm_graph_capture(no, &own, (vlm_origin){g, x}, &error));
   FINE(vlm_graph_add_output(no, add_node(no, NULL, "Neg", 1, &own, NULL), &error));
-  const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes}, {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
+  const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes},
+                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
   return finished(g, add_node(g, NULL, "If", 1, &c, branches));
 }
 static vlm_graph *endless_rows(void) {
@@ -88,9 +94,11 @@ static vlm_graph *product(void) {
 }
 static vlm_graph *small_product(void) {
   vlm_graph *g = new_graph();
-  return finished(g, add_two(g, "product", "MatMul", add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 16}), add_weight(g, 16, 16), NULL));
+  return finished(g, add_two(g, "product", "MatMul", add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 16}),
+                             add_weight(g, 16, 16), NULL));
 }
-static vlm_value_id convolved(vlm_graph *g, vlm_value_id x, const char *name, int64_t out, int64_t in, int64_t group) {
+static vlm_value_id convolved(vlm_graph *g, vlm_value_id x, const char *name, int64_t out, int64_t in,
+                              int64_t group) {
   const vlm_attr attrs[] = {{.name = "group", .kind = VLM_ATTR_INT, .u.i = group}, {.name = NULL}};
   return add_two(g, name, "Conv", x, add_drawn(g, VLM_F32, 4, (int64_t[]){out, in, 3, 3}), attrs);
 }
@@ -104,7 +112,8 @@ static vlm_graph *convolutions(void) {
 static vlm_graph *recurrent(void) {
   const vlm_attr hidden[] = {{.name = "hidden_size", .kind = VLM_ATTR_INT, .u.i = 24}, {.name = NULL}};
   vlm_graph *g = new_graph();
-  const vlm_value_id in[] = {add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24}), add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24}),
+  const vlm_value_id in[] = {add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24}),
+                             add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24}),
                              add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24})};
   return finished(g, add_node(g, "cell", "LSTM", 3, in, hidden));
 }
@@ -130,7 +139,8 @@ static vlm_graph *added_too(void) {
 static vlm_graph *results_too(void) {
   const vlm_attr turned[] = {{.name = "transB", .kind = VLM_ATTR_INT, .u.i = 1}, {.name = NULL}};
   vlm_graph *g = new_graph();
-  vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), e = add_weight(g, 100, 64), x = add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64});
+  vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), e = add_weight(g, 100, 64), x =
+      add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64});
   FINE(vlm_graph_add_output(g, add_two(g, "rows", "Gather", e, ids, NULL), &error));
   return finished(g, add_two(g, "product", "Gemm", x, e, turned));
 }
@@ -142,14 +152,20 @@ static vlm_graph *results_too(void) {
 
 static const placement_case CASES[] = {
     {"anchors are results", anchors, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
-    {"a grid meets box arithmetic", decoded_boxes, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
+    {"a grid meets box arithmetic", decoded_boxes, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT,
+     "into results"},
     {"thresholds are compared", compared, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
-    {"what is neither arranged nor scaled ends the way", positions_only, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
-    {"an embedding graph's result is multiplied elsewhere", anchors, "embed", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS, "embedding"},
-    {"rows are multiplied, small as the table is", embedding, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS, "embedding"},
-    {"positions are added and normalised first", added_and_normed, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS, "embedding"},
+    {"what is neither arranged nor scaled ends the way", positions_only, "model", "rows",
+     VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
+    {"an embedding graph's result is multiplied elsewhere", anchors, "embed", "rows", VLM_ACTIVATIONS_AUTO,
+     WEIGHTS, "embedding"},
+    {"rows are multiplied, small as the table is", embedding, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS,
+     "embedding"},
+    {"positions are added and normalised first", added_and_normed, "model", "rows", VLM_ACTIVATIONS_AUTO,
+     WEIGHTS, "embedding"},
     {"rows stand beside others first", joined, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS, "embedding"},
-    {"the product is in a body", multiplied_in_a_body, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS, "embedding"},
+    {"the product is in a body", multiplied_in_a_body, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS,
+     "embedding"},
     {"a table with an infinity", endless_rows, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "not finite"},
     {"a product", product, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
     {"a product of a decoder", product, "decoder_step", "product", VLM_ACTIVATIONS_AUTO, DYNAMIC, "decoder"},
@@ -159,13 +175,19 @@ static const placement_case CASES[] = {
     {"the first convolution", convolutions, "model", "first", VLM_ACTIVATIONS_AUTO, FLOAT, "raw pixels"},
     {"a depthwise convolution", convolutions, "model", "depthwise", VLM_ACTIVATIONS_AUTO, FLOAT, "depthwise"},
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
-    {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS, "without static ranges"},
+    {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS,
+     "without static ranges"},
     {"a recurrent layer", recurrent, "model", "cell", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
-    {"a weight that is added too, for speed", added_too, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
-    {"a weight that is added too, for size", added_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT, "another node reads"},
-    {"a table of results, for size", results_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT, "another node reads"},
-    {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, WEIGHTS, "no integer form"},
-    {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT, "small part of the model"},
+    {"a weight that is added too, for speed", added_too, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC,
+     "matrix product"},
+    {"a weight that is added too, for size", added_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT,
+     "another node reads"},
+    {"a table of results, for size", results_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT,
+     "another node reads"},
+    {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, WEIGHTS,
+     "no integer form"},
+    {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT,
+     "small part of the model"},
 };
 
 static const vlm_node_plan *find_node(const vlm_quant_plan *plan, const char *name) {
@@ -183,14 +205,16 @@ static void place(void **state) {
   FINE(vlm_quant_plan_make(&plan, &graph, 1, NULL, &opts, &error));
   const vlm_node_plan *n = find_node(plan, c->node);
   if (n->decision != c->decision || !strstr(n->reason, c->reason))
-    fail_msg("%s: %s, wanted %s, \"%s\"", vlm_decision_name(n->decision), n->reason, vlm_decision_name(c->decision), c->reason);
+    fail_msg("%s: %s, wanted %s, \"%s\"", vlm_decision_name(n->decision), n->reason,
+             vlm_decision_name(c->decision), c->reason);
   vlm_quant_plan_free(plan);
   vlm_graph_free(graph.graph);
 }
 
 static void kept_by_name(void **state) {
   static const char *const KEEP[] = {"pro*"};
-  const vlm_quant_opts opts = {.activations = VLM_ACTIVATIONS_NONE, .keep = KEEP, .n_keep = 1, .placement_only = true};
+  const vlm_quant_opts opts = {.activations = VLM_ACTIVATIONS_NONE, .keep = KEEP, .n_keep = 1,
+                               .placement_only = true};
   const vlm_quant_graph graph = {"model", product()};
   vlm_quant_plan *plan;
   (void)state;
@@ -233,8 +257,10 @@ static void differences_are_named(void **state) {
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
 
 int main(void) {
-  struct CMUnitTest tests[N_CASES + 2] = {cmocka_unit_test(kept_by_name), cmocka_unit_test(differences_are_named)};
+  struct CMUnitTest tests[N_CASES + 2] =
+      {cmocka_unit_test(kept_by_name), cmocka_unit_test(differences_are_named)};
   for (size_t i = 0; i < N_CASES; i++)
-    tests[i + 2] = (struct CMUnitTest){.name = CASES[i].what, .test_func = place, .initial_state = (void *)(uintptr_t)&CASES[i]};
+    tests[i + 2] = (struct CMUnitTest){.name = CASES[i].what, .test_func = place,
+                                       .initial_state = (void *)(uintptr_t)&CASES[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

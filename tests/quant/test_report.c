@@ -8,18 +8,22 @@
 static vlm_graph *make(void) {
   const vlm_attr hidden[] = {{.name = "hidden_size", .kind = VLM_ATTR_INT, .u.i = 24}, {.name = NULL}};
   vlm_graph *g = new_graph(), *yes, *no;
-  vlm_value_id own, c = add_input(g, "c", VLM_BOOL, 0, NULL), x = add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24});
-  const vlm_value_id in[] = {x, add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24}), add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24})};
+  vlm_value_id own, c = add_input(g, "c", VLM_BOOL, 0, NULL), x =
+      add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24});
+  const vlm_value_id in[] = {x, add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24}),
+                             add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24})};
   x = add_node(g, "cell", "LSTM", 3, in, hidden);
   x = add_two(g, "twice", "MatMul", x, add_weight(g, 24, 64), NULL);
   x = add_two(g, "twice", "MatMul", x, add_weight(g, 64, 64), NULL);
   FINE(vlm_graph_create_sub(&yes, g, "yes", &error));
   FINE(vlm_graph_create_sub(&no, g, "no", &error));
   FINE(vlm_graph_capture(yes, &own, (vlm_origin){g, x}, &error));
-  FINE(vlm_graph_add_output(yes, add_two(yes, "inner", "MatMul", own, add_weight(yes, 64, 64), NULL), &error));
+  FINE(vlm_graph_add_output(yes, add_two(yes, "inner", "MatMul", own, add_weight(yes, 64, 64), NULL),
+                            &error));
   FINE(vlm_graph_capture(no, &own, (vlm_origin){g, x}, &error));
   FINE(vlm_graph_add_output(no, add_node(no, NULL, "Neg", 1, &own, NULL), &error));
-  const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes}, {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
+  const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes},
+                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
   finish_graph(g, add_node(g, "choice", "If", 1, &c, branches));
   return g;
 }
@@ -59,7 +63,8 @@ static void plans_come_back(void **state) {
   snprintf(path, sizeof path, "/tmp/vlmq-report-%ld.json", (long)getpid());
   assert_int_equal(saved->count, 5);
   assert_string_equal(saved->nodes[4].graph, "model/choice.then_branch");
-  saved->nodes[1].decision = saved->nodes[3].decision = VLM_DECIDE_FLOAT; /* R of the cell, the second of two nodes of one name */
+  /* R of the cell, the second of two nodes of one name */
+  saved->nodes[1].decision = saved->nodes[3].decision = VLM_DECIDE_FLOAT;
   vlm_json_writer *w = write_plan(saved, &text);
   save(path, text);
   FINE(vlm_quant_plan_override(plan, path, &error));
@@ -81,10 +86,14 @@ static void what_a_node_cannot_be_is_refused(void **state) {
   static const struct {
     const char *text, *message;
   } PLANS[] = {
-      {"{\"graphs\": {\"model\": [{\"node\": \"cell\", \"decision\": \"dynamic\"}]}}", "LSTM cannot be dynamic"},
-      {"{\"graphs\": {\"model\": [{\"node\": \"cell\", \"decision\": \"static\", \"range\": [0, 1]}]}}", "LSTM cannot be static"},
-      {"{\"graphs\": {\"model/choice.then_branch\": [{\"node\": \"twice\", \"decision\": \"float\"}]}}", "has no quantizable node \"twice\""},
-      {"{\"graphs\": {\"model/choice.then_branch\": [{\"node\": \"inner\", \"decision\": \"static\"}]}}", "is static but has no range"},
+      {"{\"graphs\": {\"model\": [{\"node\": \"cell\", \"decision\": \"dynamic\"}]}}",
+       "LSTM cannot be dynamic"},
+      {"{\"graphs\": {\"model\": [{\"node\": \"cell\", \"decision\": \"static\", \"range\": [0, 1]}]}}",
+       "LSTM cannot be static"},
+      {"{\"graphs\": {\"model/choice.then_branch\": [{\"node\": \"twice\", \"decision\": \"float\"}]}}",
+       "has no quantizable node \"twice\""},
+      {"{\"graphs\": {\"model/choice.then_branch\": [{\"node\": \"inner\", \"decision\": \"static\"}]}}",
+       "is static but has no range"},
   };
   char path[64];
   (void)state;
@@ -119,7 +128,8 @@ static void ties_follow_decisions(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(plans_come_back), cmocka_unit_test(what_a_node_cannot_be_is_refused),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(plans_come_back),
+                                     cmocka_unit_test(what_a_node_cannot_be_is_refused),
                                      cmocka_unit_test(ties_follow_decisions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
