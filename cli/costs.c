@@ -69,3 +69,22 @@ vlm_status vlm_costs_make(vlm_bundle_profile *out, vlm_text *assumed, vlm_contex
   if (bundle->family != VLM_FAMILY_GRAPH) return vlm_bundle_profile_make(out, context, bundle, NULL, err);
   return profile_single(out, assumed, context, bundle->graphs[VLM_ROLE_MODEL], err);
 }
+
+vlm_status vlm_costs_share(vlm_coverage_share *out, vlm_context *context, const vlm_bundle *lowered, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_text assumed = {0};
+  vlm_bundle_profile costs = {.image_width = 0};
+  *out = (vlm_coverage_share){.measured = true};
+  VLM_TRY(vlm_costs_make(&costs, &assumed, context, lowered, err));
+  out->measured = assumed.bytes == 0;
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    if (!lowered->graphs[r] || (r > 0 && lowered->graphs[r] == lowered->graphs[r - 1])) continue;
+    out->measured &= costs.roles[r].made;
+    if (costs.roles[r].made) vlm_coverage_count_macs(out, &costs.roles[r].profile);
+  }
+  out->measured &= out->macs > 0;
+out:
+  vlm_bundle_profile_free(&costs);
+  vlm_text_free(&assumed);
+  return st;
+}

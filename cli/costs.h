@@ -2,6 +2,7 @@
 #ifndef VLM_CLI_COSTS_H
 #define VLM_CLI_COSTS_H
 
+#include "quant/coverage.h"
 #include "runtime/base/buffer.h"
 #include "runtime/decode/bundle_profile.h"
 
@@ -12,5 +13,8 @@
  * vlm_text_free. */
 vlm_status vlm_costs_make(vlm_bundle_profile *out, vlm_text *assumed, vlm_context *context,
                           const vlm_bundle *bundle, vlm_error *err);
+
+/* The multiplications of a lowered bundle. Not measured when a graph cannot be profiled or has dims that nobody stated. */
+vlm_status vlm_costs_share(vlm_coverage_share *out, vlm_context *context, const vlm_bundle *lowered, vlm_error *err);
 
 #endif

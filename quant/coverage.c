@@ -143,13 +143,18 @@ static void total_macs(vlm_coverage *o) {
   }
 }
 
-void vlm_coverage_add_run(vlm_coverage *o, const char *role, const vlm_profile *p) {
-  vlm_coverage_share *s = share_of(o, role);
-  if (!s || !p) return;
-  *s = (vlm_coverage_share){s->weight_bytes, s->weight_bytes_int8, true, p->macs, 0};
+void vlm_coverage_count_macs(vlm_coverage_share *s, const vlm_profile *p) {
+  s->macs = add_up(s->macs, p->macs);
   for (int32_t i = 0; i < p->n_nodes; i++)
     if (node_of(&p->nodes[i])->traits->flags & VLM_TRAIT_INTEGER)
       s->macs_int8 = add_up(s->macs_int8, p->nodes[i].macs);
+}
+
+void vlm_coverage_add_run(vlm_coverage *o, const char *role, const vlm_profile *p) {
+  vlm_coverage_share *s = share_of(o, role);
+  if (!s || !p) return;
+  *s = (vlm_coverage_share){s->weight_bytes, s->weight_bytes_int8, true, 0, 0};
+  vlm_coverage_count_macs(s, p);
   total_macs(o);
 }
 

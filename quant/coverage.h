@@ -54,6 +54,9 @@ vlm_status vlm_coverage_add_plan(vlm_coverage *coverage, const vlm_quant_graph *
                                  const vlm_quant_plan *plan, const vlm_profile *profile,
                                  vlm_error *err);
 
+/* Adds the multiplications of one lowered graph. */
+void vlm_coverage_count_macs(vlm_coverage_share *share, const vlm_profile *lowered);
+
 /* Percent; 100 when there is nothing to quantize. */
 double vlm_coverage_weights_percent(const vlm_coverage_share *share);
 double vlm_coverage_macs_percent(const vlm_coverage_share *share);

@@ -114,12 +114,13 @@ static bool is_constant(const vlm_bundle *b, const vlm_left_float *left) {
   return found;
 }
 
-/* Packs the quantized bundle and opens the file. */
+/* Packs the quantized bundle and opens the file: in memory where that is a folder, as every file is flushed. */
 static vlm_bundle *reopen(const vlm_bundle *b) {
   char path[64];
   vlm_pack *pack;
   vlm_bundle *out;
-  snprintf(path, sizeof path, "/tmp/vlmq-plan-%ld.vlmq", (long)getpid());
+  const char *folder = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+  snprintf(path, sizeof path, "%s/vlmq-plan-%ld.vlmq", folder, (long)getpid());
   FINE(vlm_pack_write(path, &(vlm_pack_content){.bundle = b}, &(vlm_pack_opts){.codec = VLM_PACK_RAW}, NULL,
                       &error));
   FINE(vlm_pack_open(&pack, path, NULL, &error));
