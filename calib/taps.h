@@ -16,8 +16,8 @@ typedef struct vlm_tap_place {
 } vlm_tap_place;
 
 /* Wanted are the values that some node multiplies with a constant weight; everything: all but caches, which
- * are buffers of another layout
- * than their shape says. The bundle must stay as it is. Free with vlm_taps_free. */
+ * are buffers of another layout than their shape says. The bundle must stay as it is. Free with
+ * vlm_taps_free. */
 vlm_status vlm_taps_make(vlm_taps **out, const vlm_bundle *bundle, bool everything, vlm_error *err);
 void vlm_taps_free(vlm_taps *taps);
 

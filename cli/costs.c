@@ -70,7 +70,8 @@ vlm_status vlm_costs_make(vlm_bundle_profile *out, vlm_text *assumed, vlm_contex
   return profile_single(out, assumed, context, bundle->graphs[VLM_ROLE_MODEL], err);
 }
 
-vlm_status vlm_costs_share(vlm_coverage_share *out, vlm_context *context, const vlm_bundle *lowered, vlm_error *err) {
+vlm_status vlm_costs_share(vlm_coverage_share *out, vlm_context *context, const vlm_bundle *lowered,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text assumed = {0};
   vlm_bundle_profile costs = {.image_width = 0};

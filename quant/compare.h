@@ -17,8 +17,8 @@ typedef struct vlm_difference_list {
 } vlm_difference_list;
 
 /* lowered: the graph of that role after vlm_quant_apply and vlm_graph_lower, which filled the report.
- * Differences are added to `out` (zeroed
- * by the caller); they point into the plan. Free with vlm_differences_free. */
+ * Differences are added to `out` (zeroed by the caller); they point into the plan. Free with
+ * vlm_differences_free. */
 vlm_status vlm_quant_compare(vlm_difference_list *out, const vlm_quant_plan *plan,
                              const vlm_quant_graph *lowered,
                              const vlm_lower_report *report, vlm_error *err);

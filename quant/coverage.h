@@ -40,8 +40,7 @@ typedef struct vlm_coverage {
 } vlm_coverage;
 
 /* The weights. Graphs are those that the plan was made from, before they are rewritten. Weights are constants
- * of two or more elements that
- * are floats or have 8 bits or less already. Free with vlm_coverage_free. */
+ * of two or more elements that are floats or have 8 bits or less already. Free with vlm_coverage_free. */
 vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, int32_t n_graphs,
                              const vlm_quant_plan *plan, vlm_error *err);
 void vlm_coverage_free(vlm_coverage *coverage);

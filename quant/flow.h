@@ -12,8 +12,7 @@ vlm_status vlm_flow_create(vlm_flow **out, const vlm_body_list *bodies, vlm_erro
 void vlm_flow_free(vlm_flow *flow);
 
 /* Does a value of a body, on its way through element-wise operators, normalisations and operators that only
- * arrange values, enter an
- * operator that multiplies (traits: macs)? Bodies are entered and left. */
+ * arrange values, enter an operator that multiplies (traits: macs)? Bodies are entered and left. */
 bool vlm_flow_meets_product(vlm_flow *flow, const vlm_body *body, vlm_value_id id);
 
 #endif

@@ -1,6 +1,5 @@
 /* What is quantized and how: one decision per constant weight of a node, made from the graph, the statistics
- * and the options; plain data that can be
- * printed, saved, edited and applied. */
+ * and the options; plain data that can be printed, saved, edited and applied. */
 #ifndef VLM_QUANT_PLAN_H
 #define VLM_QUANT_PLAN_H
 

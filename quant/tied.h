@@ -6,8 +6,7 @@
 #include "quant/plan.h"
 
 /* Marks the products that store their weight one row per channel because another node of the plan does, so
- * that both are one constant in
- * the packed file. To be called again when decisions have changed. */
+ * that both are one constant in the packed file. To be called again when decisions have changed. */
 void vlm_quant_plan_tie(vlm_quant_plan *plan);
 /* A constant that stays float for one reader is not stored in 8 bits for another that computes in floats:
  * that would only add bytes. */

@@ -15,9 +15,8 @@ vlm_weight_store *vlm_weight_store_share(vlm_weight_store *store);
 void vlm_weight_store_release(void *store);
 
 /* The constant in 8 bits, one scale per index of `axis` (-1 = one scale, of rank 0). w: f32, f16, bf16 or
- * f64; known by its address, shape
- * and axis, so its data must stay where they are. rows: the axis is the last dim but one of the result, one
- * row per channel. */
+ * f64; known by its address, shape and axis, so its data must stay where they are. rows: the axis is the last
+ * dim but one of the result, one row per channel. */
 vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *store, const vlm_tensor *w,
                                 int32_t axis, bool rows,
                                 vlm_error *err);

@@ -1,7 +1,6 @@
 /* Plan = run for every model of the test tree: planned by every recipe, packed, opened again and lowered;
- * what was lowered is what was planned,
- * and what the coverage calls float is what the file holds in float. Statistics are made up, so that every
- * activation has a range. */
+ * what was lowered is what was planned, and what the coverage calls float is what the file holds in float.
+ * Statistics are made up, so that every activation has a range. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -115,7 +115,8 @@ static void copies_are_apart(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(paths_are_distinct), cmocka_unit_test(captures_lead_home),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(paths_are_distinct),
+                                     cmocka_unit_test(captures_lead_home),
                                      cmocka_unit_test(copies_are_apart)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
