@@ -106,10 +106,26 @@ static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm
   return calibrated(p, "matrix product with many rows");
 }
 
+static bool is_small_part(const vlm_candidate *c, const vlm_surroundings *around) {
+  int64_t n = vlm_tensor_count(&c->weight);
+  return n < MIN_STORED && n < around->weights / MIN_STORED_SHARE;
+}
+
+/* They often make the result: a small one saves little and costs most. */
+static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
+                                   const vlm_surroundings *around) {
+  const vlm_quant_opts *opts = around->opts;
+  if (opts->everything) return calibrated(p, "everything was asked for");
+  if (is_small_part(c, around))
+    return decide(p, VLM_DECIDE_FLOAT, "transposed convolution, and a small part of the model");
+  if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
+    return stored(p, "convolution without static ranges");
+  return calibrated(p, "transposed convolution");
+}
+
 /* Nothing is won in time: the bytes must be worth the error. */
 static vlm_placed place_stored(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
-  int64_t n = vlm_tensor_count(&c->weight);
-  if (n < MIN_STORED && n < around->weights / MIN_STORED_SHARE && !around->opts->everything)
+  if (is_small_part(c, around) && !around->opts->everything)
     return decide(p, VLM_DECIDE_FLOAT, "no integer form, and a small part of the model");
   return stored(p, "no integer form: stored in 8 bits, computed in float");
 }
@@ -122,6 +138,7 @@ vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around)
   switch (c->node->traits->family) {
     case VLM_FAMILY_TABLE: return place_table(&p, c, around);
     case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around->opts);
+    case VLM_FAMILY_TRANSPOSED: return place_transposed(&p, c, around);
     case VLM_FAMILY_PRODUCT: return place_product(&p, around->role, around->opts);
     default: return place_stored(&p, c, around);
   }

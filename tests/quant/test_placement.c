@@ -119,9 +119,12 @@ static vlm_graph *recurrent(void) {
 }
 
 static vlm_graph *upsampled(int64_t rows) {
+  static const int64_t TWO[] = {2, 2};
+  const vlm_attr strides[] = {{.name = "strides", .kind = VLM_ATTR_INTS, .count = 2, .u.ints = TWO},
+                              {.name = NULL}};
   vlm_graph *g = new_graph();
   vlm_value_id x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, 24, 6, 6});
-  x = add_two(g, "up", "ConvTranspose", x, add_drawn(g, VLM_F32, 4, (int64_t[]){24, 24, 2, 2}), NULL);
+  x = add_two(g, "up", "ConvTranspose", x, add_drawn(g, VLM_F32, 4, (int64_t[]){24, 24, 2, 2}), strides);
   vlm_value_id y = add_input(g, "y", VLM_F32, 2, (int64_t[]){1, 128});
   for (int64_t k = 0; k < rows / 128; k++) y = add_two(g, NULL, "MatMul", y, add_weight(g, 128, 128), NULL);
   FINE(vlm_graph_add_output(g, y, &error));
@@ -184,8 +187,7 @@ static const placement_case CASES[] = {
      "another node reads"},
     {"a table of results, for size", results_too, "model", "product", VLM_ACTIVATIONS_NONE, FLOAT,
      "another node reads"},
-    {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, WEIGHTS,
-     "no integer form"},
+    {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, STATIC, "transposed"},
     {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT,
      "small part of the model"},
 };
