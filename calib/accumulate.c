@@ -70,7 +70,9 @@ typedef struct {
 
 static token_parts parts_of(const vlm_tensor *t, const vlm_token_layout *layout) {
   const float *x = t->data;
-  int64_t n = vlm_tensor_count(t), tokens = layout->image + layout->prompt;
+  int64_t n = vlm_tensor_count(t);
+  if (!layout) return (token_parts){{extent_of(x, n)}, {VLM_TOKEN_GENERATED}, 1, false};
+  int64_t tokens = layout->image + layout->prompt;
   bool split = t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens;
   if (!split) return (token_parts){{extent_of(x, n)}, {layout->rest}, 1, tokens == 0};
   int64_t image = layout->image * t->dims[2];
@@ -87,6 +89,14 @@ static void add_kinds(vlm_tensor_stats *s, const token_parts *parts) {
     s->kind_max[kind] = first ? e->max : fmaxf(s->kind_max[kind], e->max);
     s->kind_count[kind] += e->finite;
   }
+}
+
+/* What was seen without its channels cannot have them later. */
+static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, bool detail, bool all_finite, vlm_error *err) {
+  bool open = s->count == 0 || s->channels != 0;
+  if (detail && open && t->rank > 0) return vlm_channels_add(s, t, all_finite, err);
+  if (detail || s->channels > 0) vlm_tensor_stats_drop_channels(s);
+  return VLM_OK;
 }
 
 /* ---- all of it ---- */
@@ -118,8 +128,8 @@ vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_to
   vlm_histogram_widen(&s->histogram, exponent);
   add_extent(s, &e, sample);
   VLM_TRY(vlm_histogram_add(&s->histogram, t->data, n, e.finite == n, threads, err));
+  VLM_TRY(add_channels(s, t, layout != NULL, e.finite == n, err));
   s->count += e.finite;
-  VLM_TRY(vlm_channels_add(s, t, e.finite == n, err));
   add_kinds(s, &parts);
 out:
   return st;

@@ -4,11 +4,11 @@
 
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
+#include "calib/taps.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/bundle/binding.h"
 #include "runtime/bundle/bundle_texts.h"
 #include "runtime/decode/answer.h"
-#include "runtime/ops/traits.h"
 
 typedef struct {
   vlm_stats *stats;
@@ -20,35 +20,14 @@ typedef struct {
   vlm_model *model;        /* pipelines */
   vlm_session *session;    /* single graphs */
   vlm_digest sample;       /* the one that runs now */
-  vlm_tensor_stats **known; /* per role and value: the entry, found once */
-  int32_t first_value[VLM_ROLE_COUNT + 1];
+  vlm_taps *taps;
 } calibration;
 
 /* ---- taps ---- */
 
-static int role_of(const vlm_bundle *bundle, const vlm_graph *graph) {
-  for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (bundle->graphs[r] == graph) return r;
-  return -1;
-}
-
-/* What is multiplied with constant weights: the only activations whose ranges quantization can use. */
-static bool enters_product(const vlm_graph *graph, vlm_value_id value) {
-  vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
-  for (int32_t n = 0; n < graph->n_nodes; n++) {
-    const vlm_node *node = &graph->nodes[n];
-    for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--)
-      if (slots[i].activation >= 0 && vlm_node_input(node, slots[i].activation) == value) return true;
-  }
-  return false;
-}
-
 static bool wants(void *user, const vlm_graph *graph, vlm_value_id value) {
   const calibration *c = user;
-  if (role_of(c->bundle, graph) < 0) return false;
-  /* Cache inputs are buffers of another layout than their shape says. */
-  if (c->opts->everything) return !vlm_cache_suffix(graph->values[value].name);
-  return enters_product(graph, value);
+  return vlm_taps_wants(c->taps, graph, value);
 }
 
 /* Where the rows of a sequence come from: the encoder sees image tokens, then the prompt; the decoder what was generated. */
@@ -63,25 +42,15 @@ static vlm_token_layout layout_of(const calibration *c, int role, const vlm_tens
 
 static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
   calibration *c = user;
-  int role = role_of(c->bundle, graph);
   if (tensor->dtype != VLM_F32) return VLM_OK;
-  vlm_tensor_stats **entry = &c->known[c->first_value[role] + value];
-  if (!*entry) {
-    vlm_status st = vlm_stats_entry(entry, c->stats, vlm_role_name((vlm_role)role), graph->values[value].name, err);
+  vlm_tap_place *place = vlm_taps_find(c->taps, graph, value);
+  if (!place->entry) {
+    vlm_status st = vlm_stats_entry(&place->entry, c->stats, place->path, graph->values[value].name, err);
     if (st != VLM_OK) return st;
-    c->report->tensors[role]++;
+    c->report->tensors[place->role]++;
   }
-  vlm_token_layout layout = layout_of(c, role, tensor);
-  return vlm_accumulate(*entry, tensor, &layout, c->sample, vlm_context_threads(c->context), err);
-}
-
-static vlm_status list_values(calibration *c, vlm_error *err) {
-  int32_t total = 0;
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    c->first_value[r] = total;
-    if (c->bundle->graphs[r]) total += c->bundle->graphs[r]->n_values;
-  }
-  return vlm_new(&c->known, total, err);
+  const vlm_token_layout layout = layout_of(c, place->role, tensor);
+  return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample, vlm_context_threads(c->context), err);
 }
 
 /* ---- samples ---- */
@@ -182,14 +151,14 @@ vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundl
   memset(report, 0, sizeof *report);
   calibration c = {.stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
   const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants}};
-  VLM_TRY(list_values(&c, err));
+  VLM_TRY(vlm_taps_make(&c.taps, bundle, opts->everything, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
   else VLM_TRY(vlm_model_create(&c.model, context, bundle, &model_opts, err));
   VLM_TRY(run_all(&c, err));
 out:
   vlm_model_free(c.model);
   vlm_session_free(c.session);
-  vlm_free(c.known);
+  vlm_taps_free(c.taps);
   return st;
 }
 

@@ -12,6 +12,7 @@ typedef struct vlm_calibrate_opts {
   int32_t n_prompts;
   int64_t max_new_tokens;       /* 0 = the model's */
   bool everything;              /* tap every float value, not only what enters products (for recipes that quantize all of them) */
+  bool detail;                  /* each channel and kind of token as well: for looking at, no recipe reads them */
   const vlm_captions *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
   /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
   vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
@@ -25,7 +26,8 @@ typedef struct vlm_calibrate_report {
   int64_t tensors[VLM_ROLE_COUNT];
 } vlm_calibrate_report;
 
-/* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that enter MatMul, Gemm and Conv. */
+/* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that are
+ * multiplied with constant weights, in the bodies of control flow too (runtime/ops/traits.h). */
 vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
                          vlm_calibrate_report *report, vlm_error *err);
 

@@ -143,8 +143,8 @@ out:
 
 static vlm_status merge_channels(vlm_tensor_stats *a, const vlm_tensor_stats *b, vlm_error *err) {
   vlm_status st = VLM_OK;
-  if (b->channels == 0) return VLM_OK;
-  if (a->channels == 0 && b->channels > 0) {
+  if (b->count == 0 || (a->count > 0 && a->channels == 0 && b->channels == 0)) return VLM_OK;
+  if (a->count == 0 && b->channels > 0) {
     VLM_TRY(vlm_tensor_stats_start_channels(a, b->channels, err));
     a->channel_axis = b->channel_axis;
   }

@@ -104,8 +104,10 @@ static void put_comparison(vlm_json_writer *w, vlm_evaluation *e) {
   vlm_json_put_double(w, "top1_agreement", e->top1_rows ? 100.0 * (double)e->top1_equal / (double)e->top1_rows : 0);
 }
 
-static vlm_status finish(const vlm_cli *cli, vlm_json_writer *w, vlm_verdict verdict, vlm_error *err) {
+static vlm_status finish(const vlm_cli *cli, vlm_json_writer *w, const vlm_coverage_share *macs, vlm_verdict verdict,
+                         vlm_error *err) {
   const char *text;
+  if (macs->measured) vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(macs));
   vlm_json_put_text(w, "verdict", vlm_verdict_text(verdict));
   vlm_json_put_int(w, "exit_code", vlm_status_exit_code(vlm_verdict_status(verdict)));
   vlm_json_close_object(w);
@@ -113,7 +115,8 @@ static vlm_status finish(const vlm_cli *cli, vlm_json_writer *w, vlm_verdict ver
   return st == VLM_OK ? vlm_write_json(cli, text, err) : st;
 }
 
-vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, vlm_verdict verdict, vlm_error *err) {
+vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, const vlm_coverage_share *macs, vlm_verdict verdict,
+                         vlm_error *err) {
   vlm_json_writer *w;
   vlm_status st = vlm_json_writer_create(&w, 0, err);
   if (st != VLM_OK) return st;
@@ -126,12 +129,13 @@ vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, vlm_verdict verd
   put_sides(w, "tokens_per_s", e, side_rate);
   put_sides(w, "memory_mib", e, side_memory);
   put_sides(w, "size_bytes", e, side_size);
-  st = finish(cli, w, verdict, err);
+  st = finish(cli, w, macs, verdict, err);
   vlm_json_writer_free(w);
   return st;
 }
 
-vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size_t size_bytes[2], vlm_verdict verdict, vlm_error *err) {
+vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size_t size_bytes[2],
+                               const vlm_coverage_share *macs, vlm_verdict verdict, vlm_error *err) {
   vlm_json_writer *w;
   vlm_samples *sides[2] = {&e->reference_ms, &e->candidate_ms};
   static const char *const NAMES[2] = {"reference", "candidate"};
@@ -157,7 +161,7 @@ vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size
   vlm_json_open_object(w, "size_bytes");
   for (int k = 0; k < 1 + compared; k++) vlm_json_put_int(w, NAMES[k], (int64_t)size_bytes[k]);
   vlm_json_close_object(w);
-  st = finish(cli, w, verdict, err);
+  st = finish(cli, w, macs, verdict, err);
   vlm_json_writer_free(w);
   return st;
 }
@@ -214,4 +218,8 @@ void vlm_graph_eval_table(vlm_graph_eval *e) {
   for (int32_t i = 0; compared && i < e->n_outputs; i++) printf("  %-40s %7.2f dB\n", e->names[i], vlm_sqnr_db(&e->sqnr[i]));
   if (compared && e->rows) printf("top-1 agreement          %.2f %% of %lld rows\n", 100.0 * (double)e->equal / (double)e->rows, (long long)e->rows);
   latency_row("total, median", &e->reference_ms, &e->candidate_ms, compared);
+}
+
+void vlm_macs_line(const vlm_coverage_share *macs) {
+  if (macs->measured) printf("MACs in 8 bits           %.1f %%\n", vlm_coverage_macs_percent(macs));
 }

@@ -2,6 +2,7 @@
 #ifndef VLM_CLI_EVAL_PRINT_H
 #define VLM_CLI_EVAL_PRINT_H
 
+#include "cli/costs.h"
 #include "cli/program.h"
 #include "eval/evaluate.h"
 #include "eval/graph_eval.h"
@@ -20,9 +21,14 @@ vlm_status vlm_verdict_status(vlm_verdict verdict);
 double vlm_eval_speedup(vlm_evaluation *e);
 
 void vlm_put_scores(vlm_json_writer *w, const char *key, const vlm_scores *s);
-vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, vlm_verdict verdict, vlm_error *err);
+/* macs: of the candidate. */
+vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, const vlm_coverage_share *macs, vlm_verdict verdict,
+                         vlm_error *err);
 void vlm_eval_table(vlm_evaluation *e, bool verbose);
-vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size_t size_bytes[2], vlm_verdict verdict, vlm_error *err);
+vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size_t size_bytes[2],
+                               const vlm_coverage_share *macs, vlm_verdict verdict, vlm_error *err);
 void vlm_graph_eval_table(vlm_graph_eval *e);
+/* A line with the share of the MACs in 8 bits; nothing when it is not known. */
+void vlm_macs_line(const vlm_coverage_share *macs);
 
 #endif

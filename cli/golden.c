@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#include "onnx/split.h"
 #include "runtime/base/memory.h"
-#include "runtime/lower/lower.h"
 #include "runtime/decode/answer.h"
 
 enum { IMAGE, PROMPT, IDS, WIDTH = 32, HEIGHT = 24, NEW_TOKENS = 16 };
@@ -56,30 +54,6 @@ vlm_status vlm_golden_answer(vlm_tensor *ids, vlm_context *context, const vlm_bu
 
 /* ---- making ---- */
 
-/* Graphs that share the constants of the bundle's, and its texts. *out NULL = a graph has control flow. */
-static vlm_status copy_bundle(vlm_bundle **out, const vlm_bundle *bundle, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  bool whole = true;
-  VLM_TRY(vlm_bundle_create(out, bundle->source, err));
-  (*out)->family = bundle->family;
-  for (int t = 0; t < VLM_TEXT_COUNT; t++)
-    if (bundle->texts[t]) VLM_TRY(vlm_strdup(&(*out)->texts[t], bundle->texts[t], err));
-  for (int r = 0; whole && r < VLM_ROLE_COUNT; r++) {
-    const vlm_graph *g = bundle->graphs[r];
-    bool again = r > 0 && g == bundle->graphs[r - 1];
-    if (g && again) (*out)->graphs[r] = (*out)->graphs[r - 1];
-    else if (g) VLM_TRY(vlm_graph_copy(&(*out)->graphs[r], g, g->name, err));
-    whole = !g || (*out)->graphs[r];
-    if (g && whole && !again) VLM_TRY(vlm_graph_lower((*out)->graphs[r], NULL, err));
-  }
-out:
-  if (st != VLM_OK || !whole) {
-    vlm_bundle_free(*out);
-    *out = NULL;
-  }
-  return st;
-}
-
 static vlm_status put_inputs(vlm_golden *g, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
   uint8_t *pixels = NULL;
@@ -94,18 +68,14 @@ out:
   return st;
 }
 
-vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *bundle, const char *prompt, vlm_error *err) {
+vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *lowered, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_bundle *lowered = NULL;
   *out = (vlm_golden){.names = {"image", "prompt", "ids"}};
-  if (bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
-  VLM_TRY(copy_bundle(&lowered, bundle, err));
-  if (!lowered) goto out;
+  if (lowered->family == VLM_FAMILY_GRAPH) return VLM_OK;
   VLM_TRY(put_inputs(out, prompt, err));
   VLM_TRY(ask(&out->tensors[IDS], context, lowered, &out->tensors[IMAGE], &out->tensors[PROMPT], err));
   out->item = (vlm_pack_golden){.graph = VLM_GOLDEN_ANSWER, .n_inputs = 2, .n_outputs = 1, .names = out->names, .tensors = out->tensors};
 out:
-  vlm_bundle_free(lowered);
   return st;
 }
 

@@ -15,9 +15,9 @@ typedef struct vlm_golden {
   vlm_tensor tensors[3]; /* own their data */
 } vlm_golden;
 
-/* Answers with lowered copies of the bundle's QDQ graphs, which stay as they are. `prompt` as the user gives it. out->item.n_outputs is 0 when there
- * is nothing to ask: a single graph, or graphs with control flow, which cannot be copied. Free with vlm_golden_free in any case. */
-vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *bundle, const char *prompt, vlm_error *err);
+/* Answers with a lowered bundle. `prompt` as the user gives it. out->item.n_outputs is 0 when there is nothing to ask: a single graph. Free
+ * with vlm_golden_free in any case. */
+vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *lowered, const char *prompt, vlm_error *err);
 void vlm_golden_free(vlm_golden *golden);
 
 /* Answers a stored case with a lowered bundle: *ids is int64 [tokens]; free its data with vlm_free. VLM_INTEGRITY when the case is none of ours. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/program.h"
-#include "quant/plan.h"
+#include "quant/coverage.h"
 #include "runtime/base/buffer.h"
 #include "runtime/decode/bundle_profile.h"
 
@@ -21,20 +21,23 @@ typedef struct vlm_model_view {
   const vlm_bundle *bundle;
   vlm_weight_count weights[VLM_ROLE_COUNT], total;
   vlm_bundle_profile costs;  /* a single graph is in the role MODEL */
+  vlm_quant_plan *plan;      /* what would be quantized; NULL for what is packed */
+  vlm_coverage *coverage;    /* the shares that this would give; NULL likewise */
   vlm_text assumed;          /* "height = 1, width = 1": dims of a single graph that nobody bound */
 } vlm_model_view;
 
-vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err);
+/* quantizable: with what would be quantized. */
+vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err);
 void vlm_model_view_free(vlm_model_view *view);
 /* True for a graph that plays an earlier role too. */
 bool vlm_role_repeats(const vlm_bundle *bundle, int role);
 
 /* The totals, as a line and a table. title: what the line begins with. */
 void vlm_model_view_print_totals(const vlm_model_view *view, const char *title);
-/* Graph by graph. decisions: with what would be quantized, or (a packed model) without. */
-vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, bool decisions, bool verbose, vlm_error *err);
+/* Graph by graph. */
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, bool verbose, vlm_error *err);
 /* Members of the object that is open. */
-vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, bool decisions, vlm_error *err);
+vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, vlm_error *err);
 
 /* ---- parts of a graph ---- */
 
@@ -47,9 +50,6 @@ typedef struct vlm_op_total {
 vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *graph, const vlm_profile *profile, vlm_error *err);
 /* "MatMul", "vlm.QMatMul" into text. */
 const char *vlm_op_total_name(const vlm_op_total *op, char text[96]);
-
-/* Shapes of a single graph's inputs: dims that are open are 1 (told in `assumed`). inputs: graph->n_inputs entries. */
-vlm_status vlm_shapes_assume(vlm_tensor *inputs, const vlm_graph *graph, vlm_text *assumed, vlm_error *err);
 
 /* --dot FILE: every graph of the bundle in Graphviz text. */
 vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *err);

@@ -1,4 +1,5 @@
 /* A bundle or a single graph: what is in it and what it costs. */
+#include "cli/coverage_text.h"
 #include "cli/inspect.h"
 
 static vlm_status print_json(const vlm_cli *cli, const vlm_model_view *view, vlm_error *err) {
@@ -8,13 +9,18 @@ static vlm_status print_json(const vlm_cli *cli, const vlm_model_view *view, vlm
   VLM_TRY(vlm_json_writer_create(&w, 1, err));
   vlm_json_open_object(w, NULL);
   vlm_json_put_text(w, "kind", view->bundle->family == VLM_FAMILY_GRAPH ? "graph" : "bundle");
-  VLM_TRY(vlm_model_view_put(w, view, true, err));
+  VLM_TRY(vlm_model_view_put(w, view, err));
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
   VLM_TRY(vlm_write_json(cli, text, err));
 out:
   vlm_json_writer_free(w);
   return st;
+}
+
+static void print_line(void *user, const char *line) {
+  (void)user;
+  puts(line);
 }
 
 vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *err) {
@@ -25,11 +31,13 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   VLM_TRY(vlm_cli_open(&bundle, cli, path, false, err));
   if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
   if (cli->quiet && !json) goto out;
-  VLM_TRY(vlm_model_view_make(&view, cli, bundle, err));
+  VLM_TRY(vlm_model_view_make(&view, cli, bundle, true, err));
   if (json) VLM_TRY(print_json(cli, &view, err));
   if (vlm_says_text(cli)) {
     vlm_model_view_print_totals(&view, path);
-    VLM_TRY(vlm_model_view_print_graphs(&view, true, cli->verbose, err));
+    VLM_TRY(vlm_model_view_print_graphs(&view, cli->verbose, err));
+    puts("\nwhat vlm-quantize would put in 8 bits, before it looks at statistics:");
+    vlm_coverage_print(view.coverage, cli->verbose, print_line, NULL);
   }
 out:
   vlm_model_view_free(&view);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli/inspect.h"
-#include "quant/placement.h"
+#include "cli/coverage_text.h"
 
 static void put_dims(vlm_json_writer *w, const char *key, const vlm_tensor *t, const char *const *names) {
   if (t->rank < 0) {
@@ -67,20 +67,20 @@ static void put_node_macs(vlm_json_writer *w, const vlm_profile *p) {
   vlm_json_close_array(w);
 }
 
-static void put_decisions(vlm_json_writer *w, const vlm_graph *g, const char *role) {
-  static const vlm_quant_opts defaults = {.activations = VLM_ACTIVATIONS_AUTO};
+static void put_decisions(vlm_json_writer *w, const vlm_quant_plan *plan, const char *role) {
+  size_t size = strlen(role);
   vlm_json_open_array(w, "quantization");
-  for (int32_t n = 0; n < g->n_nodes; n++) {
-    vlm_candidate c;
-    const char *reason;
-    if (!vlm_candidate_of(&c, g, &g->nodes[n])) continue;
-    vlm_decision decision = vlm_placement(&c, g, role, &defaults, &reason);
+  for (int32_t i = 0; i < plan->count; i++) {
+    const vlm_node_plan *n = &plan->nodes[i];
+    if (strncmp(n->graph, role, size) || (n->graph[size] && n->graph[size] != '/')) continue;
     vlm_json_open_object(w, NULL);
-    vlm_json_put_text(w, "node", c.node->name);
-    vlm_json_put_text(w, "op", c.node->op_type);
-    vlm_json_put_text(w, "decision", vlm_decision_name(decision));
-    vlm_json_put_text(w, "reason", reason);
-    vlm_json_put_int(w, "weights", vlm_tensor_count(c.weight));
+    if (n->graph[size]) vlm_json_put_text(w, "body", n->graph);
+    vlm_json_put_text(w, "node", n->node);
+    vlm_json_put_text(w, "op", n->op_type);
+    vlm_json_put_text(w, "weight", n->weight);
+    vlm_json_put_text(w, "decision", vlm_decision_name(n->decision));
+    vlm_json_put_text(w, "reason", n->reason);
+    vlm_json_put_int(w, "weights", n->weights);
     vlm_json_close_object(w);
   }
   vlm_json_close_array(w);
@@ -96,7 +96,7 @@ static void put_costs(vlm_json_writer *w, const vlm_role_profile *p) {
   vlm_json_put_bool(w, "data_dependent", p->profile.executed);
 }
 
-static vlm_status put_graph(vlm_json_writer *w, const vlm_model_view *v, int role, bool decisions, vlm_error *err) {
+static vlm_status put_graph(vlm_json_writer *w, const vlm_model_view *v, int role, vlm_error *err) {
   const vlm_graph *g = v->bundle->graphs[role];
   const vlm_role_profile *costs = &v->costs.roles[role];
   const vlm_profile *p = costs->made ? &costs->profile : NULL;
@@ -109,12 +109,12 @@ static vlm_status put_graph(vlm_json_writer *w, const vlm_model_view *v, int rol
   put_ends(w, "outputs", g, g->outputs, g->n_outputs, p ? p->outputs : NULL);
   vlm_status st = put_operators(w, g, p, err);
   if (p) put_node_macs(w, p);
-  if (decisions) put_decisions(w, g, vlm_role_name((vlm_role)role));
+  if (v->plan) put_decisions(w, v->plan, vlm_role_name((vlm_role)role));
   vlm_json_close_object(w);
   return st;
 }
 
-vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, bool decisions, vlm_error *err) {
+vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, vlm_error *err) {
   static const char *const FAMILIES[] = {
       [VLM_FAMILY_GRAPH] = "graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
   vlm_status st = VLM_OK;
@@ -122,6 +122,7 @@ vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, bool 
   vlm_json_put_text(w, "family", FAMILIES[v->bundle->family]);
   vlm_json_put_int(w, "parameters", v->total.elements);
   vlm_json_put_int(w, "weight_bytes", (int64_t)v->total.bytes);
+  if (v->coverage) vlm_coverage_put(w, v->coverage);
   vlm_json_open_object(w, "shapes");
   if (v->bundle->family != VLM_FAMILY_GRAPH) {
     const struct {
@@ -136,7 +137,7 @@ vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, bool 
   vlm_json_close_object(w);
   vlm_json_open_object(w, "graphs");
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (v->bundle->graphs[r]) VLM_TRY(put_graph(w, v, r, decisions, err));
+    if (v->bundle->graphs[r]) VLM_TRY(put_graph(w, v, r, err));
   vlm_json_close_object(w);
 out:
   return st;

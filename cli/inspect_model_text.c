@@ -3,7 +3,7 @@
 
 #include "cli/inspect.h"
 #include "pack/describe.h"
-#include "quant/placement.h"
+#include "quant/plan.h"
 
 enum { ENDS_SHOWN = 6, NAME = 28, SHAPES = 64, REASONS = 32 };
 
@@ -142,23 +142,26 @@ static void print_reasons(const reason_row *rows, int n) {
     }
 }
 
-static void print_decisions(const vlm_graph *g, const char *role, bool verbose) {
-  static const vlm_quant_opts defaults = {.activations = VLM_ACTIVATIONS_AUTO};
+/* Paths of bodies begin with the role. */
+static bool is_of(const vlm_node_plan *n, const char *role) {
+  size_t size = strlen(role);
+  return !strncmp(n->graph, role, size) && (!n->graph[size] || n->graph[size] == '/');
+}
+
+static void print_decisions(const vlm_quant_plan *plan, const char *role, bool verbose) {
   reason_row rows[REASONS];
   int n_rows = 0;
   char name[256];
-  for (int pass = 0; pass < (verbose ? 2 : 1); pass++) {
-    for (int32_t n = 0; n < g->n_nodes; n++) {
-      vlm_candidate c;
-      const char *reason;
-      if (!vlm_candidate_of(&c, g, &g->nodes[n])) continue;
-      vlm_decision decision = vlm_placement(&c, g, role, &defaults, &reason);
-      if (!pass) add_reason(rows, &n_rows, decision, reason, vlm_tensor_count(c.weight));
-      else
-        printf("    %-11s %-7s %s %8s  %s\n", vlm_decision_name(decision), c.node->op_type,
-               vlm_show_cell(name, sizeof name, c.node->name, 34), vlm_show_count(vlm_tensor_count(c.weight)).text, reason);
-    }
-    if (!pass) print_reasons(rows, n_rows);
+  for (int32_t i = 0; i < plan->count; i++) {
+    const vlm_node_plan *n = &plan->nodes[i];
+    if (is_of(n, role)) add_reason(rows, &n_rows, n->decision, n->reason, n->weights);
+  }
+  print_reasons(rows, n_rows);
+  for (int32_t i = 0; verbose && i < plan->count; i++) {
+    const vlm_node_plan *n = &plan->nodes[i];
+    if (is_of(n, role))
+      printf("    %-11s %-7s %s %8s  %s\n", vlm_decision_name(n->decision), n->op_type, vlm_show_cell(name, sizeof name, n->node, 34),
+             vlm_show_count(n->weights).text, n->reason);
   }
 }
 
@@ -169,7 +172,7 @@ static const char *file_name(const char *path) {
   return slash ? slash + 1 : path ? path : "";
 }
 
-static vlm_status print_graph(const vlm_model_view *v, int role, bool decisions, bool verbose, vlm_error *err) {
+static vlm_status print_graph(const vlm_model_view *v, int role, bool verbose, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *g = v->bundle->graphs[role];
   const vlm_profile *p = profile_of(v, role);
@@ -184,7 +187,7 @@ static vlm_status print_graph(const vlm_model_view *v, int role, bool decisions,
     goto out;
   }
   VLM_TRY(print_operators(g, p, err));
-  if (decisions) print_decisions(g, vlm_role_name((vlm_role)role), verbose);
+  if (v->plan) print_decisions(v->plan, vlm_role_name((vlm_role)role), verbose);
 out:
   return st;
 }
@@ -194,10 +197,10 @@ void vlm_model_view_print_totals(const vlm_model_view *v, const char *title) {
   print_costs(v);
 }
 
-vlm_status vlm_model_view_print_graphs(const vlm_model_view *v, bool decisions, bool verbose, vlm_error *err) {
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *v, bool verbose, vlm_error *err) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     if (!v->bundle->graphs[r]) continue;
-    vlm_status st = print_graph(v, r, decisions, verbose, err);
+    vlm_status st = print_graph(v, r, verbose, err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;

@@ -86,7 +86,7 @@ vlm_status vlm_pack_view_put(vlm_json_writer *w, const vlm_pack_view *v, vlm_err
   int32_t n;
   const vlm_pack_pair *meta = vlm_pack_meta_all(v->pack, &n);
   vlm_json_put_int(w, "size_bytes", (int64_t)vlm_pack_file_bytes(v->pack));
-  VLM_TRY(vlm_model_view_put(w, &v->model, false, err));
+  VLM_TRY(vlm_model_view_put(w, &v->model, err));
   vlm_json_open_object(w, "meta");
   for (int32_t i = 0; i < n; i++) vlm_json_put_text(w, meta[i].key, meta[i].value);
   vlm_json_close_object(w);

@@ -248,7 +248,7 @@ vlm_status vlm_pack_view_print(const vlm_pack_view *v, bool verbose, vlm_error *
   VLM_TRY(print_quantization(v->pack, verbose, err));
   VLM_TRY(print_tensors(v, verbose, err));
   print_golden(v->pack);
-  if (verbose) VLM_TRY(vlm_model_view_print_graphs(&v->model, false, true, err));
+  if (verbose) VLM_TRY(vlm_model_view_print_graphs(&v->model, true, err));
   else puts("\n-v shows each graph, every decision and every tensor");
 out:
   return st;

@@ -81,7 +81,7 @@ vlm_status vlm_pack_view_open(vlm_pack_view *v, const vlm_cli *cli, const char *
   VLM_TRY(vlm_pack_bundle(&v->stored, v->pack, err));
   VLM_TRY(collect_names(v, err));
   VLM_TRY(open_lowered(v, cli, err));
-  VLM_TRY(vlm_model_view_make(&v->model, cli, v->bundle, err));
+  VLM_TRY(vlm_model_view_make(&v->model, cli, v->bundle, false, err));
 out:
   return st;
 }

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/costs.h"
+#include "cli/foresee.h"
 #include "cli/inspect.h"
 
 bool vlm_role_repeats(const vlm_bundle *bundle, int role) { return role > 0 && bundle->graphs[role] == bundle->graphs[role - 1]; }
@@ -75,41 +77,14 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
   return text;
 }
 
-/* ---- costs ---- */
-
-static vlm_status make_inputs(vlm_tensor *inputs, vlm_model_view *view, const vlm_graph *g, vlm_arena *arena, vlm_error *err) {
-  vlm_status st = vlm_shapes_assume(inputs, g, &view->assumed, err);
-  for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++)
-    st = vlm_profile_input_data(&inputs[i], g->values[g->inputs[i]].name, 0, arena, err);
-  return st;
-}
-
-static vlm_status profile_single(vlm_model_view *view, vlm_context *context, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const vlm_graph *g = view->bundle->graphs[VLM_ROLE_MODEL];
-  vlm_role_profile *p = &view->costs.roles[VLM_ROLE_MODEL];
-  vlm_tensor *inputs = NULL;
-  vlm_arena *arena = NULL;
-  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
-  VLM_TRY(vlm_arena_create(&arena, err));
-  /* A graph that cannot run at these shapes is still worth looking at. */
-  p->made = make_inputs(inputs, view, g, arena, &p->error) == VLM_OK &&
-            vlm_graph_profile(&p->profile, context, g, inputs, &p->error) == VLM_OK;
-out:
-  vlm_arena_free(arena);
-  vlm_free(inputs);
-  return st;
-}
-
-vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   *out = (vlm_model_view){.bundle = bundle};
-  bool single = bundle->family == VLM_FAMILY_GRAPH;
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
-  if (single) VLM_TRY(profile_single(out, context, err));
-  else VLM_TRY(vlm_bundle_profile_make(&out->costs, context, bundle, NULL, err));
+  VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, err));
+  if (quantizable) VLM_TRY(vlm_foresee(&out->plan, &out->coverage, bundle, &out->costs, err));
 out:
   vlm_context_free(context);
   if (st != VLM_OK) vlm_model_view_free(out);
@@ -117,6 +92,8 @@ out:
 }
 
 void vlm_model_view_free(vlm_model_view *view) {
+  vlm_coverage_free(view->coverage);
+  vlm_quant_plan_free(view->plan);
   vlm_bundle_profile_free(&view->costs);
   vlm_text_free(&view->assumed);
 }

@@ -113,7 +113,7 @@ out:
 
 static vlm_status merge(calibrate_job *j, vlm_error *err) {
   static const vlm_option_id FOR_RUNS[] = {VLM_OPT_IMAGES,         VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS, VLM_OPT_PROMPT,     VLM_OPT_TEACHER, VLM_OPT_LIMIT,
-                                           VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
+                                           VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_DETAIL, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
                                            VLM_OPT_COUNT};
   vlm_status st = VLM_OK;
   vlm_stats *part = NULL;
@@ -166,6 +166,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   j->opts.n_prompts = j->prompts.count;
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
+  j->opts.detail = vlm_args_has(args, VLM_OPT_DETAIL);
   j->opts.between = between;
   j->opts.user = j;
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);

@@ -26,6 +26,7 @@ typedef struct {
   vlm_dataset *set;
   vlm_progress progress;
   size_t size_bytes[2];
+  vlm_coverage_share macs; /* of the candidate */
   vlm_verdict verdict;
 } eval_job;
 
@@ -192,7 +193,7 @@ static vlm_status evaluate_pipeline(eval_job *j, const budget *b, vlm_error *err
   e.candidate.size_bytes = j->size_bytes[1];
   j->verdict = judge(j, &e, b);
   if (!j->cli->quiet && !vlm_args_has(args, VLM_OPT_JSON)) vlm_eval_table(&e, j->cli->verbose);
-  VLM_TRY(vlm_eval_json(j->cli, &e, j->verdict, err));
+  VLM_TRY(vlm_eval_json(j->cli, &e, &j->macs, j->verdict, err));
 out:
   vlm_free(prompts.own);
   vlm_evaluation_free(&e);
@@ -208,7 +209,7 @@ static vlm_status evaluate_graph(eval_job *j, const budget *b, vlm_error *err) {
   vlm_progress_end(&j->progress);
   j->verdict = judge_graph(j, &e, b);
   if (!j->cli->quiet && !vlm_args_has(j->cli->args, VLM_OPT_JSON)) vlm_graph_eval_table(&e);
-  VLM_TRY(vlm_graph_eval_json(j->cli, &e, j->size_bytes, j->verdict, err));
+  VLM_TRY(vlm_graph_eval_json(j->cli, &e, j->size_bytes, &j->macs, j->verdict, err));
 out:
   vlm_graph_eval_free(&e);
   return st;
@@ -229,8 +230,10 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[0], j.n_paths > 1 ? " against " : "",
           j.n_paths > 1 ? j.paths[1] : "", vlm_context_cpu(j.context));
   if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) goto out;
+  if (j.bundles[1]) VLM_TRY(vlm_costs_share(&j.macs, j.context, j.bundles[1], err));
   vlm_progress_begin(&j.progress, cli, "evaluating", 0);
   VLM_TRY(j.bundles[0]->family == VLM_FAMILY_GRAPH ? evaluate_graph(&j, &b, err) : evaluate_pipeline(&j, &b, err));
+  if (!cli->quiet && !vlm_args_has(cli->args, VLM_OPT_JSON)) vlm_macs_line(&j.macs);
   if (!vlm_args_has(cli->args, VLM_OPT_JSON)) say_verdict(&j, &b);
   if (j.verdict != VLM_VERDICT_PASS) {
     fflush(stdout);

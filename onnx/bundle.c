@@ -7,6 +7,8 @@
 #include "onnx/manifest.h"
 #include "onnx/split.h"
 #include "runtime/base/file.h"
+#include "runtime/graph/copy.h"
+#include "runtime/ops/resolve.h"
 
 /* The files of a bundle: name in vlm.json, usual stem, role. */
 typedef enum { FILE_VISION, FILE_EMBED, FILE_ENCODER, FILE_FIRST, FILE_STEP, FILE_MERGED, FILE_MODEL, FILE_COUNT } file_id;
@@ -134,7 +136,8 @@ static vlm_status share_decoder(opener *o, vlm_graph *graph) {
   int32_t layers = 0;
   o->bundle->graphs[VLM_ROLE_DECODER_FIRST] = graph;
   VLM_TRY(vlm_graph_copy(&step, graph, "decoder_step", o->err));
-  if (step) VLM_TRY(vlm_graph_cache_in_place(step, &layers, o->err));
+  VLM_TRY(vlm_graph_resolve(step, o->err));
+  VLM_TRY(vlm_graph_cache_in_place(step, &layers, o->err));
 out:
   if (st == VLM_OK && layers) {
     o->bundle->graphs[VLM_ROLE_DECODER_STEP] = step;

@@ -129,24 +129,13 @@ out:
   return st;
 }
 
-static vlm_status fill_copy(splitter *s) {
-  vlm_status st = VLM_OK;
-  VLM_TRY(copy_body(s));
-  for (int32_t i = 0; i < s->body->n_inputs; i++) VLM_TRY(vlm_graph_add_input(s->made, s->ids[s->body->inputs[i]], s->err));
-  for (int32_t i = 0; i < s->body->n_outputs; i++) VLM_TRY(vlm_graph_add_output(s->made, s->ids[s->body->outputs[i]], s->err));
-  VLM_TRY(vlm_graph_resolve(s->made, s->err));
-out:
-  return st;
-}
-
-/* node NULL: the whole graph. */
 static vlm_status make(vlm_graph **out, const char *name, splitter *s, const vlm_node *node) {
   vlm_status st = VLM_OK;
   *out = NULL;
   VLM_TRY(vlm_graph_create(&s->made, name, s->outer->source, s->err));
   VLM_TRY(vlm_new(&s->ids, s->body->n_values, s->err));
   VLM_TRY(vlm_new(&s->input_ids, s->outer->n_values, s->err));
-  VLM_TRY(node ? fill_branch(s, node) : fill_copy(s));
+  VLM_TRY(fill_branch(s, node));
 out:
   vlm_free(s->ids);
   vlm_free(s->input_ids);
@@ -170,17 +159,4 @@ vlm_status vlm_graph_split_branch(vlm_graph **out, const vlm_graph *merged, bool
   VLM_TRY(make(out, use_then ? "decoder_step" : "decoder_first", &s, node));
 out:
   return st;
-}
-
-static bool has_bodies(const vlm_graph *graph) {
-  for (int32_t n = 0; n < graph->n_nodes; n++)
-    for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
-      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) return true;
-  return false;
-}
-
-vlm_status vlm_graph_copy(vlm_graph **out, const vlm_graph *graph, const char *name, vlm_error *err) {
-  splitter s = {.outer = graph, .body = graph, .err = err};
-  *out = NULL;
-  return has_bodies(graph) ? VLM_OK : make(out, name, &s, NULL);
 }

@@ -1,4 +1,4 @@
-/* Splitting and copying decoders. */
+/* Splitting decoders. */
 #ifndef VLM_ONNX_SPLIT_H
 #define VLM_ONNX_SPLIT_H
 
@@ -10,9 +10,5 @@ bool vlm_graph_is_merged_decoder(const vlm_graph *graph);
 /* One branch as a graph of its own: captured outer constants are shared (the merged graph must outlive the result), captured inputs
  * become inputs in the outer order, outputs take the outer names. use_then picks then_branch. */
 vlm_status vlm_graph_split_branch(vlm_graph **out, const vlm_graph *merged, bool use_then, vlm_error *err);
-
-/* The whole graph once more, under another name; constants and attributes are shared (the original must outlive the copy). *out is NULL when the
- * graph has control flow, which cannot be shared. */
-vlm_status vlm_graph_copy(vlm_graph **out, const vlm_graph *graph, const char *name, vlm_error *err);
 
 #endif

@@ -1,71 +1,61 @@
 #include "quant/placement.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <string.h>
 
-enum { MIN_WEIGHTS = 1024, MIN_TABLE = 10000 };
+#include "runtime/lower/lower.h"
 
-static bool is_op(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
+enum { MIN_WEIGHTS = 1024, MIN_STORED = 4096, MIN_STORED_SHARE = 100 /* one of so many */ };
 
-static int64_t int_attr(const vlm_node *node, const char *name, int64_t fallback) {
-  const vlm_attr *a = vlm_node_attr(node, name);
-  return a && a->kind == VLM_ATTR_INT ? a->u.i : fallback;
+static vlm_placed decide(const vlm_placed *p, vlm_decision decision, const char *reason) {
+  return (vlm_placed){decision, reason, p->forms, p->why_not};
 }
 
-static float float_attr(const vlm_node *node, const char *name, float fallback) {
-  const vlm_attr *a = vlm_node_attr(node, name);
-  return a && a->kind == VLM_ATTR_FLOAT ? a->u.f : fallback;
-}
+/* ---- what the node can be ---- */
 
-/* alpha = beta = 1 and C one bias per channel, or one for all. */
-static bool plain_gemm(const vlm_graph *graph, const vlm_node *node, const vlm_tensor *weight, int32_t axis) {
-  bool bias = node->n_inputs > 2 && node->inputs[2] != VLM_NO_VALUE;
-  const vlm_tensor *c = bias ? vlm_graph_constant(graph, node->inputs[2]) : NULL;
-  if (!weight || float_attr(node, "alpha", 1) != 1 || (bias && float_attr(node, "beta", 1) != 1)) return false;
-  if (!bias) return true;
-  int64_t n = c ? vlm_tensor_count(c) : 0;
-  return c && (n == 1 || (n == weight->dims[axis] && c->dims[c->rank - 1] == n));
-}
-
-static const vlm_tensor *float_constant(const vlm_graph *graph, const vlm_node *node, int32_t k, int min_rank, int max_rank) {
-  if (k >= node->n_inputs || node->inputs[k] == VLM_NO_VALUE) return NULL;
-  const vlm_tensor *t = vlm_graph_constant(graph, node->inputs[k]);
-  return t && t->dtype == VLM_F32 && t->rank >= min_rank && t->rank <= max_rank ? t : NULL;
-}
-
-bool vlm_candidate_of(vlm_candidate *out, const vlm_graph *graph, const vlm_node *node) {
-  *out = (vlm_candidate){.node = node, .weight_input = 1, .activation = VLM_NO_VALUE};
-  if (is_op(node, "MatMul")) {
-    out->weight = float_constant(graph, node, 1, 2, 2);
-    out->axis = 1;
-    out->by_row = true;
-  } else if (is_op(node, "Gemm") && !int_attr(node, "transA", 0)) {
-    out->weight = float_constant(graph, node, 1, 2, 2);
-    out->axis = int_attr(node, "transB", 0) ? 0 : 1;
-    out->by_row = plain_gemm(graph, node, out->weight, out->axis);
-  } else if (is_op(node, "Conv")) {
-    out->weight = float_constant(graph, node, 1, 3, 5);
-  } else if (is_op(node, "Gather") && int_attr(node, "axis", 0) == 0) {
-    out->weight_input = 0;
-    out->weight = float_constant(graph, node, 0, 2, 2);
-    return out->weight && !vlm_graph_constant(graph, node->inputs[1]);
+static vlm_placed ask_lower(const vlm_candidate *c) {
+  static const vlm_form FORMS[] = {VLM_FORM_STATIC, VLM_FORM_ROW, VLM_FORM_WEIGHT_ONLY};
+  vlm_placed p = {.decision = VLM_DECIDE_FLOAT};
+  for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
+    const char *why = NULL;
+    if (vlm_lower_can(c->body->graph, c->node, &c->slot, FORMS[i], &why)) p.forms |= (int32_t)FORMS[i];
+    else if (c->node->traits->forms & (int32_t)FORMS[i] && !p.why_not) p.why_not = why;
   }
-  if (!out->weight) return false;
-  out->activation = node->inputs[0];
-  return !vlm_graph_constant(graph, node->inputs[0]);
+  return p;
 }
 
-/* Follows shape-only operators back to a graph input. */
+vlm_decision vlm_placement_without_range(int32_t forms) {
+  if (forms & VLM_FORM_ROW) return VLM_DECIDE_DYNAMIC;
+  return forms & VLM_FORM_WEIGHT_ONLY ? VLM_DECIDE_WEIGHT_ONLY : VLM_DECIDE_FLOAT;
+}
+
+/* 8 bits for the weights alone. */
+static vlm_placed stored(const vlm_placed *p, const char *reason) {
+  if (p->forms & VLM_FORM_WEIGHT_ONLY) return decide(p, VLM_DECIDE_WEIGHT_ONLY, reason);
+  return decide(p, VLM_DECIDE_FLOAT, p->why_not ? p->why_not : "the operator takes no weights in 8 bits");
+}
+
+static vlm_placed by_row(const vlm_placed *p, const char *reason) {
+  if (p->forms & VLM_FORM_ROW) return decide(p, VLM_DECIDE_DYNAMIC, reason);
+  return stored(p, p->why_not ? p->why_not : "no form with a range per row");
+}
+
+static vlm_placed calibrated(const vlm_placed *p, const char *reason) {
+  if (p->forms & VLM_FORM_STATIC) return decide(p, VLM_DECIDE_STATIC, reason);
+  return by_row(p, p->why_not ? p->why_not : reason);
+}
+
+/* ---- where it should be ---- */
+
+/* Follows operators that only arrange values back to a graph input. */
 static bool reads_graph_input(const vlm_graph *graph, vlm_value_id id) {
-  static const char *const THROUGH[] = {"Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "Pad"};
   for (;;) {
     const vlm_value *v = &graph->values[id];
     if (v->kind == VLM_VALUE_INPUT) return true;
     if (v->producer < 0) return false;
     const vlm_node *node = &graph->nodes[v->producer];
-    bool through = false;
-    for (size_t i = 0; i < sizeof THROUGH / sizeof THROUGH[0]; i++) through |= is_op(node, THROUGH[i]);
-    if (!through || node->inputs[0] == VLM_NO_VALUE) return false;
+    if (!(node->traits->flags & VLM_TRAIT_SAME_VALUES) || node->inputs[0] == VLM_NO_VALUE) return false;
     id = node->inputs[0];
   }
 }
@@ -76,43 +66,80 @@ static bool kept(const vlm_node *node, const vlm_quant_opts *opts) {
   return false;
 }
 
-static vlm_decision decide(vlm_decision decision, const char **reason, const char *why) {
-  *reason = why;
-  return decision;
+static bool is_finite(const vlm_tensor *t) {
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++)
+    if (!isfinite((float)vlm_tensor_get(t, i))) return false;
+  return true;
 }
 
-static vlm_decision place_conv(const vlm_candidate *c, const vlm_graph *graph, const vlm_quant_opts *opts, const char **reason) {
-  int64_t group = int_attr(c->node, "group", 1);
+/* Rows that never meet a product are results, or coordinates for them: eight bits per row spoil the small
+ * numbers beside large ones. */
+static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
+  /* its result is what another graph multiplies */
+  bool embeds = !strcmp(around->role, "embed") && !c->body->graph->parent;
+  if (!embeds && !vlm_flow_meets_product(around->flow, c->body, c->node->outputs[0]))
+    return decide(p, VLM_DECIDE_FLOAT, "table whose rows go into results, not into a product");
+  if (!is_finite(&c->weight)) return decide(p, VLM_DECIDE_FLOAT, "table with elements that are not finite");
+  return stored(p, "embedding table, one scale per row");
+}
+
+static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c, const vlm_quant_opts *opts) {
+  if (opts->everything) return calibrated(p, "everything was asked for");
+  if (vlm_node_int(c->node, "group", 1) > 1 && c->weight.dims[1] == 1)
+    return decide(p, VLM_DECIDE_FLOAT, "depthwise convolution: cheap, sensitive");
+  if (reads_graph_input(c->body->graph, c->activation))
+    return decide(p, VLM_DECIDE_FLOAT, "first convolution: sees raw pixels");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
-    return decide(VLM_DECIDE_FLOAT, reason, "convolution without static ranges");
-  if (opts->everything) return decide(VLM_DECIDE_STATIC, reason, "everything was asked for");
-  if (group > 1 && c->weight->dims[1] == 1) return decide(VLM_DECIDE_FLOAT, reason, "depthwise convolution: cheap, sensitive");
-  if (reads_graph_input(graph, c->activation)) return decide(VLM_DECIDE_FLOAT, reason, "first convolution: sees raw pixels");
-  return decide(VLM_DECIDE_STATIC, reason, "convolution");
+    return stored(p, "convolution without static ranges");
+  return calibrated(p, "convolution");
 }
 
-static vlm_decision place_by_row(const vlm_candidate *c, const char **reason, const char *why) {
-  if (c->by_row) return decide(VLM_DECIDE_DYNAMIC, reason, why);
-  return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "alpha, beta or the shape of C leave no range per row");
-}
-
-static vlm_decision place_product(const vlm_candidate *c, const char *role, const vlm_quant_opts *opts, const char **reason) {
+static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm_quant_opts *opts) {
   switch (opts->activations) {
-    case VLM_ACTIVATIONS_STATIC: return decide(VLM_DECIDE_STATIC, reason, "static activations were asked for");
-    case VLM_ACTIVATIONS_DYNAMIC: return place_by_row(c, reason, "dynamic activations were asked for");
-    case VLM_ACTIVATIONS_NONE: return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "weight-only was asked for");
+    case VLM_ACTIVATIONS_STATIC: return calibrated(p, "static activations were asked for");
+    case VLM_ACTIVATIONS_DYNAMIC: return by_row(p, "dynamic activations were asked for");
+    case VLM_ACTIVATIONS_NONE: return stored(p, "weight-only was asked for");
     case VLM_ACTIVATIONS_AUTO: break;
   }
-  if (!strncmp(role, "decoder", 7)) return place_by_row(c, reason, "decoder: one row per token, its own range costs nothing");
-  return decide(VLM_DECIDE_STATIC, reason, "matrix product with many rows");
+  if (!strncmp(role, "decoder", 7))
+    return by_row(p, "decoder: one row per token, its own range costs nothing");
+  return calibrated(p, "matrix product with many rows");
 }
 
-vlm_decision vlm_placement(const vlm_candidate *c, const vlm_graph *graph, const char *role, const vlm_quant_opts *opts, const char **reason) {
-  if (kept(c->node, opts)) return decide(VLM_DECIDE_FLOAT, reason, "kept by name");
-  if (is_op(c->node, "Gather")) {
-    if (vlm_tensor_count(c->weight) < MIN_TABLE && strcmp(role, "embed")) return decide(VLM_DECIDE_FLOAT, reason, "small table");
-    return decide(VLM_DECIDE_WEIGHT_ONLY, reason, "embedding table, one scale per row");
+static bool is_small_part(const vlm_candidate *c, const vlm_surroundings *around) {
+  int64_t n = vlm_tensor_count(&c->weight);
+  return n < MIN_STORED && n < around->weights / MIN_STORED_SHARE;
+}
+
+/* They often make the result: a small one saves little and costs most. */
+static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
+                                   const vlm_surroundings *around) {
+  const vlm_quant_opts *opts = around->opts;
+  if (opts->everything) return calibrated(p, "everything was asked for");
+  if (is_small_part(c, around))
+    return decide(p, VLM_DECIDE_FLOAT, "transposed convolution, and a small part of the model");
+  if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
+    return stored(p, "convolution without static ranges");
+  return calibrated(p, "transposed convolution");
+}
+
+/* Nothing is won in time: the bytes must be worth the error. */
+static vlm_placed place_stored(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
+  if (is_small_part(c, around) && !around->opts->everything)
+    return decide(p, VLM_DECIDE_FLOAT, "no integer form, and a small part of the model");
+  return stored(p, "no integer form: stored in 8 bits, computed in float");
+}
+
+vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
+  const vlm_placed p = ask_lower(c);
+  if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
+  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !around->opts->everything)
+    return decide(&p, VLM_DECIDE_FLOAT, "small");
+  switch (c->node->traits->family) {
+    case VLM_FAMILY_TABLE: return place_table(&p, c, around);
+    case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around->opts);
+    case VLM_FAMILY_TRANSPOSED: return place_transposed(&p, c, around);
+    case VLM_FAMILY_PRODUCT: return place_product(&p, around->role, around->opts);
+    default: return place_stored(&p, c, around);
   }
-  if (vlm_tensor_count(c->weight) < MIN_WEIGHTS && !opts->everything) return decide(VLM_DECIDE_FLOAT, reason, "small");
-  return is_op(c->node, "Conv") ? place_conv(c, graph, opts, reason) : place_product(c, role, opts, reason);
 }

@@ -1,22 +1,32 @@
-/* Which nodes can be quantized, and where they should be: the rules that decide before any range is looked at. */
+/* Where a candidate should be: the rules that decide before any range is looked at. What a node can be at all
+ * is lower/'s answer. */
 #ifndef VLM_QUANT_PLACEMENT_H
 #define VLM_QUANT_PLACEMENT_H
 
+#include "quant/candidate.h"
+#include "quant/flow.h"
 #include "quant/plan.h"
 
-typedef struct vlm_candidate {
-  const vlm_node *node;
-  const vlm_tensor *weight;  /* f32 constant */
-  int32_t weight_input;      /* index into node->inputs */
-  int32_t axis;              /* output channels of the weight */
-  vlm_value_id activation;   /* VLM_NO_VALUE for embeddings */
-  bool by_row;               /* rows of the activation may have ranges of their own: x W + b, nothing more */
-} vlm_candidate;
+typedef struct vlm_placed {
+  vlm_decision decision;
+  const char *reason;  /* a constant string */
+  int32_t forms;       /* vlm_form bits: what the node can be */
+  const char *why_not; /* why an integer form is missing, or NULL */
+} vlm_placed;
 
-/* True when the node has constant float weights that some decision could quantize. */
-bool vlm_candidate_of(vlm_candidate *out, const vlm_graph *graph, const vlm_node *node);
+/* What a candidate stands in. */
+typedef struct vlm_surroundings {
+  const char *role;       /* of the root graph */
+  vlm_flow *flow;         /* of its bodies */
+  int64_t weights;        /* elements of all its constants */
+  const vlm_quant_opts *opts;
+} vlm_surroundings;
 
-/* The decision by placement alone, with its reason (a constant string). */
-vlm_decision vlm_placement(const vlm_candidate *candidate, const vlm_graph *graph, const char *role, const vlm_quant_opts *opts, const char **reason);
+/* The decision by placement alone. */
+vlm_placed vlm_placement(const vlm_candidate *candidate, const vlm_surroundings *around);
+
+/* What is left for a node that cannot have its static range: a range per row, else float activations, else
+ * nothing. */
+vlm_decision vlm_placement_without_range(int32_t forms);
 
 #endif

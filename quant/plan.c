@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "quant/placement.h"
-#include "quant/weight.h"
+#include "quant/tied.h"
+#include "quant/weight_store.h"
+#include "runtime/lower/turn.h"
 
 static const char *const NAMES[VLM_DECIDE_COUNT] = {
 #define X(name, text) text,
@@ -12,7 +14,9 @@ static const char *const NAMES[VLM_DECIDE_COUNT] = {
 #undef X
 };
 
-const char *vlm_decision_name(vlm_decision decision) { return (unsigned)decision < VLM_DECIDE_COUNT ? NAMES[decision] : "?"; }
+const char *vlm_decision_name(vlm_decision decision) {
+  return (unsigned)decision < VLM_DECIDE_COUNT ? NAMES[decision] : "?";
+}
 
 bool vlm_decision_parse(vlm_decision *out, const char *text) {
   for (int d = 0; d < VLM_DECIDE_COUNT; d++)
@@ -23,6 +27,13 @@ bool vlm_decision_parse(vlm_decision *out, const char *text) {
   return false;
 }
 
+vlm_form vlm_decision_form(vlm_decision decision) {
+  static const vlm_form FORMS[VLM_DECIDE_COUNT] = {
+      [VLM_DECIDE_STATIC] = VLM_FORM_STATIC, [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW, [VLM_DECIDE_WEIGHT_ONLY] =
+          VLM_FORM_WEIGHT_ONLY};
+  return FORMS[decision];
+}
+
 /* Noise powers of independent errors add. */
 static double join_db(double a, double b) { return -10 * log10(pow(10, -a / 10) + pow(10, -b / 10)); }
 
@@ -30,79 +41,136 @@ typedef struct {
   vlm_quant_plan *plan;
   const vlm_stats *stats;
   const vlm_quant_opts *opts;
-  vlm_arena *scratch; /* trial weights, freed after each graph */
+  vlm_body_list bodies;    /* of the graph at hand */
+  vlm_surroundings around; /* likewise */
   vlm_error *err;
 } planner;
 
 static double min_sqnr(const vlm_quant_opts *opts) { return opts->min_sqnr_db > 0 ? opts->min_sqnr_db : 15; }
 
-/* A static node needs a range; without one, or with a bad one, a product falls back to per-row ranges and what cannot have them to float. */
+/* Statistics are kept where the value is made. */
+static const vlm_tensor_stats *stats_of(const planner *p, const vlm_candidate *c) {
+  vlm_origin made = vlm_value_origin(c->body->graph, c->activation);
+  return p->stats ? vlm_stats_find(p->stats, vlm_bodies_find(&p->bodies, made.graph)->path,
+                                   made.graph->values[made.id].name) : NULL;
+}
+
+static void give_up_range(vlm_node_plan *n, const char *reason) {
+  n->decision = vlm_placement_without_range(n->forms);
+  n->reason = reason;
+  n->has_range = false;
+  n->sqnr_db = n->weight_sqnr_db;
+}
+
+/* A static node needs a range that is good enough. */
 static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate *c) {
-  const vlm_tensor_stats *seen = p->stats ? vlm_stats_find(p->stats, n->graph, n->input) : NULL;
-  const vlm_decision fallback = c->by_row ? VLM_DECIDE_DYNAMIC : VLM_DECIDE_FLOAT;
+  const vlm_tensor_stats *seen = stats_of(p, c);
   if (!seen || seen->count == 0) {
-    n->decision = fallback;
-    n->reason = p->stats ? "never reached in calibration" : "no statistics were given";
+    give_up_range(n, p->stats ? "never reached in calibration" : "no statistics were given");
     return VLM_OK;
   }
   vlm_status st = vlm_range_choose(&n->range, seen, p->opts->range, p->opts->percentile, p->err);
   if (st != VLM_OK) return st;
   n->has_range = true;
   n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
-  if (n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything || p->opts->activations == VLM_ACTIVATIONS_STATIC) return VLM_OK;
-  n->decision = fallback;
-  n->reason = "one range for all inputs is too coarse here";
-  n->has_range = false;
+  bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
+      p->opts->activations == VLM_ACTIVATIONS_STATIC;
+  if (!enough) give_up_range(n, "one range for all inputs is too coarse here");
   return VLM_OK;
 }
 
-static vlm_status plan_node(planner *p, const vlm_quant_graph *g, const vlm_candidate *c) {
+static vlm_status add_node(planner *p, vlm_node_plan **out, const vlm_candidate *c) {
   vlm_status st = VLM_OK;
   vlm_quant_plan *plan = p->plan;
   if (plan->count == plan->capacity) {
     int32_t wanted = plan->capacity ? plan->capacity * 2 : 64;
-    VLM_TRY(vlm_grow((void **)&plan->nodes, (size_t)plan->count, (size_t)wanted, sizeof *plan->nodes, p->err));
+    VLM_TRY(vlm_more(&plan->nodes, plan->count, wanted, p->err));
     plan->capacity = wanted;
   }
   vlm_node_plan *n = &plan->nodes[plan->count];
-  *n = (vlm_node_plan){.weights = vlm_tensor_count(c->weight), .index = (int32_t)(c->node - g->graph->nodes), .by_row = c->by_row};
-  VLM_TRY(vlm_arena_strdup(plan->arena, &n->graph, g->role, p->err));
+  const vlm_value *values = c->body->graph->values;
+  *n = (vlm_node_plan){.index = c->index, .slot = c->slot, .constant = c->weight,
+                       .weights = vlm_tensor_count(&c->weight)};
+  VLM_TRY(vlm_arena_strdup(plan->arena, &n->graph, c->body->path, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->node, c->node->name, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->op_type, c->node->op_type, p->err));
-  const char *input = c->activation == VLM_NO_VALUE ? "" : g->graph->values[c->activation].name;
-  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input, input, p->err));
-  n->decision = vlm_placement(c, g->graph, g->role, p->opts, &n->reason);
+  VLM_TRY(vlm_arena_strdup(plan->arena, &n->weight, values[c->node->inputs[c->slot.input]].name, p->err));
+  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input, c->activation == VLM_NO_VALUE ? ""
+                           : values[c->activation].name, p->err));
   plan->count++;
-  if (n->decision == VLM_DECIDE_FLOAT) goto out;
-  vlm_weight_s8 trial;
-  const vlm_weight_opts opts = {.per_tensor = p->opts->per_tensor_weights, .mse = !p->opts->no_weight_search, .threads = p->opts->threads};
-  VLM_TRY(vlm_weight_quantize(&trial, c->weight, c->axis, &opts, p->scratch, p->err));
-  n->weight_sqnr_db = n->sqnr_db = trial.sqnr_db;
+  *out = n;
+out:
+  return st;
+}
+
+static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
+  vlm_status st = VLM_OK;
+  vlm_node_plan *n;
+  const vlm_weight_s8 *weight;
+  VLM_TRY(add_node(p, &n, c));
+  vlm_placed placed = vlm_placement(c, &p->around);
+  n->decision = placed.decision;
+  n->reason = placed.reason;
+  n->forms = placed.forms;
+  n->turns = vlm_lower_can_turn(c->body->graph, c->node, &c->slot);
+  if (n->decision == VLM_DECIDE_FLOAT || p->opts->placement_only) goto out;
+  VLM_TRY(vlm_weight_store_get(&weight, p->plan->weights, &c->weight, c->slot.axis, false, p->err));
+  n->weight_sqnr_db = n->sqnr_db = weight->sqnr_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));
 out:
-  if (st != VLM_OK) vlm_error_context(p->err, "%s: node \"%s\" (%s)", g->role, c->node->name, c->node->op_type);
+  if (st != VLM_OK)
+    vlm_error_context(p->err, "%s: node \"%s\" (%s)", c->body->path, c->node->name, c->node->op_type);
   return st;
+}
+
+static vlm_status plan_body(planner *p, const vlm_body *body) {
+  vlm_candidate candidates[VLM_MAX_WEIGHT_SLOTS];
+  for (int32_t n = 0; n < body->graph->n_nodes; n++) {
+    int32_t count = vlm_candidates_of(candidates, body, n);
+    for (int32_t i = 0; i < count; i++) {
+      vlm_status st = plan_weight(p, &candidates[i]);
+      if (st != VLM_OK) return st;
+    }
+  }
+  return VLM_OK;
+}
+
+static int64_t count_weights(const vlm_body_list *bodies) {
+  int64_t n = 0;
+  for (int32_t b = 0; b < bodies->count; b++)
+    for (vlm_value_id v = 0; v < bodies->items[b].graph->n_values; v++) {
+      const vlm_value *value = &bodies->items[b].graph->values[v];
+      if (value->kind == VLM_VALUE_CONSTANT) n += vlm_tensor_count(&value->tensor);
+    }
+  return n;
 }
 
 static vlm_status plan_graph(planner *p, const vlm_quant_graph *g) {
   vlm_status st = VLM_OK;
-  vlm_candidate c;
-  VLM_TRY(vlm_arena_create(&p->scratch, p->err));
-  for (int32_t n = 0; n < g->graph->n_nodes; n++)
-    if (vlm_candidate_of(&c, g->graph, &g->graph->nodes[n])) VLM_TRY(plan_node(p, g, &c));
+  p->around = (vlm_surroundings){.role = g->role, .opts = p->opts};
+  VLM_TRY(vlm_bodies_make(&p->bodies, g->graph, g->role, p->plan->arena, p->err));
+  VLM_TRY(vlm_flow_create(&p->around.flow, &p->bodies, p->err));
+  p->around.weights = count_weights(&p->bodies);
+  for (int32_t b = 0; b < p->bodies.count; b++) VLM_TRY(plan_body(p, &p->bodies.items[b]));
 out:
-  vlm_arena_free(p->scratch);
-  p->scratch = NULL;
+  vlm_flow_free(p->around.flow);
+  vlm_bodies_free(&p->bodies);
   return st;
 }
 
-vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs, const vlm_stats *stats, const vlm_quant_opts *opts,
+vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs,
+                               const vlm_stats *stats, const vlm_quant_opts *opts,
                                vlm_error *err) {
   vlm_status st = VLM_OK;
   planner p = {.stats = stats, .opts = opts, .err = err};
-  VLM_TRY(vlm_alloc((void **)&p.plan, 1, sizeof *p.plan, err));
+  const vlm_weight_opts weights = {.per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search,
+                                   .threads = opts->threads};
+  VLM_TRY(vlm_new(&p.plan, 1, err));
   VLM_TRY(vlm_arena_create(&p.plan->arena, err));
+  VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, err));
   for (int32_t g = 0; g < n_graphs; g++) VLM_TRY(plan_graph(&p, &graphs[g]));
+  if (!opts->everything) VLM_TRY(vlm_quant_plan_share(p.plan, graphs, n_graphs, err));
+  vlm_quant_plan_tie(p.plan);
 out:
   if (st != VLM_OK) {
     vlm_quant_plan_free(p.plan);
@@ -114,13 +182,17 @@ out:
 
 void vlm_quant_plan_free(vlm_quant_plan *plan) {
   if (!plan) return;
+  vlm_weight_store_release(plan->weights);
   vlm_arena_free(plan->arena);
   vlm_free(plan->nodes);
   vlm_free(plan);
 }
 
-const vlm_node_plan *vlm_quant_plan_at(const vlm_quant_plan *plan, const char *role, int32_t index) {
-  for (int32_t i = 0; i < plan->count; i++)
-    if (plan->nodes[i].index == index && !strcmp(plan->nodes[i].graph, role)) return &plan->nodes[i];
+const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index,
+                                         int32_t input) {
+  for (int32_t i = 0; i < plan->count; i++) {
+    const vlm_node_plan *n = &plan->nodes[i];
+    if (n->index == index && (input < 0 || n->slot.input == input) && !strcmp(n->graph, graph)) return n;
+  }
   return NULL;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/tied.h"
 #include "runtime/base/json.h"
 
 void vlm_quant_plan_count(const vlm_quant_plan *plan, int32_t counts[VLM_DECIDE_COUNT]) {
@@ -27,6 +28,7 @@ static void put_node(vlm_json_writer *w, const vlm_node_plan *n) {
   vlm_json_open_object(w, NULL);
   vlm_json_put_text(w, "node", n->node);
   vlm_json_put_text(w, "op", n->op_type);
+  vlm_json_put_text(w, "weight", n->weight);
   if (*n->input) vlm_json_put_text(w, "input", n->input);
   vlm_json_put_text(w, "decision", vlm_decision_name(n->decision));
   vlm_json_put_text(w, "reason", n->reason);
@@ -59,10 +61,8 @@ void vlm_quant_plan_put(vlm_json_writer *w, const vlm_quant_plan *plan) {
 
 static const double MAX_BOUND = FLT_MAX / 4; /* high - low and what is computed from it stay finite */
 
-/* A table is looked up, not multiplied; what has no rows cannot have ranges per row. */
 static bool fits(const vlm_node_plan *n, vlm_decision decision) {
-  if (decision == VLM_DECIDE_STATIC) return *n->input != 0;
-  return decision != VLM_DECIDE_DYNAMIC || n->by_row;
+  return decision == VLM_DECIDE_FLOAT || n->forms & (int32_t)vlm_decision_form(decision);
 }
 
 /* Nodes of one name are met in graph order, as they were written. */
@@ -122,6 +122,7 @@ vlm_status vlm_quant_plan_override(vlm_quant_plan *plan, const char *path, vlm_e
     if (vlm_json_type(it.value) != VLM_JSON_ARRAY) VLM_TRY(vlm_json_fail(it.value, err, VLM_INPUT, "wanted a list of nodes"));
     for (size_t i = 0; i < vlm_json_size(it.value); i++) VLM_TRY(read_entry(plan, it.key, vlm_json_at(it.value, i), err));
   }
+  vlm_quant_plan_tie(plan);
 out:
   vlm_json_free(doc);
   return st;

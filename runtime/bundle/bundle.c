@@ -132,8 +132,7 @@ typedef struct {
   size_t count, capacity;
 } weight_list;
 
-/* Content of a weight, the same for a matrix and its transpose: exporters store tied weights both ways. */
-static vlm_status weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error *err) {
+vlm_status vlm_weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *turned = NULL;
   size_t bytes = vlm_tensor_bytes(t), size = (size_t)vlm_dtype_bits(t->dtype) / 8;
@@ -146,6 +145,7 @@ static vlm_status weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error 
   vlm_digest other = vlm_hash128(turned, bytes);
   if (other.high < out->high) *out = other;
 out:
+  out->low += (uint64_t)t->dtype;
   vlm_free(turned);
   return st;
 }
@@ -171,8 +171,7 @@ static vlm_status add_weight(weight_list *list, const vlm_tensor *t, int role, v
   if (seen) {
     added.digest = seen->digest;
   } else {
-    VLM_TRY(weight_digest(&added.digest, t, err));
-    added.digest.low += (uint64_t)t->dtype;
+    VLM_TRY(vlm_weight_digest(&added.digest, t, err));
   }
   list->items[list->count++] = added;
 out:

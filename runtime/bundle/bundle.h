@@ -47,6 +47,9 @@ vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_erro
  * graphs. */
 vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err);
 
+/* Content of a constant, the same for a matrix and its transpose: exporters store tied weights both ways. */
+vlm_status vlm_weight_digest(vlm_digest *out, const vlm_tensor *weight, vlm_error *err);
+
 /* The same with elements, for each graph by itself (zero where there is none) and over all graphs; a weight of several graphs is in each of
  * them and once in the total. */
 typedef struct vlm_weight_count {

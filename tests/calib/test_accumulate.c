@@ -171,7 +171,35 @@ static void token_kinds_are_apart(void **state) {
   drop(&s);
 }
 
+/* Without a layout there are no channels and no kinds; a tensor that was measured both ways has no channels either, whatever came first,
+ * in one run or merged. */
+static void detail_is_on_request(void **state) {
+  static vlm_tensor_stats plain, with, mixed, a, b;
+  float x[6] = {1, -2, 3, 4, -5, 6};
+  const vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){2, 3}, x);
+  const vlm_token_layout layout = {.rest = VLM_TOKEN_GENERATED}, *const ORDERS[2][2] = {{&layout, NULL}, {NULL, &layout}};
+  (void)state;
+  FINE(vlm_accumulate(&plain, &t, NULL, (vlm_digest){0}, NULL, &error));
+  FINE(vlm_accumulate(&with, &t, &layout, (vlm_digest){0}, NULL, &error));
+  assert_true(plain.min == -5 && plain.max == 6 && plain.count == 6 && plain.channels == 0 && plain.kind_count[VLM_TOKEN_GENERATED] == 0);
+  assert_memory_equal(&plain.histogram, &with.histogram, sizeof plain.histogram);
+  assert_int_equal(with.channels, 3);
+  for (int order = 0; order < 2; order++) {
+    for (int k = 0; k < 2; k++) FINE(vlm_accumulate(&mixed, &t, ORDERS[order][k], (vlm_digest){0}, NULL, &error));
+    FINE(vlm_accumulate(&a, &t, ORDERS[order][0], (vlm_digest){0}, NULL, &error));
+    FINE(vlm_accumulate(&b, &t, ORDERS[order][1], (vlm_digest){0}, NULL, &error));
+    FINE(vlm_tensor_stats_merge(&a, &b, &error));
+    assert_true(mixed.channels == -1 && a.channels == -1 && mixed.count == 12 && a.count == 12);
+    drop(&mixed);
+    drop(&a);
+    drop(&b);
+  }
+  drop(&plain);
+  drop(&with);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(all_fills_and_shapes), cmocka_unit_test(token_kinds_are_apart)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(all_fills_and_shapes), cmocka_unit_test(token_kinds_are_apart),
+                                     cmocka_unit_test(detail_is_on_request)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

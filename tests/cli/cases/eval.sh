@@ -23,7 +23,7 @@ expect "a bad recipe changes captions: exit 3" 3 "is refused" vlm-eval "$BUNDLE"
 expect "a drop over the budget: exit 3" 3 "is refused: drop" vlm-eval "$BUNDLE" bad.vlmq --images few --refs "$REFS" --max-drop 1%
 
 expect "JSON" 0 '^\{"images": 6, "scores": \{"reference": \{"bleu": \[' vlm-eval "$BUNDLE" "$PACK" --images few --quiet --refs "$REFS" --json
-for key in drop ci95 agreement exact_captions first_divergence sqnr_db kl_per_token top1_agreement latency_ms speedup tokens_per_s memory_mib size_bytes verdict exit_code; do
+for key in drop ci95 agreement exact_captions first_divergence sqnr_db kl_per_token top1_agreement latency_ms speedup tokens_per_s memory_mib size_bytes macs_int8_percent verdict exit_code; do
   that "JSON has $key" grep -q "\"$key\": " out
 done
 that "JSON is alone on standard output" test "$(wc -l <out)" = 1

@@ -1,0 +1,23 @@
+/* QDQ form, the one truth about a quantized graph: the nodes that lowering looks for, made by whoever
+ * quantizes. */
+#ifndef VLM_LOWER_QDQ_H
+#define VLM_LOWER_QDQ_H
+
+#include "runtime/graph/graph.h"
+
+/* Each adds a node with one output value, both named BASE and a suffix. The graph must be resolved again. */
+
+/* *out = QuantizeLinear(x, scale, zero), scalars. */
+vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
+                            vlm_value_id scale, vlm_value_id zero,
+                            vlm_error *err);
+/* *out = DequantizeLinear(q, scale, zero), float32. zero VLM_NO_VALUE = 0; axis: of the scale, -1 = a scalar.
+ * */
+vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
+                              vlm_value_id scale, vlm_value_id zero,
+                              int64_t axis, vlm_error *err);
+/* *out = x as that float type, for graphs whose floats are no float32. */
+vlm_status vlm_qdq_cast(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
+                        vlm_dtype dtype, vlm_error *err);
+
+#endif
