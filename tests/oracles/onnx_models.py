@@ -366,7 +366,28 @@ def products():
     np.save(os.path.join(OUT, "products.npy"), rng.standard_normal((8, 64)).astype("f"))
 
 
+def names():
+    """Values that are called as our own made-up ones, and outputs that want the same file."""
+    rng = np.random.default_rng(5)
+    w, v, table = (rng.standard_normal(s).astype("f") for s in ((64, 64), (64, 64), (300, 64)))
+    ours = [b + e + n for b in ("w", "v", "table", "x", "h", "e") for n in ("", "_1")
+            for e in ("_quantized", "_dequantized", "_scale", "_zero_point", "_rows_quantized", "_rows_scale")] + [f"value_{k}" for k in range(60)]
+    init = [nh.from_array(w, "w"), nh.from_array(v, "v"), nh.from_array(table, "table")]
+    init += [array(name, 0.01 * k) for k, name in enumerate(ours[::2])]
+    nodes = [node("Gather", ["table", "ids"], ["e"]), node("MatMul", ["x", "w"], ["h"]), node("Add", ["h", "e"], ["h_e"]), node("MatMul", ["h_e", "v"], ["s0"])]
+    for k, name in enumerate(ours[::2]):
+        made = ours[2 * k + 1]
+        nodes += [node("Add", [f"s{k}", name], [made]), node("Neg", [made], [f"m{k}"]), node("Neg", [f"m{k}"], [f"s{k + 1}"])]
+    ends = ["y/z", "y_z", "y_z-2", "y:z", "y\tz", "n" * 300, "n" * 301]
+    nodes += [node("Add", [f"s{len(ours) // 2}", ours[2 * k]], [end]) for k, end in enumerate(ends)]
+    inputs = [value("x", ("n", 64)), value("ids", ("n",), T.INT64)]
+    model("names.onnx", graph(nodes, inputs, [value(end, ("n", 64)) for end in ends], init))
+    for k in range(3):
+        np.save(os.path.join(OUT, f"names_x{k}.npy"), rng.standard_normal((4, 64)).astype("f"))
+    np.save(os.path.join(OUT, "names_ids.npy"), np.array([3, 17, 99, 200]))
+
+
 if __name__ == "__main__":
-    for make in (products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+    for make in (names, products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
                  bad_tensors, bad_externals):
         make()
