@@ -291,7 +291,7 @@ def bad_graphs():
     model("bad_capture.onnx", graph([choice], [value("c", [], T.BOOL), "x"], ["y"]))
     bad_branches(found)
     model("bad_dim.onnx", graph(one(), [value("x", [2, -3])], ["y"]))
-    model("bad_rank.onnx", graph(one(), [value("x", [1] * 9)], ["y"]))
+    model("bad_rank.onnx", graph(one(), [value("x", [1] * 13)], ["y"]))
     model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
     model("bad_attribute.onnx", graph(one("Softmax", axis=1.5), ["x"], ["y"]))
     model("bad_operator.onnx", graph(one("Frobnicate", domain="com.acme"), ["x"], ["y"]), imports=[("com.acme", 1)])
@@ -387,7 +387,16 @@ def names():
     np.save(os.path.join(OUT, "names_ids.npy"), np.array([3, 17, 99, 200]))
 
 
+def many_dims():
+    """A product on a tensor of 12 dims, all but the last with a name."""
+    rng = np.random.default_rng(9)
+    names = [f"d{k}" for k in range(11)]
+    weight = nh.from_array(rng.standard_normal((64, 64)).astype("f"), "w")
+    model("many_dims.onnx", graph([node("MatMul", ["x", "w"], ["y"])], [value("x", names + [64])], [value("y", names + [64])], [weight]))
+    np.save(os.path.join(OUT, "many_dims.npy"), rng.standard_normal([2, 1, 1, 2, 1, 1, 1, 2, 1, 1, 2, 64]).astype("f"))
+
+
 if __name__ == "__main__":
-    for make in (names, products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+    for make in (names, many_dims, products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
                  bad_tensors, bad_externals):
         make()
