@@ -12,6 +12,19 @@ static bool same_name(const char *input, const char *array) {
   return !*input && !*array;
 }
 
+static bool is_input(const vlm_graph *graph, const char *name) {
+  return vlm_graph_find_input(graph, name) >= 0;
+}
+
+/* The array of exactly that name, else one that a file system changed the name of, unless that is the name of another input. */
+static size_t find_array(const vlm_graph *graph, const char *name, const char *const *names, size_t count) {
+  for (size_t k = 0; k < count; k++)
+    if (strcmp(name, names[k]) == 0) return k;
+  size_t k = 0;
+  while (k < count && (!same_name(name, names[k]) || is_input(graph, names[k]))) k++;
+  return k;
+}
+
 static void list_inputs(const vlm_graph *graph, char *text, size_t size) {
   text[0] = 0;
   for (int32_t i = 0; i < graph->n_inputs; i++) {
@@ -25,8 +38,7 @@ vlm_status vlm_match_inputs(vlm_tensor *inputs, const vlm_graph *graph, const ch
   list_inputs(graph, known, sizeof known);
   for (int32_t i = 0; i < graph->n_inputs; i++) {
     const char *name = graph->values[graph->inputs[i]].name;
-    size_t k = 0;
-    while (k < count && !same_name(name, names[k])) k++;
+    size_t k = find_array(graph, name, names, count);
     if (k == count && count == 1 && graph->n_inputs == 1) k = 0; /* one array for one input may have any name */
     if (k == count) return vlm_fail(err, VLM_INPUT, "%s: input \"%s\" is missing; the inputs are %s", graph->source, name, known);
     inputs[i] = tensors[k];

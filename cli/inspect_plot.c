@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/file_names.h"
 #include "cli/inspect_stats.h"
 #include "runtime/base/file.h"
 
@@ -113,21 +114,11 @@ out:
   return st;
 }
 
-/* Names become file names: anything but letters, digits, ".", "-" and "_" is written "_". */
-static void plot_name(char *out, size_t size, const vlm_tensor_summary *s) {
-  snprintf(out, size, "%04d_%.32s_%.100s", s->index, s->stats->graph, s->stats->name);
-  for (char *c = out; *c; c++) {
-    bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr(".-_", *c);
-    if (!plain) *c = '_';
-  }
-  size_t n = strlen(out);
-  snprintf(out + n, size - n, ".svg");
-}
-
 static vlm_status plot_one(const vlm_tensor_summary *s, const char *folder, vlm_text *text, vlm_error *err) {
   vlm_status st = VLM_OK;
-  char name[200], *path = NULL;
-  plot_name(name, sizeof name, s);
+  char number[64], name[200], *path = NULL;
+  snprintf(number, sizeof number, "%04d_%.32s_", s->index, s->stats->graph);
+  vlm_file_name_plain(name, sizeof name, number, s->stats->name, ".svg");
   vlm_text_clear(text);
   VLM_TRY(draw(text, s, err));
   VLM_TRY(vlm_path_join(&path, folder, name, err));

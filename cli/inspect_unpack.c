@@ -3,19 +3,10 @@
 #include <string.h>
 
 #include "calib/npy.h"
+#include "cli/file_names.h"
 #include "cli/inspect_pack.h"
 #include "pack/describe.h"
 #include "runtime/base/file.h"
-
-static void safe_name(char *out, size_t size, const char *prefix, const char *name, const char *suffix) {
-  size_t n = (size_t)snprintf(out, size, "%s%.120s", prefix, name);
-  for (size_t i = strlen(prefix); i < n; i++) {
-    char c = out[i];
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-    if (!plain) out[i] = '_';
-  }
-  snprintf(out + n, size - n, "%s", suffix);
-}
 
 static vlm_status make_folder(char **out, const char *folder, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -74,7 +65,7 @@ static vlm_status write_graphs(const vlm_bundle *bundle, const char *folder, vlm
       VLM_TRY(vlm_describe_node(&text, g, &g->nodes[n], err));
       VLM_TRY(vlm_text_append(&text, "\n", 1, err));
     }
-    safe_name(name, sizeof name, "", vlm_role_name((vlm_role)r), ".txt");
+    vlm_file_name_plain(name, sizeof name, "", vlm_role_name((vlm_role)r), ".txt");
     VLM_TRY(write_text(folder, name, vlm_text_get(&text), err));
   }
 out:
@@ -90,7 +81,7 @@ static vlm_status write_tensors(const vlm_pack_view *v, const char *folder, vlm_
   VLM_TRY(make_folder(&inside, folder, "tensors", err));
   for (int32_t i = 0; i < n; i++) {
     snprintf(number, sizeof number, "%05d_", i);
-    safe_name(file, sizeof file, number, vlm_pack_tensor_name(v, &t[i], name, sizeof name), ".npy");
+    vlm_file_name_plain(file, sizeof file, number, vlm_pack_tensor_name(v, &t[i], name, sizeof name), ".npy");
     VLM_TRY(write_array(inside, file, &t[i].tensor, err));
   }
 out:
@@ -106,11 +97,11 @@ static vlm_status write_golden(const vlm_pack *pack, const char *folder, vlm_err
   if (n) VLM_TRY(make_folder(&top, folder, "golden", err));
   for (int32_t i = 0; i < n; i++) {
     snprintf(prefix, sizeof prefix, "%05d_", i);
-    safe_name(file, sizeof file, prefix, g[i].graph, "");
+    vlm_file_name_plain(file, sizeof file, prefix, g[i].graph, "");
     VLM_TRY(make_folder(&inside, top, file, err));
     for (int32_t k = 0; k < g[i].n_inputs + g[i].n_outputs; k++) {
       snprintf(prefix, sizeof prefix, "%s_%d_", k < g[i].n_inputs ? "in" : "out", k < g[i].n_inputs ? k : k - g[i].n_inputs);
-      safe_name(file, sizeof file, prefix, g[i].names[k], ".npy");
+      vlm_file_name_plain(file, sizeof file, prefix, g[i].names[k], ".npy");
       VLM_TRY(write_array(inside, file, &g[i].tensors[k], err));
     }
     vlm_free(inside);

@@ -127,13 +127,36 @@ out:
   return st;
 }
 
+/* Whether a section above, or an earlier row, has brought the domain of row i. */
+static bool is_told(const vlm_op *table, int32_t i) {
+  for (size_t s = 0; s < sizeof SECTIONS / sizeof SECTIONS[0]; s++)
+    if (!strcmp(SECTIONS[s].domain, table[i].domain)) return true;
+  for (int32_t k = 0; k < i; k++)
+    if (!strcmp(table[k].domain, table[i].domain)) return true;
+  return false;
+}
+
+/* A domain that nobody has written about gets a section by its name. */
+static vlm_status put_other_domains(vlm_text *out, int32_t *rows_seen, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  int32_t total;
+  const vlm_op *table = vlm_op_table(&total);
+  for (int32_t i = 0; i < total; i++) {
+    const domain_section section = {table[i].domain, false, table[i].domain, ""};
+    if (!is_told(table, i)) VLM_TRY(put_section(out, &section, rows_seen, err));
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_operators_text(vlm_text *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t total, seen = 0;
   vlm_op_table(&total);
   VLM_TRY(vlm_text_append(out, INTRO, sizeof INTRO - 1, err));
   for (size_t s = 0; s < sizeof SECTIONS / sizeof SECTIONS[0]; s++) VLM_TRY(put_section(out, &SECTIONS[s], &seen, err));
-  VLM_CHECK(seen == total, err, VLM_INTERNAL, "%d rows of the operator table are in a domain without a section", total - seen);
+  VLM_TRY(put_other_domains(out, &seen, err));
+  VLM_CHECK(seen == total, err, VLM_INTERNAL, "%d rows of the operator table are in no section", total - seen);
 out:
   return st;
 }

@@ -7,6 +7,7 @@
 #include "cli/check_report.h"
 #include "cli/data.h"
 #include "cli/outputs.h"
+#include "cli/file_names.h"
 #include "cli/pictures.h"
 #include "cli/program.h"
 #include "runtime/base/file.h"
@@ -51,21 +52,39 @@ out:
 
 /* ---- a single graph ---- */
 
+static vlm_status name_outputs(vlm_file_names *files, const vlm_graph *graph, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const char **names = NULL;
+  VLM_TRY(vlm_new(&names, graph->n_outputs, err));
+  for (int32_t i = 0; i < graph->n_outputs; i++) names[i] = graph->values[graph->outputs[i]].name;
+  VLM_TRY(vlm_file_names_make(files, names, graph->n_outputs, err));
+out:
+  vlm_free(names);
+  return st;
+}
+
+/* Told only where a reader could not guess. */
+static void tell_file(const vlm_cli *cli, const char *name, const char *file) {
+  size_t n = strlen(name);
+  if (strncmp(name, file, n) != 0 || strcmp(file + n, ".npy") != 0) vlm_say(cli, "output %s: %s", name, file);
+}
+
 static vlm_status write_outputs(const vlm_cli *cli, const vlm_graph *graph, const vlm_session *session, const char *folder, vlm_error *err) {
   vlm_status st = VLM_OK;
-  char name[512], *path = NULL;
+  vlm_file_names files = {0};
+  char *path = NULL;
   VLM_TRY(vlm_folder_make(folder, err));
+  VLM_TRY(name_outputs(&files, graph, err));
   for (int32_t i = 0; i < graph->n_outputs; i++) {
-    snprintf(name, sizeof name, "%s.npy", graph->values[graph->outputs[i]].name);
-    for (char *c = name; *c; c++)
-      if (*c == '/') *c = '_';
-    VLM_TRY(vlm_path_join(&path, folder, name, err));
+    VLM_TRY(vlm_path_join(&path, folder, files.items[i], err));
     VLM_TRY(vlm_output_check(cli->args, path, err));
     VLM_TRY(vlm_npy_write(vlm_session_output(session, i), path, err));
+    tell_file(cli, graph->values[graph->outputs[i]].name, files.items[i]);
     vlm_free(path);
     path = NULL;
   }
 out:
+  vlm_file_names_free(&files);
   vlm_free(path);
   return st;
 }

@@ -47,8 +47,9 @@ static void get_declaration(graph_reader *r, vlm_value *value) {
   value->tensor = (vlm_tensor){.dtype = vlm_get_dtype(r->d, true)};
   value->tensor.rank = (int)vlm_get_below(r->d, VLM_MAX_RANK + 2, "a rank") - 1;
   for (int i = 0; i < value->tensor.rank; i++) value->tensor.dims[i] = vlm_get_below(r->d, INT64_MAX, "a dimension") - 1;
-  const unsigned names = vlm_get_u8(r->d);
-  for (int i = 0; i < 8; i++) {
+  unsigned names = vlm_get_u8(r->d);
+  if (value->tensor.rank > 8) names |= vlm_get_u8(r->d) << 8;
+  for (int i = 0; i < 16; i++) {
     if (!(names >> i & 1)) continue;
     if (i >= value->tensor.rank) vlm_get_fail(r->d, "a name for dimension %d of %d", i, value->tensor.rank);
     const char *name = get_ref(r);

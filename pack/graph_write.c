@@ -69,7 +69,8 @@ static void put_declaration(writer *w, const vlm_value *value) {
     vlm_put_uint(w->e, (uint64_t)(t->dims[i] + 1));
     if (value->dim_names[i]) names |= 1u << i;
   }
-  vlm_put_u8(w->e, names);
+  vlm_put_u8(w->e, names & 255);
+  if (t->rank > 8) vlm_put_u8(w->e, names >> 8);
   for (int i = 0; i < t->rank; i++) {
     if (names >> i & 1) put_ref(w, value->dim_names[i]);
   }

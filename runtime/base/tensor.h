@@ -9,7 +9,7 @@
 #include "runtime/base/dtype.h"
 #include "runtime/base/status.h"
 
-#define VLM_MAX_RANK 8
+#define VLM_MAX_RANK 12
 
 typedef struct vlm_tensor {
   vlm_dtype dtype;

@@ -187,6 +187,12 @@ out:
   return st;
 }
 
+/* Domains of which a model says nothing that holds elsewhere. */
+static const char *advice(const char *domain) {
+  bool layout = strcmp(domain, "com.microsoft.nchwc") == 0 || strcmp(domain, "com.ms.internal.nhwc") == 0;
+  return layout ? ": ONNX Runtime's layout for the one machine it was made on; let it optimize at level ORT_ENABLE_EXTENDED or below" : "";
+}
+
 static vlm_status find_row(const vlm_node *node, const vlm_op **op, vlm_error *err) {
   bool known = false;
   *op = vlm_op_find(node->domain, node->op_type, node->opset, &known);
@@ -195,7 +201,8 @@ static vlm_status find_row(const vlm_node *node, const vlm_op **op, vlm_error *e
   if (known) {
     return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported at opset %d", node->domain, dot, node->op_type, node->opset);
   }
-  return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported", node->domain, dot, node->op_type);
+  return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported%s", node->domain, dot, node->op_type,
+                  advice(node->domain));
 }
 
 vlm_status vlm_node_bind(vlm_graph *graph, vlm_node *node, vlm_error *err) {

@@ -22,14 +22,14 @@ static vlm_status fill_panels(void *block, void *user, vlm_error *err) {
   int64_t packed = vlm_gemm_f32_packed_count(r->kernels, s->k, s->n);
   (void)err;
   for (int64_t i = 0; i < s->b_matrices; i++)
-    vlm_gemm_f32_pack((float *)block + i * packed, r->b + i * s->k * s->n, s->b_row, s->b_column, s->k, s->n, r->kernels->gemm_f32->nr);
+    vlm_gemm_f32_pack((float *)block + i * packed, r->b + i * s->b_step, s->b_row, s->b_column, s->k, s->n, r->kernels->gemm_f32->nr);
   return VLM_OK;
 }
 
 /* Packed panels when operand 1 is a constant; else b is read where it is. */
 static vlm_status take_panels(vlm_op_call *c, const float *b, const vlm_matmul_shape *s, const float **panels) {
   panel_recipe r = {b, s, c->kernels};
-  int64_t key[5] = {s->k, s->n, s->b_matrices, s->b_column, c->kernels->gemm_f32->nr};
+  int64_t key[5] = {s->k, s->n, s->b_matrices, s->b_turned ? -s->b_column : s->b_column, c->kernels->gemm_f32->nr};
   size_t bytes;
   *panels = NULL;
   if (!c->is_constant || !c->is_constant[1] || c->is_constant[0] || !c->kernels->prepared) return VLM_OK;
@@ -48,8 +48,8 @@ vlm_status vlm_matmul_f32(vlm_op_call *c, vlm_matmul_shape *s, const float *a, c
   VLM_TRY(vlm_matmul_indices(c, c->in[0], c->in[1], s));
   VLM_TRY(take_panels(c, b, s, &g.panels));
   for (int64_t i = 0; i < s->batch; i++) {
-    s->a_index[i] *= s->m * s->k;
-    s->b_index[i] *= g.panels ? packed : s->k * s->n;
+    s->a_index[i] *= s->a_step;
+    s->b_index[i] *= g.panels ? packed : s->b_step;
   }
   g.batch = s->batch;
   g.m = s->m;
@@ -103,11 +103,15 @@ out:
 
 /* ---- MatMul, FusedMatMul ---- */
 
+static vlm_status check_types(vlm_op_call *c) {
+  if (c->in[0]->dtype == c->in[1]->dtype) return VLM_OK;
+  return vlm_fail(c->err, VLM_INPUT, "operands of type %s and %s; wanted the same type", vlm_dtype_name(c->in[0]->dtype),
+                  vlm_dtype_name(c->in[1]->dtype));
+}
+
 static vlm_status shape_with(vlm_op_call *c, bool ta, bool tb, vlm_matmul_shape *s) {
-  if (c->in[0]->dtype != c->in[1]->dtype)
-    return vlm_fail(c->err, VLM_INPUT, "operands of type %s and %s; wanted the same type", vlm_dtype_name(c->in[0]->dtype),
-                    vlm_dtype_name(c->in[1]->dtype));
-  return vlm_matmul_shape_of(c, c->in[0], c->in[1], ta, tb, s);
+  vlm_status st = check_types(c);
+  return st == VLM_OK ? vlm_matmul_shape_of(c, c->in[0], c->in[1], ta, tb, s) : st;
 }
 
 static vlm_status matmul_floats(vlm_op_call *c, vlm_matmul_shape *s, float alpha) {
@@ -150,19 +154,24 @@ out:
   return st;
 }
 
+static vlm_status fused_shape(vlm_op_call *c, vlm_matmul_shape *s) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(check_types(c));
+  VLM_TRY(vlm_matmul_shape_turned(c, c->in[0], c->in[1], vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, vlm_arg_int(c, 3, 0) != 0,
+                                  vlm_arg_int(c, 4, 0) != 0, s));
+out:
+  return st;
+}
+
 vlm_status vlm_infer_FusedMatMul(vlm_op_call *c) {
   vlm_matmul_shape s;
-  vlm_status st = VLM_OK;
-  VLM_CHECK(!vlm_arg_int(c, 3, 0) && !vlm_arg_int(c, 4, 0), c->err, VLM_UNSUPPORTED,
-            "FusedMatMul with transBatchA or transBatchB is not supported");
-  VLM_TRY(shape_with(c, vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, &s));
-  vlm_out_shape(c, 0, c->in[0]->dtype, s.rank, s.dims);
-out:
+  vlm_status st = fused_shape(c, &s);
+  if (st == VLM_OK) vlm_out_shape(c, 0, c->in[0]->dtype, s.rank, s.dims);
   return st;
 }
 vlm_status vlm_run_FusedMatMul(vlm_op_call *c) {
   vlm_matmul_shape s;
-  vlm_status st = shape_with(c, vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, &s);
+  vlm_status st = fused_shape(c, &s);
   return st == VLM_OK ? matmul_floats(c, &s, vlm_arg_float(c, 2, 1)) : st;
 }
 

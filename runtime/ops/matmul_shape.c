@@ -11,6 +11,36 @@ static vlm_tensor batch_part(const vlm_tensor *t) {
   return part;
 }
 
+/* The shape of an operand in the order batch, rows, columns. */
+static vlm_tensor in_order(const vlm_tensor *t, bool turned) {
+  vlm_tensor seen = *t;
+  if (!turned) return seen;
+  for (int d = 1; d < t->rank - 1; d++) seen.dims[d - 1] = t->dims[d];
+  seen.dims[t->rank - 2] = t->dims[0];
+  return seen;
+}
+
+vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
+                                   bool turned_a, bool turned_b, vlm_matmul_shape *s) {
+  vlm_status st = VLM_OK;
+  turned_a = turned_a && a->rank > 2;
+  turned_b = turned_b && b->rank > 2;
+  vlm_tensor seen_a = in_order(a, turned_a), seen_b = in_order(b, turned_b);
+  VLM_TRY(vlm_matmul_shape_of(c, &seen_a, &seen_b, transpose_a, transpose_b, s));
+  s->a_turned = turned_a;
+  s->b_turned = turned_b;
+  if (turned_a) {
+    *(transpose_a ? &s->a_column : &s->a_row) = vlm_tensor_span(a, 1, a->rank);
+    s->a_step = a->dims[a->rank - 1];
+  }
+  if (turned_b) {
+    *(transpose_b ? &s->b_column : &s->b_row) = vlm_tensor_span(b, 1, b->rank);
+    s->b_step = b->dims[b->rank - 1];
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
                                vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
@@ -27,6 +57,8 @@ vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_te
   s->a_column = ta ? a_columns : 1;
   s->b_row = tb ? 1 : b_columns;
   s->b_column = tb ? b_columns : 1;
+  s->a_step = s->m * s->k;
+  s->b_step = s->k * s->n;
   int64_t b_depth = tb ? b_columns : b_rows;
   VLM_CHECK(s->k == b_depth, c->err, VLM_INPUT, "shapes %s and %s do not multiply: inner sizes %lld and %lld differ",
             vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right), (long long)s->k,
@@ -44,7 +76,7 @@ out:
 }
 
 void vlm_matmul_join_batch(vlm_matmul_shape *s) {
-  if (s->batch <= 1 || s->b_matrices != 1 || s->a_matrices != s->batch || s->a_column != 1) return;
+  if (s->batch <= 1 || s->b_matrices != 1 || s->a_matrices != s->batch || s->a_column != 1 || s->a_turned) return;
   s->m *= s->batch;
   s->batch = s->a_matrices = 1;
 }
@@ -65,7 +97,8 @@ static int64_t matrix_index(const vlm_tensor *t, const vlm_tensor *result, int64
 vlm_status vlm_matmul_indices(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
   void *block;
-  vlm_tensor a_batch = batch_part(a), b_batch = batch_part(b), result = {.rank = 0};
+  vlm_tensor seen_a = in_order(a, s->a_turned), seen_b = in_order(b, s->b_turned);
+  vlm_tensor a_batch = batch_part(&seen_a), b_batch = batch_part(&seen_b), result = {.rank = 0};
   VLM_TRY(vlm_scratch_array(c, &block, s->batch > 0 ? s->batch : 1, 2 * sizeof(int64_t)));
   s->a_index = block;
   s->b_index = s->a_index + s->batch;

@@ -30,7 +30,7 @@ static const struct {
     {"bad_branch_number.onnx", VLM_INPUT, "node \"n\" (If): else_branch has 2 outputs, wanted 1"},
     {"bad_branch_type.onnx", VLM_INPUT, "node \"n\" (If): output 0 is float32 in then_branch and int64 in else_branch"},
     {"bad_dim.onnx", VLM_INPUT, "\"x\": dimension 1 is -3"},
-    {"bad_rank.onnx", VLM_UNSUPPORTED, "\"x\" has 9 dimensions, at most 8"},
+    {"bad_rank.onnx", VLM_UNSUPPORTED, "\"x\" has 13 dimensions, at most 12"},
     {"bad_arity.onnx", VLM_INPUT, "node \"n\" (Add): got 1 inputs, expected 2"},
     {"bad_attribute.onnx", VLM_INPUT, "node \"n\" (Softmax): attribute \"axis\" is of type float, expected int"},
     {"bad_operator.onnx", VLM_UNSUPPORTED, "node \"n\" (com.acme.Frobnicate): operator com.acme.Frobnicate is not supported"},

@@ -77,7 +77,7 @@ def damaged():
     bad("overflow.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4)}"), "LIMIT", "too large")
     bad("overflow-empty.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4611686018427387904, 0)}"), "LIMIT", "large")
     bad("digits.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, )}"), "INPUT", "shape")
-    bad("rank.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", b"\0" * 4), "LIMIT", "dimensions")
+    bad("rank.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1)}", b"\0" * 4), "LIMIT", "dimensions")
     bad("negative.npy", raw("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}"), "INPUT", "shape")
     bad("no-shape.npy", raw("{'descr': '<f4', 'fortran_order': False, }"), "INPUT", "lacks shape")
     bad("twice.npy", raw("{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': ()}"), "INPUT", "twice")

@@ -107,6 +107,20 @@ case("erf_wide", "Erf", [np.linspace(-6, 6, 301).astype(np.float32)])
 case("tanh_wide", "Tanh", [np.linspace(-12, 12, 301).astype(np.float32)])
 case("exp_wide", "Exp", [np.linspace(-110, 90, 301).astype(np.float32)])
 case("cos_large", "Cos", [f32(50, scale=1e4)])
+for opset in (1, 9, 11, 16):
+    case(f"layer_norm_opset{opset}", "LayerNormalization", [f32(2, 3, 16), f32(16), f32(16)], opset=max(opset, 7), axis=-1, epsilon=1e-5)
+for rank in (3, 4, 5):
+    batch = (2, 3, 2)[: rank - 2]
+    for left in (0, 1):
+        for right in (0, 1):
+            for turn_a, turn_b in ((1, 0), (0, 1), (1, 1)):
+                a, b = ((5, 7) if left else (7, 5)), ((4, 5) if right else (5, 4))
+                a = (a[0], *batch, a[1]) if turn_a else (*batch, *a)
+                b = (b[0], *batch, b[1]) if turn_b else (*batch, *b)
+                for fixed in ((), (1,)) if rank == 3 else ((),):
+                    case(f"ms_fused_matmul_{rank}_{left}{right}_{turn_a}{turn_b}{'_constant' if fixed else ''}", "FusedMatMul", [f32(*a), f32(*b)],
+                         domain=MS, constants=fixed, alpha=0.5, transA=left, transB=right, transBatchA=turn_a, transBatchB=turn_b)
+case("ms_fused_matmul_plain", "FusedMatMul", [f32(2, 1, 7, 5), f32(3, 4, 5)], domain=MS, alpha=-1.5, transB=1)
 
 
 def build(op, inputs, n_out, domain, opset, constants, attrs):

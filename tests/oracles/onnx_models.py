@@ -291,7 +291,7 @@ def bad_graphs():
     model("bad_capture.onnx", graph([choice], [value("c", [], T.BOOL), "x"], ["y"]))
     bad_branches(found)
     model("bad_dim.onnx", graph(one(), [value("x", [2, -3])], ["y"]))
-    model("bad_rank.onnx", graph(one(), [value("x", [1] * 9)], ["y"]))
+    model("bad_rank.onnx", graph(one(), [value("x", [1] * 13)], ["y"]))
     model("bad_arity.onnx", graph(one("Add", ["x"]), ["x"], ["y"]))
     model("bad_attribute.onnx", graph(one("Softmax", axis=1.5), ["x"], ["y"]))
     model("bad_operator.onnx", graph(one("Frobnicate", domain="com.acme"), ["x"], ["y"]), imports=[("com.acme", 1)])
@@ -366,7 +366,37 @@ def products():
     np.save(os.path.join(OUT, "products.npy"), rng.standard_normal((8, 64)).astype("f"))
 
 
+def names():
+    """Values that are called as our own made-up ones, and outputs that want the same file."""
+    rng = np.random.default_rng(5)
+    w, v, table = (rng.standard_normal(s).astype("f") for s in ((64, 64), (64, 64), (300, 64)))
+    ours = [b + e + n for b in ("w", "v", "table", "x", "h", "e") for n in ("", "_1")
+            for e in ("_quantized", "_dequantized", "_scale", "_zero_point", "_rows_quantized", "_rows_scale")] + [f"value_{k}" for k in range(60)]
+    init = [nh.from_array(w, "w"), nh.from_array(v, "v"), nh.from_array(table, "table")]
+    init += [array(name, 0.01 * k) for k, name in enumerate(ours[::2])]
+    nodes = [node("Gather", ["table", "ids"], ["e"]), node("MatMul", ["x", "w"], ["h"]), node("Add", ["h", "e"], ["h_e"]), node("MatMul", ["h_e", "v"], ["s0"])]
+    for k, name in enumerate(ours[::2]):
+        made = ours[2 * k + 1]
+        nodes += [node("Add", [f"s{k}", name], [made]), node("Neg", [made], [f"m{k}"]), node("Neg", [f"m{k}"], [f"s{k + 1}"])]
+    ends = ["y/z", "y_z", "y_z-2", "y:z", "y\tz", "n" * 300, "n" * 301]
+    nodes += [node("Add", [f"s{len(ours) // 2}", ours[2 * k]], [end]) for k, end in enumerate(ends)]
+    inputs = [value("x", ("n", 64)), value("ids", ("n",), T.INT64)]
+    model("names.onnx", graph(nodes, inputs, [value(end, ("n", 64)) for end in ends], init))
+    for k in range(3):
+        np.save(os.path.join(OUT, f"names_x{k}.npy"), rng.standard_normal((4, 64)).astype("f"))
+    np.save(os.path.join(OUT, "names_ids.npy"), np.array([3, 17, 99, 200]))
+
+
+def many_dims():
+    """A product on a tensor of 12 dims, all but the last with a name."""
+    rng = np.random.default_rng(9)
+    names = [f"d{k}" for k in range(11)]
+    weight = nh.from_array(rng.standard_normal((64, 64)).astype("f"), "w")
+    model("many_dims.onnx", graph([node("MatMul", ["x", "w"], ["y"])], [value("x", names + [64])], [value("y", names + [64])], [weight]))
+    np.save(os.path.join(OUT, "many_dims.npy"), rng.standard_normal([2, 1, 1, 2, 1, 1, 1, 2, 1, 1, 2, 64]).astype("f"))
+
+
 if __name__ == "__main__":
-    for make in (products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
+    for make in (names, many_dims, products, tensor_files, unsorted, constants, initializers, types, symbolic, dims, unnamed, subgraphs, functions, overloads, empty, external, large, bad_graphs, bad_shapes,
                  bad_tensors, bad_externals):
         make()

@@ -107,7 +107,7 @@ def graph(c, strings, tensors, depth=1):
         else:
             v["type"], rank = c.u8(), c.uint() - 1
             dims = [c.uint() - 1 for _ in range(max(rank, 0))]
-            names = c.u8()
+            names = c.u8() | (c.u8() << 8 if rank > 8 else 0)
             v["dims"] = [ref() if names >> i & 1 else d for i, d in enumerate(dims)] if rank >= 0 else None
         if kind == 3:
             v["capture"] = c.uint()

@@ -33,3 +33,8 @@ bundle; rm b/decoder_model.onnx_data; head -c 100000 "$BUNDLE/decoder_model.onnx
 expect "truncated weights" 2 "^vlm-run: b/decoder_model_merged.onnx: .*decoder_model.onnx_data" vlm-run b "$IMAGE"
 bundle; echo '{"family": "encoder-decoder"' >b/vlm.json
 expect "a manifest that is no JSON" 2 "^vlm-run: .*vlm.json: .*not valid JSON" vlm-run b "$IMAGE"
+mkdir many && cp "$MODELS/many_dims.npy" many/x.npy
+expect "many dims: statistics" 0 "1 samples" vlm-calibrate "$MODELS/many_dims.onnx" --inputs many -o many.h5
+expect "many dims: packed" 0 "" vlm-quantize "$MODELS/many_dims.onnx" --calib many.h5 -o many.vlmq
+expect "many dims: names are kept" 0 "d7 = 1, d8 = 1, d9 = 1, d10 = 1" vlm-inspect many.vlmq
+expect "many dims: run" 0 "verdict: pass" vlm-eval "$MODELS/many_dims.onnx" many.vlmq --inputs many
