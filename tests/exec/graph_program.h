@@ -154,12 +154,15 @@ typedef struct {
   vlm_session *session;
 } opened;
 
-static inline opened open_program(const char *text, const vlm_session_opts *opts) {
+/* At most `loop_runs` rounds of bodies in one run; 0 = the default. */
+static inline opened open_limited(const char *text, const vlm_session_opts *opts, int64_t loop_runs) {
   opened o = {.graph = graph_of(text)};
-  FINE(vlm_context_create(&o.context, &(vlm_context_opts){.threads = 1}, &error));
+  FINE(vlm_context_create(&o.context, &(vlm_context_opts){.threads = 1, .max_loop_runs = loop_runs}, &error));
   FINE(vlm_session_create(&o.session, o.context, o.graph, opts, &error));
   return o;
 }
+
+static inline opened open_program(const char *text, const vlm_session_opts *opts) { return open_limited(text, opts, 0); }
 
 static inline void close_program(opened *o) {
   vlm_session_free(o->session);

@@ -155,8 +155,7 @@ static void test_a_carried_value_grows(void **state) {
 
 static void test_the_rounds_of_all_bodies_are_limited(void **state) {
   (void)state;
-  const vlm_session_opts opts = {.max_body_runs = 10};
-  opened o = open_program(SUMS, &opts);
+  opened o = open_limited(SUMS, NULL, 10);
   FINE(run_loop(&o, 10, 0));
   FAILS(VLM_LIMIT, run_loop(&o, 11, 0));
   assert_non_null(strstr(error.text, "test.onnx"));
