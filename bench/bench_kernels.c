@@ -316,6 +316,5 @@ int main(int argc, char **argv) {
     printf("\n");
   }
   vlm_threads_free(threads);
-  vlm_kernels_release(&kernels);
   return 0;
 }

@@ -1,0 +1,54 @@
+/* Stage 4: offsets in the arena, by liveness, for values and for the work space of steps. */
+#include "runtime/exec/memory_plan.h"
+#include "runtime/exec/plan_build.h"
+
+/* Blames the node with the largest output. */
+static vlm_status too_large(const vlm_plan_builder *b) {
+  const vlm_graph *graph = b->request->graph;
+  const vlm_plan *plan = b->plan;
+  vlm_value_id worst = VLM_NO_VALUE;
+  char shape[128];
+  for (int32_t id = 0; id < graph->n_values; id++)
+    if (plan->values[id].store == VLM_STORE_ARENA && graph->values[id].producer >= 0 &&
+        (worst < 0 || vlm_tensor_bytes(&plan->values[id].tensor) > vlm_tensor_bytes(&plan->values[worst].tensor)))
+      worst = id;
+  if (worst < 0) return vlm_fail(b->err, VLM_LIMIT, "work space of %zu MiB is above the limit of %zu MiB", plan->arena_bytes >> 20, b->request->max_bytes >> 20);
+  vlm_fail(b->err, VLM_LIMIT, "the output is %s: with it activations need %zu MiB, the limit is %zu MiB",
+           vlm_tensor_shape_text(&plan->values[worst].tensor, shape, sizeof shape), plan->arena_bytes >> 20, b->request->max_bytes >> 20);
+  return vlm_call_failed(graph, &graph->nodes[graph->values[worst].producer], VLM_LIMIT, b->err);
+}
+
+/* Values first, then one item per step that wants work space. */
+static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, size_t **offsets) {
+  vlm_plan *plan = b->plan;
+  int32_t count = 0;
+  for (int32_t id = 0; id < b->request->graph->n_values; id++) {
+    vlm_plan_value *v = &plan->values[id];
+    if (v->store != VLM_STORE_ARENA || v->root != id || v->first < 0) continue;
+    offsets[count] = &v->offset;
+    items[count++] = (vlm_lifetime){.bytes = vlm_tensor_bytes(&v->tensor), .first = v->first, .last = v->last};
+  }
+  for (int32_t s = 0; s < plan->n_steps; s++) {
+    vlm_step *step = &plan->steps[s];
+    if (step->kind != VLM_STEP_STATIC || !step->binding.work_bytes) continue;
+    offsets[count] = &step->work_offset;
+    items[count++] = (vlm_lifetime){.bytes = step->binding.work_bytes, .first = s, .last = s};
+  }
+  return count;
+}
+
+vlm_status vlm_plan_memory(vlm_plan_builder *b) {
+  vlm_status st = VLM_OK;
+  vlm_lifetime *items = NULL;
+  size_t **offsets = NULL, most = (size_t)b->request->graph->n_values + (size_t)b->plan->n_steps;
+  VLM_TRY(vlm_alloc((void **)&items, most, sizeof *items, b->err));
+  VLM_TRY(vlm_alloc((void **)&offsets, most, sizeof *offsets, b->err));
+  int32_t count = list_items(b, items, offsets);
+  VLM_TRY(vlm_memory_plan(items, count, &b->plan->arena_bytes, b->err));
+  for (int32_t i = 0; i < count; i++) *offsets[i] = items[i].offset;
+  if (b->plan->arena_bytes > b->request->max_bytes) st = too_large(b);
+out:
+  vlm_free(items);
+  vlm_free(offsets);
+  return st;
+}
