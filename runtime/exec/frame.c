@@ -168,7 +168,7 @@ static vlm_status bind_plan(vlm_frame *frame, vlm_plan *plan, vlm_error *err) {
     if (root->store == VLM_STORE_ARENA) frame->now[id].data = (char *)frame->bytes + root->offset;
   }
   for (int32_t s = 0; s < plan->n_steps; s++)
-    if (plan->steps[s].kind == VLM_STEP_STATIC) plan->steps[s].call.work = (char *)frame->bytes + plan->steps[s].work_offset;
+    if (!plan->steps[s].late) plan->steps[s].call.work = (char *)frame->bytes + plan->steps[s].work_offset;
   frame->bound = plan->number;
 out:
   return st;

@@ -34,6 +34,7 @@ struct vlm_frame {
   size_t bytes_size;
   vlm_plan_cache plans;
   vlm_plan *plan;            /* current */
+  bool mistaken;             /* the run met a shape that its plan had guessed wrong */
   int64_t bound;             /* number of the plan that the tensors of now belong to */
   void **body_outputs[2];    /* bodies: copies handed out, two generations */
   int32_t body_turn;

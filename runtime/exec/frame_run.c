@@ -62,9 +62,30 @@ out:
   return st;
 }
 
-static vlm_status run_late(vlm_step *step) {
-  vlm_status st = prepare_now(step);
-  return st == VLM_OK ? step->call.node->op->run(&step->call) : st;
+static vlm_status run_static(vlm_step *step) {
+  vlm_status st = VLM_OK;
+  if (step->late) VLM_TRY(prepare_now(step));
+  VLM_TRY(step->call.node->op->run(&step->call));
+out:
+  return st;
+}
+
+/* The guess of the plan, compared with the truth. */
+static vlm_status run_checked(vlm_frame *frame, vlm_step *step, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_op_call *call = &step->call;
+  const vlm_op *op = call->node->op;
+  VLM_TRY(op->infer(&step->call));
+  for (int32_t k = 0; k < call->n_out; k++) {
+    if (!call->out[k]) continue;
+    const vlm_tensor *planned = &frame->plan->values[call->node->outputs[k]].tensor;
+    frame->mistaken |= call->out[k]->dtype != planned->dtype || !vlm_tensor_same_shape(call->out[k], planned);
+  }
+  VLM_CHECK(!frame->mistaken, err, VLM_INTERNAL, "a shape differs from every one before");
+  if (op->flags & VLM_OP_ALIAS) call->out[0]->data = call->in[0]->data;
+  else VLM_TRY(run_static(step));
+out:
+  return st;
 }
 
 static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
@@ -74,8 +95,9 @@ static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
     case VLM_STEP_IF: st = vlm_frame_run_if(frame, step, err); break;
     case VLM_STEP_ALIAS: step->call.out[0]->data = step->call.in[0]->data; break;
     case VLM_STEP_DYNAMIC: st = run_dynamic(frame, step, err); break;
-    case VLM_STEP_LATE: st = run_late(step); break;
-    default: st = step->call.node->op->run(&step->call);
+    case VLM_STEP_CHECKED: st = run_checked(frame, step, err); break;
+    case VLM_STEP_STATIC: st = run_static(step); break;
+    case VLM_STEP_SELF_ALLOC: st = step->call.node->op->run(&step->call); break;
   }
   if (frame->host.n_scratch) vlm_call_release(&frame->host);
   return st == VLM_OK ? st : vlm_call_failed(frame->graph, step->call.node, st, err);
@@ -122,7 +144,7 @@ out:
   return st;
 }
 
-vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+static vlm_status run_once(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t id = 0; id < frame->graph->n_values; id++) release_held(frame, id);
   VLM_TRY(vlm_frame_plan(frame, inputs, n_inputs, err));
@@ -130,5 +152,18 @@ vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_i
   VLM_TRY(run_steps(frame, err));
   VLM_TRY(collect_outputs(frame, err));
 out:
+  return st;
+}
+
+vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  vlm_error first = {0};
+  frame->mistaken = false;
+  vlm_status st = run_once(frame, inputs, n_inputs, &first);
+  if (frame->mistaken) {
+    vlm_plan_cache_distrust(&frame->plans);
+    frame->bound = 0;
+    return run_once(frame, inputs, n_inputs, err);
+  }
+  if (st != VLM_OK && err) *err = first;
   return st;
 }

@@ -2,7 +2,7 @@
 
 #include "runtime/exec/plan_build.h"
 
-static vlm_status build(vlm_plan_builder *b) {
+static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   vlm_status st = VLM_OK;
   const vlm_graph *graph = b->request->graph;
   VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&b->plan->values, (size_t)graph->n_values, sizeof *b->plan->values, b->err));
@@ -11,6 +11,7 @@ static vlm_status build(vlm_plan_builder *b) {
   VLM_TRY(vlm_alloc((void **)&b->kinds, (size_t)graph->n_nodes, sizeof *b->kinds, b->err));
   VLM_TRY(vlm_alloc((void **)&b->calls, (size_t)graph->n_nodes, sizeof *b->calls, b->err));
   VLM_TRY(vlm_plan_shapes(b));
+  if (shapes_alone) goto out;
   VLM_TRY(vlm_plan_steps(b));
   VLM_TRY(vlm_plan_memory(b));
 out:
@@ -21,13 +22,13 @@ out:
   return st;
 }
 
-vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) {
+static vlm_status create(vlm_plan **out, const vlm_plan_request *request, bool shapes_alone, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_plan *plan = NULL;
   VLM_TRY(vlm_alloc((void **)&plan, 1, sizeof *plan, err));
   VLM_TRY(vlm_arena_create(&plan->arena, err));
   vlm_plan_builder b = {.request = request, .plan = plan, .err = err};
-  VLM_TRY(build(&b));
+  VLM_TRY(build(&b, shapes_alone));
 out:
   if (st != VLM_OK) {
     vlm_plan_free(plan);
@@ -36,6 +37,10 @@ out:
   *out = plan;
   return st;
 }
+
+vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) { return create(out, request, false, err); }
+
+vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) { return create(out, request, true, err); }
 
 void vlm_plan_free(vlm_plan *plan) {
   if (!plan) return;

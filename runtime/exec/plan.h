@@ -26,8 +26,8 @@ typedef struct vlm_plan_value {
 } vlm_plan_value;
 
 typedef enum vlm_step_kind {
-  VLM_STEP_STATIC,     /* inferred and prepared when planned */
-  VLM_STEP_LATE,       /* inferred when planned, prepared when reached: something it needs is a value */
+  VLM_STEP_STATIC,     /* inferred and, unless late, prepared when planned */
+  VLM_STEP_CHECKED,    /* the same with a shape that was the same in every plan so far; inferred again when reached, and compared */
   VLM_STEP_ALIAS,      /* re-points its output */
   VLM_STEP_DYNAMIC,    /* inferred and prepared when reached */
   VLM_STEP_SELF_ALLOC,
@@ -37,9 +37,10 @@ typedef enum vlm_step_kind {
 typedef struct vlm_step {
   int32_t node;
   vlm_step_kind kind;
+  bool late;                 /* static, checked: prepared when reached, because something it needs is a value */
   vlm_op_call call;          /* in and out point into the frame's tensors of now */
   vlm_op_binding binding;
-  size_t work_offset;        /* static steps: in the arena */
+  size_t work_offset;        /* steps prepared when planned: in the arena */
   vlm_value_id *dead;        /* heap values whose last use is this step */
   int32_t n_dead;
 } vlm_step;
@@ -63,9 +64,13 @@ typedef struct vlm_plan_request {
   const bool *tapped;        /* per value */
   vlm_tensor *now;           /* per value: the tensor of the run */
   const vlm_tensor *outside; /* inputs, then captures: type and shape; dim -1 = live */
+  const vlm_plan *const *witnesses; /* plans without live dims, of which two differ in each live dim; none = shapes are not guessed */
+  int32_t n_witnesses;
   size_t max_bytes;
 } vlm_plan_request;
 
+/* The first stage alone: the shapes of all values, no steps. */
+vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 void vlm_plan_free(vlm_plan *plan);
 

@@ -40,6 +40,16 @@ void vlm_plan_cache_free(vlm_plan_cache *cache) {
   cache->count = 0;
 }
 
+void vlm_plan_cache_distrust(vlm_plan_cache *cache) {
+  int32_t kept = 0;
+  for (int32_t p = 0; p < cache->count; p++) {
+    if (cache->plans[p].generic) free_plan(&cache->plans[p]);
+    else cache->plans[kept++] = cache->plans[p];
+  }
+  cache->count = kept;
+  cache->distrust = true;
+}
+
 static void drop_oldest(vlm_plan_cache *cache) {
   int32_t oldest = 0;
   for (int32_t i = 1; i < cache->count; i++)
@@ -57,6 +67,31 @@ static int32_t find(const vlm_plan_cache *cache, const vlm_tensor *const *outsid
   return found;
 }
 
+/* A plan with live dims, from what the plans without them have in common. */
+static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *added, vlm_plan_request *request, const vlm_tensor *const *outside,
+                                 int32_t count, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_plan *witnesses[VLM_MAX_PLANS + 1];
+  vlm_tensor *now = NULL;
+  vlm_plan *shapes = NULL;
+  if (!cache->distrust) {
+    VLM_TRY(vlm_alloc((void **)&now, (size_t)count, sizeof *now, err));
+    for (int32_t i = 0; i < count; i++) now[i] = *outside[i];
+    request->outside = now;
+    VLM_TRY(vlm_plan_create_shapes(&shapes, request, err));
+    witnesses[request->n_witnesses++] = shapes;
+    for (int32_t p = 0; p < cache->count; p++)
+      if (!cache->plans[p].generic && same_ranks(&cache->plans[p], added->outside, count)) witnesses[request->n_witnesses++] = cache->plans[p].plan;
+    request->witnesses = witnesses;
+  }
+  request->outside = added->outside;
+  VLM_TRY(vlm_plan_create(&added->plan, request, err));
+out:
+  vlm_plan_free(shapes);
+  vlm_free(now);
+  return st;
+}
+
 static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting, const vlm_tensor *const *outside, int32_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_cached_plan added = {0};
@@ -65,7 +100,8 @@ static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting, co
   for (int32_t i = 0; i < count; i++) added.outside[i] = *outside[i];
   if (cache->count >= 2) generalise(cache, &added, count);
   request.outside = added.outside;
-  VLM_TRY(vlm_plan_create(&added.plan, &request, err));
+  if (added.generic) VLM_TRY(create_generic(cache, &added, &request, outside, count, err));
+  else VLM_TRY(vlm_plan_create(&added.plan, &request, err));
   if (cache->count == VLM_MAX_PLANS) drop_oldest(cache);
   added.plan->number = ++cache->made;
   cache->plans[cache->count++] = added;

@@ -83,8 +83,38 @@ out:
   return st;
 }
 
+/* An output whose shape is only known when it is reached, but was the same whatever the live dims were: true for what a live dim passes by
+ * (the one position of a decode step, told by a Range over the past). */
+static bool same_in_all(const vlm_plan_request *r, vlm_value_id id, vlm_tensor *shape) {
+  for (int32_t w = 0; w < r->n_witnesses; w++) {
+    const vlm_plan_value *v = &r->witnesses[w]->values[id];
+    if (!v->shape_known || (w > 0 && (v->tensor.dtype != shape->dtype || !vlm_tensor_same_shape(&v->tensor, shape)))) return false;
+    *shape = v->tensor;
+  }
+  shape->data = NULL;
+  return r->n_witnesses > 1;
+}
+
+static bool guess_shapes(vlm_plan_builder *b, int32_t n) {
+  const vlm_node *node = &b->request->graph->nodes[n];
+  vlm_tensor shape = {0};
+  for (int32_t k = 0; k < node->n_outputs; k++)
+    if (output_of(b, node, k) && !same_in_all(b->request, node->outputs[k], &shape)) return false;
+  b->kinds[n] = VLM_STEP_CHECKED;
+  for (int32_t k = 0; k < node->n_outputs; k++) {
+    vlm_plan_value *v = output_of(b, node, k);
+    if (!v) continue;
+    same_in_all(b->request, node->outputs[k], &v->tensor);
+    v->shape_known = true;
+    v->store = VLM_STORE_ARENA;
+  }
+  if (node->op->flags & VLM_OP_ALIAS && output_of(b, node, 0)) set_alias(b, node);
+  return true;
+}
+
 static void set_unknown(vlm_plan_builder *b, int32_t n, vlm_step_kind kind) {
   const vlm_node *node = &b->request->graph->nodes[n];
+  if (kind == VLM_STEP_DYNAMIC && guess_shapes(b, n)) return;
   b->kinds[n] = kind;
   set_store(b, node, VLM_STORE_HEAP);
   if (kind == VLM_STEP_DYNAMIC && node->op->flags & VLM_OP_ALIAS && node->outputs[0] != VLM_NO_VALUE)

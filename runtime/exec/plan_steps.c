@@ -20,7 +20,10 @@ static void visit_uses(const vlm_node *node, use_visitor *visit, void *user) {
 
 static void mark_needed(void *user, vlm_value_id value) { ((vlm_plan_builder *)user)->needed[value] = true; }
 
-static bool node_needed(const vlm_plan_builder *b, const vlm_node *node) {
+/* A guessed shape is checked even when nothing needs the values: steps may have been folded that follow from it. */
+static bool node_needed(const vlm_plan_builder *b, int32_t n) {
+  const vlm_node *node = &b->request->graph->nodes[n];
+  if (b->kinds[n] == VLM_STEP_CHECKED) return true;
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE && b->needed[node->outputs[k]]) return true;
   return false;
@@ -33,7 +36,7 @@ static int32_t mark_all(vlm_plan_builder *b) {
   for (int32_t i = 0; i < graph->n_outputs; i++) b->needed[graph->outputs[i]] = true;
   for (int32_t n = graph->n_nodes - 1; n >= 0; n--) {
     const vlm_node *node = &graph->nodes[n];
-    if (b->folded[n] || !node_needed(b, node)) continue;
+    if (b->folded[n] || !node_needed(b, n)) continue;
     visit_uses(node, mark_needed, b);
     steps++;
   }
@@ -83,17 +86,26 @@ out:
   return st;
 }
 
+static bool shapes_known(const vlm_plan_builder *b, const vlm_node *node) {
+  for (int32_t k = 0; k < node->n_inputs; k++)
+    if (node->inputs[k] != VLM_NO_VALUE && !b->plan->values[node->inputs[k]].shape_known) return false;
+  return true;
+}
+
 /* With the shapes of the plan; the step runs on the tensors of now. */
 static vlm_status prepare_step(vlm_plan_builder *b, vlm_step *step) {
   const vlm_node *node = &b->request->graph->nodes[step->node];
-  if (!node->op->prepare || step->kind != VLM_STEP_STATIC) return VLM_OK;
+  bool guessed = step->kind == VLM_STEP_CHECKED;
+  if (!node->op->prepare || (step->kind != VLM_STEP_STATIC && !guessed)) return VLM_OK;
+  step->late = guessed && !shapes_known(b, node);
+  if (step->late) return VLM_OK;
   vlm_op_call call = b->calls[step->node];
   call.binding = &step->binding;
   vlm_status st = node->op->prepare(&call);
   step->call.state = call.state;
   vlm_call_release(b->request->host);
   if (st == VLM_UNKNOWN) {
-    step->kind = VLM_STEP_LATE;
+    step->late = true;
     st = VLM_OK;
   }
   return st == VLM_OK ? st : vlm_call_failed(b->request->graph, node, st, b->err);
@@ -124,7 +136,7 @@ static vlm_status add_steps(vlm_plan_builder *b, int32_t count) {
   VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&b->plan->steps, (size_t)count, sizeof *b->plan->steps, b->err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
-    if (b->folded[n] || !node_needed(b, node)) continue;
+    if (b->folded[n] || !node_needed(b, n)) continue;
     if (b->kinds[n] == VLM_STEP_ALIAS && view_is_free(b, node)) continue;
     VLM_TRY(add_step(b, n));
   }

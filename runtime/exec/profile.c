@@ -55,7 +55,7 @@ out:
 static bool all_planned(const vlm_plan *plan) {
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step_kind kind = plan->steps[s].kind;
-    if (kind != VLM_STEP_STATIC && kind != VLM_STEP_LATE && kind != VLM_STEP_ALIAS) return false;
+    if (kind != VLM_STEP_STATIC && kind != VLM_STEP_CHECKED && kind != VLM_STEP_ALIAS) return false;
   }
   return true;
 }
