@@ -1,13 +1,14 @@
 #include "pack/opened.h"
 
 #include "pack/codec.h"
+#include "runtime/base/pages.h"
 #include "runtime/base/hash.h"
 
 void vlm_pack_release_storage(void *thing) {
   vlm_pack_storage *s = thing;
   if (!s || atomic_fetch_sub(&s->owners, 1) != 1) return;
   vlm_file_unmap(&s->file);
-  vlm_free(s->weights);
+  vlm_pages_free(s->weights, s->weight_bytes);
   vlm_free(s);
 }
 

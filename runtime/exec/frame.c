@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "runtime/base/pages.h"
 #include "runtime/exec/frame_body.h"
+#include "runtime/exec/release.h"
 
 /* ---- creation ---- */
 
@@ -65,6 +67,21 @@ out:
   return st;
 }
 
+/* Nodes that were folded have read their constants for the last time. */
+static vlm_status note_folded(const vlm_frame *frame, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t n = 0; n < frame->graph->n_nodes; n++) {
+    const vlm_node *node = &frame->graph->nodes[n];
+    bool folded = node->n_outputs > 0;
+    for (int32_t k = 0; folded && k < node->n_outputs; k++)
+      folded = node->outputs[k] == VLM_NO_VALUE || vlm_constants_get(frame->constants, node->outputs[k]);
+    folded = folded && !(node->op->flags & VLM_OP_ALIAS); /* an alias goes on reading */
+    for (int32_t k = 0; folded && k < node->n_inputs; k++) VLM_TRY(vlm_release_note(frame->shared->opts.release, node, k, NULL, err));
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph, vlm_frame *parent, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_frame *frame = NULL;
@@ -77,6 +94,7 @@ vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm
                                   .caches_have_room = shared->opts.caches_have_room, .run_body = vlm_frame_run_body, .runner = frame};
   mark_tapped(frame);
   VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL, err));
+  if (shared->opts.release) VLM_TRY(note_folded(frame, err));
   VLM_TRY(create_children(frame, err));
 out:
   if (st != VLM_OK) {
@@ -94,8 +112,9 @@ void vlm_frame_free(vlm_frame *frame) {
   vlm_constants_free(frame->constants);
   vlm_call_host_free(&frame->host);
   void *blocks[] = {frame->children, frame->captures, frame->outside, frame->now,  frame->held, frame->outputs, frame->output_copies,
-                    frame->tapped,   frame->bytes,    frame->body_outputs[0], frame->body_outputs[1]};
+                    frame->tapped,   frame->body_outputs[0], frame->body_outputs[1]};
   for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) vlm_free(blocks[i]);
+  vlm_pages_free(frame->bytes, frame->bytes_size);
   vlm_free(frame);
 }
 
@@ -145,11 +164,11 @@ static vlm_status bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_
 
 static vlm_status grow_bytes(vlm_frame *frame, size_t bytes, vlm_error *err) {
   if (bytes <= frame->bytes_size) return VLM_OK;
-  vlm_free(frame->bytes);
+  vlm_pages_free(frame->bytes, frame->bytes_size);
   frame->bytes = NULL;
   frame->bytes_size = 0;
   frame->bound = 0;
-  vlm_status st = vlm_alloc(&frame->bytes, bytes, 1, err);
+  vlm_status st = vlm_pages_take(&frame->bytes, bytes, err);
   if (st != VLM_OK) return st;
   frame->bytes_size = bytes;
   frame->shared->arena_allocations++;
@@ -178,7 +197,8 @@ vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_
   vlm_status st = VLM_OK;
   const vlm_plan_request setting = {.host = &frame->host,         .graph = frame->graph,           .constants = frame->constants,
                                     .captures = frame->captures,  .n_captures = frame->n_captures, .tapped = frame->tapped,
-                                    .now = frame->now,            .max_bytes = frame->shared->opts.max_bytes};
+                                    .now = frame->now,            .max_bytes = frame->shared->opts.max_bytes,
+                                    .owner = vlm_release_owner(frame->shared->opts.release)};
   VLM_TRY(bind_inputs(frame, inputs, n_inputs, err));
   frame->plan = NULL;
   VLM_TRY(vlm_plan_cache_get(&frame->plans, &frame->plan, &setting, frame->outside, n_inputs + frame->n_captures, err));

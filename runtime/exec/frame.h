@@ -46,6 +46,8 @@ void vlm_frame_free(vlm_frame *frame);
 vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
 /* Runs the graph: inputs in graph order; captures are read from parent->now. Outputs are in frame->outputs until the next run. */
 vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
+/* Gives the memory of the last run back to the system, but for the outputs; small frames keep theirs. */
+void vlm_frame_trim(vlm_frame *frame);
 /* The step of a node in the current plan, or NULL. */
 vlm_step *vlm_frame_step(const vlm_frame *frame, int32_t node);
 

@@ -66,6 +66,7 @@ typedef struct vlm_plan_request {
   const vlm_tensor *outside; /* inputs, then captures: type and shape; dim -1 = live */
   const vlm_plan *const *witnesses; /* plans without live dims, of which two differ in each live dim; none = shapes are not guessed */
   int32_t n_witnesses;
+  const vlm_weight_owner *owner; /* of the constants, or NULL */
   size_t max_bytes;
 } vlm_plan_request;
 

@@ -18,6 +18,43 @@ static vlm_status too_large(const vlm_plan_builder *b) {
   return vlm_call_failed(graph, &graph->nodes[graph->values[worst].producer], VLM_LIMIT, b->err);
 }
 
+/* ---- in place ---- */
+
+/* The input whose memory the output of a step may take: the same type and shape, planned, read by this step last and once. */
+static vlm_value_id dying_input(const vlm_plan *plan, const vlm_node *node, int32_t step) {
+  const vlm_tensor *out = &plan->values[node->outputs[0]].tensor;
+  for (int32_t k = 0; k < node->n_inputs && k < (node->n_inputs == 2 ? 2 : 1); k++) {
+    if (node->inputs[k] == VLM_NO_VALUE) continue;
+    const vlm_plan_value *v = &plan->values[node->inputs[k]];
+    const vlm_plan_value *root = &plan->values[v->root];
+    int32_t uses = 0;
+    for (int32_t j = 0; j < node->n_inputs; j++) uses += node->inputs[j] != VLM_NO_VALUE && plan->values[node->inputs[j]].root == v->root;
+    bool fits = v->tensor.dtype == out->dtype && vlm_tensor_same_shape(&v->tensor, out) && vlm_tensor_bytes(&root->tensor) == vlm_tensor_bytes(out);
+    if (root->store == VLM_STORE_ARENA && root->last == step && uses == 1 && fits) return v->root;
+  }
+  return VLM_NO_VALUE;
+}
+
+/* Output 0 of steps that may work in place takes over the memory of an input. */
+static void share_memory(vlm_plan_builder *b) {
+  vlm_plan *plan = b->plan;
+  int32_t n_values = b->request->graph->n_values;
+  for (int32_t s = 0; s < plan->n_steps; s++) {
+    const vlm_step *step = &plan->steps[s];
+    const vlm_node *node = step->call.node;
+    bool able = node->op->flags & VLM_OP_IN_PLACE && (step->kind == VLM_STEP_STATIC || step->kind == VLM_STEP_CHECKED) && node->n_outputs > 0;
+    if (!able || node->outputs[0] == VLM_NO_VALUE) continue;
+    vlm_plan_value *out = &plan->values[node->outputs[0]];
+    vlm_value_id from = out->root == node->outputs[0] ? dying_input(plan, node, s) : VLM_NO_VALUE;
+    if (from == VLM_NO_VALUE) continue;
+    plan->values[from].last = out->last;
+    for (int32_t id = 0; id < n_values; id++)
+      if (plan->values[id].root == node->outputs[0]) plan->values[id].root = from;
+  }
+}
+
+/* ---- offsets ---- */
+
 /* Values first, then one item per step that wants work space. */
 static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, size_t **offsets) {
   vlm_plan *plan = b->plan;
@@ -41,6 +78,7 @@ vlm_status vlm_plan_memory(vlm_plan_builder *b) {
   vlm_status st = VLM_OK;
   vlm_lifetime *items = NULL;
   size_t **offsets = NULL, most = (size_t)b->request->graph->n_values + (size_t)b->plan->n_steps;
+  share_memory(b);
   VLM_TRY(vlm_alloc((void **)&items, most, sizeof *items, b->err));
   VLM_TRY(vlm_alloc((void **)&offsets, most, sizeof *offsets, b->err));
   int32_t count = list_items(b, items, offsets);

@@ -81,7 +81,7 @@ static vlm_status make_step_call(vlm_plan_builder *b, vlm_step *step) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) out[k] = &r->now[node->outputs[k]];
   step->call = vlm_call_make(r->host, node, in, out, NULL);
-  step->binding = (vlm_op_binding){.arena = arena, .lasting = lasting, .weights = r->host->context->weights};
+  step->binding = (vlm_op_binding){.arena = arena, .lasting = lasting, .weights = r->host->context->weights, .owner = r->owner};
 out:
   return st;
 }

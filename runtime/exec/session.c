@@ -1,5 +1,6 @@
 #include "runtime/exec/session.h"
 
+#include "runtime/exec/release.h"
 #include "runtime/exec/session_private.h"
 
 enum { DEFAULT_MAX_GIB = 64 };
@@ -7,6 +8,7 @@ enum { DEFAULT_MAX_GIB = 64 };
 vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *s = NULL;
+  VLM_TRY(vlm_release_check(graph, err));
   VLM_TRY(vlm_alloc((void **)&s, 1, sizeof *s, err));
   s->shared.context = context;
   if (opts) s->shared.opts = *opts;
@@ -32,7 +34,9 @@ void vlm_session_free(vlm_session *s) {
 
 vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   s->shared.body_runs = 0;
-  return vlm_frame_run(s->root, inputs, n_inputs, err);
+  vlm_status st = vlm_frame_run(s->root, inputs, n_inputs, err);
+  if (s->shared.opts.release) vlm_frame_trim(s->root);
+  return st;
 }
 
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }

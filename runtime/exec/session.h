@@ -24,6 +24,8 @@ typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id valu
 
 enum { VLM_MAX_BODY_RUNS = 1 << 20 };
 
+struct vlm_release; /* release.h */
+
 typedef struct vlm_session_opts {
   vlm_tap *tap;           /* NULL = none */
   void *tap_user;
@@ -31,6 +33,7 @@ typedef struct vlm_session_opts {
   bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
   bool caches_have_room;  /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
   int64_t max_body_runs;  /* limit of how often all bodies of Loop and Scan run together in one run; 0 = VLM_MAX_BODY_RUNS */
+  struct vlm_release *release; /* lets go of constants that were packed, and of a run's memory after the run; NULL = all stays */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;
 

@@ -56,7 +56,8 @@ enum {
   VLM_OP_IMPORT = 16,    /* in files only: a clean-up pass replaces it; infer and run refuse */
   VLM_OP_OF_SHAPE = 32,  /* reads only the shapes of its inputs: known when planning whatever the data are */
   VLM_OP_BRANCH = 64,    /* input 0 says which of its bodies runs; nothing else does */
-  VLM_OP_CACHE = 128     /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
+  VLM_OP_CACHE = 128,    /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
+  VLM_OP_IN_PLACE = 256  /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
 };
 
 typedef struct vlm_op {

@@ -18,11 +18,21 @@
 struct vlm_weights; /* weights.h */
 struct vlm_weight;
 
+/* Who may let go of constants that steps have packed; functions of exec/. */
+typedef struct vlm_weight_owner {
+  void *user;
+  /* Input k of the node is packed in `weight` and not read again. */
+  vlm_status (*packed)(void *user, const vlm_node *node, int k, struct vlm_weight *weight, vlm_error *err);
+  /* True when the bytes are gone: only forms that are there can be had. */
+  bool (*is_gone)(void *user, const void *data);
+} vlm_weight_owner;
+
 /* What a step owns. Filled again, in the same memory, when the step is prepared anew. */
 typedef struct vlm_op_binding {
   vlm_arena *arena;            /* lives as long as the step */
   const bool *lasting;         /* per input: the value stays the same as long as the step lives */
   struct vlm_weights *weights; /* the context's packed forms; NULL = nothing is shared: run packs */
+  const vlm_weight_owner *owner; /* NULL = constants stay */
   size_t work_bytes;           /* reserved so far */
   struct vlm_op_kept {
     void *data;

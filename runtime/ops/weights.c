@@ -112,6 +112,21 @@ out:
   return st;
 }
 
+vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  vlm_lock_take(weights->lock);
+  vlm_weight *w = *bucket_of(weights, from[0]->data);
+  while (w && !vlm_weight_is(w, form, from)) w = w->next;
+  if (w) w->holders++;
+  vlm_lock_give(weights->lock);
+  return w;
+}
+
+void vlm_weight_hold(vlm_weight *w) {
+  vlm_lock_take(w->home->lock);
+  w->holders++;
+  vlm_lock_give(w->home->lock);
+}
+
 void vlm_weight_give(vlm_weight *w) {
   if (!w) return;
   vlm_weights *home = w->home;
@@ -153,6 +168,29 @@ out:
   return st;
 }
 
+/* Constants that are gone cannot be packed in another way. */
+static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  vlm_status st = VLM_OK;
+  const vlm_op_binding *b = c->binding;
+  bool gone = false;
+  for (int i = 0; b->owner && i < form->n_inputs; i++) gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
+  if (!gone) return vlm_weights_take(b->weights, out, form, from, c->kernels, c->err);
+  *out = vlm_weights_find(b->weights, form, from);
+  VLM_CHECK(*out, c->err, VLM_INTERNAL, "the weights were let go after they were packed in another form");
+out:
+  return st;
+}
+
+/* The step will not read these inputs again. */
+static vlm_status tell_owner(vlm_op_call *c, const vlm_weight_form *form, vlm_weight *weight) {
+  vlm_status st = VLM_OK;
+  const vlm_weight_owner *owner = c->binding->owner;
+  for (int i = 0; owner && i < form->n_inputs; i++)
+    if (vlm_in(c, form->inputs[i])) VLM_TRY(owner->packed(owner->user, c->node, form->inputs[i], weight, c->err));
+out:
+  return st;
+}
+
 vlm_status vlm_op_pack(vlm_op_call *c, vlm_packed *packed, const vlm_weight_form *form) {
   vlm_status st = VLM_OK;
   vlm_op_binding *b = c->binding;
@@ -170,10 +208,12 @@ vlm_status vlm_op_pack(vlm_op_call *c, vlm_packed *packed, const vlm_weight_form
     packed->block = vlm_weight_block(b->held[b->used_held++]);
     goto out;
   }
-  VLM_TRY(vlm_weights_take(b->weights, &weight, form, from, c->kernels, c->err));
+  VLM_TRY(take(c, &weight, form, from));
   packed->block = vlm_weight_block(weight);
   st = hold(b, weight, c->err);
   if (st != VLM_OK) vlm_weight_give(weight);
+  VLM_TRY(st);
+  VLM_TRY(tell_owner(c, form, weight));
 out:
   return st;
 }

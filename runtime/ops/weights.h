@@ -44,6 +44,10 @@ int64_t vlm_weights_count(vlm_weights *weights);
 /* The form made of these tensors: found, or made. Thread-safe. Give it back with vlm_weight_give. */
 vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels,
                             vlm_error *err);
+/* The form if it is there, else NULL. */
+vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form, const vlm_tensor *const *from);
+/* One holder more. */
+void vlm_weight_hold(vlm_weight *weight);
 void vlm_weight_give(vlm_weight *weight);
 bool vlm_weight_is(const vlm_weight *weight, const vlm_weight_form *form, const vlm_tensor *const *from);
 const void *vlm_weight_block(const vlm_weight *weight);
