@@ -135,3 +135,54 @@ float *vlm_result_get(const vlm_op_call *c, const vlm_result *r) {
   if (r->output < 0) return NULL;
   return r->own ? c->out[r->output]->data : vlm_op_work(c, r->at);
 }
+
+/* ---- integers ---- */
+
+static void integers_of(int64_t *to, const vlm_tensor *t) {
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) to[i] = vlm_tensor_get_int(t, i);
+}
+
+vlm_status vlm_integers_prepare(vlm_op_call *c, vlm_integers *v, int k) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *t = vlm_in(c, k);
+  *v = (vlm_integers){.input = t ? k : -1, .own = t && t->dtype == VLM_S64};
+  if (!t || v->own) goto out;
+  if (!vlm_op_lasts(c, k)) {
+    VLM_TRY(vlm_op_reserve(c, &v->at, vlm_tensor_count(t), sizeof(int64_t)));
+    goto out;
+  }
+  VLM_TRY(vlm_op_keep(c, (void **)&v->kept, vlm_tensor_count(t), sizeof(int64_t)));
+  integers_of(v->kept, t);
+out:
+  return st;
+}
+
+const int64_t *vlm_integers_get(const vlm_op_call *c, const vlm_integers *v) {
+  if (v->input < 0 || v->kept) return v->kept;
+  if (v->own) return c->in[v->input]->data;
+  int64_t *to = vlm_op_work(c, v->at);
+  integers_of(to, c->in[v->input]);
+  return to;
+}
+
+/* ---- elements of 2 and 4 bits ---- */
+
+vlm_status vlm_bytes_prepare(vlm_op_call *c, vlm_bytes *b, const vlm_tensor *t) {
+  *b = (vlm_bytes){.own = vlm_dtype_bits(t->dtype) >= 8};
+  return b->own ? VLM_OK : vlm_op_reserve(c, &b->at, vlm_tensor_count(t), 1);
+}
+
+const void *vlm_bytes_read(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t) {
+  if (b->own) return t->data;
+  uint8_t *bytes = vlm_op_work(c, b->at);
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) bytes[i] = (uint8_t)vlm_tensor_get_code(t, i);
+  return bytes;
+}
+
+void *vlm_bytes_place(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t) { return b->own ? t->data : vlm_op_work(c, b->at); }
+
+void vlm_bytes_store(const vlm_bytes *b, const vlm_tensor *t, const void *filled) {
+  if (b->own) return;
+  vlm_zero_some(t->data, vlm_tensor_bytes(t));
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) vlm_tensor_set_code(t, i, ((const uint8_t *)filled)[i]);
+}

@@ -86,6 +86,27 @@ static inline double vlm_scalar_get(const vlm_op_call *c, const vlm_scalar *s) {
   return s->known ? s->value : vlm_tensor_get(c->in[s->input], 0);
 }
 
+/* The values of an input as int64: its own memory where it has that type; else a copy, made once when the input lasts and at every run
+ * otherwise. */
+typedef struct vlm_integers {
+  int input; /* -1 = absent */
+  bool own;
+  size_t at;
+  int64_t *kept;
+} vlm_integers;
+vlm_status vlm_integers_prepare(vlm_op_call *c, vlm_integers *v, int k);
+const int64_t *vlm_integers_get(const vlm_op_call *c, const vlm_integers *v); /* NULL when absent */
+
+/* A tensor with whole-byte elements: its own memory, or work space with one byte per element for types of 2 and 4 bits. */
+typedef struct vlm_bytes {
+  bool own;
+  size_t at;
+} vlm_bytes;
+vlm_status vlm_bytes_prepare(vlm_op_call *c, vlm_bytes *b, const vlm_tensor *t);
+const void *vlm_bytes_read(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t);
+void *vlm_bytes_place(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t); /* to be filled, then */
+void vlm_bytes_store(const vlm_bytes *b, const vlm_tensor *t, const void *filled);
+
 /* Where to compute output k in float32: its own memory or work space; vlm_store_f32 (op_data.h) converts afterwards. */
 typedef struct vlm_result {
   int output; /* -1 = not wanted */
