@@ -144,7 +144,7 @@ static void integers_of(int64_t *to, const vlm_tensor *t) {
 
 vlm_status vlm_integers_prepare(vlm_op_call *c, vlm_integers *v, int k) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *t = vlm_in(c, k);
+  const vlm_tensor *t = k < 0 ? NULL : vlm_in(c, k);
   *v = (vlm_integers){.input = t ? k : -1, .own = t && t->dtype == VLM_S64};
   if (!t || v->own) goto out;
   if (!vlm_op_lasts(c, k)) {
