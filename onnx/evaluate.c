@@ -37,7 +37,7 @@ vlm_status vlm_evaluate_node(vlm_evaluator *evaluator, const vlm_node *node, con
                              size_t max_bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor **wanted = NULL;
-  const vlm_evaluation evaluation = {.threads = vlm_context_threads(evaluator->context), .kernels = vlm_context_kernels(evaluator->context),
+  const vlm_evaluate_opts evaluation = {.threads = vlm_context_threads(evaluator->context), .kernels = vlm_context_kernels(evaluator->context),
                                      .max_bytes = max_bytes, .take = take_block};
   *shared = false;
   for (int32_t k = 0; k < node->n_outputs; k++) out[k] = (vlm_tensor){0};

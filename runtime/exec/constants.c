@@ -33,7 +33,7 @@ static bool foldable(const vlm_constants *constants, const vlm_node *node, const
 
 typedef struct {
   vlm_constants *constants;
-  vlm_evaluation evaluation;
+  vlm_evaluate_opts evaluation;
   const vlm_tensor **in;
   vlm_tensor *results, **out;
 } folder;

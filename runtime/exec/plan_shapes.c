@@ -54,7 +54,7 @@ static void set_store(vlm_plan_builder *b, const vlm_node *node, vlm_store store
 static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) { return vlm_arena_alloc(user, out, bytes, 1, err); }
 
 static vlm_status fold_here(vlm_plan_builder *b, const vlm_op_call *call) {
-  const vlm_evaluation e = {.threads = call->threads, .kernels = call->kernels, .max_bytes = PLAN_FOLD_LIMIT, .take = take,
+  const vlm_evaluate_opts e = {.threads = call->threads, .kernels = call->kernels, .max_bytes = PLAN_FOLD_LIMIT, .take = take,
                             .user = b->plan->arena};
   vlm_status st = vlm_node_evaluate(&e, call->node, call->in, call->out, b->err);
   if (st == VLM_OK) set_store(b, call->node, VLM_STORE_CONSTANT);

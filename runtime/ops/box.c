@@ -9,7 +9,7 @@ typedef struct {
   int64_t to, from;
   bool zeroed;
   vlm_bytes in, out;
-} state;
+} box_state;
 
 vlm_tensor vlm_whole(const vlm_tensor *t) {
   vlm_tensor whole = *t;
@@ -20,7 +20,7 @@ vlm_tensor vlm_whole(const vlm_tensor *t) {
 
 vlm_status vlm_box_prepare(vlm_op_call *c, const vlm_nd *nd, int64_t to, int64_t from, bool zeroed) {
   vlm_status st = VLM_OK;
-  state *s;
+  box_state *s;
   const vlm_tensor whole = vlm_whole(c->in[0]);
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   vlm_nd_plan_make(&s->plan, nd, vlm_item_size(&whole));
@@ -34,7 +34,7 @@ out:
 }
 
 vlm_status vlm_run_box(vlm_op_call *c) {
-  const state *s = c->state;
+  const box_state *s = c->state;
   const char *in = vlm_bytes_read(c, &s->in, c->in[0]);
   char *out = vlm_bytes_place(c, &s->out, c->out[0]);
   if (s->zeroed) vlm_zero_some(out, (size_t)vlm_tensor_count(c->out[0]) * s->plan.item);

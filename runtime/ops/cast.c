@@ -136,11 +136,11 @@ static vlm_status read_rule(vlm_op_call *c, int first, vlm_small_rule *rule) {
 typedef struct {
   cast_job job; /* all but the tensors of the run */
   vlm_range_task *loop; /* NULL: the types are the same */
-} state;
+} cast_state;
 
 static vlm_status prepare_cast(vlm_op_call *c, int first_of_rule) {
   vlm_status st = VLM_OK;
-  state *s;
+  cast_state *s;
   vlm_dtype from = c->in[0]->dtype, to = c->out[0]->dtype;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   if (from == to) goto out;
@@ -157,7 +157,7 @@ vlm_status vlm_prepare_cast(vlm_op_call *c) { return prepare_cast(c, 1); }
 vlm_status vlm_prepare_cast_like(vlm_op_call *c) { return prepare_cast(c, 0); }
 
 vlm_status vlm_run_cast(vlm_op_call *c) {
-  const state *s = c->state;
+  const cast_state *s = c->state;
   cast_job job = s->job;
   if (!s->loop) return vlm_run_copy(c);
   job.in = c->in[0];

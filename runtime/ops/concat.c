@@ -51,9 +51,9 @@ typedef struct {
 typedef struct {
   vlm_bytes whole;
   piece *parts;
-} state;
+} concat_state;
 
-static vlm_status make_state(vlm_op_call *c, state **s, const vlm_tensor *whole, int32_t parts) {
+static vlm_status make_state(vlm_op_call *c, concat_state **s, const vlm_tensor *whole, int32_t parts) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_op_state(c, (void **)s, sizeof **s));
   VLM_TRY(vlm_op_keep(c, (void **)&(*s)->parts, parts, sizeof(piece)));
@@ -64,7 +64,7 @@ out:
 
 vlm_status vlm_prepare_Concat(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  concat_state *s;
   const vlm_tensor y = vlm_whole(c->out[0]);
   int axis;
   VLM_TRY(concat_axis(c, &axis));
@@ -83,7 +83,7 @@ out:
 }
 
 vlm_status vlm_run_Concat(vlm_op_call *c) {
-  const state *s = c->state;
+  const concat_state *s = c->state;
   char *y = vlm_bytes_place(c, &s->whole, c->out[0]);
   for (int k = 0; k < c->n_in; k++) {
     const piece *p = &s->parts[k];
@@ -132,7 +132,7 @@ static int64_t part_size(vlm_op_call *c, int axis, int k, int64_t left) {
 
 vlm_status vlm_prepare_Split(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  concat_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]);
   int axis;
   if (vlm_in(c, 1) && !c->in[1]->data) return VLM_UNKNOWN;
@@ -155,7 +155,7 @@ out:
 }
 
 vlm_status vlm_run_Split(vlm_op_call *c) {
-  const state *s = c->state;
+  const concat_state *s = c->state;
   const char *x = vlm_bytes_read(c, &s->whole, c->in[0]);
   for (int k = 0; k < c->n_out; k++) {
     const piece *p = &s->parts[k];

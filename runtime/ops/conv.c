@@ -13,10 +13,10 @@ typedef struct {
   vlm_result y;
   vlm_conv_f32 conv; /* all but the pointers of the run */
   size_t scratch;
-} state;
+} conv_state;
 
 /* What is left when shape, weights and activation are set. */
-static vlm_status prepare_rest(vlm_op_call *c, state *s) {
+static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *bias = vlm_in(c, 2);
   int64_t channels = s->conv.shape.out_channels;
@@ -30,7 +30,7 @@ out:
   return st;
 }
 
-static void run_conv(vlm_op_call *c, const state *s, vlm_conv_f32 *conv) {
+static void run_conv(vlm_op_call *c, const conv_state *s, vlm_conv_f32 *conv) {
   conv->x = vlm_values_get(c, &s->x);
   conv->bias = vlm_values_get(c, &s->bias);
   conv->y = vlm_result_get(c, &s->y);
@@ -49,7 +49,7 @@ vlm_status vlm_infer_Conv(vlm_op_call *c) {
 
 vlm_status vlm_prepare_Conv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  conv_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &s->conv.shape));
   VLM_TRY(vlm_values_prepare(c, &s->w, 1, vlm_tensor_count(c->in[1]), "the weights"));
@@ -64,7 +64,7 @@ vlm_status vlm_prepare_FusedConv(vlm_op_call *c) {
   const vlm_tensor *residual = vlm_in(c, 3);
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
   VLM_TRY(vlm_prepare_Conv(c));
-  state *s = c->state;
+  conv_state *s = c->state;
   VLM_CHECK(!residual || vlm_tensor_same_shape(residual, c->out[0]), c->err, VLM_INPUT, "the residual must have the shape of the output");
   VLM_TRY(vlm_values_prepare(c, &s->residual, 3, residual ? vlm_tensor_count(residual) : 0, "the residual"));
   VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
@@ -74,7 +74,7 @@ out:
 }
 
 vlm_status vlm_run_Conv(vlm_op_call *c) {
-  const state *s = c->state;
+  const conv_state *s = c->state;
   vlm_conv_f32 conv = s->conv;
   conv.w = vlm_values_get(c, &s->w);
   conv.residual = vlm_values_get(c, &s->residual);
@@ -109,7 +109,7 @@ vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
 
 vlm_status vlm_prepare_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  conv_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   vlm_conv_shape *shape = &s->conv.shape;
   VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], shape));
@@ -127,7 +127,7 @@ out:
 
 vlm_status vlm_run_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const state *s = c->state;
+  const conv_state *s = c->state;
   vlm_conv_f32 conv = s->conv;
   VLM_TRY(vlm_op_packed(c, &s->turned, (const void **)&conv.w));
   run_conv(c, s, &conv);

@@ -3,7 +3,7 @@
 #include "runtime/ops/prepare.h"
 
 typedef struct {
-  const vlm_evaluation *e;
+  const vlm_evaluate_opts *e;
   vlm_arena *arena; /* everything that lives until the node has run */
   size_t bytes;     /* of results so far */
 } job;
@@ -59,7 +59,7 @@ out:
   return st;
 }
 
-vlm_status vlm_node_evaluate(const vlm_evaluation *e, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err) {
+vlm_status vlm_node_evaluate(const vlm_evaluate_opts *e, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   job j = {.e = e};
   bool shared;

@@ -109,7 +109,7 @@ typedef struct {
   vlm_index_task *loop; /* NULL: floats */
   float alpha, beta;
   int64_t add_row, add_column;
-} state;
+} matmul_state;
 
 static vlm_index_task *loop_for(vlm_dtype type) {
   if (type == VLM_F64) return loop_f64;
@@ -124,7 +124,7 @@ static vlm_status check_type(vlm_op_call *c) {
   return vlm_fail(c->err, VLM_UNSUPPORTED, "%s of %s; wanted a float type or 32/64-bit integers", c->node->op_type, vlm_dtype_name(t));
 }
 
-static void run_loops(vlm_op_call *c, const state *s) {
+static void run_loops(vlm_op_call *c, const matmul_state *s) {
   loop_region r = {&s->shape, c->in[0]->data, c->in[1]->data, c->out[0]->data};
   vlm_threads_run(c->threads, s->shape.batch * s->shape.m, s->loop, &r);
 }
@@ -148,7 +148,7 @@ vlm_status vlm_infer_MatMul(vlm_op_call *c) {
 /* Products without an addend. */
 static vlm_status prepare_product(vlm_op_call *c, bool ta, bool tb, float alpha) {
   vlm_status st = VLM_OK;
-  state *s;
+  matmul_state *s;
   const vlm_epilogue_f32 e = {.alpha = alpha};
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(check_type(c));
@@ -166,7 +166,7 @@ out:
 vlm_status vlm_prepare_MatMul(vlm_op_call *c) { return prepare_product(c, false, false, 1); }
 
 vlm_status vlm_run_MatMul(vlm_op_call *c) {
-  const state *s = c->state;
+  const matmul_state *s = c->state;
   if (s->loop) run_loops(c, s);
   else vlm_matmul_f32_run(c, &s->floats);
   return VLM_OK;
@@ -213,7 +213,7 @@ static vlm_status addend_strides(vlm_op_call *c, const vlm_tensor *t, const vlm_
 
 static vlm_status prepare_gemm(vlm_op_call *c, vlm_epilogue_f32 *e) {
   vlm_status st = VLM_OK;
-  state *s;
+  matmul_state *s;
   const vlm_tensor *add = vlm_in(c, 2);
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(check_type(c));
@@ -240,7 +240,7 @@ vlm_status vlm_prepare_Gemm(vlm_op_call *c) {
   return prepare_gemm(c, &e);
 }
 
-static void add_integers(const state *s, const vlm_tensor *y, const vlm_tensor *add) {
+static void add_integers(const matmul_state *s, const vlm_tensor *y, const vlm_tensor *add) {
   bool wide = vlm_dtype_bits(y->dtype) == 64;
   for (int64_t i = 0; i < s->shape.m * s->shape.n; i++) {
     int64_t at = i / s->shape.n * s->add_row + i % s->shape.n * s->add_column;
@@ -252,7 +252,7 @@ static void add_integers(const state *s, const vlm_tensor *y, const vlm_tensor *
 }
 
 /* float64 and integers: the product, then the addend. */
-static void gemm_loops(vlm_op_call *c, const state *s) {
+static void gemm_loops(vlm_op_call *c, const matmul_state *s) {
   const vlm_tensor *add = vlm_in(c, 2), *y = c->out[0];
   bool is_float = y->dtype == VLM_F64;
   run_loops(c, s);
@@ -268,7 +268,7 @@ static void gemm_loops(vlm_op_call *c, const state *s) {
 }
 
 vlm_status vlm_run_Gemm(vlm_op_call *c) {
-  const state *s = c->state;
+  const matmul_state *s = c->state;
   if (s->loop) gemm_loops(c, s);
   else vlm_matmul_f32_run(c, &s->floats);
   return VLM_OK;

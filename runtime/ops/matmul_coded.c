@@ -11,7 +11,7 @@ typedef struct {
   vlm_result y;
   vlm_gemm_f32 g;
   size_t scratch;
-} state;
+} matmul_coded_state;
 
 void vlm_coded_panels(void *block, int64_t k, int64_t n, const vlm_kernels *kernels, float (*value)(const void *user, int64_t j, int64_t p),
                       const void *user) {
@@ -35,7 +35,7 @@ vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n) {
 
 vlm_status vlm_prepare_coded(vlm_op_call *c, const vlm_coded_weights *w) {
   vlm_status st = VLM_OK;
-  state *s;
+  matmul_coded_state *s;
   vlm_weight_form form = w->form;
   int64_t packed = vlm_gemm_f32_packed_count(c->kernels, w->k, w->n);
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
@@ -56,7 +56,7 @@ out:
 
 vlm_status vlm_run_coded(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const state *s = c->state;
+  const matmul_coded_state *s = c->state;
   vlm_gemm_f32 g = s->g;
   VLM_TRY(vlm_op_packed(c, &s->w, (const void **)&g.panels));
   g.a = vlm_values_get(c, &s->a);

@@ -113,11 +113,11 @@ typedef struct {
   vlm_result y;
   vlm_norm_rows n; /* all but the pointers of the run */
   int inverse_at;
-} state;
+} norm_layer_state;
 
 static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
   vlm_status st = VLM_OK;
-  state *s;
+  norm_layer_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
@@ -141,7 +141,7 @@ out:
 vlm_status vlm_prepare_layer_norm(vlm_op_call *c) { return prepare_norm(c, false); }
 vlm_status vlm_prepare_rms_norm(vlm_op_call *c) { return prepare_norm(c, true); }
 
-static void run_f64(const vlm_op_call *c, const state *s) {
+static void run_f64(const vlm_op_call *c, const norm_layer_state *s) {
   const vlm_norm_rows *n = &s->n;
   double *mean = !n->rms && vlm_out(c, 1) ? c->out[1]->data : NULL, *inverse = vlm_out(c, s->inverse_at) ? c->out[s->inverse_at]->data : NULL;
   vlm_norm_rows_f64(n->rows, n->width, n->rms, (double)n->eps, c->in[0]->data, spread_doubles(c, &s->scale), spread_doubles(c, &s->bias),
@@ -149,7 +149,7 @@ static void run_f64(const vlm_op_call *c, const state *s) {
 }
 
 vlm_status vlm_run_layer_norm(vlm_op_call *c) {
-  const state *s = c->state;
+  const norm_layer_state *s = c->state;
   if (c->in[0]->dtype == VLM_F64) {
     run_f64(c, s);
     return VLM_OK;

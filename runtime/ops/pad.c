@@ -81,10 +81,10 @@ typedef struct {
   vlm_bytes in, out;
   char constant[8];
   bool copies;        /* a scalar */
-} state;
+} pad_state;
 
 /* Index tables of the axes. */
-static vlm_status make_tables(vlm_op_call *c, state *s, pad_mode mode, const vlm_tensor *x, const int64_t *pads) {
+static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const vlm_tensor *x, const int64_t *pads) {
   vlm_status st = VLM_OK;
   vlm_table_copy *job = &s->job;
   int64_t strides[VLM_MAX_RANK];
@@ -106,7 +106,7 @@ out:
 
 vlm_status vlm_prepare_Pad(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  pad_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]);
   pad_mode mode = PAD_CONSTANT;
   int64_t pads[2 * VLM_MAX_RANK];
@@ -130,7 +130,7 @@ out:
 }
 
 vlm_status vlm_run_Pad(vlm_op_call *c) {
-  const state *s = c->state;
+  const pad_state *s = c->state;
   const vlm_tensor *value = c->node->opset >= 11 ? vlm_in(c, 2) : NULL;
   vlm_table_copy job = s->job;
   if (s->copies) return vlm_run_copy(c);

@@ -54,16 +54,16 @@ typedef struct {
   vlm_integers zero;
   vlm_result real;
   vlm_bytes bytes;
-} state;
+} quantize_state;
 
-static vlm_status prepare_zeros(vlm_op_call *c, state *s) {
+static vlm_status prepare_zeros(vlm_op_call *c, quantize_state *s) {
   const vlm_tensor *zero = vlm_in(c, 2);
   bool small = vlm_dtype_is_small_float(s->j.type);
   vlm_status st = vlm_values_prepare(c, &s->real_zero, small ? 2 : -1, small && zero ? vlm_tensor_count(zero) : 0, "the zero point");
   return st == VLM_OK ? vlm_integers_prepare(c, &s->zero, small ? -1 : 2) : st;
 }
 
-static job job_now(const vlm_op_call *c, const state *s) {
+static job job_now(const vlm_op_call *c, const quantize_state *s) {
   job j = s->j;
   j.ops = vlm_call_rowops(c);
   j.scale = vlm_values_get(c, &s->scale);
@@ -73,7 +73,7 @@ static job job_now(const vlm_op_call *c, const state *s) {
 }
 
 /* Everything about scale and zero point but the direction. `type` is the quantized type. */
-static vlm_status set_scales(vlm_op_call *c, state *state_of, vlm_dtype type) {
+static vlm_status set_scales(vlm_op_call *c, quantize_state *state_of, vlm_dtype type) {
   vlm_status st = VLM_OK;
   job *j = &state_of->j;
   const vlm_tensor *x = c->in[0], *s = c->in[1], *z = vlm_in(c, 2);
@@ -222,7 +222,7 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
 
 vlm_status vlm_prepare_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  quantize_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   s->j.rule = vlm_small_rule_default();
   if (has_output_dtype(c)) s->j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
@@ -235,7 +235,7 @@ out:
 }
 
 vlm_status vlm_run_quantize_linear(vlm_op_call *c) {
-  const state *s = c->state;
+  const quantize_state *s = c->state;
   job j = job_now(c, s);
   vlm_tensor bytes = vlm_whole(c->out[0]);
   bytes.data = vlm_bytes_place(c, &s->bytes, c->out[0]);
@@ -258,7 +258,7 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
 
 vlm_status vlm_prepare_dequantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  quantize_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(set_scales(c, s, c->in[0]->dtype));
   VLM_TRY(vlm_result_prepare(c, &s->real, 0));
@@ -267,7 +267,7 @@ out:
 }
 
 vlm_status vlm_run_dequantize_linear(vlm_op_call *c) {
-  const state *s = c->state;
+  const quantize_state *s = c->state;
   job j = job_now(c, s);
   j.q = c->in[0];
   j.real = vlm_result_get(c, &s->real);

@@ -70,11 +70,11 @@ typedef struct {
   vlm_values x;
   vlm_result y;
   size_t line;
-} state;
+} softmax_state;
 
 static vlm_status prepare_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
   vlm_status st = VLM_OK;
-  state *s;
+  softmax_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   s->fn = fn;
   s->outer = outer;
@@ -88,7 +88,7 @@ out:
   return st;
 }
 
-static void run_f64(const vlm_op_call *c, const state *s) {
+static void run_f64(const vlm_op_call *c, const softmax_state *s) {
   for (int64_t i = 0; i < s->outer * s->inner; i++) {
     int64_t base = i / s->inner * s->count * s->inner + i % s->inner;
     line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, s->count, s->inner, s->fn);
@@ -96,7 +96,7 @@ static void run_f64(const vlm_op_call *c, const state *s) {
 }
 
 vlm_status vlm_run_softmax(vlm_op_call *c) {
-  const state *s = c->state;
+  const softmax_state *s = c->state;
   int64_t grain = 4096 / (s->count + 1) + 1, rows = s->outer * s->inner;
   if (rows * s->count == 0) return VLM_OK;
   if (c->in[0]->dtype == VLM_F64) {

@@ -16,7 +16,7 @@ typedef struct {
   vlm_scalar x_scale, x_zero, y_scale, y_zero;
   vlm_conv_q8 conv; /* all but pointers and values of the run */
   size_t scratch;
-} state;
+} vlm_conv_state;
 
 vlm_status vlm_infer_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -30,7 +30,7 @@ out:
 
 vlm_status vlm_prepare_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  vlm_conv_state *s;
   const vlm_tensor *x = c->in[0];
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
@@ -55,7 +55,7 @@ out:
 
 vlm_status vlm_run_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const state *s = c->state;
+  const vlm_conv_state *s = c->state;
   vlm_conv_q8 conv = s->conv;
   VLM_TRY(vlm_op_packed(c, &s->w.w, &conv.weights));
   if (c->in[0]->dtype == VLM_F32)

@@ -17,7 +17,7 @@ typedef struct {
   int64_t *offsets;      /* of x, per batch */
   vlm_gemm_q8 g;         /* all but pointers and values of the run */
   size_t q, ranges, ranges_of_result, scratch;
-} state;
+} vlm_matmul_state;
 
 /* sizes: k, n, matrices, row and column stride */
 static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
@@ -27,7 +27,7 @@ static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *f
   return VLM_OK;
 }
 
-static vlm_status prepare_weights(vlm_op_call *c, int w_input, state *s) {
+static vlm_status prepare_weights(vlm_op_call *c, int w_input, vlm_matmul_state *s) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *m = &s->p.s;
   vlm_weight_form form = {.fill = fill, .sizes = {m->k, m->n, m->b_matrices, m->b_row, m->b_column}, .inputs = {w_input}, .n_inputs = 1};
@@ -38,7 +38,7 @@ out:
   return st;
 }
 
-static vlm_status prepare_product(vlm_op_call *c, int w_input, int x_bytes, state *s) {
+static vlm_status prepare_product(vlm_op_call *c, int w_input, int x_bytes, vlm_matmul_state *s) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *m = &s->p.s;
   VLM_TRY(vlm_product_prepare(c, w_input, &s->p, x_bytes));
@@ -56,7 +56,7 @@ out:
 }
 
 /* g has the rows, their ranges and the outputs. */
-static vlm_status run_product(vlm_op_call *c, const state *s, vlm_gemm_q8 *g) {
+static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gemm_q8 *g) {
   vlm_status st = vlm_op_packed(c, &s->w, (const void **)&g->w);
   if (st != VLM_OK) return st;
   g->w_scale = vlm_values_get(c, &s->p.w_scale);
@@ -73,7 +73,7 @@ vlm_status vlm_infer_QMatMul(vlm_op_call *c) { return vlm_product_infer(c, W, vl
 
 vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  vlm_matmul_state *s;
   const vlm_tensor *x = c->in[0];
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
@@ -89,7 +89,7 @@ out:
 }
 
 /* x as uint8 rows: itself, or quantized and turned in work space. */
-static const uint8_t *quantized_rows(vlm_op_call *c, const state *s, float scale, int32_t zero) {
+static const uint8_t *quantized_rows(vlm_op_call *c, const vlm_matmul_state *s, float scale, int32_t zero) {
   const vlm_tensor *x = c->in[0];
   const uint8_t *q = x->data;
   if (x->dtype == VLM_F32) {
@@ -101,7 +101,7 @@ static const uint8_t *quantized_rows(vlm_op_call *c, const state *s, float scale
 }
 
 vlm_status vlm_run_QMatMul(vlm_op_call *c) {
-  const state *s = c->state;
+  const vlm_matmul_state *s = c->state;
   vlm_gemm_q8 g = s->g;
   g.a_scale = (float)vlm_scalar_get(c, &s->x_scale);
   g.zero = (int32_t)vlm_scalar_get(c, &s->x_zero);
@@ -122,7 +122,7 @@ vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) { return vlm_product_infer(c
 
 vlm_status vlm_prepare_QMatMulDynamic(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  vlm_matmul_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
   VLM_TRY(prepare_product(c, 1, sizeof(float), s));
@@ -136,7 +136,7 @@ out:
 }
 
 /* Ranges per row of the result: an x that serves several matrices is quantized once. */
-static void rows_of_result(const vlm_op_call *c, const state *s, vlm_gemm_q8 *g) {
+static void rows_of_result(const vlm_op_call *c, const vlm_matmul_state *s, vlm_gemm_q8 *g) {
   const vlm_matmul_shape *m = &s->p.s;
   if (m->batch == m->a_matrices) return;
   float *scale = vlm_op_work(c, s->ranges_of_result);
@@ -150,7 +150,7 @@ static void rows_of_result(const vlm_op_call *c, const state *s, vlm_gemm_q8 *g)
 }
 
 vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
-  const state *s = c->state;
+  const vlm_matmul_state *s = c->state;
   vlm_gemm_q8 g = s->g;
   int64_t rows = s->p.s.a_matrices * s->p.s.m;
   float *scale = vlm_op_work(c, s->ranges);

@@ -10,7 +10,7 @@ typedef struct {
   vlm_product p;
   vlm_packed w;
   size_t rows, scratch; /* rows: of y before they are turned */
-} state;
+} vlm_wmatmul_state;
 
 /* sizes: k, n, matrices, row and column stride */
 static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
@@ -20,7 +20,7 @@ static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *f
   return VLM_OK;
 }
 
-static vlm_status prepare_weights(vlm_op_call *c, state *s_) {
+static vlm_status prepare_weights(vlm_op_call *c, vlm_wmatmul_state *s_) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &s_->p.s;
   vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {1}, .n_inputs = 1};
@@ -42,7 +42,7 @@ vlm_status vlm_infer_WMatMul(vlm_op_call *c) { return vlm_product_infer(c, 1, VL
 
 vlm_status vlm_prepare_WMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  state *s;
+  vlm_wmatmul_state *s;
   VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
   VLM_TRY(vlm_product_prepare(c, 1, &s->p, sizeof(float)));
@@ -56,7 +56,7 @@ out:
 
 vlm_status vlm_run_WMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const state *s = c->state;
+  const vlm_wmatmul_state *s = c->state;
   const vlm_matmul_shape *shape = &s->p.s;
   const float *x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float));
   const float *w_scale = vlm_values_get(c, &s->p.w_scale), *bias = vlm_values_get(c, &s->p.bias);
