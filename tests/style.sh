@@ -17,7 +17,7 @@ tables=''
 long_files='tests/kernels/test_products.c'
 long_functions='tests/kernels/test_products.c bench/bench_kernels.c'
 # Names that still mean two things, to be renamed; nothing may be added here.
-double_names='job plan region recipe fold REAL'
+double_names='job plan region fold REAL'
 # Where operators are still told by name; nothing may be added here.
 operators_by_name='calib/calibrate.c quant/placement.c quant/apply.c'
 # Who knows operators by name: their rows, lowering, graphs, files. Tokenizers have steps of the same names.
