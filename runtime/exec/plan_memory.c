@@ -55,16 +55,22 @@ static void share_memory(vlm_plan_builder *b) {
 
 /* ---- offsets ---- */
 
-/* Values first, then one item per step that wants work space. */
-static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, size_t **offsets) {
-  vlm_plan *plan = b->plan;
+static int32_t list_values(const vlm_plan *plan, int32_t n_values, vlm_lifetime *items, vlm_value_id *ids) {
   int32_t count = 0;
-  for (int32_t id = 0; id < b->request->graph->n_values; id++) {
-    vlm_plan_value *v = &plan->values[id];
+  for (int32_t id = 0; id < n_values; id++) {
+    const vlm_plan_value *v = &plan->values[id];
     if (v->store != VLM_STORE_ARENA || v->root != id || v->first < 0) continue;
-    offsets[count] = &v->offset;
+    ids[count] = id;
     items[count++] = (vlm_lifetime){.bytes = vlm_tensor_bytes(&v->tensor), .first = v->first, .last = v->last};
   }
+  return count;
+}
+
+/* Values first, then one item per step that wants work space. */
+static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, vlm_value_id *ids, size_t **offsets) {
+  vlm_plan *plan = b->plan;
+  int32_t count = list_values(plan, b->request->graph->n_values, items, ids);
+  for (int32_t i = 0; i < count; i++) offsets[i] = &plan->values[ids[i]].offset;
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
     if (step->late || (step->kind != VLM_STEP_STATIC && step->kind != VLM_STEP_CHECKED) || !step->binding.work_bytes) continue;
@@ -77,16 +83,32 @@ static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, size_t
 vlm_status vlm_plan_memory(vlm_plan_builder *b) {
   vlm_status st = VLM_OK;
   vlm_lifetime *items = NULL;
-  size_t **offsets = NULL, most = (size_t)b->request->graph->n_values + (size_t)b->plan->n_steps;
+  vlm_value_id *ids = NULL;
+  size_t **offsets = NULL, n_values = (size_t)b->request->graph->n_values, most = n_values + (size_t)b->plan->n_steps;
   share_memory(b);
-  VLM_TRY(vlm_alloc((void **)&items, most, sizeof *items, b->err));
-  VLM_TRY(vlm_alloc((void **)&offsets, most, sizeof *offsets, b->err));
-  int32_t count = list_items(b, items, offsets);
+  VLM_TRY(vlm_new(&items, most, b->err));
+  VLM_TRY(vlm_new(&ids, n_values, b->err));
+  VLM_TRY(vlm_new(&offsets, most, b->err));
+  int32_t count = list_items(b, items, ids, offsets);
   VLM_TRY(vlm_memory_plan(items, count, &b->plan->arena_bytes, b->err));
   for (int32_t i = 0; i < count; i++) *offsets[i] = items[i].offset;
   if (b->plan->arena_bytes > b->request->max_bytes) st = too_large(b);
 out:
   vlm_free(items);
+  vlm_free(ids);
   vlm_free(offsets);
+  return st;
+}
+
+vlm_status vlm_plan_value_bytes(const vlm_plan *plan, const vlm_graph *graph, size_t *bytes, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_lifetime *items = NULL;
+  vlm_value_id *ids = NULL;
+  VLM_TRY(vlm_new(&items, (size_t)graph->n_values, err));
+  VLM_TRY(vlm_new(&ids, (size_t)graph->n_values, err));
+  VLM_TRY(vlm_memory_plan(items, list_values(plan, graph->n_values, items, ids), bytes, err));
+out:
+  vlm_free(items);
+  vlm_free(ids);
   return st;
 }

@@ -152,8 +152,12 @@ vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_g
   out->executed = !all_planned(p.session->root->plan);
   if (out->executed) VLM_TRY(run_on(p.session, graph, inputs, err));
   else VLM_TRY(count_plan(&p, err));
-  vlm_session_stats stats = vlm_session_get_stats(p.session);
-  out->activation_bytes = stats.arena_bytes + (out->executed ? stats.heap_bytes : 0);
+  if (out->executed) {
+    vlm_session_stats stats = vlm_session_get_stats(p.session);
+    out->activation_bytes = stats.arena_bytes + stats.heap_bytes;
+  } else {
+    VLM_TRY(vlm_plan_value_bytes(p.session->root->plan, graph, &out->activation_bytes, err));
+  }
   VLM_TRY(keep_shapes(&p, graph, inputs, err));
 out:
   vlm_session_free(p.session);
