@@ -38,7 +38,7 @@ typedef struct vlm_session_opts {
 } vlm_session_opts;
 
 typedef struct vlm_session vlm_session;
-/* The graph must outlive the session and be resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
+/* Graph and context must outlive the session; the graph is resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
 vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err);
 void vlm_session_free(vlm_session *session);
 /* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */
