@@ -324,6 +324,5 @@ int main(int argc, char **argv) {
          vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
   report(fma, dot, threads_wanted);
   vlm_threads_free(threads);
-  vlm_kernels_release(&kernels);
   return 0;
 }

@@ -278,7 +278,8 @@ out:
 static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
-  VLM_TRY(vlm_model_create(&t->model, context, bundle, NULL, err));
+  const vlm_model_opts opts = {.owns_constants = true};
+  VLM_TRY(vlm_model_create(&t->model, context, bundle, &opts, err));
   for (int i = 0; i + 1 < t->cli->args->positional.count; i++)
     for (int p = 0; p < t->prompts.count; p++) VLM_TRY(answer_one(t, i, p, err));
   if (t->lines) VLM_TRY(vlm_writer_commit(t->lines, err));

@@ -79,6 +79,8 @@ static void put_declaration(writer *w, const vlm_value *value) {
 static void put_value(writer *w, const vlm_value *value) {
   vlm_put_u8(w->e, (unsigned)value->kind);
   put_ref(w, value->name);
+  if (value->released && w->e->status == VLM_OK)
+    w->e->status = vlm_fail(w->e->err, VLM_USAGE, "constant \"%s\" was let go when a session packed it and cannot be written", value->name);
   if (value->kind == VLM_VALUE_CONSTANT) put_tensor(w, &value->tensor);
   else put_declaration(w, value);
   if (value->kind == VLM_VALUE_CAPTURE) vlm_put_uint(w->e, (uint64_t)value->parent_value);

@@ -1,3 +1,4 @@
+#include "runtime/base/pages.h"
 #include "pack/opened.h"
 
 #include <string.h>
@@ -24,8 +25,10 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   /* Mapped weights are read-only memory; the cast only serves vlm_tensor.data, which constants never write. */
   unsigned char *raw = (unsigned char *)stored;
   if (s->codec != VLM_SECTION_RAW) {
-    VLM_TRY(vlm_new(&pack->storage->weights, s->raw, err));
-    raw = pack->storage->weights;
+    void *pages = NULL;
+    VLM_TRY(vlm_pages_take(&pages, (size_t)s->raw, err));
+    pack->storage->weights = raw = pages;
+    pack->storage->weight_bytes = (size_t)s->raw;
   }
   VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, stored, s, opts->trust_weights, opts->threads, pack->path, err));
   pack->loaded = true;

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "pack/codec.h"
+#include "runtime/base/pages.h"
 #include "runtime/base/hash.h"
 
 void vlm_pack_release_storage(void *thing) {
@@ -12,7 +13,7 @@ void vlm_pack_release_storage(void *thing) {
   assert(owners > 0);
   if (owners != 1) return;
   vlm_file_unmap(&s->file);
-  vlm_free(s->weights);
+  vlm_pages_free(s->weights, s->weight_bytes);
   vlm_free(s);
 }
 

@@ -13,7 +13,8 @@
 typedef struct vlm_pack_storage {
   atomic_int owners;
   vlm_file file;
-  unsigned char *weights; /* unpacked; NULL when they are mapped */
+  unsigned char *weights; /* unpacked, in whole pages; NULL when they are mapped */
+  size_t weight_bytes;
 } vlm_pack_storage;
 
 struct vlm_pack {

@@ -4,6 +4,7 @@
 #include "pack/codec.h"
 #include "pack/tensors.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/pages.h"
 
 void vlm_tensor_table_free(vlm_tensor_table *table) {
   void *parts[] = {table->items, table->codecs, table->raw_offsets, table->stored_offsets};
@@ -78,6 +79,7 @@ static vlm_status load_one(const load_job *job, int64_t i, vlm_error *err) {
     const uint64_t hash = vlm_xxh64(data, item->bytes);
     VLM_CHECK(hash == item->hash, err, VLM_INTEGRITY, "stored hash %016llx, computed %016llx", (unsigned long long)item->hash, (unsigned long long)hash);
   }
+  if (!job->mapped) vlm_pages_drop(stored, item->stored_bytes); /* read once */
 out:
   return st;
 }

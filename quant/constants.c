@@ -84,7 +84,7 @@ out:
   return st;
 }
 
-vlm_status vlm_constants_add(vlm_constant_list *list, const vlm_quant_graph *g, const vlm_quant_plan *plan,
+vlm_status vlm_constant_list_add(vlm_constant_list *list, const vlm_quant_graph *g, const vlm_quant_plan *plan,
                              vlm_arena *arena, vlm_error *err) {
   vlm_status st = VLM_OK;
   walk w = {.list = list, .plan = plan, .arena = arena, .err = err};
@@ -129,7 +129,7 @@ static const vlm_constant *same_data(const vlm_constant_list *list, int32_t belo
   return NULL;
 }
 
-vlm_status vlm_constants_sort(vlm_constant_list *list, vlm_error *err) {
+vlm_status vlm_constant_list_sort(vlm_constant_list *list, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < list->count; i++) {
     const vlm_constant *seen = same_data(list, i, &list->items[i].tensor);
@@ -141,7 +141,7 @@ out:
   return st;
 }
 
-void vlm_constants_free(vlm_constant_list *list) {
+void vlm_constant_list_free(vlm_constant_list *list) {
   vlm_free(list->items);
   *list = (vlm_constant_list){.count = 0};
 }

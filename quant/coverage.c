@@ -103,13 +103,13 @@ vlm_status vlm_coverage_make(vlm_coverage **out, const vlm_quant_graph *graphs, 
             VLM_COVERAGE_MAX_GRAPHS);
   for (int32_t g = 0; g < n_graphs; g++) {
     o->graphs[o->n_graphs++].role = graphs[g].role;
-    VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, o->arena, err));
+    VLM_TRY(vlm_constant_list_add(&list, &graphs[g], plan, o->arena, err));
   }
-  VLM_TRY(vlm_constants_sort(&list, err));
+  VLM_TRY(vlm_constant_list_sort(&list, err));
   VLM_TRY(count(o, &list, err));
   if (o->n_left) qsort(o->left, (size_t)o->n_left, sizeof *o->left, largest_first);
 out:
-  vlm_constants_free(&list);
+  vlm_constant_list_free(&list);
   if (st != VLM_OK) {
     vlm_coverage_free(o);
     o = NULL;

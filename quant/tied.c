@@ -54,7 +54,7 @@ static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, 
   vlm_constant_list list = {0};
   *changed = false;
   for (int32_t g = 0; g < n_graphs; g++)
-    VLM_TRY(vlm_constants_add(&list, &graphs[g], plan, plan->arena, err));
+    VLM_TRY(vlm_constant_list_add(&list, &graphs[g], plan, plan->arena, err));
   for (int32_t i = 0; i < plan->count; i++) {
     vlm_node_plan *n = &plan->nodes[i];
     if (n->decision != VLM_DECIDE_WEIGHT_ONLY || !is_read_as_float(&list, &n->constant)) continue;
@@ -63,7 +63,7 @@ static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, 
     *changed = true;
   }
 out:
-  vlm_constants_free(&list);
+  vlm_constant_list_free(&list);
   return st;
 }
 

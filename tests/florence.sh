@@ -44,6 +44,8 @@ for form in merged separate; do
   tail -1 "$work/log"
   check "$form: at most 25 % of the weights' bytes" awk -v b="$(stat -c %s "$work/$form.vlmq")" -v w="$(cost 'd["weight_bytes"]')" 'BEGIN { exit !(b <= 0.25 * w) }'
   check "$form: verify" vlm-inspect "$work/$form.vlmq" --verify
+  check "$form: answer" /usr/bin/time -f "%M" -o "$work/peak" vlm-run "$work/$form.vlmq" "${images[0]}" --max-new-tokens 12
+  check "$form: answers in 450 MiB: $(($(tail -1 "$work/peak") / 1024)) MiB" test "$(tail -1 "$work/peak")" -le $((450 * 1024))
   check "$form: evaluate, faster than FP32" vlm-eval "$work/bundle" "$work/$form.vlmq" --decoder $form --images "${images[@]:0:4}" --max-new-tokens 12 --min-speedup 1
   grep -E '^ *(vision|encoder|decoder_first|per token|first token|total|size|tokens)' "$work/log"
 done

@@ -43,7 +43,7 @@ immintrin.h:  runtime/kernels/ bench/
 arm_neon.h:   runtime/kernels/ bench/
 cpuid.h:      runtime/base/cpu.c
 sys/syscall.h: runtime/base/cpu.c
-pthread.h:    runtime/base/threads.c runtime/kernels/prepared.c
+pthread.h:    runtime/base/threads.c
 sched.h:      runtime/base/threads.c
 signal.h:     cli/ runtime/base/file.c
 '

@@ -15,7 +15,7 @@ static atomic_long fail_after;
 
 void vlm_memory_fail_after(long n) { atomic_store(&fail_after, n); }
 
-static bool injected_failure(void) {
+bool vlm_memory_fails(void) {
   if (atomic_load_explicit(&fail_after, memory_order_relaxed) == 0) return false;
   return atomic_fetch_sub(&fail_after, 1) == 1;
 }
@@ -25,7 +25,7 @@ enum { HUGE_PAGE = 2 << 20 };
 static void *aligned_block(size_t bytes) {
   size_t padded;
   size_t align = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : VLM_ALIGN;
-  if (!vlm_size_add(bytes, align, &padded) || injected_failure()) return NULL;
+  if (!vlm_size_add(bytes, align, &padded) || vlm_memory_fails()) return NULL;
   void *data = aligned_alloc(align, bytes ? padded / align * align : VLM_ALIGN);
   /* Large blocks are activations and weights: huge pages make the first touch many times cheaper. */
   if (data && align == HUGE_PAGE) madvise(data, bytes, MADV_HUGEPAGE);

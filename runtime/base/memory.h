@@ -25,6 +25,8 @@ vlm_status vlm_strdup(char **out, const char *text, vlm_error *err);
 
 /* Fault injection: the Nth allocation from now on fails (0 = off). For tests only. */
 void vlm_memory_fail_after(long n);
+/* Asked by whoever takes memory: true when this allocation is the one that fails. */
+bool vlm_memory_fails(void);
 
 /* Bump allocator: everything is freed at once. Memory is zeroed, 64-byte aligned when size >= 64, else 16. Never moves. */
 typedef struct vlm_arena vlm_arena;

@@ -181,3 +181,24 @@ void vlm_threads_range(vlm_threads *pool, int64_t n, int64_t grain, vlm_range_ta
   range_region region = {.n = n, .grain = grain, .task = task, .user = user};
   vlm_threads_run(pool, (n + grain - 1) / grain, range_chunk, &region);
 }
+
+/* ---- lock ---- */
+
+struct vlm_lock {
+  pthread_mutex_t mutex;
+};
+
+vlm_status vlm_lock_create(vlm_lock **out, vlm_error *err) {
+  vlm_status st = vlm_new(out, 1, err);
+  if (st == VLM_OK) pthread_mutex_init(&(*out)->mutex, NULL);
+  return st;
+}
+
+void vlm_lock_free(vlm_lock *lock) {
+  if (!lock) return;
+  pthread_mutex_destroy(&lock->mutex);
+  vlm_free(lock);
+}
+
+void vlm_lock_take(vlm_lock *lock) { pthread_mutex_lock(&lock->mutex); }
+void vlm_lock_give(vlm_lock *lock) { pthread_mutex_unlock(&lock->mutex); }

@@ -23,4 +23,11 @@ void vlm_threads_run(vlm_threads *threads, int64_t n, vlm_index_task *task, void
 typedef void vlm_range_task(void *user, int64_t begin, int64_t end, int worker);
 void vlm_threads_range(vlm_threads *threads, int64_t n, int64_t grain, vlm_range_task *task, void *user);
 
+/* One holder at a time. */
+typedef struct vlm_lock vlm_lock;
+vlm_status vlm_lock_create(vlm_lock **out, vlm_error *err);
+void vlm_lock_free(vlm_lock *lock);
+void vlm_lock_take(vlm_lock *lock);
+void vlm_lock_give(vlm_lock *lock);
+
 #endif

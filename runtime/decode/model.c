@@ -40,6 +40,7 @@ static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     const vlm_graph *g = m->bundle->graphs[r];
     vlm_session_opts own = opts ? *opts : (vlm_session_opts){.tap = NULL};
+    own.release = m->release;
     own.caches_have_room = g && g == m->bundle->graphs[VLM_ROLE_DECODER_STEP]; /* the decoder feeds it from its own buffers */
     if (!g) continue;
     if (r > 0 && g == m->bundle->graphs[r - 1]) m->sessions[r] = m->sessions[r - 1];
@@ -73,6 +74,7 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   VLM_TRY(make_tokenizer(m, err));
   VLM_TRY(vlm_prompt_rules_read(&m->prompt, bundle, m->tokenizer, m->rules.bos, err));
   set_readers(m);
+  if (opts && opts->owns_constants) VLM_TRY(vlm_release_create(&m->release, bundle->graphs, VLM_ROLE_COUNT, err));
   VLM_TRY(make_sessions(m, opts ? &opts->session : NULL, err));
   VLM_TRY(vlm_decoder_create(&m->decoder, bundle, m->sessions[VLM_ROLE_DECODER_FIRST], m->sessions[VLM_ROLE_DECODER_STEP],
                              m->sessions[VLM_ROLE_EMBED], err));
@@ -90,6 +92,7 @@ void vlm_model_free(vlm_model *m) {
   vlm_decoder_free(m->decoder);
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
     if (r == 0 || m->sessions[r] != m->sessions[r - 1]) vlm_session_free(m->sessions[r]);
+  vlm_release_free(m->release);
   vlm_tokenizer_free(m->tokenizer);
   vlm_json_free(m->config);
   vlm_prompt_rules_free(&m->prompt);

@@ -9,6 +9,7 @@
 #include "runtime/base/json.h"
 #include "runtime/decode/answer.h"
 #include "runtime/decode/prompt.h"
+#include "runtime/exec/release.h"
 
 enum { VLM_ENCODE_INPUTS = 16 };
 
@@ -16,6 +17,7 @@ struct vlm_model {
   vlm_context *context;
   const vlm_bundle *bundle;
   vlm_session *sessions[VLM_ROLE_COUNT];
+  vlm_release *release;              /* NULL = the bundle's constants stay */
   vlm_decoder *decoder;
   vlm_tokenizer *tokenizer;
   vlm_preprocess preprocess;

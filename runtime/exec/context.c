@@ -1,21 +1,18 @@
 #include "runtime/base/cpu.h"
-#include "runtime/exec/frame.h"
-#include "runtime/kernels/kernels.h"
+#include "runtime/base/memory.h"
+#include "runtime/exec/context_private.h"
 
 vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, vlm_error *err) {
   static const vlm_context_opts defaults = {0};
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
-  vlm_kernels *kernels = NULL;
   if (!opts) opts = &defaults;
   VLM_TRY(vlm_alloc((void **)&context, 1, sizeof *context, err));
   context->max_loop_runs = opts->max_loop_runs ? opts->max_loop_runs : VLM_MAX_LOOP_RUNS;
   VLM_TRY(vlm_cpu_select(&context->cpu_mask, opts->cpu_level, err));
   VLM_TRY(vlm_threads_create(&context->threads, opts->threads, err));
-  VLM_TRY(vlm_alloc((void **)&kernels, 1, sizeof *kernels, err));
-  context->kernel_storage = kernels;
-  VLM_TRY(vlm_kernels_select(kernels, context->cpu_mask, err));
-  context->kernels = kernels;
+  VLM_TRY(vlm_kernels_select(&context->kernels, context->cpu_mask, err));
+  VLM_TRY(vlm_weights_create(&context->weights, err));
 out:
   if (st != VLM_OK) {
     vlm_context_free(context);
@@ -27,12 +24,11 @@ out:
 
 void vlm_context_free(vlm_context *context) {
   if (!context) return;
-  if (context->kernels) vlm_kernels_release(context->kernel_storage);
+  vlm_weights_free(context->weights);
   vlm_threads_free(context->threads);
-  vlm_free(context->kernel_storage);
   vlm_free(context);
 }
 
 vlm_threads *vlm_context_threads(vlm_context *context) { return context->threads; }
-const struct vlm_kernels *vlm_context_kernels(const vlm_context *context) { return context->kernels; }
+const struct vlm_kernels *vlm_context_kernels(const vlm_context *context) { return &context->kernels; }
 const char *vlm_context_cpu(const vlm_context *context) { return vlm_cpu_name(vlm_cpu_best(context->cpu_mask)); }

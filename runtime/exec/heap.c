@@ -15,7 +15,7 @@ static vlm_heap_block *best_fit(vlm_heap *heap, size_t bytes) {
 }
 
 /* Drops free blocks when a new one is needed and the limit is near: sizes have changed, old ones will not fit again. */
-static void drop_free_blocks(vlm_heap *heap) {
+void vlm_heap_trim(vlm_heap *heap) {
   int32_t kept = 0;
   for (int32_t i = 0; i < heap->count; i++) {
     if (heap->blocks[i].used) {
@@ -31,7 +31,7 @@ static void drop_free_blocks(vlm_heap *heap) {
 static vlm_status add_block(vlm_heap *heap, void **out, size_t bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t size = vlm_size_align(bytes + bytes / 4 + 64); /* room to grow: caches get longer by one row per step */
-  if (heap->count >= 64 || (heap->max_bytes && heap->total_bytes + size > heap->max_bytes)) drop_free_blocks(heap);
+  if (heap->count >= 64 || (heap->max_bytes && heap->total_bytes + size > heap->max_bytes)) vlm_heap_trim(heap);
   VLM_CHECK(!heap->max_bytes || (heap->total_bytes <= heap->max_bytes && size <= heap->max_bytes - heap->total_bytes), err, VLM_LIMIT,
             "activations need more than the limit of %zu MiB", heap->max_bytes >> 20);
   if (heap->count == heap->capacity) {

@@ -26,6 +26,8 @@ typedef struct vlm_heap {
 vlm_status vlm_heap_take(vlm_heap *heap, void **out, size_t bytes, vlm_error *err);
 /* Gives a block back; pointers that are not of this heap are ignored. */
 void vlm_heap_give(vlm_heap *heap, void *data);
+/* Frees the blocks that nobody has. */
+void vlm_heap_trim(vlm_heap *heap);
 void vlm_heap_free(vlm_heap *heap);
 
 #endif

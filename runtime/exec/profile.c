@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "runtime/exec/frame.h"
+#include "runtime/exec/session_private.h"
 #include "runtime/ops/macs.h"
 
 enum { MAX_GIB = 16 };
@@ -37,50 +37,35 @@ static void add_macs(int64_t *sum, int64_t macs) {
   if (__builtin_add_overflow(*sum, macs, sum)) *sum = INT64_MAX;
 }
 
-/* The shapes are those of the node's latest run. */
-static vlm_status count_node(profiler *p, vlm_frame *frame, int32_t n, vlm_error *err) {
+/* The shapes are those of the step's latest run, or of the plan. */
+static vlm_status count_step(profiler *p, const vlm_frame *frame, vlm_step *step, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const vlm_node *node = &frame->graph->nodes[n];
-  vlm_call_host host = {.frame = frame};
-  const vlm_tensor **in = NULL;
-  vlm_tensor **out = NULL;
-  bool *is_constant = NULL;
   vlm_profile_node *entry;
-  VLM_TRY(vlm_alloc((void **)&in, (size_t)node->n_inputs, sizeof *in, err));
-  VLM_TRY(vlm_alloc((void **)&out, (size_t)node->n_outputs, sizeof *out, err));
-  VLM_TRY(vlm_alloc((void **)&is_constant, (size_t)node->n_inputs, 1, err));
-  for (int32_t k = 0; k < node->n_inputs; k++)
-    if (node->inputs[k] != VLM_NO_VALUE) in[k] = &frame->now[node->inputs[k]];
-  for (int32_t k = 0; k < node->n_outputs; k++)
-    if (node->outputs[k] != VLM_NO_VALUE) out[k] = &frame->now[node->outputs[k]];
-  vlm_op_call call = vlm_call_make(&host, node, in, out, is_constant, err);
-  VLM_TRY(find_entry(p, frame->graph, n, &entry, err));
-  int64_t macs = vlm_call_macs(&call);
+  VLM_TRY(find_entry(p, frame->graph, step->node, &entry, err));
+  int64_t macs = vlm_call_macs(&step->call);
   entry->runs++;
   add_macs(&entry->macs, macs);
   add_macs(&p->out->macs, macs);
 out:
-  vlm_call_release(&host);
-  vlm_free(in);
-  vlm_free(out);
-  vlm_free(is_constant);
   return st;
 }
 
 /* ---- from the plan ---- */
 
 static bool all_planned(const vlm_plan *plan) {
-  for (int32_t s = 0; s < plan->n_steps; s++)
-    if (plan->steps[s].kind != VLM_STEP_STATIC && plan->steps[s].kind != VLM_STEP_ALIAS) return false;
+  for (int32_t s = 0; s < plan->n_steps; s++) {
+    vlm_step_kind kind = plan->steps[s].kind;
+    if (kind != VLM_STEP_STATIC && kind != VLM_STEP_CHECKED && kind != VLM_STEP_ALIAS) return false;
+  }
   return true;
 }
 
 static vlm_status count_plan(profiler *p, vlm_error *err) {
   vlm_frame *frame = p->session->root;
   for (int32_t s = 0; s < frame->plan->n_steps; s++) {
-    int32_t n = frame->plan->steps[s].node;
-    if (!frame->graph->nodes[n].traits->macs) continue;
-    vlm_status st = count_node(p, frame, n, err);
+    vlm_step *step = &frame->plan->steps[s];
+    if (!step->call.node->traits->macs) continue;
+    vlm_status st = count_step(p, frame, step, err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;
@@ -111,7 +96,8 @@ static vlm_status count_value(void *user, const vlm_graph *graph, vlm_value_id v
   profiler *p = user;
   (void)tensor;
   vlm_frame *frame = frame_of(p->session->root, graph);
-  return frame ? count_node(p, frame, graph->values[value].producer, err) : VLM_OK;
+  vlm_step *step = frame ? vlm_frame_step(frame, graph->values[value].producer) : NULL;
+  return step ? count_step(p, frame, step, err) : VLM_OK;
 }
 
 static vlm_status run_on(vlm_session *session, const vlm_graph *graph, const vlm_tensor *inputs, vlm_error *err) {
@@ -166,8 +152,12 @@ vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_g
   out->executed = !all_planned(p.session->root->plan);
   if (out->executed) VLM_TRY(run_on(p.session, graph, inputs, err));
   else VLM_TRY(count_plan(&p, err));
-  vlm_session_stats stats = vlm_session_get_stats(p.session);
-  out->activation_bytes = stats.arena_bytes + (out->executed ? stats.heap_bytes : 0);
+  if (out->executed) {
+    vlm_session_stats stats = vlm_session_get_stats(p.session);
+    out->activation_bytes = stats.arena_bytes + stats.heap_bytes;
+  } else {
+    VLM_TRY(vlm_plan_value_bytes(p.session->root->plan, graph, &out->activation_bytes, err));
+  }
   VLM_TRY(keep_shapes(&p, graph, inputs, err));
 out:
   vlm_session_free(p.session);

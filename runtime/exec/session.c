@@ -1,18 +1,20 @@
 #include "runtime/exec/session.h"
 
-#include "runtime/exec/frame.h"
+#include "runtime/exec/release.h"
+#include "runtime/exec/session_private.h"
 
 enum { DEFAULT_MAX_GIB = 64 };
 
 vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *s = NULL;
+  VLM_TRY(vlm_release_check(graph, err));
   VLM_TRY(vlm_alloc((void **)&s, 1, sizeof *s, err));
-  s->context = context;
-  if (opts) s->opts = *opts;
-  if (!s->opts.max_bytes) s->opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
-  s->heap.max_bytes = s->opts.max_bytes;
-  VLM_TRY(vlm_frame_create(&s->root, s, graph, NULL, err));
+  s->shared.context = context;
+  if (opts) s->shared.opts = *opts;
+  if (!s->shared.opts.max_bytes) s->shared.opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
+  s->shared.heap.max_bytes = s->shared.opts.max_bytes;
+  VLM_TRY(vlm_frame_create(&s->root, &s->shared, graph, NULL, err));
 out:
   if (st != VLM_OK) {
     vlm_session_free(s);
@@ -25,27 +27,28 @@ out:
 void vlm_session_free(vlm_session *s) {
   if (!s) return;
   vlm_frame_free(s->root);
-  vlm_heap_free(&s->heap);
+  vlm_heap_free(&s->shared.heap);
   vlm_free(s);
 }
 
 vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
-  s->body_runs = 0;
-  return vlm_frame_run(s->root, inputs, n_inputs, err);
+  s->shared.body_runs = 0;
+  vlm_status st = vlm_frame_run(s->root, inputs, n_inputs, err);
+  if (s->shared.opts.release) vlm_frame_trim(s->root);
+  return st;
 }
 
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }
 
 vlm_status vlm_session_plan(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
-  vlm_status st = vlm_frame_bind_inputs(s->root, inputs, n_inputs, err);
-  return st == VLM_OK ? vlm_frame_plan(s->root, err) : st;
+  return vlm_frame_plan(s->root, inputs, n_inputs, err);
 }
 
 void vlm_session_visit_steps(const vlm_session *s, vlm_step_visit *visit, void *user) {
   const vlm_plan *plan = s->root->plan;
   for (int32_t i = 0; plan && i < plan->n_steps; i++) {
     const vlm_step *step = &plan->steps[i];
-    visit(user, s->root->graph, &s->root->graph->nodes[step->node], (const vlm_tensor *const *)step->out);
+    visit(user, s->root->graph, step->call.node, (const vlm_tensor *const *)step->call.out);
   }
 }
 
@@ -55,10 +58,16 @@ static size_t arena_bytes(const vlm_frame *frame) {
   return bytes;
 }
 
+static int64_t plans_made(const vlm_frame *frame) {
+  int64_t plans = frame->plans.made;
+  for (int32_t i = 0; i < frame->n_children; i++) plans += plans_made(frame->children[i]);
+  return plans;
+}
+
 vlm_session_stats vlm_session_get_stats(const vlm_session *s) {
   return (vlm_session_stats){.arena_bytes = arena_bytes(s->root),
-                             .heap_bytes = s->heap.total_bytes,
-                             .plans = s->plans,
-                             .allocations = s->heap.allocations + s->arena_allocations,
+                             .heap_bytes = s->shared.heap.total_bytes,
+                             .plans = plans_made(s->root),
+                             .allocations = s->shared.heap.allocations + s->shared.arena_allocations,
                              .steps = s->root->plan ? s->root->plan->n_steps : 0};
 }

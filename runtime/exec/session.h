@@ -25,17 +25,20 @@ const char *vlm_context_cpu(const vlm_context *context);
 /* Called for each tapped value right after it is produced; the tensor is valid only during the call. `graph` tells which (sub)graph, `value` the id there. */
 typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err);
 
+struct vlm_release; /* release.h */
+
 typedef struct vlm_session_opts {
   vlm_tap *tap;           /* NULL = none */
   void *tap_user;
   /* Which values are tapped; NULL with tap = every value. Asked once at creation. */
   bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
   bool caches_have_room;  /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
+  struct vlm_release *release; /* lets go of constants that were packed, and of a run's memory after the run; NULL = all stays */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;
 
 typedef struct vlm_session vlm_session;
-/* The graph must outlive the session and be resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
+/* Graph and context must outlive the session; the graph is resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
 vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err);
 void vlm_session_free(vlm_session *session);
 /* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */

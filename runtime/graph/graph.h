@@ -33,6 +33,7 @@ typedef struct vlm_value {
   const char *dim_names[VLM_MAX_RANK]; /* name of a symbolic dim, or NULL */
   vlm_value_id parent_value; /* CAPTURE: id in graph->parent */
   int32_t producer;       /* node index, or -1 */
+  bool released;          /* CONSTANT whose bytes are gone: sessions hold its packed forms, nobody else can read it (exec/release.h) */
 } vlm_value;
 
 typedef enum vlm_attr_kind { VLM_ATTR_NONE, VLM_ATTR_INT, VLM_ATTR_FLOAT, VLM_ATTR_STRING, VLM_ATTR_TENSOR, VLM_ATTR_GRAPH, VLM_ATTR_INTS,

@@ -24,6 +24,8 @@ typedef struct vlm_q8_weights {
   const int8_t *panels; /* [count][padded_n / nr][groups][nr][kr] */
 } vlm_q8_weights;
 
+/* The header without the data, enough for vlm_gemm_q8_scratch, and the bytes of the block; false when the size does not fit. */
+bool vlm_q8_weights_layout(vlm_q8_weights *out, size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
 /* Bytes of the block; false when the size does not fit. */
 bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
 /* Where the weights lie before packing: element (p, j) of matrix c at w[c * w_matrix + p * w_row + j * w_column], in bytes. */

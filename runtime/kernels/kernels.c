@@ -1,6 +1,5 @@
 #include "runtime/kernels/kernels.h"
 
-#include "runtime/kernels/prepared.h"
 #include "runtime/kernels/rowops.h"
 
 static const vlm_kernel table[] = {
@@ -46,13 +45,6 @@ vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *er
             out->gemv_f32->name);
   VLM_CHECK(out->gemm_u8s8->a_bytes == 1 || (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr), err,
             VLM_INTERNAL, "%s and %s take panels of different shape", out->gemm_u8s8->name, out->gemm_u8s16->name);
-  VLM_TRY(vlm_prepared_create(&out->prepared, err));
 out:
   return st;
-}
-
-void vlm_kernels_release(vlm_kernels *kernels) {
-  if (!kernels) return;
-  vlm_prepared_free(kernels->prepared);
-  kernels->prepared = NULL;
 }

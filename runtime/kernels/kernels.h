@@ -60,7 +60,6 @@ const vlm_kernel *vlm_kernel_table(int *count);
 const char *vlm_kernel_kind_name(vlm_kernel_kind kind);
 
 struct vlm_rowops; /* rowops.h */
-struct vlm_prepared; /* prepared.h */
 
 /* The bundle: for each kind the best row that the CPU mask allows. */
 typedef struct vlm_kernels {
@@ -69,12 +68,10 @@ typedef struct vlm_kernels {
 #include "runtime/kernels/kinds.def"
 #undef VLM_KIND
   const struct vlm_rowops *rowops;
-  struct vlm_prepared *prepared; /* cache of packed weights; NULL = pack at every call */
 } vlm_kernels;
 
-/* cpu_mask comes from vlm_cpu_select. Creates the cache too: release with vlm_kernels_release. */
+/* cpu_mask comes from vlm_cpu_select. */
 vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *err);
-void vlm_kernels_release(vlm_kernels *kernels);
 
 #define VLM_KIND(kind, mr, nr, kr, a_bytes, work) vlm_##kind##_fn vlm_##kind##_c;
 #include "runtime/kernels/kinds.def"

@@ -3,7 +3,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/kernels/gemm_q8.h"
 
-static bool layout(vlm_q8_weights *w, size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count) {
+bool vlm_q8_weights_layout(vlm_q8_weights *w, size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count) {
   int64_t nr = kernels->gemm_u8s8->nr, kr = kernels->gemm_u8s8->kr;
   size_t matrices, sums;
   *w = (vlm_q8_weights){.k = k, .n = n, .count = count, .groups = (k + kr - 1) / kr, .padded_n = (n + nr - 1) / nr * nr};
@@ -16,7 +16,7 @@ static bool layout(vlm_q8_weights *w, size_t *bytes, const vlm_kernels *kernels,
 
 bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count) {
   vlm_q8_weights w;
-  return layout(&w, bytes, kernels, k, n, count);
+  return vlm_q8_weights_layout(&w, bytes, kernels, k, n, count);
 }
 
 /* Panel of columns [first, first + nr) of one matrix, whose first element is `data`. */
@@ -44,7 +44,7 @@ vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, con
   vlm_q8_weights *out = block;
   size_t bytes;
   assert((uintptr_t)block % VLM_ALIGN == 0);
-  if (!layout(out, &bytes, kernels, s->k, s->n, s->count)) return NULL;
+  if (!vlm_q8_weights_layout(out, &bytes, kernels, s->k, s->n, s->count)) return NULL;
   int32_t *colsum = (int32_t *)((char *)block + vlm_size_align(sizeof *out));
   int8_t *panels = (int8_t *)colsum + vlm_size_align((size_t)(out->padded_n * s->count) * sizeof *colsum);
   out->colsum = colsum;

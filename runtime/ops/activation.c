@@ -15,16 +15,16 @@
   }                                                                                                          \
   static vlm_row_table name##_rows = {[VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
 #define RUN0(name) \
-  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_node(c, 1, name##_rows, NULL); }
+  vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, 1, name##_rows, NULL, 0); }
 #define RUN1(name, a)                              \
-  vlm_status vlm_run_##name(vlm_op_call *c) {      \
+  vlm_status vlm_prepare_##name(vlm_op_call *c) {  \
     const float p[1] = {vlm_arg_float(c, 0, a)};   \
-    return vlm_rows_node(c, 1, name##_rows, p);    \
+    return vlm_rows_prepare(c, 1, name##_rows, p, sizeof p); \
   }
 #define RUN2(name, a, b)                                                     \
-  vlm_status vlm_run_##name(vlm_op_call *c) {                                \
+  vlm_status vlm_prepare_##name(vlm_op_call *c) {                            \
     const float p[2] = {vlm_arg_float(c, 0, a), vlm_arg_float(c, 1, b)};     \
-    return vlm_rows_node(c, 1, name##_rows, p);                              \
+    return vlm_rows_prepare(c, 1, name##_rows, p, sizeof p);                 \
   }
 
 static double sigmoid64(double x) { return x < 0 ? exp(x) / (1.0 + exp(x)) : 1.0 / (1.0 + exp(-x)); }
@@ -97,14 +97,14 @@ RUN2(shrink, 0.0f, 0.5f)
 
 /* ---- GELU in its operator forms ---- */
 
-vlm_status vlm_run_gelu(vlm_op_call *c) {
+vlm_status vlm_prepare_gelu(vlm_op_call *c) {
   const char *form = vlm_arg_string(c, 0, "none");
   bool exact = strcmp(form, "none") == 0;
   if (!exact && strcmp(form, "tanh") != 0) return vlm_fail(c->err, VLM_INPUT, "approximate is \"%s\"; wanted none or tanh", form);
-  return vlm_rows_node(c, 1, exact ? gelu_rows : gelu_tanh_rows, NULL);
+  return vlm_rows_prepare(c, 1, exact ? gelu_rows : gelu_tanh_rows, NULL, 0);
 }
 
-vlm_status vlm_run_gelu_erf(vlm_op_call *c) { return vlm_rows_node(c, 1, gelu_rows, NULL); }
+vlm_status vlm_prepare_gelu_erf(vlm_op_call *c) { return vlm_rows_prepare(c, 1, gelu_rows, NULL, 0); }
 
 #define BIASED(name, op, f64)                                                                              \
   static void name##_f32(const vlm_row *row) {                                                             \
@@ -116,7 +116,7 @@ vlm_status vlm_run_gelu_erf(vlm_op_call *c) { return vlm_rows_node(c, 1, gelu_ro
 BIASED(bias_gelu, gelu, gelu64)
 BIASED(bias_gelu_tanh, gelu_tanh, gelu_tanh64)
 
-vlm_status vlm_run_bias_gelu(vlm_op_call *c) { return vlm_rows_node(c, 2, bias_gelu_rows, NULL); }
-vlm_status vlm_run_fast_gelu(vlm_op_call *c) {
-  return vlm_in(c, 1) ? vlm_rows_node(c, 2, bias_gelu_tanh_rows, NULL) : vlm_rows_node(c, 1, gelu_tanh_rows, NULL);
+vlm_status vlm_prepare_bias_gelu(vlm_op_call *c) { return vlm_rows_prepare(c, 2, bias_gelu_rows, NULL, 0); }
+vlm_status vlm_prepare_fast_gelu(vlm_op_call *c) {
+  return vlm_in(c, 1) ? vlm_rows_prepare(c, 2, bias_gelu_tanh_rows, NULL, 0) : vlm_rows_prepare(c, 1, gelu_tanh_rows, NULL, 0);
 }

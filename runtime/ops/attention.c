@@ -6,6 +6,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/sdpa.h"
 
 enum { CAUSAL, KV_HEADS, Q_HEADS, SCORES_MODE, SCALE, SOFTCAP, LEFT, RIGHT };
@@ -146,23 +147,37 @@ out:
   return st;
 }
 
-/* Rank 3 is one head per batch entry; its mask broadcasts to [N, T, S]. */
+/* Sizes and strides; rank 3 is one head per batch entry. */
+vlm_status vlm_prepare_FusedAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_sdpa *a;
+  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
+  int r = q->rank;
+  int64_t heads = r == 4 ? q->dims[1] : 1;
+  VLM_TRY(vlm_op_state(c, (void **)&a, sizeof *a));
+  *a = (vlm_sdpa){.batch = q->dims[0], .heads = heads, .kv_heads = heads, .t = q->dims[r - 2], .s = k->dims[r - 2], .d = q->dims[r - 1],
+                  .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0};
+  vlm_heads y = vlm_heads_of(NULL, c->out[0], 1);
+  a->q = vlm_heads_of(NULL, q, 1);
+  a->k = vlm_heads_of(NULL, k, 1);
+  a->v = vlm_heads_of(NULL, v, 1);
+  a->y_batch = y.batch, a->y_head = y.head, a->y_row = y.row;
+  VLM_TRY(vlm_sdpa_reserve(c, a));
+out:
+  return st;
+}
+
+/* A mask of rank 3 broadcasts to [N, T, S]. */
 vlm_status vlm_run_FusedAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *mask = vlm_in(c, 3);
-  bool deep = q->rank == 4;
-  int r = q->rank;
-  vlm_sdpa a = {.batch = q->dims[0], .heads = deep ? q->dims[1] : 1, .kv_heads = deep ? q->dims[1] : 1, .t = q->dims[r - 2],
-                .s = k->dims[r - 2],
-                .d = q->dims[r - 1], .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0,
-                    .y = c->out[0]->data};
-  a.q = vlm_heads_of(q->data, q, 1);
-  a.k = vlm_heads_of(k->data, k, 1);
-  a.v = vlm_heads_of(v->data, v, 1);
-  vlm_heads y = vlm_heads_of(a.y, c->out[0], 1);
-  a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
+  vlm_sdpa a = *(const vlm_sdpa *)c->state;
+  const vlm_tensor *mask = vlm_in(c, 3);
   vlm_tensor shifted;
-  if (mask && !deep && mask->rank == 3) { /* [N, T, S] means [N, 1, T, S] */
+  a.q.data = c->in[0]->data;
+  a.k.data = c->in[1]->data;
+  a.v.data = c->in[2]->data;
+  a.y = c->out[0]->data;
+  if (mask && c->in[0]->rank == 3 && mask->rank == 3) { /* [N, T, S] means [N, 1, T, S] */
     int64_t dims[4] = {mask->dims[0], 1, mask->dims[1], mask->dims[2]};
     shifted = vlm_tensor_make(mask->dtype, 4, dims, mask->data);
     mask = &shifted;

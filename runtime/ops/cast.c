@@ -8,6 +8,7 @@
 #include "runtime/base/small_float.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
 
 /* Types of TensorProto that have a name but no form here. */
@@ -132,19 +133,37 @@ static vlm_status read_rule(vlm_op_call *c, int first, vlm_small_rule *rule) {
   return vlm_fail(c->err, VLM_INPUT, "round_mode is \"%s\"; wanted up, down or nearest", mode);
 }
 
-static vlm_status cast(vlm_op_call *c, int first_of_rule) {
-  cast_job job = {.in = c->in[0], .out = c->out[0], .ops = vlm_call_rowops(c)};
-  vlm_range_task *loop = cast_any;
-  if (job.in->dtype == job.out->dtype) return vlm_run_copy(c);
-  vlm_status st = read_rule(c, first_of_rule, &job.rule);
-  if (st != VLM_OK) return st;
-  if (vlm_dtype_bits(job.out->dtype) < 8) vlm_zero_some(job.out->data, vlm_tensor_bytes(job.out));
+typedef struct {
+  cast_job job; /* all but the tensors of the run */
+  vlm_range_task *loop; /* NULL: the types are the same */
+} cast_state;
+
+static vlm_status prepare_cast(vlm_op_call *c, int first_of_rule) {
+  vlm_status st = VLM_OK;
+  cast_state *s;
+  vlm_dtype from = c->in[0]->dtype, to = c->out[0]->dtype;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  if (from == to) goto out;
+  VLM_TRY(read_rule(c, first_of_rule, &s->job.rule));
+  s->job.ops = vlm_call_rowops(c);
+  s->loop = cast_any;
   for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
-    if (loops[i].from == job.in->dtype && loops[i].to == job.out->dtype) loop = loops[i].loop;
-  /* Four elements may share a byte; the grain is a multiple of that. */
-  vlm_threads_range(c->threads, vlm_tensor_count(job.in), VLM_ROW_GRAIN, loop, &job);
-  return VLM_OK;
+    if (loops[i].from == from && loops[i].to == to) s->loop = loops[i].loop;
+out:
+  return st;
 }
 
-vlm_status vlm_run_cast(vlm_op_call *c) { return cast(c, 1); }
-vlm_status vlm_run_cast_like(vlm_op_call *c) { return cast(c, 0); }
+vlm_status vlm_prepare_cast(vlm_op_call *c) { return prepare_cast(c, 1); }
+vlm_status vlm_prepare_cast_like(vlm_op_call *c) { return prepare_cast(c, 0); }
+
+vlm_status vlm_run_cast(vlm_op_call *c) {
+  const cast_state *s = c->state;
+  cast_job job = s->job;
+  if (!s->loop) return vlm_run_copy(c);
+  job.in = c->in[0];
+  job.out = c->out[0];
+  if (vlm_dtype_bits(job.out->dtype) < 8) vlm_zero_some(job.out->data, vlm_tensor_bytes(job.out));
+  /* Four elements may share a byte; the grain is a multiple of that. */
+  vlm_threads_range(c->threads, vlm_tensor_count(job.in), VLM_ROW_GRAIN, s->loop, &job);
+  return VLM_OK;
+}

@@ -17,7 +17,7 @@ vlm_status vlm_infer_compare(vlm_op_call *c) {
   COMPARE_INTEGER(op, f32, F32, float)                                                          \
   COMPARE_INTEGER(op, f64, F64, double)                                                         \
   static vlm_row_table op##_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, op)[VLM_F32] = op##_f32, [VLM_F64] = op##_f64, __VA_ARGS__}; \
-  vlm_status vlm_run_##op(vlm_op_call *c) { return vlm_rows_binary(c, op##_rows); }
+  vlm_status vlm_prepare_##op(vlm_op_call *c) { return vlm_rows_prepare_binary(c, op##_rows); }
 
 #define equal_OPERATOR ==
 #define less_OPERATOR <
@@ -34,7 +34,7 @@ COMPARE(greater_or_equal, )
 static void is_nan_f32(const vlm_row *row) VLM_ROW_LOOP1(float, uint8_t, x != x)
 static void is_nan_f64(const vlm_row *row) VLM_ROW_LOOP1(double, uint8_t, x != x)
 static vlm_row_table is_nan_rows = {[VLM_F32] = is_nan_f32, [VLM_F64] = is_nan_f64};
-vlm_status vlm_run_is_nan(vlm_op_call *c) { return vlm_rows_node(c, 1, is_nan_rows, NULL); }
+vlm_status vlm_prepare_is_nan(vlm_op_call *c) { return vlm_rows_prepare(c, 1, is_nan_rows, NULL, 0); }
 
 typedef struct {
   bool negative, positive;
@@ -48,7 +48,7 @@ static void is_inf_f64(const vlm_row *row) {
   VLM_ROW_LOOP1(double, uint8_t, (x == (double)INFINITY && o.positive) || (x == -(double)INFINITY && o.negative))
 }
 static vlm_row_table is_inf_rows = {[VLM_F32] = is_inf_f32, [VLM_F64] = is_inf_f64};
-vlm_status vlm_run_is_inf(vlm_op_call *c) {
+vlm_status vlm_prepare_is_inf(vlm_op_call *c) {
   const inf_opts o = {vlm_arg_int(c, 0, 1) != 0, vlm_arg_int(c, 1, 1) != 0};
-  return vlm_rows_node(c, 1, is_inf_rows, &o);
+  return vlm_rows_prepare(c, 1, is_inf_rows, &o, sizeof o);
 }

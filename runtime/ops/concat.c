@@ -1,7 +1,8 @@
 /* Concat and Split: strided copies between one tensor and its parts along an axis. */
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 static vlm_status concat_axis(vlm_op_call *c, int *axis) {
   const vlm_attr *a = vlm_arg(c, 0);
@@ -31,33 +32,65 @@ out:
   return st;
 }
 
-/* Copies `count` runs of `run` elements between two tensors whose runs start `to` and `from` elements apart. */
-static void copy_runs(vlm_op_call *c, void *dst, const void *src, size_t item, int64_t count, int64_t run, int64_t to, int64_t from) {
+/* `count` runs of `run` elements between two tensors whose runs start `to` and `from` elements apart. */
+static void plan_runs(vlm_nd_plan *plan, size_t item, int64_t count, int64_t run, int64_t to, int64_t from) {
   int64_t size = (int64_t)item;
   vlm_nd nd = {0};
   vlm_nd_push(&nd, count, to * size, from * size);
   vlm_nd_push(&nd, run, size, size);
-  vlm_nd_copy(c->threads, &nd, item, dst, src);
+  vlm_nd_plan_make(plan, &nd, item);
 }
 
-vlm_status vlm_run_Concat(vlm_op_call *c) {
+/* One copy between the whole and its part k. */
+typedef struct {
+  vlm_nd_plan plan;
+  vlm_bytes bytes;
+  size_t at; /* in the whole */
+} piece;
+
+typedef struct {
+  vlm_bytes whole;
+  piece *parts;
+} concat_state;
+
+static vlm_status make_state(vlm_op_call *c, concat_state **s, const vlm_tensor *whole, int32_t parts) {
   vlm_status st = VLM_OK;
-  vlm_tensor y;
+  VLM_TRY(vlm_op_state(c, (void **)s, sizeof **s));
+  VLM_TRY(vlm_op_keep(c, (void **)&(*s)->parts, parts, sizeof(piece)));
+  VLM_TRY(vlm_bytes_prepare(c, &(*s)->whole, whole));
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_Concat(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  concat_state *s;
+  const vlm_tensor y = vlm_whole(c->out[0]);
   int axis;
   VLM_TRY(concat_axis(c, &axis));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
+  VLM_TRY(make_state(c, &s, c->out[0], c->n_in));
   size_t item = vlm_item_size(&y);
   int64_t outer = vlm_tensor_span(&y, 0, axis), whole = vlm_tensor_span(&y, axis, y.rank), at = 0;
   for (int k = 0; k < c->n_in; k++) {
-    vlm_tensor x;
-    VLM_TRY(vlm_unpacked_in(c, k, &x));
-    int64_t run = vlm_tensor_span(&x, axis, x.rank);
-    copy_runs(c, (char *)y.data + (size_t)at * item, x.data, item, outer, run, whole, run);
+    int64_t run = vlm_tensor_span(c->in[k], axis, y.rank);
+    VLM_TRY(vlm_bytes_prepare(c, &s->parts[k].bytes, c->in[k]));
+    plan_runs(&s->parts[k].plan, item, outer, run, whole, run);
+    s->parts[k].at = (size_t)at * item;
     at += run;
   }
-  vlm_pack_out(c, 0, &y);
 out:
   return st;
+}
+
+vlm_status vlm_run_Concat(vlm_op_call *c) {
+  const concat_state *s = c->state;
+  char *y = vlm_bytes_place(c, &s->whole, c->out[0]);
+  for (int k = 0; k < c->n_in; k++) {
+    const piece *p = &s->parts[k];
+    vlm_nd_plan_run(&p->plan, c->threads, y + p->at, vlm_bytes_read(c, &p->bytes, c->in[k]));
+  }
+  vlm_bytes_store(&s->whole, c->out[0], y);
+  return VLM_OK;
 }
 
 /* ---- Split: sizes from the attribute (< 13), input 1, num_outputs or equal parts ---- */
@@ -97,25 +130,39 @@ static int64_t part_size(vlm_op_call *c, int axis, int k, int64_t left) {
   return part < left ? part : left;
 }
 
-vlm_status vlm_run_Split(vlm_op_call *c) {
+vlm_status vlm_prepare_Split(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x;
+  concat_state *s;
+  const vlm_tensor x = vlm_whole(c->in[0]);
   int axis;
-  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), c->in[0]->rank, false, &axis));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
+  if (vlm_in(c, 1) && !c->in[1]->data) return VLM_UNKNOWN;
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &axis));
+  VLM_TRY(make_state(c, &s, c->in[0], c->n_out));
   size_t item = vlm_item_size(&x);
   int64_t outer = vlm_tensor_span(&x, 0, axis), whole = vlm_tensor_span(&x, axis, x.rank), inner = vlm_tensor_span(&x, axis + 1, x.rank);
   int64_t at = 0;
   for (int k = 0; k < c->n_out; k++) {
+    piece *p = &s->parts[k];
     int64_t size = part_size(c, axis, k, x.dims[axis] - at), run = size * inner;
-    if (c->out[k]) {
-      vlm_tensor y;
-      VLM_TRY(vlm_unpacked_out(c, k, &y));
-      copy_runs(c, y.data, (const char *)x.data + (size_t)(at * inner) * item, item, outer, run, run, whole);
-      vlm_pack_out(c, k, &y);
-    }
+    p->at = (size_t)(at * inner) * item;
     at += size;
+    if (!c->out[k]) continue;
+    VLM_TRY(vlm_bytes_prepare(c, &p->bytes, c->out[k]));
+    plan_runs(&p->plan, item, outer, run, run, whole);
   }
 out:
   return st;
+}
+
+vlm_status vlm_run_Split(vlm_op_call *c) {
+  const concat_state *s = c->state;
+  const char *x = vlm_bytes_read(c, &s->whole, c->in[0]);
+  for (int k = 0; k < c->n_out; k++) {
+    const piece *p = &s->parts[k];
+    if (!c->out[k]) continue;
+    void *y = vlm_bytes_place(c, &p->bytes, c->out[k]);
+    vlm_nd_plan_run(&p->plan, c->threads, y, x + p->at);
+    vlm_bytes_store(&p->bytes, c->out[k], y);
+  }
+  return VLM_OK;
 }

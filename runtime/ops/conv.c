@@ -6,24 +6,39 @@
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/weights.h"
 
-/* Values, output and scratch of a convolution whose shape, weights and activation are set. */
-static vlm_status run_conv(vlm_op_call *c, vlm_conv_f32 *conv, int bias_input) {
+typedef struct {
+  vlm_values x, w, bias, residual;
+  vlm_packed turned; /* weights of a transposed convolution */
+  vlm_result y;
+  vlm_conv_f32 conv; /* all but the pointers of the run */
+  size_t scratch;
+} conv_state;
+
+/* What is left when shape, weights and activation are set. */
+static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
   vlm_status st = VLM_OK;
-  void *scratch;
-  const vlm_tensor *bias = vlm_in(c, bias_input);
-  VLM_TRY(vlm_as_f32(c, c->in[0], &conv->x));
-  VLM_TRY(vlm_as_f32(c, bias, &conv->bias));
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == conv->shape.out_channels, c->err, VLM_INPUT, "bias of %lld values; wanted %lld",
-            bias ? (long long)vlm_tensor_count(bias) : 0, (long long)conv->shape.out_channels);
-  VLM_TRY(vlm_out_f32(c, 0, &conv->y));
-  VLM_TRY(c->scratch(c, &scratch, vlm_conv_f32_scratch(conv, c->kernels, c->threads)));
-  vlm_conv_f32_run(conv, c->kernels, c->threads, scratch);
-  vlm_store_f32(c, 0, conv->y);
+  const vlm_tensor *bias = vlm_in(c, 2);
+  int64_t channels = s->conv.shape.out_channels;
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == channels, c->err, VLM_INPUT, "bias of %lld values; wanted %lld",
+            bias ? (long long)vlm_tensor_count(bias) : 0, (long long)channels);
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
+  VLM_TRY(vlm_values_prepare(c, &s->bias, 2, channels, "the bias"));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_op_reserve(c, &s->scratch, (int64_t)vlm_conv_f32_scratch(&s->conv, c->kernels, c->threads), 1));
 out:
   return st;
 }
+
+static void run_conv(vlm_op_call *c, const conv_state *s, vlm_conv_f32 *conv) {
+  conv->x = vlm_values_get(c, &s->x);
+  conv->bias = vlm_values_get(c, &s->bias);
+  conv->y = vlm_result_get(c, &s->y);
+  vlm_conv_f32_run(conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
+  vlm_store_f32(c, 0, conv->y);
+}
+
+/* ---- Conv, FusedConv: x, w, [bias], [residual]; activation after the sum ---- */
 
 vlm_status vlm_infer_Conv(vlm_op_call *c) {
   vlm_conv_shape s;
@@ -32,45 +47,57 @@ vlm_status vlm_infer_Conv(vlm_op_call *c) {
   return st;
 }
 
-vlm_status vlm_run_Conv(vlm_op_call *c) {
+vlm_status vlm_prepare_Conv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_conv_f32 conv = {0};
-  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &conv.shape));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &conv.w));
-  VLM_TRY(run_conv(c, &conv, 2));
+  conv_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &s->conv.shape));
+  VLM_TRY(vlm_values_prepare(c, &s->w, 1, vlm_tensor_count(c->in[1]), "the weights"));
+  VLM_TRY(vlm_values_prepare(c, &s->residual, -1, 0, ""));
+  VLM_TRY(prepare_rest(c, s));
 out:
   return st;
 }
 
-/* FusedConv: x, w, [bias], [residual]; activation after the sum. */
-vlm_status vlm_run_FusedConv(vlm_op_call *c) {
+vlm_status vlm_prepare_FusedConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_conv_f32 conv = {0};
   const vlm_tensor *residual = vlm_in(c, 3);
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
-  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &conv.shape));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &conv.w));
-  VLM_TRY(vlm_as_f32(c, residual, &conv.residual));
+  VLM_TRY(vlm_prepare_Conv(c));
+  conv_state *s = c->state;
   VLM_CHECK(!residual || vlm_tensor_same_shape(residual, c->out[0]), c->err, VLM_INPUT, "the residual must have the shape of the output");
-  VLM_TRY(vlm_activation_find(&conv.activation, c->kernels->rowops, activation, c->err));
-  vlm_activation_params(conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);
-  VLM_TRY(run_conv(c, &conv, 2));
+  VLM_TRY(vlm_values_prepare(c, &s->residual, 3, residual ? vlm_tensor_count(residual) : 0, "the residual"));
+  VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
+  vlm_activation_params(s->conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);
 out:
   return st;
+}
+
+vlm_status vlm_run_Conv(vlm_op_call *c) {
+  const conv_state *s = c->state;
+  vlm_conv_f32 conv = s->conv;
+  conv.w = vlm_values_get(c, &s->w);
+  conv.residual = vlm_values_get(c, &s->residual);
+  run_conv(c, s, &conv);
+  return VLM_OK;
 }
 
 /* ---- ConvTranspose ---- */
 
-typedef struct {
-  const float *w;
-  const vlm_conv_shape *shape;
-} recipe;
-
-static vlm_status fill(void *block, void *user, vlm_error *err) {
-  const recipe *r = user;
-  (void)err;
-  vlm_conv_transpose_weights(block, r->w, r->shape, sizeof(float));
-  return VLM_OK;
+/* sizes: channels, output channels, groups, kernel */
+static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_conv_shape shape = {.channels = sizes[0], .out_channels = sizes[1], .groups = sizes[2], .kernel = {sizes[3], sizes[4], sizes[5]},
+                                .transposed = true};
+  int64_t count = vlm_tensor_count(from[0]);
+  void *copy = NULL;
+  (void)kernels;
+  VLM_TRY(vlm_alloc(&copy, (size_t)count, sizeof(float), err));
+  vlm_floats_of(copy, from[0], count);
+  vlm_conv_transpose_weights(block, copy, &shape, sizeof(float));
+out:
+  vlm_free(copy);
+  return st;
 }
 
 vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
@@ -80,16 +107,30 @@ vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
   return st;
 }
 
+vlm_status vlm_prepare_ConvTranspose(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  conv_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  vlm_conv_shape *shape = &s->conv.shape;
+  VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], shape));
+  const vlm_weight_form form = {
+      .fill = fill,
+      .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1], shape->kernel[2]},
+      .inputs = {1},
+      .n_inputs = 1,
+      .bytes = (size_t)vlm_tensor_count(c->in[1]) * sizeof(float)};
+  VLM_TRY(vlm_op_pack(c, &s->turned, &form));
+  VLM_TRY(prepare_rest(c, s));
+out:
+  return st;
+}
+
 vlm_status vlm_run_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_conv_f32 conv = {0};
-  recipe r = {.shape = &conv.shape};
-  VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], &conv.shape));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &r.w));
-  int64_t key[5] = {conv.shape.channels, conv.shape.out_channels, conv.shape.groups, vlm_conv_volume(conv.shape.kernel), 1};
-  VLM_TRY(
-      vlm_op_weight(c, 1, VLM_PREPARED_FLOATS, key, (size_t)vlm_tensor_count(c->in[1]) * sizeof(float), fill, &r, (const void **)&conv.w));
-  VLM_TRY(run_conv(c, &conv, 2));
+  const conv_state *s = c->state;
+  vlm_conv_f32 conv = s->conv;
+  VLM_TRY(vlm_op_packed(c, &s->turned, (const void **)&conv.w));
+  run_conv(c, s, &conv);
 out:
   return st;
 }

@@ -39,16 +39,16 @@ BINARY(div, x / y)
 BINARY(min, PICK(x, y, <))
 BINARY(max, PICK(x, y, >))
 
-vlm_status vlm_run_add(vlm_op_call *c) { return vlm_rows_binary(c, add_rows); }
-vlm_status vlm_run_sub(vlm_op_call *c) { return vlm_rows_binary(c, sub_rows); }
-vlm_status vlm_run_mul(vlm_op_call *c) { return vlm_rows_binary(c, mul_rows); }
-vlm_status vlm_run_div(vlm_op_call *c) { return vlm_rows_binary(c, div_rows); }
+vlm_status vlm_prepare_add(vlm_op_call *c) { return vlm_rows_prepare_binary(c, add_rows); }
+vlm_status vlm_prepare_sub(vlm_op_call *c) { return vlm_rows_prepare_binary(c, sub_rows); }
+vlm_status vlm_prepare_mul(vlm_op_call *c) { return vlm_rows_prepare_binary(c, mul_rows); }
+vlm_status vlm_prepare_div(vlm_op_call *c) { return vlm_rows_prepare_binary(c, div_rows); }
 
 /* Folds all inputs into the output, left to right. */
 static vlm_status fold_inputs(vlm_op_call *c, vlm_row_table table) {
   vlm_status st = VLM_OK;
   if (c->n_in == 1) return vlm_run_copy(c);
-  VLM_TRY(vlm_rows_node(c, 2, table, NULL));
+  VLM_TRY(vlm_rows_apply(c, c->out[0], c->in, 2, table, NULL));
   for (int k = 2; k < c->n_in; k++) {
     const vlm_tensor *pair[2] = {c->out[0], c->in[k]};
     VLM_TRY(vlm_rows_apply(c, c->out[0], pair, 2, table, NULL));
@@ -92,7 +92,7 @@ static void mod_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, floored(fm
 static vlm_row_table fmod_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, fmod)[VLM_F32] = fmod_f32, [VLM_F64] = fmod_f64};
 static vlm_row_table mod_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, mod)[VLM_F32] = mod_f32, [VLM_F64] = mod_f64};
 
-vlm_status vlm_run_mod(vlm_op_call *c) { return vlm_rows_node(c, 2, vlm_arg_int(c, 0, 0) ? fmod_rows : mod_rows, NULL); }
+vlm_status vlm_prepare_mod(vlm_op_call *c) { return vlm_rows_prepare(c, 2, vlm_arg_int(c, 0, 0) ? fmod_rows : mod_rows, NULL, 0); }
 
 #define PRELU_INTEGER(op, suffix, NAME, type) \
   static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < 0 ? (type)((uint64_t)x * (uint64_t)y) : x)

@@ -7,14 +7,14 @@
 #define LOGIC(name, expression)                                                                \
   static void name##_bool(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, expression)      \
   static vlm_row_table name##_rows = {[VLM_BOOL] = name##_bool};                               \
-  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_binary(c, name##_rows); }
+  vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare_binary(c, name##_rows); }
 LOGIC(and, x && y)
 LOGIC(or, x || y)
 LOGIC(xor, !x != !y)
 
 static void not_bool(const vlm_row *row) VLM_ROW_LOOP1(uint8_t, uint8_t, !x)
 static vlm_row_table not_rows = {[VLM_BOOL] = not_bool};
-vlm_status vlm_run_not(vlm_op_call *c) { return vlm_rows_node(c, 1, not_rows, NULL); }
+vlm_status vlm_prepare_not(vlm_op_call *c) { return vlm_rows_prepare(c, 1, not_rows, NULL, 0); }
 
 #define BITS2(name, operator)                                                                  \
   static void name##_8(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, x operator y)       \
@@ -25,7 +25,7 @@ vlm_status vlm_run_not(vlm_op_call *c) { return vlm_rows_node(c, 1, not_rows, NU
 #define BITS_TABLE(name, inputs)                                                               \
   static vlm_row_table name##_rows = {[VLM_U8] = name##_8,   [VLM_S8] = name##_8,   [VLM_U16] = name##_16, [VLM_S16] = name##_16, \
                                       [VLM_U32] = name##_32, [VLM_S32] = name##_32, [VLM_U64] = name##_64, [VLM_S64] = name##_64}; \
-  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_node(c, inputs, name##_rows, NULL); }
+  vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, inputs, name##_rows, NULL, 0); }
 BITS2(bitwise_and, &)
 BITS2(bitwise_or, |)
 BITS2(bitwise_xor, ^)
@@ -46,11 +46,11 @@ VLM_ROW_INTEGERS(SHIFT_RIGHT, right)
 static vlm_row_table left_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, left)};
 static vlm_row_table right_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, right)};
 
-vlm_status vlm_run_bit_shift(vlm_op_call *c) {
+vlm_status vlm_prepare_bit_shift(vlm_op_call *c) {
   const char *direction = vlm_arg_string(c, 0, "");
   bool left = strcmp(direction, "LEFT") == 0;
   if (!left && strcmp(direction, "RIGHT") != 0) return vlm_fail(c->err, VLM_INPUT, "direction is \"%s\"; wanted LEFT or RIGHT", direction);
-  return vlm_rows_node(c, 2, left ? left_rows : right_rows, NULL);
+  return vlm_rows_prepare(c, 2, left ? left_rows : right_rows, NULL, 0);
 }
 
 /* ---- Where: moves elements, so only their size matters ---- */
@@ -78,7 +78,7 @@ WHERE(16, uint16_t)
 WHERE(32, uint32_t)
 WHERE(64, uint64_t)
 
-vlm_status vlm_run_where(vlm_op_call *c) {
+vlm_status vlm_prepare_where(vlm_op_call *c) {
   vlm_dtype type = c->in[1]->dtype;
   int bits = vlm_dtype_bits(type);
   vlm_row_fn *fn = bits == 8 ? where_8 : bits == 16 ? where_16 : bits == 32 ? where_32 : bits == 64 ? where_64 : NULL;
@@ -88,5 +88,5 @@ vlm_status vlm_run_where(vlm_op_call *c) {
   if (c->in[2]->dtype != type)
     return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same", vlm_dtype_name(type),
                     vlm_dtype_name(c->in[2]->dtype));
-  return vlm_rows_apply_raw(c, c->out[0], c->in, 3, fn, NULL);
+  return vlm_rows_prepare_raw(c, 3, fn, NULL, 0);
 }

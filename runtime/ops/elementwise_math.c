@@ -8,7 +8,7 @@
 
 #define UNARY_RUN(name, ...)                                             \
   static vlm_row_table name##_rows = {__VA_ARGS__};                      \
-  vlm_status vlm_run_##name(vlm_op_call *c) { return vlm_rows_node(c, 1, name##_rows, NULL); }
+  vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, 1, name##_rows, NULL, 0); }
 
 /* float32 by a row operation. */
 #define UNARY(name, f64)                                                                                    \
@@ -68,9 +68,9 @@ static void clip_attributes_f64(const vlm_row *row) {
 }
 static vlm_row_table clip_attribute_rows = {[VLM_F32] = clip_f32, [VLM_F64] = clip_attributes_f64};
 
-vlm_status vlm_run_clip_attributes(vlm_op_call *c) {
+vlm_status vlm_prepare_clip_attributes(vlm_op_call *c) {
   const float p[2] = {vlm_arg_float(c, 0, -INFINITY), vlm_arg_float(c, 1, INFINITY)};
-  return vlm_rows_node(c, 1, clip_attribute_rows, p);
+  return vlm_rows_prepare(c, 1, clip_attribute_rows, p, sizeof p);
 }
 
 /* Row inputs are x, min, max; with one bound only, x and that bound (clip_low, clip_high). */

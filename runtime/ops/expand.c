@@ -1,5 +1,5 @@
 /* Expand and Tile: repetition as a copy with zero source strides. */
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -19,19 +19,16 @@ out:
   return st;
 }
 
-vlm_status vlm_run_Expand(vlm_op_call *c) {
+vlm_status vlm_prepare_Expand(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK];
   vlm_nd nd = {0};
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
   for (int i = 0, lead = y.rank - x.rank; i < y.rank; i++)
     vlm_nd_push(&nd, y.dims[i], to[i], i < lead || x.dims[i - lead] == 1 ? 0 : from[i - lead]);
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
 out:
   return st;
 }
@@ -72,22 +69,19 @@ out:
   return st;
 }
 
-vlm_status vlm_run_Tile(vlm_op_call *c) {
+vlm_status vlm_prepare_Tile(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK], repeats[VLM_MAX_RANK];
   vlm_nd nd = {0};
   VLM_TRY(read_repeats(c, repeats));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
   for (int i = 0; i < x.rank; i++) {
     vlm_nd_push(&nd, repeats[i], to[i] * x.dims[i], 0);
     vlm_nd_push(&nd, x.dims[i], to[i], from[i]);
   }
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
 out:
   return st;
 }

@@ -1,21 +1,30 @@
 /* Gather, GatherElements, GatherND and the block-quantized Gather: reads at computed places. */
 #include <string.h>
 
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 /* Indices as int64, negative ones wrapped; refuses what lies outside [-size, size). */
-static vlm_status read_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size, const int64_t **out) {
+static vlm_status wrap_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size, int64_t *index) {
   vlm_status st = VLM_OK;
-  int64_t n = vlm_tensor_count(t), *index;
-  VLM_TRY(vlm_scratch_array(c, (void **)&index, n, sizeof *index));
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) {
     int64_t k = vlm_tensor_get_int(t, i);
     VLM_CHECK(k >= -size && k < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld", (long long)k, (long long)size);
     index[i] = k < 0 ? k + size : k;
   }
+out:
+  return st;
+}
+
+/* The same in scratch. */
+static vlm_status read_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size, const int64_t **out) {
+  vlm_status st = VLM_OK;
+  int64_t *index;
+  VLM_TRY(vlm_scratch_array(c, (void **)&index, vlm_tensor_count(t), sizeof *index));
+  VLM_TRY(wrap_indices(c, t, size, index));
   *out = index;
 out:
   return st;
@@ -62,19 +71,42 @@ static void gather_runs(void *user, int64_t begin, int64_t end, int worker) {
            job->run);
 }
 
+typedef struct {
+  gather_job job; /* all but the pointers of the run */
+  int64_t runs;
+  vlm_bytes in, out;
+  size_t index;
+} gather_state;
+
+vlm_status vlm_prepare_Gather(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  gather_state *s;
+  const vlm_tensor x = vlm_whole(c->in[0]);
+  int axis;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &axis));
+  VLM_TRY(vlm_bytes_prepare(c, &s->in, c->in[0]));
+  VLM_TRY(vlm_bytes_prepare(c, &s->out, c->out[0]));
+  s->job = (gather_job){.count = vlm_tensor_count(c->in[1]), .size = x.dims[axis],
+                        .run = (size_t)vlm_tensor_span(&x, axis + 1, x.rank) * vlm_item_size(&x)};
+  s->runs = vlm_tensor_span(&x, 0, axis) * s->job.count;
+  VLM_TRY(vlm_op_reserve(c, &s->index, s->job.count, sizeof(int64_t)));
+out:
+  return st;
+}
+
 vlm_status vlm_run_Gather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
-  int axis;
-  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), c->in[0]->rank, false, &axis));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
-  gather_job job = {.count = vlm_tensor_count(c->in[1]), .size = x.dims[axis], .src = x.data, .dst = y.data};
-  job.run = (size_t)vlm_tensor_span(&x, axis + 1, x.rank) * vlm_item_size(&x);
-  VLM_TRY(read_indices(c, c->in[1], x.dims[axis], &job.index));
-  int64_t runs = vlm_tensor_span(&x, 0, axis) * job.count;
-  if (job.run > 0 && runs > 0) vlm_threads_range(c->threads, runs, (int64_t)(65536 / job.run) + 1, gather_runs, &job);
-  vlm_pack_out(c, 0, &y);
+  const gather_state *s = c->state;
+  gather_job job = s->job;
+  int64_t *index = vlm_op_work(c, s->index);
+  VLM_TRY(wrap_indices(c, c->in[1], job.size, index));
+  char *y = vlm_bytes_place(c, &s->out, c->out[0]);
+  job.index = index;
+  job.src = vlm_bytes_read(c, &s->in, c->in[0]);
+  job.dst = y;
+  if (job.run > 0 && s->runs > 0) vlm_threads_range(c->threads, s->runs, (int64_t)(65536 / job.run) + 1, gather_runs, &job);
+  vlm_bytes_store(&s->out, c->out[0], y);
 out:
   return st;
 }

@@ -1,64 +1,49 @@
 #include "runtime/ops/integer_product.h"
 
-#include "runtime/kernels/gemm_q8.h"
 #include "runtime/ops/op_data.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/prepare.h"
 
-vlm_status vlm_integer_product_shape(vlm_op_call *c, const vlm_integer_product *p, vlm_matmul_shape *shape) {
+vlm_status vlm_integer_product_shape(vlm_op_call *c, const vlm_integer_operands *o, vlm_matmul_shape *shape) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *b = c->in[p->b_input];
-  VLM_CHECK((p->a->dtype == VLM_U8 || p->a->dtype == VLM_S8) && (b->dtype == VLM_U8 || b->dtype == VLM_S8), c->err, VLM_INPUT,
-            "integer product of %s and %s; wanted uint8 or int8", vlm_dtype_name(p->a->dtype), vlm_dtype_name(b->dtype));
-  VLM_TRY(vlm_matmul_shape_of(c, p->a, b, p->transpose_a, p->transpose_b, shape));
+  const vlm_tensor *b = c->in[o->b_input];
+  VLM_CHECK((o->a->dtype == VLM_U8 || o->a->dtype == VLM_S8) && (b->dtype == VLM_U8 || b->dtype == VLM_S8), c->err, VLM_INPUT,
+            "integer product of %s and %s; wanted uint8 or int8", vlm_dtype_name(o->a->dtype), vlm_dtype_name(b->dtype));
+  VLM_TRY(vlm_matmul_shape_of(c, o->a, b, o->transpose_a, o->transpose_b, shape));
 out:
   return st;
 }
 
-typedef struct {
-  const vlm_tensor *b;
-  const vlm_matmul_shape *shape;
-  const vlm_kernels *kernels;
-} recipe;
-
-static vlm_status fill(void *block, void *user, vlm_error *err) {
-  const recipe *r = user;
-  const vlm_matmul_shape *s = r->shape;
+/* sizes: k, n, matrices, row and column stride */
+static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   (void)err;
-  vlm_q8_source source = {.w = r->b->data, .w_matrix = s->k * s->n, .w_row = s->b_row, .w_column = s->b_column};
-  source.k = s->k;
-  source.n = s->n;
-  source.count = s->b_matrices;
-  source.flip = r->b->dtype == VLM_U8 ? 0x80 : 0;
-  vlm_q8_weights_pack(block, r->kernels, &source);
+  const vlm_q8_source source = {.w = from[0]->data, .w_matrix = s[0] * s[1], .w_row = s[3], .w_column = s[4], .k = s[0], .n = s[1], .count = s[2],
+                                .flip = from[0]->dtype == VLM_U8 ? 0x80 : 0};
+  vlm_q8_weights_pack(block, kernels, &source);
   return VLM_OK;
 }
 
-static vlm_status take_weights(vlm_op_call *c, int k, const vlm_matmul_shape *s, const vlm_q8_weights **out) {
-  recipe r = {c->in[k], s, c->kernels};
-  int64_t key[5] = {s->k, s->n, s->b_matrices, s->b_column, c->kernels->gemm_u8s8->nr};
-  size_t bytes;
-  if (!vlm_q8_weights_bytes(&bytes, c->kernels, s->k, s->n, s->b_matrices))
-    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k,
-                    (long long)s->n);
-  return vlm_op_weight(c, k, VLM_PREPARED_PANELS_Q8, key, bytes, fill, &r, (const void **)out);
+static vlm_status prepare_weights(vlm_op_call *c, vlm_integer_product *p, int b_input) {
+  vlm_status st = VLM_OK;
+  const vlm_matmul_shape *s = &p->shape;
+  vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {b_input}, .n_inputs = 1};
+  VLM_CHECK(vlm_q8_weights_layout(&p->layout, &form.bytes, c->kernels, s->k, s->n, s->b_matrices), c->err, VLM_LIMIT,
+            "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+  VLM_TRY(vlm_op_pack(c, &p->w, &form));
+out:
+  return st;
 }
 
 /* a as row-major uint8 (int8 moved up by 128). */
-static vlm_status take_rows(vlm_op_call *c, const vlm_tensor *a, const vlm_matmul_shape *s, const uint8_t **out) {
-  vlm_status st = VLM_OK;
+static const uint8_t *take_rows(const vlm_op_call *c, const vlm_integer_product *p, const vlm_tensor *a) {
+  const vlm_matmul_shape *s = &p->shape;
   const uint8_t *from = a->data;
-  void *block;
   uint8_t flip = a->dtype == VLM_S8 ? 0x80 : 0;
-  *out = from;
-  if (!flip && s->a_column == 1) return st;
-  VLM_TRY(vlm_scratch_array(c, &block, vlm_tensor_count(a), 1));
-  uint8_t *to = block;
+  if (!p->copies_rows) return from;
+  uint8_t *rows = vlm_op_work(c, p->rows), *to = rows;
   for (int64_t matrix = 0; matrix < s->a_matrices; matrix++, from += s->m * s->k)
     for (int64_t i = 0; i < s->m; i++)
-      for (int64_t p = 0; p < s->k; p++) *to++ = from[i * s->a_row + p * s->a_column] ^ flip;
-  *out = block;
-out:
-  return st;
+      for (int64_t k = 0; k < s->k; k++) *to++ = from[i * s->a_row + k * s->a_column] ^ flip;
+  return rows;
 }
 
 /* Zero point of row i / column j of matrix m, moved like the values. */
@@ -69,11 +54,12 @@ typedef struct {
 
 static int64_t zero_at(const zero_points *z, int64_t index) { return (z->t ? vlm_tensor_get_int(z->t, index % z->count) : 0) + z->move; }
 
-static vlm_status zero_points_of(vlm_op_call *c, zero_points *z, const vlm_tensor *t, int64_t move, int64_t matrices, int64_t lines,
-                                 const char *what) {
-  *z = (zero_points){t, t ? vlm_tensor_count(t) : 1, move};
-  if (z->count == 1 || z->count == lines || z->count == matrices * lines) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "the zero point of %s has %lld values; wanted 1 or %lld", what, (long long)z->count, (long long)lines);
+static zero_points zero_points_of(const vlm_tensor *t, int64_t move) { return (zero_points){t, t ? vlm_tensor_count(t) : 1, move}; }
+
+static vlm_status check_zero_points(vlm_op_call *c, const vlm_tensor *t, int64_t matrices, int64_t lines, const char *what) {
+  int64_t count = t ? vlm_tensor_count(t) : 1;
+  if (count == 1 || count == lines || count == matrices * lines) return VLM_OK;
+  return vlm_fail(c->err, VLM_INPUT, "the zero point of %s has %lld values; wanted 1 or %lld", what, (long long)count, (long long)lines);
 }
 
 typedef struct {
@@ -101,27 +87,38 @@ static void correct_row(void *user, int64_t index, int worker) {
   }
 }
 
-vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p, vlm_matmul_shape *s, int32_t *sums) {
+vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p, const vlm_integer_operands *o) {
   vlm_status st = VLM_OK;
-  region r = {.shape = s, .sums = sums};
-  const vlm_tensor *b = c->in[p->b_input];
-  void *scratch, *offsets;
-  VLM_TRY(vlm_matmul_indices(c, p->a, b, s));
-  VLM_TRY(take_rows(c, p->a, s, &r.rows));
-  VLM_TRY(take_weights(c, p->b_input, s, &r.w));
-  VLM_TRY(zero_points_of(c, &r.a_zero, p->a_zero, p->a->dtype == VLM_S8 ? 128 : 0, s->a_matrices, s->m, "a"));
-  VLM_TRY(zero_points_of(c, &r.b_zero, p->b_zero, b->dtype == VLM_U8 ? -128 : 0, s->b_matrices, s->n, "b"));
+  vlm_matmul_shape *s = &p->shape;
+  VLM_TRY(vlm_integer_product_shape(c, o, s));
+  VLM_TRY(vlm_matmul_indices(c, o->a, c->in[o->b_input], s));
+  VLM_TRY(check_zero_points(c, o->a_zero, s->a_matrices, s->m, "a"));
+  VLM_TRY(check_zero_points(c, o->b_zero, s->b_matrices, s->n, "b"));
+  VLM_TRY(prepare_weights(c, p, o->b_input));
+  p->copies_rows = o->a->dtype == VLM_S8 || s->a_column != 1;
+  if (p->copies_rows) VLM_TRY(vlm_op_reserve(c, &p->rows, vlm_tensor_count(o->a), 1));
+  VLM_TRY(vlm_op_keep(c, (void **)&p->offsets, s->batch > 0 ? s->batch : 1, sizeof *p->offsets));
+  for (int64_t i = 0; i < s->batch; i++) p->offsets[i] = s->a_index[i] * s->m * s->k;
+  p->g = (vlm_gemm_q8){.batch = s->batch, .m = s->m, .w = &p->layout, .w_matrix = s->b_index, .a_offset = p->offsets, .lda = s->k,
+                       .c_batch = s->m * s->n, .c_row = s->n, .c_column = 1};
+  VLM_TRY(vlm_op_reserve(c, &p->scratch, (int64_t)vlm_gemm_q8_scratch(&p->g, c->kernels, c->threads), 1));
+out:
+  return st;
+}
+
+vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p, const vlm_integer_operands *o, int32_t *sums) {
+  vlm_status st = VLM_OK;
+  const vlm_matmul_shape *s = &p->shape;
+  vlm_gemm_q8 g = p->g;
+  VLM_TRY(vlm_op_packed(c, &p->w, (const void **)&g.w));
+  region r = {.shape = s, .sums = sums, .w = g.w, .rows = take_rows(c, p, o->a),
+              .a_zero = zero_points_of(o->a_zero, o->a->dtype == VLM_S8 ? 128 : 0),
+              .b_zero = zero_points_of(o->b_zero, c->in[o->b_input]->dtype == VLM_U8 ? -128 : 0)};
   bool simple = r.a_zero.count == 1 && r.b_zero.count == 1 && zero_at(&r.b_zero, 0) == 0;
-  VLM_TRY(vlm_scratch_array(c, &offsets, s->batch > 0 ? s->batch : 1, sizeof(int64_t)));
-  for (int64_t i = 0; i < s->batch; i++) ((int64_t *)offsets)[i] = s->a_index[i] * s->m * s->k;
-  vlm_gemm_q8 g = {.batch = s->batch, .m = s->m, .w = r.w, .w_matrix = s->b_index, .a = r.rows, .a_offset = offsets, .lda = s->k};
+  g.a = r.rows;
   g.zero = simple ? (int32_t)zero_at(&r.a_zero, 0) : 0;
   g.c_sums = sums;
-  g.c_batch = s->m * s->n;
-  g.c_row = s->n;
-  g.c_column = 1;
-  VLM_TRY(c->scratch(c, &scratch, vlm_gemm_q8_scratch(&g, c->kernels, c->threads)));
-  vlm_gemm_q8_run(&g, c->kernels, c->threads, scratch);
+  vlm_gemm_q8_run(&g, c->kernels, c->threads, vlm_op_work(c, p->scratch));
   if (!simple) vlm_threads_run(c->threads, s->batch * s->m, correct_row, &r);
 out:
   return st;

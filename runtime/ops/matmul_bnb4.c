@@ -41,7 +41,22 @@ static float value_of(const void *user, int64_t j, int64_t p) {
   return code_values[s->type][s->codes[at / 2] >> (at % 2 ? 0 : 4) & 15] * s->absmax[at / s->block];
 }
 
-static vlm_status read_weights(vlm_op_call *c, bnb4 *s) {
+/* sizes: k, n, block, type; from: codes, absmax */
+static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  float *absmax = NULL;
+  int64_t count = vlm_tensor_count(from[1]);
+  bnb4 s = {.k = sizes[0], .n = sizes[1], .block = sizes[2], .type = sizes[3], .codes = from[0]->data};
+  VLM_TRY(vlm_alloc((void **)&absmax, (size_t)count, sizeof(float), err));
+  vlm_floats_of(absmax, from[1], count);
+  s.absmax = absmax;
+  vlm_coded_panels(block, s.k, s.n, kernels, value_of, &s);
+out:
+  vlm_free(absmax);
+  return st;
+}
+
+static vlm_status check_weights(vlm_op_call *c, const bnb4 *s) {
   vlm_status st = VLM_OK;
   int64_t count = s->n * s->k, blocks = (count + s->block - 1) / s->block;
   VLM_CHECK(vlm_tensor_count(c->in[1]) == (count + 1) / 2, c->err, VLM_INPUT, "b has %lld bytes; wanted %lld",
@@ -49,19 +64,18 @@ static vlm_status read_weights(vlm_op_call *c, bnb4 *s) {
   VLM_CHECK(vlm_tensor_count(c->in[2]) == blocks, c->err, VLM_INPUT, "absmax has %lld values; wanted %lld",
             (long long)vlm_tensor_count(c->in[2]), (long long)blocks);
   VLM_CHECK(c->in[1]->dtype == VLM_U8, c->err, VLM_INPUT, "b is of %s; wanted uint8", vlm_dtype_name(c->in[1]->dtype));
-  s->codes = c->in[1]->data;
-  VLM_TRY(vlm_as_f32(c, c->in[2], &s->absmax));
 out:
   return st;
 }
 
-vlm_status vlm_run_MatMulBnb4(vlm_op_call *c) {
+vlm_status vlm_prepare_MatMulBnb4(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   bnb4 s;
   VLM_TRY(read_shape(c, &s));
-  VLM_TRY(read_weights(c, &s));
-  const vlm_coded_weights w = {.k = s.k, .n = s.n, .variant = {s.type, s.block}, .value = value_of, .user = &s};
-  VLM_TRY(vlm_matmul_coded(c, &w));
+  VLM_TRY(check_weights(c, &s));
+  const vlm_coded_weights w = {
+      .k = s.k, .n = s.n, .bias = -1, .form = {.fill = fill, .sizes = {s.k, s.n, s.block, s.type}, .inputs = {1, 2}, .n_inputs = 2}};
+  VLM_TRY(vlm_prepare_coded(c, &w));
 out:
   return st;
 }

@@ -3,23 +3,23 @@
 
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/op_table.h"
 
 typedef struct {
-  const vlm_coded_weights *weights;
-  int nr;
-} coded_panels;
+  vlm_packed w;
+  vlm_values a, bias;
+  vlm_result y;
+  vlm_gemm_f32 g;
+  size_t scratch;
+} matmul_coded_state;
 
-static vlm_status fill(void *memory, void *user, vlm_error *err) {
-  const coded_panels *panels = user;
-  const vlm_coded_weights *w = panels->weights;
-  int64_t nr = panels->nr;
-  (void)err;
-  for (int64_t j = 0; j < (w->n + nr - 1) / nr * nr; j++) {
-    float *column = (float *)memory + j / nr * nr * w->k + j % nr;
-    for (int64_t p = 0; p < w->k; p++) column[p * nr] = j < w->n ? w->value(w->user, j, p) : 0;
+void vlm_coded_panels(void *block, int64_t k, int64_t n, const vlm_kernels *kernels, float (*value)(const void *user, int64_t j, int64_t p),
+                      const void *user) {
+  int64_t nr = kernels->gemm_f32->nr;
+  for (int64_t j = 0; j < (n + nr - 1) / nr * nr; j++) {
+    float *column = (float *)block + j / nr * nr * k + j % nr;
+    for (int64_t p = 0; p < k; p++) column[p * nr] = j < n ? value(user, j, p) : 0;
   }
-  return VLM_OK;
 }
 
 vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n) {
@@ -33,28 +33,37 @@ vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n) {
   return VLM_OK;
 }
 
-vlm_status vlm_matmul_coded(vlm_op_call *c, const vlm_coded_weights *w) {
+vlm_status vlm_prepare_coded(vlm_op_call *c, const vlm_coded_weights *w) {
   vlm_status st = VLM_OK;
-  size_t bytes;
-  void *scratch;
-  const float *a, *bias;
-  coded_panels panels = {.weights = w, .nr = c->kernels->gemm_f32->nr};
-  const int64_t key[5] = {w->k, w->n, w->variant[0], w->variant[1], panels.nr};
-  float *y;
-  vlm_gemm_f32 g = {
-      .batch = 1, .m = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 1), .n = w->n, .k = w->k, .a_row = w->k, .a_column = 1, .ldc = w->n};
-  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, w->k, w->n), sizeof(float), &bytes), c->err, VLM_LIMIT,
-            "weights are too large");
-  VLM_TRY(vlm_op_weight(c, 1, VLM_PREPARED_PANELS_F32, key, bytes, fill, &panels, (const void **)&g.panels));
-  VLM_TRY(vlm_as_f32(c, c->in[0], &a));
-  VLM_TRY(vlm_op_floats(c, w->bias, w->n, "the bias", &bias));
-  VLM_TRY(vlm_out_f32(c, 0, &y));
-  g.a = a;
-  g.c = y;
-  g.epilogue = (vlm_epilogue_f32){.alpha = 1, .bias = bias};
-  VLM_TRY(c->scratch(c, &scratch, vlm_gemm_f32_scratch(&g, c->kernels, c->threads)));
-  vlm_gemm_f32_run(&g, c->kernels, c->threads, scratch);
-  vlm_store_f32(c, 0, y);
+  matmul_coded_state *s;
+  vlm_weight_form form = w->form;
+  int64_t packed = vlm_gemm_f32_packed_count(c->kernels, w->k, w->n);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_CHECK(packed >= 0 && vlm_size_mul((size_t)packed, sizeof(float), &form.bytes), c->err, VLM_LIMIT, "weights are too large");
+  VLM_TRY(vlm_op_pack(c, &s->w, &form));
+  VLM_TRY(vlm_values_prepare(c, &s->a, 0, vlm_tensor_count(c->in[0]), "a"));
+  VLM_TRY(vlm_values_prepare(c, &s->bias, w->bias, w->n, "the bias"));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  s->g = (vlm_gemm_f32){.batch = 1, .m = vlm_tensor_span(c->in[0], 0, c->in[0]->rank - 1), .n = w->n, .k = w->k, .a_row = w->k, .a_column = 1,
+                        .ldc = w->n, .epilogue = {.alpha = 1}};
+  static const float some_panels[1];
+  vlm_gemm_f32 sized = s->g;
+  sized.panels = some_panels; /* only whether there are any counts */
+  VLM_TRY(vlm_op_reserve(c, &s->scratch, (int64_t)vlm_gemm_f32_scratch(&sized, c->kernels, c->threads), 1));
+out:
+  return st;
+}
+
+vlm_status vlm_run_coded(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const matmul_coded_state *s = c->state;
+  vlm_gemm_f32 g = s->g;
+  VLM_TRY(vlm_op_packed(c, &s->w, (const void **)&g.panels));
+  g.a = vlm_values_get(c, &s->a);
+  g.epilogue.bias = vlm_values_get(c, &s->bias);
+  g.c = vlm_result_get(c, &s->y);
+  vlm_gemm_f32_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
+  vlm_store_f32(c, 0, g.c);
 out:
   return st;
 }

@@ -48,7 +48,29 @@ static float value_of(const void *user, int64_t row, int64_t p) {
   return ((float)field(codes, p, s->bits) - zero_of(s, row, p / s->block)) * s->scales[row * s->blocks + p / s->block];
 }
 
-static vlm_status read_weights(vlm_op_call *c, nbits *s) {
+/* sizes: as in nbits; from: b, scales, zero points */
+static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *zeros = from[2];
+  float *floats = NULL;
+  int64_t count = vlm_tensor_count(from[1]);
+  nbits s = {.k = sizes[0], .n = sizes[1], .bits = sizes[2], .block = sizes[3], .blocks = sizes[4], .b = from[0]->data};
+  VLM_TRY(vlm_alloc((void **)&floats, (size_t)count * 2, sizeof(float), err));
+  vlm_floats_of(floats, from[1], count);
+  s.scales = floats;
+  if (zeros && zeros->dtype == VLM_U8) {
+    s.packed_zeros = zeros->data;
+  } else if (zeros) {
+    vlm_floats_of(floats + count, zeros, count);
+    s.float_zeros = floats + count;
+  }
+  vlm_coded_panels(block, s.k, s.n, kernels, value_of, &s);
+out:
+  vlm_free(floats);
+  return st;
+}
+
+static vlm_status check_weights(vlm_op_call *c, const nbits *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *zeros = vlm_in(c, 3);
   VLM_CHECK(vlm_tensor_count(c->in[1]) == s->n * s->blocks * (s->block * s->bits / 8) && c->in[1]->dtype == VLM_U8, c->err, VLM_INPUT,
@@ -56,28 +78,23 @@ static vlm_status read_weights(vlm_op_call *c, nbits *s) {
             (long long)(s->n * s->blocks * (s->block * s->bits / 8)));
   VLM_CHECK(vlm_tensor_count(c->in[2]) == s->n * s->blocks, c->err, VLM_INPUT, "%lld scales; wanted %lld",
             (long long)vlm_tensor_count(c->in[2]), (long long)(s->n * s->blocks));
-  s->b = c->in[1]->data;
-  VLM_TRY(vlm_as_f32(c, c->in[2], &s->scales));
   if (!zeros) goto out;
   int64_t wanted = zeros->dtype == VLM_U8 ? s->n * ((s->blocks * s->bits + 7) / 8) : s->n * s->blocks;
   VLM_CHECK(vlm_tensor_count(zeros) == wanted, c->err, VLM_INPUT, "%lld zero points; wanted %lld", (long long)vlm_tensor_count(zeros),
             (long long)wanted);
-  if (zeros->dtype == VLM_U8)
-    s->packed_zeros = zeros->data;
-  else
-    VLM_TRY(vlm_as_f32(c, zeros, &s->float_zeros));
 out:
   return st;
 }
 
-vlm_status vlm_run_MatMulNBits(vlm_op_call *c) {
+vlm_status vlm_prepare_MatMulNBits(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   nbits s;
   VLM_TRY(read_shape(c, &s));
-  VLM_TRY(read_weights(c, &s));
+  VLM_TRY(check_weights(c, &s));
   const vlm_coded_weights w = {
-      .k = s.k, .n = s.n, .variant = {s.bits, s.block}, .value = value_of, .user = &s, .bias = vlm_in(c, 5)};
-  VLM_TRY(vlm_matmul_coded(c, &w));
+      .k = s.k, .n = s.n, .bias = 5,
+      .form = {.fill = fill, .sizes = {s.k, s.n, s.bits, s.block, s.blocks}, .inputs = {1, 2, 3}, .n_inputs = 3}};
+  VLM_TRY(vlm_prepare_coded(c, &w));
 out:
   return st;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "runtime/ops/op_data.h"
+#include "runtime/ops/prepare.h"
 
 /* The dims in front of the matrix. */
 static vlm_tensor batch_part(const vlm_tensor *t) {
@@ -99,7 +99,7 @@ vlm_status vlm_matmul_indices(vlm_op_call *c, const vlm_tensor *a, const vlm_ten
   void *block;
   vlm_tensor seen_a = in_order(a, s->a_turned), seen_b = in_order(b, s->b_turned);
   vlm_tensor a_batch = batch_part(&seen_a), b_batch = batch_part(&seen_b), result = {.rank = 0};
-  VLM_TRY(vlm_scratch_array(c, &block, s->batch > 0 ? s->batch : 1, 2 * sizeof(int64_t)));
+  VLM_TRY(vlm_op_keep(c, &block, s->batch > 0 ? s->batch : 1, 2 * sizeof(int64_t)));
   s->a_index = block;
   s->b_index = s->a_index + s->batch;
   s->a_index[0] = s->b_index[0] = 0;

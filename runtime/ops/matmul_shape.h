@@ -24,7 +24,7 @@ vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vl
                                    bool turned_a, bool turned_b, vlm_matmul_shape *out);
 /* Joins the batch with the rows when one matrix b serves a dense a: a batch of 1 remains. */
 void vlm_matmul_join_batch(vlm_matmul_shape *s);
-/* Fills a_index and b_index, in scratch. */
+/* Fills a_index and b_index, in memory of the step: for prepare functions. */
 vlm_status vlm_matmul_indices(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, vlm_matmul_shape *s);
 
 #endif

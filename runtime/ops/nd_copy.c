@@ -7,12 +7,9 @@
 #define STRIP 64         /* rows handled as one piece of work */
 #define GRAIN 65536      /* bytes worth one piece of parallel work */
 
+/* A plan on the memory of one copy. */
 typedef struct nd_job {
-  vlm_nd nd;             /* collapsed; the last dim and strips of dim `rows` are handled inside one piece */
-  int rows;              /* for a transpose the dim that is dense in the source, else the one before the last; -1 = none */
-  bool transposed;
-  int64_t strips;        /* pieces along `rows` */
-  size_t item;
+  const vlm_nd_plan *p;
   char *dst;
   const char *src;
 } nd_job;
@@ -117,40 +114,41 @@ static void transpose_2d(size_t item, char *dst, int64_t ds, const char *src, in
 }
 
 /* Rows of the last dim, each one run or element by element. */
-static void move_rows(const nd_job *job, char *dst, const char *src, int64_t rows) {
-  const vlm_nd *nd = &job->nd;
+static void move_rows(const vlm_nd_plan *p, char *dst, const char *src, int64_t rows) {
+  const vlm_nd *nd = &p->nd;
   int last = nd->rank - 1;
-  int64_t size = (int64_t)job->item, n = nd->dims[last], ds = job->rows < 0 ? 0 : nd->dst[job->rows], ss = job->rows < 0 ? 0
-      : nd->src[job->rows];
+  int64_t size = (int64_t)p->item, n = nd->dims[last], ds = p->rows < 0 ? 0 : nd->dst[p->rows], ss = p->rows < 0 ? 0
+      : nd->src[p->rows];
   bool dense = nd->dst[last] == size && nd->src[last] == size;
   for (int64_t r = 0; r < rows; r++) {
     if (dense) memcpy(dst + r * ds, src + r * ss, (size_t)(n * size));
-    else move_strided(job->item, dst + r * ds, nd->dst[last], src + r * ss, nd->src[last], n);
+    else move_strided(p->item, dst + r * ds, nd->dst[last], src + r * ss, nd->src[last], n);
   }
 }
 
 static void run_piece(const nd_job *job, int64_t index) {
-  const vlm_nd *nd = &job->nd;
+  const vlm_nd_plan *p = job->p;
+  const vlm_nd *nd = &p->nd;
   int last = nd->rank - 1;
   char *dst = job->dst;
   const char *src = job->src;
   int64_t rows = 1;
-  if (job->rows >= 0) {
-    int64_t strip = index % job->strips * STRIP;
-    index /= job->strips;
-    rows = nd->dims[job->rows] - strip < STRIP ? nd->dims[job->rows] - strip : STRIP;
-    dst += strip * nd->dst[job->rows];
-    src += strip * nd->src[job->rows];
+  if (p->rows >= 0) {
+    int64_t strip = index % p->strips * STRIP;
+    index /= p->strips;
+    rows = nd->dims[p->rows] - strip < STRIP ? nd->dims[p->rows] - strip : STRIP;
+    dst += strip * nd->dst[p->rows];
+    src += strip * nd->src[p->rows];
   }
   for (int i = last - 1; i >= 0; i--) {
-    if (i == job->rows) continue;
+    if (i == p->rows) continue;
     int64_t k = index % nd->dims[i];
     index /= nd->dims[i];
     dst += k * nd->dst[i];
     src += k * nd->src[i];
   }
-  if (job->transposed) transpose_2d(job->item, dst, nd->dst[job->rows], src, nd->src[last], rows, nd->dims[last]);
-  else move_rows(job, dst, src, rows);
+  if (p->transposed) transpose_2d(p->item, dst, nd->dst[p->rows], src, nd->src[last], rows, nd->dims[last]);
+  else move_rows(p, dst, src, rows);
 }
 
 static void run_range(void *user, int64_t begin, int64_t end, int worker) {
@@ -185,29 +183,40 @@ void vlm_copy_bytes(vlm_threads *threads, void *dst, const void *src, size_t byt
   else vlm_threads_range(threads, (int64_t)bytes, 2 * GRAIN, run_bytes, &job);
 }
 
-void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst, const void *src) {
-  nd_job job = {.item = item, .dst = dst, .src = src, .strips = 1};
+void vlm_nd_plan_make(vlm_nd_plan *p, const vlm_nd *nd, size_t item) {
+  *p = (vlm_nd_plan){.item = item, .strips = 1, .rows = -1};
   for (int i = 0; i < nd->rank; i++)
     if (nd->dims[i] == 0) return;
-  collapse(&job.nd, nd);
-  if (job.nd.rank == 0) vlm_nd_push(&job.nd, 1, (int64_t)item, (int64_t)item);
-  int last = job.nd.rank - 1;
-  if (last == 0 && job.nd.dst[0] == (int64_t)item && job.nd.src[0] == (int64_t)item) {
-    vlm_copy_bytes(threads, dst, src, (size_t)job.nd.dims[0] * item);
-    return;
-  }
-  job.rows = find_swap(&job.nd, item);
-  job.transposed = job.rows >= 0;
-  if (!job.transposed) job.rows = last - 1;
-  int64_t pieces = 1, piece_bytes = job.nd.dims[last] * (int64_t)item;
+  collapse(&p->nd, nd);
+  if (p->nd.rank == 0) vlm_nd_push(&p->nd, 1, (int64_t)item, (int64_t)item);
+  int last = p->nd.rank - 1;
+  p->one_run = last == 0 && p->nd.dst[0] == (int64_t)item && p->nd.src[0] == (int64_t)item;
+  p->pieces = 1;
+  if (p->one_run) return;
+  p->rows = find_swap(&p->nd, item);
+  p->transposed = p->rows >= 0;
+  if (!p->transposed) p->rows = last - 1;
+  int64_t piece_bytes = p->nd.dims[last] * (int64_t)item;
   for (int i = 0; i < last; i++)
-    if (i != job.rows) pieces *= job.nd.dims[i];
-  if (job.rows >= 0) {
-    job.strips = (job.nd.dims[job.rows] + STRIP - 1) / STRIP;
-    pieces *= job.strips;
-    piece_bytes *= job.nd.dims[job.rows] < STRIP ? job.nd.dims[job.rows] : STRIP;
+    if (i != p->rows) p->pieces *= p->nd.dims[i];
+  if (p->rows >= 0) {
+    p->strips = (p->nd.dims[p->rows] + STRIP - 1) / STRIP;
+    p->pieces *= p->strips;
+    piece_bytes *= p->nd.dims[p->rows] < STRIP ? p->nd.dims[p->rows] : STRIP;
   }
-  int64_t grain = GRAIN / (piece_bytes > 0 ? piece_bytes : 1) + 1;
-  if (pieces <= grain) run_range(&job, 0, pieces, 0);
-  else vlm_threads_range(threads, pieces, grain, run_range, &job);
+  p->grain = GRAIN / (piece_bytes > 0 ? piece_bytes : 1) + 1;
+}
+
+void vlm_nd_plan_run(const vlm_nd_plan *p, vlm_threads *threads, void *dst, const void *src) {
+  nd_job job = {p, dst, src};
+  if (p->pieces == 0) return;
+  if (p->one_run) vlm_copy_bytes(threads, dst, src, (size_t)p->nd.dims[0] * p->item);
+  else if (p->pieces <= p->grain) run_range(&job, 0, p->pieces, 0);
+  else vlm_threads_range(threads, p->pieces, p->grain, run_range, &job);
+}
+
+void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst, const void *src) {
+  vlm_nd_plan p;
+  vlm_nd_plan_make(&p, nd, item);
+  vlm_nd_plan_run(&p, threads, dst, src);
 }

@@ -21,6 +21,17 @@ typedef struct vlm_nd {
 void vlm_nd_push(vlm_nd *nd, int64_t dim, int64_t dst_stride, int64_t src_stride);
 /* Copies the box: element (i0, i1, …) of size `item` (1, 2, 4 or 8 bytes) at sum(i * stride) on each side. No overlap. */
 void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst, const void *src);
+/* The same in two steps: how the box is cut does not depend on where it lies. */
+typedef struct vlm_nd_plan {
+  vlm_nd nd;       /* collapsed; the last dim and strips of dim `rows` are handled inside one piece */
+  int rows;        /* for a transpose the dim that is dense in the source, else the one before the last; -1 = none */
+  bool transposed, one_run;
+  int64_t strips;  /* pieces along `rows` */
+  int64_t pieces, grain; /* 0 pieces: nothing to copy */
+  size_t item;
+} vlm_nd_plan;
+void vlm_nd_plan_make(vlm_nd_plan *plan, const vlm_nd *nd, size_t item);
+void vlm_nd_plan_run(const vlm_nd_plan *plan, vlm_threads *threads, void *dst, const void *src);
 /* Copies `bytes` bytes, in parallel when it is worth it. */
 void vlm_copy_bytes(vlm_threads *threads, void *dst, const void *src, size_t bytes);
 

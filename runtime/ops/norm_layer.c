@@ -4,6 +4,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 vlm_status vlm_infer_layer_norm(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
@@ -22,75 +23,145 @@ vlm_status vlm_infer_layer_norm(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Scale or bias, repeated to the shape of the normalised dims when it is smaller. */
-static vlm_status spread(vlm_op_call *c, int k, int axis, vlm_tensor *out) {
+/* ---- scale and bias, repeated to the shape of the normalised dims when they are smaller ---- */
+
+typedef struct {
+  int input;    /* -1 = absent */
+  int64_t *map; /* per normalised element, where its value stands; NULL = in order */
+  int64_t width;
+  vlm_values values;
+  float *kept;
+  size_t at;
+} spread;
+
+/* Where element i of `shape` stands in `core`, whose dims are those of the shape or 1, aligned at the end; -1 = they do not fit. */
+static int64_t place_of(int64_t i, const vlm_tensor *shape, const vlm_tensor *core) {
+  int64_t at = 0, span = 1;
+  for (int d = shape->rank - 1; d >= 0; i /= shape->dims[d--]) {
+    int e = d - (shape->rank - core->rank);
+    if (e < 0) continue;
+    if (core->dims[e] != 1 && core->dims[e] != shape->dims[d]) return -1;
+    if (core->dims[e] != 1) at += i % shape->dims[d] * span;
+    span *= core->dims[e];
+  }
+  return at;
+}
+
+static vlm_status make_map(vlm_op_call *c, spread *s, int axis) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *t = c->in[k];
+  const vlm_tensor *x = c->in[0], *t = c->in[s->input];
   char got[128], wanted[128];
-  void *data;
   int width = x->rank - axis;
   vlm_tensor shape = vlm_tensor_make(t->dtype, width, x->dims + axis, NULL), core = *t;
   while (core.rank > width && core.dims[0] == 1) {
     core.rank--;
     for (int i = 0; i < core.rank; i++) core.dims[i] = core.dims[i + 1];
   }
-  *out = core;
-  if (vlm_tensor_same_shape(&core, &shape)) return VLM_OK;
-  VLM_CHECK(core.rank <= width, c->err, VLM_INPUT, "input %d of shape %s does not broadcast to the normalised dims %s", k,
+  if (vlm_tensor_same_shape(&core, &shape)) goto out;
+  bool fits = core.rank <= width;
+  if (fits) VLM_TRY(vlm_op_keep(c, (void **)&s->map, s->width, sizeof *s->map));
+  for (int64_t i = 0; fits && i < s->width; i++) fits = (s->map[i] = place_of(i, &shape, &core)) >= 0;
+  VLM_CHECK(fits, c->err, VLM_INPUT, "input %d of shape %s does not broadcast to the normalised dims %s", s->input,
             vlm_tensor_shape_text(t, got, sizeof got), vlm_tensor_shape_text(&shape, wanted, sizeof wanted));
-  VLM_TRY(vlm_scratch_array(c, &data, vlm_tensor_count(&shape), 8));
-  for (int64_t i = 0; i < vlm_tensor_count(&shape); i++) {
-    int64_t rest = i, at = 0, span = 1;
-    for (int d = width - 1; d >= 0; rest /= shape.dims[d--]) {
-      int e = d - (width - core.rank);
-      if (e < 0) continue;
-      VLM_CHECK(core.dims[e] == 1 || core.dims[e] == shape.dims[d], c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k,
-                vlm_tensor_shape_text(t, got, sizeof got), vlm_tensor_shape_text(&shape, wanted, sizeof wanted));
-      if (core.dims[e] != 1) at += rest % shape.dims[d] * span;
-      span *= core.dims[e];
-    }
-    size_t size = (size_t)vlm_dtype_bits(t->dtype) / 8;
-    for (size_t b = 0; b < size; b++) ((uint8_t *)data)[(size_t)i * size + b] = ((const uint8_t *)t->data)[(size_t)at * size + b];
+out:
+  return st;
+}
+
+static void fill_spread(float *to, const spread *s, const float *values) {
+  for (int64_t i = 0; i < s->width; i++) to[i] = values[s->map[i]];
+}
+
+static vlm_status prepare_spread(vlm_op_call *c, spread *s, int k, int axis, int64_t width) {
+  vlm_status st = VLM_OK;
+  *s = (spread){.input = k >= 0 && vlm_in(c, k) ? k : -1, .width = width};
+  if (s->input < 0) goto out;
+  VLM_TRY(make_map(c, s, axis));
+  VLM_TRY(vlm_values_prepare(c, &s->values, k, vlm_tensor_count(c->in[k]), "an input"));
+  if (c->in[0]->dtype == VLM_F64) {
+    VLM_TRY(vlm_op_reserve(c, &s->at, width, sizeof(double)));
+  } else if (s->map && vlm_op_lasts(c, k)) {
+    VLM_TRY(vlm_op_keep(c, (void **)&s->kept, width, sizeof(float)));
+    fill_spread(s->kept, s, s->values.own ? c->in[k]->data : s->values.kept);
+  } else if (s->map) {
+    VLM_TRY(vlm_op_reserve(c, &s->at, width, sizeof(float)));
   }
-  *out = shape;
-  out->data = data;
 out:
   return st;
 }
 
-static vlm_status run_f32(vlm_op_call *c, vlm_norm_rows *n, const vlm_tensor *scale, const vlm_tensor *bias, int inverse_at) {
-  vlm_status st = VLM_OK;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &n->x));
-  VLM_TRY(vlm_as_f32(c, scale, &n->scale));
-  VLM_TRY(vlm_as_f32(c, bias, &n->bias));
-  VLM_TRY(vlm_out_f32(c, 0, &n->y));
-  if (!n->rms && vlm_out(c, 1)) n->mean = c->out[1]->data;
-  if (vlm_out(c, inverse_at)) n->inverse = c->out[inverse_at]->data;
-  vlm_norm_rows_run(c, n);
-  vlm_store_f32(c, 0, n->y);
-out:
-  return st;
+static const float *spread_floats(const vlm_op_call *c, const spread *s) {
+  if (s->input < 0 || s->kept) return s->kept;
+  const float *values = vlm_values_get(c, &s->values);
+  if (!s->map) return values;
+  float *to = vlm_op_work(c, s->at);
+  fill_spread(to, s, values);
+  return to;
 }
 
-static vlm_status layer_norm(vlm_op_call *c, bool rms) {
+static const double *spread_doubles(const vlm_op_call *c, const spread *s) {
+  if (s->input < 0) return NULL;
+  double *to = vlm_op_work(c, s->at);
+  for (int64_t i = 0; i < s->width; i++) to[i] = ((const double *)c->in[s->input]->data)[s->map ? s->map[i] : i];
+  return to;
+}
+
+/* ---- the operators ---- */
+
+typedef struct {
+  spread scale, bias;
+  vlm_values x;
+  vlm_result y;
+  vlm_norm_rows n; /* all but the pointers of the run */
+  int inverse_at;
+} norm_layer_state;
+
+static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
   vlm_status st = VLM_OK;
+  norm_layer_state *s;
   const vlm_tensor *x = c->in[0];
-  vlm_tensor scale, bias = {0};
-  bool biased = !rms && vlm_in(c, 2);
-  int axis, inverse_at = rms ? 1 : 2;
+  int axis;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
-  VLM_TRY(spread(c, 1, axis, &scale));
-  if (biased) VLM_TRY(spread(c, 2, axis, &bias));
-  vlm_norm_rows n = {
+  s->inverse_at = rms ? 1 : 2;
+  s->n = (vlm_norm_rows){
       .rows = vlm_tensor_span(x, 0, axis), .width = vlm_tensor_span(x, axis, x->rank), .rms = rms, .eps = vlm_arg_float(c, 1, 1e-5f)};
-  if (x->dtype != VLM_F64) return run_f32(c, &n, &scale, biased ? &bias : NULL, inverse_at);
-  VLM_CHECK(scale.dtype == VLM_F64 && (!biased || bias.dtype == VLM_F64), c->err, VLM_INPUT,
-            "scale is of type %s, the input of type float64", vlm_dtype_name(scale.dtype));
-  vlm_norm_rows_f64(n.rows, n.width, rms, (double)n.eps, x->data, scale.data, biased ? bias.data : NULL, c->out[0]->data,
-                    !rms && vlm_out(c, 1) ? c->out[1]->data : NULL, vlm_out(c, inverse_at) ? c->out[inverse_at]->data : NULL);
+  VLM_TRY(prepare_spread(c, &s->scale, 1, axis, s->n.width));
+  VLM_TRY(prepare_spread(c, &s->bias, rms ? -1 : 2, axis, s->n.width));
+  if (x->dtype == VLM_F64) {
+    VLM_CHECK(c->in[1]->dtype == VLM_F64 && (s->bias.input < 0 || c->in[2]->dtype == VLM_F64), c->err, VLM_INPUT,
+              "scale is of type %s, the input of type float64", vlm_dtype_name(c->in[1]->dtype));
+    goto out;
+  }
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(x), "x"));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
 out:
   return st;
 }
 
-vlm_status vlm_run_layer_norm(vlm_op_call *c) { return layer_norm(c, false); }
-vlm_status vlm_run_rms_norm(vlm_op_call *c) { return layer_norm(c, true); }
+vlm_status vlm_prepare_layer_norm(vlm_op_call *c) { return prepare_norm(c, false); }
+vlm_status vlm_prepare_rms_norm(vlm_op_call *c) { return prepare_norm(c, true); }
+
+static void run_f64(const vlm_op_call *c, const norm_layer_state *s) {
+  const vlm_norm_rows *n = &s->n;
+  double *mean = !n->rms && vlm_out(c, 1) ? c->out[1]->data : NULL, *inverse = vlm_out(c, s->inverse_at) ? c->out[s->inverse_at]->data : NULL;
+  vlm_norm_rows_f64(n->rows, n->width, n->rms, (double)n->eps, c->in[0]->data, spread_doubles(c, &s->scale), spread_doubles(c, &s->bias),
+                    c->out[0]->data, mean, inverse);
+}
+
+vlm_status vlm_run_layer_norm(vlm_op_call *c) {
+  const norm_layer_state *s = c->state;
+  if (c->in[0]->dtype == VLM_F64) {
+    run_f64(c, s);
+    return VLM_OK;
+  }
+  vlm_norm_rows n = s->n;
+  n.x = vlm_values_get(c, &s->x);
+  n.scale = spread_floats(c, &s->scale);
+  n.bias = spread_floats(c, &s->bias);
+  n.y = vlm_result_get(c, &s->y);
+  if (!n.rms && vlm_out(c, 1)) n.mean = c->out[1]->data;
+  if (vlm_out(c, s->inverse_at)) n.inverse = c->out[s->inverse_at]->data;
+  vlm_norm_rows_run(c, &n);
+  vlm_store_f32(c, 0, n.y);
+  return VLM_OK;
+}

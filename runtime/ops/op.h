@@ -1,9 +1,17 @@
 /* The operator interface and table.
  *
- * An operator is two functions. `infer` sets dtype, rank and dims of every output (it may read c->in[k]->data when that is not
- * NULL, and returns VLM_UNKNOWN when it needs a value that is not there yet; at run time every value is there). `run` computes:
- * outputs are allocated as inferred. Both see the node's attributes decoded, in the order of the table row: c->node->args[k].
- * All sizes come from the tensors; both must survive zero-sized dims. Errors say what was got and wanted; node and file are added by the caller. */
+ * An operator is two or three functions.
+ *   infer    sets dtype, rank and dims of every output. It may read c->in[k]->data when that is not NULL, and returns VLM_UNKNOWN when it needs
+ *            a value that is not there yet; when the step is reached every value is there.
+ *   prepare  (may be missing) decides everything that does not depend on the values of a run: attributes decoded into c->state, weights packed,
+ *            kernel and epilogue chosen, work space reserved (prepare.h, weights.h). It is called once per plan, after infer, with types and
+ *            shapes of all inputs and outputs; c->in[k]->data is set for values that are known when planning. A step whose shapes are known only
+ *            when it is reached is prepared each time it is reached, in the memory of the time before. VLM_UNKNOWN = a value is needed that is
+ *            not there yet: the step is then prepared when it is reached, too.
+ *   run      computes; outputs are allocated as inferred. With a prepare it takes no lock, compares no string, looks up no attribute and takes
+ *            memory from c->work alone; only what depends on values can fail (an index out of range).
+ * All see the node's attributes decoded, in the order of the table row: c->node->args[k]. All sizes come from the tensors; all functions must
+ * survive zero-sized dims. Errors say what was got and wanted; node and file are added by the caller. */
 #ifndef VLM_OPS_OP_H
 #define VLM_OPS_OP_H
 
@@ -11,6 +19,7 @@
 #include "runtime/graph/graph.h"
 
 struct vlm_kernels; /* runtime/kernels/kernels.h: the chosen micro-kernels */
+struct vlm_op_binding; /* prepare.h */
 
 typedef struct vlm_op_call vlm_op_call;
 struct vlm_op_call {
@@ -18,12 +27,14 @@ struct vlm_op_call {
   int32_t n_in, n_out;
   const vlm_tensor *const *in; /* NULL = absent */
   vlm_tensor *const *out;      /* NULL = not wanted */
-  const bool *is_constant;     /* per input: the value never changes (weights may be prepared once) */
   vlm_threads *threads;        /* may be NULL */
   const struct vlm_kernels *kernels;
-  void *state;                 /* what `prepare` made, or NULL */
+  void *state;                 /* what prepare made, or NULL */
   bool caches_have_room;       /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
-  /* Zeroed-by-nobody scratch memory for this call, 64-byte aligned, valid until run returns. */
+  void *work;                  /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */
+  struct vlm_op_binding *binding; /* prepare only: what the step owns (prepare.h) */
+  /* Scratch memory, 64-byte aligned, zeroed by nobody, valid until the function returns: in prepare, and in run where there is no prepare or
+   * the size depends on values. */
   vlm_status (*scratch)(vlm_op_call *c, void **out, size_t bytes);
   /* Operators flagged SELF_ALLOC (control flow, data-dependent sizes known only after work) set out[k]'s dtype and dims, then call this. */
   vlm_status (*allocate)(vlm_op_call *c, int32_t k);
@@ -34,6 +45,7 @@ struct vlm_op_call {
 };
 
 typedef vlm_status vlm_op_infer(vlm_op_call *c);
+typedef vlm_status vlm_op_prepare(vlm_op_call *c);
 typedef vlm_status vlm_op_run(vlm_op_call *c);
 
 enum {
@@ -44,7 +56,8 @@ enum {
   VLM_OP_IMPORT = 16,    /* in files only: a clean-up pass replaces it; infer and run refuse */
   VLM_OP_OF_SHAPE = 32,  /* reads only the shapes of its inputs: known when planning whatever the data are */
   VLM_OP_BRANCH = 64,    /* input 0 says which of its bodies runs; nothing else does */
-  VLM_OP_CACHE = 128     /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
+  VLM_OP_CACHE = 128,    /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
+  VLM_OP_IN_PLACE = 256  /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
 };
 
 typedef struct vlm_op {
@@ -58,6 +71,7 @@ typedef struct vlm_op {
   const char *types;          /* element types of input 0, for the documentation: "float", "any", "int64 float" */
   int32_t flags;
   vlm_op_infer *infer;
+  vlm_op_prepare *prepare;    /* NULL = run does all */
   vlm_op_run *run;
 } vlm_op;
 

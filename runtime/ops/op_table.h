@@ -1,18 +1,25 @@
-/* Declares the infer and run function of every row of the operator table. Included by each file that defines some. */
+/* Declares the functions of every row of the operator table. Included by each file that defines some. */
 #ifndef VLM_OPS_OP_TABLE_H
 #define VLM_OPS_OP_TABLE_H
 
 #include "runtime/ops/op.h"
 
+#define VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
+  vlm_op_infer vlm_infer_##infer;                                                                                             \
+  vlm_op_prepare vlm_prepare_##prepare;                                                                                       \
+  vlm_op_run vlm_run_##run;
+#define VLM_OP_BOUND(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
+  VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function, function)
 #define VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, run) \
   vlm_op_infer vlm_infer_##infer;                                                                                  \
   vlm_op_run vlm_run_##run;
 #define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
-  vlm_op_infer vlm_infer_##function;                                                                            \
-  vlm_op_run vlm_run_##function;
+  VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function)
 #include "runtime/ops/ops.def"
 #undef VLM_OP_ROW
 #undef VLM_OP_ROW2
+#undef VLM_OP_BOUND
+#undef VLM_OP_BOUND2
 
 /* Shared by many rows. */
 vlm_op_infer vlm_infer_like;      /* output 0 has the type and shape of input 0 */

@@ -1,10 +1,11 @@
 /* Pad: constant, reflect, edge, wrap; negative pads crop. Opset 1 to 10 by attributes, from 11 by inputs, from 18 with axes. */
 #include <string.h>
 
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/table_copy.h"
 
 typedef enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, PAD_MODES } pad_mode;
@@ -74,53 +75,71 @@ static int64_t source_index(pad_mode mode, int64_t at, int64_t before, int64_t n
   }
 }
 
-/* Index tables of the axes; the source pointer skips what is cropped in front. */
-static vlm_status make_tables(vlm_op_call *c, vlm_table_copy *job, pad_mode mode, const vlm_tensor *x, const int64_t *pads) {
+typedef struct {
+  vlm_table_copy job; /* all but the pointers of the run */
+  int64_t from;       /* bytes of the source that are cropped in front */
+  vlm_bytes in, out;
+  char constant[8];
+  bool copies;        /* a scalar */
+} pad_state;
+
+/* Index tables of the axes. */
+static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const vlm_tensor *x, const int64_t *pads) {
   vlm_status st = VLM_OK;
+  vlm_table_copy *job = &s->job;
   int64_t strides[VLM_MAX_RANK];
   vlm_byte_strides(x, strides);
   for (int i = 0; i < job->rank; i++) {
-    int64_t before = pads[i], after = pads[x->rank + i], n = x->dims[i];
-    if (before < 0) job->src = (const char *)job->src - before * strides[i];
+    int64_t before = pads[i], after = pads[x->rank + i], n = x->dims[i], *table;
+    if (before < 0) s->from -= before * strides[i];
     n += (before < 0 ? before : 0) + (after < 0 ? after : 0);
     job->dims[i] = c->out[0]->dims[i];
     job->strides[i] = strides[i];
     VLM_CHECK(n > 0 || mode == PAD_CONSTANT, c->err, VLM_INPUT, "axis %d is empty, mode \"%s\" has nothing to repeat", i, mode_names[mode]);
-    void *table;
-    VLM_TRY(vlm_scratch_array(c, &table, job->dims[i], sizeof(int64_t)));
-    for (int64_t k = 0; k < job->dims[i]; k++) ((int64_t *)table)[k] = source_index(mode, k, before > 0 ? before : 0, n);
+    VLM_TRY(vlm_op_keep(c, (void **)&table, job->dims[i], sizeof *table));
+    for (int64_t k = 0; k < job->dims[i]; k++) table[k] = source_index(mode, k, before > 0 ? before : 0, n);
     job->index[i] = table;
   }
 out:
   return st;
 }
 
-vlm_status vlm_run_Pad(vlm_op_call *c) {
+vlm_status vlm_prepare_Pad(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *value = c->node->opset >= 11 ? vlm_in(c, 2) : NULL;
-  vlm_tensor x, y;
+  pad_state *s;
+  const vlm_tensor x = vlm_whole(c->in[0]);
   pad_mode mode = PAD_CONSTANT;
   int64_t pads[2 * VLM_MAX_RANK];
-  char constant[8] = {0};
-  vlm_tensor slot = vlm_tensor_make(c->in[0]->dtype, 0, NULL, constant);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(read_mode(c, &mode));
   VLM_TRY(read_pads(c, pads));
   if (c->node->opset >= 11) VLM_TRY(vlm_require_type(c, 2, "constant_value", c->in[0]->dtype));
-  if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  if (c->in[0]->rank == 0) {
-    VLM_TRY(vlm_run_copy(c));
-    goto out;
-  }
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
-  vlm_table_copy job = {.rank = x.rank, .item = vlm_item_size(&x), .src = x.data, .dst = y.data, .constant = constant};
-  if (value && vlm_tensor_count(value) > 0) memcpy(constant, value->data, job.item);
-  else if (c->node->opset < 11) vlm_tensor_set(&slot, 0, vlm_arg_float(c, 3, 0));
-  while (job.rank > 1 && pads[job.rank - 1] == 0 && pads[x.rank + job.rank - 1] == 0) job.rank--;
-  job.run = (size_t)vlm_tensor_span(&x, job.rank, x.rank) * job.item;
-  VLM_TRY(make_tables(c, &job, mode, &x, pads));
-  vlm_table_copy_run(c->threads, &job);
-  vlm_pack_out(c, 0, &y);
+  s->copies = x.rank == 0;
+  if (s->copies || vlm_tensor_count(c->out[0]) == 0) goto out;
+  VLM_TRY(vlm_bytes_prepare(c, &s->in, c->in[0]));
+  VLM_TRY(vlm_bytes_prepare(c, &s->out, c->out[0]));
+  vlm_table_copy *job = &s->job;
+  *job = (vlm_table_copy){.rank = x.rank, .item = vlm_item_size(&x)};
+  vlm_tensor slot = vlm_tensor_make(c->in[0]->dtype, 0, NULL, s->constant);
+  if (c->node->opset < 11) vlm_tensor_set(&slot, 0, vlm_arg_float(c, 3, 0));
+  while (job->rank > 1 && pads[job->rank - 1] == 0 && pads[x.rank + job->rank - 1] == 0) job->rank--;
+  job->run = (size_t)vlm_tensor_span(&x, job->rank, x.rank) * job->item;
+  VLM_TRY(make_tables(c, s, mode, &x, pads));
 out:
   return st;
+}
+
+vlm_status vlm_run_Pad(vlm_op_call *c) {
+  const pad_state *s = c->state;
+  const vlm_tensor *value = c->node->opset >= 11 ? vlm_in(c, 2) : NULL;
+  vlm_table_copy job = s->job;
+  if (s->copies) return vlm_run_copy(c);
+  if (vlm_tensor_count(c->out[0]) == 0) return VLM_OK;
+  char *y = vlm_bytes_place(c, &s->out, c->out[0]);
+  job.src = (const char *)vlm_bytes_read(c, &s->in, c->in[0]) + s->from;
+  job.dst = y;
+  job.constant = value && vlm_tensor_count(value) > 0 ? value->data : s->constant;
+  vlm_table_copy_run(c->threads, &job);
+  vlm_bytes_store(&s->out, c->out[0], y);
+  return VLM_OK;
 }

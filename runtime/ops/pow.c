@@ -53,11 +53,11 @@ static void pow_mixed(const vlm_row *row) {
   }
 }
 
-vlm_status vlm_run_pow(vlm_op_call *c) {
+vlm_status vlm_prepare_pow(vlm_op_call *c) {
   const vlm_dtype types[2] = {c->in[0]->dtype, c->in[1]->dtype};
   for (int k = 0; k < 2; k++)
     if (vlm_dtype_bits(types[k]) < 8 || types[k] == VLM_BOOL)
       return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(types[k]));
-  if (types[0] == types[1] && vlm_dtype_is_float(types[0])) return vlm_rows_binary(c, pow_rows);
-  return vlm_rows_apply_raw(c, c->out[0], c->in, 2, pow_mixed, types);
+  if (types[0] == types[1] && vlm_dtype_is_float(types[0])) return vlm_rows_prepare_binary(c, pow_rows);
+  return vlm_rows_prepare_raw(c, 2, pow_mixed, types, sizeof types);
 }

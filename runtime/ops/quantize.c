@@ -3,8 +3,10 @@
 #include <math.h>
 
 #include "runtime/base/small_float.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/quant_util.h"
 #include "runtime/ops/rows.h"
 
@@ -45,25 +47,46 @@ out:
   return st;
 }
 
-static vlm_status set_zeros(vlm_op_call *c, quantize_job *j, const vlm_tensor *zero) {
-  return vlm_dtype_is_small_float(j->type) ? vlm_as_f32(c, zero, &j->real_zero) : vlm_as_s64(c, zero, &j->zero);
+/* Scale and zero point as they are read by a run. */
+typedef struct {
+  quantize_job j; /* all but the pointers of the run */
+  vlm_values scale, real_zero, x;
+  vlm_integers zero;
+  vlm_result real;
+  vlm_bytes bytes;
+} quantize_state;
+
+static vlm_status prepare_zeros(vlm_op_call *c, quantize_state *s) {
+  const vlm_tensor *zero = vlm_in(c, 2);
+  bool small = vlm_dtype_is_small_float(s->j.type);
+  vlm_status st = vlm_values_prepare(c, &s->real_zero, small ? 2 : -1, small && zero ? vlm_tensor_count(zero) : 0, "the zero point");
+  return st == VLM_OK ? vlm_integers_prepare(c, &s->zero, small ? -1 : 2) : st;
+}
+
+static quantize_job job_now(const vlm_op_call *c, const quantize_state *s) {
+  quantize_job j = s->j;
+  j.ops = vlm_call_rowops(c);
+  j.scale = vlm_values_get(c, &s->scale);
+  j.real_zero = vlm_values_get(c, &s->real_zero);
+  j.zero = vlm_integers_get(c, &s->zero);
+  return j;
 }
 
 /* Everything about scale and zero point but the direction. `type` is the quantized type. */
-static vlm_status set_scales(vlm_op_call *c, quantize_job *j, vlm_dtype type) {
+static vlm_status set_scales(vlm_op_call *c, quantize_state *state_of, vlm_dtype type) {
   vlm_status st = VLM_OK;
+  quantize_job *j = &state_of->j;
   const vlm_tensor *x = c->in[0], *s = c->in[1], *z = vlm_in(c, 2);
   bool old = c->node->opset < 13 && c->node->domain[0] == 0;
   int64_t given = old ? 1 : vlm_arg_int(c, 0, 1), block = old ? 0 : vlm_arg_int(c, 1, 0);
   int axis;
-  j->ops = vlm_call_rowops(c);
   j->block = 1;
   j->type = type;
   vlm_quant_bounds(type, &j->low, &j->high);
   VLM_CHECK(!z || vlm_tensor_same_shape(s, z) || (vlm_tensor_count(s) == 1 && vlm_tensor_count(z) == 1), c->err, VLM_INPUT,
             "scale has %lld elements, zero point %lld", (long long)vlm_tensor_count(s), (long long)vlm_tensor_count(z));
-  VLM_TRY(vlm_as_f32(c, s, &j->scale));
-  VLM_TRY(set_zeros(c, j, z));
+  VLM_TRY(vlm_values_prepare(c, &state_of->scale, 1, vlm_tensor_count(s), "the scale"));
+  VLM_TRY(prepare_zeros(c, state_of));
   j->outer = 1;
   j->count = 1;
   j->inner = vlm_tensor_count(x);
@@ -197,20 +220,30 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
   return VLM_OK;
 }
 
-vlm_status vlm_run_quantize_linear(vlm_op_call *c) {
+vlm_status vlm_prepare_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor bytes;
-  quantize_job j = {.rule = vlm_small_rule_default()};
-  if (has_output_dtype(c)) j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
-  VLM_TRY(read_precision(c, &j));
-  VLM_TRY(set_scales(c, &j, c->out[0]->dtype));
-  VLM_TRY(vlm_as_f32(c, c->in[0], &j.x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &bytes));
-  j.q = &bytes;
-  vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN, quantize_task, &j);
-  vlm_pack_out(c, 0, &bytes);
+  quantize_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->j.rule = vlm_small_rule_default();
+  if (has_output_dtype(c)) s->j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
+  VLM_TRY(read_precision(c, &s->j));
+  VLM_TRY(set_scales(c, s, c->out[0]->dtype));
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
+  VLM_TRY(vlm_bytes_prepare(c, &s->bytes, c->out[0]));
 out:
   return st;
+}
+
+vlm_status vlm_run_quantize_linear(vlm_op_call *c) {
+  const quantize_state *s = c->state;
+  quantize_job j = job_now(c, s);
+  vlm_tensor bytes = vlm_whole(c->out[0]);
+  bytes.data = vlm_bytes_place(c, &s->bytes, c->out[0]);
+  j.x = vlm_values_get(c, &s->x);
+  j.q = &bytes;
+  vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN, quantize_task, &j);
+  vlm_bytes_store(&s->bytes, c->out[0], bytes.data);
+  return VLM_OK;
 }
 
 vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
@@ -223,13 +256,22 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
   return VLM_OK;
 }
 
-vlm_status vlm_run_dequantize_linear(vlm_op_call *c) {
+vlm_status vlm_prepare_dequantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  quantize_job j = {.q = c->in[0]};
-  VLM_TRY(set_scales(c, &j, c->in[0]->dtype));
-  VLM_TRY(vlm_out_f32(c, 0, &j.real));
-  vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN, dequantize_task, &j);
-  vlm_store_f32(c, 0, j.real);
+  quantize_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(set_scales(c, s, c->in[0]->dtype));
+  VLM_TRY(vlm_result_prepare(c, &s->real, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_dequantize_linear(vlm_op_call *c) {
+  const quantize_state *s = c->state;
+  quantize_job j = job_now(c, s);
+  j.q = c->in[0];
+  j.real = vlm_result_get(c, &s->real);
+  vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN, dequantize_task, &j);
+  vlm_store_f32(c, 0, j.real);
+  return VLM_OK;
 }

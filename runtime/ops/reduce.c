@@ -3,6 +3,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/reduce_plan.h"
 
 vlm_status vlm_infer_reduce(vlm_op_call *c) {
@@ -104,35 +105,54 @@ static void reduce_integers(const vlm_reduce_plan *p, vlm_reduce_kind kind, cons
   }
 }
 
-static vlm_status reduce(vlm_op_call *c, vlm_reduce_kind kind) {
+typedef struct {
+  vlm_reduce_plan plan;
+  vlm_reduce_kind kind;
+  vlm_values x;
+  vlm_result y;
+  size_t room;
+} reduce_state;
+
+static bool in_f32(vlm_dtype type) { return vlm_dtype_is_float(type) && type != VLM_F64; }
+
+static vlm_status prepare(vlm_op_call *c, vlm_reduce_kind kind) {
   vlm_status st = VLM_OK;
   vlm_dtype type = c->in[0]->dtype;
   bool axes[VLM_MAX_RANK];
-  vlm_reduce_plan p;
+  reduce_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_reduce_axes(c, axes));
-  vlm_reduce_plan_make(&p, c->in[0], axes);
+  vlm_reduce_plan_make(&s->plan, c->in[0], axes);
+  s->kind = kind;
   VLM_CHECK(vlm_dtype_bits(type) >= 8, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
-  if (type == VLM_F64) reduce_f64(&p, kind, c->in[0]->data, c->out[0]->data);
-  else if (!vlm_dtype_is_float(type)) reduce_integers(&p, kind, c->in[0], c->out[0]);
-  else {
-    const float *x;
-    float *y;
-    VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-    VLM_TRY(vlm_out_f32(c, 0, &y));
-    VLM_TRY(vlm_reduce_f32(c, &p, kind, x, y));
-    vlm_store_f32(c, 0, y);
-  }
+  if (!in_f32(type)) goto out;
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "the input"));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_op_reserve(c, &s->room, vlm_reduce_room(&s->plan) * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
 out:
   return st;
 }
 
-vlm_status vlm_run_reduce_sum(vlm_op_call *c) { return reduce(c, VLM_REDUCE_SUM); }
-vlm_status vlm_run_reduce_mean(vlm_op_call *c) { return reduce(c, VLM_REDUCE_MEAN); }
-vlm_status vlm_run_reduce_max(vlm_op_call *c) { return reduce(c, VLM_REDUCE_MAX); }
-vlm_status vlm_run_reduce_min(vlm_op_call *c) { return reduce(c, VLM_REDUCE_MIN); }
-vlm_status vlm_run_reduce_prod(vlm_op_call *c) { return reduce(c, VLM_REDUCE_PROD); }
-vlm_status vlm_run_reduce_l1(vlm_op_call *c) { return reduce(c, VLM_REDUCE_L1); }
-vlm_status vlm_run_reduce_l2(vlm_op_call *c) { return reduce(c, VLM_REDUCE_L2); }
-vlm_status vlm_run_reduce_log_sum(vlm_op_call *c) { return reduce(c, VLM_REDUCE_LOG_SUM); }
-vlm_status vlm_run_reduce_log_sum_exp(vlm_op_call *c) { return reduce(c, VLM_REDUCE_LOG_SUM_EXP); }
-vlm_status vlm_run_reduce_sum_square(vlm_op_call *c) { return reduce(c, VLM_REDUCE_SUM_SQUARE); }
+vlm_status vlm_run_reduce(vlm_op_call *c) {
+  const reduce_state *s = c->state;
+  vlm_dtype type = c->in[0]->dtype;
+  if (type == VLM_F64) reduce_f64(&s->plan, s->kind, c->in[0]->data, c->out[0]->data);
+  else if (!in_f32(type)) reduce_integers(&s->plan, s->kind, c->in[0], c->out[0]);
+  else {
+    float *y = vlm_result_get(c, &s->y);
+    vlm_reduce_f32(c, &s->plan, s->kind, vlm_values_get(c, &s->x), y, vlm_op_work(c, s->room));
+    vlm_store_f32(c, 0, y);
+  }
+  return VLM_OK;
+}
+
+vlm_status vlm_prepare_reduce_sum(vlm_op_call *c) { return prepare(c, VLM_REDUCE_SUM); }
+vlm_status vlm_prepare_reduce_mean(vlm_op_call *c) { return prepare(c, VLM_REDUCE_MEAN); }
+vlm_status vlm_prepare_reduce_max(vlm_op_call *c) { return prepare(c, VLM_REDUCE_MAX); }
+vlm_status vlm_prepare_reduce_min(vlm_op_call *c) { return prepare(c, VLM_REDUCE_MIN); }
+vlm_status vlm_prepare_reduce_prod(vlm_op_call *c) { return prepare(c, VLM_REDUCE_PROD); }
+vlm_status vlm_prepare_reduce_l1(vlm_op_call *c) { return prepare(c, VLM_REDUCE_L1); }
+vlm_status vlm_prepare_reduce_l2(vlm_op_call *c) { return prepare(c, VLM_REDUCE_L2); }
+vlm_status vlm_prepare_reduce_log_sum(vlm_op_call *c) { return prepare(c, VLM_REDUCE_LOG_SUM); }
+vlm_status vlm_prepare_reduce_log_sum_exp(vlm_op_call *c) { return prepare(c, VLM_REDUCE_LOG_SUM_EXP); }
+vlm_status vlm_prepare_reduce_sum_square(vlm_op_call *c) { return prepare(c, VLM_REDUCE_SUM_SQUARE); }

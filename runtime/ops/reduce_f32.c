@@ -128,24 +128,23 @@ static void columns_task(void *user, int64_t begin, int64_t end, int worker) {
 
 static int64_t grain(int64_t work_per_item) { return work_per_item >= VLM_ROW_GRAIN ? 1 : VLM_ROW_GRAIN / (work_per_item + 1) + 1; }
 
-vlm_status vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y) {
-  vlm_status st = VLM_OK;
-  reduce_job j = {.plan = p, .ops = vlm_call_rowops(c), .kind = kind, .x = x, .y = y};
-  bool one_group = p->n_reduced == 0 || (p->n_reduced == 1 && p->reduced_stride[0] == 1);
-  if (p->outputs == 0) return VLM_OK;
-  if (one_group || p->count == 0) {
+/* The elements of a group lie together, or there is one. */
+static bool in_rows(const vlm_reduce_plan *p) { return p->n_reduced == 0 || (p->n_reduced == 1 && p->reduced_stride[0] == 1) || p->count == 0; }
+static bool in_columns(const vlm_reduce_plan *p) { return p->n_reduced == 1 && p->reduced_stride[0] >= 8; }
+
+int64_t vlm_reduce_room(const vlm_reduce_plan *p) { return p->outputs == 0 || in_rows(p) || in_columns(p) ? 0 : p->count; }
+
+void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y, float *room) {
+  reduce_job j = {.plan = p, .ops = vlm_call_rowops(c), .kind = kind, .x = x, .y = y, .gathered = room};
+  if (p->outputs == 0) return;
+  if (in_rows(p)) {
     vlm_threads_range(c->threads, p->outputs, grain(p->count), rows_task, &j);
-  } else if (p->n_reduced == 1 && p->reduced_stride[0] >= 8) {
+  } else if (in_columns(p)) {
     j.inner = p->reduced_stride[0];
     j.blocks = (j.inner + BLOCK - 1) / BLOCK;
     int64_t outer = p->outputs / j.inner;
     vlm_threads_range(c->threads, outer * j.blocks, grain(p->count * BLOCK), columns_task, &j);
   } else {
-    void *rows;
-    VLM_TRY(vlm_scratch_array(c, &rows, p->count * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
-    j.gathered = rows;
     vlm_threads_range(c->threads, p->outputs, grain(p->count), gather_task, &j);
   }
-out:
-  return st;
 }

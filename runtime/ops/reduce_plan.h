@@ -32,7 +32,9 @@ void vlm_reduce_plan_make(vlm_reduce_plan *p, const vlm_tensor *t, const bool *a
 int64_t vlm_reduce_base(const vlm_reduce_plan *p, int64_t i);
 int64_t vlm_reduce_offset(const vlm_reduce_plan *p, int64_t j);
 
+/* Floats of work space that vlm_reduce_f32 wants per thread; often 0. */
+int64_t vlm_reduce_room(const vlm_reduce_plan *p);
 /* float32: x and y hold the values as float32. */
-vlm_status vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y);
+void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y, float *room);
 
 #endif

@@ -3,28 +3,44 @@
 #include <math.h>
 
 #include "runtime/ops/op_data.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/prepare.h"
 
-vlm_status vlm_requantize_scales(vlm_op_call *c, vlm_requantize *q, const vlm_tensor *a_scale, const vlm_tensor *b_scale,
-                                 const vlm_tensor *y_scale, const vlm_tensor *y_zero, int64_t m, int64_t n) {
+static const vlm_tensor *optional(const vlm_op_call *c, int k) { return k < 0 ? NULL : vlm_in(c, k); }
+
+static vlm_status check_one(vlm_op_call *c, int k, const char *what) {
+  const vlm_tensor *t = optional(c, k);
+  if (!t || vlm_tensor_count(t) == 1) return VLM_OK;
+  return vlm_fail(c->err, VLM_INPUT, "%s has %lld elements; wanted one value per tensor", what, (long long)vlm_tensor_count(t));
+}
+
+vlm_status vlm_requantize_prepare(vlm_op_call *c, vlm_requantize_scales *s, int64_t m, int64_t n) {
   vlm_status st = VLM_OK;
-  int64_t a_count = vlm_tensor_count(a_scale), b_count = vlm_tensor_count(b_scale);
-  float y = 1;
-  void *block;
+  int64_t a_count = vlm_tensor_count(c->in[s->a]), b_count = vlm_tensor_count(c->in[s->b]);
   VLM_CHECK((a_count == 1 || a_count == m) && (b_count == 1 || b_count == n), c->err, VLM_INPUT,
             "scales of %lld and %lld values; wanted 1 or %lld, and 1 or %lld", (long long)a_count, (long long)b_count, (long long)m,
             (long long)n);
   VLM_CHECK(a_count == 1 || b_count == 1, c->err, VLM_UNSUPPORTED, "scales per row and per column at once are not supported");
-  if (y_scale) VLM_TRY(vlm_op_scalar(c, y_scale, "the scale of y", &y));
-  VLM_TRY(vlm_op_zero_point(c, y_zero, &q->zero));
-  q->factor_count = a_count > b_count ? a_count : b_count;
-  q->by_row = a_count > 1;
-  VLM_TRY(vlm_scratch_array(c, &block, q->factor_count, sizeof(float)));
-  q->factor = block;
-  for (int64_t i = 0; i < q->factor_count; i++)
-    ((float *)block)[i] = (float)vlm_tensor_get(a_scale, i % a_count) * (float)vlm_tensor_get(b_scale, i % b_count) / y;
+  VLM_TRY(check_one(c, s->y_scale, "the scale of y"));
+  VLM_TRY(check_one(c, s->y_zero, "the zero point of y"));
+  s->count = a_count > b_count ? a_count : b_count;
+  s->by_row = a_count > 1;
+  VLM_TRY(vlm_op_reserve(c, &s->factor, s->count, sizeof(float)));
 out:
   return st;
+}
+
+void vlm_requantize_read(vlm_op_call *c, const vlm_requantize_scales *s, vlm_requantize *q) {
+  const vlm_tensor *a = c->in[s->a], *b = c->in[s->b], *y_scale = optional(c, s->y_scale), *y_zero = optional(c, s->y_zero);
+  int64_t a_count = vlm_tensor_count(a), b_count = vlm_tensor_count(b);
+  float y = y_scale ? (float)vlm_tensor_get(y_scale, 0) : 1, *factor = vlm_op_work(c, s->factor);
+  for (int64_t i = 0; i < s->count; i++) {
+    factor[i] = (float)vlm_tensor_get(a, i % a_count) * (float)vlm_tensor_get(b, i % b_count) / y;
+    factor[i] *= s->alpha;
+  }
+  q->factor = factor;
+  q->factor_count = s->count;
+  q->by_row = s->by_row;
+  q->zero = y_zero ? (int32_t)vlm_tensor_get_int(y_zero, 0) : 0;
 }
 
 static int32_t clamp(float v, int32_t zero, int32_t low, int32_t high) {

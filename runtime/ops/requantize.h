@@ -15,10 +15,19 @@ typedef struct vlm_requantize {
   int32_t zero;
 } vlm_requantize;
 
-/* Fills factor and zero from scales: a per tensor or per row (m), b per tensor or per column (n); both finer forms at once are not
- * supported. */
-vlm_status vlm_requantize_scales(vlm_op_call *c, vlm_requantize *q, const vlm_tensor *a_scale, const vlm_tensor *b_scale,
-                                 const vlm_tensor *y_scale, const vlm_tensor *y_zero, int64_t m, int64_t n);
+/* The scales as inputs of the node: a per tensor or per row (m), b per tensor or per column (n); both finer forms at once are not supported.
+ * y_scale, y_zero -1 = absent. */
+typedef struct vlm_requantize_scales {
+  int a, b, y_scale, y_zero;
+  float alpha; /* multiplies every factor */
+  int64_t count;
+  bool by_row;
+  size_t factor;
+} vlm_requantize_scales;
+/* Checks the scales and reserves work space; `s` has the inputs. */
+vlm_status vlm_requantize_prepare(vlm_op_call *c, vlm_requantize_scales *s, int64_t m, int64_t n);
+/* Fills factor, factor_count, by_row and zero of q. */
+void vlm_requantize_read(vlm_op_call *c, const vlm_requantize_scales *s, vlm_requantize *q);
 void vlm_requantize_run(vlm_op_call *c, const vlm_requantize *q);
 
 #endif

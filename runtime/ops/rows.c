@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
+#include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 enum { CHUNK = 256 }; /* values converted at a time */
 
@@ -10,16 +12,22 @@ enum { CHUNK = 256 }; /* values converted at a time */
 typedef struct {
   int rank, n_in;
   int64_t dims[VLM_MAX_RANK];
+  int64_t count; /* elements of the result */
   int64_t stride[VLM_ROW_INPUTS][VLM_MAX_RANK];
-  const uint8_t *in[VLM_ROW_INPUTS];
   size_t in_size[VLM_ROW_INPUTS], out_size;
   vlm_dtype in_type[VLM_ROW_INPUTS], out_type;
   bool convert;
-  uint8_t *out;
   vlm_row_fn *fn;
   const void *opts;
   const vlm_rowops *ops;
 } rows_plan;
+
+/* A plan on the memory of one run. */
+typedef struct {
+  const rows_plan *p;
+  const uint8_t *in[VLM_ROW_INPUTS];
+  uint8_t *out;
+} rows_job;
 
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c) {
   return c->kernels && c->kernels->rowops ? c->kernels->rowops : vlm_rowops_for(1u << VLM_CPU_C);
@@ -88,18 +96,19 @@ static void run_converted(const rows_plan *p, const vlm_row *whole) {
 
 /* Output elements [begin, end): the rest of a row, whole rows, the start of a row. */
 static void run_range(void *user, int64_t begin, int64_t end, int worker) {
-  const rows_plan *p = user;
+  const rows_job *j = user;
+  const rows_plan *p = j->p;
   (void)worker;
   int last = p->rank - 1;
   int64_t width = p->dims[last], index[VLM_MAX_RANK], at = begin / width, skip = begin % width;
   for (int i = last - 1; i >= 0; at /= p->dims[i--]) index[i] = at % p->dims[i];
   while (begin < end) {
-    vlm_row row = {.out = p->out + (size_t)begin * p->out_size, .n = width - skip, .opts = p->opts, .ops = p->ops};
+    vlm_row row = {.out = j->out + (size_t)begin * p->out_size, .n = width - skip, .opts = p->opts, .ops = p->ops};
     if (row.n > end - begin) row.n = end - begin;
     for (int k = 0; k < p->n_in; k++) {
       int64_t offset = skip * p->stride[k][last];
       for (int i = 0; i < last; i++) offset += index[i] * p->stride[k][i];
-      row.in[k] = p->in[k] + (size_t)offset * p->in_size[k];
+      row.in[k] = j->in[k] + (size_t)offset * p->in_size[k];
       row.step[k] = p->stride[k][last];
     }
     if (p->convert) run_converted(p, &row);
@@ -110,25 +119,38 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
-                        const void *opts) {
-  rows_plan p = {.n_in = n_in, .out = out->data, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
-            .fn = fn, .opts = opts, .ops = vlm_call_rowops(c)};
+static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
+                            const void *opts) {
+  *p = (rows_plan){.n_in = n_in, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8, .fn = fn, .opts = opts,
+              .ops = vlm_call_rowops(c), .count = vlm_tensor_count(out)};
   int64_t strides[VLM_ROW_INPUTS][VLM_MAX_RANK] = {{0}};
   for (int k = 0; k < n_in; k++) {
     char from[128], to[128];
     if (!input_strides(out, in[k], strides[k]))
       return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k,
                       vlm_tensor_shape_text(in[k], from, sizeof from), vlm_tensor_shape_text(out, to, sizeof to));
-    p.in[k] = in[k]->data;
-    p.in_type[k] = in[k]->dtype;
-    p.in_size[k] = (size_t)vlm_dtype_bits(in[k]->dtype) / 8;
-    p.convert |= convert && is_half(in[k]->dtype);
+    p->in_type[k] = in[k]->dtype;
+    p->in_size[k] = (size_t)vlm_dtype_bits(in[k]->dtype) / 8;
+    p->convert |= convert && is_half(in[k]->dtype);
   }
-  p.convert |= convert && is_half(out->dtype);
-  collapse(&p, out, strides);
-  vlm_threads_range(c->threads, vlm_tensor_count(out), VLM_ROW_GRAIN, run_range, &p);
+  p->convert |= convert && is_half(out->dtype);
+  collapse(p, out, strides);
   return VLM_OK;
+}
+
+static void run_plan(vlm_op_call *c, const rows_plan *p, const vlm_tensor *out, const vlm_tensor *const *in) {
+  rows_job j = {.p = p, .out = out->data};
+  for (int k = 0; k < p->n_in; k++) j.in[k] = in[k]->data;
+  if (p->count > VLM_ROW_GRAIN) vlm_threads_range(c->threads, p->count, VLM_ROW_GRAIN, run_range, &j);
+  else if (p->count > 0) run_range(&j, 0, p->count, 0);
+}
+
+static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
+                        const void *opts) {
+  rows_plan p;
+  vlm_status st = make_plan(c, &p, out, in, n_in, fn, convert, opts);
+  if (st == VLM_OK) run_plan(c, &p, out, in);
+  return st;
 }
 
 vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
@@ -136,26 +158,67 @@ vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_t
   return apply(c, out, in, n_in, fn, false, opts);
 }
 
-vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
-                          const void *opts) {
+/* The function for the type of input 0. */
+static vlm_status choose(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_table table, vlm_row_fn **fn, bool *convert) {
   vlm_dtype type = in[0]->dtype;
-  vlm_row_fn *fn = table[type];
-  bool convert = !fn && is_half(type);
-  if (convert) fn = table[VLM_F32];
-  if (!fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
+  *fn = table[type];
+  *convert = !*fn && is_half(type);
+  if (*convert) *fn = table[VLM_F32];
+  if (!*fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
   for (int k = 1; k < n_in; k++)
     if (in[k]->dtype != type)
       return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", k,
                       vlm_dtype_name(in[k]->dtype), vlm_dtype_name(type));
-  return apply(c, out, in, n_in, fn, convert, opts);
+  return VLM_OK;
 }
 
-vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts) {
-  return vlm_rows_apply(c, c->out[0], c->in, n_in, table, opts);
+vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
+                          const void *opts) {
+  vlm_row_fn *fn;
+  bool convert;
+  vlm_status st = choose(c, in, n_in, table, &fn, &convert);
+  return st == VLM_OK ? apply(c, out, in, n_in, fn, convert, opts) : st;
 }
 
-vlm_status vlm_rows_binary(vlm_op_call *c, vlm_row_table table) {
-  if (c->node->opset >= 7) return vlm_rows_node(c, 2, table, NULL);
+/* ---- prepared: the inputs of the node in their order ---- */
+
+static vlm_status prepare_with(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert, const void *opts,
+                               size_t opts_bytes) {
+  vlm_status st = VLM_OK;
+  rows_plan *p;
+  void *kept = NULL;
+  VLM_TRY(vlm_op_state(c, (void **)&p, sizeof *p));
+  if (opts) {
+    VLM_TRY(vlm_op_keep(c, &kept, 1, opts_bytes));
+    memcpy(kept, opts, opts_bytes);
+  }
+  VLM_TRY(make_plan(c, p, c->out[0], in, n_in, fn, convert, kept));
+out:
+  return st;
+}
+
+static vlm_status prepare(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes) {
+  vlm_row_fn *fn;
+  bool convert;
+  vlm_status st = choose(c, in, n_in, table, &fn, &convert);
+  return st == VLM_OK ? prepare_with(c, in, n_in, fn, convert, opts, opts_bytes) : st;
+}
+
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, int n_in, vlm_row_fn *fn, const void *opts, size_t opts_bytes) {
+  return prepare_with(c, c->in, n_in, fn, false, opts, opts_bytes);
+}
+
+vlm_status vlm_run_rows(vlm_op_call *c) {
+  run_plan(c, c->state, c->out[0], c->in);
+  return VLM_OK;
+}
+
+vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes) {
+  return prepare(c, c->in, n_in, table, opts, opts_bytes);
+}
+
+vlm_status vlm_rows_prepare_binary(vlm_op_call *c, vlm_row_table table) {
+  if (c->node->opset >= 7) return prepare(c, c->in, 2, table, NULL, 0);
   vlm_tensor b = *c->in[1];
   const vlm_tensor *in[2] = {c->in[0], &b};
   int axis = 0;
@@ -164,5 +227,5 @@ vlm_status vlm_rows_binary(vlm_op_call *c, vlm_row_table table) {
     if (st != VLM_OK) return st;
     for (; b.rank < in[0]->rank - axis; b.rank++) b.dims[b.rank] = 1;
   }
-  return vlm_rows_apply(c, c->out[0], in, 2, table, NULL);
+  return prepare(c, in, 2, table, NULL, 0);
 }

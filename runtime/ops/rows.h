@@ -31,11 +31,12 @@ vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tenso
 vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
                               const void *opts);
 
-/* c->out[0] = f(inputs of the node, at most three). */
-vlm_status vlm_rows_node(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts);
-
-/* c->out[0] = f(in[0], in[1]); up to opset 6, with attributes "axis broadcast ...", in[1] is aligned at `axis` instead of at the end. */
-vlm_status vlm_rows_binary(vlm_op_call *c, vlm_row_table table);
+/* Prepares c->out[0] = f(the first n_in inputs) for the run function `rows`; opts are copied. */
+vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes);
+/* The same with the function given, and element types left alone. */
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, int n_in, vlm_row_fn *fn, const void *opts, size_t opts_bytes);
+/* The same for f(in[0], in[1]); up to opset 6, with attributes "axis broadcast ...", in[1] is aligned at `axis` instead of at the end. */
+vlm_status vlm_rows_prepare_binary(vlm_op_call *c, vlm_row_table table);
 
 /* The row operations of the call's CPU level (the C ones when the call has no kernels). */
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);

@@ -5,6 +5,7 @@
 
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/ops/op_data.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
 
 enum { ROWS = 128 }; /* queries per piece of work */
@@ -121,17 +122,41 @@ static size_t product_bytes(const sdpa_job *job) {
   return most;
 }
 
-vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
+/* What does not depend on where the operands lie. */
+static vlm_status make_job(vlm_op_call *c, const vlm_sdpa *a, sdpa_job *out) {
   vlm_status st = VLM_OK;
   sdpa_job job = {.a = a, .ops = vlm_call_rowops(c), .kernels = c->kernels, .blocks = (a->t + ROWS - 1) / ROWS};
-  if (a->batch * a->heads * a->t == 0) return VLM_OK;
   VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
   VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads",
             (long long)a->heads,
             (long long)a->kv_heads);
   job.score_bytes = vlm_size_align((size_t)((a->t < ROWS ? a->t : ROWS) * a->s) * sizeof(float));
   job.work_bytes = job.score_bytes + vlm_size_align(product_bytes(&job));
-  VLM_TRY(vlm_scratch_array(c, (void **)&job.work, vlm_threads_count(c->threads), job.work_bytes));
+  *out = job;
+out:
+  return st;
+}
+
+static bool is_empty(const vlm_sdpa *a) { return a->batch * a->heads * a->t == 0; }
+
+vlm_status vlm_sdpa_reserve(vlm_op_call *c, vlm_sdpa *a) {
+  vlm_status st = VLM_OK;
+  sdpa_job job;
+  a->reserved = true;
+  if (is_empty(a)) goto out;
+  VLM_TRY(make_job(c, a, &job));
+  VLM_TRY(vlm_op_reserve(c, &a->work, vlm_threads_count(c->threads), job.work_bytes));
+out:
+  return st;
+}
+
+vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
+  vlm_status st = VLM_OK;
+  sdpa_job job;
+  if (is_empty(a)) goto out;
+  VLM_TRY(make_job(c, a, &job));
+  if (a->reserved) job.work = vlm_op_work(c, a->work);
+  else VLM_TRY(vlm_scratch_array(c, (void **)&job.work, vlm_threads_count(c->threads), job.work_bytes));
   vlm_threads_run(c->threads, a->batch * a->heads * job.blocks, run_block, &job);
 out:
   return st;

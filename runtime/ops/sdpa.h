@@ -34,7 +34,12 @@ typedef struct vlm_sdpa {
   const float *sink;                /* per head; NULL = 0 */
   float *scores;                    /* [batch, heads, t, s] or NULL */
   int scores_mode;
+  bool reserved;                    /* work space was reserved by vlm_sdpa_reserve; else the call's scratch is used */
+  size_t work;
 } vlm_sdpa;
+
+/* For prepare functions: checks the sizes of `a` and reserves what the run needs. */
+vlm_status vlm_sdpa_reserve(vlm_op_call *c, vlm_sdpa *a);
 
 vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a);
 

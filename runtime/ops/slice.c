@@ -1,7 +1,7 @@
 /* Slice (attributes before opset 10, inputs since), CenterCropPad and ReverseSequence. */
 #include <string.h>
 
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -57,24 +57,20 @@ vlm_status vlm_infer_Slice(vlm_op_call *c) {
   return st;
 }
 
-vlm_status vlm_run_Slice(vlm_op_call *c) {
+vlm_status vlm_prepare_Slice(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   slice_box box;
   int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK], at = 0;
   vlm_nd nd = {0};
   VLM_TRY(read_slice(c, &box));
-  if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
   for (int i = 0; i < x.rank; i++) {
     at += box.start[i] * from[i];
     vlm_nd_push(&nd, box.count[i], to[i], box.step[i] * from[i]);
   }
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, (const char *)x.data + at);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, at, false));
 out:
   return st;
 }
@@ -108,24 +104,20 @@ vlm_status vlm_infer_CenterCropPad(vlm_op_call *c) {
   return st;
 }
 
-vlm_status vlm_run_CenterCropPad(vlm_op_call *c) {
+vlm_status vlm_prepare_CenterCropPad(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK], src = 0, dst = 0;
   vlm_nd nd = {0};
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
-  vlm_zero_some(y.data, vlm_tensor_bytes(&y));
   for (int i = 0; i < x.rank; i++) {
     int64_t more = y.dims[i] - x.dims[i];
     if (more < 0) src += -more / 2 * from[i];
     else dst += more / 2 * to[i];
     vlm_nd_push(&nd, more < 0 ? y.dims[i] : x.dims[i], to[i], from[i]);
   }
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), (char *)y.data + dst, (const char *)x.data + src);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, dst, src, true));
 out:
   return st;
 }

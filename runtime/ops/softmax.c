@@ -4,6 +4,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
 
 vlm_status vlm_infer_softmax(vlm_op_call *c) {
@@ -63,50 +64,71 @@ static void line_f64(double *y, const double *x, int64_t count, int64_t inner, r
   }
 }
 
-static vlm_status run_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
+typedef struct {
+  row_fn *fn;
+  int64_t outer, count, inner;
+  vlm_values x;
+  vlm_result y;
+  size_t line;
+} softmax_state;
+
+static vlm_status prepare_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
   vlm_status st = VLM_OK;
-  softmax_job j = {.ops = vlm_call_rowops(c), .fn = fn, .count = count, .inner = inner};
-  int64_t grain = 4096 / (count + 1) + 1;
-  if (outer * count * inner == 0) return VLM_OK;
-  if (c->in[0]->dtype == VLM_F64) {
-    for (int64_t i = 0; i < outer * inner; i++) {
-      int64_t base = i / inner * count * inner + i % inner;
-      line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, count, inner, fn);
-    }
-    return VLM_OK;
-  }
-  VLM_TRY(vlm_as_f32(c, c->in[0], &j.x));
-  VLM_TRY(vlm_out_f32(c, 0, &j.y));
-  if (inner > 1) {
-    void *lines;
-    VLM_TRY(vlm_scratch_array(c, &lines, 2 * count * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
-    j.line = lines;
-  }
-  vlm_threads_range(c->threads, outer * inner, grain, inner > 1 ? lines_task : rows_task, &j);
-  vlm_store_f32(c, 0, j.y);
+  softmax_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->fn = fn;
+  s->outer = outer;
+  s->count = count;
+  s->inner = inner;
+  if (c->in[0]->dtype == VLM_F64) goto out;
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "the input"));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  if (inner > 1) VLM_TRY(vlm_op_reserve(c, &s->line, 2 * count * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
 out:
   return st;
+}
+
+static void run_f64(const vlm_op_call *c, const softmax_state *s) {
+  for (int64_t i = 0; i < s->outer * s->inner; i++) {
+    int64_t base = i / s->inner * s->count * s->inner + i % s->inner;
+    line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, s->count, s->inner, s->fn);
+  }
+}
+
+vlm_status vlm_run_softmax(vlm_op_call *c) {
+  const softmax_state *s = c->state;
+  int64_t grain = 4096 / (s->count + 1) + 1, rows = s->outer * s->inner;
+  if (rows * s->count == 0) return VLM_OK;
+  if (c->in[0]->dtype == VLM_F64) {
+    run_f64(c, s);
+    return VLM_OK;
+  }
+  softmax_job j = {.ops = vlm_call_rowops(c), .fn = s->fn, .count = s->count, .inner = s->inner, .x = vlm_values_get(c, &s->x), .y = vlm_result_get(c, &s->y)};
+  if (s->inner > 1) j.line = vlm_op_work(c, s->line);
+  vlm_threads_range(c->threads, rows, grain, s->inner > 1 ? lines_task : rows_task, &j);
+  vlm_store_f32(c, 0, j.y);
+  return VLM_OK;
 }
 
 static vlm_status along_axis(vlm_op_call *c, row_fn *fn) {
   const vlm_tensor *x = c->in[0];
   int axis;
-  if (x->rank == 0) return run_lines(c, fn, 1, 1, 1);
+  if (x->rank == 0) return prepare_lines(c, fn, 1, 1, 1);
   vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis);
-  return st != VLM_OK ? st : run_lines(c, fn, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank));
+  return st != VLM_OK ? st : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank));
 }
 
 static vlm_status as_matrix(vlm_op_call *c, row_fn *fn) {
   const vlm_tensor *x = c->in[0];
   int axis;
-  if (x->rank == 0) return run_lines(c, fn, 1, 1, 1);
+  if (x->rank == 0) return prepare_lines(c, fn, 1, 1, 1);
   vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 1), x->rank, true, &axis);
-  return st != VLM_OK ? st : run_lines(c, fn, vlm_tensor_span(x, 0, axis), vlm_tensor_span(x, axis, x->rank), 1);
+  return st != VLM_OK ? st : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), vlm_tensor_span(x, axis, x->rank), 1);
 }
 
-vlm_status vlm_run_softmax(vlm_op_call *c) { return along_axis(c, softmax_row); }
-vlm_status vlm_run_softmax_matrix(vlm_op_call *c) { return as_matrix(c, softmax_row); }
-vlm_status vlm_run_log_softmax(vlm_op_call *c) { return along_axis(c, log_softmax_row); }
-vlm_status vlm_run_log_softmax_matrix(vlm_op_call *c) { return as_matrix(c, log_softmax_row); }
-vlm_status vlm_run_hardmax(vlm_op_call *c) { return along_axis(c, hardmax_row); }
-vlm_status vlm_run_hardmax_matrix(vlm_op_call *c) { return as_matrix(c, hardmax_row); }
+vlm_status vlm_prepare_softmax(vlm_op_call *c) { return along_axis(c, softmax_row); }
+vlm_status vlm_prepare_softmax_matrix(vlm_op_call *c) { return as_matrix(c, softmax_row); }
+vlm_status vlm_prepare_log_softmax(vlm_op_call *c) { return along_axis(c, log_softmax_row); }
+vlm_status vlm_prepare_log_softmax_matrix(vlm_op_call *c) { return as_matrix(c, log_softmax_row); }
+vlm_status vlm_prepare_hardmax(vlm_op_call *c) { return along_axis(c, hardmax_row); }
+vlm_status vlm_prepare_hardmax_matrix(vlm_op_call *c) { return as_matrix(c, hardmax_row); }

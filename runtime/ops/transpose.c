@@ -1,5 +1,5 @@
 /* Transpose and the two block rearrangements that are transposes of a split view. */
-#include "runtime/ops/nd_copy.h"
+#include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -32,20 +32,17 @@ out:
   return st;
 }
 
-vlm_status vlm_run_Transpose(vlm_op_call *c) {
+vlm_status vlm_prepare_Transpose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   int perm[VLM_MAX_RANK];
   int64_t from[VLM_MAX_RANK], to[VLM_MAX_RANK];
   vlm_nd nd = {0};
   VLM_TRY(read_perm(c, perm));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, from);
   vlm_byte_strides(&y, to);
   for (int i = 0; i < x.rank; i++) vlm_nd_push(&nd, y.dims[i], to[i], from[perm[i]]);
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
 out:
   return st;
 }
@@ -74,14 +71,12 @@ out:
   return st;
 }
 
-vlm_status vlm_run_DepthToSpace(vlm_op_call *c) {
+vlm_status vlm_prepare_DepthToSpace(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   bool crd = vlm_arg_string(c, 1, "DCR")[0] == 'C';
   int64_t b, s[4], d[4];
   VLM_TRY(block_size(c, &b));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, s);
   vlm_byte_strides(&y, d);
   int64_t depth = y.dims[1];
@@ -93,8 +88,7 @@ vlm_status vlm_run_DepthToSpace(vlm_op_call *c) {
   vlm_nd_push(&nd, b, d[2], row);
   vlm_nd_push(&nd, x.dims[3], d[3] * b, s[3]);
   vlm_nd_push(&nd, b, d[3], col);
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
 out:
   return st;
 }
@@ -112,14 +106,12 @@ out:
   return st;
 }
 
-vlm_status vlm_run_SpaceToDepth(vlm_op_call *c) {
+vlm_status vlm_prepare_SpaceToDepth(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
   bool crd = vlm_arg_string(c, 1, "DCR")[0] == 'C';
   int64_t b, s[4], d[4];
   VLM_TRY(block_size(c, &b));
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
   vlm_byte_strides(&x, s);
   vlm_byte_strides(&y, d);
   int64_t depth = x.dims[1];
@@ -131,8 +123,7 @@ vlm_status vlm_run_SpaceToDepth(vlm_op_call *c) {
   vlm_nd_push(&nd, depth, channel, s[1]);
   vlm_nd_push(&nd, y.dims[2], d[2], s[2] * b);
   vlm_nd_push(&nd, y.dims[3], d[3], s[3] * b);
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&x), y.data, x.data);
-  vlm_pack_out(c, 0, &y);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
 out:
   return st;
 }

@@ -7,47 +7,72 @@
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/weights.h"
+
+enum { X_SCALE = 1, X_ZERO, W, W_SCALE, BIAS, Y_SCALE, Y_ZERO };
+
+typedef struct {
+  vlm_conv_q8_packed w;
+  vlm_values w_scale, bias;
+  vlm_scalar x_scale, x_zero, y_scale, y_zero;
+  vlm_conv_q8 conv; /* all but pointers and values of the run */
+  size_t scratch;
+} vlm_conv_state;
 
 vlm_status vlm_infer_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_conv_shape s;
-  VLM_CHECK(c->in[3]->dtype == VLM_S8, c->err, VLM_INPUT, "weights of type %s; wanted int8", vlm_dtype_name(c->in[3]->dtype));
-  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[3], &s));
-  vlm_conv_out_shape(c, vlm_in(c, 6) ? VLM_U8 : VLM_F32, c->in[0], &s);
+  VLM_CHECK(c->in[W]->dtype == VLM_S8, c->err, VLM_INPUT, "weights of type %s; wanted int8", vlm_dtype_name(c->in[W]->dtype));
+  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[W], &s));
+  vlm_conv_out_shape(c, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32, c->in[0], &s);
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_QConv(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_conv_state *s;
+  const vlm_tensor *x = c->in[0];
+  const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
+            vlm_dtype_name(x->dtype));
+  VLM_TRY(vlm_conv_read(c, x, c->in[W], &s->conv.shape));
+  int64_t channels = s->conv.shape.out_channels;
+  VLM_TRY(vlm_conv_q8_pack(c, &s->w, W, &s->conv.shape));
+  VLM_TRY(vlm_values_prepare(c, &s->w_scale, W_SCALE, channels, "the scale of the weights"));
+  VLM_TRY(vlm_values_prepare(c, &s->bias, BIAS, channels, "the bias"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->x_zero, X_ZERO, 0, "the zero point of x"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->y_scale, Y_SCALE, 1, "the scale of y"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->y_zero, Y_ZERO, 0, "the zero point of y"));
+  VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
+  vlm_activation_params(s->conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);
+  s->conv.weights = &s->w.layout;
+  VLM_TRY(vlm_op_reserve(c, &s->scratch, (int64_t)vlm_conv_q8_scratch(&s->conv, c->kernels, c->threads), 1));
 out:
   return st;
 }
 
 vlm_status vlm_run_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0];
-  vlm_conv_q8 conv = {0};
-  void *scratch;
-  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
-            vlm_dtype_name(x->dtype));
-  VLM_TRY(vlm_conv_read(c, x, c->in[3], &conv.shape));
-  if (x->dtype == VLM_F32)
-    conv.x_f32 = x->data;
+  const vlm_conv_state *s = c->state;
+  vlm_conv_q8 conv = s->conv;
+  VLM_TRY(vlm_op_packed(c, &s->w.w, &conv.weights));
+  if (c->in[0]->dtype == VLM_F32)
+    conv.x_f32 = c->in[0]->data;
   else
-    conv.x_u8 = x->data;
-  VLM_TRY(vlm_op_scalar(c, c->in[1], "the scale of x", &conv.x_scale));
-  VLM_TRY(vlm_op_zero_point(c, c->in[2], &conv.x_zero));
-  VLM_TRY(vlm_conv_q8_weights(c, 3, &conv.shape, &conv.weights));
-  VLM_TRY(vlm_op_floats(c, c->in[4], conv.shape.out_channels, "the scale of the weights", &conv.w_scale));
-  VLM_TRY(vlm_op_floats(c, vlm_in(c, 5), conv.shape.out_channels, "the bias", &conv.bias));
-  const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
-  VLM_TRY(vlm_activation_find(&conv.activation, c->kernels->rowops, activation, c->err));
-  vlm_activation_params(conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);
-  if (vlm_in(c, 6)) {
-    VLM_TRY(vlm_op_scalar(c, c->in[6], "the scale of y", &conv.y_scale));
-    VLM_TRY(vlm_op_zero_point(c, vlm_in(c, 7), &conv.y_zero));
+    conv.x_u8 = c->in[0]->data;
+  conv.x_scale = (float)vlm_scalar_get(c, &s->x_scale);
+  conv.x_zero = (int32_t)vlm_scalar_get(c, &s->x_zero);
+  conv.w_scale = vlm_values_get(c, &s->w_scale);
+  conv.bias = vlm_values_get(c, &s->bias);
+  conv.y_scale = (float)vlm_scalar_get(c, &s->y_scale);
+  conv.y_zero = (int32_t)vlm_scalar_get(c, &s->y_zero);
+  if (s->y_scale.input >= 0)
     conv.y_u8 = c->out[0]->data;
-  } else {
+  else
     conv.y = c->out[0]->data;
-  }
-  VLM_TRY(c->scratch(c, &scratch, vlm_conv_q8_scratch(&conv, c->kernels, c->threads)));
-  vlm_conv_q8_run(&conv, c->kernels, c->threads, scratch);
+  vlm_conv_q8_run(&conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
 out:
   return st;
 }

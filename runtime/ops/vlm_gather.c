@@ -1,9 +1,10 @@
 /* vlm.QGather: table int8 [V, D...], scale float32 [V] or [1], ids int32/int64 -> float32 [ids..., D...]: rows dequantized as they are fetched.
  */
+#include "runtime/kernels/kernels.h"
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/prepare.h"
 
 vlm_status vlm_infer_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -20,17 +21,26 @@ out:
   return st;
 }
 
+vlm_status vlm_prepare_QGather(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_values *scale;
+  VLM_CHECK(c->in[2]->dtype == VLM_S32 || c->in[2]->dtype == VLM_S64, c->err, VLM_INPUT, "ids of type %s; wanted int32 or int64",
+            vlm_dtype_name(c->in[2]->dtype));
+  VLM_TRY(vlm_op_state(c, (void **)&scale, sizeof *scale));
+  VLM_TRY(vlm_values_prepare(c, scale, 1, c->in[0]->dims[0], "the scale of the table"));
+out:
+  return st;
+}
+
 vlm_status vlm_run_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *table = c->in[0];
-  const int64_t *ids, rows = table->dims[0], n = vlm_tensor_span(table, 1, table->rank), count = vlm_tensor_count(c->in[2]);
-  const float *scale;
+  const vlm_tensor *table = c->in[0], *ids = c->in[2];
+  const int64_t rows = table->dims[0], n = vlm_tensor_span(table, 1, table->rank), count = vlm_tensor_count(ids);
+  const float *scale = vlm_values_get(c, c->state);
   float *y = c->out[0]->data;
-  VLM_TRY(vlm_as_s64(c, c->in[2], &ids));
-  VLM_TRY(vlm_op_floats(c, c->in[1], rows, "the scale of the table", &scale));
   for (int64_t i = 0; i < count; i++, y += n) {
-    int64_t id = ids[i] < 0 ? ids[i] + rows : ids[i];
-    VLM_CHECK(id >= 0 && id < rows, c->err, VLM_INPUT, "id %lld at position %lld; the table has %lld rows", (long long)ids[i], (long long)i,
+    int64_t given = vlm_tensor_get_int(ids, i), id = given < 0 ? given + rows : given;
+    VLM_CHECK(id >= 0 && id < rows, c->err, VLM_INPUT, "id %lld at position %lld; the table has %lld rows", (long long)given, (long long)i,
               (long long)rows);
     c->kernels->rowops->dequantize_s8(y, (const int8_t *)table->data + id * n, n, scale[id], 0);
   }

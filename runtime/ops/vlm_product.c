@@ -4,47 +4,48 @@
 #include "runtime/kernels/epilogue.h"
 #include "runtime/ops/matmul.h"
 #include "runtime/ops/op_data.h"
-#include "runtime/ops/weights.h"
 
 /* Attributes of the rows of vlm_ops.def. */
 enum { TRANS_B, ACTIVATION, TRANS_X, TRANS_Y, PARAMS, TURN_COLUMNS = 64 };
 
 static vlm_status read_shape(vlm_op_call *c, int w_input, vlm_product *p) {
   vlm_status st = VLM_OK;
-  *p = (vlm_product){.x = c->in[0], .w = c->in[w_input]};
-  VLM_CHECK(p->w->dtype == VLM_S8 && p->w->rank >= 2, c->err, VLM_INPUT, "weights of type %s with %d dims; wanted int8 with 2 or more",
-            vlm_dtype_name(p->w->dtype), p->w->rank);
-  p->x_columns = vlm_arg_int(c, TRANS_X, 0) != 0 && p->x->rank > 1;
-  p->y_columns = vlm_arg_int(c, TRANS_Y, 0) != 0 && p->x->rank > 1;
-  VLM_TRY(vlm_matmul_shape_of(c, p->x, p->w, p->x_columns, vlm_arg_int(c, TRANS_B, 0) != 0, &p->s));
-  p->s.a_row = p->s.k;
-  p->s.a_column = 1;
+  const vlm_tensor *x = c->in[0], *w = c->in[w_input];
+  vlm_matmul_shape *s = &p->s;
+  VLM_CHECK(w->dtype == VLM_S8 && w->rank >= 2, c->err, VLM_INPUT, "weights of type %s with %d dims; wanted int8 with 2 or more",
+            vlm_dtype_name(w->dtype), w->rank);
+  p->x_columns = vlm_arg_int(c, TRANS_X, 0) != 0 && x->rank > 1;
+  p->y_columns = vlm_arg_int(c, TRANS_Y, 0) != 0 && x->rank > 1;
+  VLM_TRY(vlm_matmul_shape_of(c, x, w, p->x_columns, vlm_arg_int(c, TRANS_B, 0) != 0, s));
+  s->a_row = s->k;
+  s->a_column = 1;
   if (p->y_columns) {
-    p->s.dims[p->s.rank - 2] = p->s.n;
-    p->s.dims[p->s.rank - 1] = p->s.m;
+    s->dims[s->rank - 2] = s->n;
+    s->dims[s->rank - 1] = s->m;
   } else {
-    vlm_matmul_join_batch(&p->s);
+    vlm_matmul_join_batch(s);
   }
 out:
   return st;
 }
 
 vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype) {
-  vlm_product p;
+  vlm_product p = {0};
   vlm_status st = read_shape(c, w_input, &p);
   if (st == VLM_OK) vlm_out_shape(c, 0, dtype, p.s.rank, p.s.dims);
   return st;
 }
 
-vlm_status vlm_product_read(vlm_op_call *c, int w_input, vlm_product *p) {
+vlm_status vlm_product_prepare(vlm_op_call *c, int w_input, vlm_product *p, int bytes) {
   vlm_status st = VLM_OK;
   const char *activation = vlm_arg_string(c, ACTIVATION, "");
   VLM_TRY(read_shape(c, w_input, p));
-  VLM_TRY(vlm_matmul_indices(c, p->x, p->w, &p->s));
-  VLM_TRY(vlm_op_floats(c, c->in[w_input + 1], p->s.b_matrices * p->s.n, "the scale of the weights", &p->w_scale));
-  VLM_TRY(vlm_op_floats(c, vlm_in(c, w_input + 2), p->s.b_matrices * p->s.n, "the bias", &p->bias));
+  VLM_TRY(vlm_matmul_indices(c, c->in[0], c->in[w_input], &p->s));
+  VLM_TRY(vlm_values_prepare(c, &p->w_scale, w_input + 1, p->s.b_matrices * p->s.n, "the scale of the weights"));
+  VLM_TRY(vlm_values_prepare(c, &p->bias, w_input + 2, p->s.b_matrices * p->s.n, "the bias"));
   VLM_TRY(vlm_activation_find(&p->activation, c->kernels->rowops, activation, c->err));
   vlm_activation_params(p->params, activation, vlm_arg(c, PARAMS), NULL);
+  if (p->x_columns) VLM_TRY(vlm_op_reserve(c, &p->turned, vlm_tensor_count(c->in[0]), (size_t)bytes));
 out:
   return st;
 }
@@ -80,15 +81,10 @@ void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matric
   vlm_threads_run(c->threads, matrices * t.blocks, turn_task, &t);
 }
 
-vlm_status vlm_product_float_rows(vlm_op_call *c, const vlm_product *p, const float **rows) {
-  vlm_status st = VLM_OK;
-  void *turned;
-  VLM_CHECK(p->x->dtype == VLM_F32, c->err, VLM_INPUT, "activations of type %s; wanted float32", vlm_dtype_name(p->x->dtype));
-  *rows = p->x->data;
-  if (!p->x_columns) goto out;
-  VLM_TRY(vlm_scratch_array(c, &turned, vlm_tensor_count(p->x), sizeof(float)));
-  vlm_product_turn(c, turned, p->x->data, vlm_tensor_span(p->x, 0, p->x->rank - 2), p->s.k, p->x->dims[p->x->rank - 1], sizeof(float));
-  *rows = turned;
-out:
-  return st;
+const void *vlm_product_rows(vlm_op_call *c, const vlm_product *p, const void *x, int bytes) {
+  const vlm_tensor *t = c->in[0];
+  if (!p->x_columns) return x;
+  void *turned = vlm_op_work(c, p->turned);
+  vlm_product_turn(c, turned, x, vlm_tensor_span(t, 0, t->rank - 2), p->s.k, t->dims[t->rank - 1], bytes);
+  return turned;
 }

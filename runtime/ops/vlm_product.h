@@ -8,23 +8,24 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/matmul_shape.h"
+#include "runtime/ops/prepare.h"
 
 typedef struct vlm_product {
-  const vlm_tensor *x, *w;
   vlm_matmul_shape s; /* of x when its rows lie together; x and y are joined into one batch where w has one matrix */
   bool x_columns, y_columns;
-  const float *w_scale, *bias;
+  vlm_values w_scale, bias;
   vlm_row_unary *activation;
   float params[4];
+  size_t turned; /* work space of vlm_product_rows */
 } vlm_product;
 
 /* Sets the shape of output 0; w is input w_input. */
 vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype);
-/* Everything of p: w_scale is input w_input + 1, the bias w_input + 2. */
-vlm_status vlm_product_read(vlm_op_call *c, int w_input, vlm_product *p);
+/* Everything of p: w_scale is input w_input + 1, the bias w_input + 2. x has elements of `bytes` bytes when its rows are taken. */
+vlm_status vlm_product_prepare(vlm_op_call *c, int w_input, vlm_product *p, int bytes);
 /* `matrices` matrices of rows x columns elements of 1 or 4 bytes, each transposed. */
 void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matrices, int64_t rows, int64_t columns, int bytes);
-/* x as floats with rows of K: itself, or turned in scratch. */
-vlm_status vlm_product_float_rows(vlm_op_call *c, const vlm_product *p, const float **rows);
+/* x with rows of K: itself, or turned in work space. */
+const void *vlm_product_rows(vlm_op_call *c, const vlm_product *p, const void *x, int bytes);
 
 #endif

@@ -1,63 +1,79 @@
 /* vlm.WMatMul: x, w, w_scale, [bias]; the product with int8 weights whose activations stay float; shapes: vlm_product.h. */
 #include "runtime/kernels/gemm_w8.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/vlm_product.h"
 #include "runtime/ops/weights.h"
 
-static vlm_status fill(void *block, void *user, vlm_error *err) {
-  const vlm_product *p = user;
-  const vlm_matmul_shape *s = &p->s;
-  (void)err;
-  for (int64_t i = 0; i < s->b_matrices; i++)
-    vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s->k, s->n), (const int8_t *)p->w->data + i * s->k * s->n, s->b_row, s->b_column,
-                s->k, s->n);
+typedef struct {
+  vlm_product p;
+  vlm_packed w;
+  size_t rows, scratch; /* rows: of y before they are turned */
+} vlm_wmatmul_state;
+
+/* sizes: k, n, matrices, row and column stride */
+static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  (void)kernels, (void)err;
+  for (int64_t i = 0; i < s[2]; i++)
+    vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s[0], s[1]), (const int8_t *)from[0]->data + i * s[0] * s[1], s[3], s[4], s[0], s[1]);
   return VLM_OK;
 }
 
-static vlm_status take_weights(vlm_op_call *c, vlm_product *p, const int8_t **panels) {
-  const vlm_matmul_shape *s = &p->s;
-  int64_t key[5] = {s->k, s->n, s->b_matrices, s->b_column, 0};
-  size_t bytes;
-  if (!vlm_size_mul((size_t)vlm_w8_packed_bytes(s->k, s->n), (size_t)s->b_matrices, &bytes))
-    return vlm_fail(c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k,
-                    (long long)s->n);
-  return vlm_op_weight(c, 1, VLM_PREPARED_PANELS_W8, key, bytes, fill, p, (const void **)panels);
+static vlm_status prepare_weights(vlm_op_call *c, vlm_wmatmul_state *s_) {
+  vlm_status st = VLM_OK;
+  const vlm_matmul_shape *s = &s_->p.s;
+  vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {1}, .n_inputs = 1};
+  VLM_CHECK(vlm_size_mul((size_t)vlm_w8_packed_bytes(s->k, s->n), (size_t)s->b_matrices, &form.bytes), c->err, VLM_LIMIT,
+            "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+  VLM_TRY(vlm_op_pack(c, &s_->w, &form));
+out:
+  return st;
 }
 
-/* One matrix of x times one of w, into rows of n. */
-static vlm_gemm_w8 one_product(const vlm_product *p, int64_t i, const float *x, const int8_t *panels, float *y) {
-  const vlm_matmul_shape *s = &p->s;
-  int64_t w = s->b_index[i];
-  vlm_gemm_w8 g = {.m = s->m, .n = s->n, .k = s->k, .x = x + s->a_index[i] * s->m * s->k, .ldx = s->k, .y = y, .ldy = s->n};
-  g.panels = panels + w * vlm_w8_packed_bytes(s->k, s->n);
-  g.scale = p->w_scale + w * s->n;
-  g.bias = p->bias ? p->bias + w * s->n : NULL;
-  g.activation = p->activation;
+/* The sizes of one matrix of x times one of w, into rows of n. */
+static vlm_gemm_w8 sizes_of(const vlm_product *p) {
+  vlm_gemm_w8 g = {.m = p->s.m, .n = p->s.n, .k = p->s.k, .ldx = p->s.k, .ldy = p->s.n, .activation = p->activation};
   memcpy(g.params, p->params, sizeof g.params);
   return g;
 }
 
 vlm_status vlm_infer_WMatMul(vlm_op_call *c) { return vlm_product_infer(c, 1, VLM_F32); }
+
+vlm_status vlm_prepare_WMatMul(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_wmatmul_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
+  VLM_TRY(vlm_product_prepare(c, 1, &s->p, sizeof(float)));
+  VLM_TRY(prepare_weights(c, s));
+  if (s->p.y_columns) VLM_TRY(vlm_op_reserve(c, &s->rows, s->p.s.batch * s->p.s.m * s->p.s.n, sizeof(float)));
+  const vlm_gemm_w8 g = sizes_of(&s->p);
+  VLM_TRY(vlm_op_reserve(c, &s->scratch, (int64_t)vlm_gemm_w8_scratch(&g, c->kernels, c->threads), 1));
+out:
+  return st;
+}
+
 vlm_status vlm_run_WMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_product p;
-  const float *x;
+  const vlm_wmatmul_state *s = c->state;
+  const vlm_matmul_shape *shape = &s->p.s;
+  const float *x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float));
+  const float *w_scale = vlm_values_get(c, &s->p.w_scale), *bias = vlm_values_get(c, &s->p.bias);
+  float *y = c->out[0]->data, *rows = s->p.y_columns ? vlm_op_work(c, s->rows) : y;
   const int8_t *panels;
-  float *y = c->out[0]->data, *rows = y;
-  void *scratch;
-  VLM_TRY(vlm_product_read(c, 1, &p));
-  VLM_TRY(vlm_product_float_rows(c, &p, &x));
-  VLM_TRY(take_weights(c, &p, &panels));
-  int64_t size = p.s.m * p.s.n;
-  if (p.y_columns) VLM_TRY(vlm_scratch_array(c, (void **)&rows, p.s.batch * size, sizeof *rows));
-  vlm_gemm_w8 g = one_product(&p, 0, x, panels, rows);
-  VLM_TRY(c->scratch(c, &scratch, vlm_gemm_w8_scratch(&g, c->kernels, c->threads)));
-  for (int64_t i = 0; i < p.s.batch; i++) {
-    g = one_product(&p, i, x, panels, rows + i * size);
-    vlm_gemm_w8_run(&g, c->kernels, c->threads, scratch);
+  vlm_gemm_w8 g = sizes_of(&s->p);
+  VLM_TRY(vlm_op_packed(c, &s->w, (const void **)&panels));
+  for (int64_t i = 0; i < shape->batch; i++) {
+    int64_t w = shape->b_index[i];
+    g.x = x + shape->a_index[i] * shape->m * shape->k;
+    g.y = rows + i * shape->m * shape->n;
+    g.panels = panels + w * vlm_w8_packed_bytes(shape->k, shape->n);
+    g.scale = w_scale + w * shape->n;
+    g.bias = bias ? bias + w * shape->n : NULL;
+    vlm_gemm_w8_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   }
-  if (p.y_columns) vlm_product_turn(c, y, rows, p.s.batch, p.s.m, p.s.n, sizeof(float));
+  if (s->p.y_columns) vlm_product_turn(c, y, rows, shape->batch, shape->m, shape->n, sizeof(float));
 out:
   return st;
 }

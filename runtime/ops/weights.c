@@ -1,77 +1,229 @@
 #include "runtime/ops/weights.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
 #include "runtime/ops/op_data.h"
+#include "runtime/ops/prepare.h"
 
-typedef struct {
-  size_t bytes;
-  vlm_weight_fill *fill;
-  void *user;
-} recipe;
+enum { BUCKETS = 512 };
 
-static vlm_status make(void **out, void *user, vlm_error *err) {
+struct vlm_weight {
+  vlm_weights *home;
+  vlm_weight *next; /* in its bucket */
+  vlm_weight_form form;
+  vlm_tensor from[VLM_FORM_INPUTS];
+  int64_t holders;
+  void *block;
+};
+
+struct vlm_weights {
+  vlm_lock *lock;
+  int64_t count;
+  vlm_weight *buckets[BUCKETS];
+};
+
+vlm_status vlm_weights_create(vlm_weights **out, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const recipe *r = user;
-  void *block = NULL;
-  VLM_TRY(vlm_alloc(&block, r->bytes, 1, err));
-  VLM_TRY(r->fill(block, r->user, err));
-  *out = block;
-  block = NULL;
+  vlm_weights *weights = NULL;
+  VLM_TRY(vlm_alloc((void **)&weights, 1, sizeof *weights, err));
+  VLM_TRY(vlm_lock_create(&weights->lock, err));
 out:
-  vlm_free(block);
-  return st;
-}
-
-vlm_status vlm_op_weight(vlm_op_call *c, int k, vlm_prepared_kind kind, const int64_t shape[5], size_t bytes, vlm_weight_fill *fill,
-                         void *user, const void **out) {
-  vlm_status st = VLM_OK;
-  recipe r = {bytes, fill, user};
-  bool folding = c->is_constant && c->is_constant[0] && k != 0; /* runs once: not worth keeping */
-  if (c->is_constant && c->is_constant[k] && !folding && c->kernels->prepared) {
-    vlm_prepared_key key = {.data = c->in[k]->data, .bytes = vlm_tensor_bytes(c->in[k]), .kind = kind};
-    memcpy(key.shape, shape, sizeof key.shape);
-    return vlm_prepared_get(c->kernels->prepared, &key, make, &r, out, c->err);
+  if (st != VLM_OK) {
+    vlm_free(weights);
+    weights = NULL;
   }
-  void *block;
-  VLM_TRY(c->scratch(c, &block, bytes));
-  VLM_TRY(fill(block, user, c->err));
-  *out = block;
-out:
+  *out = weights;
   return st;
 }
 
-vlm_status vlm_op_floats(vlm_op_call *c, const vlm_tensor *t, int64_t n, const char *what, const float **out) {
+void vlm_weights_free(vlm_weights *weights) {
+  if (!weights) return;
+  assert(weights->count == 0);
+  vlm_lock_free(weights->lock);
+  vlm_free(weights);
+}
+
+int64_t vlm_weights_count(vlm_weights *weights) {
+  vlm_lock_take(weights->lock);
+  int64_t count = weights->count;
+  vlm_lock_give(weights->lock);
+  return count;
+}
+
+static vlm_tensor tensor_or_none(const vlm_tensor *t) { return t ? *t : (vlm_tensor){0}; }
+
+static bool same_tensor(const vlm_tensor *a, const vlm_tensor *b) {
+  return a->data == b->data && a->dtype == b->dtype && vlm_tensor_same_shape(a, b);
+}
+
+bool vlm_weight_is(const vlm_weight *w, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  bool same = w->form.fill == form->fill && w->form.n_inputs == form->n_inputs && w->form.bytes == form->bytes &&
+              memcmp(w->form.sizes, form->sizes, sizeof form->sizes) == 0;
+  for (int i = 0; same && i < form->n_inputs; i++) {
+    vlm_tensor t = tensor_or_none(from[i]);
+    same = same_tensor(&w->from[i], &t);
+  }
+  return same;
+}
+
+const void *vlm_weight_block(const vlm_weight *weight) { return weight->block; }
+
+static vlm_weight **bucket_of(vlm_weights *weights, const void *data) {
+  return &weights->buckets[((uintptr_t)data >> 4) * 0x9e3779b9u % BUCKETS];
+}
+
+static vlm_status make_weight(vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const float *values;
-  void *block;
-  *out = NULL;
-  if (!t) return st;
-  int64_t count = vlm_tensor_count(t);
-  VLM_CHECK(count == n || count == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted 1 or %lld", what, (long long)count, (long long)n);
-  VLM_TRY(vlm_as_f32(c, t, &values));
-  *out = values;
-  if (count == n) goto out;
-  VLM_TRY(vlm_scratch_array(c, &block, n, sizeof(float)));
-  for (int64_t i = 0; i < n; i++) ((float *)block)[i] = values[0];
-  *out = block;
+  vlm_weight *w = NULL;
+  VLM_TRY(vlm_alloc((void **)&w, 1, sizeof *w, err));
+  w->form = *form;
+  for (int i = 0; i < form->n_inputs; i++) w->from[i] = tensor_or_none(from[i]);
+  VLM_TRY(vlm_alloc(&w->block, form->bytes, 1, err));
+  VLM_TRY(form->fill(w->block, form->sizes, from, kernels, err));
+out:
+  if (st != VLM_OK && w) {
+    vlm_free(w->block);
+    vlm_free(w);
+    w = NULL;
+  }
+  *out = w;
+  return st;
+}
+
+vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels,
+                            vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_weight **bucket = bucket_of(weights, from[0]->data), *w;
+  vlm_lock_take(weights->lock);
+  for (w = *bucket; w && !vlm_weight_is(w, form, from);) w = w->next;
+  if (!w) {
+    VLM_TRY(make_weight(&w, form, from, kernels, err));
+    w->home = weights;
+    w->next = *bucket;
+    *bucket = w;
+    weights->count++;
+  }
+  w->holders++;
+out:
+  vlm_lock_give(weights->lock);
+  *out = w;
+  return st;
+}
+
+vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  vlm_lock_take(weights->lock);
+  vlm_weight *w = *bucket_of(weights, from[0]->data);
+  while (w && !vlm_weight_is(w, form, from)) w = w->next;
+  if (w) w->holders++;
+  vlm_lock_give(weights->lock);
+  return w;
+}
+
+void vlm_weight_hold(vlm_weight *w) {
+  vlm_lock_take(w->home->lock);
+  w->holders++;
+  vlm_lock_give(w->home->lock);
+}
+
+void vlm_weight_give(vlm_weight *w) {
+  if (!w) return;
+  vlm_weights *home = w->home;
+  vlm_lock_take(home->lock);
+  bool last = --w->holders == 0;
+  if (last) {
+    vlm_weight **at = bucket_of(home, w->from[0].data);
+    while (*at != w) at = &(*at)->next;
+    *at = w->next;
+    home->count--;
+  }
+  vlm_lock_give(home->lock);
+  if (!last) return;
+  vlm_free(w->block);
+  vlm_free(w);
+}
+
+/* ---- steps ---- */
+
+static void list_inputs(const vlm_op_call *c, const vlm_weight_form *form, const vlm_tensor **from) {
+  for (int i = 0; i < form->n_inputs; i++) from[i] = vlm_in(c, form->inputs[i]);
+}
+
+/* Place number used_held of the step's list. */
+static vlm_status hold(vlm_op_binding *b, vlm_weight *weight, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  if (b->used_held == b->cap_held) {
+    void *more;
+    int32_t wanted = b->cap_held ? 2 * b->cap_held : 1;
+    VLM_TRY(vlm_arena_alloc(b->arena, &more, (size_t)wanted, sizeof *b->held, err));
+    if (b->n_held) memcpy(more, b->held, (size_t)b->n_held * sizeof *b->held);
+    b->held = more;
+    b->cap_held = wanted;
+  }
+  if (b->used_held == b->n_held) b->n_held++;
+  else vlm_weight_give(b->held[b->used_held]);
+  b->held[b->used_held++] = weight;
 out:
   return st;
 }
 
-vlm_status vlm_op_scalar(vlm_op_call *c, const vlm_tensor *t, const char *what, float *out) {
-  int64_t count = vlm_tensor_count(t);
-  if (count != 1) return vlm_fail(c->err, VLM_INPUT, "%s has %lld elements; wanted one value per tensor", what, (long long)count);
-  *out = (float)vlm_tensor_get(t, 0);
-  return VLM_OK;
+/* Constants that are gone cannot be packed in another way. */
+static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  vlm_status st = VLM_OK;
+  const vlm_op_binding *b = c->binding;
+  bool gone = false;
+  for (int i = 0; b->owner && i < form->n_inputs; i++) gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
+  if (!gone) return vlm_weights_take(b->weights, out, form, from, c->kernels, c->err);
+  *out = vlm_weights_find(b->weights, form, from);
+  VLM_CHECK(*out, c->err, VLM_INTERNAL, "the weights were let go after they were packed in another form");
+out:
+  return st;
 }
 
-vlm_status vlm_op_zero_point(vlm_op_call *c, const vlm_tensor *t, int32_t *out) {
-  *out = 0;
-  if (!t) return VLM_OK;
-  int64_t count = vlm_tensor_count(t);
-  if (count != 1) return vlm_fail(c->err, VLM_INPUT, "the zero point has %lld elements; wanted one value per tensor", (long long)count);
-  *out = (int32_t)vlm_tensor_get_int(t, 0);
-  return VLM_OK;
+/* The step will not read these inputs again. */
+static vlm_status tell_owner(vlm_op_call *c, const vlm_weight_form *form, vlm_weight *weight) {
+  vlm_status st = VLM_OK;
+  const vlm_weight_owner *owner = c->binding->owner;
+  for (int i = 0; owner && i < form->n_inputs; i++)
+    if (vlm_in(c, form->inputs[i])) VLM_TRY(owner->packed(owner->user, c->node, form->inputs[i], weight, c->err));
+out:
+  return st;
+}
+
+vlm_status vlm_op_pack(vlm_op_call *c, vlm_packed *packed, const vlm_weight_form *form) {
+  vlm_status st = VLM_OK;
+  vlm_op_binding *b = c->binding;
+  const vlm_tensor *from[VLM_FORM_INPUTS];
+  vlm_weight *weight = NULL;
+  bool lasting = b->weights != NULL;
+  *packed = (vlm_packed){.form = *form};
+  list_inputs(c, form, from);
+  for (int i = 0; i < form->n_inputs; i++) lasting = lasting && (!from[i] || vlm_op_lasts(c, form->inputs[i]));
+  if (!lasting) {
+    VLM_TRY(vlm_op_reserve(c, &packed->at, (int64_t)form->bytes, 1));
+    goto out;
+  }
+  if (b->used_held < b->n_held && vlm_weight_is(b->held[b->used_held], form, from)) {
+    packed->block = vlm_weight_block(b->held[b->used_held++]);
+    goto out;
+  }
+  VLM_TRY(take(c, &weight, form, from));
+  packed->block = vlm_weight_block(weight);
+  st = hold(b, weight, c->err);
+  if (st != VLM_OK) vlm_weight_give(weight);
+  VLM_TRY(st);
+  VLM_TRY(tell_owner(c, form, weight));
+out:
+  return st;
+}
+
+vlm_status vlm_op_packed(vlm_op_call *c, const vlm_packed *packed, const void **out) {
+  const vlm_tensor *from[VLM_FORM_INPUTS];
+  *out = packed->block;
+  if (packed->block) return VLM_OK;
+  void *block = vlm_op_work(c, packed->at);
+  list_inputs(c, &packed->form, from);
+  *out = block;
+  return packed->form.fill(block, packed->form.sizes, from, c->kernels, c->err);
 }

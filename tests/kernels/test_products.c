@@ -15,7 +15,6 @@
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/kernels/gemm_w8.h"
-#include "runtime/kernels/prepared.h"
 #include "tests/fine.h"
 
 static uint32_t seed = 99;
@@ -58,7 +57,6 @@ static void everywhere(check_fn *check) {
       check(&kernels, threads);
       vlm_threads_free(threads);
     }
-    vlm_kernels_release(&kernels);
   }
 }
 
@@ -448,57 +446,10 @@ static void test_conv_q8(void **state) {
   everywhere(check_conv_q8);
 }
 
-/* ---- the cache of packed weights ---- */
-
-typedef struct {
-  int made;
-} maker;
-static vlm_status make_block(void **out, void *user, vlm_error *err) {
-  ((maker *)user)->made++;
-  return vlm_alloc(out, 16, 1, err);
-}
-static vlm_status make_nothing(void **out, void *user, vlm_error *err) {
-  (void)out;
-  (void)user;
-  return vlm_fail(err, VLM_LIMIT, "too large");
-}
-
-static void test_prepared(void **state) {
-  vlm_prepared *cache;
-  maker m = {0};
-  unsigned char *data = take(1000, 1);
-  const void *first, *second, *third;
-  (void)state;
-  FINE(vlm_prepared_create(&cache, &error));
-  vlm_prepared_key key = {.data = data, .bytes = 1000, .kind = VLM_PREPARED_PANELS_Q8, .shape = {1, 2, 3, 4, 5}};
-  FINE(vlm_prepared_get(cache, &key, make_block, &m, &first, &error));
-  FINE(vlm_prepared_get(cache, &key, make_block, &m, &second, &error));
-  assert_ptr_equal(first, second);
-  assert_int_equal(m.made, 1);
-  memset(data, 7, 1000); /* another constant at the same address */
-  FINE(vlm_prepared_get(cache, &key, make_block, &m, &second, &error));
-  assert_int_equal(m.made, 2);
-  assert_ptr_not_equal(first, second);
-  key.shape[4] = 6;
-  FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
-  assert_ptr_not_equal(second, third);
-  for (int i = 0; i < 500; i++) {
-    key.shape[0] = i;
-    FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
-  }
-  key.shape[0] = 1000;
-  FAILS(VLM_LIMIT, vlm_prepared_get(cache, &key, make_nothing, &m, &third, &error));
-  FINE(vlm_prepared_get(cache, &key, make_block, &m, &third, &error));
-  vlm_prepared_clear(cache);
-  assert_int_equal(vlm_prepared_count(cache), 0);
-  vlm_prepared_free(cache);
-  vlm_free(data);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_f32),      cmocka_unit_test(test_q8),      cmocka_unit_test(test_saturation), cmocka_unit_test(test_w8),
-      cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_q8), cmocka_unit_test(test_prepared),
+      cmocka_unit_test(test_conv_f32), cmocka_unit_test(test_conv_q8),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,9 @@
 #include "runtime/graph/graph.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/op.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/resolve.h"
+#include "runtime/ops/weights.h"
 
 enum { MAX_IO = 16, MAX_ATTRS = 24, MAX_LIST = 64, MAX_BLOCKS = 512, SMALL = 1 << 14, MAX_BYTES = 1 << 22, MAX_SCRATCH = 1 << 26 };
 
@@ -244,17 +246,44 @@ out:
   return st;
 }
 
-/* As exec does it: infer with the values that are constant, again with all values when those do not suffice, then run. */
-static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tensor *in, vlm_tensor *out) {
-  vlm_status st = VLM_OK;
-  void *data[MAX_IO];
-  if (t->op->flags & VLM_OP_SELF_ALLOC) return t->op->run(c);
+static inline void hide_values(const trial *t, vlm_tensor *in, void **data) {
   for (int k = 0; k < t->n_in; k++) {
     data[k] = in[k].data;
     if (!t->constant[k]) in[k].data = NULL;
   }
-  st = t->op->infer(c);
+}
+
+static inline void show_values(const trial *t, vlm_tensor *in, void **data) {
   for (int k = 0; k < t->n_in; k++) in[k].data = data[k];
+}
+
+/* With the values that are constant when `early`, with all when those do not suffice. */
+static inline vlm_status prepare(vlm_op_call *c, const trial *t, vlm_tensor *in, bool early) {
+  void *data[MAX_IO];
+  vlm_status st = VLM_UNKNOWN;
+  if (!t->op->prepare) return VLM_OK;
+  if (early) {
+    hide_values(t, in, data);
+    st = t->op->prepare(c);
+    show_values(t, in, data);
+  }
+  if (st == VLM_UNKNOWN) {
+    vlm_op_binding_rewind(c->binding);
+    st = t->op->prepare(c);
+  }
+  if (st == VLM_UNKNOWN) st = vlm_fail(c->err, VLM_INTERNAL, "a value is missing although all are there");
+  return st;
+}
+
+/* As exec does it: infer with the values that are constant, again with all values when those do not suffice; prepare likewise; then run. */
+static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tensor *in, vlm_tensor *out) {
+  vlm_status st = VLM_OK;
+  void *data[MAX_IO];
+  if (t->op->flags & VLM_OP_SELF_ALLOC) return t->op->run(c);
+  hide_values(t, in, data);
+  st = t->op->infer(c);
+  show_values(t, in, data);
+  bool early = st == VLM_OK;
   if (st == VLM_UNKNOWN) st = t->op->infer(c);
   if (st != VLM_OK) goto out;
   for (int k = 0; k < c->n_out; k++) {
@@ -264,6 +293,8 @@ static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tenso
   }
   VLM_CHECK(!(t->op->flags & VLM_OP_ALIAS) || vlm_tensor_bytes(&out[0]) <= vlm_tensor_bytes(&in[0]), c->err, VLM_INTERNAL,
             "a view of more bytes than there are");
+  VLM_TRY(prepare(c, t, in, early));
+  VLM_TRY(scratch(c, &c->work, c->binding->work_bytes));
   VLM_TRY(t->op->run(c));
 out:
   return st;
@@ -272,6 +303,9 @@ out:
 static inline vlm_status run_trial(const trial *t, memory *m, vlm_tensor *out, int *n_out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = NULL;
+  vlm_arena *arena = NULL;
+  vlm_weights *weights = NULL;
+  vlm_op_binding binding = {.arena = NULL};
   vlm_kernels kernels = {0};
   vlm_tensor in[MAX_IO] = {0}, *outs[MAX_IO] = {NULL};
   const vlm_tensor *ins[MAX_IO] = {NULL};
@@ -283,12 +317,17 @@ static inline vlm_status run_trial(const trial *t, memory *m, vlm_tensor *out, i
   const vlm_node *node = &graph->nodes[0];
   for (int k = 0; k < t->n_in; k++) ins[k] = t->given[k] ? &in[k] : NULL;
   for (int k = 0; k < node->n_outputs; k++) outs[k] = node->outputs[k] != VLM_NO_VALUE ? &out[k] : NULL;
-  vlm_op_call c = {.node = node, .n_in = t->n_in, .n_out = node->n_outputs, .in = ins, .out = outs, .is_constant = t->constant, .kernels = &kernels,
+  VLM_TRY(vlm_arena_create(&arena, err));
+  VLM_TRY(vlm_weights_create(&weights, err));
+  binding = (vlm_op_binding){.arena = arena, .lasting = t->constant, .weights = weights};
+  vlm_op_call c = {.node = node, .n_in = t->n_in, .n_out = node->n_outputs, .in = ins, .out = outs, .binding = &binding, .kernels = &kernels,
                    .scratch = scratch, .allocate = allocate, .executor = m, .err = err};
   VLM_TRY(infer_and_run(&c, t, in, out));
   *n_out = node->n_outputs;
 out:
-  if (kernels.cpu_mask) vlm_kernels_release(&kernels);
+  vlm_op_binding_release(&binding);
+  vlm_weights_free(weights);
+  vlm_arena_free(arena);
   vlm_graph_free(graph);
   return st;
 }

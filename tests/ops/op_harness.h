@@ -23,6 +23,7 @@
 #include "runtime/graph/graph.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/ops/op.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/resolve.h"
 
 enum { OP_MAX_IO = 16, OP_MAX_BLOCKS = 128 };
@@ -69,7 +70,6 @@ static inline vlm_status op_allocate(vlm_op_call *c, int32_t k) {
 static inline void op_release(op_harness *h) {
   for (int i = 0; i < h->n_blocks; i++) vlm_free(h->blocks[i]);
   if (h->graph) vlm_graph_free(h->graph);
-  if (h->kernels.cpu_mask) vlm_kernels_release(&h->kernels);
   int threads = h->threads;
   *h = (op_harness){.threads = threads};
 }
@@ -100,26 +100,41 @@ out:
   return st;
 }
 
+/* The second half of a call, after infer: nothing lasts, so weights are packed by run. */
+static inline vlm_status op_prepare_and_run(op_harness *h, vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_arena *arena = NULL;
+  bool lasting[OP_MAX_IO] = {false};
+  VLM_TRY(vlm_arena_create(&arena, &h->err));
+  vlm_op_binding binding = {.arena = arena, .lasting = lasting};
+  c->binding = &binding;
+  if (c->node->op->prepare) VLM_TRY(c->node->op->prepare(c));
+  VLM_TRY(op_scratch(c, &c->work, binding.work_bytes + 1));
+  VLM_TRY(c->node->op->run(c));
+out:
+  vlm_arena_free(arena);
+  return st;
+}
+
 /* attrs: NULL-terminated list, or NULL. Releases what an earlier call left. */
 static inline vlm_status op_try(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs,
                                 const vlm_tensor *const *in, int n_in, int n_out) {
   vlm_status st = VLM_OK;
   vlm_threads *threads = NULL;
   vlm_tensor *out[OP_MAX_IO];
-  bool constant[OP_MAX_IO] = {false};
   op_release(h);
   VLM_TRY(op_bind(h, domain, op, opset, attrs, in, n_in, n_out));
   VLM_TRY(vlm_kernels_select(&h->kernels, vlm_cpu_detect(), &h->err));
   if (h->threads > 1) VLM_TRY(vlm_threads_create(&threads, h->threads, &h->err));
   for (int k = 0; k < n_out; k++) out[k] = &h->out[k];
   const vlm_node *node = &h->graph->nodes[0];
-  vlm_op_call c = {.node = node, .n_in = n_in, .n_out = n_out, .in = in, .out = out, .is_constant = constant, .threads = threads,
+  vlm_op_call c = {.node = node, .n_in = n_in, .n_out = n_out, .in = in, .out = out, .threads = threads,
                    .kernels = &h->kernels, .scratch = op_scratch, .allocate = op_allocate, .executor = h, .err = &h->err};
   if (!(node->op->flags & VLM_OP_SELF_ALLOC)) {
     VLM_TRY(node->op->infer(&c));
     for (int k = 0; k < n_out; k++) VLM_TRY(op_allocate(&c, k));
   }
-  VLM_TRY(node->op->run(&c));
+  VLM_TRY(op_prepare_and_run(h, &c));
 out:
   vlm_threads_free(threads);
   return st;

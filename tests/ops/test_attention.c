@@ -99,16 +99,15 @@ typedef struct byte_case {
 static void run_at(op_harness *h, const byte_case *b, uint32_t mask, int n_threads) {
   vlm_threads *threads;
   vlm_tensor *out[1] = {&h->out[0]};
-  bool constant[OP_MAX_IO] = {false};
   op_release(h);
   FAILS_WITH(h->err, VLM_OK, op_bind(h, b->domain, b->op, b->opset, b->attrs, b->in, b->n_in, 1));
   FINE(vlm_kernels_select(&h->kernels, mask, &h->err));
   FINE(vlm_threads_create(&threads, n_threads, &h->err));
   const vlm_node *node = &h->graph->nodes[0];
-  vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .is_constant = constant, .threads = threads,
+  vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .threads = threads,
                    .kernels = &h->kernels,
                    .scratch = op_scratch, .allocate = op_allocate, .executor = h, .err = &h->err};
-  if (node->op->infer(&c) != VLM_OK || op_allocate(&c, 0) != VLM_OK || node->op->run(&c) != VLM_OK) fail_msg("%s: %s", b->op, h->err.text);
+  if (node->op->infer(&c) != VLM_OK || op_allocate(&c, 0) != VLM_OK || op_prepare_and_run(h, &c) != VLM_OK) fail_msg("%s: %s", b->op, h->err.text);
   vlm_threads_free(threads);
 }
 

@@ -22,6 +22,7 @@ that "61 flipped bits, each found:$undetected" test -z "$undetected"
 that "each with exit 5:$other" test -z "$other"
 cp "$PACK" flip.vlmq && flip flip.vlmq $((size / 3))
 expect "the message names the section" 5 "^vlm-run: flip.vlmq: section [A-Z]{4}.*stored hash [0-9a-f]{16}, computed [0-9a-f]{16}$" vlm-run flip.vlmq "$IMAGE"
+expect "a decode step looks nothing up and allocates nothing" 0 "" "$BIN/tests/test_step_calls" "$PACK" "$IMAGE"
 expect "vlm-inspect --verify: good" 0 "intact.*, golden cases that hold: 1$" vlm-inspect "$PACK" --verify
 expect "vlm-inspect --verify: with plain C kernels" 0 "golden cases that hold: 1$" vlm-inspect "$PACK" --verify --cpu c --threads 1
 expect "a model that cannot answer is packed all the same" 0 "no golden answer in the file: .*tokenizer.json" bash -c 'cp -r "$0" b && rm b/tokenizer.json && vlm-quantize b --activations none --level 1 -o b.vlmq' "$BUNDLE"

@@ -1,0 +1,28 @@
+#include "runtime/base/pages.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/base/memory.h"
+
+vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err) {
+  *out = NULL;
+  if (bytes == 0) return vlm_alloc(out, 0, 1, err);
+  if (vlm_memory_fails()) return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
+  void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
+  *out = data;
+  return VLM_OK;
+}
+
+void vlm_pages_free(void *data, size_t bytes) {
+  if (bytes == 0) vlm_free(data);
+  else if (data) munmap(data, bytes);
+}
+
+void vlm_pages_drop(const void *data, size_t bytes) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) / page * page;
+  const uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+  if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}

@@ -1,0 +1,59 @@
+#include "runtime/exec/frame_body.h"
+
+#include <string.h>
+
+static vlm_frame *child_of(const vlm_frame *frame, const vlm_graph *body) {
+  for (int32_t i = 0; i < frame->n_children; i++)
+    if (frame->children[i]->graph == body) return frame->children[i];
+  return NULL;
+}
+
+/* Iteration i feeds i + 1. */
+static vlm_status copy_outputs(vlm_frame *child, vlm_tensor *outputs, int32_t n, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  void **slots = child->body_outputs[child->body_turn ^= 1];
+  vlm_heap *heap = &child->shared->heap;
+  for (int32_t i = 0; i < n; i++) {
+    outputs[i] = child->outputs[i];
+    size_t bytes = vlm_tensor_bytes(&outputs[i]);
+    vlm_heap_give(heap, slots[i]);
+    slots[i] = NULL;
+    VLM_TRY(vlm_heap_take(heap, &slots[i], bytes, err));
+    if (bytes) memcpy(slots[i], child->outputs[i].data, bytes);
+    outputs[i].data = slots[i];
+  }
+out:
+  return st;
+}
+
+vlm_status vlm_frame_run_body(void *runner, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs,
+                              vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_frame *frame = runner, *child = child_of(frame, body);
+  vlm_frame_shared *shared = frame->shared;
+  VLM_CHECK(child, err, VLM_INTERNAL, "body \"%s\" has no frame", body->name);
+  VLM_CHECK(n_outputs <= body->n_outputs, err, VLM_INPUT, "body \"%s\" has %d outputs, wanted %d", body->name, body->n_outputs, n_outputs);
+  VLM_CHECK(shared->body_runs++ < shared->context->max_loop_runs, err, VLM_LIMIT,
+            "loops have run their bodies %lld times together; --max-loop-runs raises the limit", (long long)shared->context->max_loop_runs);
+  VLM_TRY(vlm_frame_run(child, inputs, n_inputs, err));
+  VLM_TRY(copy_outputs(child, outputs, n_outputs, err));
+out:
+  return st;
+}
+
+vlm_status vlm_frame_run_if(vlm_frame *frame, const vlm_step *step, vlm_error *err) {
+  const vlm_node *node = step->call.node;
+  const vlm_tensor *condition = step->call.in[0];
+  if (!condition || vlm_tensor_count(condition) != 1) return vlm_fail(err, VLM_INPUT, "the condition must have one element");
+  const char *branch = vlm_tensor_get_int(condition, 0) ? "then_branch" : "else_branch";
+  const vlm_attr *attr = vlm_node_attr(node, branch);
+  vlm_frame *child = attr ? child_of(frame, attr->u.g) : NULL;
+  if (!child) return vlm_fail(err, VLM_INPUT, "%s is missing", branch);
+  if (child->graph->n_outputs != node->n_outputs)
+    return vlm_fail(err, VLM_INPUT, "%s has %d outputs, wanted %d", branch, child->graph->n_outputs, node->n_outputs);
+  vlm_status st = vlm_frame_run(child, NULL, 0, err);
+  /* The branch's outputs stay where they are until it runs again. */
+  for (int32_t k = 0; st == VLM_OK && k < node->n_outputs; k++)
+    if (step->call.out[k]) *step->call.out[k] = child->outputs[k];
+  return st;
+}

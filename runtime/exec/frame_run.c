@@ -1,0 +1,197 @@
+/* A run is a walk over the steps of the plan. */
+#include <string.h>
+
+#include "runtime/base/pages.h"
+#include "runtime/exec/frame_body.h"
+
+static vlm_status tap_value(vlm_frame *frame, vlm_value_id id, vlm_error *err) {
+  const vlm_session_opts *opts = &frame->shared->opts;
+  if (id == VLM_NO_VALUE || !frame->tapped[id] || !frame->now[id].data) return VLM_OK;
+  return opts->tap(opts->tap_user, frame->graph, id, &frame->now[id], err);
+}
+
+static void release_held(vlm_frame *frame, vlm_value_id id) {
+  if (!frame->held[id]) return;
+  vlm_heap_give(&frame->shared->heap, frame->held[id]);
+  frame->held[id] = NULL;
+}
+
+static vlm_status allocate_outputs(vlm_frame *frame, const vlm_op_call *call, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_node *node = call->node;
+  for (int32_t k = 0; k < node->n_outputs; k++) {
+    size_t bytes;
+    if (!call->out[k]) continue;
+    vlm_value_id id = node->outputs[k];
+    VLM_TRY(vlm_tensor_bytes_checked(&bytes, call->out[k], err));
+    if (k == 0 && node->op->flags & VLM_OP_ALIAS) {
+      call->out[0]->data = call->in[0]->data;
+      continue;
+    }
+    release_held(frame, id);
+    VLM_TRY(vlm_heap_take(&frame->shared->heap, &frame->held[id], bytes, err));
+    call->out[k]->data = frame->held[id];
+  }
+out:
+  return st;
+}
+
+/* In the memory of the time before. */
+static vlm_status prepare_now(vlm_step *step) {
+  vlm_status st = VLM_OK;
+  vlm_op_call *call = &step->call;
+  if (!call->node->op->prepare) return VLM_OK;
+  vlm_op_binding_rewind(&step->binding);
+  call->binding = &step->binding;
+  VLM_TRY(call->node->op->prepare(call));
+  call->work = NULL;
+  if (step->binding.work_bytes) VLM_TRY(call->scratch(call, &call->work, step->binding.work_bytes));
+out:
+  call->binding = NULL;
+  return st;
+}
+
+static vlm_status run_dynamic(vlm_frame *frame, vlm_step *step, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_op *op = step->call.node->op;
+  VLM_TRY(op->infer(&step->call));
+  VLM_TRY(allocate_outputs(frame, &step->call, err));
+  if (op->flags & VLM_OP_ALIAS) goto out;
+  VLM_TRY(prepare_now(step));
+  VLM_TRY(op->run(&step->call));
+out:
+  return st;
+}
+
+static vlm_status run_static(vlm_step *step) {
+  vlm_status st = VLM_OK;
+  if (step->late) VLM_TRY(prepare_now(step));
+  VLM_TRY(step->call.node->op->run(&step->call));
+out:
+  return st;
+}
+
+/* The guess of the plan, compared with the truth. */
+static vlm_status run_checked(vlm_frame *frame, vlm_step *step, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_op_call *call = &step->call;
+  const vlm_op *op = call->node->op;
+  VLM_TRY(op->infer(&step->call));
+  for (int32_t k = 0; k < call->n_out; k++) {
+    if (!call->out[k]) continue;
+    const vlm_tensor *planned = &frame->plan->values[call->node->outputs[k]].tensor;
+    frame->mistaken |= call->out[k]->dtype != planned->dtype || !vlm_tensor_same_shape(call->out[k], planned);
+  }
+  VLM_CHECK(!frame->mistaken, err, VLM_INTERNAL, "a shape differs from every one before");
+  if (op->flags & VLM_OP_ALIAS) call->out[0]->data = call->in[0]->data;
+  else VLM_TRY(run_static(step));
+out:
+  return st;
+}
+
+static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  step->call.err = err;
+  switch (step->kind) {
+    case VLM_STEP_IF: st = vlm_frame_run_if(frame, step, err); break;
+    case VLM_STEP_ALIAS: step->call.out[0]->data = step->call.in[0]->data; break;
+    case VLM_STEP_DYNAMIC: st = run_dynamic(frame, step, err); break;
+    case VLM_STEP_CHECKED: st = run_checked(frame, step, err); break;
+    case VLM_STEP_STATIC: st = run_static(step); break;
+    case VLM_STEP_SELF_ALLOC: st = step->call.node->op->run(&step->call); break;
+  }
+  if (frame->host.n_scratch) vlm_call_release(&frame->host);
+  return st == VLM_OK ? st : vlm_call_failed(frame->graph, step->call.node, st, err);
+}
+
+static vlm_status tap_outputs(vlm_frame *frame, const vlm_node *node, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t k = 0; k < node->n_outputs; k++) VLM_TRY(tap_value(frame, node->outputs[k], err));
+out:
+  return st;
+}
+
+static vlm_status run_steps(vlm_frame *frame, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_plan *plan = frame->plan;
+  bool tapping = frame->shared->opts.tap != NULL;
+  for (int32_t s = 0; s < plan->n_steps; s++) {
+    vlm_step *step = &plan->steps[s];
+    VLM_TRY(run_step(frame, step, err));
+    if (tapping) VLM_TRY(tap_outputs(frame, step->call.node, err));
+    for (int32_t i = 0; i < step->n_dead; i++) release_held(frame, step->dead[i]);
+  }
+out:
+  return st;
+}
+
+/* Outputs that are views of something outside are copied, so that they live until the next run. */
+static vlm_status collect_outputs(vlm_frame *frame, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_graph *graph = frame->graph;
+  vlm_heap *heap = &frame->shared->heap;
+  for (int32_t i = 0; i < graph->n_outputs; i++) {
+    vlm_value_id id = graph->outputs[i];
+    frame->outputs[i] = frame->now[id];
+    vlm_heap_give(heap, frame->output_copies[i]);
+    frame->output_copies[i] = NULL;
+    if (frame->plan->values[frame->plan->values[id].root].store != VLM_STORE_OUTSIDE) continue;
+    size_t bytes = vlm_tensor_bytes(&frame->now[id]);
+    VLM_TRY(vlm_heap_take(heap, &frame->output_copies[i], bytes, err));
+    if (bytes) memcpy(frame->output_copies[i], frame->now[id].data, bytes);
+    frame->outputs[i].data = frame->output_copies[i];
+  }
+out:
+  return st;
+}
+
+static vlm_status run_once(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t id = 0; id < frame->graph->n_values; id++) release_held(frame, id);
+  VLM_TRY(vlm_frame_plan(frame, inputs, n_inputs, err));
+  for (int32_t i = 0; frame->shared->opts.tap && i < n_inputs; i++) VLM_TRY(tap_value(frame, frame->graph->inputs[i], err));
+  VLM_TRY(run_steps(frame, err));
+  VLM_TRY(collect_outputs(frame, err));
+out:
+  return st;
+}
+
+vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  vlm_error first = {0};
+  frame->mistaken = false;
+  vlm_status st = run_once(frame, inputs, n_inputs, &first);
+  if (frame->mistaken) {
+    vlm_plan_cache_distrust(&frame->plans);
+    frame->bound = 0;
+    return run_once(frame, inputs, n_inputs, err);
+  }
+  if (st != VLM_OK && err) *err = first;
+  return st;
+}
+
+/* ---- after a run ---- */
+
+enum { KEPT_BYTES = 4 << 20 };
+
+/* True when an output lies in the arena behind `from`; the nearest is [*begin, *end). */
+static bool next_output(const vlm_frame *frame, size_t from, size_t *begin, size_t *end) {
+  bool found = false;
+  for (int32_t i = 0; frame->plan && i < frame->graph->n_outputs; i++) {
+    const vlm_plan_value *root = &frame->plan->values[frame->plan->values[frame->graph->outputs[i]].root];
+    if (root->store != VLM_STORE_ARENA || root->offset < from || (found && root->offset >= *begin)) continue;
+    found = true;
+    *begin = root->offset;
+    *end = root->offset + vlm_tensor_bytes(&root->tensor);
+  }
+  return found;
+}
+
+void vlm_frame_trim(vlm_frame *frame) {
+  char *bytes = frame->bytes;
+  size_t from = 0, begin = 0, end = 0;
+  for (int32_t i = 0; i < frame->n_children; i++) vlm_frame_trim(frame->children[i]);
+  if (frame->shared->heap.total_bytes > KEPT_BYTES) vlm_heap_trim(&frame->shared->heap);
+  if (frame->bytes_size <= KEPT_BYTES) return;
+  for (; next_output(frame, from, &begin, &end); from = end) vlm_pages_drop(bytes + from, begin - from);
+  vlm_pages_drop(bytes + from, frame->bytes_size - from);
+}
