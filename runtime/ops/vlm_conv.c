@@ -5,6 +5,7 @@
 #include "runtime/ops/conv_attrs.h"
 #include "runtime/ops/conv_integer.h"
 #include "runtime/ops/matmul.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 
@@ -42,6 +43,8 @@ vlm_status vlm_prepare_QConv(vlm_op_call *c) {
   VLM_TRY(vlm_values_prepare(c, &s->w_scale, W_SCALE, channels, "the scale of the weights"));
   VLM_TRY(vlm_values_prepare(c, &s->bias, BIAS, channels, "the bias"));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
+  VLM_TRY(vlm_require_type(c, X_ZERO, "the zero point of x", VLM_U8));
+  VLM_TRY(vlm_require_type(c, Y_ZERO, "the zero point of y", VLM_U8));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_zero, X_ZERO, 0, "the zero point of x"));
   VLM_TRY(vlm_scalar_prepare(c, &s->y_scale, Y_SCALE, 1, "the scale of y"));
   VLM_TRY(vlm_scalar_prepare(c, &s->y_zero, Y_ZERO, 0, "the zero point of y"));

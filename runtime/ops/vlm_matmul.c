@@ -80,6 +80,8 @@ vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
             vlm_dtype_name(x->dtype));
   VLM_TRY(prepare_product(c, W, 1, s));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
+  VLM_TRY(vlm_require_type(c, X_ZERO, "the zero point of x", VLM_U8));
+  VLM_TRY(vlm_require_type(c, Y_ZERO, "the zero point of y", VLM_U8));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_zero, X_ZERO, 0, "the zero point of x"));
   VLM_TRY(vlm_scalar_prepare(c, &s->y_scale, Y_SCALE, 1, "the scale of y"));
   VLM_TRY(vlm_scalar_prepare(c, &s->y_zero, Y_ZERO, 0, "the zero point of y"));

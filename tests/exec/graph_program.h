@@ -2,7 +2,7 @@
  *
  *   in NAME TYPE DIMS             TYPE as vlm_dtype_name has it; DIMS "2,?,3", "-" for a scalar, "*" for an unknown rank
  *   const NAME TYPE DIMS V V ...  fewer values than elements start over; "rand N": noise in [-1, 1), another for each N
- *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body; OP may be "vlm:OP"
+ *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body; OP may be "DOMAIN:OP"
  *   body NAME ... end             before the node that has it; names that it lacks are captured
  *   out NAME
  */
@@ -104,8 +104,9 @@ static inline void program_node(const graph_program *p, char **words, int n) {
   int arrow = 1, end;
   while (strcmp(words[arrow], "->")) arrow++;
   for (end = arrow + 1; end < n && !strchr(words[end], '=');) end++;
-  const bool ours = !strncmp(words[0], "vlm:", 4);
-  FINE(vlm_graph_add_node(p->graph, &index, "", ours ? "vlm" : "", words[0] + (ours ? 4 : 0), ours ? 1 : 20, arrow - 1,
+  char *colon = strchr(words[0], ':');
+  if (colon) *colon = 0;
+  FINE(vlm_graph_add_node(p->graph, &index, "", colon ? words[0] : "", colon ? colon + 1 : words[0], colon ? 1 : 20, arrow - 1,
                           end - arrow - 1, n - end, &error));
   for (int k = 1; k < arrow; k++) {
     const vlm_value_id id = program_value(p->graph, words[k]);
