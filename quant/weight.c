@@ -143,8 +143,8 @@ vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis
   VLM_TRY(vlm_arena_alloc(arena, &out->data.data, (size_t)vlm_tensor_count(w), 1, err));
   out->scale = vlm_tensor_make(VLM_F32, 1, &channels, NULL);
   VLM_TRY(vlm_arena_alloc(arena, &out->scale.data, (size_t)channels, sizeof(float), err));
-  VLM_TRY(vlm_alloc((void **)&j.qualities, (size_t)channels, sizeof *j.qualities, err));
-  VLM_TRY(vlm_alloc((void **)&j.gathered, (size_t)(j.shape.outer * inner), sizeof(float) * (size_t)vlm_threads_count(opts->threads), err));
+  VLM_TRY(vlm_new(&j.qualities, channels, err));
+  VLM_TRY(vlm_new(&j.gathered, j.shape.outer * inner * vlm_threads_count(opts->threads), err));
   j.data = out->data.data;
   j.scales = out->scale.data;
   j.absmax = opts->per_tensor ? channel_absmax(w->data, vlm_tensor_count(w)) : 0;

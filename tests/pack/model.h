@@ -88,7 +88,7 @@ static inline vlm_graph *make_step(float *weights) {
   branch->attrs[0] = (vlm_attr){.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = make_branch(g, "then", x, true)};
   branch->attrs[1] = (vlm_attr){.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = make_branch(g, "else", x, false)};
   vlm_node *constant = add_node(g, "offsets", "Constant", 0, NULL, o, 1);
-  FINE(vlm_arena_alloc(g->arena, (void **)&value, 1, sizeof(*value), &error));
+  FINE(vlm_arena_new(g->arena, &value, 1, &error));
   *value = vlm_tensor_make(VLM_S64, 1, model_floats_dims, (void *)offsets);
   constant->attrs[0] = (vlm_attr){.name = "value", .kind = VLM_ATTR_TENSOR, .u.t = value};
   FINE(vlm_graph_add_output(g, y, &error));
