@@ -82,7 +82,7 @@ vlm_status vlm_activation_attrs(vlm_lowering *l, const vlm_activation *a, vlm_at
   float *params;
   attrs[(*count)++] = vlm_text_attr("activation", a->name);
   if (!a->n_params) return VLM_OK;
-  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&params, 2, sizeof *params, l->err));
+  VLM_TRY(vlm_arena_new(l->graph->arena, &params, 2, l->err));
   memcpy(params, a->params, sizeof a->params);
   attrs[(*count)++] = (vlm_attr){
       .name = "activation_params", .kind = VLM_ATTR_FLOATS, .count = a->n_params, .u.floats = params};

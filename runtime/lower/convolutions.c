@@ -24,7 +24,7 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
 static vlm_status conv_attrs(vlm_lowering *l, const vlm_node *node, const vlm_tail *t, vlm_attr **out,
                              int32_t *count) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)out, (size_t)node->n_attrs + 2, sizeof **out, l->err));
+  VLM_TRY(vlm_arena_new(l->graph->arena, out, node->n_attrs + 2, l->err));
   *count = 0;
   for (int32_t a = 0; a < node->n_attrs; a++)
     if (strncmp(node->attrs[a].name, "activation", 10)) (*out)[(*count)++] = node->attrs[a];

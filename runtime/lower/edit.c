@@ -9,7 +9,7 @@ vlm_attr vlm_text_attr(const char *name, const char *value) {
 
 static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, int32_t n_attrs) {
   vlm_attr *copy;
-  vlm_status st = vlm_arena_alloc(l->graph->arena, (void **)&copy, (size_t)n_attrs + 1, sizeof *copy, l->err);
+  vlm_status st = vlm_arena_new(l->graph->arena, &copy, n_attrs + 1, l->err);
   if (st != VLM_OK) return st;
   if (n_attrs) memcpy(copy, attrs, (size_t)n_attrs * sizeof *attrs);
   l->graph->nodes[n].attrs = copy;

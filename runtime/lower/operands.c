@@ -116,7 +116,7 @@ vlm_status vlm_spread(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64
   int64_t total = channels * times, count = vlm_tensor_count(t), scales = scale ? vlm_tensor_count(scale) : 1;
   float *values;
   if (!scale && factor == 1 && t->rank == 1 && count == total) return VLM_OK;
-  VLM_TRY(vlm_arena_alloc(l->graph->arena, (void **)&values, (size_t)total, sizeof *values, l->err));
+  VLM_TRY(vlm_arena_new(l->graph->arena, &values, total, l->err));
   for (int64_t i = 0; i < total; i++) {
     int64_t at = i % channels % count;
     float value = scale ? (float)((const int32_t *)t->data)[at] * ((const float *)scale->data)[at % scales]

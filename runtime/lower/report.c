@@ -6,7 +6,7 @@ vlm_status vlm_report_add(vlm_lowering *l, int32_t n, vlm_form form) {
   if (!r) return VLM_OK;
   if (r->count == r->capacity) {
     int32_t more = r->capacity ? 2 * r->capacity : 64;
-    VLM_TRY(vlm_grow((void **)&r->items, (size_t)r->capacity, (size_t)more, sizeof *r->items, l->err));
+    VLM_TRY(vlm_more(&r->items, r->capacity, more, l->err));
     r->capacity = more;
   }
   r->items[r->count++] = (vlm_lowered){l->graph, l->graph->nodes[n].name, form};

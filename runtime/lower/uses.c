@@ -26,9 +26,9 @@ vlm_status vlm_lowering_open(vlm_lowering *l, vlm_graph *graph, vlm_lower_report
   vlm_status st = VLM_OK;
   *l = (vlm_lowering){
       .graph = graph, .n_values = graph->n_values, .n_nodes = graph->n_nodes, .report = report, .err = err};
-  VLM_TRY(vlm_alloc((void **)&l->uses, (size_t)graph->n_values, sizeof *l->uses, err));
-  VLM_TRY(vlm_alloc((void **)&l->reader, (size_t)graph->n_values, sizeof *l->reader, err));
-  VLM_TRY(vlm_alloc((void **)&l->gone, (size_t)graph->n_nodes, sizeof *l->gone, err));
+  VLM_TRY(vlm_new(&l->uses, graph->n_values, err));
+  VLM_TRY(vlm_new(&l->reader, graph->n_values, err));
+  VLM_TRY(vlm_new(&l->gone, graph->n_nodes, err));
   count_uses(l);
 out:
   if (st != VLM_OK) vlm_lowering_close(l);

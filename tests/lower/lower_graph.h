@@ -87,7 +87,7 @@ static inline vlm_value_id add_node(vlm_graph *g, const char *name, const char *
     g->nodes[n].attrs[a] = attrs[a];
     if (attrs[a].kind == VLM_ATTR_INTS) {
       int64_t *copy;
-      FINE(vlm_arena_alloc(g->arena, (void **)&copy, (size_t)attrs[a].count, sizeof *copy, &error));
+      FINE(vlm_arena_new(g->arena, &copy, attrs[a].count, &error));
       memcpy(copy, attrs[a].u.ints, (size_t)attrs[a].count * sizeof *copy);
       g->nodes[n].attrs[a].u.ints = copy;
     }
