@@ -7,7 +7,7 @@ static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
   vlm_call_host *host = c->executor;
   if (host->n_scratch == host->cap_scratch) {
     int32_t wanted = host->cap_scratch ? 2 * host->cap_scratch : 16;
-    VLM_TRY(vlm_grow((void **)&host->scratch, (size_t)host->n_scratch, (size_t)wanted, sizeof *host->scratch, c->err));
+    VLM_TRY(vlm_more(&host->scratch, host->n_scratch, wanted, c->err));
     host->cap_scratch = wanted;
   }
   VLM_TRY(vlm_heap_take(host->heap, out, bytes, c->err));

@@ -67,9 +67,9 @@ static vlm_status fold(vlm_constants *constants, const vlm_context *context, vlm
     if (graph->nodes[i].n_inputs > n_in) n_in = graph->nodes[i].n_inputs;
     if (graph->nodes[i].n_outputs > n_out) n_out = graph->nodes[i].n_outputs;
   }
-  VLM_TRY(vlm_alloc((void **)&f.in, (size_t)n_in, sizeof *f.in, err));
-  VLM_TRY(vlm_alloc((void **)&f.out, (size_t)n_out, sizeof *f.out, err));
-  VLM_TRY(vlm_alloc((void **)&f.results, (size_t)n_out, sizeof *f.results, err));
+  VLM_TRY(vlm_new(&f.in, n_in, err));
+  VLM_TRY(vlm_new(&f.out, n_out, err));
+  VLM_TRY(vlm_new(&f.results, n_out, err));
   for (int32_t i = 0; i < graph->n_nodes; i++) VLM_TRY(fold_node(&f, &graph->nodes[i], err));
 out:
   vlm_free(f.in);
@@ -82,11 +82,11 @@ vlm_status vlm_constants_create(vlm_constants **out, const vlm_context *context,
                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_constants *constants = NULL;
-  VLM_TRY(vlm_alloc((void **)&constants, 1, sizeof *constants, err));
+  VLM_TRY(vlm_new(&constants, 1, err));
   constants->graph = graph;
   constants->parent = parent;
   VLM_TRY(vlm_arena_create(&constants->arena, err));
-  VLM_TRY(vlm_alloc((void **)&constants->folded, (size_t)graph->n_values, sizeof *constants->folded, err));
+  VLM_TRY(vlm_new(&constants->folded, graph->n_values, err));
   VLM_TRY(fold(constants, context, err));
 out:
   if (st != VLM_OK) {

@@ -7,7 +7,7 @@ vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, v
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   if (!opts) opts = &defaults;
-  VLM_TRY(vlm_alloc((void **)&context, 1, sizeof *context, err));
+  VLM_TRY(vlm_new(&context, 1, err));
   context->max_loop_runs = opts->max_loop_runs ? opts->max_loop_runs : VLM_MAX_LOOP_RUNS;
   VLM_TRY(vlm_cpu_select(&context->cpu_mask, opts->cpu_level, err));
   VLM_TRY(vlm_threads_create(&context->threads, opts->threads, err));

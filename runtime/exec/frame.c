@@ -19,7 +19,7 @@ static int32_t count_bodies(const vlm_graph *graph) {
 static vlm_status create_children(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *graph = frame->graph;
-  VLM_TRY(vlm_alloc((void **)&frame->children, (size_t)count_bodies(graph), sizeof *frame->children, err));
+  VLM_TRY(vlm_new(&frame->children, count_bodies(graph), err));
   for (int32_t i = 0; i < graph->n_nodes; i++)
     for (int32_t a = 0; a < graph->nodes[i].n_attrs; a++) {
       const vlm_attr *attr = &graph->nodes[i].attrs[a];
@@ -34,10 +34,10 @@ out:
 static vlm_status list_outside(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *graph = frame->graph;
-  VLM_TRY(vlm_alloc((void **)&frame->captures, (size_t)graph->n_values, sizeof *frame->captures, err));
+  VLM_TRY(vlm_new(&frame->captures, graph->n_values, err));
   for (int32_t id = 0; id < graph->n_values; id++)
     if (graph->values[id].kind == VLM_VALUE_CAPTURE) frame->captures[frame->n_captures++] = id;
-  VLM_TRY(vlm_alloc((void **)&frame->outside, (size_t)(graph->n_inputs + frame->n_captures), sizeof *frame->outside, err));
+  VLM_TRY(vlm_new(&frame->outside, graph->n_inputs + frame->n_captures, err));
   for (int32_t i = 0; i < graph->n_inputs; i++) frame->outside[i] = &frame->now[graph->inputs[i]];
   for (int32_t i = 0; i < frame->n_captures; i++) frame->outside[graph->n_inputs + i] = &frame->now[frame->captures[i]];
 out:
@@ -56,12 +56,12 @@ static void mark_tapped(vlm_frame *frame) {
 static vlm_status make_lists(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t n = (size_t)frame->graph->n_values, n_outputs = (size_t)frame->graph->n_outputs;
-  VLM_TRY(vlm_alloc((void **)&frame->now, n, sizeof *frame->now, err));
-  VLM_TRY(vlm_alloc((void **)&frame->held, n, sizeof *frame->held, err));
-  VLM_TRY(vlm_alloc((void **)&frame->tapped, n, 1, err));
-  VLM_TRY(vlm_alloc((void **)&frame->outputs, n_outputs, sizeof *frame->outputs, err));
-  VLM_TRY(vlm_alloc((void **)&frame->output_copies, n_outputs, sizeof *frame->output_copies, err));
-  for (int t = 0; t < 2; t++) VLM_TRY(vlm_alloc((void **)&frame->body_outputs[t], n_outputs, sizeof *frame->body_outputs[t], err));
+  VLM_TRY(vlm_new(&frame->now, n, err));
+  VLM_TRY(vlm_new(&frame->held, n, err));
+  VLM_TRY(vlm_new(&frame->tapped, n, err));
+  VLM_TRY(vlm_new(&frame->outputs, n_outputs, err));
+  VLM_TRY(vlm_new(&frame->output_copies, n_outputs, err));
+  for (int t = 0; t < 2; t++) VLM_TRY(vlm_new(&frame->body_outputs[t], n_outputs, err));
   VLM_TRY(list_outside(frame, err));
 out:
   return st;
@@ -85,7 +85,7 @@ out:
 vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph, vlm_frame *parent, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_frame *frame = NULL;
-  VLM_TRY(vlm_alloc((void **)&frame, 1, sizeof *frame, err));
+  VLM_TRY(vlm_new(&frame, 1, err));
   frame->shared = shared;
   frame->graph = graph;
   frame->parent = parent;

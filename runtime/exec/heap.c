@@ -36,7 +36,7 @@ static vlm_status add_block(vlm_heap *heap, void **out, size_t bytes, vlm_error 
             "activations need more than the limit of %zu MiB", heap->max_bytes >> 20);
   if (heap->count == heap->capacity) {
     int32_t wanted = heap->capacity ? heap->capacity * 2 : 32;
-    VLM_TRY(vlm_grow((void **)&heap->blocks, (size_t)heap->count, (size_t)wanted, sizeof *heap->blocks, err));
+    VLM_TRY(vlm_more(&heap->blocks, heap->count, wanted, err));
     heap->capacity = wanted;
   }
   VLM_TRY(vlm_alloc(out, size, 1, err));

@@ -5,11 +5,11 @@
 static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   vlm_status st = VLM_OK;
   const vlm_graph *graph = b->request->graph;
-  VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&b->plan->values, (size_t)graph->n_values, sizeof *b->plan->values, b->err));
-  VLM_TRY(vlm_alloc((void **)&b->needed, (size_t)graph->n_values, 1, b->err));
-  VLM_TRY(vlm_alloc((void **)&b->folded, (size_t)graph->n_nodes, 1, b->err));
-  VLM_TRY(vlm_alloc((void **)&b->kinds, (size_t)graph->n_nodes, sizeof *b->kinds, b->err));
-  VLM_TRY(vlm_alloc((void **)&b->calls, (size_t)graph->n_nodes, sizeof *b->calls, b->err));
+  VLM_TRY(vlm_arena_new(b->plan->arena, &b->plan->values, graph->n_values, b->err));
+  VLM_TRY(vlm_new(&b->needed, graph->n_values, b->err));
+  VLM_TRY(vlm_new(&b->folded, graph->n_nodes, b->err));
+  VLM_TRY(vlm_new(&b->kinds, graph->n_nodes, b->err));
+  VLM_TRY(vlm_new(&b->calls, graph->n_nodes, b->err));
   VLM_TRY(vlm_plan_shapes(b));
   if (shapes_alone) goto out;
   VLM_TRY(vlm_plan_steps(b));
@@ -25,7 +25,7 @@ out:
 static vlm_status create(vlm_plan **out, const vlm_plan_request *request, bool shapes_alone, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_plan *plan = NULL;
-  VLM_TRY(vlm_alloc((void **)&plan, 1, sizeof *plan, err));
+  VLM_TRY(vlm_new(&plan, 1, err));
   VLM_TRY(vlm_arena_create(&plan->arena, err));
   vlm_plan_builder b = {.request = request, .plan = plan, .err = err};
   VLM_TRY(build(&b, shapes_alone));

@@ -75,7 +75,7 @@ static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *a
   vlm_tensor *now = NULL;
   vlm_plan *shapes = NULL;
   if (!cache->distrust) {
-    VLM_TRY(vlm_alloc((void **)&now, (size_t)count, sizeof *now, err));
+    VLM_TRY(vlm_new(&now, count, err));
     for (int32_t i = 0; i < count; i++) now[i] = *outside[i];
     request->outside = now;
     VLM_TRY(vlm_plan_create_shapes(&shapes, request, err));
@@ -96,7 +96,7 @@ static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting, co
   vlm_status st = VLM_OK;
   vlm_cached_plan added = {0};
   vlm_plan_request request = *setting;
-  VLM_TRY(vlm_alloc((void **)&added.outside, (size_t)count, sizeof *added.outside, err));
+  VLM_TRY(vlm_new(&added.outside, count, err));
   for (int32_t i = 0; i < count; i++) added.outside[i] = *outside[i];
   if (cache->count >= 2) generalise(cache, &added, count);
   request.outside = added.outside;

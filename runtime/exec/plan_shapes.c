@@ -159,8 +159,8 @@ static vlm_status make_call(vlm_plan_builder *b, int32_t n, bool *known) {
   const vlm_node *node = &b->request->graph->nodes[n];
   const vlm_tensor **in;
   vlm_tensor **out;
-  VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&in, (size_t)node->n_inputs, sizeof *in, b->err));
-  VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&out, (size_t)node->n_outputs, sizeof *out, b->err));
+  VLM_TRY(vlm_arena_new(b->plan->arena, &in, node->n_inputs, b->err));
+  VLM_TRY(vlm_arena_new(b->plan->arena, &out, node->n_outputs, b->err));
   *known = true;
   for (int32_t k = 0; k < node->n_inputs; k++) {
     if (node->inputs[k] == VLM_NO_VALUE) continue;

@@ -70,9 +70,9 @@ static vlm_status make_step_call(vlm_plan_builder *b, vlm_step *step) {
   const vlm_tensor **in;
   vlm_tensor **out;
   bool *lasting;
-  VLM_TRY(vlm_arena_alloc(arena, (void **)&in, (size_t)node->n_inputs, sizeof *in, b->err));
-  VLM_TRY(vlm_arena_alloc(arena, (void **)&out, (size_t)node->n_outputs, sizeof *out, b->err));
-  VLM_TRY(vlm_arena_alloc(arena, (void **)&lasting, (size_t)node->n_inputs, sizeof *lasting, b->err));
+  VLM_TRY(vlm_arena_new(arena, &in, node->n_inputs, b->err));
+  VLM_TRY(vlm_arena_new(arena, &out, node->n_outputs, b->err));
+  VLM_TRY(vlm_arena_new(arena, &lasting, node->n_inputs, b->err));
   for (int32_t k = 0; k < node->n_inputs; k++) {
     if (node->inputs[k] == VLM_NO_VALUE) continue;
     in[k] = &r->now[node->inputs[k]];
@@ -133,7 +133,7 @@ out:
 static vlm_status add_steps(vlm_plan_builder *b, int32_t count) {
   vlm_status st = VLM_OK;
   const vlm_graph *graph = b->request->graph;
-  VLM_TRY(vlm_arena_alloc(b->plan->arena, (void **)&b->plan->steps, (size_t)count, sizeof *b->plan->steps, b->err));
+  VLM_TRY(vlm_arena_new(b->plan->arena, &b->plan->steps, count, b->err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
     if (b->folded[n] || !node_needed(b, n)) continue;
@@ -159,7 +159,7 @@ static vlm_status list_dead(vlm_plan_builder *b) {
     if (dies(plan, id)) plan->steps[plan->values[id].last].n_dead++;
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
-    VLM_TRY(vlm_arena_alloc(plan->arena, (void **)&step->dead, (size_t)step->n_dead, sizeof *step->dead, b->err));
+    VLM_TRY(vlm_arena_new(plan->arena, &step->dead, step->n_dead, b->err));
     step->n_dead = 0;
   }
   for (int32_t id = 0; id < n_values; id++) {

@@ -24,7 +24,7 @@ static vlm_status find_entry(profiler *p, const vlm_graph *graph, int32_t node, 
     }
   if (o->n_nodes == p->capacity) {
     int32_t wanted = p->capacity ? 2 * p->capacity : 256;
-    vlm_status st = vlm_grow((void **)&o->nodes, (size_t)o->n_nodes, (size_t)wanted, sizeof *o->nodes, err);
+    vlm_status st = vlm_more(&o->nodes, o->n_nodes, wanted, err);
     if (st != VLM_OK) return st;
     p->capacity = wanted;
   }
@@ -104,8 +104,8 @@ static vlm_status run_on(vlm_session *session, const vlm_graph *graph, const vlm
   vlm_status st = VLM_OK;
   vlm_tensor *filled = NULL;
   void **zeros = NULL;
-  VLM_TRY(vlm_alloc((void **)&filled, (size_t)graph->n_inputs, sizeof *filled, err));
-  VLM_TRY(vlm_alloc((void **)&zeros, (size_t)graph->n_inputs, sizeof *zeros, err));
+  VLM_TRY(vlm_new(&filled, graph->n_inputs, err));
+  VLM_TRY(vlm_new(&zeros, graph->n_inputs, err));
   for (int32_t i = 0; i < graph->n_inputs; i++) {
     size_t bytes;
     filled[i] = inputs[i];
@@ -129,8 +129,8 @@ out:
 static vlm_status keep_shapes(profiler *p, const vlm_graph *graph, const vlm_tensor *inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_profile *o = p->out;
-  VLM_TRY(vlm_alloc((void **)&o->inputs, (size_t)graph->n_inputs, sizeof *o->inputs, err));
-  VLM_TRY(vlm_alloc((void **)&o->outputs, (size_t)graph->n_outputs, sizeof *o->outputs, err));
+  VLM_TRY(vlm_new(&o->inputs, graph->n_inputs, err));
+  VLM_TRY(vlm_new(&o->outputs, graph->n_outputs, err));
   o->n_inputs = graph->n_inputs;
   o->n_outputs = graph->n_outputs;
   memcpy(o->inputs, inputs, (size_t)graph->n_inputs * sizeof *inputs);

@@ -42,7 +42,7 @@ static vlm_status add_constant(vlm_release *r, const vlm_tensor *t, vlm_error *e
   vlm_status st = VLM_OK;
   if (r->n_constants == r->cap_constants) {
     int32_t wanted = r->cap_constants ? 2 * r->cap_constants : 256;
-    VLM_TRY(vlm_grow((void **)&r->constants, (size_t)r->n_constants, (size_t)wanted, sizeof *r->constants, err));
+    VLM_TRY(vlm_more(&r->constants, r->n_constants, wanted, err));
     r->cap_constants = wanted;
   }
   r->constants[r->n_constants++] = (constant){.data = t->data, .bytes = vlm_tensor_bytes(t)};
@@ -56,7 +56,7 @@ static vlm_status add_reader(vlm_release *r, const vlm_graph *graph, vlm_value_i
   if (!t) goto out;
   if (r->n_readers == r->cap_readers) {
     int32_t wanted = r->cap_readers ? 2 * r->cap_readers : 1024;
-    VLM_TRY(vlm_grow((void **)&r->readers, (size_t)r->n_readers, (size_t)wanted, sizeof *r->readers, err));
+    VLM_TRY(vlm_more(&r->readers, r->n_readers, wanted, err));
     r->cap_readers = wanted;
   }
   r->readers[r->n_readers++] = (reader){.node = node, .k = k, .data = t->data};
@@ -194,7 +194,7 @@ static vlm_status hold(vlm_release *r, vlm_weight *weight, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (r->n_held == r->cap_held) {
     int32_t wanted = r->cap_held ? 2 * r->cap_held : 256;
-    VLM_TRY(vlm_grow((void **)&r->held, (size_t)r->n_held, (size_t)wanted, sizeof *r->held, err));
+    VLM_TRY(vlm_more(&r->held, r->n_held, wanted, err));
     r->cap_held = wanted;
   }
   vlm_weight_hold(weight);

@@ -9,7 +9,7 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
   vlm_status st = VLM_OK;
   vlm_session *s = NULL;
   VLM_TRY(vlm_release_check(graph, err));
-  VLM_TRY(vlm_alloc((void **)&s, 1, sizeof *s, err));
+  VLM_TRY(vlm_new(&s, 1, err));
   s->shared.context = context;
   if (opts) s->shared.opts = *opts;
   if (!s->shared.opts.max_bytes) s->shared.opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
