@@ -20,7 +20,7 @@ static int type_of(const attr_proto *a) {
 }
 
 static vlm_status copy_list(vlm_importer *im, vlm_graph *graph, const void *data, size_t count, size_t size, vlm_attr *out,
-                            const void **list) {
+                            void **list) {
   vlm_status st = VLM_OK;
   void *memory = NULL;
   VLM_CHECK(count <= INT32_MAX, im->err, VLM_LIMIT, "%s: attribute \"%s\" has %zu entries", im->source, out->name, count);
@@ -86,6 +86,7 @@ static vlm_status import_attr(vlm_importer *im, vlm_scope *scope, const attr_pro
                               vlm_attr *out) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = scope->graph;
+  void *list = NULL;
   int type = type_of(a);
   VLM_TRY(vlm_arena_strdup(graph->arena, &out->name, written->name != NULL ? written->name : "", im->err));
   out->kind = type >= 0 && (size_t)type < sizeof kinds / sizeof kinds[0] ? kinds[type] : VLM_ATTR_NONE;
@@ -98,8 +99,8 @@ static vlm_status import_attr(vlm_importer *im, vlm_scope *scope, const attr_pro
     case VLM_ATTR_STRING: st = copy_string(im, graph, &a->s, &out->u.s); break;
     case VLM_ATTR_TENSOR: st = import_tensor_attr(im, scope, a, op, out); break;
     case VLM_ATTR_GRAPH: st = import_graph_attr(im, scope, written, a, out); break;
-    case VLM_ATTR_INTS: st = copy_list(im, graph, a->ints, a->n_ints, sizeof(int64_t), out, (const void **)&out->u.ints); break;
-    case VLM_ATTR_FLOATS: st = copy_list(im, graph, a->floats, a->n_floats, sizeof(float), out, (const void **)&out->u.floats); break;
+    case VLM_ATTR_INTS: st = copy_list(im, graph, a->ints, a->n_ints, sizeof(int64_t), out, &list); out->u.ints = list; break;
+    case VLM_ATTR_FLOATS: st = copy_list(im, graph, a->floats, a->n_floats, sizeof(float), out, &list); out->u.floats = list; break;
     case VLM_ATTR_STRINGS: st = copy_strings(im, graph, a, out); break;
   }
 out:

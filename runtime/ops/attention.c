@@ -76,7 +76,7 @@ static vlm_status set_lengths(vlm_op_call *c, vlm_sdpa *a, int64_t past) {
   vlm_status st = VLM_OK;
   const vlm_tensor *lengths = vlm_in(c, IN_LENGTHS);
   int64_t *work;
-  VLM_TRY(vlm_scratch_array(c, (void **)&work, 2 * a->batch, sizeof *work));
+  VLM_TRY(vlm_scratch_new(c, &work, 2 * a->batch));
   for (int64_t b = 0; b < a->batch; b++) {
     int64_t given = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
     VLM_CHECK(given >= 0 && given <= a->s, c->err, VLM_INPUT, "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b, (long long)given,
@@ -154,7 +154,7 @@ vlm_status vlm_prepare_FusedAttention(vlm_op_call *c) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
   int r = q->rank;
   int64_t heads = r == 4 ? q->dims[1] : 1;
-  VLM_TRY(vlm_op_state(c, (void **)&a, sizeof *a));
+  VLM_TRY(vlm_op_state_new(c, &a));
   *a = (vlm_sdpa){.batch = q->dims[0], .heads = heads, .kv_heads = heads, .t = q->dims[r - 2], .s = k->dims[r - 2], .d = q->dims[r - 1],
                   .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0};
   vlm_heads y = vlm_heads_of(NULL, c->out[0], 1);

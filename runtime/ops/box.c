@@ -22,7 +22,7 @@ vlm_status vlm_box_prepare(vlm_op_call *c, const vlm_nd *nd, int64_t to, int64_t
   vlm_status st = VLM_OK;
   box_state *s;
   const vlm_tensor whole = vlm_whole(c->in[0]);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   vlm_nd_plan_make(&s->plan, nd, vlm_item_size(&whole));
   s->to = to;
   s->from = from;

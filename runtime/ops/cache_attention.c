@@ -107,8 +107,8 @@ static vlm_status copy_past(cache_job *j, const float *key, const float *value) 
   vlm_status st = VLM_OK;
   j->capacity = round_up(j->total, VLM_TILE_MAX_COLUMNS);
   size_t keys = (size_t)(j->heads * j->d * j->capacity + VLM_TILE_MAX_COLUMNS), values = (size_t)(j->heads * j->v * j->capacity + VLM_TILE_MAX_COLUMNS);
-  VLM_TRY(j->c->scratch(j->c, (void **)&j->key, keys * sizeof(float)));
-  VLM_TRY(j->c->scratch(j->c, (void **)&j->value, values * sizeof(float)));
+  VLM_TRY(vlm_scratch_new(j->c, &j->key, (int64_t)keys));
+  VLM_TRY(vlm_scratch_new(j->c, &j->value, (int64_t)values));
   memset(j->key, 0, keys * sizeof(float));
   memset(j->value, 0, values * sizeof(float));
   for (int64_t h = 0; h < j->heads; h++) {
@@ -175,7 +175,7 @@ vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
   j.wide_scores = round_up(j.total, VLM_TILE_MAX_COLUMNS);
   j.wide_out = round_up(j.v, VLM_TILE_MAX_COLUMNS);
   j.scratch_floats = j.t * (j.wide_scores + j.wide_out);
-  VLM_TRY(c->scratch(c, (void **)&j.scratch, (size_t)(vlm_threads_count(c->threads) * j.scratch_floats) * sizeof(float)));
+  VLM_TRY(vlm_scratch_new(c, &j.scratch, vlm_threads_count(c->threads) * j.scratch_floats));
   /* A step of a small model is microseconds: waking a thread costs more. */
   bool worth_it = j.heads * j.group * j.t * j.total * (j.d + j.v) > 1 << 18;
   vlm_threads_run(worth_it ? c->threads : NULL, j.heads, head_task, &j);

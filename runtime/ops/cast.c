@@ -142,7 +142,7 @@ static vlm_status prepare_cast(vlm_op_call *c, int first_of_rule) {
   vlm_status st = VLM_OK;
   cast_state *s;
   vlm_dtype from = c->in[0]->dtype, to = c->out[0]->dtype;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   if (from == to) goto out;
   VLM_TRY(read_rule(c, first_of_rule, &s->job.rule));
   s->job.ops = vlm_call_rowops(c);

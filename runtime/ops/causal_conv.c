@@ -44,7 +44,7 @@ vlm_status vlm_run_CausalConvWithState(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, vlm_in(c, 3), &past));
   VLM_TRY(vlm_out_f32(c, 0, &y));
   VLM_TRY(vlm_out_f32(c, 1, &state));
-  VLM_TRY(vlm_scratch_array(c, (void **)&line, keep + n, sizeof *line));
+  VLM_TRY(vlm_scratch_new(c, &line, keep + n));
   for (int64_t i = 0; i < t->dims[0] * channels; i++) {
     if (past) vlm_copy_some(line, past + i * keep, (size_t)keep * sizeof *line);
     else vlm_zero_some(line, (size_t)keep * sizeof *line);

@@ -55,8 +55,8 @@ typedef struct {
 
 static vlm_status make_state(vlm_op_call *c, concat_state **s, const vlm_tensor *whole, int32_t parts) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_op_state(c, (void **)s, sizeof **s));
-  VLM_TRY(vlm_op_keep(c, (void **)&(*s)->parts, parts, sizeof(piece)));
+  VLM_TRY(vlm_op_state_new(c, s));
+  VLM_TRY(vlm_op_keep_new(c, &(*s)->parts, parts));
   VLM_TRY(vlm_bytes_prepare(c, &(*s)->whole, whole));
 out:
   return st;

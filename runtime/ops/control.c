@@ -26,7 +26,7 @@ vlm_status vlm_run_If(vlm_op_call *c) {
   VLM_TRY(vlm_scalar_real(c, 0, "cond", 0, &condition));
   vlm_graph *body = vlm_arg(c, condition != 0 ? 0 : 1)->u.g;
   VLM_CHECK(body->n_outputs == c->n_out, c->err, VLM_INPUT, "the branch has %d outputs, the node %d", body->n_outputs, c->n_out);
-  VLM_TRY(vlm_scratch_array(c, (void **)&results, c->n_out, sizeof *results));
+  VLM_TRY(vlm_scratch_new(c, &results, c->n_out));
   VLM_TRY(c->run_body(c, body, NULL, 0, results, c->n_out));
   for (int32_t k = 0; k < c->n_out; k++) VLM_TRY(give(c, k, &results[k]));
 out:
@@ -57,9 +57,9 @@ static vlm_status loop_setup(vlm_op_call *c, loop_run *l) {
   l->scans = c->n_out - l->carried;
   VLM_CHECK(l->scans >= 0 && l->body->n_inputs == 2 + l->carried && l->body->n_outputs == 1 + c->n_out, c->err, VLM_INPUT,
             "the body has %d inputs and %d outputs, wanted %d and %d", l->body->n_inputs, l->body->n_outputs, 2 + l->carried, 1 + c->n_out);
-  VLM_TRY(vlm_scratch_array(c, (void **)&l->inputs, 2 + l->carried, sizeof *l->inputs));
-  VLM_TRY(vlm_scratch_array(c, (void **)&l->outputs, 1 + c->n_out, sizeof *l->outputs));
-  VLM_TRY(vlm_scratch_array(c, (void **)&l->stacks, l->scans, sizeof *l->stacks));
+  VLM_TRY(vlm_scratch_new(c, &l->inputs, 2 + l->carried));
+  VLM_TRY(vlm_scratch_new(c, &l->outputs, 1 + c->n_out));
+  VLM_TRY(vlm_scratch_new(c, &l->stacks, l->scans));
   memset(l->stacks, 0, (size_t)l->scans * sizeof *l->stacks);
   l->inputs[0] = one_element(l->body, 0, VLM_S64, &l->counter);
   l->inputs[1] = one_element(l->body, 1, VLM_BOOL, &l->condition);

@@ -50,7 +50,7 @@ vlm_status vlm_infer_Conv(vlm_op_call *c) {
 vlm_status vlm_prepare_Conv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   conv_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &s->conv.shape));
   VLM_TRY(vlm_values_prepare(c, &s->w, 1, vlm_tensor_count(c->in[1]), "the weights"));
   VLM_TRY(vlm_values_prepare(c, &s->residual, -1, 0, ""));
@@ -110,7 +110,7 @@ vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
 vlm_status vlm_prepare_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   conv_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   vlm_conv_shape *shape = &s->conv.shape;
   VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], shape));
   const vlm_weight_form form = {
@@ -129,7 +129,9 @@ vlm_status vlm_run_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const conv_state *s = c->state;
   vlm_conv_f32 conv = s->conv;
-  VLM_TRY(vlm_op_packed(c, &s->turned, (const void **)&conv.w));
+  const void *turned;
+  VLM_TRY(vlm_op_packed(c, &s->turned, &turned));
+  conv.w = turned;
   run_conv(c, s, &conv);
 out:
   return st;

@@ -168,7 +168,7 @@ vlm_status vlm_infer_ConvInteger(vlm_op_call *c) {
 }
 vlm_status vlm_prepare_ConvInteger(vlm_op_call *c) {
   vlm_conv_sums *s;
-  vlm_status st = vlm_op_state(c, (void **)&s, sizeof *s);
+  vlm_status st = vlm_op_state_new(c, &s);
   return st == VLM_OK ? vlm_conv_sums_prepare(c, s, 1, 2, 3) : st;
 }
 vlm_status vlm_run_ConvInteger(vlm_op_call *c) { return vlm_conv_sums_run(c, c->state, c->out[0]->data); }
@@ -192,7 +192,7 @@ vlm_status vlm_prepare_QLinearConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   qlinear *s;
   const vlm_tensor *bias = vlm_in(c, 8);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_conv_sums_prepare(c, &s->conv, 3, 2, 5));
   const vlm_conv_shape *shape = &s->conv.shape;
   VLM_CHECK(!bias || (bias->dtype == VLM_S32 && vlm_tensor_count(bias) == shape->out_channels), c->err, VLM_INPUT,

@@ -109,11 +109,11 @@ vlm_status vlm_run_DeformConv(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, vlm_in(c, 3), &bias));
   VLM_TRY(vlm_as_f32(c, vlm_in(c, 4), &mask));
   VLM_TRY(vlm_out_f32(c, 0, &y));
-  VLM_TRY(vlm_scratch_array(c, (void **)&columns, f.channels * f.taps * f.pixels, sizeof *columns));
+  VLM_TRY(vlm_scratch_new(c, &columns, f.channels * f.taps * f.pixels));
   int64_t filters = c->in[1]->dims[0] / f.group, k = c->in[1]->dims[1] * f.taps, shifts = f.offset_group * f.taps * f.pixels;
   int64_t *at;
   void *scratch;
-  VLM_TRY(vlm_scratch_array(c, (void **)&at, 3 * f.group, sizeof *at));
+  VLM_TRY(vlm_scratch_new(c, &at, 3 * f.group));
   for (int64_t i = 0; i < f.group; i++) {
     at[i] = i * filters * k;
     at[f.group + i] = i * k * f.pixels;

@@ -39,7 +39,7 @@ vlm_status vlm_run_Det(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int64_t n = c->in[0]->dims[c->in[0]->rank - 1];
   double *work;
-  VLM_TRY(vlm_scratch_array(c, (void **)&work, n * n, sizeof *work));
+  VLM_TRY(vlm_scratch_new(c, &work, n * n));
   for (int64_t i = 0, count = vlm_tensor_count(c->out[0]); i < count; i++) {
     for (int64_t k = 0; k < n * n; k++) work[k] = vlm_tensor_get(c->in[0], i * n * n + k);
     vlm_tensor_set(c->out[0], i, determinant(work, n));

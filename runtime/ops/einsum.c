@@ -150,10 +150,10 @@ static vlm_status run_product(vlm_op_call *c, const vlm_einsum *e, const einsum_
       k = group_size(e, g->k, g->n_k);
   float *a, *b, *y;
   int64_t *a_offset, *b_offset;
-  VLM_TRY(vlm_scratch_array(c, (void **)&a, batch * m * k, sizeof *a));
-  VLM_TRY(vlm_scratch_array(c, (void **)&b, batch * k * n, sizeof *b));
-  VLM_TRY(vlm_scratch_array(c, (void **)&y, batch * m * n, sizeof *y));
-  VLM_TRY(vlm_scratch_array(c, (void **)&a_offset, 2 * batch, sizeof *a_offset));
+  VLM_TRY(vlm_scratch_new(c, &a, batch * m * k));
+  VLM_TRY(vlm_scratch_new(c, &b, batch * k * n));
+  VLM_TRY(vlm_scratch_new(c, &y, batch * m * n));
+  VLM_TRY(vlm_scratch_new(c, &a_offset, 2 * batch));
   b_offset = a_offset + batch;
   for (int64_t i = 0; i < batch; i++) {
     a_offset[i] = i * m * k;

@@ -71,8 +71,8 @@ vlm_status vlm_run_FlexAttention(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, c->in[2], &v));
   VLM_TRY(vlm_out_f32(c, 0, &y));
   int64_t batch = f.batch * f.heads;
-  VLM_TRY(vlm_scratch_array(c, (void **)&scores, batch * f.t * f.s, sizeof *scores));
-  VLM_TRY(vlm_scratch_array(c, (void **)&offset, 4 * batch, sizeof *offset));
+  VLM_TRY(vlm_scratch_new(c, &scores, batch * f.t * f.s));
+  VLM_TRY(vlm_scratch_new(c, &offset, 4 * batch));
   for (int64_t i = 0; i < batch; i++) {
     int64_t kv = i / f.heads * f.kv_heads + i % f.heads / (f.heads / f.kv_heads);
     offset[i] = i * f.t * f.d;

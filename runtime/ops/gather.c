@@ -23,7 +23,7 @@ out:
 static vlm_status read_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size, const int64_t **out) {
   vlm_status st = VLM_OK;
   int64_t *index;
-  VLM_TRY(vlm_scratch_array(c, (void **)&index, vlm_tensor_count(t), sizeof *index));
+  VLM_TRY(vlm_scratch_new(c, &index, vlm_tensor_count(t)));
   VLM_TRY(wrap_indices(c, t, size, index));
   *out = index;
 out:
@@ -83,7 +83,7 @@ vlm_status vlm_prepare_Gather(vlm_op_call *c) {
   gather_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]);
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &axis));
   VLM_TRY(vlm_bytes_prepare(c, &s->in, c->in[0]));
   VLM_TRY(vlm_bytes_prepare(c, &s->out, c->out[0]));

@@ -73,7 +73,7 @@ vlm_status vlm_infer_GroupQueryAttention(vlm_op_call *c) {
 static vlm_status read_lengths(vlm_op_call *c, const gqa_form *f, int64_t **before) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = c->in[IN_LENGTHS];
-  VLM_TRY(vlm_scratch_array(c, (void **)before, f->batch, sizeof **before));
+  VLM_TRY(vlm_scratch_new(c, before, f->batch));
   for (int64_t b = 0; b < f->batch; b++) {
     int64_t last = vlm_tensor_get_int(t, b), n = last < f->room ? last + 1 : f->room + 1;
     bool first = f->t == f->total; /* a prompt: shorter entries are padded on the right */
@@ -139,7 +139,7 @@ static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rota
   vlm_heads layout = {NULL, f->kv_heads * f->room * f->d, f->room * f->d, f->d};
   VLM_TRY(vlm_as_f32(c, vlm_in(c, past), &old));
   VLM_TRY(vlm_out_f32(c, present, &all));
-  if (!all) VLM_TRY(vlm_scratch_array(c, (void **)&all, f->batch * layout.batch, sizeof *all));
+  if (!all) VLM_TRY(vlm_scratch_new(c, &all, f->batch * layout.batch));
   vlm_zero_some(all, (size_t)(f->batch * layout.batch) * sizeof *all);
   for (int64_t i = 0; old && i < f->batch * f->kv_heads; i++) {
     int64_t rows = before[i / f->kv_heads] < f->past ? before[i / f->kv_heads] : f->past;
@@ -173,7 +173,7 @@ vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
   if (r.cosine) {
     float *turned;
     vlm_heads layout = {NULL, f.heads * f.t * f.d, f.t * f.d, f.d};
-    VLM_TRY(vlm_scratch_array(c, (void **)&turned, f.batch * layout.batch, sizeof *turned));
+    VLM_TRY(vlm_scratch_new(c, &turned, f.batch * layout.batch));
     VLM_TRY(place_rows(c, &f, &r, before, &a.q, f.heads, turned, &layout, false));
     a.q = layout;
     a.q.data = turned;

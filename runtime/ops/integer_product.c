@@ -97,7 +97,7 @@ vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p, c
   VLM_TRY(prepare_weights(c, p, o->b_input));
   p->copies_rows = o->a->dtype == VLM_S8 || s->a_column != 1;
   if (p->copies_rows) VLM_TRY(vlm_op_reserve(c, &p->rows, vlm_tensor_count(o->a), 1));
-  VLM_TRY(vlm_op_keep(c, (void **)&p->offsets, s->batch > 0 ? s->batch : 1, sizeof *p->offsets));
+  VLM_TRY(vlm_op_keep_new(c, &p->offsets, s->batch > 0 ? s->batch : 1));
   for (int64_t i = 0; i < s->batch; i++) p->offsets[i] = s->a_index[i] * s->m * s->k;
   p->g = (vlm_gemm_q8){.batch = s->batch, .m = s->m, .w = &p->layout, .w_matrix = s->b_index, .a_offset = p->offsets, .lda = s->k,
                        .c_batch = s->m * s->n, .c_row = s->n, .c_column = 1};
@@ -110,7 +110,9 @@ vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p,
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &p->shape;
   vlm_gemm_q8 g = p->g;
-  VLM_TRY(vlm_op_packed(c, &p->w, (const void **)&g.w));
+  const void *panels;
+  VLM_TRY(vlm_op_packed(c, &p->w, &panels));
+  g.w = panels;
   region r = {.shape = s, .sums = sums, .w = g.w, .rows = take_rows(c, p, o->a),
               .a_zero = zero_points_of(o->a_zero, o->a->dtype == VLM_S8 ? 128 : 0),
               .b_zero = zero_points_of(o->b_zero, c->in[o->b_input]->dtype == VLM_U8 ? -128 : 0)};

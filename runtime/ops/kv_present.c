@@ -26,7 +26,7 @@ vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, i
   if (x->rank == 3) n = x->dims[1];
   float *all;
   VLM_TRY(vlm_out_f32(c, present, &all));
-  if (!all) VLM_TRY(vlm_scratch_array(c, (void **)&all, x->dims[0] * heads * (before + n) * size, sizeof *all));
+  if (!all) VLM_TRY(vlm_scratch_new(c, &all, x->dims[0] * heads * (before + n) * size));
   if (old) {
     vlm_heads from = vlm_heads_of(old_data, old, heads);
     vlm_kv_copy(c, all, before + n, 0, &from, x->dims[0], heads, before, size);

@@ -129,9 +129,9 @@ vlm_status vlm_run_LinearAttention(vlm_op_call *c) {
   VLM_TRY(vlm_out_f32(c, 0, &j.y));
   VLM_TRY(vlm_out_f32(c, 1, &j.state));
   int64_t states = f->batch * f->kv_heads * f->dk * f->dv;
-  if (!j.y) VLM_TRY(vlm_scratch_array(c, (void **)&j.y, f->batch * f->time * f->q_heads * f->dv, sizeof *j.y));
-  if (!j.state) VLM_TRY(vlm_scratch_array(c, (void **)&j.state, states, sizeof *j.state));
-  VLM_TRY(vlm_scratch_array(c, (void **)&j.work, f->batch * f->kv_heads * f->dv, sizeof *j.work));
+  if (!j.y) VLM_TRY(vlm_scratch_new(c, &j.y, f->batch * f->time * f->q_heads * f->dv));
+  if (!j.state) VLM_TRY(vlm_scratch_new(c, &j.state, states));
+  VLM_TRY(vlm_scratch_new(c, &j.work, f->batch * f->kv_heads * f->dv));
   if (past) vlm_copy_some(j.state, past, (size_t)states * sizeof *past);
   else vlm_zero_some(j.state, (size_t)states * sizeof *j.state);
   vlm_threads_run(c->threads, f->batch * f->kv_heads, run_head, &j);

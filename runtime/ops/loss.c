@@ -71,7 +71,7 @@ vlm_status vlm_run_SoftmaxCrossEntropyLoss(vlm_op_call *c) {
   const double *x;
   double *y;
   VLM_TRY(vlm_as_f64(c, t, &x));
-  VLM_TRY(vlm_scratch_array(c, (void **)&y, vlm_tensor_count(t), sizeof *y));
+  VLM_TRY(vlm_scratch_new(c, &y, vlm_tensor_count(t)));
   for (int64_t i = 0; i < t->dims[0] * inner && classes > 0; i++) {
     int64_t at = i / inner * classes * inner + i % inner;
     double max = x[at], sum = 0;

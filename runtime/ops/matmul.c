@@ -154,7 +154,7 @@ static vlm_status prepare_product(vlm_op_call *c, const vlm_matmul_shape *shape,
   vlm_status st = VLM_OK;
   matmul_state *s;
   const vlm_epilogue_f32 e = {.alpha = alpha};
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(check_type(c));
   s->shape = *shape;
   s->alpha = alpha;
@@ -236,7 +236,7 @@ static vlm_status prepare_gemm(vlm_op_call *c, vlm_epilogue_f32 *e) {
   vlm_status st = VLM_OK;
   matmul_state *s;
   const vlm_tensor *add = vlm_in(c, 2);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(check_type(c));
   VLM_TRY(shape_with(c, vlm_arg_int(c, 2, 0) != 0, vlm_arg_int(c, 3, 0) != 0, &s->shape));
   if (add) VLM_TRY(addend_strides(c, add, &s->shape, &s->add_row, &s->add_column));

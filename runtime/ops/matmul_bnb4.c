@@ -47,7 +47,7 @@ static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *cons
   float *absmax = NULL;
   int64_t count = vlm_tensor_count(from[1]);
   bnb4 s = {.k = sizes[0], .n = sizes[1], .block = sizes[2], .type = sizes[3], .codes = from[0]->data};
-  VLM_TRY(vlm_alloc((void **)&absmax, (size_t)count, sizeof(float), err));
+  VLM_TRY(vlm_new(&absmax, count, err));
   vlm_floats_of(absmax, from[1], count);
   s.absmax = absmax;
   vlm_coded_panels(block, s.k, s.n, kernels, value_of, &s);

@@ -38,7 +38,7 @@ vlm_status vlm_prepare_coded(vlm_op_call *c, const vlm_coded_weights *w) {
   matmul_coded_state *s;
   vlm_weight_form form = w->form;
   int64_t packed = vlm_gemm_f32_packed_count(c->kernels, w->k, w->n);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_CHECK(packed >= 0 && vlm_size_mul((size_t)packed, sizeof(float), &form.bytes), c->err, VLM_LIMIT, "weights are too large");
   VLM_TRY(vlm_op_pack(c, &s->w, &form));
   VLM_TRY(vlm_values_prepare(c, &s->a, 0, vlm_tensor_count(c->in[0]), "a"));
@@ -58,7 +58,9 @@ vlm_status vlm_run_coded(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const matmul_coded_state *s = c->state;
   vlm_gemm_f32 g = s->g;
-  VLM_TRY(vlm_op_packed(c, &s->w, (const void **)&g.panels));
+  const void *panels;
+  VLM_TRY(vlm_op_packed(c, &s->w, &panels));
+  g.panels = panels;
   g.a = vlm_values_get(c, &s->a);
   g.epilogue.bias = vlm_values_get(c, &s->bias);
   g.c = vlm_result_get(c, &s->y);

@@ -31,7 +31,7 @@ vlm_status vlm_infer_MatMulInteger(vlm_op_call *c) {
 vlm_status vlm_prepare_MatMulInteger(vlm_op_call *c) {
   vlm_integer_operands o = matmul_integer(c);
   vlm_integer_product *p;
-  vlm_status st = vlm_op_state(c, (void **)&p, sizeof *p);
+  vlm_status st = vlm_op_state_new(c, &p);
   return st == VLM_OK ? vlm_integer_product_prepare(c, p, &o) : st;
 }
 vlm_status vlm_run_MatMulInteger(vlm_op_call *c) {
@@ -51,7 +51,7 @@ typedef struct {
 static vlm_status prepare_requantized(vlm_op_call *c, const vlm_integer_operands *o, const vlm_requantize_scales *scales) {
   vlm_status st = VLM_OK;
   requantized *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->scales = *scales;
   VLM_TRY(vlm_integer_product_prepare(c, &s->p, o));
   VLM_TRY(vlm_requantize_prepare(c, &s->scales, s->p.shape.m, s->p.shape.n));
@@ -160,7 +160,7 @@ static vlm_status prepare_floats(vlm_op_call *c, floating *s, const vlm_integer_
   VLM_TRY(vlm_values_prepare(c, &s->b_scale, b_scale, s->p.shape.n, "the scale of b"));
   VLM_TRY(vlm_values_prepare(c, &s->bias, bias, s->p.shape.n, "the bias"));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-  VLM_TRY(vlm_op_keep(c, (void **)&s->zeros, s->p.shape.n, sizeof(int32_t)));
+  VLM_TRY(vlm_op_keep_new(c, &s->zeros, s->p.shape.n));
   VLM_TRY(vlm_op_reserve(c, &s->sums, sums_of(&s->p), sizeof(int32_t)));
 out:
   return st;
@@ -193,7 +193,7 @@ vlm_status vlm_prepare_MatMulIntegerToFloat(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   floating *s;
   vlm_integer_operands o = to_float(c);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_scalar_prepare(c, &s->a_scale, 2, 1, "the scale of a"));
   VLM_TRY(prepare_floats(c, s, &o, 3, 6));
 out:
@@ -230,7 +230,7 @@ vlm_status vlm_prepare_DynamicQuantizeMatMul(vlm_op_call *c) {
   floating *s;
   vlm_tensor a;
   const vlm_integer_operands o = {.a = &a, .b_input = 1, .b_zero = vlm_in(c, 3)};
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(quantized_a(c, &a));
   VLM_TRY(vlm_op_reserve(c, &s->a, vlm_tensor_count(&a), 1));
   VLM_TRY(prepare_floats(c, s, &o, 2, 4));

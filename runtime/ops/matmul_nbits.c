@@ -55,7 +55,7 @@ static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *cons
   float *floats = NULL;
   int64_t count = vlm_tensor_count(from[1]);
   nbits s = {.k = sizes[0], .n = sizes[1], .bits = sizes[2], .block = sizes[3], .blocks = sizes[4], .b = from[0]->data};
-  VLM_TRY(vlm_alloc((void **)&floats, (size_t)count * 2, sizeof(float), err));
+  VLM_TRY(vlm_new(&floats, count * 2, err));
   vlm_floats_of(floats, from[1], count);
   s.scales = floats;
   if (zeros && zeros->dtype == VLM_U8) {

@@ -41,7 +41,7 @@ static vlm_status set_masks(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *paddi
   vlm_sdpa with = *a;
   VLM_TRY(vlm_sdpa_set_mask(c, &with, bias, -INFINITY));
   int64_t heads = add_bias && with.mask_head != 0 ? a->heads : 1;
-  VLM_TRY(vlm_scratch_array(c, (void **)&sum, n * heads, sizeof *sum));
+  VLM_TRY(vlm_scratch_new(c, &sum, n * heads));
   for (int64_t i = 0; i < n * heads; i++) {
     int64_t key = i % a->s, row = i / a->s % rows, h = i / a->s / rows % heads, b = i / a->s / rows / heads;
     bool keep;
@@ -69,7 +69,7 @@ static vlm_status run_core(vlm_op_call *c, vlm_sdpa *a) {
   a->scale = vlm_arg_float(c, SCALE, 0);
   if (a->scale == 0) a->scale = (float)(1 / sqrt((double)a->d));
   a->causal = vlm_arg_int(c, UNIDIRECTIONAL, 0) != 0;
-  VLM_TRY(vlm_scratch_array(c, (void **)&offset, a->batch, sizeof *offset));
+  VLM_TRY(vlm_scratch_new(c, &offset, a->batch));
   for (int64_t b = 0; b < a->batch; b++) offset[b] = a->s - a->t;
   a->offset = offset;
   VLM_TRY(vlm_out_f32(c, 0, &a->y));
@@ -143,7 +143,7 @@ vlm_status vlm_infer_MultiHeadAttention(vlm_op_call *c) {
 static vlm_status add_bias(vlm_op_call *c, vlm_heads *x, const float *bias, int64_t batch, int64_t heads, int64_t length, int64_t size) {
   float *y;
   if (!bias) return VLM_OK;
-  vlm_status st = vlm_scratch_array(c, (void **)&y, batch * heads * length * size, sizeof *y);
+  vlm_status st = vlm_scratch_new(c, &y, batch * heads * length * size);
   if (st != VLM_OK) return st;
   vlm_heads to = {y, length * heads * size, size, heads * size};
   for (int64_t i = 0; i < batch * length * heads; i++) {
@@ -164,7 +164,7 @@ static vlm_status join_past(vlm_op_call *c, vlm_heads *x, const vlm_tensor *past
   if (!past && !vlm_out(c, present)) return VLM_OK;
   VLM_TRY(vlm_as_f32(c, past, &old));
   VLM_TRY(vlm_out_f32(c, present, &all));
-  if (!all) VLM_TRY(vlm_scratch_array(c, (void **)&all, s->batch * s->heads * total * size, sizeof *all));
+  if (!all) VLM_TRY(vlm_scratch_new(c, &all, s->batch * s->heads * total * size));
   if (past) {
     vlm_heads from = {old, s->heads * s->past * size, s->past * size, size};
     vlm_kv_copy(c, all, total, 0, &from, s->batch, s->heads, s->past, size);
@@ -285,7 +285,7 @@ static vlm_status attention_past(vlm_op_call *c, const ms_sizes *s, vlm_sdpa *a)
   if (!vlm_in(c, IN_PAST) && !vlm_out(c, 1)) return VLM_OK;
   VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_PAST), &old));
   VLM_TRY(vlm_out_f32(c, 1, &all));
-  if (!all) VLM_TRY(vlm_scratch_array(c, (void **)&all, 2 * half, sizeof *all));
+  if (!all) VLM_TRY(vlm_scratch_new(c, &all, 2 * half));
   for (int i = 0; i < 2; i++) {
     vlm_heads *x = i ? &a->v : &a->k;
     if (old) {
@@ -311,7 +311,7 @@ static vlm_status project(vlm_op_call *c, const ms_sizes *s, const float **out) 
   VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_PROJECTION_BIAS), &bias));
   *out = x;
   if (!w) goto out;
-  VLM_TRY(vlm_scratch_array(c, (void **)&qkv, rows * width, sizeof *qkv));
+  VLM_TRY(vlm_scratch_new(c, &qkv, rows * width));
   vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = inner, .a = x, .a_row = inner, .a_column = 1, .b = w, .b_row = width,
                     .b_column = 1, .c = qkv, .ldc = width, .epilogue = {.alpha = 1, .bias = bias}};
   if (rows > 0) VLM_TRY(vlm_op_gemm(c, &g));

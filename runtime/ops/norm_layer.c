@@ -59,7 +59,7 @@ static vlm_status make_map(vlm_op_call *c, spread *s, int axis) {
   }
   if (vlm_tensor_same_shape(&core, &shape)) goto out;
   bool fits = core.rank <= width;
-  if (fits) VLM_TRY(vlm_op_keep(c, (void **)&s->map, s->width, sizeof *s->map));
+  if (fits) VLM_TRY(vlm_op_keep_new(c, &s->map, s->width));
   for (int64_t i = 0; fits && i < s->width; i++) fits = (s->map[i] = place_of(i, &shape, &core)) >= 0;
   VLM_CHECK(fits, c->err, VLM_INPUT, "input %d of shape %s does not broadcast to the normalised dims %s", s->input,
             vlm_tensor_shape_text(t, got, sizeof got), vlm_tensor_shape_text(&shape, wanted, sizeof wanted));
@@ -80,7 +80,7 @@ static vlm_status prepare_spread(vlm_op_call *c, spread *s, int k, int axis, int
   if (c->in[0]->dtype == VLM_F64) {
     VLM_TRY(vlm_op_reserve(c, &s->at, width, sizeof(double)));
   } else if (s->map && vlm_op_lasts(c, k)) {
-    VLM_TRY(vlm_op_keep(c, (void **)&s->kept, width, sizeof(float)));
+    VLM_TRY(vlm_op_keep_new(c, &s->kept, width));
     fill_spread(s->kept, s, s->values.own ? c->in[k]->data : s->values.kept);
   } else if (s->map) {
     VLM_TRY(vlm_op_reserve(c, &s->at, width, sizeof(float)));
@@ -120,7 +120,7 @@ static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
   norm_layer_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   s->inverse_at = rms ? 1 : 2;
   s->n = (vlm_norm_rows){

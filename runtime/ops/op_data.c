@@ -95,7 +95,7 @@ vlm_status vlm_out_f32(vlm_op_call *c, int k, float **out) {
   vlm_tensor *t = vlm_out(c, k);
   *out = NULL;
   if (!t) return VLM_OK;
-  if (t->dtype != VLM_F32) return vlm_scratch_array(c, (void **)out, vlm_tensor_count(t), sizeof(float));
+  if (t->dtype != VLM_F32) return vlm_scratch_new(c, out, vlm_tensor_count(t));
   *out = t->data;
   return VLM_OK;
 }
@@ -117,7 +117,7 @@ vlm_status vlm_out_f64(vlm_op_call *c, int k, double **out) {
   vlm_tensor *t = vlm_out(c, k);
   *out = NULL;
   if (!t) return VLM_OK;
-  if (t->dtype != VLM_F64) return vlm_scratch_array(c, (void **)out, vlm_tensor_count(t), sizeof(double));
+  if (t->dtype != VLM_F64) return vlm_scratch_new(c, out, vlm_tensor_count(t));
   *out = t->data;
   return VLM_OK;
 }

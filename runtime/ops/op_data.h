@@ -46,5 +46,7 @@ static inline vlm_tensor *vlm_out(const vlm_op_call *c, int k) { return k < c->n
 vlm_status vlm_ints_arg(vlm_op_call *c, int k, int j, int64_t *values, int max, int *count);
 /* Scratch of count * size bytes with the product checked. */
 vlm_status vlm_scratch_array(vlm_op_call *c, void **out, int64_t count, size_t size);
+/* The same for the type that `out`, the address of a pointer, points to. */
+#define vlm_scratch_new(c, out, count) VLM_TYPED(out, vlm_scratch_array((c), &vlm_block_, (count), sizeof **vlm_out_))
 
 #endif

@@ -17,7 +17,7 @@ vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b
   vlm_status st = VLM_OK;
   VLM_TRY(need_kernels(c));
   *w = (vlm_op_weights){.k = k, .n = n};
-  VLM_TRY(vlm_scratch_array(c, (void **)&w->panels, vlm_gemm_f32_packed_count(c->kernels, k, n), sizeof(float)));
+  VLM_TRY(vlm_scratch_new(c, &w->panels, vlm_gemm_f32_packed_count(c->kernels, k, n)));
   vlm_gemm_f32_pack(w->panels, b, b_row, b_column, k, n, c->kernels->gemm_f32->nr);
   size_t bytes = 0;
   for (int64_t m = 1; m > 0; m = m < max_m ? max_m : 0) {

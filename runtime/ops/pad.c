@@ -96,7 +96,7 @@ static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const
     job->dims[i] = c->out[0]->dims[i];
     job->strides[i] = strides[i];
     VLM_CHECK(n > 0 || mode == PAD_CONSTANT, c->err, VLM_INPUT, "axis %d is empty, mode \"%s\" has nothing to repeat", i, mode_names[mode]);
-    VLM_TRY(vlm_op_keep(c, (void **)&table, job->dims[i], sizeof *table));
+    VLM_TRY(vlm_op_keep_new(c, &table, job->dims[i]));
     for (int64_t k = 0; k < job->dims[i]; k++) table[k] = source_index(mode, k, before > 0 ? before : 0, n);
     job->index[i] = table;
   }
@@ -110,7 +110,7 @@ vlm_status vlm_prepare_Pad(vlm_op_call *c) {
   const vlm_tensor x = vlm_whole(c->in[0]);
   pad_mode mode = PAD_CONSTANT;
   int64_t pads[2 * VLM_MAX_RANK];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_mode(c, &mode));
   VLM_TRY(read_pads(c, pads));
   if (c->node->opset >= 11) VLM_TRY(vlm_require_type(c, 2, "constant_value", c->in[0]->dtype));

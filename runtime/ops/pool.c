@@ -190,7 +190,7 @@ vlm_status vlm_run_LpPool(vlm_op_call *c) {
   VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
   VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED, "operator LpPool of float64 is not supported");
   VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-  VLM_TRY(vlm_scratch_array(c, (void **)&powers, n, sizeof *powers));
+  VLM_TRY(vlm_scratch_new(c, &powers, n));
   for (int64_t i = 0; i < n; i++) powers[i] = power(fabsf(x[i]), (double)p);
   pool_job job = {.x = powers};
   VLM_TRY(run_pool(c, &job));

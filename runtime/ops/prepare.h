@@ -3,7 +3,7 @@
  *   typedef struct { vlm_values scale; size_t sums; } state;
  *   vlm_status vlm_prepare_X(vlm_op_call *c) {
  *     state *s;
- *     VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+ *     VLM_TRY(vlm_op_state_new(c, &s));
  *     VLM_TRY(vlm_values_prepare(c, &s->scale, 1, n, "the scale"));
  *     VLM_TRY(vlm_op_reserve(c, &s->sums, n, sizeof(float)));
  *   vlm_status vlm_run_X(vlm_op_call *c) {
@@ -13,6 +13,7 @@
 #ifndef VLM_OPS_PREPARE_H
 #define VLM_OPS_PREPARE_H
 
+#include "runtime/base/memory.h"
 #include "runtime/ops/op.h"
 
 struct vlm_weights; /* weights.h */
@@ -51,6 +52,9 @@ void vlm_op_binding_release(vlm_op_binding *binding);
 vlm_status vlm_op_keep(vlm_op_call *c, void **out, int64_t count, size_t size);
 /* The same, and c->state points at it. */
 vlm_status vlm_op_state(vlm_op_call *c, void **out, size_t size);
+/* Both for the type that `out`, the address of a pointer, points to. */
+#define vlm_op_keep_new(c, out, count) VLM_TYPED(out, vlm_op_keep((c), &vlm_block_, (count), sizeof **vlm_out_))
+#define vlm_op_state_new(c, out) VLM_TYPED(out, vlm_op_state((c), &vlm_block_, sizeof **vlm_out_))
 /* count * size bytes of run's work space, 64-byte aligned, at vlm_op_work(c, *at). */
 vlm_status vlm_op_reserve(vlm_op_call *c, size_t *at, int64_t count, size_t size);
 static inline void *vlm_op_work(const vlm_op_call *c, size_t at) { return (char *)c->work + at; }

@@ -223,7 +223,7 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
 vlm_status vlm_prepare_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   quantize_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->j.rule = vlm_small_rule_default();
   if (has_output_dtype(c)) s->j.rule.saturate = vlm_arg_int(c, 3, 1) != 0;
   VLM_TRY(read_precision(c, &s->j));
@@ -259,7 +259,7 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
 vlm_status vlm_prepare_dequantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   quantize_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(set_scales(c, s, c->in[0]->dtype));
   VLM_TRY(vlm_result_prepare(c, &s->real, 0));
 out:

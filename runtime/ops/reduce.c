@@ -120,7 +120,7 @@ static vlm_status prepare(vlm_op_call *c, vlm_reduce_kind kind) {
   vlm_dtype type = c->in[0]->dtype;
   bool axes[VLM_MAX_RANK];
   reduce_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_reduce_axes(c, axes));
   vlm_reduce_plan_make(&s->plan, c->in[0], axes);
   s->kind = kind;

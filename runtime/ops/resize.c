@@ -154,7 +154,7 @@ static vlm_status run_nearest(vlm_op_call *c, const resize_plan *plan) {
   vlm_table_copy job = {.rank = x->rank, .item = item, .run = item, .src = x->data, .dst = c->out[0]->data, .constant = constant};
   for (int i = 0; i < x->rank; i++) {
     int64_t *index;
-    VLM_TRY(vlm_scratch_array(c, (void **)&index, plan->axes[i].out, sizeof *index));
+    VLM_TRY(vlm_scratch_new(c, &index, plan->axes[i].out));
     for (int64_t k = 0; k < plan->axes[i].out; k++) {
       bool same = vlm_resample_identity(&plan->how, &plan->axes[i]);
       index[k] = same ? k : is_outside(plan, i, k) ? -1 : vlm_resample_nearest(&plan->how, &plan->axes[i], k);
@@ -193,11 +193,11 @@ static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
     if (vlm_resample_identity(&plan->how, a)) continue;
     int64_t taps = vlm_resample_taps(&plan->how, a), *index;
     float *weight, *y;
-    VLM_TRY(vlm_scratch_array(c, (void **)&index, a->out * taps, sizeof *index));
-    VLM_TRY(vlm_scratch_array(c, (void **)&weight, a->out * taps, sizeof *weight));
+    VLM_TRY(vlm_scratch_new(c, &index, a->out * taps));
+    VLM_TRY(vlm_scratch_new(c, &weight, a->out * taps));
     vlm_resample_table(&plan->how, a, index, weight);
     now.dims[axis] = a->out;
-    VLM_TRY(vlm_scratch_array(c, (void **)&y, vlm_tensor_count(&now), sizeof *y));
+    VLM_TRY(vlm_scratch_new(c, &y, vlm_tensor_count(&now)));
     vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps,
                       index, weight);
     x = y;

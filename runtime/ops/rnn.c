@@ -138,7 +138,7 @@ static vlm_status input_products(vlm_op_call *c, rnn_run *run, const float *w, c
   int64_t rows = s->time * s->batch, width = s->gates * s->hidden;
   float *sum = NULL;
   if (bias) {
-    VLM_TRY(vlm_scratch_array(c, (void **)&sum, width, sizeof *sum));
+    VLM_TRY(vlm_scratch_new(c, &sum, width));
     int64_t joined = s->kind == VLM_RNN_GRU ? 2 * s->hidden : width;
     for (int64_t i = 0; i < width; i++) sum[i] = i < joined ? bias[i] + bias[width + i] : bias[i];
     if (s->kind == VLM_RNN_GRU) run->cell.r_bias = bias + width + 2 * s->hidden;
@@ -161,7 +161,7 @@ static void move_state(const rnn_run *run, float *inside, float *outside, bool o
 
 static vlm_status load_state(vlm_op_call *c, rnn_run *run, int k, float **state) {
   const float *given = NULL;
-  vlm_status st = vlm_scratch_array(c, (void **)state, run->s.batch * run->s.hidden, sizeof(float));
+  vlm_status st = vlm_scratch_new(c, state, run->s.batch * run->s.hidden);
   if (st == VLM_OK) st = vlm_as_f32(c, vlm_in(c, k), &given);
   if (st != VLM_OK) return st;
   vlm_zero_some(*state, (size_t)(run->s.batch * run->s.hidden) * sizeof(float));
@@ -209,9 +209,9 @@ vlm_status vlm_run_Recurrent(vlm_op_call *c) {
   VLM_TRY(vlm_out_f32(c, 0, &run.y));
   VLM_TRY(vlm_out_f32(c, 1, &last_h));
   VLM_TRY(vlm_out_f32(c, 2, &last_c));
-  VLM_TRY(vlm_scratch_array(c, (void **)&run.inputs, s->time * s->batch * s->gates * s->hidden, sizeof(float)));
-  VLM_TRY(vlm_scratch_array(c, (void **)&run.recurrent, s->batch * s->gates * s->hidden, sizeof(float)));
-  VLM_TRY(vlm_scratch_array(c, (void **)&run.reset, s->batch * s->hidden, sizeof(float)));
+  VLM_TRY(vlm_scratch_new(c, &run.inputs, s->time * s->batch * s->gates * s->hidden));
+  VLM_TRY(vlm_scratch_new(c, &run.recurrent, s->batch * s->gates * s->hidden));
+  VLM_TRY(vlm_scratch_new(c, &run.reset, s->batch * s->hidden));
   vlm_zero_some(run.reset, (size_t)(s->batch * s->hidden) * sizeof(float));
   if (run.y) vlm_zero_some(run.y, (size_t)vlm_tensor_count(c->out[0]) * sizeof(float));
   for (run.direction = 0; run.direction < s->directions; run.direction++) VLM_TRY(run_direction(c, &run, last_h, last_c));

@@ -187,7 +187,7 @@ static vlm_status prepare_with(vlm_op_call *c, const vlm_tensor *const *in, int 
   vlm_status st = VLM_OK;
   rows_plan *p;
   void *kept = NULL;
-  VLM_TRY(vlm_op_state(c, (void **)&p, sizeof *p));
+  VLM_TRY(vlm_op_state_new(c, &p));
   if (opts) {
     VLM_TRY(vlm_op_keep(c, &kept, 1, opts_bytes));
     memcpy(kept, opts, opts_bytes);

@@ -70,9 +70,9 @@ static vlm_status scan_setup(vlm_op_call *c, scan_run *s) {
     s->length = n;
   }
   int32_t n_stacks = s->outs + s->states;
-  VLM_TRY(vlm_scratch_array(c, (void **)&s->inputs, s->body->n_inputs, sizeof *s->inputs));
-  VLM_TRY(vlm_scratch_array(c, (void **)&s->outputs, s->body->n_outputs, sizeof *s->outputs));
-  VLM_TRY(vlm_scratch_array(c, (void **)&s->stacks, n_stacks, sizeof *s->stacks));
+  VLM_TRY(vlm_scratch_new(c, &s->inputs, s->body->n_inputs));
+  VLM_TRY(vlm_scratch_new(c, &s->outputs, s->body->n_outputs));
+  VLM_TRY(vlm_scratch_new(c, &s->stacks, n_stacks));
   memset(s->stacks, 0, (size_t)n_stacks * sizeof *s->stacks);
   /* Room for one slice of each scan input. */
   for (int32_t i = 0; i < s->scans; i++) {

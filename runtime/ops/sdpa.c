@@ -153,10 +153,12 @@ out:
 vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
   vlm_status st = VLM_OK;
   sdpa_job job;
+  void *work;
   if (is_empty(a)) goto out;
   VLM_TRY(make_job(c, a, &job));
-  if (a->reserved) job.work = vlm_op_work(c, a->work);
-  else VLM_TRY(vlm_scratch_array(c, (void **)&job.work, vlm_threads_count(c->threads), job.work_bytes));
+  if (a->reserved) work = vlm_op_work(c, a->work);
+  else VLM_TRY(vlm_scratch_array(c, &work, vlm_threads_count(c->threads), job.work_bytes));
+  job.work = work;
   vlm_threads_run(c->threads, a->batch * a->heads * job.blocks, run_block, &job);
 out:
   return st;
@@ -189,7 +191,7 @@ vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask
   float *added;
   int64_t n = vlm_tensor_count(mask);
   const uint8_t *keep = mask->data;
-  VLM_TRY(vlm_scratch_array(c, (void **)&added, n, sizeof *added));
+  VLM_TRY(vlm_scratch_new(c, &added, n));
   for (int64_t i = 0; i < n; i++) added[i] = keep[i] ? 0 : masked;
   a->mask = added;
 out:

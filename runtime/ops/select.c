@@ -112,7 +112,7 @@ static vlm_status group_slices(vlm_op_call *c, const unique_slices *s, int64_t *
                                int64_t **counts) {
   vlm_status st = VLM_OK;
   int64_t n = s->size, *work, *order, *spare, *rank_of;
-  VLM_TRY(vlm_scratch_array(c, (void **)&work, 6 * n, sizeof(int64_t)));
+  VLM_TRY(vlm_scratch_new(c, &work, 6 * n));
   order = work, spare = work + n, rank_of = work + 2 * n;
   *first = work + 3 * n, *inverse = work + 4 * n, *counts = work + 5 * n;
   for (int64_t i = 0; i < n; i++) order[i] = i;

@@ -75,7 +75,7 @@ typedef struct {
 static vlm_status prepare_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64_t count, int64_t inner) {
   vlm_status st = VLM_OK;
   softmax_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->fn = fn;
   s->outer = outer;
   s->count = count;

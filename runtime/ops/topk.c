@@ -76,8 +76,8 @@ vlm_status vlm_run_TopK(vlm_op_call *c) {
   int64_t n = x->dims[axis], inner = vlm_tensor_span(x, axis + 1, x->rank), rows = vlm_tensor_span(x, 0, axis) * inner;
   bool wide = x->dtype == VLM_S64 || x->dtype == VLM_U64;
   size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
-  VLM_TRY(vlm_scratch_array(c, (void **)&index, 3 * n, sizeof(int64_t)));
-  VLM_TRY(vlm_scratch_array(c, (void **)&keys, n, sizeof(double)));
+  VLM_TRY(vlm_scratch_new(c, &index, 3 * n));
+  VLM_TRY(vlm_scratch_new(c, &keys, n));
   int64_t *ints = index + 2 * n;
   topk_row row = {.keys = keys, .ints = wide ? ints : NULL, .largest = vlm_arg_int(c, 1, 1) != 0};
   for (int64_t r = 0; r < rows; r++) {
@@ -162,8 +162,8 @@ vlm_status vlm_run_NonMaxSuppression(vlm_op_call *c) {
   VLM_TRY(vlm_as_f32(c, s, &scores));
   o.most = o.most < n ? o.most : n;
   int64_t room = o.most > 0 ? o.most * lists : 0;
-  VLM_TRY(vlm_scratch_array(c, (void **)&work, 3 * n, sizeof *work));
-  VLM_TRY(vlm_scratch_array(c, (void **)&found, 3 * room, sizeof *found));
+  VLM_TRY(vlm_scratch_new(c, &work, 3 * n));
+  VLM_TRY(vlm_scratch_new(c, &found, 3 * room));
   for (int64_t i = 0; i < lists && o.most > 0; i++) {
     int64_t *kept = work + 2 * n, count = suppress(&o, boxes + i / classes * n * 4, scores + i * n, n, work, work + n, kept);
     for (int64_t k = 0; k < count; k++, total++) {

@@ -34,7 +34,7 @@ vlm_status vlm_prepare_QConv(vlm_op_call *c) {
   vlm_conv_state *s;
   const vlm_tensor *x = c->in[0];
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
             vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_conv_read(c, x, c->in[W], &s->conv.shape));

@@ -26,7 +26,7 @@ vlm_status vlm_prepare_QGather(vlm_op_call *c) {
   vlm_values *scale;
   VLM_CHECK(c->in[2]->dtype == VLM_S32 || c->in[2]->dtype == VLM_S64, c->err, VLM_INPUT, "ids of type %s; wanted int32 or int64",
             vlm_dtype_name(c->in[2]->dtype));
-  VLM_TRY(vlm_op_state(c, (void **)&scale, sizeof *scale));
+  VLM_TRY(vlm_op_state_new(c, &scale));
   VLM_TRY(vlm_values_prepare(c, scale, 1, c->in[0]->dims[0], "the scale of the table"));
 out:
   return st;

@@ -43,7 +43,7 @@ static vlm_status prepare_product(vlm_op_call *c, int w_input, int x_bytes, vlm_
   const vlm_matmul_shape *m = &s->p.s;
   VLM_TRY(vlm_product_prepare(c, w_input, &s->p, x_bytes));
   VLM_TRY(prepare_weights(c, w_input, s));
-  VLM_TRY(vlm_op_keep(c, (void **)&s->offsets, m->batch, sizeof *s->offsets));
+  VLM_TRY(vlm_op_keep_new(c, &s->offsets, m->batch));
   for (int64_t i = 0; i < m->batch; i++) s->offsets[i] = m->a_index[i] * m->m * m->k;
   s->g = (vlm_gemm_q8){.batch = m->batch, .m = m->m, .w = &s->layout, .w_matrix = m->b_index, .a_offset = s->offsets, .lda = m->k,
                        .activation = s->p.activation, .c_batch = m->m * m->n};
@@ -57,8 +57,10 @@ out:
 
 /* g has the rows, their ranges and the outputs. */
 static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gemm_q8 *g) {
-  vlm_status st = vlm_op_packed(c, &s->w, (const void **)&g->w);
+  const void *panels;
+  vlm_status st = vlm_op_packed(c, &s->w, &panels);
   if (st != VLM_OK) return st;
+  g->w = panels;
   g->w_scale = vlm_values_get(c, &s->p.w_scale);
   g->bias = vlm_values_get(c, &s->p.bias);
   vlm_gemm_q8_run(g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
@@ -75,7 +77,7 @@ vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_matmul_state *s;
   const vlm_tensor *x = c->in[0];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
             vlm_dtype_name(x->dtype));
   VLM_TRY(prepare_product(c, W, 1, s));
@@ -125,7 +127,7 @@ vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) { return vlm_product_infer(c
 vlm_status vlm_prepare_QMatMulDynamic(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_matmul_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
   VLM_TRY(prepare_product(c, 1, sizeof(float), s));
   const vlm_matmul_shape *m = &s->p.s;

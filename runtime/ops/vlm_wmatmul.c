@@ -43,7 +43,7 @@ vlm_status vlm_infer_WMatMul(vlm_op_call *c) { return vlm_product_infer(c, 1, VL
 vlm_status vlm_prepare_WMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_wmatmul_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
   VLM_TRY(vlm_product_prepare(c, 1, &s->p, sizeof(float)));
   VLM_TRY(prepare_weights(c, s));
@@ -61,14 +61,14 @@ vlm_status vlm_run_WMatMul(vlm_op_call *c) {
   const float *x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float));
   const float *w_scale = vlm_values_get(c, &s->p.w_scale), *bias = vlm_values_get(c, &s->p.bias);
   float *y = c->out[0]->data, *rows = s->p.y_columns ? vlm_op_work(c, s->rows) : y;
-  const int8_t *panels;
+  const void *panels;
   vlm_gemm_w8 g = sizes_of(&s->p);
-  VLM_TRY(vlm_op_packed(c, &s->w, (const void **)&panels));
+  VLM_TRY(vlm_op_packed(c, &s->w, &panels));
   for (int64_t i = 0; i < shape->batch; i++) {
     int64_t w = shape->b_index[i];
     g.x = x + shape->a_index[i] * shape->m * shape->k;
     g.y = rows + i * shape->m * shape->n;
-    g.panels = panels + w * vlm_w8_packed_bytes(shape->k, shape->n);
+    g.panels = (const int8_t *)panels + w * vlm_w8_packed_bytes(shape->k, shape->n);
     g.scale = w_scale + w * shape->n;
     g.bias = bias ? bias + w * shape->n : NULL;
     vlm_gemm_w8_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));

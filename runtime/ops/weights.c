@@ -27,7 +27,7 @@ struct vlm_weights {
 vlm_status vlm_weights_create(vlm_weights **out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weights *weights = NULL;
-  VLM_TRY(vlm_alloc((void **)&weights, 1, sizeof *weights, err));
+  VLM_TRY(vlm_new(&weights, 1, err));
   VLM_TRY(vlm_lock_create(&weights->lock, err));
 out:
   if (st != VLM_OK) {
@@ -77,7 +77,7 @@ static vlm_weight **bucket_of(vlm_weights *weights, const void *data) {
 static vlm_status make_weight(vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight *w = NULL;
-  VLM_TRY(vlm_alloc((void **)&w, 1, sizeof *w, err));
+  VLM_TRY(vlm_new(&w, 1, err));
   w->form = *form;
   for (int i = 0; i < form->n_inputs; i++) w->from[i] = tensor_or_none(from[i]);
   VLM_TRY(vlm_alloc(&w->block, form->bytes, 1, err));
