@@ -160,7 +160,7 @@ static item *add_product(const bench_product *p, const char *kind, const char *u
 static void add_f32(const bench_product *p) {
   item *it = add_product(p, "gemm f32", "GFLOP/s", call_f32);
   float *b = floats((double)(p->k * p->n)), *panels = take((double)vlm_gemm_f32_packed_count(p->kernels, p->k, p->n), 4);
-  vlm_gemm_f32_pack(panels, b, p->n, 1, p->k, p->n, p->kernels->gemm_f32->nr);
+  vlm_gemm_f32_pack(panels, &(vlm_f32_source){.b = b, .b_row = p->n, .b_column = 1, .k = p->k, .n = p->n}, p->kernels->gemm_f32->nr);
   vlm_free(b);
   it->u.f32 = (vlm_gemm_f32){.batch = 1, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->k, .a_column = 1, .panels = panels};
   it->u.f32.c = p->c;
@@ -171,10 +171,10 @@ static void add_f32(const bench_product *p) {
 
 static void add_q8(const bench_product *p) {
   item *it = add_product(p, "gemm u8s8 > f32", "GOP/s", call_q8);
-  size_t size = 0;
-  if (!vlm_q8_weights_bytes(&size, p->kernels, p->k, p->n, 1)) exit(70);
+  vlm_q8_weights layout;
+  if (!vlm_q8_weights_layout(&layout, p->kernels, p->k, p->n, 1)) exit(70);
   vlm_q8_source source = {.w = p->w, .w_row = p->n, .w_column = 1, .k = p->k, .n = p->n, .count = 1};
-  vlm_q8_weights *packed = vlm_q8_weights_pack(take((double)size, 1), p->kernels, &source);
+  vlm_q8_weights *packed = vlm_q8_weights_pack(take((double)layout.bytes, 1), p->kernels, &source);
   it->u.q8 = (vlm_gemm_q8){.batch = 1, .m = p->m, .w = packed, .a = (uint8_t *)p->a, .lda = p->k, .a_scale = 0.1f, .zero = 128};
   it->u.q8.w_scale = it->u.q8.bias = p->scale;
   it->u.q8.c = p->c;
@@ -186,7 +186,7 @@ static void add_q8(const bench_product *p) {
 static void add_w8(const bench_product *p) {
   item *it = add_product(p, "gemm f32 x s8", "GFLOP/s", call_w8);
   int8_t *strips = take((double)vlm_w8_packed_bytes(p->k, p->n), 1);
-  vlm_w8_pack(strips, p->w, p->n, 1, p->k, p->n);
+  vlm_w8_pack(strips, &(vlm_w8_source){.w = p->w, .w_row = p->n, .w_column = 1, .k = p->k, .n = p->n});
   it->u.w8 = (vlm_gemm_w8){.m = p->m, .n = p->n, .k = p->k, .x = p->a, .ldx = p->k, .panels = strips, .y = p->c, .ldy = p->n};
   it->u.w8.scale = it->u.w8.bias = p->scale;
   it->scratch = take((double)vlm_gemm_w8_scratch(&it->u.w8, p->kernels, p->threads), 1);
@@ -216,7 +216,7 @@ static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const ch
   size_t size = 0;
   if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
   void *block = take((double)size, 1);
-  vlm_conv_q8_weights_pack(block, take(weights, 1), bytes(weights), 0, &s, kernels);
+  vlm_conv_q8_weights_pack(block, kernels, &(vlm_conv_q8_source){.shape = &s, .w = bytes(weights), .room = take(weights, 1)});
   it->u.conv_q8 = (vlm_conv_q8){.shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale};
   it->u.conv_q8.y = y;
   it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);

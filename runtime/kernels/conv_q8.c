@@ -15,23 +15,27 @@ static bool runs_depthwise(const vlm_conv_shape *s) { return vlm_conv_is_depthwi
 static int64_t group_k(const vlm_conv_shape *s) { return s->channels / s->groups * vlm_conv_volume(s->kernel); }
 
 bool vlm_conv_q8_weights_bytes(size_t *bytes, const vlm_conv_shape *s, const vlm_kernels *kernels) {
-  if (!runs_depthwise(s)) return vlm_q8_weights_bytes(bytes, kernels, group_k(s), s->out_channels / s->groups, s->groups);
-  return vlm_size_mul((size_t)s->out_channels * sizeof(float), (size_t)vlm_conv_volume(s->kernel), bytes);
+  vlm_q8_weights w;
+  if (runs_depthwise(s)) return vlm_size_mul((size_t)s->out_channels * sizeof(float), (size_t)vlm_conv_volume(s->kernel), bytes);
+  if (!vlm_q8_weights_layout(&w, kernels, group_k(s), s->out_channels / s->groups, s->groups)) return false;
+  *bytes = w.bytes;
+  return true;
 }
 
-void vlm_conv_q8_weights_pack(void *block, void *room, const void *w, uint8_t flip, const vlm_conv_shape *s, const vlm_kernels *kernels) {
-  const uint8_t *from = w;
+void vlm_conv_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm_conv_q8_source *weights) {
+  const vlm_conv_shape *s = weights->shape;
+  const uint8_t *from = weights->w;
   int64_t taps = vlm_conv_volume(s->kernel), channels = s->channels / s->groups, k = group_k(s), rows = s->out_channels / s->groups;
   if (runs_depthwise(s)) {
-    for (int64_t i = 0; i < s->out_channels * taps; i++) ((float *)block)[i] = (int8_t)(from[i] ^ flip);
+    for (int64_t i = 0; i < s->out_channels * taps; i++) ((float *)block)[i] = (int8_t)(from[i] ^ weights->flip);
     return;
   }
-  uint8_t *to = room; /* channels last, as the activations */
+  uint8_t *to = weights->room; /* channels last, as the activations */
   for (int64_t o = 0; o < s->out_channels; o++)
     for (int64_t c = 0; c < channels; c++)
       for (int64_t t = 0; t < taps; t++) to[(o * taps + t) * channels + c] = from[(o * channels + c) * taps + t];
-  vlm_q8_source source = {.w = room, .w_matrix = rows * k, .w_row = 1, .w_column = k, .k = k, .n = rows, .count = s->groups};
-  source.flip = flip;
+  vlm_q8_source source = {.w = to, .w_matrix = rows * k, .w_row = 1, .w_column = k, .k = k, .n = rows, .count = s->groups};
+  source.flip = weights->flip;
   vlm_q8_weights_pack(block, kernels, &source);
 }
 
@@ -110,10 +114,10 @@ static void pack_position(uint8_t *dst, const region *r, int64_t image, int64_t 
   }
 }
 
-static void pack_rows(uint8_t *dst, size_t stride, void *user, int64_t batch, int64_t row, int rows) {
+static void pack_rows(void *user, const vlm_rows_u8 *w) {
   const region *r = user;
   int64_t groups = r->conv->shape.groups;
-  for (int i = 0; i < rows; i++) pack_position(dst + (size_t)i * stride, r, batch / groups, batch % groups, row + i);
+  for (int i = 0; i < w->rows; i++) pack_position(w->to + (size_t)i * w->stride, r, w->batch / groups, w->batch % groups, w->row + i);
 }
 
 /* ---- depthwise ---- */
@@ -148,8 +152,8 @@ static void finish_plane(const region *r, float *sums, int64_t o, int64_t index)
     return;
   }
   float *y = conv->y ? conv->y + at : sums;
-  float scale = conv->x_scale * conv->w_scale[o];
-  r->kernels->rowops->affine(y, sums, n, 0, scale, conv->bias ? conv->bias[o] : 0.0f);
+  vlm_row_map map = {.factor = conv->x_scale * conv->w_scale[o], .offset = conv->bias ? conv->bias[o] : 0.0f};
+  r->kernels->rowops->affine(y, sums, n, &map);
   if (conv->activation) conv->activation(y, y, n, conv->params);
   if (!conv->y_u8) return;
   vlm_quantize_u8_args a = {.q = conv->y_u8 + at, .x = y, .n = (size_t)n, .scale = conv->y_scale, .zero = conv->y_zero};

@@ -10,10 +10,14 @@
 
 /* Weights in the form that vlm_conv_q8 reads, one block: packed panels, or plain floats when depthwise. */
 bool vlm_conv_q8_weights_bytes(size_t *bytes, const vlm_conv_shape *shape, const vlm_kernels *kernels);
-/* w: [out_channels][channels / groups][kernel...], XORed with flip (0x80 turns uint8 into int8). `room` holds the same number of bytes as
- * w. */
-void vlm_conv_q8_weights_pack(void *block, void *room, const void *w, uint8_t flip, const vlm_conv_shape *shape,
-                              const vlm_kernels *kernels);
+/* Where the weights lie before packing. */
+typedef struct vlm_conv_q8_source {
+  const vlm_conv_shape *shape;
+  const void *w; /* [out_channels][channels / groups][kernel...]; the caller's, not kept */
+  void *room;    /* written: as many bytes as w */
+  uint8_t flip;  /* XORed into every byte: 0x80 turns uint8 into int8 */
+} vlm_conv_q8_source;
+void vlm_conv_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm_conv_q8_source *source);
 
 typedef struct vlm_conv_q8 {
   vlm_conv_shape shape;

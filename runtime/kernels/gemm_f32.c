@@ -64,18 +64,21 @@ size_t vlm_gemm_f32_scratch(const vlm_gemm_f32 *g, const vlm_kernels *kernels, c
 
 int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t n) { return round_up(n, kernels->gemm_f32->nr) * k; }
 
-static void pack_panel(float *panel, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr) {
-  for (int64_t p = 0; p < k; p++, panel += nr, b += b_row) {
-    if (b_column == 1)
+/* At most nr columns from `first` on. */
+static void pack_panel(float *panel, const vlm_f32_source *s, int64_t first, int nr) {
+  const float *b = s->b + first * s->b_column;
+  int64_t n = min64(nr, s->n - first), step = s->b_column;
+  for (int64_t p = 0; p < s->k; p++, panel += nr, b += s->b_row) {
+    if (step == 1)
       memcpy(panel, b, (size_t)n * sizeof *b);
     else
-      for (int64_t j = 0; j < n; j++) panel[j] = b[j * b_column];
+      for (int64_t j = 0; j < n; j++) panel[j] = b[j * step];
     for (int64_t j = n; j < nr; j++) panel[j] = 0;
   }
 }
 
-void vlm_gemm_f32_pack(float *panels, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr) {
-  for (int64_t j = 0; j < n; j += nr, panels += k * nr) pack_panel(panels, b + j * b_column, b_row, b_column, k, min64(nr, n - j), nr);
+void vlm_gemm_f32_pack(float *panels, const vlm_f32_source *s, int nr) {
+  for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) pack_panel(panels, s, j, nr);
 }
 
 /* Where the panels of a column block lie, and how far apart their rows and the panels themselves are. */
@@ -90,16 +93,17 @@ static block take_block(const plan *p, float *room, int64_t batch, int64_t colum
   const vlm_gemm_f32 *g = p->g;
   int nr = p->kernels->gemm_f32->nr;
   const float *b = g->b ? g->b + (g->b_offset ? g->b_offset[batch] : 0) + column * g->b_column : NULL;
+  const vlm_f32_source source = {.b = b, .b_row = g->b_row, .b_column = g->b_column, .k = g->k, .n = n};
   block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
   if (g->panels) {
     k.data = g->panels + (g->b_offset ? g->b_offset[batch] : 0) + column / nr * (int64_t)p->panel_floats;
   } else if (g->pack) {
-    g->pack(room, g->pack_user, batch, column, n, nr);
+    g->pack(g->pack_user, &(vlm_columns_f32){.panels = room, .batch = batch, .column = column, .n = n, .nr = nr});
   } else if (p->direct) {
     k = (block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
-    if (k.tail < n) pack_panel(room, b + k.tail, g->b_row, 1, g->k, n - k.tail, nr);
+    if (k.tail < n) pack_panel(room, &source, k.tail, nr);
   } else {
-    vlm_gemm_f32_pack(room, b, g->b_row, g->b_column, g->k, n, nr);
+    vlm_gemm_f32_pack(room, &source, nr);
   }
   return k;
 }

@@ -8,9 +8,13 @@
 #include "runtime/base/threads.h"
 #include "runtime/kernels/epilogue.h"
 
-/* Fills panels for columns [column, column + n) of b of one batch; n is at most the block asked for, panels as in kernels.h with `nr`
- * columns. */
-typedef void vlm_pack_columns_f32(float *panels, void *user, int64_t batch, int64_t column, int64_t n, int nr);
+/* Columns [column, column + n) of b of one batch, and where they are wanted: panels as in kernels.h with `nr` columns. */
+typedef struct vlm_columns_f32 {
+  float *panels; /* written */
+  int64_t batch, column, n;
+  int nr;
+} vlm_columns_f32;
+typedef void vlm_pack_columns_f32(void *user, const vlm_columns_f32 *wanted);
 
 typedef struct vlm_gemm_f32 {
   int64_t batch, m, n, k;
@@ -34,8 +38,14 @@ typedef struct vlm_gemm_f32 {
 size_t vlm_gemm_f32_scratch(const vlm_gemm_f32 *g, const vlm_kernels *kernels, const vlm_threads *threads);
 void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch);
 
-/* Floats of one packed k x n matrix, and the packing from strides. */
+/* A k x n matrix before packing: element (p, j) at b[p * b_row + j * b_column]. */
+typedef struct vlm_f32_source {
+  const float *b; /* the caller's, not kept */
+  int64_t b_row, b_column;
+  int64_t k, n;
+} vlm_f32_source;
+/* Floats of one packed k x n matrix, and the packing into panels of nr columns. */
 int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t n);
-void vlm_gemm_f32_pack(float *panels, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, int nr);
+void vlm_gemm_f32_pack(float *panels, const vlm_f32_source *source, int nr);
 
 #endif

@@ -105,7 +105,7 @@ static const void *take_rows(const q8_plan *p, const room *r, const strip *s, si
   if (p->in_place) return src;
   if (g->pack) {
     uint8_t *bytes = a_bytes == 2 ? r->u8 : (uint8_t *)r->a;
-    g->pack(bytes, (size_t)p->stride, g->pack_user, s->batch, s->row, s->rows);
+    g->pack(g->pack_user, &(vlm_rows_u8){.to = bytes, .stride = (size_t)p->stride, .batch = s->batch, .row = s->row, .rows = s->rows});
     src = bytes;
     src_stride = p->stride;
   }

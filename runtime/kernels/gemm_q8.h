@@ -20,14 +20,13 @@ typedef struct vlm_q8_weights {
   int64_t groups; /* k / kr rounded up */
   int64_t padded_n; /* n rounded up to whole panels */
   size_t panel_bytes, matrix_bytes;
+  size_t bytes; /* of the block */
   const int32_t *colsum; /* [count][padded_n] */
   const int8_t *panels; /* [count][padded_n / nr][groups][nr][kr] */
 } vlm_q8_weights;
 
-/* The header without the data, enough for vlm_gemm_q8_scratch, and the bytes of the block; false when the size does not fit. */
-bool vlm_q8_weights_layout(vlm_q8_weights *out, size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
-/* Bytes of the block; false when the size does not fit. */
-bool vlm_q8_weights_bytes(size_t *bytes, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
+/* The header without the data: the bytes of the block, and enough for vlm_gemm_q8_scratch. False when the size does not fit. */
+bool vlm_q8_weights_layout(vlm_q8_weights *out, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
 /* Where the weights lie before packing: element (p, j) of matrix c at w[c * w_matrix + p * w_row + j * w_column], in bytes. */
 typedef struct vlm_q8_source {
   const void *w; /* the caller's, not kept */
@@ -35,11 +34,17 @@ typedef struct vlm_q8_source {
   int64_t k, n, count;
   uint8_t flip; /* XORed into every byte: 0x80 turns uint8 into int8 (value - 128) */
 } vlm_q8_source;
-/* Packs into `block`: 64-byte aligned, vlm_q8_weights_bytes for the same k, n, count. Returns the header at its start. */
+/* Packs into `block`: 64-byte aligned, as many bytes as the layout says for the same k, n, count. Returns the header at its start. */
 vlm_q8_weights *vlm_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm_q8_source *source);
 
-/* Writes rows [row, row + rows) of the activations of one batch, `stride` bytes apart; bytes from k to stride need not be written. */
-typedef void vlm_pack_rows_u8(uint8_t *dst, size_t stride, void *user, int64_t batch, int64_t row, int rows);
+/* Rows [row, row + rows) of the activations of one batch, and where they are wanted; bytes from k to stride need not be written. */
+typedef struct vlm_rows_u8 {
+  uint8_t *to; /* written */
+  size_t stride;
+  int64_t batch, row;
+  int rows;
+} vlm_rows_u8;
+typedef void vlm_pack_rows_u8(void *user, const vlm_rows_u8 *wanted);
 
 typedef struct vlm_gemm_q8 {
   int64_t batch, m;

@@ -37,48 +37,54 @@ size_t vlm_gemm_w8_scratch(const vlm_gemm_w8 *g, const vlm_kernels *kernels, con
   return make_plan(g, kernels, threads).worker_bytes * (size_t)vlm_threads_count(threads);
 }
 
-void vlm_w8_pack(int8_t *panels, const int8_t *w, int64_t w_row, int64_t w_column, int64_t k, int64_t n) {
-  for (int64_t j0 = 0; j0 < n; j0 += VLM_W8_COLUMNS) {
-    for (int64_t p = 0; p < k; p++, panels += VLM_W8_COLUMNS)
-      for (int64_t j = 0; j < VLM_W8_COLUMNS; j++) panels[j] = j0 + j < n ? w[p * w_row + (j0 + j) * w_column] : 0;
+void vlm_w8_pack(int8_t *panels, const vlm_w8_source *s) {
+  for (int64_t j0 = 0; j0 < s->n; j0 += VLM_W8_COLUMNS) {
+    for (int64_t p = 0; p < s->k; p++, panels += VLM_W8_COLUMNS)
+      for (int64_t j = 0; j < VLM_W8_COLUMNS; j++) panels[j] = j0 + j < s->n ? s->w[p * s->w_row + (j0 + j) * s->w_column] : 0;
   }
 }
 
-static void finish_row(const w8_plan *p, float *y, const float *sums, int64_t column, int64_t n) {
+/* What a task computes: rows [row, end) of n columns. */
+typedef struct {
+  int64_t row, end, column, n;
+} w8_part;
+
+static void finish_row(const w8_plan *p, const w8_part *part, float *y_row, const float *sums) {
   const vlm_gemm_w8 *g = p->g;
   const vlm_rowops *rowops = p->kernels->rowops;
-  rowops->mul(y, sums, 1, g->scale + column, 1, n);
-  if (g->bias) rowops->add(y, y, 1, g->bias + column, 1, n);
-  if (g->activation) g->activation(y, y, n, g->params);
+  float *y = y_row + part->column;
+  rowops->mul(y, sums, 1, g->scale + part->column, 1, part->n);
+  if (g->bias) rowops->add(y, y, 1, g->bias + part->column, 1, part->n);
+  if (g->activation) g->activation(y, y, part->n, g->params);
 }
 
-static void few_rows(const w8_plan *p, const int8_t *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+static void few_rows(const w8_plan *p, const int8_t *panel, const w8_part *part) {
   const vlm_gemm_w8 *g = p->g;
   float sums[VLM_W8_ROWS * VLM_W8_COLUMNS];
   vlm_gemm_f32s8_args t = {.c = sums, .ldc = VLM_W8_COLUMNS, .lda = (size_t)g->ldx, .b = panel, .k = (size_t)g->k};
-  for (int64_t i = row0; i < row1; i += VLM_W8_ROWS) {
+  for (int64_t i = part->row; i < part->end; i += VLM_W8_ROWS) {
     t.a = g->x + i * g->ldx;
-    t.rows = (int)min64(VLM_W8_ROWS, row1 - i);
+    t.rows = (int)min64(VLM_W8_ROWS, part->end - i);
     p->kernels->gemm_f32s8->fn.gemm_f32s8(&t);
-    for (int r = 0; r < t.rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+    for (int r = 0; r < t.rows; r++) finish_row(p, part, g->y + (i + r) * g->ldy, sums + r * VLM_W8_COLUMNS);
   }
 }
 
-static void many_rows(const w8_plan *p, float *panel, int64_t column, int64_t n, int64_t row0, int64_t row1) {
+static void many_rows(const w8_plan *p, float *panel, const w8_part *part) {
   const vlm_gemm_w8 *g = p->g;
   const vlm_kernel *kernel = p->kernels->gemm_f32;
   float sums[VLM_TILE_MAX_ROWS * VLM_W8_COLUMNS];
   vlm_gemm_f32_args t = {.ldc = VLM_W8_COLUMNS, .lda = (size_t)g->ldx, .b_stride = VLM_W8_COLUMNS, .k = (size_t)g->k};
   assert(VLM_W8_COLUMNS % kernel->nr == 0);
-  for (int64_t i = row0; i < row1; i += kernel->mr) {
+  for (int64_t i = part->row; i < part->end; i += kernel->mr) {
     t.a = g->x + i * g->ldx;
-    t.rows = (int)min64(kernel->mr, row1 - i);
+    t.rows = (int)min64(kernel->mr, part->end - i);
     for (int j = 0; j < VLM_W8_COLUMNS; j += kernel->nr) {
       t.c = sums + j;
       t.b = panel + j;
       kernel->fn.gemm_f32(&t);
     }
-    for (int r = 0; r < t.rows; r++) finish_row(p, g->y + (i + r) * g->ldy + column, sums + r * VLM_W8_COLUMNS, column, n);
+    for (int r = 0; r < t.rows; r++) finish_row(p, part, g->y + (i + r) * g->ldy, sums + r * VLM_W8_COLUMNS);
   }
 }
 
@@ -86,15 +92,15 @@ static void task(void *user, int64_t index, int worker) {
   const w8_plan *p = user;
   const vlm_gemm_w8 *g = p->g;
   int64_t column = index / p->row_blocks * VLM_W8_COLUMNS, row0 = index % p->row_blocks * p->rows;
-  int64_t row1 = min64(row0 + p->rows, g->m), n = min64(VLM_W8_COLUMNS, g->n - column);
+  w8_part part = {.row = row0, .end = min64(row0 + p->rows, g->m), .column = column, .n = min64(VLM_W8_COLUMNS, g->n - column)};
   const int8_t *panel = g->panels + column * g->k;
   float *floats = (float *)(void *)(p->scratch + (size_t)worker * p->worker_bytes);
   if (p->panel_floats == 0) {
-    few_rows(p, panel, column, n, row0, row1);
+    few_rows(p, panel, &part);
     return;
   }
   p->kernels->rowops->dequantize_s8(floats, panel, g->k * VLM_W8_COLUMNS, 1.0f, 0);
-  many_rows(p, floats, column, n, row0, row1);
+  many_rows(p, floats, &part);
 }
 
 void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {

@@ -23,6 +23,12 @@ void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threa
 
 /* [n / 64][k][64] int8, zero padded: the same on every level. */
 static inline int64_t vlm_w8_packed_bytes(int64_t k, int64_t n) { return (n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS * VLM_W8_COLUMNS * k; }
-void vlm_w8_pack(int8_t *panels, const int8_t *w, int64_t w_row, int64_t w_column, int64_t k, int64_t n);
+/* The k x n matrix before packing: element (p, j) at w[p * w_row + j * w_column]. */
+typedef struct vlm_w8_source {
+  const int8_t *w; /* the caller's, not kept */
+  int64_t w_row, w_column;
+  int64_t k, n;
+} vlm_w8_source;
+void vlm_w8_pack(int8_t *panels, const vlm_w8_source *source);
 
 #endif

@@ -42,9 +42,11 @@ static void copy_lanes(float *dst, const lanes *l, const float *plane, int n, in
   for (int i = n; i < nr; i++) dst[i] = 0;
 }
 
-static void pack_panel(float *panel, const vlm_conv_shape *s, const float *x, int64_t channels, int64_t column, int n, int nr) {
-  int64_t taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in), tap = 0;
-  int64_t t[3];
+/* n of the panel's nr columns from `column` on; x is the first channel of the group. */
+static void pack_panel(float *panel, const vlm_conv_shape *s, const float *x, int64_t column, const vlm_columns_f32 *w) {
+  int64_t taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in), channels = s->channels / s->groups, tap = 0;
+  int64_t t[3], left = w->column + w->n - column;
+  int nr = w->nr, n = (int)(left < nr ? left : nr);
   for (t[0] = 0; t[0] < s->kernel[0]; t[0]++) {
     for (t[1] = 0; t[1] < s->kernel[1]; t[1]++) {
       for (t[2] = 0; t[2] < s->kernel[2]; t[2]++, tap++) {
@@ -56,11 +58,12 @@ static void pack_panel(float *panel, const vlm_conv_shape *s, const float *x, in
   }
 }
 
-void vlm_im2col_pack(float *panels, void *im2col, int64_t batch, int64_t column, int64_t n, int nr) {
+void vlm_im2col_pack(void *im2col, const vlm_columns_f32 *w) {
   const vlm_im2col *m = im2col;
   const vlm_conv_shape *s = &m->shape;
   int64_t channels = s->channels / s->groups, plane = vlm_conv_volume(s->in), k = channels * vlm_conv_volume(s->kernel);
-  const float *x = m->x + batch * channels * plane;
-  assert(nr <= VLM_TILE_MAX_COLUMNS && column + n <= vlm_conv_volume(s->out) && s->channels % s->groups == 0);
-  for (int64_t j = 0; j < n; j += nr, panels += k * nr) pack_panel(panels, s, x, channels, column + j, (int)(n - j < nr ? n - j : nr), nr);
+  const float *x = m->x + w->batch * channels * plane;
+  float *panels = w->panels;
+  assert(w->nr <= VLM_TILE_MAX_COLUMNS && w->column + w->n <= vlm_conv_volume(s->out) && s->channels % s->groups == 0);
+  for (int64_t j = 0; j < w->n; j += w->nr, panels += k * w->nr) pack_panel(panels, s, x, w->column + j, w);
 }

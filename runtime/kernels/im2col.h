@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/kernels/gemm_f32.h"
+
 typedef struct vlm_conv_shape {
   int64_t batch, channels, out_channels, groups;
   int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3]; /* pad: in front; what lies behind follows from `out` */
@@ -28,6 +30,6 @@ typedef struct vlm_im2col {
   vlm_conv_shape shape;
   const float *x; /* [batch][channels][in...] */
 } vlm_im2col;
-void vlm_im2col_pack(float *panels, void *im2col, int64_t batch, int64_t column, int64_t n, int nr);
+void vlm_im2col_pack(void *im2col, const vlm_columns_f32 *wanted);
 
 #endif

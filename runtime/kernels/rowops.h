@@ -20,13 +20,24 @@ typedef void vlm_row_binary(float *z, const float *a, int64_t a_step, const floa
 /* n = 0: sum 0, prod 1, max -inf, min inf, absmax 0. absmax skips NaN; the others yield NaN when the row holds one. */
 typedef float vlm_row_reduce(const float *x, int64_t n);
 
+/* What layer_norm and rms_norm have beside the row. */
+typedef struct vlm_row_norm {
+  const float *scale, *bias; /* [n]; layer_norm: bias may be NULL; rms_norm has none */
+  float eps;
+  float *mean, *inverse; /* written, one value each, when not NULL; rms_norm has no mean */
+} vlm_row_norm;
+/* z = (x - shift) * factor + offset, one value each for the row */
+typedef struct vlm_row_map {
+  float shift, factor, offset;
+} vlm_row_map;
+
 /* The fused operations (VLM_ROW_FUSED):
  * minmax       smallest and largest value; NaN is skipped. n = 0: +inf, -inf
  * softmax      z = exp(x - max) / sum; log_softmax: z = x - max - log(sum)
- * layer_norm   z = (x - mean) / sqrt(var + eps) * scale + bias; bias may be NULL; mean and inverse deviation are stored when not NULL
- * rms_norm     z = x / sqrt(mean(x^2) + eps) * scale; the inverse is stored when not NULL
+ * layer_norm   z = (x - mean) / sqrt(var + eps) * scale + bias; mean and inverse deviation are stored
+ * rms_norm     z = x / sqrt(mean(x^2) + eps) * scale; the inverse is stored
  * moments      mean and mean squared deviation; n = 0 gives NaN
- * affine       z = (x - shift) * factor + offset, one value each for the row
+ * affine       a vlm_row_map
  * add_scaled   z = a + b * factor, the accumulation step of column reductions
  * quantize     q = saturate(round(x / scale) + zero), round to nearest even, true division; NaN gives the lowest value
  * dequantize   x = (q - zero) * scale

@@ -100,8 +100,9 @@ ROW_BINARY(div, x / y)
 ROW_BINARY(min, row_min(x, y))
 ROW_BINARY(max, row_max(x, y))
 
-static void affine_row(float *z, const float *x, int64_t n, float shift, float factor, float offset) {
-  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - shift, factor, offset);
+static void affine_row(float *z, const float *x, int64_t n, const vlm_row_map *map) {
+  const vlm_row_map p = *map;
+  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - p.shift, p.factor, p.offset);
 }
 
 static void add_scaled_row(float *z, const float *a, const float *b, float factor, int64_t n) {
@@ -219,22 +220,23 @@ static void moments_row(const float *x, int64_t n, float *mean, float *variance)
   *variance = centred_sumsq(x, n, *mean) / (float)n;
 }
 
-static void layer_norm_row(float *z, const float *x, const float *scale, const float *bias, int64_t n, float eps, float *mean,
-                           float *inverse) {
+static void layer_norm_row(float *z, const float *x, int64_t n, const vlm_row_norm *p) {
+  const float *scale = p->scale, *bias = p->bias;
   float m, variance;
   moments_row(x, n, &m, &variance);
-  float r = 1.0f / __builtin_sqrtf(variance + eps);
-  if (mean) *mean = m;
-  if (inverse) *inverse = r;
+  float r = 1.0f / __builtin_sqrtf(variance + p->eps);
+  if (p->mean) *p->mean = m;
+  if (p->inverse) *p->inverse = r;
   if (bias)
     for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA((x[i] - m) * r, scale[i], bias[i]);
   else
     for (int64_t i = 0; i < n; i++) z[i] = (x[i] - m) * r * scale[i];
 }
 
-static void rms_norm_row(float *z, const float *x, const float *scale, int64_t n, float eps, float *inverse) {
-  float r = 1.0f / __builtin_sqrtf(row_sumsq_row(x, n) / (float)n + eps);
-  if (inverse) *inverse = r;
+static void rms_norm_row(float *z, const float *x, int64_t n, const vlm_row_norm *p) {
+  const float *scale = p->scale;
+  float r = 1.0f / __builtin_sqrtf(row_sumsq_row(x, n) / (float)n + p->eps);
+  if (p->inverse) *p->inverse = r;
   for (int64_t i = 0; i < n; i++) z[i] = x[i] * r * scale[i];
 }
 

@@ -24,7 +24,8 @@ static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *cons
   const vlm_conv_shape shape = shape_of(sizes);
   void *room = NULL;
   VLM_TRY(vlm_alloc(&room, (size_t)vlm_tensor_count(from[0]), 1, err));
-  vlm_conv_q8_weights_pack(block, room, from[0]->data, from[0]->dtype == VLM_U8 ? 0x80 : 0, &shape, kernels);
+  vlm_conv_q8_source source = {.shape = &shape, .w = from[0]->data, .room = room, .flip = from[0]->dtype == VLM_U8 ? 0x80 : 0};
+  vlm_conv_q8_weights_pack(block, kernels, &source);
 out:
   vlm_free(room);
   return st;
@@ -32,8 +33,7 @@ out:
 
 /* The header of weights that are a product; a depthwise convolution reads none. */
 static bool layout_of(vlm_q8_weights *out, const vlm_conv_shape *s, const vlm_kernels *kernels) {
-  size_t bytes;
-  return vlm_q8_weights_layout(out, &bytes, kernels, s->channels / s->groups * vlm_conv_volume(s->kernel), s->out_channels / s->groups, s->groups);
+  return vlm_q8_weights_layout(out, kernels, s->channels / s->groups * vlm_conv_volume(s->kernel), s->out_channels / s->groups, s->groups);
 }
 
 vlm_status vlm_conv_q8_pack(vlm_op_call *c, vlm_conv_q8_packed *packed, int k, const vlm_conv_shape *s) {
@@ -89,7 +89,7 @@ static vlm_status prepare_windows(vlm_op_call *c, vlm_conv_sums *s, size_t *scra
   VLM_TRY(vlm_scratch_array(c, &room, count, 1));
   VLM_TRY(vlm_op_keep(c, &s->ones_packed, (int64_t)bytes, 1));
   memset(w, 1, (size_t)count);
-  vlm_conv_q8_weights_pack(s->ones_packed, room, w, 0, &s->ones, c->kernels);
+  vlm_conv_q8_weights_pack(s->ones_packed, c->kernels, &(vlm_conv_q8_source){.shape = &s->ones, .w = w, .room = room});
   VLM_TRY(vlm_op_reserve(c, &s->windows, s->shape.batch * s->shape.groups * vlm_conv_volume(s->shape.out), sizeof(int32_t)));
   bytes = scratch_of(c, &s->ones, &layout);
   if (bytes > *scratch) *scratch = bytes;

@@ -26,8 +26,9 @@ static vlm_status prepare_weights(vlm_op_call *c, vlm_integer_product *p, int b_
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &p->shape;
   vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {b_input}, .n_inputs = 1};
-  VLM_CHECK(vlm_q8_weights_layout(&p->layout, &form.bytes, c->kernels, s->k, s->n, s->b_matrices), c->err, VLM_LIMIT,
+  VLM_CHECK(vlm_q8_weights_layout(&p->layout, c->kernels, s->k, s->n, s->b_matrices), c->err, VLM_LIMIT,
             "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+  form.bytes = p->layout.bytes;
   VLM_TRY(vlm_op_pack(c, &p->w, &form));
 out:
   return st;

@@ -21,8 +21,10 @@ static vlm_status fill_panels(void *block, const int64_t *s, const vlm_tensor *c
     vlm_floats_of(copy, t, count);
     b = copy;
   }
-  for (int64_t i = 0; i < s[2]; i++)
-    vlm_gemm_f32_pack((float *)block + i * packed, b + i * s[5], s[3], s[4], s[0], s[1], kernels->gemm_f32->nr);
+  for (int64_t i = 0; i < s[2]; i++) {
+    vlm_f32_source source = {.b = b + i * s[5], .b_row = s[3], .b_column = s[4], .k = s[0], .n = s[1]};
+    vlm_gemm_f32_pack((float *)block + i * packed, &source, kernels->gemm_f32->nr);
+  }
 out:
   vlm_free(copy);
   return st;

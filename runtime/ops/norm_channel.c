@@ -57,7 +57,7 @@ static void batch_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     int64_t ch = i % p->channels;
-    p->ops->affine(p->y + i * p->inner, p->x + i * p->inner, p->inner, p->shift[ch], p->factor[ch], p->offset[ch]);
+    p->ops->affine(p->y + i * p->inner, p->x + i * p->inner, p->inner, &(vlm_row_map){p->shift[ch], p->factor[ch], p->offset[ch]});
   }
 }
 
@@ -155,7 +155,7 @@ static void group_task(void *user, int64_t begin, int64_t end, int worker) {
     float inverse = 1.0f / sqrtf(variance + p->eps);
     for (int64_t k = 0; k < p->group_size; k++) {
       int64_t at = p->per_group ? group : group * p->group_size + k, row = i * size + k * p->inner;
-      p->ops->affine(p->y + row, p->x + row, p->inner, mean, inverse * p->scale[at], p->bias[at]);
+      p->ops->affine(p->y + row, p->x + row, p->inner, &(vlm_row_map){mean, inverse * p->scale[at], p->bias[at]});
     }
   }
 }

@@ -24,9 +24,10 @@ static void task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     const float *x = n->skip || n->bias0 ? add_inputs(j, i) : n->x + i * n->width;
-    float *y = n->y + i * n->width, *mean = n->mean ? n->mean + i : NULL, *inverse = n->inverse ? n->inverse + i : NULL;
-    if (n->rms) j->ops->rms_norm(y, x, n->scale, n->width, n->eps, inverse);
-    else j->ops->layer_norm(y, x, n->scale, n->bias, n->width, n->eps, mean, inverse);
+    vlm_row_norm norm = {.scale = n->scale, .bias = n->bias, .eps = n->eps};
+    norm.mean = n->mean ? n->mean + i : NULL;
+    norm.inverse = n->inverse ? n->inverse + i : NULL;
+    (n->rms ? j->ops->rms_norm : j->ops->layer_norm)(n->y + i * n->width, x, n->width, &norm);
   }
 }
 

@@ -12,11 +12,10 @@ typedef struct vlm_op_weights {
   void *scratch; /* enough for products of up to max_m rows */
 } vlm_op_weights;
 
-/* b element (p, j) at p * b_row + j * b_column. Memory is scratch of the call. */
-vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const float *b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
-                               int64_t max_m);
-/* y[i, j] = sum over p of x[i, p] * b[p, j]; rows of x and y lie ldx and ldy floats apart. */
-void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const float *x, int64_t ldx, int64_t m, float *y, int64_t ldy);
+/* Memory is scratch of the call. */
+vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const vlm_f32_source *b, int64_t max_m);
+/* y[i, j] = sum over p of x[i, p] * b[p, j] for m rows; those of x lie k floats apart, those of y ldy. */
+void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const float *x, int64_t m, float *y, int64_t ldy);
 /* The scratch memory that vlm_gemm_f32_run wants for this product, for products that are run many times. */
 vlm_status vlm_op_gemm_scratch(vlm_op_call *c, const vlm_gemm_f32 *g, void **scratch);
 /* One product of any form; takes scratch from the call. */

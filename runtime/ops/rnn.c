@@ -114,13 +114,13 @@ static void run_step(vlm_op_call *c, rnn_run *run, int64_t step) {
   const rnn_shape *s = &run->s;
   int64_t width = s->gates * s->hidden, n = s->hidden;
   bool halves = s->kind == VLM_RNN_GRU && !run->cell.reset_after;
-  vlm_op_weights_multiply(c, &run->r, run->h, n, s->batch, run->recurrent, width);
+  vlm_op_weights_multiply(c, &run->r, run->h, s->batch, run->recurrent, width);
   for (int64_t b = 0; halves && b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
     if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n,
                                   run->reset + b * n);
   }
-  if (halves) vlm_op_weights_multiply(c, &run->r_hidden, run->reset, n, s->batch, run->recurrent + 2 * n, width);
+  if (halves) vlm_op_weights_multiply(c, &run->r_hidden, run->reset, s->batch, run->recurrent + 2 * n, width);
   for (int64_t b = 0; b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
     if (t < 0) continue;
@@ -181,10 +181,11 @@ static vlm_status run_direction(vlm_op_call *c, rnn_run *run, float *last_h, flo
   VLM_TRY(vlm_as_f32(c, vlm_in(c, 7), &p));
   if (p) run->cell.peephole = p + d * 3 * s->hidden;
   VLM_TRY(input_products(c, run, w + d * width * s->input, b ? b + d * 2 * width : NULL));
-  r += d * width * s->hidden;
-  VLM_TRY(vlm_op_weights_pack(c, &run->r, r, 1, s->hidden, s->hidden, width, s->batch));
-  if (s->kind == VLM_RNN_GRU) VLM_TRY(vlm_op_weights_pack(c, &run->r_hidden, r + 2 * s->hidden * s->hidden, 1, s->hidden, s->hidden,
-                                                          s->hidden, s->batch));
+  vlm_f32_source turned = {.b = r + d * width * s->hidden, .b_row = 1, .b_column = s->hidden, .k = s->hidden, .n = width};
+  VLM_TRY(vlm_op_weights_pack(c, &run->r, &turned, s->batch));
+  turned.b += 2 * s->hidden * s->hidden;
+  turned.n = s->hidden;
+  if (s->kind == VLM_RNN_GRU) VLM_TRY(vlm_op_weights_pack(c, &run->r_hidden, &turned, s->batch));
   VLM_TRY(load_state(c, run, 5, &run->h));
   VLM_TRY(load_state(c, run, 6, &run->state));
   run->reverse = d == 1 || s->reverse_first;

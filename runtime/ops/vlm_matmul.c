@@ -31,8 +31,9 @@ static vlm_status prepare_weights(vlm_op_call *c, int w_input, vlm_matmul_state 
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *m = &s->p.s;
   vlm_weight_form form = {.fill = fill, .sizes = {m->k, m->n, m->b_matrices, m->b_row, m->b_column}, .inputs = {w_input}, .n_inputs = 1};
-  VLM_CHECK(vlm_q8_weights_layout(&s->layout, &form.bytes, c->kernels, m->k, m->n, m->b_matrices), c->err, VLM_LIMIT,
+  VLM_CHECK(vlm_q8_weights_layout(&s->layout, c->kernels, m->k, m->n, m->b_matrices), c->err, VLM_LIMIT,
             "packed weights of %lld x %lld x %lld are too large", (long long)m->b_matrices, (long long)m->k, (long long)m->n);
+  form.bytes = s->layout.bytes;
   VLM_TRY(vlm_op_pack(c, &s->w, &form));
 out:
   return st;

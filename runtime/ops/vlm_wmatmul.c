@@ -15,8 +15,8 @@ typedef struct {
 /* sizes: k, n, matrices, row and column stride */
 static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   (void)kernels, (void)err;
-  for (int64_t i = 0; i < s[2]; i++)
-    vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s[0], s[1]), (const int8_t *)from[0]->data + i * s[0] * s[1], s[3], s[4], s[0], s[1]);
+  vlm_w8_source source = {.w = from[0]->data, .w_row = s[3], .w_column = s[4], .k = s[0], .n = s[1]};
+  for (int64_t i = 0; i < s[2]; i++, source.w += s[0] * s[1]) vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s[0], s[1]), &source);
   return VLM_OK;
 }
 

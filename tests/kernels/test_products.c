@@ -116,7 +116,8 @@ static void check_f32_shape(const vlm_kernels *kernels, vlm_threads *threads, in
     int64_t count = vlm_gemm_f32_packed_count(kernels, k, n);
     panels = take(batch * count, 4);
     for (int64_t i = 0; i < batch; i++) {
-      vlm_gemm_f32_pack(panels + i * count, b + i * k * n, g.b_row, g.b_column, k, n, kernels->gemm_f32->nr);
+      vlm_f32_source source = {.b = b + i * k * n, .b_row = g.b_row, .b_column = g.b_column, .k = k, .n = n};
+      vlm_gemm_f32_pack(panels + i * count, &source, kernels->gemm_f32->nr);
       packed_offset[i] = i * count;
     }
     packed.panels = panels;
@@ -153,10 +154,10 @@ static void check_q8_shape(const vlm_kernels *kernels, vlm_threads *threads, int
   float *w_scale = floats(n), *bias = floats(n), *out = take(m * n, 4), *row_scale = floats(m);
   int32_t *sums = take(m * n, 4), *row_zero = take(m, 4);
   bool transposed = form & 1, by_row = form & 2, with_bias = form & 4;
-  size_t size;
+  vlm_q8_weights layout;
   for (int64_t i = 0; i < m; i++) row_zero[i] = (int32_t)(next_random() % 256);
-  assert_true(vlm_q8_weights_bytes(&size, kernels, k, n, 1));
-  void *block = take((int64_t)size, 1);
+  assert_true(vlm_q8_weights_layout(&layout, kernels, k, n, 1));
+  void *block = take((int64_t)layout.bytes, 1);
   vlm_q8_source source = {.w = w, .w_row = transposed ? 1 : n, .w_column = transposed ? k : 1, .k = k, .n = n, .count = 1};
   const vlm_q8_weights *packed = vlm_q8_weights_pack(block, kernels, &source);
   vlm_gemm_q8 g = {
@@ -214,11 +215,11 @@ static void check_saturation(const vlm_kernels *kernels, vlm_threads *threads) {
   uint8_t *a = take(M * K, 1);
   int8_t *w = take(N * K, 1);
   int32_t *sums = take(M * N, 4);
-  size_t size;
+  vlm_q8_weights layout;
   memset(a, 255, M * K);
   for (int64_t j = 0; j < N; j++) memset(w + j * K, j & 1 ? 127 : -128, K);
-  assert_true(vlm_q8_weights_bytes(&size, kernels, K, N, 1));
-  void *block = take((int64_t)size, 1);
+  assert_true(vlm_q8_weights_layout(&layout, kernels, K, N, 1));
+  void *block = take((int64_t)layout.bytes, 1);
   vlm_gemm_q8 g = {.batch = 1, .m = M, .a = a, .lda = K, .c_sums = sums, .c_row = N, .c_column = 1};
   g.w = vlm_q8_weights_pack(block, kernels, &(vlm_q8_source){.w = w, .w_row = 1, .w_column = K, .k = K, .n = N, .count = 1});
   void *scratch = take((int64_t)vlm_gemm_q8_scratch(&g, kernels, threads), 1);
@@ -235,7 +236,7 @@ static void test_saturation(void **state) {
 static void check_w8_shape(const vlm_kernels *kernels, vlm_threads *threads, int64_t m, int64_t n, int64_t k) {
   float *x = floats(m * k), *scale = floats(n), *bias = floats(n), *y = take(m * n, 4);
   int8_t *w = (int8_t *)bytes(k * n), *panels = take(vlm_w8_packed_bytes(k, n), 1);
-  vlm_w8_pack(panels, w, n, 1, k, n);
+  vlm_w8_pack(panels, &(vlm_w8_source){.w = w, .w_row = n, .w_column = 1, .k = k, .n = n});
   vlm_gemm_w8 g = {.m = m, .n = n, .k = k, .x = x, .ldx = k, .panels = panels, .scale = scale, .bias = bias, .y = y, .ldy = n};
   void *scratch = take((int64_t)vlm_gemm_w8_scratch(&g, kernels, threads), 1);
   vlm_gemm_w8_run(&g, kernels, threads, scratch);
@@ -414,7 +415,7 @@ static void check_conv_q8(const vlm_kernels *kernels, vlm_threads *threads) {
     for (int64_t i = 0; i < inputs; i++) x_f32[i] = (float)(x[i] - 117) * 0.25f;
     assert_true(vlm_conv_q8_weights_bytes(&block_bytes, s, kernels));
     void *block = take((int64_t)block_bytes, 1);
-    vlm_conv_q8_weights_pack(block, room, w, 0, s, kernels);
+    vlm_conv_q8_weights_pack(block, kernels, &(vlm_conv_q8_source){.shape = s, .w = w, .room = room});
     vlm_conv_q8 conv = {
         .shape = *s, .x_u8 = x, .x_scale = 0.25f, .x_zero = 117, .weights = block, .w_scale = w_scale, .bias = bias, .y_sums = sums};
     void *scratch = take((int64_t)vlm_conv_q8_scratch(&conv, kernels, threads), 1);

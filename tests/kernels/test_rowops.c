@@ -90,8 +90,11 @@ COMPARE(layer_norm) {
   ROWS;
   float g[2], w[2];
   for (int with_bias = 0; with_bias < 2 && n > 0; with_bias++) {
-    v->layer_norm(got, a, b, with_bias ? a : NULL, n, 1e-5f, &g[0], &g[1]);
-    c->layer_norm(want, a, b, with_bias ? a : NULL, n, 1e-5f, &w[0], &w[1]);
+    vlm_row_norm p = {.scale = b, .bias = with_bias ? a : NULL, .eps = 1e-5f, .mean = &g[0], .inverse = &g[1]};
+    v->layer_norm(got, a, n, &p);
+    p.mean = &w[0];
+    p.inverse = &w[1];
+    c->layer_norm(want, a, n, &p);
     check_row(v->name, "layer_norm", n, got, want, n);
     check_row(v->name, "layer_norm statistics", n, g, w, 2);
   }
@@ -100,7 +103,8 @@ COMPARE(layer_norm) {
 COMPARE(rms_norm) {
   ROWS;
   float g = 0, w = 0;
-  if (n > 0) v->rms_norm(got, a, b, n, 1e-6f, &g), c->rms_norm(want, a, b, n, 1e-6f, &w);
+  const vlm_row_norm v_norm = {.scale = b, .eps = 1e-6f, .inverse = &g}, c_norm = {.scale = b, .eps = 1e-6f, .inverse = &w};
+  if (n > 0) v->rms_norm(got, a, n, &v_norm), c->rms_norm(want, a, n, &c_norm);
   check_row(v->name, "rms_norm", n, got, want, n);
   check_row(v->name, "rms_norm statistics", n, &g, &w, 1);
 }
@@ -115,7 +119,8 @@ COMPARE(moments) {
 COMPARE(affine) {
   ROWS;
   (void)b;
-  v->affine(got, a, n, 0.3f, 1.7f, -0.1f), c->affine(want, a, n, 0.3f, 1.7f, -0.1f);
+  const vlm_row_map map = {0.3f, 1.7f, -0.1f};
+  v->affine(got, a, n, &map), c->affine(want, a, n, &map);
   check_row(v->name, "affine", n, got, want, n);
 }
 
