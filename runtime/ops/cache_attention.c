@@ -57,16 +57,15 @@ static void append(const cache_job *j, int64_t head) {
   memcpy(value + j->past * j->v, j->new_value + head * j->t * j->v, (size_t)(j->t * j->v) * sizeof *value);
 }
 
-/* c[rows][columns] = a[rows][k] * b[k][columns], tile by tile. */
-static void multiply(const cache_job *j, float *c, int64_t ldc, const float *a, int64_t lda, const float *b, int64_t b_stride, int64_t k, int64_t rows,
-                     int64_t columns) {
-  vlm_gemm_f32_args t = {.ldc = (size_t)ldc, .lda = (size_t)lda, .b_stride = (size_t)b_stride, .k = (size_t)k};
+/* c[rows][columns] = a[rows][k] * b[k][columns], tile by tile; `whole` is all of it but the rows. */
+static void multiply(const cache_job *j, const vlm_gemm_f32_args *whole, int64_t rows, int64_t columns) {
+  vlm_gemm_f32_args t = *whole;
   for (int64_t i = 0; i < rows; i += j->gemm->mr) {
-    t.a = a + i * lda;
+    t.a = whole->a + i * (int64_t)t.lda;
     t.rows = rows - i < j->gemm->mr ? (int)(rows - i) : j->gemm->mr;
     for (int64_t col = 0; col < columns; col += j->gemm->nr) {
-      t.c = c + i * ldc + col;
-      t.b = b + col;
+      t.c = whole->c + i * (int64_t)t.ldc + col;
+      t.b = whole->b + col;
       j->gemm->fn.gemm_f32(&t);
     }
   }
@@ -83,16 +82,19 @@ static void add_mask(const cache_job *j, float *scores, int64_t head, int64_t ro
 /* head: of the queries */
 static void attend(const cache_job *j, int64_t head, float *scratch) {
   float *scores = scratch, *wide = scratch + j->t * j->wide_scores;
-  const float *q = j->q + head * j->t * j->d;
   int64_t kv = head / j->group;
-  multiply(j, scores, j->wide_scores, q, j->d, j->key + kv * j->d * j->capacity, j->capacity, j->d, j->t, j->total);
+  const vlm_gemm_f32_args qk = {.c = scores, .ldc = (size_t)j->wide_scores, .a = j->q + head * j->t * j->d, .lda = (size_t)j->d,
+                                .b = j->key + kv * j->d * j->capacity, .b_stride = (size_t)j->capacity, .k = (size_t)j->d};
+  const vlm_gemm_f32_args pv = {.c = wide, .ldc = (size_t)j->wide_out, .a = scores, .lda = (size_t)j->wide_scores,
+                                .b = j->value + kv * j->capacity * j->v, .b_stride = (size_t)j->v, .k = (size_t)j->total};
+  multiply(j, &qk, j->t, j->total);
   for (int64_t i = 0; i < j->t; i++) {
     float *row = scores + i * j->wide_scores;
     if (j->scale != 1.0f) j->rows->mul(row, row, 1, &j->scale, 0, j->total);
     if (j->mask) add_mask(j, row, head, i);
     j->rows->softmax(row, row, j->total);
   }
-  multiply(j, wide, j->wide_out, scores, j->wide_scores, j->value + kv * j->capacity * j->v, j->v, j->total, j->t, j->v);
+  multiply(j, &pv, j->t, j->v);
   for (int64_t i = 0; i < j->t; i++) memcpy(j->out + (head * j->t + i) * j->v, wide + i * j->wide_out, (size_t)j->v * sizeof *wide);
 }
 

@@ -4,10 +4,19 @@
 
 enum { MAX_VALUE = 1 << 30 };
 
-/* The spatial part of a list attribute (`per_dim` values per spatial dim), moved behind leading ones; absent gives `fallback`. */
-static vlm_status read_list(vlm_op_call *c, int k, const char *name, int rank, int64_t low, int64_t fallback, int64_t out[3]) {
-  const vlm_attr *a = vlm_arg(c, k);
-  for (int i = 0; i < 3; i++) out[i] = fallback;
+/* A list attribute with one value, at least `low`, per spatial dim; absent gives `fallback`. */
+typedef struct {
+  int attr;
+  const char *name;
+  int64_t low, fallback;
+} conv_list;
+
+/* Its values, moved behind leading ones. */
+static vlm_status read_list(vlm_op_call *c, const conv_list *list, int rank, int64_t out[3]) {
+  const vlm_attr *a = vlm_arg(c, list->attr);
+  const char *name = list->name;
+  int64_t low = list->low;
+  for (int i = 0; i < 3; i++) out[i] = list->fallback;
   if (a->kind != VLM_ATTR_INTS || a->count == 0) return VLM_OK;
   if (a->count != rank) return vlm_fail(c->err, VLM_INPUT, "%s has %d values; wanted %d", name, a->count, rank);
   for (int i = 0; i < rank; i++) {
@@ -54,9 +63,9 @@ static vlm_status read_common(vlm_op_call *c, const vlm_tensor *x, const vlm_ten
   VLM_CHECK(s->channels % s->groups == 0 && s->out_channels % s->groups == 0, c->err, VLM_INPUT,
             "%lld input and %lld output channels do not split into %lld groups", (long long)s->channels, (long long)s->out_channels,
             (long long)s->groups);
-  VLM_TRY(read_list(c, VLM_CONV_DILATIONS, "dilations", rank, 1, 1, s->dilation));
-  VLM_TRY(read_list(c, VLM_CONV_STRIDES, "strides", rank, 1, 1, s->stride));
-  VLM_TRY(read_list(c, VLM_CONV_KERNEL, "kernel_shape", rank, 0, -1, s->kernel));
+  VLM_TRY(read_list(c, &(conv_list){VLM_CONV_DILATIONS, "dilations", 1, 1}, rank, s->dilation));
+  VLM_TRY(read_list(c, &(conv_list){VLM_CONV_STRIDES, "strides", 1, 1}, rank, s->stride));
+  VLM_TRY(read_list(c, &(conv_list){VLM_CONV_KERNEL, "kernel_shape", 0, -1}, rank, s->kernel));
   for (int i = 0; i < 3; i++) {
     int at = i - (3 - rank) + 2;
     int64_t size = at >= 2 ? w->dims[at] : 1;
@@ -132,7 +141,7 @@ vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vl
   *s = (vlm_conv_shape){.transposed = true};
   VLM_TRY(read_common(c, x, w, s));
   VLM_TRY(read_pads(c, rank, s->pad, after));
-  VLM_TRY(read_list(c, VLM_CONV_MORE, "output_padding", rank, 0, 0, extra));
+  VLM_TRY(read_list(c, &(conv_list){VLM_CONV_MORE, "output_padding", 0, 0}, rank, extra));
   const vlm_attr *shape = vlm_arg(c, VLM_CONV_MORE + 1);
   for (int i = 0; i < 3; i++) wanted[i] = -1;
   /* Old models give the batch and the channels too. */
@@ -140,7 +149,7 @@ vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vl
   if (whole)
     for (int i = 0; i < rank; i++) wanted[3 - rank + i] = shape->u.ints[2 + i];
   else
-    VLM_TRY(read_list(c, VLM_CONV_MORE + 1, "output_shape", rank, 0, -1, wanted));
+    VLM_TRY(read_list(c, &(conv_list){VLM_CONV_MORE + 1, "output_shape", 0, -1}, rank, wanted));
   for (int i = 0; i < 3; i++) VLM_TRY(transpose_axis(c, s, i, after[i], extra[i], i < 3 - rank ? 1 : wanted[i]));
 out:
   return st;

@@ -56,11 +56,6 @@ static size_t scratch_of(const vlm_op_call *c, const vlm_conv_shape *shape, cons
   return vlm_conv_q8_scratch(&conv, c->kernels, c->threads);
 }
 
-static void run_sums(vlm_op_call *c, const vlm_conv_shape *s, const uint8_t *x, int32_t x_zero, const void *weights, int32_t *sums, void *scratch) {
-  const vlm_conv_q8 conv = {.shape = *s, .x_u8 = x, .x_zero = x_zero, .weights = weights, .y_sums = sums};
-  vlm_conv_q8_run(&conv, c->kernels, c->threads, scratch);
-}
-
 /* How far the zero point of output channel o lies from that of the packed weights. */
 static int64_t weight_zero(const vlm_op_call *c, const vlm_conv_sums *s, int64_t o) {
   const vlm_tensor *zero = s->w_zero < 0 ? NULL : vlm_in(c, s->w_zero);
@@ -130,7 +125,8 @@ static void correct_weights(vlm_op_call *c, const vlm_conv_sums *s, const uint8_
   int64_t size = vlm_conv_volume(shape->out), per_group = shape->out_channels / shape->groups;
   int32_t *windows = vlm_op_work(c, s->windows);
   if (!s->ones_packed || !has_weight_zero(c, s)) return;
-  run_sums(c, &s->ones, x, x_zero, s->ones_packed, windows, vlm_op_work(c, s->scratch));
+  const vlm_conv_q8 conv = {.shape = s->ones, .x_u8 = x, .x_zero = x_zero, .weights = s->ones_packed, .y_sums = windows};
+  vlm_conv_q8_run(&conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   for (int64_t i = 0; i < shape->batch * shape->out_channels; i++) {
     int64_t o = i % shape->out_channels, group = i / shape->out_channels * shape->groups + o / per_group;
     uint32_t zero = (uint32_t)weight_zero(c, s, o);
@@ -152,7 +148,8 @@ vlm_status vlm_conv_sums_run(vlm_op_call *c, const vlm_conv_sums *s, int32_t *su
     zero += 128;
   }
   VLM_TRY(vlm_op_packed(c, &s->w.w, &weights));
-  run_sums(c, &s->shape, bytes, zero, weights, sums, vlm_op_work(c, s->scratch));
+  const vlm_conv_q8 conv = {.shape = s->shape, .x_u8 = bytes, .x_zero = zero, .weights = weights, .y_sums = sums};
+  vlm_conv_q8_run(&conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   correct_weights(c, s, bytes, zero, sums);
 out:
   return st;

@@ -114,9 +114,9 @@ typedef struct label_list {
   int n;
 } label_list;
 
-/* Operand t (with the labels of term k) copied so that the dims of the three groups follow each other; from_groups goes the other way. */
-static void arrange(vlm_op_call *c, const vlm_einsum *e, const vlm_tensor *t, int k, const label_list groups[3], float *dense,
-                    const float *from_groups) {
+/* Operand k, or the result, of term k copied so that the dims of the three groups follow each other; from_groups goes the other way. */
+static void arrange(vlm_op_call *c, const vlm_einsum *e, int k, const label_list groups[3], float *dense, const float *from_groups) {
+  const vlm_tensor *t = k < e->operands ? c->in[k] : c->out[0];
   vlm_nd nd = {0};
   int64_t stride = (int64_t)sizeof(float);
   int64_t dims[VLM_ND_RANK], dense_stride[VLM_ND_RANK], term_stride[VLM_ND_RANK];
@@ -162,13 +162,13 @@ static vlm_status run_product(vlm_op_call *c, const vlm_einsum *e, const einsum_
   label_list lists[4] = {{g->batch, g->n_batch}, {g->m, g->n_m}, {g->k, g->n_k}, {g->n, g->n_n}};
   const label_list left[3] = {lists[0], lists[1], lists[2]}, right[3] = {lists[0], lists[2], lists[3]},
       result[3] = {lists[0], lists[1], lists[3]};
-  arrange(c, e, c->in[0], 0, left, a, NULL);
-  arrange(c, e, c->in[1], 1, right, b, NULL);
+  arrange(c, e, 0, left, a, NULL);
+  arrange(c, e, 1, right, b, NULL);
   vlm_gemm_f32 product = {.batch = batch, .m = m, .n = n, .k = k, .a = a, .a_offset = a_offset, .a_row = k, .a_column = 1, .b = b,
                           .b_offset = b_offset,
                           .b_row = n, .b_column = 1, .c = y, .c_batch = m * n, .ldc = n, .epilogue = {.alpha = 1}};
   VLM_TRY(vlm_op_gemm(c, &product));
-  arrange(c, e, c->out[0], e->operands, result, NULL, y);
+  arrange(c, e, e->operands, result, NULL, y);
 out:
   return st;
 }

@@ -86,15 +86,9 @@ out:
   return st;
 }
 
-typedef struct gqa_rotary {
-  const float *cosine, *sine;
-  int64_t half, rows;
-  bool interleaved;
-} gqa_rotary;
-
-static vlm_status read_rotary(vlm_op_call *c, const gqa_form *f, gqa_rotary *r) {
+static vlm_status read_rotary(vlm_op_call *c, const gqa_form *f, vlm_rotary *r) {
   vlm_status st = VLM_OK;
-  *r = (gqa_rotary){.interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
+  *r = (vlm_rotary){.interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
   if (!vlm_arg_int(c, DO_ROTARY, 0)) return VLM_OK;
   const vlm_tensor *t = vlm_in(c, IN_COS), *u = vlm_in(c, IN_SIN);
   VLM_CHECK(t && u && t->rank == 2 && vlm_tensor_same_shape(t, u) && 2 * t->dims[1] <= f->d, c->err, VLM_INPUT,
@@ -108,21 +102,30 @@ out:
   return st;
 }
 
-/* Copies rows [batch, heads, t] of `from` to `to` (row `at[b]` on), rotated when r is given. */
-static vlm_status place_rows(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, const vlm_heads *from,
-                             int64_t heads, float *to,
-                             const vlm_heads *layout, bool at_end) {
+/* Rows [batch, heads, t] of `from` and where they go. */
+typedef struct gqa_rows {
+  const vlm_rotary *rotary; /* NULL = they stay as they are */
+  const vlm_heads *from;
+  int64_t heads;
+  float *to;
+  vlm_heads layout; /* of `to` */
+  bool at_end;      /* behind the rows that each batch entry has */
+} gqa_rows;
+
+static vlm_status place_rows(vlm_op_call *c, const gqa_form *f, const int64_t *before, const gqa_rows *rows) {
   vlm_status st = VLM_OK;
+  const vlm_rotary *r = rows->rotary;
+  const vlm_heads *from = rows->from, *layout = &rows->layout;
   const vlm_tensor *positions = vlm_in(c, IN_POSITIONS);
   for (int64_t b = 0; b < f->batch; b++)
     for (int64_t i = 0; i < f->t; i++) {
       int64_t at = positions ? vlm_tensor_get_int(positions, b * f->t + i) : before[b] + i;
       VLM_CHECK(!r || (at >= 0 && at < r->rows), c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at,
                 (long long)(r ? r->rows : 0));
-      for (int64_t h = 0; h < heads; h++) {
+      for (int64_t h = 0; h < rows->heads; h++) {
         const float *x = from->data + b * from->batch + h * from->head + i * from->row;
-        float *y = to + b * layout->batch + h * layout->head + (at_end ? before[b] + i : i) * layout->row;
-        if (r) vlm_rotate_row(y, x, r->cosine + at * r->half, r->sine + at * r->half, r->half, f->d, r->interleaved);
+        float *y = rows->to + b * layout->batch + h * layout->head + (rows->at_end ? before[b] + i : i) * layout->row;
+        if (r) vlm_rotate_row(y, x, f->d, r, at);
         else memcpy(y, x, (size_t)f->d * sizeof *y);
       }
     }
@@ -131,9 +134,9 @@ out:
 }
 
 /* The present buffer: what was there before each entry's new rows, then the new rows. */
-static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rotary *r, const int64_t *before, vlm_heads *x, int past,
-                               int present) {
+static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const vlm_rotary *r, const int64_t *before, vlm_heads *x, int present) {
   vlm_status st = VLM_OK;
+  int past = present == 1 ? IN_PAST_K : IN_PAST_V;
   float *all;
   const float *old;
   vlm_heads layout = {NULL, f->kv_heads * f->room * f->d, f->room * f->d, f->d};
@@ -145,7 +148,8 @@ static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const gqa_rota
     int64_t rows = before[i / f->kv_heads] < f->past ? before[i / f->kv_heads] : f->past;
     vlm_copy_some(all + i * layout.head, old + i * f->past * f->d, (size_t)(rows * f->d) * sizeof *all);
   }
-  VLM_TRY(place_rows(c, f, r, before, x, f->kv_heads, all, &layout, true));
+  gqa_rows rows = {.rotary = r, .from = x, .heads = f->kv_heads, .to = all, .layout = layout, .at_end = true};
+  VLM_TRY(place_rows(c, f, before, &rows));
   *x = layout;
   x->data = all;
   vlm_store_f32(c, present, all);
@@ -156,7 +160,7 @@ out:
 vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   gqa_form f;
-  gqa_rotary r;
+  vlm_rotary r;
   vlm_sdpa a = {.causal = true};
   int64_t *before;
   const float *q, *k, *v;
@@ -174,12 +178,13 @@ vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
     float *turned;
     vlm_heads layout = {NULL, f.heads * f.t * f.d, f.t * f.d, f.d};
     VLM_TRY(vlm_scratch_new(c, &turned, f.batch * layout.batch));
-    VLM_TRY(place_rows(c, &f, &r, before, &a.q, f.heads, turned, &layout, false));
+    gqa_rows rows = {.rotary = &r, .from = &a.q, .heads = f.heads, .to = turned, .layout = layout};
+    VLM_TRY(place_rows(c, &f, before, &rows));
     a.q = layout;
     a.q.data = turned;
   }
-  VLM_TRY(make_present(c, &f, r.cosine ? &r : NULL, before, &a.k, IN_PAST_K, 1));
-  VLM_TRY(make_present(c, &f, NULL, before, &a.v, IN_PAST_V, 2));
+  VLM_TRY(make_present(c, &f, r.cosine ? &r : NULL, before, &a.k, 1));
+  VLM_TRY(make_present(c, &f, NULL, before, &a.v, 2));
   a.batch = f.batch, a.heads = f.heads, a.kv_heads = f.kv_heads, a.t = f.t, a.s = f.room, a.d = a.dv = f.d;
   a.offset = before;
   a.scale = vlm_arg_float(c, SCALE, 0);

@@ -3,15 +3,14 @@
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/op_data.h"
 
-void vlm_kv_copy(vlm_op_call *c, float *dst, int64_t room, int64_t at, const vlm_heads *from, int64_t batch, int64_t heads, int64_t n,
-                 int64_t size) {
-  int64_t item = (int64_t)sizeof(float);
+void vlm_kv_copy(vlm_op_call *c, const vlm_kv_rows *r, const vlm_heads *from) {
+  int64_t item = (int64_t)sizeof(float), head = r->room * r->size * item;
   vlm_nd nd = {0};
-  vlm_nd_push(&nd, batch, heads * room * size * item, from->batch * item);
-  vlm_nd_push(&nd, heads, room * size * item, from->head * item);
-  vlm_nd_push(&nd, n, size * item, from->row * item);
-  vlm_nd_push(&nd, size, item, item);
-  vlm_nd_copy(c->threads, &nd, sizeof(float), dst + at * size, from->data);
+  vlm_nd_push(&nd, r->batch, r->heads * head, from->batch * item);
+  vlm_nd_push(&nd, r->heads, head, from->head * item);
+  vlm_nd_push(&nd, r->n, r->size * item, from->row * item);
+  vlm_nd_push(&nd, r->size, item, item);
+  vlm_nd_copy(c->threads, &nd, sizeof(float), r->to + r->at * r->size, from->data);
 }
 
 vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, int present, int64_t heads) {
@@ -27,11 +26,14 @@ vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, i
   float *all;
   VLM_TRY(vlm_out_f32(c, present, &all));
   if (!all) VLM_TRY(vlm_scratch_new(c, &all, x->dims[0] * heads * (before + n) * size));
+  vlm_kv_rows rows = {.to = all, .batch = x->dims[0], .heads = heads, .room = before + n, .size = size, .n = before};
   if (old) {
     vlm_heads from = vlm_heads_of(old_data, old, heads);
-    vlm_kv_copy(c, all, before + n, 0, &from, x->dims[0], heads, before, size);
+    vlm_kv_copy(c, &rows, &from);
   }
-  vlm_kv_copy(c, all, before + n, before, out, x->dims[0], heads, n, size);
+  rows.at = before;
+  rows.n = n;
+  vlm_kv_copy(c, &rows, out);
   *out = (vlm_heads){all, heads * (before + n) * size, (before + n) * size, size};
   if (vlm_out(c, present)) vlm_store_f32(c, present, all);
 out:

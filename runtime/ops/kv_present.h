@@ -8,8 +8,13 @@
  * wanted, gets the whole;
  * *out points to it in float32, or to the fresh rows in place when there is nothing to join. */
 vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, int present, int64_t heads);
-/* dst [batch, heads, room, size] rows [at, at + n) = rows of `from`. */
-void vlm_kv_copy(vlm_op_call *c, float *dst, int64_t room, int64_t at, const vlm_heads *from, int64_t batch, int64_t heads, int64_t n,
-                 int64_t size);
+/* Rows [at, at + n) of to [batch, heads, room, size]. */
+typedef struct vlm_kv_rows {
+  float *to;
+  int64_t batch, heads, room, size;
+  int64_t at, n;
+} vlm_kv_rows;
+/* They become the rows of `from`. */
+void vlm_kv_copy(vlm_op_call *c, const vlm_kv_rows *rows, const vlm_heads *from);
 
 #endif

@@ -190,9 +190,10 @@ vlm_status vlm_run_MatMul(vlm_op_call *c) {
 
 static vlm_status fused_shape(vlm_op_call *c, vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
+  const vlm_matmul_turns turns = {.transpose_a = vlm_arg_int(c, 0, 0) != 0, .transpose_b = vlm_arg_int(c, 1, 0) != 0,
+                                  .turned_a = vlm_arg_int(c, 3, 0) != 0, .turned_b = vlm_arg_int(c, 4, 0) != 0};
   VLM_TRY(check_types(c));
-  VLM_TRY(vlm_matmul_shape_turned(c, c->in[0], c->in[1], vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, vlm_arg_int(c, 3, 0) != 0,
-                                  vlm_arg_int(c, 4, 0) != 0, s));
+  VLM_TRY(vlm_matmul_shape_turned(c, c->in[0], c->in[1], &turns, s));
 out:
   return st;
 }

@@ -20,21 +20,20 @@ static vlm_tensor in_order(const vlm_tensor *t, bool turned) {
   return seen;
 }
 
-vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
-                                   bool turned_a, bool turned_b, vlm_matmul_shape *s) {
+vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, const vlm_matmul_turns *turns,
+                                   vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
-  turned_a = turned_a && a->rank > 2;
-  turned_b = turned_b && b->rank > 2;
+  bool turned_a = turns->turned_a && a->rank > 2, turned_b = turns->turned_b && b->rank > 2;
   vlm_tensor seen_a = in_order(a, turned_a), seen_b = in_order(b, turned_b);
-  VLM_TRY(vlm_matmul_shape_of(c, &seen_a, &seen_b, transpose_a, transpose_b, s));
+  VLM_TRY(vlm_matmul_shape_of(c, &seen_a, &seen_b, turns->transpose_a, turns->transpose_b, s));
   s->a_turned = turned_a;
   s->b_turned = turned_b;
   if (turned_a) {
-    *(transpose_a ? &s->a_column : &s->a_row) = vlm_tensor_span(a, 1, a->rank);
+    *(turns->transpose_a ? &s->a_column : &s->a_row) = vlm_tensor_span(a, 1, a->rank);
     s->a_step = a->dims[a->rank - 1];
   }
   if (turned_b) {
-    *(transpose_b ? &s->b_column : &s->b_row) = vlm_tensor_span(b, 1, b->rank);
+    *(turns->transpose_b ? &s->b_column : &s->b_row) = vlm_tensor_span(b, 1, b->rank);
     s->b_step = b->dims[b->rank - 1];
   }
 out:

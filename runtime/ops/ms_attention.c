@@ -140,7 +140,8 @@ vlm_status vlm_infer_MultiHeadAttention(vlm_op_call *c) {
 }
 
 /* Rows of x plus bias (one value per head and entry), copied to [batch, length, heads * size]. */
-static vlm_status add_bias(vlm_op_call *c, vlm_heads *x, const float *bias, int64_t batch, int64_t heads, int64_t length, int64_t size) {
+static vlm_status add_bias(vlm_op_call *c, const ms_sizes *sizes, vlm_heads *x, const float *bias, int64_t length, int64_t size) {
+  const int64_t batch = sizes->batch, heads = sizes->heads;
   float *y;
   if (!bias) return VLM_OK;
   vlm_status st = vlm_scratch_new(c, &y, batch * heads * length * size);
@@ -155,6 +156,18 @@ static vlm_status add_bias(vlm_op_call *c, vlm_heads *x, const float *bias, int6
   return VLM_OK;
 }
 
+/* The past rows (may be NULL), then those of x, in `all` [batch, heads, past + fresh, size], which x is afterwards. */
+static void join_rows(vlm_op_call *c, const ms_sizes *s, vlm_heads *x, const float *past, float *all, int64_t size) {
+  int64_t total = s->past + s->fresh;
+  vlm_kv_rows rows = {.to = all, .batch = s->batch, .heads = s->heads, .room = total, .size = size, .n = s->past};
+  const vlm_heads old = {past, s->heads * s->past * size, s->past * size, size};
+  if (past) vlm_kv_copy(c, &rows, &old);
+  rows.at = s->past;
+  rows.n = s->fresh;
+  vlm_kv_copy(c, &rows, x);
+  *x = (vlm_heads){all, s->heads * total * size, total * size, size};
+}
+
 /* Past rows and new rows as one [batch, heads, past + fresh, size]: output `present` when wanted, else scratch when there is a past. */
 static vlm_status join_past(vlm_op_call *c, vlm_heads *x, const vlm_tensor *past, int present, const ms_sizes *s, int64_t size) {
   vlm_status st = VLM_OK;
@@ -165,12 +178,7 @@ static vlm_status join_past(vlm_op_call *c, vlm_heads *x, const vlm_tensor *past
   VLM_TRY(vlm_as_f32(c, past, &old));
   VLM_TRY(vlm_out_f32(c, present, &all));
   if (!all) VLM_TRY(vlm_scratch_new(c, &all, s->batch * s->heads * total * size));
-  if (past) {
-    vlm_heads from = {old, s->heads * s->past * size, s->past * size, size};
-    vlm_kv_copy(c, all, total, 0, &from, s->batch, s->heads, s->past, size);
-  }
-  vlm_kv_copy(c, all, total, s->past, x, s->batch, s->heads, s->fresh, size);
-  *x = (vlm_heads){all, s->heads * total * size, total * size, size};
+  join_rows(c, s, x, past ? old : NULL, all, size);
   vlm_store_f32(c, present, all);
 out:
   return st;
@@ -201,10 +209,10 @@ static vlm_status mha_heads(vlm_op_call *c, const ms_sizes *s, vlm_sdpa *a) {
       a->v = (vlm_heads){k + s->d, s->fresh * row, 2 * s->d, row};
     }
   }
-  VLM_TRY(add_bias(c, &a->q, bias, s->batch, s->heads, s->t, s->d));
+  VLM_TRY(add_bias(c, s, &a->q, bias, s->t, s->d));
   if (projected && bias) {
-    VLM_TRY(add_bias(c, &a->k, bias + s->heads * s->d, s->batch, s->heads, s->fresh, s->d));
-    VLM_TRY(add_bias(c, &a->v, bias + 2 * s->heads * s->d, s->batch, s->heads, s->fresh, s->dv));
+    VLM_TRY(add_bias(c, s, &a->k, bias + s->heads * s->d, s->fresh, s->d));
+    VLM_TRY(add_bias(c, s, &a->v, bias + 2 * s->heads * s->d, s->fresh, s->dv));
   }
   VLM_TRY(join_past(c, &a->k, vlm_in(c, IN_PAST_K), 1, s, s->d));
   VLM_TRY(join_past(c, &a->v, vlm_in(c, IN_PAST_V), 2, s, s->dv));
@@ -288,12 +296,7 @@ static vlm_status attention_past(vlm_op_call *c, const ms_sizes *s, vlm_sdpa *a)
   if (!all) VLM_TRY(vlm_scratch_new(c, &all, 2 * half));
   for (int i = 0; i < 2; i++) {
     vlm_heads *x = i ? &a->v : &a->k;
-    if (old) {
-      vlm_heads from = {old + i * old_half, s->heads * s->past * s->d, s->past * s->d, s->d};
-      vlm_kv_copy(c, all + i * half, total, 0, &from, s->batch, s->heads, s->past, s->d);
-    }
-    vlm_kv_copy(c, all + i * half, total, s->past, x, s->batch, s->heads, s->fresh, s->d);
-    *x = (vlm_heads){all + i * half, s->heads * total * s->d, total * s->d, s->d};
+    join_rows(c, s, x, old ? old + i * old_half : NULL, all + i * half, s->d);
   }
   vlm_store_f32(c, 1, all);
 out:

@@ -87,7 +87,14 @@ static inline void transpose_4x4(char *dst, int64_t ds, const char *src, int64_t
 #endif
 
 /* dst rows `ds` apart and dense; src columns dense, rows `ss` apart: dst[r][c] = src[c][r]. */
-static void transpose_tile(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t rows, int64_t cols) {
+typedef struct {
+  size_t item;
+  int64_t ds, ss;
+} transposed;
+
+static void transpose_tile(const transposed *t, char *dst, const char *src, int64_t rows, int64_t cols) {
+  const size_t item = t->item;
+  const int64_t ds = t->ds, ss = t->ss;
 #ifdef HAVE_SHUFFLE
   if (item == 4 && rows == TILE && cols == TILE) {
     for (int r = 0; r < TILE; r += 4)
@@ -98,17 +105,17 @@ static void transpose_tile(size_t item, char *dst, int64_t ds, const char *src, 
   for (int64_t r = 0; r < rows; r++) move_strided(item, dst + r * ds, (int64_t)item, src + r * (int64_t)item, ss, cols);
 }
 
-static void transpose_2d(size_t item, char *dst, int64_t ds, const char *src, int64_t ss, int64_t rows, int64_t cols) {
-  int64_t size = (int64_t)item;
+static void transpose_2d(const transposed *t, char *dst, const char *src, int64_t rows, int64_t cols) {
+  const int64_t size = (int64_t)t->item, ds = t->ds, ss = t->ss;
   if (cols < NARROW) {
-    for (int64_t c = 0; c < cols; c++) move_strided(item, dst + c * size, ds, src + c * ss, size, rows);
+    for (int64_t c = 0; c < cols; c++) move_strided(t->item, dst + c * size, ds, src + c * ss, size, rows);
     return;
   }
   for (int64_t c = 0; c < cols; c += TILE) {
     int64_t nc = cols - c < TILE ? cols - c : TILE;
     for (int64_t r = 0; r < rows; r += TILE) {
       int64_t nr = rows - r < TILE ? rows - r : TILE;
-      transpose_tile(item, dst + r * ds + c * size, ds, src + c * ss + r * size, ss, nr, nc);
+      transpose_tile(t, dst + r * ds + c * size, src + c * ss + r * size, nr, nc);
     }
   }
 }
@@ -147,7 +154,7 @@ static void run_piece(const nd_job *job, int64_t index) {
     dst += k * nd->dst[i];
     src += k * nd->src[i];
   }
-  if (p->transposed) transpose_2d(p->item, dst, nd->dst[p->rows], src, nd->src[last], rows, nd->dims[last]);
+  if (p->transposed) transpose_2d(&(transposed){p->item, nd->dst[p->rows], nd->src[last]}, dst, src, rows, nd->dims[last]);
   else move_rows(p, dst, src, rows);
 }
 

@@ -143,9 +143,13 @@ vlm_status vlm_prepare_rms_norm(vlm_op_call *c) { return prepare_norm(c, true); 
 
 static void run_f64(const vlm_op_call *c, const norm_layer_state *s) {
   const vlm_norm_rows *n = &s->n;
-  double *mean = !n->rms && vlm_out(c, 1) ? c->out[1]->data : NULL, *inverse = vlm_out(c, s->inverse_at) ? c->out[s->inverse_at]->data : NULL;
-  vlm_norm_rows_f64(n->rows, n->width, n->rms, (double)n->eps, c->in[0]->data, spread_doubles(c, &s->scale), spread_doubles(c, &s->bias),
-                    c->out[0]->data, mean, inverse);
+  vlm_norm_rows_f64 rows = {.rows = n->rows, .width = n->width, .rms = n->rms, .eps = (double)n->eps, .x = c->in[0]->data,
+                            .y = c->out[0]->data};
+  rows.scale = spread_doubles(c, &s->scale);
+  rows.bias = spread_doubles(c, &s->bias);
+  if (!n->rms && vlm_out(c, 1)) rows.mean = c->out[1]->data;
+  if (vlm_out(c, s->inverse_at)) rows.inverse = c->out[s->inverse_at]->data;
+  vlm_norm_rows_f64_run(&rows);
 }
 
 vlm_status vlm_run_layer_norm(vlm_op_call *c) {

@@ -36,15 +36,17 @@ void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n) {
   vlm_threads_range(c->threads, n->rows, VLM_ROW_GRAIN / (n->width + 1) + 1, task, &j);
 }
 
-void vlm_norm_rows_f64(int64_t rows, int64_t width, bool rms, double eps, const double *x, const double *scale, const double *bias,
-                       double *y, double *mean, double *inverse) {
-  for (int64_t i = 0; i < rows; i++, x += width, y += width) {
+void vlm_norm_rows_f64_run(const vlm_norm_rows_f64 *n) {
+  const int64_t width = n->width;
+  const double *x = n->x, *scale = n->scale, *bias = n->bias;
+  double *y = n->y;
+  for (int64_t i = 0; i < n->rows; i++, x += width, y += width) {
     double m = 0.0, v = 0.0;
-    for (int64_t k = 0; k < width && !rms; k++) m += x[k] / (double)width;
+    for (int64_t k = 0; k < width && !n->rms; k++) m += x[k] / (double)width;
     for (int64_t k = 0; k < width; k++) v += (x[k] - m) * (x[k] - m) / (double)width;
-    double r = 1.0 / sqrt(v + eps);
+    double r = 1.0 / sqrt(v + n->eps);
     for (int64_t k = 0; k < width; k++) y[k] = (x[k] - m) * r * scale[k] + (bias ? bias[k] : 0.0);
-    if (mean) mean[i] = m;
-    if (inverse) inverse[i] = r;
+    if (n->mean) n->mean[i] = m;
+    if (n->inverse) n->inverse[i] = r;
   }
 }

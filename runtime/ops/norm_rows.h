@@ -18,7 +18,13 @@ typedef struct vlm_norm_rows {
 
 void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n);
 /* Same for float64, without skip. */
-void vlm_norm_rows_f64(int64_t rows, int64_t width, bool rms, double eps, const double *x, const double *scale, const double *bias,
-                       double *y, double *mean, double *inverse);
+typedef struct vlm_norm_rows_f64 {
+  int64_t rows, width;
+  bool rms;
+  double eps;
+  const double *x, *scale, *bias;
+  double *y, *mean, *inverse;
+} vlm_norm_rows_f64;
+void vlm_norm_rows_f64_run(const vlm_norm_rows_f64 *n);
 
 #endif

@@ -73,16 +73,8 @@ void vlm_resample_table(const vlm_resample *r, const vlm_resample_axis *a, int64
   }
 }
 
-typedef struct pass_job {
-  float *y;
-  const float *x;
-  int64_t in, out, inner, taps;
-  const int64_t *index;
-  const float *weight;
-} pass_job;
-
 static void pass_rows(void *user, int64_t begin, int64_t end, int worker) {
-  const pass_job *j = user;
+  const vlm_resample_pass *j = user;
   (void)worker;
   for (int64_t row = begin; row < end; row++) {
     int64_t o = row / j->out, at = row % j->out;
@@ -96,7 +88,7 @@ static void pass_rows(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 static void pass_points(void *user, int64_t begin, int64_t end, int worker) {
-  const pass_job *j = user;
+  const vlm_resample_pass *j = user;
   (void)worker;
   for (int64_t o = begin; o < end; o++)
     for (int64_t at = 0; at < j->out; at++) {
@@ -106,10 +98,9 @@ static void pass_points(void *user, int64_t begin, int64_t end, int worker) {
     }
 }
 
-void vlm_resample_pass(vlm_threads *threads, float *y, const float *x, int64_t outer, int64_t in, int64_t out, int64_t inner, int64_t taps,
-                       const int64_t *index, const float *weight) {
-  pass_job job = {y, x, in, out, inner, taps, index, weight};
-  if (outer * out * inner == 0) return;
-  if (inner == 1) vlm_threads_range(threads, outer, 16384 / (out * taps) + 1, pass_points, &job);
-  else vlm_threads_range(threads, outer * out, 16384 / (inner * taps) + 1, pass_rows, &job);
+void vlm_resample_pass_run(const vlm_resample_pass *p, vlm_threads *threads) {
+  vlm_resample_pass job = *p;
+  if (p->outer * p->out * p->inner == 0) return;
+  if (p->inner == 1) vlm_threads_range(threads, p->outer, 16384 / (p->out * p->taps) + 1, pass_points, &job);
+  else vlm_threads_range(threads, p->outer * p->out, 16384 / (p->inner * p->taps) + 1, pass_rows, &job);
 }

@@ -37,7 +37,13 @@ int64_t vlm_resample_nearest(const vlm_resample *r, const vlm_resample_axis *a, 
 int64_t vlm_resample_taps(const vlm_resample *r, const vlm_resample_axis *a);
 void vlm_resample_table(const vlm_resample *r, const vlm_resample_axis *a, int64_t *index, float *weight);
 /* y[o, x, i] = sum over t of weight * x[o, index, i], taps in order. */
-void vlm_resample_pass(vlm_threads *threads, float *y, const float *x, int64_t outer, int64_t in, int64_t out, int64_t inner, int64_t taps,
-                       const int64_t *index, const float *weight);
+typedef struct vlm_resample_pass {
+  float *y;
+  const float *x;
+  int64_t outer, in, out, inner, taps;
+  const int64_t *index;
+  const float *weight;
+} vlm_resample_pass;
+void vlm_resample_pass_run(const vlm_resample_pass *pass, vlm_threads *threads);
 
 #endif

@@ -198,8 +198,9 @@ static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
     vlm_resample_table(&plan->how, a, index, weight);
     now.dims[axis] = a->out;
     VLM_TRY(vlm_scratch_new(c, &y, vlm_tensor_count(&now)));
-    vlm_resample_pass(c->threads, y, x, vlm_tensor_span(&now, 0, axis), a->in, a->out, vlm_tensor_span(&now, axis + 1, now.rank), taps,
-                      index, weight);
+    const vlm_resample_pass pass = {.y = y, .x = x, .outer = vlm_tensor_span(&now, 0, axis), .in = a->in, .out = a->out,
+                                    .inner = vlm_tensor_span(&now, axis + 1, now.rank), .taps = taps, .index = index, .weight = weight};
+    vlm_resample_pass_run(&pass, c->threads);
     x = y;
   }
   vlm_copy_some(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);

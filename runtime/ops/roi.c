@@ -57,15 +57,21 @@ typedef struct align_job {
   bool clamp_size, max;
 } align_job;
 
+/* ny x nx samples, half a step inside the corner. */
+typedef struct align_bin {
+  float top, left, step_y, step_x;
+  int64_t ny, nx;
+} align_bin;
+
 /* One bin of one channel: mean of the bilinear samples, or the largest weighted corner (the operator's definition of max). */
-static float align_bin(const align_job *j, const float *image, float top, float left, float step_y, float step_x, int64_t ny, int64_t nx) {
+static float sample_bin(const align_job *j, const float *image, const align_bin *b) {
   float sum = 0, best = 0;
   bool first = true;
-  for (int64_t iy = 0; iy < ny; iy++)
-    for (int64_t ix = 0; ix < nx; ix++) {
+  for (int64_t iy = 0; iy < b->ny; iy++)
+    for (int64_t ix = 0; ix < b->nx; ix++) {
       corner p[4];
       float v[4];
-      find_corners(top + ((float)iy + 0.5f) * step_y, left + ((float)ix + 0.5f) * step_x, j->image->dims[2], j->image->dims[3], p);
+      find_corners(b->top + ((float)iy + 0.5f) * b->step_y, b->left + ((float)ix + 0.5f) * b->step_x, j->image->dims[2], j->image->dims[3], p);
       for (int k = 0; k < 4; k++) {
         v[k] = p[k].weight * image[p[k].at];
         if (first || v[k] > best) best = v[k];
@@ -73,7 +79,7 @@ static float align_bin(const align_job *j, const float *image, float top, float 
       }
       sum += v[0] + v[1] + v[2] + v[3];
     }
-  int64_t count = ny * nx > 1 ? ny * nx : 1;
+  int64_t count = b->ny * b->nx > 1 ? b->ny * b->nx : 1;
   return j->max ? best : sum / (float)count;
 }
 
@@ -105,13 +111,16 @@ static void align_roi(void *user, int64_t index, int worker) {
   if (j->clamp_size) w = w > 1 ? w : 1, h = h > 1 ? h : 1;
   float bin_h = h / (float)j->ph, bin_w = w / (float)j->pw;
   int64_t ny = j->sampling > 0 ? j->sampling : samples_of(bin_h), nx = j->sampling > 0 ? j->sampling : samples_of(bin_w);
+  align_bin bin = {.step_y = bin_h / (float)ny, .step_x = bin_w / (float)nx, .ny = ny, .nx = nx};
   const float *image = j->x + vlm_tensor_get_int(j->batch, index) * channels * plane;
   float *y = j->y + index * channels * j->ph * j->pw;
   for (int64_t ch = 0; ch < channels; ch++)
     for (int64_t py = 0; py < j->ph; py++)
-      for (int64_t px = 0; px < j->pw; px++)
-        *y++ = align_bin(j, image + ch * plane, y0 + (float)py * bin_h, x0 + (float)px * bin_w, bin_h / (float)ny,
-                         bin_w / (float)nx, ny, nx);
+      for (int64_t px = 0; px < j->pw; px++) {
+        bin.top = y0 + (float)py * bin_h;
+        bin.left = x0 + (float)px * bin_w;
+        *y++ = sample_bin(j, image + ch * plane, &bin);
+      }
 }
 
 vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
@@ -157,11 +166,15 @@ out:
   return st;
 }
 
-/* Pixels [*from, *to) that bin k of `bins` covers, for a region of `size` pixels at `start` of an axis of n. */
-static void bin_range(int64_t k, int64_t bins, float start, float size, int64_t n, int64_t *from, int64_t *to) {
+typedef struct pixel_span {
+  int64_t from, to;
+} pixel_span;
+
+/* Pixels [from, to) that bin k of `bins` covers, for a region of `size` pixels at `start` of an axis of n. */
+static pixel_span bin_span(int64_t k, int64_t bins, float start, float size, int64_t n) {
   float step = size / (float)bins, low = floorf((float)k * step) + start, high = ceilf((float)(k + 1) * step) + start;
-  *from = !(low > 0) ? 0 : low > (float)n ? n : (int64_t)low;
-  *to = !(high > 0) ? 0 : high > (float)n ? n : (int64_t)high;
+  return (pixel_span){.from = !(low > 0) ? 0 : low > (float)n ? n : (int64_t)low,
+                      .to = !(high > 0) ? 0 : high > (float)n ? n : (int64_t)high};
 }
 
 vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {
@@ -180,13 +193,13 @@ vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {
     float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1,
         h = roundf(roi[4] * scale) - y0 + 1;
     for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
-      int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]), xa, xb, ya, yb;
-      bin_range(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2], &ya, &yb);
-      bin_range(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3], &xa, &xb);
+      int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]);
+      pixel_span rows = bin_span(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2]), columns = bin_span(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3]);
       const float *plane = image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3];
-      float best = ya < yb && xa < xb ? plane[ya * x->dims[3] + xa] : 0;
-      for (int64_t i = ya; i < yb; i++)
-        for (int64_t j = xa; j < xb; j++) best = plane[i * x->dims[3] + j] > best ? plane[i * x->dims[3] + j] : best;
+      bool empty = rows.from >= rows.to || columns.from >= columns.to;
+      float best = empty ? 0 : plane[rows.from * x->dims[3] + columns.from];
+      for (int64_t i = rows.from; i < rows.to; i++)
+        for (int64_t j = columns.from; j < columns.to; j++) best = plane[i * x->dims[3] + j] > best ? plane[i * x->dims[3] + j] : best;
       *out++ = best;
     }
   }

@@ -7,9 +7,11 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/sdpa.h"
 
-void vlm_rotate_row(float *y, const float *x, const float *cosine, const float *sine, int64_t half, int64_t size, bool interleaved) {
+void vlm_rotate_row(float *y, const float *x, int64_t size, const vlm_rotary *r, int64_t at) {
+  const int64_t half = r->half;
+  const float *cosine = r->cosine + at * half, *sine = r->sine + at * half;
   for (int64_t k = 0; k < half; k++) {
-    int64_t i = interleaved ? 2 * k : k, j = interleaved ? 2 * k + 1 : half + k;
+    int64_t i = r->interleaved ? 2 * k : k, j = r->interleaved ? 2 * k + 1 : half + k;
     float a = x[i], b = x[j];
     y[i] = a * cosine[k] - b * sine[k];
     y[j] = a * sine[k] + b * cosine[k];
@@ -70,15 +72,16 @@ vlm_status vlm_infer_RotaryEmbedding(vlm_op_call *c) {
 vlm_status vlm_run_RotaryEmbedding(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   rotary_form f;
-  const float *x, *cosine, *sine;
+  const float *x;
+  vlm_rotary r = {.interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
   float *y;
   VLM_TRY(read_form(c, &f));
   VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-  VLM_TRY(vlm_as_f32(c, f.cosine, &cosine));
-  VLM_TRY(vlm_as_f32(c, f.sine, &sine));
+  VLM_TRY(vlm_as_f32(c, f.cosine, &r.cosine));
+  VLM_TRY(vlm_as_f32(c, f.sine, &r.sine));
   VLM_TRY(vlm_out_f32(c, 0, &y));
   vlm_heads rows = vlm_heads_of(x, c->in[0], f.heads);
-  bool interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0;
+  r.half = f.half;
   float scale = vlm_arg_float(c, SCALE, 1);
   for (int64_t i = 0, n = f.batch * f.length; i < n; i++) {
     int64_t b = i / f.length, s = i % f.length, at = i;
@@ -90,7 +93,7 @@ vlm_status vlm_run_RotaryEmbedding(vlm_op_call *c) {
     }
     for (int64_t h = 0; h < f.heads; h++) {
       int64_t row = b * rows.batch + h * rows.head + s * rows.row;
-      vlm_rotate_row(y + row, x + row, cosine + at * f.half, sine + at * f.half, f.half, f.size, interleaved);
+      vlm_rotate_row(y + row, x + row, f.size, &r, at);
       for (int64_t k = 0; scale != 1 && k < f.size; k++) y[row + k] *= scale;
     }
   }

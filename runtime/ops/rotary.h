@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first 2 * half values are rotated, pair k by cosine[k], sine[k]: neighbours when interleaved, else k and half + k; the rest up to
- * size is copied.
- * y may be x. */
-void vlm_rotate_row(float *y, const float *x, const float *cosine, const float *sine, int64_t half, int64_t size, bool interleaved);
+typedef struct vlm_rotary {
+  const float *cosine, *sine; /* [rows][half] */
+  int64_t half, rows;
+  bool interleaved; /* pair k is 2 k and 2 k + 1, else k and half + k */
+} vlm_rotary;
+
+/* The first 2 * half values are rotated by row `at` of the tables; the rest up to size is copied. y may be x. */
+void vlm_rotate_row(float *y, const float *x, int64_t size, const vlm_rotary *r, int64_t at);
 
 #endif

@@ -159,14 +159,24 @@ out:
   return st;
 }
 
-/* Output k = the stack with its count as dim `axis` (or as the two leading dims [batch, steps]); `back` reverses the steps. */
-static vlm_status give_steps(vlm_op_call *c, int32_t k, const vlm_stack *s, const int64_t *lead, int n_lead, int64_t axis, bool back) {
+/* How the items of a stack become one tensor: their count as dim `axis`, or as the two leading dims [batch, steps]. */
+typedef struct scan_lead {
+  const int64_t *dims;
+  int n;
+  int64_t axis;
+  bool back; /* the steps are reversed */
+} scan_lead;
+
+/* Output k = the stack. */
+static vlm_status give_steps(vlm_op_call *c, int32_t k, const vlm_stack *s, const scan_lead *by) {
   vlm_status st = VLM_OK;
+  const int64_t *lead = by->dims;
+  const int n_lead = by->n;
   int64_t dims[VLM_MAX_RANK], to[VLM_MAX_RANK];
   int at = 0, rank = s->item.rank + n_lead;
   if (!vlm_out(c, k)) return VLM_OK;
   VLM_CHECK(rank <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "scan output %d of %d dims is not supported", k, rank);
-  if (n_lead > 0) VLM_TRY(vlm_axis(c, axis, rank, false, &at));
+  if (n_lead > 0) VLM_TRY(vlm_axis(c, by->axis, rank, false, &at));
   for (int i = 0, j = 0; i < rank; i++) dims[i] = i >= at && i < at + n_lead ? lead[i - at] : s->item.dims[j++];
   vlm_out_shape(c, k, s->item.dtype, rank, dims);
   VLM_CHECK(vlm_item_size(&s->item) > 0, c->err, VLM_UNSUPPORTED, "operator Scan with results of %s is not supported",
@@ -181,7 +191,7 @@ static vlm_status give_steps(vlm_op_call *c, int32_t k, const vlm_stack *s, cons
   for (int i = 0; i < n_lead; i++) {
     int64_t stride = from;
     for (int j = i + 1; j < n_lead; j++) stride *= lead[j];
-    if (back && i == n_lead - 1) {
+    if (by->back && i == n_lead - 1) {
       src += stride * (lead[i] - 1);
       stride = -stride;
     }
@@ -216,13 +226,15 @@ vlm_status vlm_run_Scan(vlm_op_call *c) {
               (long long)s.length);
     VLM_TRY(scan_batch(c, &s, b, length));
   }
-  for (int32_t i = 0; i < s.states; i++) VLM_TRY(give_steps(c, i, &s.stacks[s.outs + i], &batches, s.batched ? 1 : 0, 0, false));
+  const scan_lead states = {.dims = &batches, .n = s.batched ? 1 : 0};
+  for (int32_t i = 0; i < s.states; i++) VLM_TRY(give_steps(c, i, &s.stacks[s.outs + i], &states));
   for (int32_t i = 0; i < s.outs; i++) {
     int64_t lead[2] = {batches, s.length};
+    const scan_lead both = {.dims = lead, .n = 2};
+    const scan_lead steps = {.dims = &s.length, .n = 1, .axis = list_entry(vlm_arg(c, OUT_AXES), i, 0),
+                             .back = list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0};
     shape_of_nothing(&s, &s.stacks[i], s.states + i);
-    if (s.batched) VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], lead, 2, 0, false));
-    else VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], &s.length, 1, list_entry(vlm_arg(c, OUT_AXES), i, 0),
-                            list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0));
+    VLM_TRY(give_steps(c, s.states + i, &s.stacks[i], s.batched ? &both : &steps));
   }
 out:
   for (int32_t i = 0; s.stacks && i < s.outs + s.states; i++) vlm_stack_free(&s.stacks[i]);

@@ -127,10 +127,9 @@ static bool score_after(const void *user, int64_t a, int64_t b) {
   return scores[b] > scores[a];
 }
 
-/* Indices kept of n boxes, best first; `order` and `spare` have n entries, the kept ones end up in `kept`. */
-static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *order, int64_t *spare,
-                        int64_t *kept) {
-  int64_t candidates = 0, count = 0;
+/* How many of n boxes are kept; `work` has 3 n entries, the indices kept, best first, end up in its last n. */
+static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *work) {
+  int64_t *order = work, *spare = work + n, *kept = work + 2 * n, candidates = 0, count = 0;
   for (int64_t i = 0; i < n; i++)
     if (!o->has_score || scores[i] > o->score) order[candidates++] = i;
   vlm_sort(order, spare, candidates, score_after, scores);
@@ -165,7 +164,7 @@ vlm_status vlm_run_NonMaxSuppression(vlm_op_call *c) {
   VLM_TRY(vlm_scratch_new(c, &work, 3 * n));
   VLM_TRY(vlm_scratch_new(c, &found, 3 * room));
   for (int64_t i = 0; i < lists && o.most > 0; i++) {
-    int64_t *kept = work + 2 * n, count = suppress(&o, boxes + i / classes * n * 4, scores + i * n, n, work, work + n, kept);
+    int64_t *kept = work + 2 * n, count = suppress(&o, boxes + i / classes * n * 4, scores + i * n, n, work);
     for (int64_t k = 0; k < count; k++, total++) {
       int64_t row[3] = {i / classes, i % classes, kept[k]};
       memcpy(found + 3 * total, row, sizeof row);

@@ -76,15 +76,16 @@ static void turn_task(void *user, int64_t index, int worker) {
   }
 }
 
-void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matrices, int64_t rows, int64_t columns, int bytes) {
-  turning t = {c->kernels, to, from, rows, columns, (columns + TURN_COLUMNS - 1) / TURN_COLUMNS, bytes};
-  vlm_threads_run(c->threads, matrices * t.blocks, turn_task, &t);
+void vlm_product_turn(vlm_op_call *c, void *to, const void *from, const vlm_product_matrices *m) {
+  turning t = {c->kernels, to, from, m->rows, m->columns, (m->columns + TURN_COLUMNS - 1) / TURN_COLUMNS, m->bytes};
+  vlm_threads_run(c->threads, m->count * t.blocks, turn_task, &t);
 }
 
 const void *vlm_product_rows(vlm_op_call *c, const vlm_product *p, const void *x, int bytes) {
   const vlm_tensor *t = c->in[0];
   if (!p->x_columns) return x;
   void *turned = vlm_op_work(c, p->turned);
-  vlm_product_turn(c, turned, x, vlm_tensor_span(t, 0, t->rank - 2), p->s.k, t->dims[t->rank - 1], bytes);
+  vlm_product_turn(c, turned, x,
+                   &(vlm_product_matrices){vlm_tensor_span(t, 0, t->rank - 2), p->s.k, t->dims[t->rank - 1], bytes});
   return turned;
 }

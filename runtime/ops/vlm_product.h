@@ -23,8 +23,13 @@ typedef struct vlm_product {
 vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype);
 /* Everything of p: w_scale is input w_input + 1, the bias w_input + 2. x has elements of `bytes` bytes when its rows are taken. */
 vlm_status vlm_product_prepare(vlm_op_call *c, int w_input, vlm_product *p, int bytes);
-/* `matrices` matrices of rows x columns elements of 1 or 4 bytes, each transposed. */
-void vlm_product_turn(vlm_op_call *c, void *to, const void *from, int64_t matrices, int64_t rows, int64_t columns, int bytes);
+/* Matrices of elements of 1 or 4 bytes, one behind the other. */
+typedef struct vlm_product_matrices {
+  int64_t count, rows, columns;
+  int bytes;
+} vlm_product_matrices;
+/* Each transposed. */
+void vlm_product_turn(vlm_op_call *c, void *to, const void *from, const vlm_product_matrices *m);
 /* x with rows of K: itself, or turned in work space. */
 const void *vlm_product_rows(vlm_op_call *c, const vlm_product *p, const void *x, int bytes);
 

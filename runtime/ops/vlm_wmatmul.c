@@ -73,7 +73,7 @@ vlm_status vlm_run_WMatMul(vlm_op_call *c) {
     g.bias = bias ? bias + w * shape->n : NULL;
     vlm_gemm_w8_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   }
-  if (s->p.y_columns) vlm_product_turn(c, y, rows, shape->batch, shape->m, shape->n, sizeof(float));
+  if (s->p.y_columns) vlm_product_turn(c, y, rows, &(vlm_product_matrices){shape->batch, shape->m, shape->n, sizeof(float)});
 out:
   return st;
 }
