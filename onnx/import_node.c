@@ -73,9 +73,15 @@ static vlm_status new_node(vlm_importer *im, vlm_scope *scope, const Onnx__NodeP
   } else if (scope->prefix[0] != '\0') {
     VLM_TRY(vlm_arena_format(scope->graph->arena, &name, im->err, "%s%s_%d", scope->prefix, proto->op_type, scope->graph->n_nodes));
   }
-  VLM_TRY(vlm_graph_add_node(scope->graph, out, name, vlm_onnx_domain(proto->domain), proto->op_type, opset,
-                             count_names(proto->input, proto->n_input), count_names(proto->output, proto->n_output),
-                             (int32_t)proto->n_attribute, im->err));
+  VLM_TRY(vlm_graph_add_node(scope->graph, out, &(vlm_node){.name = name,
+                                                            .domain = vlm_onnx_domain(proto->domain),
+                                                            .op_type = proto->op_type, .opset = opset,
+                                                            .n_inputs = count_names(proto->input,
+                                                                                    proto->n_input),
+                                                            .n_outputs = count_names(proto->output,
+                                                                                     proto->n_output),
+                                                            .n_attrs = (int32_t)proto->n_attribute},
+                             im->err));
 out:
   return st;
 }
@@ -163,7 +169,9 @@ out:
 vlm_status vlm_import_identity(vlm_importer *im, vlm_scope *scope, vlm_value_id from, vlm_value_id to) {
   vlm_status st = VLM_OK;
   int32_t node = -1;
-  VLM_TRY(vlm_graph_add_node(scope->graph, &node, NULL, "", "Identity", scope->graph->opset, 1, 1, 0, im->err));
+  VLM_TRY(vlm_graph_add_node(scope->graph, &node, &(vlm_node){.op_type = "Identity",
+                                                              .opset = scope->graph->opset, .n_inputs = 1,
+                                                              .n_outputs = 1}, im->err));
   scope->graph->nodes[node].inputs[0] = from;
   vlm_node_set_output(scope->graph, node, 0, to);
 out:

@@ -56,8 +56,7 @@ static void adopt_bodies(const move *m, const vlm_node *node) {
 static vlm_status move_node(move *m, const vlm_node *node, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t n = -1;
-  VLM_TRY(vlm_graph_add_node(m->graph, &n, node->name, node->domain, node->op_type, node->opset, node->n_inputs, node->n_outputs,
-                             node->n_attrs, err));
+  VLM_TRY(vlm_graph_add_node(m->graph, &n, node, err));
   for (int32_t k = 0; k < node->n_inputs; k++) m->graph->nodes[n].inputs[k] = mapped(m, node->inputs[k]);
   for (int32_t k = 0; k < node->n_outputs; k++) vlm_node_set_output(m->graph, n, k, mapped(m, node->outputs[k]));
   if (node->n_attrs > 0) memcpy(m->graph->nodes[n].attrs, node->attrs, (size_t)node->n_attrs * sizeof *node->attrs);
@@ -71,7 +70,8 @@ static vlm_status move_output(move *m, vlm_value_id from, vlm_value_id to, vlm_e
   vlm_status st = VLM_OK;
   int32_t n = -1;
   if (to == VLM_NO_VALUE || mapped(m, from) == to) return VLM_OK;
-  VLM_TRY(vlm_graph_add_node(m->graph, &n, NULL, "", "Identity", m->graph->opset, 1, 1, 0, err));
+  VLM_TRY(vlm_graph_add_node(m->graph, &n, &(vlm_node){.op_type = "Identity", .opset = m->graph->opset,
+                                                       .n_inputs = 1, .n_outputs = 1}, err));
   m->graph->nodes[n].inputs[0] = mapped(m, from);
   vlm_node_set_output(m->graph, n, 0, to);
 out:

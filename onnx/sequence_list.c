@@ -66,7 +66,8 @@ vlm_status vlm_seq_add(vlm_seq_scope *scope, const char *label, const char *op, 
   int32_t n = -1;
   VLM_TRY(vlm_graph_free_name(graph, &name, label, "", err));
   VLM_TRY(vlm_graph_add_value(graph, out, name, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &n, label, "", op, OPSET, 1, 1, 1, err));
+  VLM_TRY(vlm_graph_add_node(graph, &n, &(vlm_node){.name = label, .op_type = op, .opset = OPSET,
+                                                    .n_inputs = 1, .n_outputs = 1, .n_attrs = 1}, err));
   graph->nodes[n].inputs[0] = in;
   vlm_node_set_output(graph, n, 0, *out);
   VLM_TRY(set_attr(graph, &graph->nodes[n].attrs[0], "axes", axis, err));

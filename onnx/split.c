@@ -73,7 +73,7 @@ out:
 static vlm_status copy_node(splitter *s, const vlm_node *node) {
   vlm_status st = VLM_OK;
   int32_t n;
-  VLM_TRY(vlm_graph_add_node(s->made, &n, node->name, node->domain, node->op_type, node->opset, node->n_inputs, node->n_outputs, node->n_attrs, s->err));
+  VLM_TRY(vlm_graph_add_node(s->made, &n, node, s->err));
   vlm_node *copy = &s->made->nodes[n];
   for (int32_t k = 0; k < node->n_inputs; k++) copy->inputs[k] = node->inputs[k] == VLM_NO_VALUE ? VLM_NO_VALUE : s->ids[node->inputs[k]];
   for (int32_t k = 0; k < node->n_outputs; k++)
@@ -95,7 +95,8 @@ static vlm_status add_output(splitter *s, vlm_value_id from, const char *name) {
   if (strcmp(s->made->values[from].name, name)) {
     VLM_TRY(vlm_graph_add_value(s->made, &id, NULL, VLM_VALUE_NODE, s->err));
     VLM_TRY(vlm_graph_rename(s->made, id, name, s->err));
-    VLM_TRY(vlm_graph_add_node(s->made, &n, NULL, "", "Identity", s->made->opset, 1, 1, 0, s->err));
+    VLM_TRY(vlm_graph_add_node(s->made, &n, &(vlm_node){.op_type = "Identity", .opset = s->made->opset,
+                                                        .n_inputs = 1, .n_outputs = 1}, s->err));
     s->made->nodes[n].inputs[0] = from;
     vlm_node_set_output(s->made, n, 0, id);
   }

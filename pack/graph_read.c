@@ -143,7 +143,10 @@ static void get_node(graph_reader *r, vlm_graph *g, int depth) {
   const vlm_value_id *inputs = get_ids(r, g, &n_inputs), *outputs = get_ids(r, g, &n_outputs);
   const int32_t n_attrs = vlm_get_count(r->d, 2, VLM_PACK_MAX_ITEMS, "attributes");
   if (opset < 0 || opset > INT32_MAX) vlm_get_fail(r->d, "operator set version %lld", (long long)opset);
-  if (OK(r)) take(r, vlm_graph_add_node(g, &node, name, domain, op, (int32_t)opset, n_inputs, n_outputs, n_attrs, r->d->err));
+  if (OK(r)) take(r, vlm_graph_add_node(g, &node, &(vlm_node){.name = name, .domain = domain, .op_type = op,
+                                                              .opset = (int32_t)opset, .n_inputs = n_inputs,
+                                                              .n_outputs = n_outputs, .n_attrs = n_attrs},
+                                        r->d->err));
   if (!OK(r)) return;
   for (int32_t i = 0; i < n_inputs; i++) g->nodes[node].inputs[i] = inputs[i];
   for (int32_t i = 0; i < n_outputs; i++) vlm_node_set_output(g, node, i, outputs[i]);

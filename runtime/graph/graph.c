@@ -120,13 +120,12 @@ vlm_status vlm_graph_add_output(vlm_graph *graph, vlm_value_id value, vlm_error 
   return append_id(graph, &graph->outputs, &graph->n_outputs, &graph->cap_outputs, value, err);
 }
 
-static vlm_status node_strings(vlm_graph *graph, vlm_node *node, const char *name, const char *domain, const char *op_type,
-                               vlm_error *err) {
+static vlm_status node_strings(vlm_graph *graph, vlm_node *node, const vlm_node *like, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_arena_strdup(graph->arena, &node->domain, domain != NULL ? domain : "", err));
-  VLM_TRY(vlm_arena_strdup(graph->arena, &node->op_type, op_type != NULL ? op_type : "", err));
-  if (name != NULL && name[0] != '\0') {
-    VLM_TRY(vlm_arena_strdup(graph->arena, &node->name, name, err));
+  VLM_TRY(vlm_arena_strdup(graph->arena, &node->domain, like->domain != NULL ? like->domain : "", err));
+  VLM_TRY(vlm_arena_strdup(graph->arena, &node->op_type, like->op_type != NULL ? like->op_type : "", err));
+  if (like->name != NULL && like->name[0] != '\0') {
+    VLM_TRY(vlm_arena_strdup(graph->arena, &node->name, like->name, err));
   } else {
     VLM_TRY(vlm_arena_format(graph->arena, &node->name, err, "%s_%d", node->op_type, graph->n_nodes));
   }
@@ -149,12 +148,11 @@ out:
   return st;
 }
 
-vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const char *name, const char *domain, const char *op_type, int32_t opset,
-                              int32_t n_inputs, int32_t n_outputs, int32_t n_attrs, vlm_error *err) {
+vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const vlm_node *like, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_node node = {.opset = opset, .n_inputs = n_inputs, .n_outputs = n_outputs, .n_attrs = n_attrs};
+  vlm_node node = {.opset = like->opset, .n_inputs = like->n_inputs, .n_outputs = like->n_outputs, .n_attrs = like->n_attrs};
   *out = -1;
-  VLM_TRY(node_strings(graph, &node, name, domain, op_type, err));
+  VLM_TRY(node_strings(graph, &node, like, err));
   VLM_TRY(node_arrays(graph, &node, err));
   VLM_TRY(vlm_graph_reserve(graph, &graph->nodes, &graph->cap_nodes, graph->n_nodes, err));
   assert(graph->n_nodes < graph->cap_nodes);

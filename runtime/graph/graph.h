@@ -104,9 +104,9 @@ vlm_status vlm_graph_add_constant(vlm_graph *graph, vlm_value_id *out, const cha
                                   vlm_error *err);
 vlm_status vlm_graph_add_input(vlm_graph *graph, vlm_value_id value, vlm_error *err);
 vlm_status vlm_graph_add_output(vlm_graph *graph, vlm_value_id value, vlm_error *err);
-/* A node with uninitialised (-1) inputs and outputs and no attributes; returns its index. Strings are copied. */
-vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const char *name, const char *domain, const char *op_type, int32_t opset,
-                              int32_t n_inputs, int32_t n_outputs, int32_t n_attrs, vlm_error *err);
+/* A node of this name, operator and size with uninitialised (-1) inputs and outputs and no attributes; *out is its index. Strings are
+ * copied; missing ones are made up (name) or empty. */
+vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const vlm_node *like, vlm_error *err);
 /* Sets output k of a node and the value's producer. */
 void vlm_node_set_output(vlm_graph *graph, int32_t node, int32_t k, vlm_value_id value);
 

@@ -64,7 +64,8 @@ vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type,
   vlm_status st = VLM_OK;
   int32_t n;
   if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_graph_add_node(l->graph, &n, NULL, "", op_type, opset, n_inputs, 1, 0, l->err));
+  VLM_TRY(vlm_graph_add_node(l->graph, &n, &(vlm_node){.op_type = op_type, .opset = opset,
+                                                       .n_inputs = n_inputs, .n_outputs = 1}, l->err));
   memcpy(l->graph->nodes[n].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
   VLM_TRY(set_attrs(l, n, attrs, n_attrs));
   vlm_node_set_output(l->graph, n, 0, *out);

@@ -113,8 +113,10 @@ static vlm_status detach_attention(vlm_lowering *l, int32_t n) {
   if (!(l->graph->nodes[n].traits->flags & VLM_TRAIT_ATTENDS)) return VLM_OK;
   const vlm_node old = l->graph->nodes[n];
   VLM_TRY(vlm_graph_add_value(l->graph, &qkv, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_graph_add_node(l->graph, &attention, NULL, "vlm", "ProjectedAttention", 1, old.n_inputs,
-                             old.n_outputs, 0, l->err));
+  VLM_TRY(vlm_graph_add_node(l->graph, &attention, &(vlm_node){.domain = "vlm",
+                                                               .op_type = "ProjectedAttention", .opset = 1,
+                                                               .n_inputs = old.n_inputs,
+                                                               .n_outputs = old.n_outputs}, l->err));
   inputs = l->graph->nodes[attention].inputs;
   memcpy(inputs, old.inputs, (size_t)old.n_inputs * sizeof *inputs);
   inputs[0] = qkv;

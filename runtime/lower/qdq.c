@@ -12,7 +12,9 @@ static vlm_status add_op(vlm_graph *graph, vlm_value_id *out, const char *op_typ
   int32_t node;
   VLM_TRY(vlm_graph_free_name(graph, &name, base, suffix, err));
   VLM_TRY(vlm_graph_add_value(graph, out, name, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &node, name, "", op_type, OPSET, n_inputs, 1, attr ? 1 : 0, err));
+  VLM_TRY(vlm_graph_add_node(graph, &node, &(vlm_node){.name = name, .op_type = op_type, .opset = OPSET,
+                                                       .n_inputs = n_inputs, .n_outputs = 1,
+                                                       .n_attrs = attr ? 1 : 0}, err));
   memcpy(graph->nodes[node].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
   if (attr) graph->nodes[node].attrs[0] = *attr;
   vlm_node_set_output(graph, node, 0, *out);

@@ -206,7 +206,8 @@ static vlm_bundle *small_model(void) {
   FINE(vlm_graph_add_input(g, x, &error));
   FINE(vlm_graph_add_value(g, &y, "y", VLM_VALUE_NODE, &error));
   g->values[y].tensor = g->values[x].tensor;
-  FINE(vlm_graph_add_node(g, &n, "relu", "", "Relu", 17, 1, 1, 0, &error));
+  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = "relu", .op_type = "Relu", .opset = 17, .n_inputs = 1,
+                                             .n_outputs = 1}, &error));
   g->nodes[n].inputs[0] = x;
   vlm_node_set_output(g, n, 0, y);
   FINE(vlm_graph_add_output(g, y, &error));

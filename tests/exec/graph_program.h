@@ -106,8 +106,11 @@ static inline void program_node(const graph_program *p, char **words, int n) {
   for (end = arrow + 1; end < n && !strchr(words[end], '=');) end++;
   char *colon = strchr(words[0], ':');
   if (colon) *colon = 0;
-  FINE(vlm_graph_add_node(p->graph, &index, "", colon ? words[0] : "", colon ? colon + 1 : words[0], colon ? 1 : 20, arrow - 1,
-                          end - arrow - 1, n - end, &error));
+  FINE(vlm_graph_add_node(p->graph, &index, &(vlm_node){.domain = colon ? words[0] : "",
+                                                        .op_type = colon ? colon + 1 : words[0],
+                                                        .opset = colon ? 1 : 20, .n_inputs = arrow - 1,
+                                                        .n_outputs = end - arrow - 1, .n_attrs = n - end},
+                          &error));
   for (int k = 1; k < arrow; k++) {
     const vlm_value_id id = program_value(p->graph, words[k]);
     p->graph->nodes[index].inputs[k - 1] = id;

@@ -54,7 +54,9 @@ static vlm_value_id number(vlm_graph *g, int64_t value) { return constant(g, VLM
 static vlm_node *node(vlm_graph *g, const char *op, const vlm_value_id *in, int n_in, vlm_value_id *out, int n_out, int n_attrs) {
   int32_t n;
   const char *domain = !strcmp(op, "MatMulNBits") ? "com.microsoft" : "";
-  FINE(vlm_graph_add_node(g, &n, NULL, domain, op, *domain ? 1 : 17, n_in, n_out, n_attrs, &error));
+  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.domain = domain, .op_type = op, .opset = *domain ? 1 : 17,
+                                             .n_inputs = n_in, .n_outputs = n_out, .n_attrs = n_attrs},
+                          &error));
   for (int k = 0; k < n_in; k++) g->nodes[n].inputs[k] = in[k];
   for (int k = 0; k < n_out; k++) {
     FINE(vlm_graph_add_value(g, &out[k], NULL, VLM_VALUE_NODE, &error));

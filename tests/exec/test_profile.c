@@ -71,7 +71,9 @@ static vlm_graph *single_node(const node_row *row, vlm_tensor *inputs) {
   while (n_attrs < 4 && row->ints[n_attrs]) n_attrs++;
   FINE(vlm_graph_create(&g, "one", "one.onnx", &error));
   g->opset = 22;
-  FINE(vlm_graph_add_node(g, &n, row->op, row->domain, row->op, row->opset, n_in, row->n_out, n_attrs, &error));
+  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = row->op, .domain = row->domain, .op_type = row->op,
+                                             .opset = row->opset, .n_inputs = n_in, .n_outputs = row->n_out,
+                                             .n_attrs = n_attrs}, &error));
   for (int32_t k = 0; k < n_in; k++) {
     const char *text = row->inputs[k];
     vlm_value_id id;
@@ -198,7 +200,8 @@ static vlm_value_id add(vlm_graph *g, vlm_value_kind kind, const char *name, con
 static vlm_node *connect(vlm_graph *g, const char *op, vlm_value_id a, vlm_value_id b, vlm_value_id y, int n_attrs) {
   int32_t n;
   int n_in = b == VLM_NO_VALUE ? 1 : 2;
-  FINE(vlm_graph_add_node(g, &n, op, "", op, 17, n_in, 1, n_attrs, &error));
+  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = op, .op_type = op, .opset = 17, .n_inputs = n_in,
+                                             .n_outputs = 1, .n_attrs = n_attrs}, &error));
   g->nodes[n].inputs[0] = a;
   if (n_in == 2) g->nodes[n].inputs[1] = b;
   vlm_node_set_output(g, n, 0, y);

@@ -59,7 +59,9 @@ static inline vlm_node *node(vlm_graph *graph, const char *text, int32_t n_attrs
   char *rest = strchr(copy, ':');
   snprintf(op, sizeof op, "%.*s", (int)(rest - copy), copy);
   for (char *word = strtok(rest + 1, " >"); word != NULL; word = strtok(NULL, " >")) words[count++] = word;
-  FINE(vlm_graph_add_node(graph, &n, "", "", op, 17, count - 2, 1, n_attrs, &error)); /* the words are inputs, the arrow's "-", the output */
+  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.op_type = op, .opset = 17, .n_inputs = count - 2,
+                                                 .n_outputs = 1, .n_attrs = n_attrs},
+                          &error)); /* the words are inputs, the arrow's "-", the output */
   for (int32_t k = 0; k < count - 2; k++) graph->nodes[n].inputs[k] = strcmp(words[k], "none") == 0 ? VLM_NO_VALUE : value(graph, words[k]);
   vlm_node_set_output(graph, n, 0, value(graph, words[count - 1]));
   return &graph->nodes[n];

@@ -12,7 +12,8 @@ static void a_constant_branch_takes_the_place_of_its_if(void **state) {
   FINE(vlm_graph_add_constant(graph, &id, "condition", &condition, true, &error));
   node(graph, "Relu: x -> u", 0);
   int32_t n;
-  FINE(vlm_graph_add_node(graph, &n, "choice", "", "If", 17, 1, 4, 2, &error));
+  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.name = "choice", .op_type = "If", .opset = 17,
+                                                 .n_inputs = 1, .n_outputs = 4, .n_attrs = 2}, &error));
   graph->nodes[n].inputs[0] = value(graph, "condition");
   static const char *const results[4] = {"r0", "r1", "r2", "r3"};
   for (int32_t k = 0; k < 4; k++) vlm_node_set_output(graph, n, k, value(graph, results[k]));

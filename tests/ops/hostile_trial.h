@@ -225,7 +225,10 @@ static inline vlm_status bind_node(const trial *t, vlm_graph **graph, vlm_error 
   vlm_status st = VLM_OK;
   int32_t node;
   VLM_TRY(vlm_graph_create(graph, "hostile", "hostile", err));
-  VLM_TRY(vlm_graph_add_node(*graph, &node, t->name, t->domain, t->name, t->opset, t->n_in, t->n_out, t->n_attrs, err));
+  VLM_TRY(vlm_graph_add_node(*graph, &node, &(vlm_node){.name = t->name, .domain = t->domain,
+                                                        .op_type = t->name, .opset = t->opset,
+                                                        .n_inputs = t->n_in, .n_outputs = t->n_out,
+                                                        .n_attrs = t->n_attrs}, err));
   for (int k = 0; k < t->n_in; k++) {
     vlm_value_id id;
     if (!t->given[k]) continue;

@@ -80,7 +80,9 @@ static inline vlm_status op_bind(op_harness *h, const char *domain, const char *
   int32_t node, n_attrs = 0;
   while (attrs && attrs[n_attrs]) n_attrs++;
   VLM_TRY(vlm_graph_create(&h->graph, "harness", "harness", &h->err));
-  VLM_TRY(vlm_graph_add_node(h->graph, &node, op, domain, op, opset, n_in, n_out, n_attrs, &h->err));
+  VLM_TRY(vlm_graph_add_node(h->graph, &node, &(vlm_node){.name = op, .domain = domain, .op_type = op,
+                                                          .opset = opset, .n_inputs = n_in,
+                                                          .n_outputs = n_out, .n_attrs = n_attrs}, &h->err));
   for (int k = 0; k < n_in; k++) {
     vlm_value_id id;
     if (!in[k]) continue;

@@ -30,7 +30,9 @@ static vlm_value_id value(vlm_graph *graph, const char *name, vlm_value_kind kin
 /* "Op a b -> c" with one output. */
 static vlm_node *node(vlm_graph *graph, const char *op, const char *a, const char *b, const char *out, int32_t n_attrs) {
   int32_t n = -1;
-  FINE(vlm_graph_add_node(graph, &n, "", "", op, 17, (a != NULL) + (b != NULL), 1, n_attrs, &error));
+  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.op_type = op, .opset = 17,
+                                                 .n_inputs = (a != NULL) + (b != NULL), .n_outputs = 1,
+                                                 .n_attrs = n_attrs}, &error));
   if (a != NULL) graph->nodes[n].inputs[0] = value(graph, a, VLM_VALUE_NODE);
   if (b != NULL) graph->nodes[n].inputs[1] = value(graph, b, VLM_VALUE_NODE);
   vlm_value_id id = value(graph, out, VLM_VALUE_NODE);
@@ -300,7 +302,8 @@ static void failed_allocations_leave_nothing_behind(void **state) {
     vlm_status st = vlm_graph_create(&graph, "g", "f", &error);
     for (int k = 0; k < 40 && st == VLM_OK; k++) st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_INPUT, &error);
     for (int k = 0; k < 40 && st == VLM_OK; k++) {
-      st = vlm_graph_add_node(graph, &at, "", "", "Relu", 17, 1, 1, 0, &error);
+      st = vlm_graph_add_node(graph, &at, &(vlm_node){.op_type = "Relu", .opset = 17, .n_inputs = 1,
+                                                      .n_outputs = 1}, &error);
       if (st != VLM_OK) break;
       graph->nodes[at].inputs[0] = id;
       st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_NODE, &error);

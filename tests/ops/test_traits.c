@@ -75,7 +75,9 @@ static void make(vlm_graph **out, const slot_case *k) {
   assert_int_equal(vlm_graph_add_value(g, &y, "y", VLM_VALUE_NODE, &err), VLM_OK);
   int32_t n_attrs = (k->attr != NULL) + (k->flag[0] != NULL) + (k->flag[1] != NULL), a = 0;
   int32_t opset = *k->domain ? 1 : 17;
-  assert_int_equal(vlm_graph_add_node(g, &n, "n", k->domain, k->op, opset, 2, 1, n_attrs, &err), VLM_OK);
+  assert_int_equal(vlm_graph_add_node(g, &n, &(vlm_node){.name = "n", .domain = k->domain, .op_type = k->op,
+                                                         .opset = opset, .n_inputs = 2, .n_outputs = 1,
+                                                         .n_attrs = n_attrs}, &err), VLM_OK);
   if (k->attr) g->nodes[n].attrs[a++] = (vlm_attr){.name = k->attr, .kind = VLM_ATTR_STRING, .u.s = k->text};
   for (int i = 0; i < 2; i++)
     if (k->flag[i]) g->nodes[n].attrs[a++] = (vlm_attr){.name = k->flag[i], .kind = VLM_ATTR_INT, .u.i = 1};

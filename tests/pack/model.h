@@ -25,7 +25,8 @@ static inline vlm_value_id add_constant(vlm_graph *g, const char *name, vlm_dtyp
 
 static inline vlm_node *add_node(vlm_graph *g, const char *name, const char *op, int n_in, const vlm_value_id *in, vlm_value_id out, int n_attrs) {
   int32_t n;
-  FINE(vlm_graph_add_node(g, &n, name, "", op, 17, n_in, 1, n_attrs, &error));
+  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = name, .op_type = op, .opset = 17, .n_inputs = n_in,
+                                             .n_outputs = 1, .n_attrs = n_attrs}, &error));
   for (int i = 0; i < n_in; i++) g->nodes[n].inputs[i] = in[i];
   vlm_node_set_output(g, n, 0, out);
   return &g->nodes[n];

@@ -253,7 +253,8 @@ static void test_string_lists(void **state) {
   vlm_arena *arena;
   int32_t node;
   FINE(vlm_graph_create(&g, "g", "s", &error));
-  FINE(vlm_graph_add_node(g, &node, "n", "my.domain", "Op", 3, 1, 0, 2, &error));
+  FINE(vlm_graph_add_node(g, &node, &(vlm_node){.name = "n", .domain = "my.domain", .op_type = "Op",
+                                                .opset = 3, .n_inputs = 1, .n_attrs = 2}, &error));
   g->nodes[node].attrs[0] = (vlm_attr){.name = "words", .kind = VLM_ATTR_STRINGS, .count = 3, .u.strings = words};
   g->nodes[node].attrs[1] = (vlm_attr){.name = "absent", .kind = VLM_ATTR_NONE};
   const char *roles[8] = {"model"};
