@@ -5,7 +5,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 /* Indices as int64, negative ones wrapped; refuses what lies outside [-size, size). */
 static vlm_status wrap_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size, int64_t *index) {
