@@ -40,7 +40,6 @@ out:
 static vlm_status prepare_now(vlm_step *step) {
   vlm_status st = VLM_OK;
   vlm_op_call *call = &step->call;
-  if (!call->node->op->prepare) return VLM_OK;
   vlm_op_binding_rewind(&step->binding);
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
@@ -97,8 +96,8 @@ static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
     case VLM_STEP_ALIAS: step->call.out[0]->data = step->call.in[0]->data; break;
     case VLM_STEP_DYNAMIC: st = run_dynamic(frame, step, err); break;
     case VLM_STEP_CHECKED: st = run_checked(frame, step, err); break;
-    case VLM_STEP_STATIC: st = run_static(step); break;
-    case VLM_STEP_SELF_ALLOC: st = step->call.node->op->run(&step->call); break;
+    case VLM_STEP_STATIC:
+    case VLM_STEP_SELF_ALLOC: st = run_static(step); break;
   }
   if (frame->host.n_scratch) vlm_call_release(&frame->host);
   return st == VLM_OK ? st : vlm_call_failed(frame->graph, step->call.node, st, err);

@@ -1,6 +1,7 @@
 #include "runtime/exec/plan.h"
 
 #include "runtime/exec/plan_build.h"
+#include "runtime/ops/packed.h"
 
 static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   vlm_status st = VLM_OK;

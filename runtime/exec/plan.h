@@ -30,20 +30,25 @@ typedef enum vlm_step_kind {
   VLM_STEP_CHECKED,    /* the same with a shape that was the same in every plan so far; inferred again when reached, and compared */
   VLM_STEP_ALIAS,      /* re-points its output */
   VLM_STEP_DYNAMIC,    /* inferred and prepared when reached */
-  VLM_STEP_SELF_ALLOC,
+  VLM_STEP_SELF_ALLOC, /* makes its outputs when it runs; prepared when planned or, when a shape is not known, late */
   VLM_STEP_IF
 } vlm_step_kind;
 
 typedef struct vlm_step {
   int32_t node;
   vlm_step_kind kind;
-  bool late;                 /* static, checked: prepared when reached, because something it needs is a value */
+  bool late;                 /* static, checked, self-alloc: prepared when reached, because something it needs is a value */
   vlm_op_call call;          /* in and out point into the frame's tensors of now */
   vlm_op_binding binding;
   size_t work_offset;        /* steps prepared when planned: in the arena */
   vlm_value_id *dead;        /* heap values whose last use is this step */
   int32_t n_dead;
 } vlm_step;
+
+/* By the plan or, when it comes late, each time it is reached. Views and branches are nothing to prepare; the others are prepared with their shapes. */
+static inline bool vlm_step_is_prepared(const vlm_step *step) {
+  return step->kind == VLM_STEP_STATIC || step->kind == VLM_STEP_CHECKED || step->kind == VLM_STEP_SELF_ALLOC;
+}
 
 typedef struct vlm_plan {
   vlm_arena *arena;          /* owns everything here */

@@ -73,7 +73,7 @@ static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, vlm_va
   for (int32_t i = 0; i < count; i++) offsets[i] = &plan->values[ids[i]].offset;
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
-    if (step->late || (step->kind != VLM_STEP_STATIC && step->kind != VLM_STEP_CHECKED) || !step->binding.work_bytes) continue;
+    if (step->late || !vlm_step_is_prepared(step) || !step->binding.work_bytes) continue;
     offsets[count] = &step->work_offset;
     items[count++] = (vlm_lifetime){.bytes = step->binding.work_bytes, .first = s, .last = s};
   }

@@ -182,12 +182,9 @@ static vlm_status classify_node(vlm_plan_builder *b, int32_t n) {
     b->folded[n] = true;
     return VLM_OK;
   }
-  if (node->op->flags & VLM_OP_SELF_ALLOC) {
-    set_unknown(b, n, node->op->flags & VLM_OP_BRANCH ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
-    return VLM_OK;
-  }
   VLM_TRY(make_call(b, n, &known));
-  if (known || node->op->flags & VLM_OP_LOOSE) VLM_TRY(classify_known(b, n));
+  if (node->op->flags & VLM_OP_SELF_ALLOC) set_unknown(b, n, node->op->flags & VLM_OP_BRANCH ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
+  else if (known || node->op->flags & VLM_OP_LOOSE) VLM_TRY(classify_known(b, n));
   else set_unknown(b, n, VLM_STEP_DYNAMIC);
 out:
   vlm_call_release(b->request->host);

@@ -95,9 +95,8 @@ static bool shapes_known(const vlm_plan_builder *b, const vlm_node *node) {
 /* With the shapes of the plan; the step runs on the tensors of now. */
 static vlm_status prepare_step(vlm_plan_builder *b, vlm_step *step) {
   const vlm_node *node = &b->request->graph->nodes[step->node];
-  bool guessed = step->kind == VLM_STEP_CHECKED;
-  if (!node->op->prepare || (step->kind != VLM_STEP_STATIC && !guessed)) return VLM_OK;
-  step->late = guessed && !shapes_known(b, node);
+  if (!vlm_step_is_prepared(step)) return VLM_OK;
+  step->late = step->kind != VLM_STEP_STATIC && !shapes_known(b, node);
   if (step->late) return VLM_OK;
   vlm_op_call call = b->calls[step->node];
   call.binding = &step->binding;

@@ -1,6 +1,7 @@
 /* ArgMax, ArgMin, CumSum, CumProd: walks along one axis. */
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_arg_extreme(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -45,30 +46,42 @@ EXTREME(f64, double)
 EXTREME(s64, int64_t)
 EXTREME(u64, uint64_t)
 
-static vlm_status arg_extreme(vlm_op_call *c, bool least) {
+typedef struct {
+  extreme_opts opts;
+  vlm_values floats; /* types that have no form of their own */
+  vlm_integers integers;
+} extreme_state;
+
+static vlm_status prepare_extreme(vlm_op_call *c, bool least) {
   vlm_status st = VLM_OK;
+  extreme_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
-  extreme_opts o = {least, vlm_arg_int(c, 2, 0) != 0, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
-  VLM_CHECK(o.count > 0 || o.outer == 0 || o.inner == 0, c->err, VLM_INPUT, "axis %d is empty; there is no extreme element", axis);
-  if (x->dtype == VLM_F64) extremes_f64(c->out[0]->data, x->data, &o);
-  else if (x->dtype == VLM_U64) extremes_u64(c->out[0]->data, x->data, &o);
-  else if (vlm_dtype_is_float(x->dtype)) {
-    const float *values;
-    VLM_TRY(vlm_as_f32(c, x, &values));
-    extremes_f32(c->out[0]->data, values, &o);
-  } else {
-    const int64_t *values;
-    VLM_TRY(vlm_as_s64(c, x, &values));
-    extremes_s64(c->out[0]->data, values, &o);
-  }
+  s->opts = (extreme_opts){least, vlm_arg_int(c, 2, 0) != 0, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
+  VLM_CHECK(s->opts.count > 0 || s->opts.outer == 0 || s->opts.inner == 0, c->err, VLM_INPUT, "axis %d is empty; there is no extreme element",
+            axis);
+  if (x->dtype == VLM_F64 || x->dtype == VLM_U64) goto out;
+  if (vlm_dtype_is_float(x->dtype)) VLM_TRY(vlm_floats_prepare(c, &s->floats, 0));
+  else VLM_TRY(vlm_integers_prepare(c, &s->integers, 0));
 out:
   return st;
 }
 
-vlm_status vlm_run_arg_max(vlm_op_call *c) { return arg_extreme(c, false); }
-vlm_status vlm_run_arg_min(vlm_op_call *c) { return arg_extreme(c, true); }
+vlm_status vlm_prepare_arg_max(vlm_op_call *c) { return prepare_extreme(c, false); }
+vlm_status vlm_prepare_arg_min(vlm_op_call *c) { return prepare_extreme(c, true); }
+
+vlm_status vlm_run_arg_extreme(vlm_op_call *c) {
+  const extreme_state *s = c->state;
+  const vlm_tensor *x = c->in[0];
+  int64_t *y = c->out[0]->data;
+  if (x->dtype == VLM_F64) extremes_f64(y, x->data, &s->opts);
+  else if (x->dtype == VLM_U64) extremes_u64(y, x->data, &s->opts);
+  else if (vlm_dtype_is_float(x->dtype)) extremes_f32(y, vlm_values_get(c, &s->floats), &s->opts);
+  else extremes_s64(y, vlm_integers_get(c, &s->integers), &s->opts);
+  return VLM_OK;
+}
 
 /* ---- cumulative sum and product ---- */
 
@@ -95,32 +108,46 @@ CUMULATE(f64, double)
 CUMULATE(u32, uint32_t)
 CUMULATE(u64, uint64_t)
 
-static vlm_status cumulate(vlm_op_call *c, bool product) {
+typedef struct {
+  cumulate_opts opts;
+  vlm_values x; /* floats but float64 */
+  vlm_result y;
+} cumulate_state;
+
+static vlm_status prepare_cumulate(vlm_op_call *c, bool product) {
   vlm_status st = VLM_OK;
+  cumulate_state *s;
   const vlm_tensor *x = c->in[0];
   int64_t given;
-  int axis, count, bits = vlm_dtype_bits(x->dtype);
+  int axis, count;
+  bool real = vlm_dtype_is_float(x->dtype);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_read_ints(c, c->in[1], &given, 1, &count));
   VLM_CHECK(count == 1, c->err, VLM_INPUT, "axis is empty; wanted one integer");
+  VLM_CHECK(real || vlm_dtype_bits(x->dtype) >= 32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_axis(c, given, x->rank, false, &axis));
-  cumulate_opts o = {product,         vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, vlm_tensor_span(x, 0, axis),
-                     x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
-  if (x->dtype == VLM_F64) cumulate_f64(c->out[0]->data, x->data, &o);
-  else if (vlm_dtype_is_float(x->dtype)) {
-    const float *values;
-    float *result;
-    VLM_TRY(vlm_as_f32(c, x, &values));
-    VLM_TRY(vlm_out_f32(c, 0, &result));
-    cumulate_f32(result, values, &o);
-    vlm_store_f32(c, 0, result);
-  } else {
-    VLM_CHECK(bits >= 32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(x->dtype));
-    if (bits == 32) cumulate_u32(c->out[0]->data, x->data, &o);
-    else cumulate_u64(c->out[0]->data, x->data, &o);
-  }
+  s->opts = (cumulate_opts){product, vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, vlm_tensor_span(x, 0, axis),
+                            x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
+  if (!real || x->dtype == VLM_F64) goto out;
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
 out:
   return st;
 }
 
-vlm_status vlm_run_cum_sum(vlm_op_call *c) { return cumulate(c, false); }
-vlm_status vlm_run_cum_prod(vlm_op_call *c) { return cumulate(c, true); }
+vlm_status vlm_prepare_cum_sum(vlm_op_call *c) { return prepare_cumulate(c, false); }
+vlm_status vlm_prepare_cum_prod(vlm_op_call *c) { return prepare_cumulate(c, true); }
+
+vlm_status vlm_run_cumulate(vlm_op_call *c) {
+  const cumulate_state *s = c->state;
+  const vlm_tensor *x = c->in[0];
+  void *y = c->out[0]->data;
+  if (x->dtype == VLM_F64) cumulate_f64(y, x->data, &s->opts);
+  else if (vlm_dtype_is_float(x->dtype)) {
+    float *result = vlm_result_get(c, &s->y);
+    cumulate_f32(result, vlm_values_get(c, &s->x), &s->opts);
+    vlm_store_f32(c, 0, result);
+  } else if (vlm_dtype_bits(x->dtype) == 32) cumulate_u32(y, x->data, &s->opts);
+  else cumulate_u64(y, x->data, &s->opts);
+  return VLM_OK;
+}

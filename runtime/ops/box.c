@@ -2,7 +2,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 typedef struct {
   vlm_nd_plan plan;

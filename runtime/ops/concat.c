@@ -2,7 +2,7 @@
 #include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 static vlm_status concat_axis(vlm_op_call *c, int *axis) {
   const vlm_attr *a = vlm_arg(c, 0);

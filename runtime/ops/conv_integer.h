@@ -3,8 +3,8 @@
 #define VLM_OPS_CONV_INTEGER_H
 
 #include "runtime/kernels/conv_q8.h"
+#include "runtime/ops/packed.h"
 #include "runtime/ops/prepare.h"
-#include "runtime/ops/weights.h"
 
 /* Packed weights of input k (int8, or uint8 moved down by 128). layout: what vlm_conv_q8_scratch needs of them. */
 typedef struct vlm_conv_q8_packed {

@@ -4,6 +4,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 vlm_status vlm_infer_Det(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
@@ -35,15 +36,19 @@ static double determinant(double *a, int64_t n) {
   return det;
 }
 
-vlm_status vlm_run_Det(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
+vlm_status vlm_prepare_Det(vlm_op_call *c) {
+  size_t *work;
   int64_t n = c->in[0]->dims[c->in[0]->rank - 1];
-  double *work;
-  VLM_TRY(vlm_scratch_new(c, &work, n * n));
+  vlm_status st = vlm_op_state(c, (void **)&work, sizeof *work);
+  return st == VLM_OK ? vlm_op_reserve(c, work, n * n, sizeof(double)) : st;
+}
+
+vlm_status vlm_run_Det(vlm_op_call *c) {
+  int64_t n = c->in[0]->dims[c->in[0]->rank - 1];
+  double *work = vlm_op_work(c, *(const size_t *)c->state);
   for (int64_t i = 0, count = vlm_tensor_count(c->out[0]); i < count; i++) {
     for (int64_t k = 0; k < n * n; k++) work[k] = vlm_tensor_get(c->in[0], i * n * n + k);
     vlm_tensor_set(c->out[0], i, determinant(work, n));
   }
-out:
-  return st;
+  return VLM_OK;
 }

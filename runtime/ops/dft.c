@@ -1,6 +1,7 @@
 /* DFT and STFT by mixed-radix transforms over exact roots of unity. */
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 #include "runtime/ops/turn.h"
 
 #define REAL float
@@ -23,14 +24,20 @@ typedef struct fft_line {
   void *root, *data, *spare; /* n, n, 3 n complex numbers */
 } fft_line;
 
-static vlm_status make_line(vlm_op_call *c, fft_line *line, int64_t n, bool inverse) {
+typedef struct {
+  fft_line line; /* with the roots; the others lie in the step's work space */
+  size_t data, spare;
+} line_plan;
+
+static vlm_status prepare_line(vlm_op_call *c, line_plan *p, int64_t n, bool inverse) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
+  fft_line *line = &p->line;
   *line = (fft_line){.n = n, .wide = x->dtype == VLM_F64 || x->dims[x->rank - 1] == 1, .sign = inverse ? 1 : -1};
   size_t size = line->wide ? sizeof(f64_complex) : sizeof(f32_complex);
-  VLM_TRY(vlm_scratch_array(c, &line->root, n, size));
-  VLM_TRY(vlm_scratch_array(c, &line->data, n, size));
-  VLM_TRY(vlm_scratch_array(c, &line->spare, 3 * n, size));
+  VLM_TRY(vlm_op_keep(c, &line->root, n, size));
+  VLM_TRY(vlm_op_reserve(c, &p->data, n, size));
+  VLM_TRY(vlm_op_reserve(c, &p->spare, 3 * n, size));
   for (int64_t k = 0; k < n; k++) {
     double sine, cosine;
     vlm_sincos_turn(k, n, &sine, &cosine);
@@ -39,6 +46,13 @@ static vlm_status make_line(vlm_op_call *c, fft_line *line, int64_t n, bool inve
   }
 out:
   return st;
+}
+
+static fft_line line_of(const vlm_op_call *c, const line_plan *p) {
+  fft_line line = p->line;
+  line.data = vlm_op_work(c, p->data);
+  line.spare = vlm_op_work(c, p->spare);
+  return line;
 }
 
 static void put_line(fft_line *line, int64_t k, double re, double im) {
@@ -117,30 +131,44 @@ static void load_line(fft_line *line, const double *x, int64_t n, int64_t stride
   }
 }
 
-vlm_status vlm_run_DFT(vlm_op_call *c) {
+typedef struct {
+  dft_form form;
+  line_plan line;
+  vlm_doubles x;
+  vlm_wide_result y;
+} dft_state;
+
+vlm_status vlm_prepare_DFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *y = c->out[0];
-  dft_form f;
-  fft_line line;
-  const double *from;
-  double *to;
-  VLM_TRY(read_form(c, &f));
-  VLM_TRY(make_line(c, &line, f.length, f.inverse));
-  VLM_TRY(vlm_as_f64(c, x, &from));
-  VLM_TRY(vlm_out_f64(c, 0, &to));
-  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f.axis + 1, x->rank - 1),
-      n = x->dims[f.axis];
-  for (int64_t i = 0, lines = vlm_tensor_span(x, 0, f.axis) * inner; i < lines; i++) {
-    int64_t outer = i / inner, k = i % inner;
-    load_line(&line, from + (outer * n * inner + k) * parts, n, inner * parts, parts, &f);
-    transform_line(&line);
-    for (int64_t j = 0; j < f.bins; j++)
-      for (int part = 0; part < out_parts; part++)
-        to[((outer * f.bins + j) * inner + k) * out_parts + part] = scaled(&line, line_part(&line, j, part), f.inverse);
-  }
-  vlm_store_f64(c, 0, to);
+  dft_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(read_form(c, &s->form));
+  VLM_TRY(prepare_line(c, &s->line, s->form.length, s->form.inverse));
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_DFT(vlm_op_call *c) {
+  const dft_state *s = c->state;
+  const dft_form *f = &s->form;
+  const vlm_tensor *x = c->in[0], *y = c->out[0];
+  fft_line line = line_of(c, &s->line);
+  const double *from = vlm_doubles_get(c, &s->x);
+  double *to = vlm_wide_result_get(c, &s->y);
+  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f->axis + 1, x->rank - 1),
+      n = x->dims[f->axis];
+  for (int64_t i = 0, lines = vlm_tensor_span(x, 0, f->axis) * inner; i < lines; i++) {
+    int64_t outer = i / inner, k = i % inner;
+    load_line(&line, from + (outer * n * inner + k) * parts, n, inner * parts, parts, f);
+    transform_line(&line);
+    for (int64_t j = 0; j < f->bins; j++)
+      for (int part = 0; part < out_parts; part++)
+        to[((outer * f->bins + j) * inner + k) * out_parts + part] = scaled(&line, line_part(&line, j, part), f->inverse);
+  }
+  vlm_store_f64(c, 0, to);
+  return VLM_OK;
 }
 
 /* ---- STFT ---- */
@@ -175,29 +203,43 @@ vlm_status vlm_infer_STFT(vlm_op_call *c) {
   return VLM_OK;
 }
 
-vlm_status vlm_run_STFT(vlm_op_call *c) {
+typedef struct {
+  stft_form form;
+  line_plan line;
+  vlm_doubles x, window;
+  vlm_wide_result y;
+} stft_state;
+
+vlm_status vlm_prepare_STFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  stft_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(read_stft(c, &s->form));
+  VLM_TRY(prepare_line(c, &s->line, s->form.length, false));
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_doubles_prepare(c, &s->window, 2));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
+out:
+  return st;
+}
+
+vlm_status vlm_run_STFT(vlm_op_call *c) {
+  const stft_state *s = c->state;
+  const stft_form *f = &s->form;
   const vlm_tensor *x = c->in[0];
-  stft_form f;
-  fft_line line;
-  const double *from, *window;
-  double *to;
-  VLM_TRY(read_stft(c, &f));
-  VLM_TRY(make_line(c, &line, f.length, false));
-  VLM_TRY(vlm_as_f64(c, x, &from));
-  VLM_TRY(vlm_as_f64(c, vlm_in(c, 2), &window));
-  VLM_TRY(vlm_out_f64(c, 0, &to));
+  fft_line line = line_of(c, &s->line);
+  const double *from = vlm_doubles_get(c, &s->x), *window = vlm_doubles_get(c, &s->window);
+  double *to = vlm_wide_result_get(c, &s->y);
   int64_t parts = x->dims[2];
-  for (int64_t i = 0; i < x->dims[0] * f.frames; i++) {
-    const double *at = from + (i / f.frames * x->dims[1] + i % f.frames * f.step) * parts;
-    for (int64_t j = 0; j < f.length; j++) {
+  for (int64_t i = 0; i < x->dims[0] * f->frames; i++) {
+    const double *at = from + (i / f->frames * x->dims[1] + i % f->frames * f->step) * parts;
+    for (int64_t j = 0; j < f->length; j++) {
       double w = window ? window[j] : 1;
       put_line(&line, j, at[j * parts] * w, parts == 2 ? at[j * parts + 1] * w : 0);
     }
     transform_line(&line);
-    for (int64_t j = 0; j < 2 * f.bins; j++) to[i * f.bins * 2 + j] = line_part(&line, j / 2, (int)(j % 2));
+    for (int64_t j = 0; j < 2 * f->bins; j++) to[i * f->bins * 2 + j] = line_part(&line, j / 2, (int)(j % 2));
   }
   vlm_store_f64(c, 0, to);
-out:
-  return st;
+  return VLM_OK;
 }

@@ -44,22 +44,9 @@ vlm_status vlm_prepare_sub(vlm_op_call *c) { return vlm_rows_prepare_binary(c, s
 vlm_status vlm_prepare_mul(vlm_op_call *c) { return vlm_rows_prepare_binary(c, mul_rows); }
 vlm_status vlm_prepare_div(vlm_op_call *c) { return vlm_rows_prepare_binary(c, div_rows); }
 
-/* Folds all inputs into the output, left to right. */
-static vlm_status fold_inputs(vlm_op_call *c, vlm_row_table table) {
-  vlm_status st = VLM_OK;
-  if (c->n_in == 1) return vlm_run_copy(c);
-  VLM_TRY(vlm_rows_apply(c, c->out[0], c->in, 2, table, NULL));
-  for (int k = 2; k < c->n_in; k++) {
-    const vlm_tensor *pair[2] = {c->out[0], c->in[k]};
-    VLM_TRY(vlm_rows_apply(c, c->out[0], pair, 2, table, NULL));
-  }
-out:
-  return st;
-}
-
-vlm_status vlm_run_min(vlm_op_call *c) { return fold_inputs(c, min_rows); }
-vlm_status vlm_run_max(vlm_op_call *c) { return fold_inputs(c, max_rows); }
-vlm_status vlm_run_sum(vlm_op_call *c) { return fold_inputs(c, add_rows); }
+vlm_status vlm_prepare_min(vlm_op_call *c) { return vlm_rows_prepare_fold(c, min_rows, NULL, NULL, 0); }
+vlm_status vlm_prepare_max(vlm_op_call *c) { return vlm_rows_prepare_fold(c, max_rows, NULL, NULL, 0); }
+vlm_status vlm_prepare_sum(vlm_op_call *c) { return vlm_rows_prepare_fold(c, add_rows, NULL, NULL, 0); }
 
 static void divide_f32(const vlm_row *row) {
   float count = (float)*(const int32_t *)row->opts;
@@ -68,14 +55,7 @@ static void divide_f32(const vlm_row *row) {
 static void divide_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x / *(const int32_t *)row->opts)
 static vlm_row_table divide_rows = {[VLM_F32] = divide_f32, [VLM_F64] = divide_f64};
 
-vlm_status vlm_run_mean(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *sum = c->out[0];
-  VLM_TRY(fold_inputs(c, add_rows));
-  VLM_TRY(vlm_rows_apply(c, c->out[0], &sum, 1, divide_rows, &c->n_in));
-out:
-  return st;
-}
+vlm_status vlm_prepare_mean(vlm_op_call *c) { return vlm_rows_prepare_fold(c, add_rows, divide_rows, &c->n_in, sizeof c->n_in); }
 
 /* fmod 0: the sign of the divisor (Python); fmod 1: the sign of the dividend (C). */
 #define REMAINDER(type) (y == 0 || MINUS_ONE(type, y) ? (type)0 : (type)(x % y))
@@ -107,10 +87,10 @@ static vlm_row_table prelu_rows = {[VLM_F32] = prelu_f32, [VLM_F64] = prelu_f64,
                                    [VLM_S64] = prelu_s64, [VLM_U32] = prelu_u32, [VLM_U64] = prelu_u64};
 
 /* Up to opset 6 the slope is one value or one per channel. */
-vlm_status vlm_run_prelu(vlm_op_call *c) {
+vlm_status vlm_prepare_prelu(vlm_op_call *c) {
   vlm_tensor slope = *c->in[1];
-  const vlm_tensor *in[2] = {c->in[0], &slope};
+  const vlm_row_inputs from = {.n = 2, .input = {0, 1}, .as = {c->in[0], &slope}};
   if (c->node->opset < 7 && slope.rank == 1 && slope.dims[0] != 1)
-    for (; slope.rank < in[0]->rank - 1; slope.rank++) slope.dims[slope.rank] = 1;
-  return vlm_rows_apply(c, c->out[0], in, 2, prelu_rows, NULL);
+    for (; slope.rank < c->in[0]->rank - 1; slope.rank++) slope.dims[slope.rank] = 1;
+  return vlm_rows_prepare_from(c, &from, prelu_rows, NULL, 0);
 }

@@ -88,5 +88,6 @@ vlm_status vlm_prepare_where(vlm_op_call *c) {
   if (c->in[2]->dtype != type)
     return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same", vlm_dtype_name(type),
                     vlm_dtype_name(c->in[2]->dtype));
-  return vlm_rows_prepare_raw(c, 3, fn, NULL, 0);
+  const vlm_row_inputs from = vlm_rows_first(c, 3);
+  return vlm_rows_prepare_raw(c, &from, fn, NULL, 0);
 }

@@ -94,14 +94,6 @@ static void clip_inputs_f32(const vlm_row *row) {
 }
 static vlm_row_table clip_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip)[VLM_F32] = clip_inputs_f32, [VLM_F64] = clip_f64};
 
-static vlm_status bound(vlm_op_call *c, int k, const vlm_tensor **t) {
-  const vlm_tensor *given = vlm_in(c, k);
-  if (given && vlm_tensor_count(given) != 1)
-    return vlm_fail(c->err, VLM_INPUT, "%s has %lld elements; wanted one", k == 1 ? "min" : "max", (long long)vlm_tensor_count(given));
-  *t = given;
-  return VLM_OK;
-}
-
 static void clip_low_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], INFINITY};
   row->ops->clip(row->out, row->in[0], row->n, p);
@@ -119,22 +111,25 @@ CLIP_HIGH(clip, f64, F64, double)
 static vlm_row_table clip_low_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_low)[VLM_F32] = clip_low_f32, [VLM_F64] = clip_low_f64};
 static vlm_row_table clip_high_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_high)[VLM_F32] = clip_high_f32, [VLM_F64] = clip_high_f64};
 
-vlm_status vlm_run_clip(vlm_op_call *c) {
+/* x and the bounds that are there, as scalars. */
+vlm_status vlm_prepare_clip(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *low, *high, *in[3] = {c->in[0]};
-  vlm_tensor scalars[2];
-  int n = 1;
-  VLM_TRY(bound(c, 1, &low));
-  VLM_TRY(bound(c, 2, &high));
-  for (int k = 0; k < 2; k++) {
-    const vlm_tensor *t = k ? high : low;
+  vlm_row_inputs from = {.n = 1, .as = {c->in[0]}};
+  vlm_tensor scalars[VLM_ROW_INPUTS];
+  for (int k = 1; k <= 2; k++) {
+    const vlm_tensor *t = vlm_in(c, k);
     if (!t) continue;
+    VLM_CHECK(vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted one", k == 1 ? "min" : "max",
+              (long long)vlm_tensor_count(t));
     scalars[k] = *t;
     scalars[k].rank = 0;
-    in[n++] = &scalars[k];
+    from.input[from.n] = k;
+    from.as[from.n++] = &scalars[k];
   }
-  if (n == 1) return vlm_run_copy(c);
-  VLM_TRY(vlm_rows_apply(c, c->out[0], in, n, n == 3 ? clip_rows : low ? clip_low_rows : clip_high_rows, NULL));
+  if (from.n == 1) goto out;
+  VLM_TRY(vlm_rows_prepare_from(c, &from, from.n == 3 ? clip_rows : vlm_in(c, 1) ? clip_low_rows : clip_high_rows, NULL, 0));
 out:
   return st;
 }
+
+vlm_status vlm_run_clip(vlm_op_call *c) { return c->state ? vlm_run_rows(c) : vlm_run_copy(c); }

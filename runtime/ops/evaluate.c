@@ -48,7 +48,6 @@ out:
 static vlm_status prepare(vlm_op_call *c, job *j) {
   vlm_status st = VLM_OK;
   void *lasting;
-  if (!c->node->op->prepare) goto out;
   VLM_TRY(vlm_arena_alloc(j->arena, &lasting, (size_t)c->n_in + 1, sizeof(bool), c->err));
   vlm_op_binding binding = {.arena = j->arena, .lasting = lasting};
   c->binding = &binding;

@@ -2,10 +2,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/ops/box.h"
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 /* ---- Constant: value | value_float | value_floats | value_int | value_ints ---- */
 
@@ -34,11 +36,17 @@ vlm_status vlm_infer_Constant(vlm_op_call *c) {
   if (st == VLM_OK) vlm_out_shape(c, 0, t.dtype, t.rank, t.dims);
   return st;
 }
+
+vlm_status vlm_prepare_Constant(vlm_op_call *c) {
+  vlm_tensor *t;
+  vlm_status st = vlm_op_state(c, (void **)&t, sizeof *t);
+  return st == VLM_OK ? constant_value(c, t) : st;
+}
+
 vlm_status vlm_run_Constant(vlm_op_call *c) {
-  vlm_tensor t;
-  vlm_status st = constant_value(c, &t);
-  if (st == VLM_OK) vlm_copy_bytes(NULL, c->out[0]->data, t.data, vlm_tensor_bytes(&t));
-  return st;
+  const vlm_tensor *t = c->state;
+  vlm_copy_bytes(NULL, c->out[0]->data, t->data, vlm_tensor_bytes(t));
+  return VLM_OK;
 }
 
 /* ---- ConstantOfShape ---- */
@@ -56,22 +64,41 @@ out:
   return st;
 }
 
-vlm_status vlm_run_ConstantOfShape(vlm_op_call *c) {
+typedef struct {
+  char value[8];
+  vlm_bytes y;
+  vlm_nd_plan plan;
+} fill_state;
+
+/* One element everywhere in the output. */
+static void plan_fill(vlm_nd_plan *plan, const vlm_tensor *y) {
+  vlm_nd nd = {0};
+  vlm_nd_push(&nd, vlm_tensor_count(y), (int64_t)vlm_item_size(y), 0);
+  vlm_nd_plan_make(plan, &nd, vlm_item_size(y));
+}
+
+vlm_status vlm_prepare_ConstantOfShape(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  fill_state *s;
   const vlm_attr *a = vlm_arg(c, 0);
-  vlm_tensor y;
-  char value[8] = {0};
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
+  const vlm_tensor y = vlm_whole(c->out[0]);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
   if (a->kind == VLM_ATTR_TENSOR) {
     VLM_CHECK(vlm_tensor_count(a->u.t) == 1, c->err, VLM_INPUT, "value has %lld elements, wanted 1", (long long)vlm_tensor_count(a->u.t));
-    memcpy(value, a->u.t->data, vlm_item_size(&y));
+    memcpy(s->value, a->u.t->data, vlm_item_size(&y));
   }
-  vlm_nd nd = {0};
-  vlm_nd_push(&nd, vlm_tensor_count(&y), (int64_t)vlm_item_size(&y), 0);
-  vlm_nd_copy(c->threads, &nd, vlm_item_size(&y), y.data, value);
-  vlm_pack_out(c, 0, &y);
+  plan_fill(&s->plan, &y);
 out:
   return st;
+}
+
+vlm_status vlm_run_ConstantOfShape(vlm_op_call *c) {
+  const fill_state *s = c->state;
+  void *y = vlm_bytes_place(c, &s->y, c->out[0]);
+  vlm_nd_plan_run(&s->plan, c->threads, y, s->value);
+  vlm_bytes_store(&s->y, c->out[0], y);
+  return VLM_OK;
 }
 
 /* ---- Range ---- */
@@ -133,9 +160,17 @@ vlm_status vlm_infer_EyeLike(vlm_op_call *c) {
 out:
   return st;
 }
+
+vlm_status vlm_prepare_EyeLike(vlm_op_call *c) {
+  int64_t *k;
+  vlm_status st = vlm_op_state(c, (void **)&k, sizeof *k);
+  if (st == VLM_OK) *k = vlm_arg_int(c, 1, 0);
+  return st;
+}
+
 vlm_status vlm_run_EyeLike(vlm_op_call *c) {
   vlm_tensor *y = c->out[0];
-  int64_t k = vlm_arg_int(c, 1, 0);
+  int64_t k = *(const int64_t *)c->state;
   vlm_zero_some(y->data, vlm_tensor_bytes(y));
   for (int64_t r = 0; r < y->dims[0]; r++)
     if (k >= -r && k < y->dims[1] - r) vlm_tensor_set(y, r * y->dims[1] + r + k, 1);
@@ -162,27 +197,42 @@ out:
   return st;
 }
 
-vlm_status vlm_run_OneHot(vlm_op_call *c) {
+typedef struct {
+  vlm_nd_plan plan; /* the off value everywhere */
+  size_t item;
+  int64_t depth, inner;
+} one_hot_state;
+
+vlm_status vlm_prepare_OneHot(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *values = c->in[2];
-  vlm_tensor *y = c->out[0];
-  size_t item = vlm_item_size(y);
+  one_hot_state *s;
+  const vlm_tensor *y = c->out[0];
   int axis;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), y->rank, false, &axis));
-  VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported", vlm_dtype_name(y->dtype));
-  vlm_nd nd = {0};
-  vlm_nd_push(&nd, vlm_tensor_count(y), (int64_t)item, 0);
-  vlm_nd_copy(c->threads, &nd, item, y->data, values->data);
-  int64_t depth = y->dims[axis], inner = vlm_tensor_span(y, axis + 1, y->rank), n = vlm_tensor_count(x);
-  for (int64_t i = 0; i < n; i++) {
-    if (vlm_dtype_is_float(x->dtype) && !(fabs(vlm_tensor_get(x, i)) < 1e15)) continue;
-    int64_t k = vlm_tensor_get_int(x, i);
-    if (k < 0) k += depth;
-    if (k < 0 || k >= depth) continue;
-    memcpy((char *)y->data + (size_t)((i / inner * depth + k) * inner + i % inner) * item, (const char *)values->data + item, item);
-  }
+  s->item = vlm_item_size(y);
+  VLM_CHECK(s->item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported", vlm_dtype_name(y->dtype));
+  plan_fill(&s->plan, y);
+  s->depth = y->dims[axis];
+  s->inner = vlm_tensor_span(y, axis + 1, y->rank);
 out:
   return st;
+}
+
+vlm_status vlm_run_OneHot(vlm_op_call *c) {
+  const one_hot_state *s = c->state;
+  const vlm_tensor *x = c->in[0];
+  const char *values = c->in[2]->data;
+  char *y = c->out[0]->data;
+  vlm_nd_plan_run(&s->plan, c->threads, y, values);
+  for (int64_t i = 0, n = vlm_tensor_count(x); i < n; i++) {
+    if (vlm_dtype_is_float(x->dtype) && !(fabs(vlm_tensor_get(x, i)) < 1e15)) continue;
+    int64_t k = vlm_tensor_get_int(x, i);
+    if (k < 0) k += s->depth;
+    if (k < 0 || k >= s->depth) continue;
+    memcpy(y + (size_t)((i / s->inner * s->depth + k) * s->inner + i % s->inner) * s->item, values + s->item, s->item);
+  }
+  return VLM_OK;
 }
 
 /* ---- Trilu ---- */
@@ -193,27 +243,37 @@ vlm_status vlm_infer_Trilu(vlm_op_call *c) {
   return vlm_check_whole_bytes(c, 0);
 }
 
+vlm_status vlm_prepare_Trilu(vlm_op_call *c) {
+  bool *upper;
+  vlm_status st = vlm_op_state(c, (void **)&upper, sizeof *upper);
+  if (st == VLM_OK) *upper = vlm_arg_int(c, 0, 1) != 0;
+  return st;
+}
+
+/* One row of `cols` elements, kept from column `cut` on (upper) or up to it (lower). */
+static void cut_row(char *to, const char *from, int64_t cut, int64_t cols, size_t item, bool upper) {
+  size_t left = (size_t)cut * item, right = (size_t)(cols - cut) * item;
+  if (upper) {
+    vlm_zero_some(to, left);
+    vlm_copy_some(to + left, from + left, right);
+  } else {
+    vlm_copy_some(to, from, left);
+    vlm_zero_some(to + left, right);
+  }
+}
+
 vlm_status vlm_run_Trilu(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
+  bool upper = *(const bool *)c->state;
   size_t item = vlm_item_size(x);
   int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1), k;
   VLM_TRY(vlm_scalar_int(c, 1, "k", 0, &k));
-  bool upper = vlm_arg_int(c, 0, 1) != 0;
   k = k < -rows - 1 ? -rows - 1 : k > cols + 1 ? cols + 1 : k;
   for (int64_t r = 0; r < all; r++) {
     int64_t cut = r % rows + k + (upper ? 0 : 1); /* first column kept (upper) or dropped (lower) */
     cut = cut < 0 ? 0 : cut > cols ? cols : cut;
-    char *to = (char *)c->out[0]->data + (size_t)(r * cols) * item;
-    const char *from = (const char *)x->data + (size_t)(r * cols) * item;
-    size_t left = (size_t)cut * item, right = (size_t)(cols - cut) * item;
-    if (upper) {
-      vlm_zero_some(to, left);
-      vlm_copy_some(to + left, from + left, right);
-    } else {
-      vlm_copy_some(to, from, left);
-      vlm_zero_some(to + left, right);
-    }
+    cut_row((char *)c->out[0]->data + (size_t)(r * cols) * item, (const char *)x->data + (size_t)(r * cols) * item, cut, cols, item, upper);
   }
 out:
   return st;

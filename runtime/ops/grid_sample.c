@@ -4,6 +4,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 enum { MAX_SPACE = 4, MAX_TAPS = 4 };
 typedef enum sample_mode { SAMPLE_NEAREST, SAMPLE_LINEAR, SAMPLE_CUBIC } sample_mode;
@@ -134,20 +135,37 @@ static void sample_points(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-vlm_status vlm_run_GridSample(vlm_op_call *c) {
+typedef struct {
+  sample_job job; /* all but the pointers of the run */
+  vlm_values x, grid;
+  vlm_result y;
+} grid_sample_state;
+
+vlm_status vlm_prepare_GridSample(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  grid_sample_state *s;
   const vlm_tensor *x = c->in[0];
-  sample_job job = {.channels = x->dims[1], .pixels = vlm_tensor_span(x, 2, x->rank), .points = vlm_tensor_span(c->out[0], 2, x->rank)};
-  if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  VLM_TRY(read_sampler(c, &job.s));
-  VLM_CHECK(job.pixels > 0, c->err, VLM_INPUT, "the image to sample is empty");
-  VLM_TRY(vlm_as_f32(c, x, &job.x));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &job.grid));
-  VLM_TRY(vlm_out_f32(c, 0, &job.y));
-  vlm_threads_range(c->threads, x->dims[0] * job.points, 256, sample_points, &job);
-  vlm_store_f32(c, 0, job.y);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->job = (sample_job){.channels = x->dims[1], .pixels = vlm_tensor_span(x, 2, x->rank), .points = vlm_tensor_span(c->out[0], 2, x->rank)};
+  VLM_TRY(read_sampler(c, &s->job.s));
+  VLM_CHECK(s->job.pixels > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "the image to sample is empty");
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->grid, 1));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_GridSample(vlm_op_call *c) {
+  const grid_sample_state *s = c->state;
+  sample_job j = s->job;
+  if (vlm_tensor_count(c->out[0]) == 0) return VLM_OK;
+  j.x = vlm_values_get(c, &s->x);
+  j.grid = vlm_values_get(c, &s->grid);
+  j.y = vlm_result_get(c, &s->y);
+  vlm_threads_range(c->threads, c->in[0]->dims[0] * j.points, 256, sample_points, &j);
+  vlm_store_f32(c, 0, j.y);
+  return VLM_OK;
 }
 
 /* ---- AffineGrid: theta [N, d, d + 1] and size [N, C, spatial…] give coordinates [N, spatial…, d] ---- */
@@ -177,32 +195,46 @@ static double grid_coordinate(int64_t i, int64_t n, bool align) {
   return (2.0 * (double)i + 1) / (double)n - 1;
 }
 
-vlm_status vlm_run_AffineGrid(vlm_op_call *c) {
+typedef struct {
+  bool align;
+  vlm_doubles theta;
+  vlm_wide_result y;
+} affine_grid_state;
+
+vlm_status vlm_prepare_AffineGrid(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *y = c->out[0];
-  int space = y->rank - 2;
-  bool align = vlm_arg_int(c, 0, 0) != 0;
-  const double *theta;
-  double *out;
-  VLM_TRY(vlm_as_f64(c, c->in[0], &theta));
-  VLM_TRY(vlm_out_f64(c, 0, &out));
-  int64_t points = vlm_tensor_span(y, 1, 1 + space), n = y->dims[0] * points;
-  for (int64_t i = 0; i < n; i++) {
-    double at[MAX_SPACE + 1];
-    int64_t rest = i % points;
-    for (int d = space - 1; d >= 0; d--) { /* innermost coordinate first */
-      at[space - 1 - d] = grid_coordinate(rest % y->dims[1 + d], y->dims[1 + d], align);
-      rest /= y->dims[1 + d];
-    }
-    at[space] = 1;
-    for (int d = 0; d < space; d++) {
-      const double *row = theta + ((i / points) * space + d) * (space + 1);
-      double sum = 0;
-      for (int k = 0; k <= space; k++) sum += row[k] * at[k];
-      out[i * space + d] = sum;
-    }
-  }
-  vlm_store_f64(c, 0, out);
+  affine_grid_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->align = vlm_arg_int(c, 0, 0) != 0;
+  VLM_TRY(vlm_doubles_prepare(c, &s->theta, 0));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+/* The `space` coordinates of point `at` of a grid of these dims, by rows [space, space + 1] of theta. */
+static void affine_point(const vlm_tensor *y, int space, bool align, int64_t at, const double *theta, double *out) {
+  double place[MAX_SPACE + 1];
+  for (int d = space - 1; d >= 0; d--) { /* innermost coordinate first */
+    place[space - 1 - d] = grid_coordinate(at % y->dims[1 + d], y->dims[1 + d], align);
+    at /= y->dims[1 + d];
+  }
+  place[space] = 1;
+  for (int d = 0; d < space; d++, theta += space + 1) {
+    double sum = 0;
+    for (int k = 0; k <= space; k++) sum += theta[k] * place[k];
+    out[d] = sum;
+  }
+}
+
+vlm_status vlm_run_AffineGrid(vlm_op_call *c) {
+  const affine_grid_state *s = c->state;
+  const vlm_tensor *y = c->out[0];
+  const double *theta = vlm_doubles_get(c, &s->theta);
+  double *out = vlm_wide_result_get(c, &s->y);
+  int space = y->rank - 2;
+  int64_t points = vlm_tensor_span(y, 1, 1 + space), n = y->dims[0] * points;
+  for (int64_t i = 0; i < n; i++) affine_point(y, space, s->align, i % points, theta + i / points * space * (space + 1), out + i * space);
+  vlm_store_f64(c, 0, out);
+  return VLM_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/ops/matmul_shape.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/packed.h"
 
 /* What is multiplied; shapes and types are enough to prepare it. */
 typedef struct vlm_integer_operands {

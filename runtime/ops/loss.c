@@ -5,6 +5,7 @@
 #include "runtime/kernels/elementary.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 static vlm_status check_targets(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -28,59 +29,90 @@ vlm_status vlm_infer_Loss(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Loss of each target, -weight * log_prob[target] (0 where ignored), reduced as the attribute says. */
-static vlm_status reduce_loss(vlm_op_call *c, const double *log_prob) {
+typedef struct {
+  enum { LOSS_EACH, LOSS_SUM, LOSS_MEAN } reduction;
+  bool ignores;
+  int64_t ignored, inner, classes;
+  vlm_doubles x, weights;
+  size_t log_prob; /* SoftmaxCrossEntropyLoss */
+} loss_state;
+
+static vlm_status prepare_loss(vlm_op_call *c, loss_state **out) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *t = c->in[1];
+  loss_state *s;
+  const vlm_tensor *x = c->in[0];
   const char *reduction = vlm_arg_string(c, 0, "mean");
   const vlm_attr *ignore = vlm_arg(c, 1);
-  const double *w;
-  bool each = strcmp(reduction, "none") == 0;
+  bool each = strcmp(reduction, "none") == 0, mean = strcmp(reduction, "mean") == 0;
+  VLM_CHECK(each || mean || strcmp(reduction, "sum") == 0, c->err, VLM_INPUT, "reduction is \"%s\"", reduction);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->reduction = each ? LOSS_EACH : mean ? LOSS_MEAN : LOSS_SUM;
+  s->ignores = ignore->kind == VLM_ATTR_INT;
+  if (s->ignores) s->ignored = ignore->u.i;
+  s->inner = vlm_tensor_span(x, 2, x->rank);
+  s->classes = x->dims[1];
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_doubles_prepare(c, &s->weights, 2));
+  *out = s;
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_NegativeLogLikelihoodLoss(vlm_op_call *c) {
+  loss_state *s;
+  return prepare_loss(c, &s);
+}
+
+vlm_status vlm_prepare_SoftmaxCrossEntropyLoss(vlm_op_call *c) {
+  loss_state *s;
+  vlm_status st = prepare_loss(c, &s);
+  return st == VLM_OK ? vlm_op_reserve(c, &s->log_prob, vlm_tensor_count(c->in[0]), sizeof(double)) : st;
+}
+
+/* Loss of each target, -weight * log_prob[target] (0 where ignored), reduced as the attribute says. */
+static vlm_status reduce_loss(vlm_op_call *c, const loss_state *s, const double *log_prob) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *t = c->in[1];
+  const double *w = vlm_doubles_get(c, &s->weights);
   double sum = 0, total = 0;
-  int64_t inner = vlm_tensor_span(x, 2, x->rank), classes = x->dims[1];
-  VLM_CHECK(each || strcmp(reduction, "mean") == 0 || strcmp(reduction, "sum") == 0, c->err, VLM_INPUT, "reduction is \"%s\"", reduction);
-  VLM_TRY(vlm_as_f64(c, vlm_in(c, 2), &w));
   for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) {
     int64_t k = vlm_tensor_get_int(t, i);
     double loss = 0, weight = 0;
-    if (ignore->kind != VLM_ATTR_INT || k != ignore->u.i) {
-      VLM_CHECK(k >= 0 && k < classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld", (long long)i, (long long)k,
-                (long long)classes);
+    if (!s->ignores || k != s->ignored) {
+      VLM_CHECK(k >= 0 && k < s->classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld", (long long)i, (long long)k,
+                (long long)s->classes);
       weight = w ? w[k] : 1;
-      loss = -weight * log_prob[(i / inner * classes + k) * inner + i % inner];
+      loss = -weight * log_prob[(i / s->inner * s->classes + k) * s->inner + i % s->inner];
     }
-    if (each && vlm_out(c, 0)) vlm_tensor_set(c->out[0], i, loss);
+    if (s->reduction == LOSS_EACH && vlm_out(c, 0)) vlm_tensor_set(c->out[0], i, loss);
     sum += loss;
     total += weight;
   }
-  if (!each && vlm_out(c, 0)) vlm_tensor_set(c->out[0], 0, reduction[0] == 'm' ? sum / total : sum);
+  if (s->reduction != LOSS_EACH && vlm_out(c, 0)) vlm_tensor_set(c->out[0], 0, s->reduction == LOSS_MEAN ? sum / total : sum);
 out:
   return st;
 }
 
 vlm_status vlm_run_NegativeLogLikelihoodLoss(vlm_op_call *c) {
-  const double *x;
-  vlm_status st = vlm_as_f64(c, c->in[0], &x);
-  return st == VLM_OK ? reduce_loss(c, x) : st;
+  const loss_state *s = c->state;
+  return reduce_loss(c, s, vlm_doubles_get(c, &s->x));
+}
+
+/* y = x - max - log(sum(exp(x - max))) along the classes. */
+static void log_softmax(const loss_state *s, int64_t lines, const double *x, double *y) {
+  for (int64_t i = 0; i < lines && s->classes > 0; i++) {
+    int64_t at = i / s->inner * s->classes * s->inner + i % s->inner;
+    double max = x[at], sum = 0;
+    for (int64_t k = 1; k < s->classes; k++) max = x[at + k * s->inner] > max ? x[at + k * s->inner] : max;
+    for (int64_t k = 0; k < s->classes; k++) sum += vlm_exp64(x[at + k * s->inner] - max);
+    for (int64_t k = 0; k < s->classes; k++) y[at + k * s->inner] = x[at + k * s->inner] - max - vlm_log64(sum);
+  }
 }
 
 vlm_status vlm_run_SoftmaxCrossEntropyLoss(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *t = c->in[0];
-  int64_t classes = t->dims[1], inner = vlm_tensor_span(t, 2, t->rank);
-  const double *x;
-  double *y;
-  VLM_TRY(vlm_as_f64(c, t, &x));
-  VLM_TRY(vlm_scratch_new(c, &y, vlm_tensor_count(t)));
-  for (int64_t i = 0; i < t->dims[0] * inner && classes > 0; i++) {
-    int64_t at = i / inner * classes * inner + i % inner;
-    double max = x[at], sum = 0;
-    for (int64_t k = 1; k < classes; k++) max = x[at + k * inner] > max ? x[at + k * inner] : max;
-    for (int64_t k = 0; k < classes; k++) sum += vlm_exp64(x[at + k * inner] - max);
-    for (int64_t k = 0; k < classes; k++) y[at + k * inner] = x[at + k * inner] - max - vlm_log64(sum);
-  }
-  for (int64_t i = 0, n = vlm_tensor_count(t); vlm_out(c, 1) && i < n; i++) vlm_tensor_set(c->out[1], i, y[i]);
-  VLM_TRY(reduce_loss(c, y));
-out:
-  return st;
+  const loss_state *s = c->state;
+  double *y = vlm_op_work(c, s->log_prob);
+  log_softmax(s, c->in[0]->dims[0] * s->inner, vlm_doubles_get(c, &s->x), y);
+  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); vlm_out(c, 1) && i < n; i++) vlm_tensor_set(c->out[1], i, y[i]);
+  return reduce_loss(c, s, y);
 }

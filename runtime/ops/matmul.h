@@ -4,8 +4,8 @@
 
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/ops/matmul_shape.h"
-#include "runtime/ops/prepare.h"
-#include "runtime/ops/weights.h"
+#include "runtime/ops/packed.h"
+#include "runtime/ops/values.h"
 
 /* out[0] = epilogue(in[0] * in[1]), in float32 whatever float type they have. in[1] is packed once when it lasts. */
 typedef struct vlm_matmul_f32 {

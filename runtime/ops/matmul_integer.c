@@ -6,8 +6,8 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/requantize.h"
+#include "runtime/ops/values.h"
 
 static vlm_status infer_product(vlm_op_call *c, const vlm_integer_operands *o, vlm_dtype dtype) {
   vlm_matmul_shape s;

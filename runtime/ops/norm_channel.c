@@ -6,6 +6,7 @@
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/values.h"
 
 /* A tensor [outer, channels, inner]; each plane (outer, channel) is one affine row. */
 typedef struct {
@@ -77,69 +78,88 @@ static void batch_moments(const planes *p, int64_t outer, float *mean, float *va
   }
 }
 
-/* Training form: normalises with the batch's own moments and moves the running ones. */
-static vlm_status train(vlm_op_call *c, const planes *p, int64_t outer, const float **mean, const float **variance) {
+typedef struct {
+  planes p; /* all but the pointers of the run */
+  vlm_values x, scale, bias, moments[2]; /* mean, variance */
+  vlm_result y, kept[2];                 /* moments as they are, or moved in training */
+  bool training;
+  float momentum;
+  int64_t outer;
+  size_t factor, own_moments;
+} batch_norm_state;
+
+static vlm_status check_form(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  void *memory;
-  float momentum = vlm_arg_float(c, 1, 0.9f), *running;
-  VLM_TRY(vlm_scratch_array(c, &memory, 2 * p->channels, sizeof(float)));
-  float *moments[2] = {memory, (float *)memory + p->channels};
-  const float *old[2] = {*mean, *variance};
-  batch_moments(p, outer, moments[0], moments[1]);
-  for (int k = 0; k < 2; k++) {
-    VLM_TRY(vlm_out_f32(c, k + 1, &running));
-    for (int64_t ch = 0; running && ch < p->channels; ch++) running[ch] = old[k][ch] * momentum + moments[k][ch] * (1.0f - momentum);
-    vlm_store_f32(c, k + 1, running);
-  }
-  *mean = moments[0];
-  *variance = moments[1];
+  int32_t opset = c->node->opset;
+  VLM_CHECK(opset >= 14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED, "the training form with %d outputs is not supported",
+            c->n_out);
+  VLM_CHECK(opset >= 9 || vlm_arg_int(c, 2, 1), c->err, VLM_UNSUPPORTED, "spatial = 0 is not supported");
 out:
   return st;
+}
+
+vlm_status vlm_prepare_batch_norm(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  batch_norm_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(check_form(c));
+  VLM_TRY(channels_of(c, &s->p));
+  s->training = c->node->opset >= 14 && vlm_arg_int(c, 2, 0);
+  s->momentum = vlm_arg_float(c, 1, 0.9f);
+  s->p.eps = vlm_arg_float(c, 0, 1e-5f);
+  int64_t plane = s->p.channels * s->p.inner;
+  s->outer = plane > 0 ? vlm_tensor_count(c->in[0]) / plane : 0;
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->scale, 1));
+  VLM_TRY(vlm_floats_prepare(c, &s->bias, 2));
+  for (int k = 0; k < 2; k++) VLM_TRY(vlm_floats_prepare(c, &s->moments[k], 3 + k));
+  for (int k = 0; k < 2; k++) VLM_TRY(vlm_result_prepare(c, &s->kept[k], 1 + k));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_op_reserve(c, &s->factor, s->p.channels, sizeof(float)));
+  if (s->training) VLM_TRY(vlm_op_reserve(c, &s->own_moments, 2 * s->p.channels, sizeof(float)));
+out:
+  return st;
+}
+
+/* Training form: normalises with the batch's own moments and moves the running ones. */
+static void train(vlm_op_call *c, const batch_norm_state *s, const planes *p, const float *moments[2]) {
+  float *own = vlm_op_work(c, s->own_moments);
+  batch_moments(p, s->outer, own, own + p->channels);
+  for (int k = 0; k < 2; k++) {
+    const float *now = own + k * p->channels;
+    float *running = vlm_result_get(c, &s->kept[k]);
+    for (int64_t ch = 0; running && ch < p->channels; ch++) running[ch] = moments[k][ch] * s->momentum + now[ch] * (1.0f - s->momentum);
+    vlm_store_f32(c, k + 1, running);
+    moments[k] = now;
+  }
 }
 
 /* Outputs 1 and 2 outside of training: the moments as they are. */
-static vlm_status keep_moments(vlm_op_call *c, const float *mean, const float *variance) {
-  vlm_status st = VLM_OK;
-  const float *moments[2] = {mean, variance};
-  for (int k = 1; k <= 2; k++) {
-    float *out;
-    VLM_TRY(vlm_out_f32(c, k, &out));
+static void keep_moments(vlm_op_call *c, const batch_norm_state *s, const float *const moments[2]) {
+  for (int k = 0; k < 2; k++) {
+    float *out = vlm_result_get(c, &s->kept[k]);
     if (!out) continue;
-    vlm_copy_some(out, moments[k - 1], (size_t)vlm_tensor_count(c->out[k]) * sizeof *out);
-    vlm_store_f32(c, k, out);
+    vlm_copy_some(out, moments[k], (size_t)vlm_tensor_count(c->out[k + 1]) * sizeof *out);
+    vlm_store_f32(c, k + 1, out);
   }
-out:
-  return st;
 }
 
 vlm_status vlm_run_batch_norm(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  planes p = {0};
-  const float *mean, *variance, *scale;
-  void *memory;
-  bool versions_14 = c->node->opset >= 14, training = versions_14 && vlm_arg_int(c, 2, 0);
-  VLM_CHECK(versions_14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED, "the training form with %d outputs is not supported",
-            c->n_out);
-  VLM_CHECK(c->node->opset >= 9 || vlm_arg_int(c, 2, 1), c->err, VLM_UNSUPPORTED, "spatial = 0 is not supported");
-  VLM_TRY(channels_of(c, &p));
-  int64_t count = vlm_tensor_count(c->in[0]), outer = p.channels > 0 && p.inner > 0 ? count / (p.channels * p.inner) : 0;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &p.x));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &scale));
-  VLM_TRY(vlm_as_f32(c, c->in[2], &p.offset));
-  VLM_TRY(vlm_as_f32(c, c->in[3], &mean));
-  VLM_TRY(vlm_as_f32(c, c->in[4], &variance));
-  VLM_TRY(vlm_out_f32(c, 0, &p.y));
-  if (training) VLM_TRY(train(c, &p, outer, &mean, &variance));
-  else VLM_TRY(keep_moments(c, mean, variance));
-  VLM_TRY(vlm_scratch_array(c, &memory, p.channels, sizeof(float)));
-  float *factor = memory;
-  for (int64_t ch = 0; ch < p.channels; ch++) factor[ch] = scale[ch] / sqrtf(variance[ch] + vlm_arg_float(c, 0, 1e-5f));
-  p.shift = mean;
+  const batch_norm_state *s = c->state;
+  planes p = s->p;
+  const float *scale = vlm_values_get(c, &s->scale), *moments[2] = {vlm_values_get(c, &s->moments[0]), vlm_values_get(c, &s->moments[1])};
+  float *factor = vlm_op_work(c, s->factor);
+  p.x = vlm_values_get(c, &s->x);
+  p.y = vlm_result_get(c, &s->y);
+  if (s->training) train(c, s, &p, moments);
+  else keep_moments(c, s, moments);
+  for (int64_t ch = 0; ch < p.channels; ch++) factor[ch] = scale[ch] / sqrtf(moments[1][ch] + p.eps);
+  p.offset = vlm_values_get(c, &s->bias);
+  p.shift = moments[0];
   p.factor = factor;
-  vlm_threads_range(c->threads, outer * p.channels, grain(p.inner), batch_task, &p);
+  vlm_threads_range(c->threads, s->outer * p.channels, grain(p.inner), batch_task, &p);
   vlm_store_f32(c, 0, p.y);
-out:
-  return st;
+  return VLM_OK;
 }
 
 /* ---- Instance and group norm: one task item is one group ---- */
@@ -160,8 +180,18 @@ static void group_task(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status run_groups(vlm_op_call *c, planes *p, int64_t groups, bool per_group) {
+typedef struct {
+  planes p; /* all but the pointers of the run */
+  vlm_values x, scale, bias;
+  vlm_result y;
+  int64_t items;
+} group_norm_state;
+
+static vlm_status prepare_groups(vlm_op_call *c, int64_t groups, bool per_group) {
   vlm_status st = VLM_OK;
+  group_norm_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  planes *p = &s->p;
   VLM_TRY(channels_of(c, p));
   p->groups = groups ? groups : p->channels;
   VLM_CHECK(p->groups > 0 && p->channels % p->groups == 0, c->err, VLM_INPUT, "%lld channels do not split into %lld groups",
@@ -170,27 +200,38 @@ static vlm_status run_groups(vlm_op_call *c, planes *p, int64_t groups, bool per
   p->per_group = per_group && vlm_tensor_count(c->in[1]) == p->groups;
   p->eps = vlm_arg_float(c, 0, 1e-5f);
   VLM_TRY(check_channels(c, 1, 2, p->per_group ? p->groups : p->channels));
-  VLM_TRY(vlm_as_f32(c, c->in[0], &p->x));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &p->scale));
-  VLM_TRY(vlm_as_f32(c, c->in[2], &p->bias));
-  VLM_TRY(vlm_out_f32(c, 0, &p->y));
-  int64_t size = p->group_size * p->inner, items = size ? vlm_tensor_count(c->in[0]) / size : 0;
-  vlm_threads_range(c->threads, items, grain(size), group_task, p);
-  vlm_store_f32(c, 0, p->y);
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->scale, 1));
+  VLM_TRY(vlm_floats_prepare(c, &s->bias, 2));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  int64_t size = p->group_size * p->inner;
+  s->items = size ? vlm_tensor_count(c->in[0]) / size : 0;
 out:
   return st;
 }
 
-vlm_status vlm_run_instance_norm(vlm_op_call *c) {
-  planes p = {0};
-  if (c->in[0]->rank > 1 && c->in[0]->dims[1] == 0) return VLM_OK;
-  return run_groups(c, &p, 0, false);
+vlm_status vlm_run_groups_norm(vlm_op_call *c) {
+  const group_norm_state *s = c->state;
+  planes p = s->p;
+  p.x = vlm_values_get(c, &s->x);
+  p.scale = vlm_values_get(c, &s->scale);
+  p.bias = vlm_values_get(c, &s->bias);
+  p.y = vlm_result_get(c, &s->y);
+  vlm_threads_range(c->threads, s->items, grain(p.group_size * p.inner), group_task, &p);
+  vlm_store_f32(c, 0, p.y);
+  return VLM_OK;
+}
+
+/* Without channels there is nothing to do. */
+vlm_status vlm_prepare_instance_norm(vlm_op_call *c) {
+  group_norm_state *s;
+  if (c->in[0]->rank > 1 && c->in[0]->dims[1] == 0) return vlm_op_state(c, (void **)&s, sizeof *s);
+  return prepare_groups(c, 0, false);
 }
 
 /* Opset 18 to 20 have scale and bias per group, later ones per channel. */
-vlm_status vlm_run_group_norm(vlm_op_call *c) {
-  planes p = {0};
+vlm_status vlm_prepare_group_norm(vlm_op_call *c) {
   int64_t groups = vlm_arg_int(c, 1, 0);
   if (groups < 1) return vlm_fail(c->err, VLM_INPUT, "num_groups is %lld; wanted at least 1", (long long)groups);
-  return run_groups(c, &p, groups, c->node->opset < 21);
+  return prepare_groups(c, groups, c->node->opset < 21);
 }

@@ -4,7 +4,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_layer_norm(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];

@@ -6,6 +6,7 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/reduce_plan.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/values.h"
 
 /* x / |x|_p along axis; a line of zeros stays zero. float64 keeps its precision through double. */
 static void lp_line(const double *x, double *y, int64_t count, int64_t inner, int64_t p) {
@@ -15,25 +16,40 @@ static void lp_line(const double *x, double *y, int64_t count, int64_t inner, in
   for (int64_t k = 0; k < count; k++) y[k * inner] = norm == 0.0 ? 0.0 : x[k * inner] / norm;
 }
 
-vlm_status vlm_run_lp_norm(vlm_op_call *c) {
+typedef struct {
+  vlm_doubles x;
+  vlm_wide_result y;
+  int64_t p, lines, count, inner;
+} lp_norm_state;
+
+vlm_status vlm_prepare_lp_norm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  lp_norm_state *s;
   const vlm_tensor *t = c->in[0];
-  const double *x;
-  double *y;
   int axis;
-  int64_t p = vlm_arg_int(c, 1, 2);
-  VLM_CHECK(p == 1 || p == 2, c->err, VLM_INPUT, "p is %lld; wanted 1 or 2", (long long)p);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->p = vlm_arg_int(c, 1, 2);
+  VLM_CHECK(s->p == 1 || s->p == 2, c->err, VLM_INPUT, "p is %lld; wanted 1 or 2", (long long)s->p);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), t->rank, false, &axis));
-  VLM_TRY(vlm_as_f64(c, t, &x));
-  VLM_TRY(vlm_out_f64(c, 0, &y));
-  int64_t count = t->dims[axis], inner = vlm_tensor_span(t, axis + 1, t->rank), lines = vlm_tensor_span(t, 0, axis) * inner;
-  for (int64_t i = 0; i < lines; i++) {
-    int64_t base = i / inner * count * inner + i % inner;
-    lp_line(x + base, y + base, count, inner, p);
-  }
-  vlm_store_f64(c, 0, y);
+  s->count = t->dims[axis];
+  s->inner = vlm_tensor_span(t, axis + 1, t->rank);
+  s->lines = vlm_tensor_span(t, 0, axis) * s->inner;
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_lp_norm(vlm_op_call *c) {
+  const lp_norm_state *s = c->state;
+  const double *x = vlm_doubles_get(c, &s->x);
+  double *y = vlm_wide_result_get(c, &s->y);
+  for (int64_t i = 0; i < s->lines; i++) {
+    int64_t base = i / s->inner * s->count * s->inner + i % s->inner;
+    lp_line(x + base, y + base, s->count, s->inner, s->p);
+  }
+  vlm_store_f64(c, 0, y);
+  return VLM_OK;
 }
 
 /* ---- local response normalisation across channels ---- */
@@ -60,23 +76,37 @@ static void lrn_task(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-vlm_status vlm_run_lrn(vlm_op_call *c) {
+typedef struct {
+  lrn_job job; /* all but the pointers of the run */
+  vlm_values x;
+  vlm_result y;
+} lrn_state;
+
+vlm_status vlm_prepare_lrn(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  lrn_state *s;
   const vlm_tensor *t = c->in[0];
-  lrn_job j = {.size = vlm_arg_int(c, 0, 0),
-               .alpha = vlm_arg_float(c, 1, 1e-4f),
-               .beta = vlm_arg_float(c, 2, 0.75f),
-               .bias = vlm_arg_float(c, 3, 1.0f)};
-  VLM_CHECK(j.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2", (long long)j.size,
-            t->rank);
-  j.channels = t->dims[1];
-  j.inner = vlm_tensor_span(t, 2, t->rank);
-  VLM_TRY(vlm_as_f32(c, t, &j.x));
-  VLM_TRY(vlm_out_f32(c, 0, &j.y));
-  vlm_threads_range(c->threads, vlm_tensor_count(t), VLM_ROW_GRAIN / 8, lrn_task, &j);
-  vlm_store_f32(c, 0, j.y);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->job = (lrn_job){.size = vlm_arg_int(c, 0, 0), .alpha = vlm_arg_float(c, 1, 1e-4f), .beta = vlm_arg_float(c, 2, 0.75f),
+                     .bias = vlm_arg_float(c, 3, 1.0f)};
+  VLM_CHECK(s->job.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2",
+            (long long)s->job.size, t->rank);
+  s->job.channels = t->dims[1];
+  s->job.inner = vlm_tensor_span(t, 2, t->rank);
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_lrn(vlm_op_call *c) {
+  const lrn_state *s = c->state;
+  lrn_job j = s->job;
+  j.x = vlm_values_get(c, &s->x);
+  j.y = vlm_result_get(c, &s->y);
+  vlm_threads_range(c->threads, vlm_tensor_count(c->in[0]), VLM_ROW_GRAIN / 8, lrn_task, &j);
+  vlm_store_f32(c, 0, j.y);
+  return VLM_OK;
 }
 
 /* ---- (x - mean) / (deviation + 1e-9) over axes ---- */
@@ -95,24 +125,36 @@ static void mean_variance(const vlm_reduce_plan *p, int64_t i, const double *x, 
   }
 }
 
-vlm_status vlm_run_mean_variance_norm(vlm_op_call *c) {
+typedef struct {
+  vlm_reduce_plan plan;
+  vlm_doubles x;
+  vlm_wide_result y;
+} mean_variance_state;
+
+vlm_status vlm_prepare_mean_variance_norm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   static const int64_t usual[] = {0, 2, 3};
+  mean_variance_state *s;
   const vlm_attr *given = vlm_arg(c, 0);
   bool has = given->kind == VLM_ATTR_INTS, axes[VLM_MAX_RANK] = {false};
-  const double *x;
-  double *y;
-  vlm_reduce_plan p;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   for (int i = 0; i < (has ? given->count : 3); i++) {
     int axis;
     VLM_TRY(vlm_axis(c, has ? given->u.ints[i] : usual[i], c->in[0]->rank, false, &axis));
     axes[axis] = true;
   }
-  vlm_reduce_plan_make(&p, c->in[0], axes);
-  VLM_TRY(vlm_as_f64(c, c->in[0], &x));
-  VLM_TRY(vlm_out_f64(c, 0, &y));
-  for (int64_t i = 0; i < p.outputs; i++) mean_variance(&p, i, x, y);
-  vlm_store_f64(c, 0, y);
+  vlm_reduce_plan_make(&s->plan, c->in[0], axes);
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_mean_variance_norm(vlm_op_call *c) {
+  const mean_variance_state *s = c->state;
+  const double *x = vlm_doubles_get(c, &s->x);
+  double *y = vlm_wide_result_get(c, &s->y);
+  for (int64_t i = 0; i < s->plan.outputs; i++) mean_variance(&s->plan, i, x, y);
+  vlm_store_f64(c, 0, y);
+  return VLM_OK;
 }

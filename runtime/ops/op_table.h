@@ -22,6 +22,7 @@
 #undef VLM_OP_BOUND2
 
 /* Shared by many rows. */
+vlm_op_prepare vlm_prepare_nothing; /* there is nothing to decide: no attribute, no work space, no value that run could want in another form */
 vlm_op_infer vlm_infer_like;      /* output 0 has the type and shape of input 0 */
 vlm_op_infer vlm_infer_broadcast; /* output 0 has the type of input 0 and the broadcast shape of all inputs */
 vlm_op_run vlm_run_copy;          /* output 0 is the bytes of input 0 (ALIAS rows, Identity) */

@@ -80,6 +80,11 @@ out:
   return st;
 }
 
+vlm_status vlm_prepare_nothing(vlm_op_call *c) {
+  (void)c;
+  return VLM_OK;
+}
+
 vlm_status vlm_run_copy(vlm_op_call *c) {
   size_t bytes = vlm_tensor_bytes(c->out[0]);
   if (bytes > 0 && c->out[0]->data != c->in[0]->data) memmove(c->out[0]->data, c->in[0]->data, bytes);

@@ -5,8 +5,8 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/table_copy.h"
+#include "runtime/ops/values.h"
 
 typedef enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, PAD_MODES } pad_mode;
 static const char *const mode_names[PAD_MODES] = {"constant", "reflect", "edge", "wrap"};

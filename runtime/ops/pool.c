@@ -6,6 +6,7 @@
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/pool_window.h"
+#include "runtime/ops/values.h"
 
 enum { STORAGE_ORDER = VLM_POOL_MORE, COUNT_INCLUDE_PAD = VLM_POOL_MORE, LP_P = VLM_POOL_MORE };
 
@@ -143,36 +144,58 @@ static void pool_planes(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-/* Fills in the rest of the job, runs it on all planes and stores the result. */
-static vlm_status run_pool(vlm_op_call *c, pool_job *j) {
+typedef struct {
+  pool_job job; /* all but the pointers of the run */
+  vlm_values x;
+  vlm_result y;
+  vlm_wide_result wide_y;
+  int64_t grain, p; /* grain 0: nothing to do; p > 0: LpPool */
+  size_t powers;
+} pool_state;
+
+static vlm_status prepare_pool(vlm_op_call *c, const pool_job *job, pool_state **out) {
   vlm_status st = VLM_OK;
+  pool_state *s;
   const vlm_tensor *x = c->in[0];
-  VLM_TRY(vlm_pool_window_read(c, &j->w));
-  j->wide = x->dtype == VLM_F64;
-  j->in_size = vlm_tensor_span(x, 2, x->rank);
-  j->out_size = vlm_tensor_span(c->out[0], 2, x->rank);
-  if (j->wide) {
-    VLM_TRY(vlm_out_f64(c, 0, (double **)&j->y));
-    if (!j->x) j->x = x->data;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->job = *job;
+  VLM_TRY(vlm_pool_window_read(c, &s->job.w));
+  s->job.wide = x->dtype == VLM_F64;
+  s->job.in_size = vlm_tensor_span(x, 2, x->rank);
+  s->job.out_size = vlm_tensor_span(c->out[0], 2, x->rank);
+  if (s->job.wide) {
+    VLM_TRY(vlm_wide_result_prepare(c, &s->wide_y, 0));
   } else {
-    VLM_TRY(vlm_out_f32(c, 0, (float **)&j->y));
-    if (!j->x) VLM_TRY(vlm_as_f32(c, x, (const float **)&j->x));
+    VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+    VLM_TRY(vlm_result_prepare(c, &s->y, 0));
   }
-  double work = (double)j->out_size * (double)j->w.kernel[0] * (double)j->w.kernel[1] * (double)j->w.kernel[2];
-  if (work > 0) vlm_threads_range(c->threads, j->w.planes, (int64_t)(16384 / work) + 1, pool_planes, j);
-  if (!j->wide) vlm_store_f32(c, 0, j->y);
+  const int64_t *kernel = s->job.w.kernel;
+  double work = (double)s->job.out_size * (double)kernel[0] * (double)kernel[1] * (double)kernel[2];
+  s->grain = work > 0 ? (int64_t)(16384 / work) + 1 : 0;
+  if (out) *out = s;
 out:
   return st;
 }
 
-vlm_status vlm_run_MaxPool(vlm_op_call *c) {
-  pool_job job = {.max = true, .indices = vlm_out(c, 1) ? c->out[1]->data : NULL, .column_major = vlm_arg_int(c, STORAGE_ORDER, 0) != 0};
-  return run_pool(c, &job);
+vlm_status vlm_prepare_MaxPool(vlm_op_call *c) {
+  return prepare_pool(c, &(pool_job){.max = true, .column_major = vlm_arg_int(c, STORAGE_ORDER, 0) != 0}, NULL);
 }
 
-vlm_status vlm_run_AveragePool(vlm_op_call *c) {
-  pool_job job = {.divide = true, .include_pad = vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0};
-  return run_pool(c, &job);
+vlm_status vlm_prepare_AveragePool(vlm_op_call *c) {
+  return prepare_pool(c, &(pool_job){.divide = true, .include_pad = vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0}, NULL);
+}
+
+vlm_status vlm_prepare_LpPool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  pool_state *s;
+  int64_t p = vlm_arg_int(c, LP_P, 2);
+  VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
+  VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED, "operator LpPool of float64 is not supported");
+  VLM_TRY(prepare_pool(c, &(pool_job){.max = false}, &s));
+  s->p = p;
+  VLM_TRY(vlm_op_reserve(c, &s->powers, vlm_tensor_count(c->in[0]), sizeof(float)));
+out:
+  return st;
 }
 
 /* ---- LpPool: (sum |x|^p)^(1/p) ---- */
@@ -182,21 +205,25 @@ static float power(float x, double p) {
   return p == 2 ? x * x : (float)vlm_exp64(p * vlm_log64((double)x));
 }
 
-vlm_status vlm_run_LpPool(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  int64_t p = vlm_arg_int(c, LP_P, 2), n = vlm_tensor_count(c->in[0]), m = vlm_tensor_count(c->out[0]);
-  const float *x;
-  float *powers, *y;
-  VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
-  VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED, "operator LpPool of float64 is not supported");
-  VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-  VLM_TRY(vlm_scratch_new(c, &powers, n));
-  for (int64_t i = 0; i < n; i++) powers[i] = power(fabsf(x[i]), (double)p);
-  pool_job job = {.x = powers};
-  VLM_TRY(run_pool(c, &job));
-  y = job.y;
-  for (int64_t i = 0; i < m; i++) y[i] = p == 2 ? sqrtf(y[i]) : power(y[i], 1.0 / (double)p);
-  vlm_store_f32(c, 0, y);
-out:
-  return st;
+static const float *powers_of(const vlm_op_call *c, const pool_state *s, const float *x) {
+  float *powers = vlm_op_work(c, s->powers);
+  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); i < n; i++) powers[i] = power(fabsf(x[i]), (double)s->p);
+  return powers;
+}
+
+static void take_roots(const vlm_op_call *c, const pool_state *s, float *y) {
+  for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) y[i] = s->p == 2 ? sqrtf(y[i]) : power(y[i], 1.0 / (double)s->p);
+}
+
+vlm_status vlm_run_Pool(vlm_op_call *c) {
+  const pool_state *s = c->state;
+  pool_job j = s->job;
+  j.x = j.wide ? c->in[0]->data : vlm_values_get(c, &s->x);
+  j.y = j.wide ? (void *)vlm_wide_result_get(c, &s->wide_y) : vlm_result_get(c, &s->y);
+  if (s->p) j.x = powers_of(c, s, j.x);
+  if (j.max && vlm_out(c, 1)) j.indices = c->out[1]->data;
+  if (s->grain) vlm_threads_range(c->threads, j.w.planes, s->grain, pool_planes, &j);
+  if (s->p) take_roots(c, s, j.y);
+  if (!j.wide) vlm_store_f32(c, 0, j.y);
+  return VLM_OK;
 }

@@ -6,6 +6,7 @@
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_GlobalPool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -44,20 +45,36 @@ static void global_planes(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status run_global(vlm_op_call *c, char kind, int64_t p) {
+typedef struct {
+  global_job job; /* all but the pointers of the run */
+  vlm_values x;
+  vlm_result y;
+} global_state;
+
+static vlm_status prepare_global(vlm_op_call *c, char kind, int64_t p) {
   vlm_status st = VLM_OK;
+  global_state *s;
   const vlm_tensor *x = c->in[0];
-  global_job job = {.ops = vlm_call_rowops(c), .n = vlm_tensor_span(x, 2, x->rank), .kind = kind, .p = p};
-  VLM_CHECK(job.n > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "there is nothing to pool: the planes are empty");
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->job = (global_job){.ops = vlm_call_rowops(c), .n = vlm_tensor_span(x, 2, x->rank), .kind = kind, .p = p};
+  VLM_CHECK(s->job.n > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "there is nothing to pool: the planes are empty");
   VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
-  VLM_TRY(vlm_as_f32(c, x, &job.x));
-  VLM_TRY(vlm_out_f32(c, 0, &job.y));
-  if (job.n > 0) vlm_threads_range(c->threads, x->dims[0] * x->dims[1], 16384 / job.n + 1, global_planes, &job);
-  vlm_store_f32(c, 0, job.y);
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
 out:
   return st;
 }
 
-vlm_status vlm_run_GlobalAveragePool(vlm_op_call *c) { return run_global(c, 'a', 1); }
-vlm_status vlm_run_GlobalMaxPool(vlm_op_call *c) { return run_global(c, 'm', 1); }
-vlm_status vlm_run_GlobalLpPool(vlm_op_call *c) { return run_global(c, 'l', vlm_arg_int(c, 0, 2)); }
+vlm_status vlm_prepare_GlobalAveragePool(vlm_op_call *c) { return prepare_global(c, 'a', 1); }
+vlm_status vlm_prepare_GlobalMaxPool(vlm_op_call *c) { return prepare_global(c, 'm', 1); }
+vlm_status vlm_prepare_GlobalLpPool(vlm_op_call *c) { return prepare_global(c, 'l', vlm_arg_int(c, 0, 2)); }
+
+vlm_status vlm_run_GlobalPool(vlm_op_call *c) {
+  const global_state *s = c->state;
+  global_job j = s->job;
+  j.x = vlm_values_get(c, &s->x);
+  j.y = vlm_result_get(c, &s->y);
+  if (j.n > 0) vlm_threads_range(c->threads, c->in[0]->dims[0] * c->in[0]->dims[1], 16384 / j.n + 1, global_planes, &j);
+  vlm_store_f32(c, 0, j.y);
+  return VLM_OK;
+}

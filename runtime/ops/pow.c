@@ -59,5 +59,6 @@ vlm_status vlm_prepare_pow(vlm_op_call *c) {
     if (vlm_dtype_bits(types[k]) < 8 || types[k] == VLM_BOOL)
       return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(types[k]));
   if (types[0] == types[1] && vlm_dtype_is_float(types[0])) return vlm_rows_prepare_binary(c, pow_rows);
-  return vlm_rows_prepare_raw(c, 2, pow_mixed, types, sizeof types);
+  const vlm_row_inputs from = vlm_rows_first(c, 2);
+  return vlm_rows_prepare_raw(c, &from, pow_mixed, types, sizeof types);
 }

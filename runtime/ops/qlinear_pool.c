@@ -3,6 +3,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/quant_util.h"
 
 enum { SPACE = VLM_MAX_RANK - 2, MAX_WINDOW = 1 << 20 };
@@ -105,25 +106,37 @@ static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image,
   return sum;
 }
 
-static vlm_status average(vlm_op_call *c, const geometry *g) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0];
+typedef struct {
+  geometry g;
   vlm_quant_param in, out;
-  int64_t positions = 1;
+  int64_t positions;
+} qlinear_pool;
+
+static vlm_status read_params(vlm_op_call *c, qlinear_pool *s) {
+  vlm_status st = VLM_OK;
+  vlm_dtype type = c->in[0]->dtype;
   VLM_TRY(vlm_quant_check_byte(c, 0));
-  VLM_TRY(vlm_quant_param_read(c, 1, 2, x->dtype, &in));
-  VLM_TRY(vlm_quant_param_read(c, 3, 4, x->dtype, &out));
-  for (int i = 0; i < g->n; i++) positions *= g->out[i];
-  for (int64_t o = 0; o < g->batch * g->channels * positions; o++) {
-    int64_t plane = o / positions, rest = o % positions, at[SPACE], covered, image = plane / g->channels, channel = plane % g->channels;
-    for (int i = g->n - 1; i >= 0; rest /= g->out[i--]) at[i] = rest % g->out[i];
-    int64_t sum = window_sum(g, x, image, channel, at, in.zero, &covered);
-    float mean = covered ? (float)sum / (float)covered * in.scale : 0.0f;
-    int64_t element = g->channels_last ? (image * positions + o % positions) * g->channels + channel : o;
-    ((uint8_t *)c->out[0]->data)[element] = vlm_quant_byte(mean, out, x->dtype == VLM_S8);
-  }
+  VLM_TRY(vlm_quant_param_read(c, 1, 2, type, &s->in));
+  VLM_TRY(vlm_quant_param_read(c, 3, 4, type, &s->out));
+  s->positions = 1;
+  for (int i = 0; i < s->g.n; i++) s->positions *= s->g.out[i];
 out:
   return st;
+}
+
+vlm_status vlm_run_qlinear_pool(vlm_op_call *c) {
+  const qlinear_pool *s = c->state;
+  const geometry *g = &s->g;
+  const vlm_tensor *x = c->in[0];
+  for (int64_t o = 0; o < g->batch * g->channels * s->positions; o++) {
+    int64_t plane = o / s->positions, rest = o % s->positions, at[SPACE], covered, image = plane / g->channels, channel = plane % g->channels;
+    for (int i = g->n - 1; i >= 0; rest /= g->out[i--]) at[i] = rest % g->out[i];
+    int64_t sum = window_sum(g, x, image, channel, at, s->in.zero, &covered);
+    float mean = covered ? (float)sum / (float)covered * s->in.scale : 0.0f;
+    int64_t element = g->channels_last ? (image * s->positions + o % s->positions) * g->channels + channel : o;
+    ((uint8_t *)c->out[0]->data)[element] = vlm_quant_byte(mean, s->out, x->dtype == VLM_S8);
+  }
+  return VLM_OK;
 }
 
 vlm_status vlm_infer_qlinear_average_pool(vlm_op_call *c) {
@@ -133,10 +146,14 @@ vlm_status vlm_infer_qlinear_average_pool(vlm_op_call *c) {
   return st;
 }
 
-vlm_status vlm_run_qlinear_average_pool(vlm_op_call *c) {
-  geometry g;
-  vlm_status st = make_geometry(c, &g);
-  return st == VLM_OK ? average(c, &g) : st;
+vlm_status vlm_prepare_qlinear_average_pool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  qlinear_pool *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(make_geometry(c, &s->g));
+  VLM_TRY(read_params(c, s));
+out:
+  return st;
 }
 
 static vlm_status make_global(vlm_op_call *c, geometry *g) {
@@ -156,8 +173,12 @@ vlm_status vlm_infer_qlinear_global_average_pool(vlm_op_call *c) {
   return st;
 }
 
-vlm_status vlm_run_qlinear_global_average_pool(vlm_op_call *c) {
-  geometry g;
-  vlm_status st = make_global(c, &g);
-  return st == VLM_OK ? average(c, &g) : st;
+vlm_status vlm_prepare_qlinear_global_average_pool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  qlinear_pool *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(make_global(c, &s->g));
+  VLM_TRY(read_params(c, s));
+out:
+  return st;
 }

@@ -16,6 +16,7 @@ vlm_status vlm_quant_param_read(vlm_op_call *c, int scale_at, int zero_at, vlm_d
             "scale (input %d) is not one float", scale_at);
   VLM_CHECK(!zero || (vlm_tensor_count(zero) == 1 && zero->dtype == type), c->err, VLM_INPUT, "zero point (input %d) is not one %s",
             zero_at, vlm_dtype_name(type));
+  if (!scale->data || (zero && !zero->data)) return VLM_UNKNOWN;
   out->scale = (float)vlm_tensor_get(scale, 0);
   out->zero = zero ? (int32_t)vlm_tensor_get_int(zero, 0) : 0;
 out:

@@ -17,7 +17,8 @@ static inline int32_t vlm_quantize_value(float x, float scale, int32_t zero, int
   return (int32_t)rintf(q) + zero;
 }
 
-/* One scale and zero point (scalar or one element; absent zero = 0). Type: the type the zero point must have. */
+/* One scale and zero point (scalar or one element; absent zero = 0). Type: the type the zero point must have. VLM_UNKNOWN when the values are not
+ * there yet. */
 typedef struct vlm_quant_param {
   float scale;
   int32_t zero;

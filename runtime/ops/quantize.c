@@ -6,9 +6,9 @@
 #include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/quant_util.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/values.h"
 
 /* Tensor [outer, count, inner]; element (o, a, i) uses scale o * outer_step + a / block * axis_step + i * inner_step. */
 typedef struct {

@@ -3,6 +3,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
 
 vlm_status vlm_infer_dynamic_quantize_linear(vlm_op_call *c) {
@@ -34,28 +35,42 @@ static void quantize_task(void *user, int64_t begin, int64_t end, int worker) {
   j->ops->quantize_u8(j->q + begin, j->x + begin, end - begin, j->scale, j->zero);
 }
 
-vlm_status vlm_run_dynamic_quantize_linear(vlm_op_call *c) {
+typedef struct {
+  int64_t chunks;
+  size_t bounds;
+} dynamic_state;
+
+vlm_status vlm_prepare_dynamic_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  dynamic_state *s;
   const vlm_tensor *t = c->in[0];
-  int64_t n = vlm_tensor_count(t), chunks = (n + VLM_ROW_GRAIN - 1) / VLM_ROW_GRAIN;
-  float low = 0.0f, high = 0.0f;
-  void *bounds;
-  uint8_t unwanted;
-  float unwanted_scale;
   VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s; wanted float32", vlm_dtype_name(t->dtype));
-  VLM_TRY(vlm_scratch_array(c, &bounds, 2 * chunks, sizeof(float)));
-  dynamic_job j = {.ops = vlm_call_rowops(c), .x = t->data, .bounds = bounds, .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
-  vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, minmax_task, &j);
-  for (int64_t i = 0; i < chunks; i++) {
-    low = j.bounds[2 * i] < low ? j.bounds[2 * i] : low;
-    high = j.bounds[2 * i + 1] > high ? j.bounds[2 * i + 1] : high;
-  }
-  j.scale = high > low ? (high - low) / 255.0f : 1.0f;
-  float zero = rintf((0.0f - low) / j.scale);
-  j.zero = zero > 0.0f ? (zero < 255.0f ? (int32_t)zero : 255) : 0;
-  *(vlm_out(c, 1) ? (float *)c->out[1]->data : &unwanted_scale) = j.scale;
-  *(vlm_out(c, 2) ? (uint8_t *)c->out[2]->data : &unwanted) = (uint8_t)j.zero;
-  if (j.q) vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, quantize_task, &j);
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->chunks = (vlm_tensor_count(t) + VLM_ROW_GRAIN - 1) / VLM_ROW_GRAIN;
+  VLM_TRY(vlm_op_reserve(c, &s->bounds, 2 * s->chunks, sizeof(float)));
 out:
   return st;
+}
+
+static void choose_scale(dynamic_job *j, int64_t chunks) {
+  float low = 0.0f, high = 0.0f;
+  for (int64_t i = 0; i < chunks; i++) {
+    low = j->bounds[2 * i] < low ? j->bounds[2 * i] : low;
+    high = j->bounds[2 * i + 1] > high ? j->bounds[2 * i + 1] : high;
+  }
+  j->scale = high > low ? (high - low) / 255.0f : 1.0f;
+  float zero = rintf((0.0f - low) / j->scale);
+  j->zero = zero > 0.0f ? (zero < 255.0f ? (int32_t)zero : 255) : 0;
+}
+
+vlm_status vlm_run_dynamic_quantize_linear(vlm_op_call *c) {
+  const dynamic_state *s = c->state;
+  int64_t n = vlm_tensor_count(c->in[0]);
+  dynamic_job j = {.ops = vlm_call_rowops(c), .x = c->in[0]->data, .bounds = vlm_op_work(c, s->bounds), .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
+  vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, minmax_task, &j);
+  choose_scale(&j, s->chunks);
+  if (vlm_out(c, 1)) *(float *)c->out[1]->data = j.scale;
+  if (vlm_out(c, 2)) *(uint8_t *)c->out[2]->data = (uint8_t)j.zero;
+  if (j.q) vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, quantize_task, &j);
+  return VLM_OK;
 }

@@ -3,8 +3,8 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/reduce_plan.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_reduce(vlm_op_call *c) {
   vlm_status st = VLM_OK;

@@ -6,12 +6,14 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/resample.h"
 #include "runtime/ops/table_copy.h"
+#include "runtime/ops/values.h"
 
 enum { MODE, COORDINATES, CUBIC_A, EXCLUDE_OUTSIDE, EXTRAPOLATION, NEAREST_MODE, ANTIALIAS, AXES, ASPECT, SCALES };
 
 typedef struct resize_plan {
   vlm_resample how;
   vlm_resample_axis axes[VLM_MAX_RANK];
+  float extrapolation;
 } resize_plan;
 
 static const char *const mode_names[] = {"nearest", "linear", "cubic", NULL};
@@ -96,6 +98,7 @@ static vlm_status make_plan(vlm_op_call *c, resize_plan *plan) {
   int64_t listed[VLM_MAX_RANK];
   int n_scales, n_sizes = 0, n_roi = 0, n_axes, axes[VLM_MAX_RANK];
   VLM_TRY(read_how(c, &plan->how));
+  plan->extrapolation = vlm_arg_float(c, EXTRAPOLATION, 0);
   VLM_TRY(read_numbers(c, old ? 1 : 2, SCALES, scales, &n_scales));
   if (!old && n_scales == 0) VLM_TRY(read_numbers(c, 3, -1, sizes, &n_sizes));
   if (!old && plan->how.coordinates == VLM_TF_CROP_AND_RESIZE) VLM_TRY(read_numbers(c, 1, -1, roi, &n_roi));
@@ -143,27 +146,73 @@ static bool is_outside(const resize_plan *plan, int axis, int64_t at) {
   return plan->how.coordinates == VLM_TF_CROP_AND_RESIZE && (x < 0 || x > (double)(plan->axes[axis].in - 1));
 }
 
-static vlm_status run_nearest(vlm_op_call *c, const resize_plan *plan) {
+/* ---- nearest: one index table per axis ---- */
+
+typedef struct {
+  resize_plan plan;
+  bool nearest, nothing, copied;
+  vlm_table_copy table; /* nearest: all but the pointers of the run */
+  char constant[8];
+  int n_passes;         /* filters: from the last axis to the first */
+  struct resize_pass {
+    int64_t outer, in, out, inner, taps, *index;
+    float *weight;
+    size_t y;
+  } passes[VLM_MAX_RANK];
+  vlm_values x;
+  vlm_result y;
+} resize_state;
+
+static void fill_index(const resize_plan *plan, int axis, int64_t *index) {
+  const vlm_resample_axis *a = &plan->axes[axis];
+  bool same = vlm_resample_identity(&plan->how, a);
+  for (int64_t k = 0; k < a->out; k++) index[k] = same ? k : is_outside(plan, axis, k) ? -1 : vlm_resample_nearest(&plan->how, a, k);
+}
+
+static vlm_status prepare_nearest(vlm_op_call *c, resize_state *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
-  char constant[8] = {0};
-  vlm_tensor slot = vlm_tensor_make(x->dtype, 0, NULL, constant);
+  vlm_tensor slot = vlm_tensor_make(x->dtype, 0, NULL, s->constant);
   size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
   VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator Resize of %s is not supported", vlm_dtype_name(x->dtype));
-  vlm_tensor_set(&slot, 0, vlm_arg_float(c, EXTRAPOLATION, 0));
-  vlm_table_copy job = {.rank = x->rank, .item = item, .run = item, .src = x->data, .dst = c->out[0]->data, .constant = constant};
+  vlm_tensor_set(&slot, 0, s->plan.extrapolation);
+  s->table = (vlm_table_copy){.rank = x->rank, .item = item, .run = item, .constant = s->constant};
   for (int i = 0; i < x->rank; i++) {
     int64_t *index;
-    VLM_TRY(vlm_scratch_new(c, &index, plan->axes[i].out));
-    for (int64_t k = 0; k < plan->axes[i].out; k++) {
-      bool same = vlm_resample_identity(&plan->how, &plan->axes[i]);
-      index[k] = same ? k : is_outside(plan, i, k) ? -1 : vlm_resample_nearest(&plan->how, &plan->axes[i], k);
-    }
-    job.index[i] = index;
-    job.dims[i] = plan->axes[i].out;
-    job.strides[i] = vlm_tensor_span(x, i + 1, x->rank) * (int64_t)item;
+    VLM_TRY(vlm_op_keep(c, (void **)&index, s->plan.axes[i].out, sizeof *index));
+    fill_index(&s->plan, i, index);
+    s->table.index[i] = index;
+    s->table.dims[i] = s->plan.axes[i].out;
+    s->table.strides[i] = vlm_tensor_span(x, i + 1, x->rank) * (int64_t)item;
   }
-  vlm_table_copy_run(c->threads, &job);
+out:
+  return st;
+}
+
+/* ---- filters: one pass per axis that changes ---- */
+
+static vlm_status add_pass(vlm_op_call *c, resize_state *s, int axis, vlm_tensor *now) {
+  vlm_status st = VLM_OK;
+  const vlm_resample_axis *a = &s->plan.axes[axis];
+  struct resize_pass *p = &s->passes[s->n_passes++];
+  *p = (struct resize_pass){.outer = vlm_tensor_span(now, 0, axis), .in = a->in, .out = a->out, .inner = vlm_tensor_span(now, axis + 1, now->rank),
+                            .taps = vlm_resample_taps(&s->plan.how, a)};
+  VLM_TRY(vlm_op_keep(c, (void **)&p->index, a->out * p->taps, sizeof *p->index));
+  VLM_TRY(vlm_op_keep(c, (void **)&p->weight, a->out * p->taps, sizeof *p->weight));
+  vlm_resample_table(&s->plan.how, a, p->index, p->weight);
+  now->dims[axis] = a->out;
+  VLM_TRY(vlm_op_reserve(c, &p->y, vlm_tensor_count(now), sizeof(float)));
+out:
+  return st;
+}
+
+static vlm_status prepare_filter(vlm_op_call *c, resize_state *s) {
+  vlm_status st = VLM_OK;
+  vlm_tensor now = *c->in[0];
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  for (int axis = now.rank - 1; axis >= 0; axis--)
+    if (!vlm_resample_identity(&s->plan.how, &s->plan.axes[axis])) VLM_TRY(add_pass(c, s, axis, &now));
 out:
   return st;
 }
@@ -176,46 +225,53 @@ static void mark_outside(vlm_op_call *c, const resize_plan *plan, float *y) {
     for (int64_t at = 0; at < t->dims[axis]; at++) {
       if (!is_outside(plan, axis, at)) continue;
       for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++) y[(o * t->dims[axis] + at) * inner + i] = vlm_arg_float(c, EXTRAPOLATION, 0);
+        for (int64_t i = 0; i < inner; i++) y[(o * t->dims[axis] + at) * inner + i] = plan->extrapolation;
     }
   }
 }
 
-static vlm_status run_filter(vlm_op_call *c, const resize_plan *plan) {
-  vlm_status st = VLM_OK;
-  vlm_tensor now = *c->in[0];
-  const float *x;
-  float *last;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-  VLM_TRY(vlm_out_f32(c, 0, &last));
-  for (int axis = now.rank - 1; axis >= 0; axis--) {
-    const vlm_resample_axis *a = &plan->axes[axis];
-    if (vlm_resample_identity(&plan->how, a)) continue;
-    int64_t taps = vlm_resample_taps(&plan->how, a), *index;
-    float *weight, *y;
-    VLM_TRY(vlm_scratch_new(c, &index, a->out * taps));
-    VLM_TRY(vlm_scratch_new(c, &weight, a->out * taps));
-    vlm_resample_table(&plan->how, a, index, weight);
-    now.dims[axis] = a->out;
-    VLM_TRY(vlm_scratch_new(c, &y, vlm_tensor_count(&now)));
-    const vlm_resample_pass pass = {.y = y, .x = x, .outer = vlm_tensor_span(&now, 0, axis), .in = a->in, .out = a->out,
-                                    .inner = vlm_tensor_span(&now, axis + 1, now.rank), .taps = taps, .index = index, .weight = weight};
-    vlm_resample_pass_run(&pass, c->threads);
+static void run_filter(vlm_op_call *c, const resize_state *s) {
+  const float *x = vlm_values_get(c, &s->x);
+  float *last = vlm_result_get(c, &s->y);
+  for (int i = 0; i < s->n_passes; i++) {
+    const struct resize_pass *p = &s->passes[i];
+    float *y = vlm_op_work(c, p->y);
+    vlm_resample_pass(c->threads, y, x, p->outer, p->in, p->out, p->inner, p->taps, p->index, p->weight);
     x = y;
   }
   vlm_copy_some(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);
-  if (plan->how.coordinates == VLM_TF_CROP_AND_RESIZE) mark_outside(c, plan, last);
+  if (s->plan.how.coordinates == VLM_TF_CROP_AND_RESIZE) mark_outside(c, &s->plan, last);
   if (!vlm_dtype_is_float(c->out[0]->dtype))
     for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) last[i] = truncf(last[i]);
   vlm_store_f32(c, 0, last);
+}
+
+vlm_status vlm_prepare_Resize(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  resize_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(make_plan(c, &s->plan));
+  s->nothing = vlm_tensor_count(c->out[0]) == 0;
+  s->copied = c->in[0]->rank == 0;
+  s->nearest = s->plan.how.filter == VLM_NEAREST;
+  if (s->nothing || s->copied) goto out;
+  if (s->nearest) VLM_TRY(prepare_nearest(c, s));
+  else VLM_TRY(prepare_filter(c, s));
 out:
   return st;
 }
 
 vlm_status vlm_run_Resize(vlm_op_call *c) {
-  resize_plan plan;
-  vlm_status st = make_plan(c, &plan);
-  if (st != VLM_OK || vlm_tensor_count(c->out[0]) == 0) return st;
-  if (c->in[0]->rank == 0) return vlm_run_copy(c);
-  return plan.how.filter == VLM_NEAREST ? run_nearest(c, &plan) : run_filter(c, &plan);
+  const resize_state *s = c->state;
+  if (s->nothing) return VLM_OK;
+  if (s->copied) return vlm_run_copy(c);
+  if (!s->nearest) {
+    run_filter(c, s);
+    return VLM_OK;
+  }
+  vlm_table_copy job = s->table;
+  job.src = c->in[0]->data;
+  job.dst = c->out[0]->data;
+  vlm_table_copy_run(c->threads, &job);
+  return VLM_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 /* ---- RoiAlign ---- */
 
@@ -123,29 +124,50 @@ static void align_roi(void *user, int64_t index, int worker) {
       }
 }
 
-vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
+typedef struct {
+  align_job job; /* all but the pointers of the run */
+  vlm_values x, rois;
+  vlm_result y;
+} roi_align_state;
+
+vlm_status vlm_prepare_RoiAlign(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0];
+  roi_align_state *s;
+  const vlm_tensor *x = c->in[0], *y = c->out[0];
   const char *coordinates = vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
   bool half = strcmp(coordinates, "half_pixel") == 0;
-  align_job job = {.image = x, .batch = c->in[2], .ph = c->out[0]->dims[2], .pw = c->out[0]->dims[3],
-                   .sampling = vlm_arg_int(c, SAMPLING, 0),
-                   .scale = vlm_arg_float(c, SCALE, 1), .offset = half ? 0.5f : 0, .clamp_size = !half,
-                   .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
+  VLM_CHECK((x->dims[2] > 0 && x->dims[3] > 0) || vlm_tensor_count(y) == 0, c->err, VLM_INPUT, "the image is empty");
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->job = (align_job){.ph = y->dims[2], .pw = y->dims[3], .sampling = vlm_arg_int(c, SAMPLING, 0), .scale = vlm_arg_float(c, SCALE, 1),
+                       .offset = half ? 0.5f : 0, .clamp_size = !half, .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+out:
+  return st;
+}
+
+static vlm_status check_batch(vlm_op_call *c, int64_t i) {
+  int64_t b = vlm_tensor_get_int(c->in[2], i), n = c->in[0]->dims[0];
+  if (b >= 0 && b < n) return VLM_OK;
+  return vlm_fail(c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b, (long long)n);
+}
+
+vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const roi_align_state *s = c->state;
+  align_job j = s->job;
   int64_t n = c->in[1]->dims[0];
   if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  VLM_CHECK(x->dims[2] > 0 && x->dims[3] > 0, c->err, VLM_INPUT, "the image is empty");
-  for (int64_t i = 0; i < n; i++) {
-    int64_t b = vlm_tensor_get_int(c->in[2], i);
-    VLM_CHECK(b >= 0 && b < x->dims[0], c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b,
-              (long long)x->dims[0]);
-  }
-  VLM_TRY(vlm_as_f32(c, x, &job.x));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &job.rois));
-  VLM_TRY(vlm_out_f32(c, 0, &job.y));
-  for (int64_t i = 0; i < n; i++) VLM_TRY(check_extent(c, &job, i));
-  vlm_threads_run(c->threads, n, align_roi, &job);
-  vlm_store_f32(c, 0, job.y);
+  j.image = c->in[0];
+  j.batch = c->in[2];
+  j.x = vlm_values_get(c, &s->x);
+  j.rois = vlm_values_get(c, &s->rois);
+  j.y = vlm_result_get(c, &s->y);
+  for (int64_t i = 0; i < n; i++) VLM_TRY(check_batch(c, i));
+  for (int64_t i = 0; i < n; i++) VLM_TRY(check_extent(c, &j, i));
+  vlm_threads_run(c->threads, n, align_roi, &j);
+  vlm_store_f32(c, 0, j.y);
 out:
   return st;
 }
@@ -177,31 +199,54 @@ static pixel_span bin_span(int64_t k, int64_t bins, float start, float size, int
                       .to = !(high > 0) ? 0 : high > (float)n ? n : (int64_t)high};
 }
 
+typedef struct {
+  float scale;
+  vlm_values x, rois;
+  vlm_result y;
+} roi_pool_state;
+
+vlm_status vlm_prepare_MaxRoiPool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  roi_pool_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  s->scale = vlm_arg_float(c, 1, 1);
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+out:
+  return st;
+}
+
+static float largest_of(const float *plane, int64_t width, int64_t ya, int64_t yb, int64_t xa, int64_t xb) {
+  float best = ya < yb && xa < xb ? plane[ya * width + xa] : 0;
+  for (int64_t i = ya; i < yb; i++)
+    for (int64_t j = xa; j < xb; j++) best = plane[i * width + j] > best ? plane[i * width + j] : best;
+  return best;
+}
+
+/* One region into y [C, pooled height, pooled width]. */
+static void pool_region(const vlm_op_call *c, const float *image, const float *roi, float scale, float *y) {
+  const vlm_tensor *x = c->in[0], *t = c->out[0];
+  float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1, h = roundf(roi[4] * scale) - y0 + 1;
+  for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
+    int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]), xa, xb, ya, yb;
+    bin_range(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2], &ya, &yb);
+    bin_range(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3], &xa, &xb);
+    y[k] = largest_of(image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3], x->dims[3], ya, yb, xa, xb);
+  }
+}
+
 vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *t = c->out[0];
-  const float *image, *rois;
-  float *y, *out, scale = vlm_arg_float(c, 1, 1);
-  VLM_TRY(vlm_as_f32(c, x, &image));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &rois));
-  VLM_TRY(vlm_out_f32(c, 0, &y));
-  out = y;
-  for (int64_t r = 0; r < t->dims[0]; r++) {
+  const roi_pool_state *s = c->state;
+  const float *image = vlm_values_get(c, &s->x), *rois = vlm_values_get(c, &s->rois);
+  float *y = vlm_result_get(c, &s->y);
+  int64_t size = vlm_tensor_span(c->out[0], 1, 4);
+  for (int64_t r = 0; r < c->out[0]->dims[0]; r++) {
     const float *roi = rois + r * 5;
-    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)x->dims[0], c->err, VLM_INPUT, "region %lld is of image %g of %lld", (long long)r,
-              (double)roi[0], (long long)x->dims[0]);
-    float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1,
-        h = roundf(roi[4] * scale) - y0 + 1;
-    for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
-      int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]);
-      pixel_span rows = bin_span(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2]), columns = bin_span(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3]);
-      const float *plane = image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3];
-      bool empty = rows.from >= rows.to || columns.from >= columns.to;
-      float best = empty ? 0 : plane[rows.from * x->dims[3] + columns.from];
-      for (int64_t i = rows.from; i < rows.to; i++)
-        for (int64_t j = columns.from; j < columns.to; j++) best = plane[i * x->dims[3] + j] > best ? plane[i * x->dims[3] + j] : best;
-      *out++ = best;
-    }
+    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)c->in[0]->dims[0], c->err, VLM_INPUT, "region %lld is of image %g of %lld", (long long)r,
+              (double)roi[0], (long long)c->in[0]->dims[0]);
+    pool_region(c, image, roi, s->scale, y + r * size);
   }
   vlm_store_f32(c, 0, y);
 out:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/kernels/kernels.h"
+#include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/prepare.h"
 
@@ -11,6 +12,7 @@ enum { CHUNK = 256 }; /* values converted at a time */
 /* A broadcast, collapsed: strides in elements. */
 typedef struct {
   int rank, n_in;
+  int input[VLM_ROW_INPUTS]; /* of the node */
   int64_t dims[VLM_MAX_RANK];
   int64_t count; /* elements of the result */
   int64_t stride[VLM_ROW_INPUTS][VLM_MAX_RANK];
@@ -119,113 +121,151 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
-                            const void *opts) {
-  *p = (rows_plan){.n_in = n_in, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8, .fn = fn, .opts = opts,
-              .ops = vlm_call_rowops(c), .count = vlm_tensor_count(out)};
+static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert, const void *opts) {
+  const vlm_tensor *out = c->out[0];
+  *p = (rows_plan){.n_in = from->n, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8, .fn = fn, .opts = opts,
+                   .ops = vlm_call_rowops(c), .count = vlm_tensor_count(out)};
   int64_t strides[VLM_ROW_INPUTS][VLM_MAX_RANK] = {{0}};
-  for (int k = 0; k < n_in; k++) {
-    char from[128], to[128];
-    if (!input_strides(out, in[k], strides[k]))
-      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k,
-                      vlm_tensor_shape_text(in[k], from, sizeof from), vlm_tensor_shape_text(out, to, sizeof to));
-    p->in_type[k] = in[k]->dtype;
-    p->in_size[k] = (size_t)vlm_dtype_bits(in[k]->dtype) / 8;
-    p->convert |= convert && is_half(in[k]->dtype);
+  for (int k = 0; k < from->n; k++) {
+    const vlm_tensor *in = from->as[k];
+    char text[128], to[128];
+    if (!input_strides(out, in, strides[k]))
+      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k, vlm_tensor_shape_text(in, text, sizeof text),
+                      vlm_tensor_shape_text(out, to, sizeof to));
+    p->input[k] = from->input[k];
+    p->in_type[k] = in->dtype;
+    p->in_size[k] = (size_t)vlm_dtype_bits(in->dtype) / 8;
+    p->convert |= convert && is_half(in->dtype);
   }
   p->convert |= convert && is_half(out->dtype);
   collapse(p, out, strides);
   return VLM_OK;
 }
 
-static void run_plan(vlm_op_call *c, const rows_plan *p, const vlm_tensor *out, const vlm_tensor *const *in) {
-  rows_job j = {.p = p, .out = out->data};
-  for (int k = 0; k < p->n_in; k++) j.in[k] = in[k]->data;
+static void run_plan(vlm_op_call *c, const rows_plan *p) {
+  rows_job j = {.p = p, .out = c->out[0]->data};
+  for (int k = 0; k < p->n_in; k++) j.in[k] = p->input[k] == VLM_ROW_RESULT ? c->out[0]->data : c->in[p->input[k]]->data;
   if (p->count > VLM_ROW_GRAIN) vlm_threads_range(c->threads, p->count, VLM_ROW_GRAIN, run_range, &j);
   else if (p->count > 0) run_range(&j, 0, p->count, 0);
 }
 
-static vlm_status apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert,
-                        const void *opts) {
-  rows_plan p;
-  vlm_status st = make_plan(c, &p, out, in, n_in, fn, convert, opts);
-  if (st == VLM_OK) run_plan(c, &p, out, in);
-  return st;
-}
-
-vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
-                              const void *opts) {
-  return apply(c, out, in, n_in, fn, false, opts);
-}
-
 /* The function for the type of input 0. */
-static vlm_status choose(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_table table, vlm_row_fn **fn, bool *convert) {
-  vlm_dtype type = in[0]->dtype;
+static vlm_status choose(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, vlm_row_fn **fn, bool *convert) {
+  vlm_dtype type = from->as[0]->dtype;
   *fn = table[type];
   *convert = !*fn && is_half(type);
   if (*convert) *fn = table[VLM_F32];
   if (!*fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
-  for (int k = 1; k < n_in; k++)
-    if (in[k]->dtype != type)
-      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", k,
-                      vlm_dtype_name(in[k]->dtype), vlm_dtype_name(type));
+  for (int k = 1; k < from->n; k++)
+    if (from->as[k]->dtype != type)
+      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", from->input[k],
+                      vlm_dtype_name(from->as[k]->dtype), vlm_dtype_name(type));
   return VLM_OK;
 }
 
-vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
-                          const void *opts) {
-  vlm_row_fn *fn;
-  bool convert;
-  vlm_status st = choose(c, in, n_in, table, &fn, &convert);
-  return st == VLM_OK ? apply(c, out, in, n_in, fn, convert, opts) : st;
-}
+/* ---- one function over the inputs ---- */
 
-/* ---- prepared: the inputs of the node in their order ---- */
-
-static vlm_status prepare_with(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn, bool convert, const void *opts,
-                               size_t opts_bytes) {
+static vlm_status keep_opts(vlm_op_call *c, void **kept, const void *opts, size_t bytes) {
   vlm_status st = VLM_OK;
-  rows_plan *p;
-  void *kept = NULL;
-  VLM_TRY(vlm_op_state_new(c, &p));
-  if (opts) {
-    VLM_TRY(vlm_op_keep(c, &kept, 1, opts_bytes));
-    memcpy(kept, opts, opts_bytes);
-  }
-  VLM_TRY(make_plan(c, p, c->out[0], in, n_in, fn, convert, kept));
+  *kept = NULL;
+  if (!opts) goto out;
+  VLM_TRY(vlm_op_keep(c, kept, 1, bytes));
+  memcpy(*kept, opts, bytes);
 out:
   return st;
 }
 
-static vlm_status prepare(vlm_op_call *c, const vlm_tensor *const *in, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes) {
+static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert, const void *opts, size_t opts_bytes) {
+  vlm_status st = VLM_OK;
+  rows_plan *p;
+  void *kept;
+  VLM_TRY(vlm_op_state(c, (void **)&p, sizeof *p));
+  VLM_TRY(keep_opts(c, &kept, opts, opts_bytes));
+  VLM_TRY(make_plan(c, p, from, fn, convert, kept));
+out:
+  return st;
+}
+
+vlm_row_inputs vlm_rows_first(const vlm_op_call *c, int n) {
+  vlm_row_inputs from = {.n = n};
+  for (int k = 0; k < n; k++) {
+    from.input[k] = k;
+    from.as[k] = c->in[k];
+  }
+  return from;
+}
+
+vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, const void *opts, size_t opts_bytes) {
   vlm_row_fn *fn;
   bool convert;
-  vlm_status st = choose(c, in, n_in, table, &fn, &convert);
-  return st == VLM_OK ? prepare_with(c, in, n_in, fn, convert, opts, opts_bytes) : st;
+  vlm_status st = choose(c, from, table, &fn, &convert);
+  return st == VLM_OK ? prepare_with(c, from, fn, convert, opts, opts_bytes) : st;
 }
 
-vlm_status vlm_rows_prepare_raw(vlm_op_call *c, int n_in, vlm_row_fn *fn, const void *opts, size_t opts_bytes) {
-  return prepare_with(c, c->in, n_in, fn, false, opts, opts_bytes);
-}
-
-vlm_status vlm_run_rows(vlm_op_call *c) {
-  run_plan(c, c->state, c->out[0], c->in);
-  return VLM_OK;
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts, size_t opts_bytes) {
+  return prepare_with(c, from, fn, false, opts, opts_bytes);
 }
 
 vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes) {
-  return prepare(c, c->in, n_in, table, opts, opts_bytes);
+  vlm_row_inputs from = vlm_rows_first(c, n_in);
+  return vlm_rows_prepare_from(c, &from, table, opts, opts_bytes);
 }
 
 vlm_status vlm_rows_prepare_binary(vlm_op_call *c, vlm_row_table table) {
-  if (c->node->opset >= 7) return prepare(c, c->in, 2, table, NULL, 0);
   vlm_tensor b = *c->in[1];
-  const vlm_tensor *in[2] = {c->in[0], &b};
+  vlm_row_inputs from = vlm_rows_first(c, 2);
   int axis = 0;
-  if (vlm_arg(c, 0)->kind == VLM_ATTR_INT && vlm_arg_int(c, 1, 0)) {
-    vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 0), in[0]->rank, true, &axis);
+  if (c->node->opset < 7 && vlm_arg(c, 0)->kind == VLM_ATTR_INT && vlm_arg_int(c, 1, 0)) {
+    vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 0), c->in[0]->rank, true, &axis);
     if (st != VLM_OK) return st;
-    for (; b.rank < in[0]->rank - axis; b.rank++) b.dims[b.rank] = 1;
+    for (; b.rank < c->in[0]->rank - axis; b.rank++) b.dims[b.rank] = 1;
+    from.as[1] = &b;
   }
-  return prepare(c, in, 2, table, NULL, 0);
+  return vlm_rows_prepare_from(c, &from, table, NULL, 0);
+}
+
+vlm_status vlm_run_rows(vlm_op_call *c) {
+  run_plan(c, c->state);
+  return VLM_OK;
+}
+
+/* ---- one function over pairs: the result so far and the next input ---- */
+
+typedef struct {
+  int n;
+  rows_plan *steps;
+} rows_fold;
+
+static vlm_status add_step(vlm_op_call *c, rows_fold *f, const vlm_row_inputs *from, vlm_row_table table, const void *opts) {
+  vlm_status st = VLM_OK;
+  vlm_row_fn *fn;
+  bool convert;
+  VLM_TRY(choose(c, from, table, &fn, &convert));
+  VLM_TRY(make_plan(c, &f->steps[f->n], from, fn, convert, opts));
+  f->n++;
+out:
+  return st;
+}
+
+vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts, size_t opts_bytes) {
+  vlm_status st = VLM_OK;
+  rows_fold *f;
+  void *kept;
+  VLM_TRY(vlm_op_state(c, (void **)&f, sizeof *f));
+  VLM_TRY(vlm_op_keep(c, (void **)&f->steps, c->n_in, sizeof *f->steps));
+  VLM_TRY(keep_opts(c, &kept, opts, opts_bytes));
+  for (int k = 1; k < c->n_in; k++) {
+    vlm_row_inputs pair = {.n = 2, .input = {k == 1 ? 0 : VLM_ROW_RESULT, k}, .as = {k == 1 ? c->in[0] : c->out[0], c->in[k]}};
+    VLM_TRY(add_step(c, f, &pair, table, NULL));
+  }
+  if (last) VLM_TRY(add_step(c, f, &(vlm_row_inputs){.n = 1, .input = {VLM_ROW_RESULT}, .as = {c->out[0]}}, last, kept));
+out:
+  return st;
+}
+
+vlm_status vlm_run_folded_rows(vlm_op_call *c) {
+  const rows_fold *f = c->state;
+  if (c->n_in == 1) vlm_copy_some(c->out[0]->data, c->in[0]->data, vlm_tensor_bytes(c->out[0]));
+  for (int k = 0; k < f->n; k++) run_plan(c, &f->steps[k]);
+  return VLM_OK;
 }

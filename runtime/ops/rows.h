@@ -23,20 +23,26 @@ typedef void vlm_row_fn(const vlm_row *row);
 /* One function per element type of input 0; NULL = no such form. A missing F16 / BF16 entry falls back to F32 with conversions. */
 typedef vlm_row_fn *const vlm_row_table[VLM_DTYPE_COUNT];
 
-/* Every in[k] must broadcast to the shape of out. `out` may be in[0] itself (same shape). VLM_UNSUPPORTED when the table has no function.
- */
-vlm_status vlm_rows_apply(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_table table,
-                          const void *opts);
-/* The same with the function given, and element types left alone. */
-vlm_status vlm_rows_apply_raw(vlm_op_call *c, const vlm_tensor *out, const vlm_tensor *const *in, int n_in, vlm_row_fn *fn,
-                              const void *opts);
+/* Inputs of the node, and the shapes that the function sees. VLM_ROW_RESULT: the output itself. */
+enum { VLM_ROW_RESULT = -1 };
+typedef struct vlm_row_inputs {
+  int n;
+  int input[VLM_ROW_INPUTS];
+  const vlm_tensor *as[VLM_ROW_INPUTS];
+} vlm_row_inputs;
+vlm_row_inputs vlm_rows_first(const vlm_op_call *c, int n); /* the first n, as they are */
 
-/* Prepares c->out[0] = f(the first n_in inputs) for the run function `rows`; opts are copied. */
+/* Prepares c->out[0] = f(the first n_in inputs) for the run function `rows`; opts are copied. Every input must broadcast to the shape of the
+ * output, which may be the memory of an input of that shape. VLM_UNSUPPORTED when the table has no function. */
 vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes);
+/* The same over other inputs. */
+vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, const void *opts, size_t opts_bytes);
 /* The same with the function given, and element types left alone. */
-vlm_status vlm_rows_prepare_raw(vlm_op_call *c, int n_in, vlm_row_fn *fn, const void *opts, size_t opts_bytes);
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts, size_t opts_bytes);
 /* The same for f(in[0], in[1]); up to opset 6, with attributes "axis broadcast ...", in[1] is aligned at `axis` instead of at the end. */
 vlm_status vlm_rows_prepare_binary(vlm_op_call *c, vlm_row_table table);
+/* f(f(in[0], in[1]), in[2]) … over all inputs, then `last` (or NULL) of the result, for the run function `folded_rows`. */
+vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts, size_t opts_bytes);
 
 /* The row operations of the call's CPU level (the C ones when the call has no kernels). */
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);

@@ -4,6 +4,7 @@
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 typedef enum reduction { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MAX, REDUCE_MIN, REDUCTIONS } reduction;
 static const char *const reduction_names[REDUCTIONS] = {"none", "add", "mul", "max", "min"};
@@ -57,12 +58,30 @@ static void put(const vlm_tensor *y, int64_t at, const vlm_tensor *x, int64_t fr
     for (int64_t i = 0; i < run; i++) combine(y, at + i, x, from + i, r);
 }
 
-static vlm_status start_from_data(vlm_op_call *c, vlm_tensor *y) {
-  vlm_tensor x;
-  vlm_status st = vlm_unpacked_in(c, 0, &x);
-  if (st == VLM_OK) st = vlm_unpacked_out(c, 0, y);
-  if (st == VLM_OK && y->data != x.data) vlm_copy_bytes(c->threads, y->data, x.data, vlm_tensor_bytes(&x));
+/* What the operators here share: data (input 0) become the result, updates (another input) go into it. */
+typedef struct {
+  vlm_bytes x, u, y;
+  reduction how;
+  int axis, depth; /* ScatterElements and TensorScatter; ScatterND */
+  bool circular;
+} scatter_state;
+
+static vlm_status prepare_scatter(vlm_op_call *c, int updates, scatter_state **out) {
+  vlm_status st = VLM_OK;
+  scatter_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_bytes_prepare(c, &s->x, c->in[0]));
+  VLM_TRY(vlm_bytes_prepare(c, &s->u, c->in[updates]));
+  VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
+  *out = s;
+out:
   return st;
+}
+
+static vlm_tensor start_from_data(vlm_op_call *c, const scatter_state *s) {
+  vlm_tensor x = vlm_bytes_in(c, &s->x, 0), y = vlm_bytes_out(c, &s->y, 0);
+  if (y.data != x.data) vlm_copy_bytes(c->threads, y.data, x.data, vlm_tensor_bytes(&x));
+  return y;
 }
 
 /* ---- ScatterElements ---- */
@@ -83,30 +102,34 @@ out:
   return st;
 }
 
+vlm_status vlm_prepare_ScatterElements(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  scatter_state *s;
+  VLM_TRY(prepare_scatter(c, 2, &s));
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), c->in[0]->rank, false, &s->axis));
+  VLM_TRY(read_reduction(c, 1, &s->how));
+out:
+  return st;
+}
+
 vlm_status vlm_run_ScatterElements(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *t = c->in[1];
-  vlm_tensor y, u;
-  reduction r;
-  int axis;
-  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), c->in[0]->rank, false, &axis));
-  VLM_TRY(read_reduction(c, 1, &r));
-  VLM_TRY(start_from_data(c, &y));
-  VLM_TRY(vlm_unpacked_in(c, 2, &u));
-  int64_t strides[VLM_MAX_RANK], size = y.dims[axis];
+  const scatter_state *s = c->state;
+  const vlm_tensor *t = c->in[1], y = start_from_data(c, s), u = vlm_bytes_in(c, &s->u, 2);
+  int64_t strides[VLM_MAX_RANK], size = y.dims[s->axis];
   for (int i = 0; i < y.rank; i++) strides[i] = vlm_tensor_span(&y, i + 1, y.rank);
   for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) {
     int64_t index = vlm_tensor_get_int(t, i), rest = i;
     VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld", (long long)index,
               (long long)size);
-    int64_t at = (index < 0 ? index + size : index) * strides[axis];
+    int64_t at = (index < 0 ? index + size : index) * strides[s->axis];
     for (int k = t->rank - 1; k >= 0; k--) {
-      if (k != axis) at += rest % t->dims[k] * strides[k];
+      if (k != s->axis) at += rest % t->dims[k] * strides[k];
       rest /= t->dims[k];
     }
-    put(&y, at, &u, i, 1, r);
+    put(&y, at, &u, i, 1, s->how);
   }
-  vlm_pack_out(c, 0, &y);
+  vlm_bytes_store(&s->y, c->out[0], y.data);
 out:
   return st;
 }
@@ -128,27 +151,32 @@ out:
   return st;
 }
 
+vlm_status vlm_prepare_ScatterND(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  scatter_state *s;
+  VLM_TRY(prepare_scatter(c, 2, &s));
+  VLM_TRY(read_reduction(c, 0, &s->how));
+  s->depth = (int)c->in[1]->dims[c->in[1]->rank - 1];
+out:
+  return st;
+}
+
 vlm_status vlm_run_ScatterND(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *t = c->in[1];
-  int depth = (int)t->dims[t->rank - 1];
-  vlm_tensor y, u;
-  reduction r;
-  VLM_TRY(read_reduction(c, 0, &r));
-  VLM_TRY(start_from_data(c, &y));
-  VLM_TRY(vlm_unpacked_in(c, 2, &u));
-  int64_t run = vlm_tensor_span(&y, depth, y.rank);
+  const scatter_state *s = c->state;
+  const vlm_tensor *t = c->in[1], y = start_from_data(c, s), u = vlm_bytes_in(c, &s->u, 2);
+  int64_t run = vlm_tensor_span(&y, s->depth, y.rank);
   for (int64_t i = 0, n = vlm_tensor_span(t, 0, t->rank - 1); i < n; i++) {
     int64_t at = 0;
-    for (int k = 0; k < depth; k++) {
-      int64_t index = vlm_tensor_get_int(t, i * depth + k), size = y.dims[k];
+    for (int k = 0; k < s->depth; k++) {
+      int64_t index = vlm_tensor_get_int(t, i * s->depth + k), size = y.dims[k];
       VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, k,
                 (long long)size);
       at += (index < 0 ? index + size : index) * vlm_tensor_span(&y, k + 1, y.rank);
     }
-    put(&y, at, &u, i * run, run, r);
+    put(&y, at, &u, i * run, run, s->how);
   }
-  vlm_pack_out(c, 0, &y);
+  vlm_bytes_store(&s->y, c->out[0], y.data);
 out:
   return st;
 }
@@ -179,24 +207,30 @@ out:
   return st;
 }
 
+vlm_status vlm_prepare_TensorScatter(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  scatter_state *s;
+  VLM_TRY(prepare_scatter(c, 1, &s));
+  VLM_TRY(cache_axis(c, &s->axis));
+  s->circular = strcmp(vlm_arg_string(c, 1, "linear"), "circular") == 0;
+out:
+  return st;
+}
+
 vlm_status vlm_run_TensorScatter(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *w = vlm_in(c, 2);
-  vlm_tensor y, u;
-  bool circular = strcmp(vlm_arg_string(c, 1, "linear"), "circular") == 0;
-  int axis;
-  VLM_TRY(cache_axis(c, &axis));
-  VLM_TRY(start_from_data(c, &y));
-  VLM_TRY(vlm_unpacked_in(c, 1, &u));
-  int64_t size = y.dims[axis], steps = u.dims[axis], inner = vlm_tensor_span(&y, axis + 1, y.rank), outer = vlm_tensor_span(&y, 1, axis);
+  const scatter_state *s = c->state;
+  const vlm_tensor *w = vlm_in(c, 2), y = start_from_data(c, s), u = vlm_bytes_in(c, &s->u, 1);
+  int64_t size = y.dims[s->axis], steps = u.dims[s->axis], inner = vlm_tensor_span(&y, s->axis + 1, y.rank),
+          outer = vlm_tensor_span(&y, 1, s->axis);
   for (int64_t b = 0; b < y.dims[0]; b++) {
     int64_t start = w ? vlm_tensor_get_int(w, b) : 0;
-    VLM_CHECK(start >= 0 && start <= size && (circular || start + steps <= size), c->err, VLM_INPUT,
+    VLM_CHECK(start >= 0 && start <= size && (s->circular || start + steps <= size), c->err, VLM_INPUT,
               "%lld entries at %lld do not fit a cache of %lld", (long long)steps, (long long)start, (long long)size);
     for (int64_t o = b * outer; o < (b + 1) * outer; o++)
       for (int64_t t = 0; t < steps; t++) put(&y, (o * size + (start + t) % size) * inner, &u, (o * steps + t) * inner, inner, REDUCE_NONE);
   }
-  vlm_pack_out(c, 0, &y);
+  vlm_bytes_store(&s->y, c->out[0], y.data);
 out:
   return st;
 }

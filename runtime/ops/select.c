@@ -4,6 +4,7 @@
 #include "runtime/ops/nd_copy.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/sort.h"
 
 vlm_status vlm_infer_later(vlm_op_call *c) {
@@ -43,33 +44,57 @@ out:
 
 /* ---- Compress ---- */
 
-vlm_status vlm_run_Compress(vlm_op_call *c) {
+typedef struct {
+  vlm_tensor flat; /* shape: of the data, or of its elements in one row */
+  int axis;
+  int64_t n, outer; /* entries that the condition can keep */
+  size_t run;       /* bytes behind one */
+} compress_state;
+
+/* Attribute k is the axis; without it the elements are one row. */
+static vlm_status along_axis(vlm_op_call *c, int k, vlm_tensor *flat, int *axis) {
+  const vlm_tensor *x = c->in[0];
+  const vlm_attr *a = vlm_arg(c, k);
+  int64_t n = vlm_tensor_count(x);
+  *axis = 0;
+  *flat = *x;
+  if (a->kind == VLM_ATTR_INT) return vlm_axis(c, a->u.i, x->rank, false, axis);
+  *flat = vlm_tensor_make(x->dtype, 1, &n, NULL);
+  return VLM_OK;
+}
+
+vlm_status vlm_prepare_Compress(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  compress_state *s;
   const vlm_tensor *x = c->in[0], *mask = c->in[1];
-  const vlm_attr *a = vlm_arg(c, 0);
-  const uint8_t *keep = mask->data;
-  vlm_tensor flat = *x;
-  int axis = 0;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_CHECK(mask->dtype == VLM_BOOL, c->err, VLM_INPUT, "the condition is %s, wanted bool", vlm_dtype_name(mask->dtype));
-  if (a->kind == VLM_ATTR_INT) {
-    VLM_TRY(vlm_axis(c, a->u.i, x->rank, false, &axis));
-  } else {
-    int64_t n = vlm_tensor_count(x);
-    flat = vlm_tensor_make(x->dtype, 1, &n, x->data);
-  }
-  int64_t size = flat.dims[axis], n = vlm_tensor_count(mask) < size ? vlm_tensor_count(mask) : size, kept = 0;
-  for (int64_t i = 0; i < n; i++) kept += keep[i] != 0;
-  int64_t outer = vlm_tensor_span(&flat, 0, axis);
-  size_t run = (size_t)vlm_tensor_span(&flat, axis + 1, flat.rank) * vlm_item_size(x);
-  flat.dims[axis] = kept;
-  VLM_TRY(make_out(c, 0, x->dtype, flat.rank, flat.dims));
+  VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
+  int64_t size = s->flat.dims[s->axis], given = vlm_tensor_count(mask);
+  s->n = given < size ? given : size;
+  s->outer = vlm_tensor_span(&s->flat, 0, s->axis);
+  s->run = (size_t)vlm_tensor_span(&s->flat, s->axis + 1, s->flat.rank) * vlm_item_size(x);
+out:
+  return st;
+}
+
+vlm_status vlm_run_Compress(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const compress_state *s = c->state;
+  const uint8_t *keep = c->in[1]->data;
+  const char *x = c->in[0]->data;
+  vlm_tensor y = s->flat;
+  int64_t size = y.dims[s->axis], kept = 0;
+  for (int64_t i = 0; i < s->n; i++) kept += keep[i] != 0;
+  y.dims[s->axis] = kept;
+  VLM_TRY(make_out(c, 0, y.dtype, y.rank, y.dims));
   char *to = c->out[0]->data;
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t i = 0; i < n; i++) {
+  for (int64_t o = 0; o < s->outer; o++)
+    for (int64_t i = 0; i < s->n; i++) {
       if (!keep[i]) continue;
-      vlm_copy_some(to, (const char *)x->data + (size_t)(o * size + i) * run, run);
-      to += run;
+      vlm_copy_some(to, x + (size_t)(o * size + i) * s->run, s->run);
+      to += s->run;
     }
 out:
   return st;
@@ -107,36 +132,41 @@ static bool index_after(const void *user, int64_t a, int64_t b) {
   return first[a] > first[b];
 }
 
-/* Groups equal slices. first[g] = first member of group g, inverse[i] = group of slice i, counts[g]; groups in output order. */
-static vlm_status group_slices(vlm_op_call *c, const unique_slices *s, int64_t *groups, int64_t **first, int64_t **inverse,
-                               int64_t **counts) {
-  vlm_status st = VLM_OK;
-  int64_t n = s->size, *work, *order, *spare, *rank_of;
-  VLM_TRY(vlm_scratch_new(c, &work, 6 * n));
-  order = work, spare = work + n, rank_of = work + 2 * n;
-  *first = work + 3 * n, *inverse = work + 4 * n, *counts = work + 5 * n;
+/* Room for n entries each. */
+typedef struct {
+  int64_t groups, *order, *spare, *rank_of;
+  int64_t *first, *inverse, *counts; /* first member of group g; group of slice i; members of group g */
+} slice_groups;
+
+/* Groups in output order. */
+static void number_groups(const unique_slices *s, slice_groups *g) {
+  int64_t n = s->size, *order = g->order;
   for (int64_t i = 0; i < n; i++) order[i] = i;
-  vlm_sort(order, spare, n, slice_after, s);
-  *groups = 0;
+  vlm_sort(order, g->spare, n, slice_after, s);
+  g->groups = 0;
   for (int64_t i = 0; i < n; i++) {
     if (i == 0 || compare_slices(s, order[i - 1], order[i]) != 0) {
-      (*first)[*groups] = order[i];
-      (*counts)[(*groups)++] = 0;
+      g->first[g->groups] = order[i];
+      g->counts[g->groups++] = 0;
     }
-    (*inverse)[order[i]] = *groups - 1;
-    (*counts)[*groups - 1]++;
+    g->inverse[order[i]] = g->groups - 1;
+    g->counts[g->groups - 1]++;
   }
-  if (s->sorted) goto out;
-  for (int64_t g = 0; g < *groups; g++) order[g] = g;
-  vlm_sort(order, spare, *groups, index_after, *first);
-  for (int64_t g = 0; g < *groups; g++) rank_of[order[g]] = g;
-  for (int64_t i = 0; i < n; i++) (*inverse)[i] = rank_of[(*inverse)[i]];
-  memcpy(spare, *first, (size_t)*groups * sizeof *spare);
-  for (int64_t g = 0; g < *groups; g++) (*first)[g] = spare[order[g]];
-  memcpy(spare, *counts, (size_t)*groups * sizeof *spare);
-  for (int64_t g = 0; g < *groups; g++) (*counts)[g] = spare[order[g]];
-out:
-  return st;
+}
+
+static void reorder(int64_t *values, const slice_groups *g) {
+  memcpy(g->spare, values, (size_t)g->groups * sizeof *values);
+  for (int64_t i = 0; i < g->groups; i++) values[i] = g->spare[g->order[i]];
+}
+
+/* By first appearance. */
+static void order_by_first(const unique_slices *s, const slice_groups *g) {
+  for (int64_t i = 0; i < g->groups; i++) g->order[i] = i;
+  vlm_sort(g->order, g->spare, g->groups, index_after, g->first);
+  for (int64_t i = 0; i < g->groups; i++) g->rank_of[g->order[i]] = i;
+  for (int64_t i = 0; i < s->size; i++) g->inverse[i] = g->rank_of[g->inverse[i]];
+  reorder(g->first, g);
+  reorder(g->counts, g);
 }
 
 static vlm_status store_ints(vlm_op_call *c, int k, const int64_t *values, int64_t n) {
@@ -145,28 +175,51 @@ static vlm_status store_ints(vlm_op_call *c, int k, const int64_t *values, int64
   return st;
 }
 
+typedef struct {
+  vlm_tensor flat;
+  int axis;
+  unique_slices slices; /* all but the data of the run */
+  size_t work;
+} unique_state;
+
+vlm_status vlm_prepare_Unique(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  unique_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
+  VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
+  s->slices = (unique_slices){.outer = vlm_tensor_span(&s->flat, 0, s->axis), .size = s->flat.dims[s->axis],
+                              .inner = vlm_tensor_span(&s->flat, s->axis + 1, s->flat.rank), .sorted = vlm_arg_int(c, 1, 1) != 0};
+  VLM_TRY(vlm_op_reserve(c, &s->work, s->slices.size, 6 * sizeof(int64_t)));
+out:
+  return st;
+}
+
+static slice_groups group_slices(const vlm_op_call *c, const unique_state *state, const unique_slices *s) {
+  int64_t n = s->size, *work = vlm_op_work(c, state->work);
+  slice_groups g = {.order = work, .spare = work + n, .rank_of = work + 2 * n, .first = work + 3 * n, .inverse = work + 4 * n, .counts = work + 5 * n};
+  number_groups(s, &g);
+  if (!s->sorted) order_by_first(s, &g);
+  return g;
+}
+
 vlm_status vlm_run_Unique(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x = *c->in[0];
-  const vlm_attr *a = vlm_arg(c, 0);
-  int64_t groups, *first, *inverse, *counts, all = vlm_tensor_count(&x);
-  int axis = 0;
-  VLM_TRY(vlm_check_whole_bytes(c, 0));
-  if (a->kind == VLM_ATTR_INT) VLM_TRY(vlm_axis(c, a->u.i, x.rank, false, &axis));
-  else x = vlm_tensor_make(x.dtype, 1, &all, x.data);
-  unique_slices s = {&x, vlm_tensor_span(&x, 0, axis), x.dims[axis], vlm_tensor_span(&x, axis + 1, x.rank), vlm_arg_int(c, 1, 1) != 0};
-  VLM_TRY(group_slices(c, &s, &groups, &first, &inverse, &counts));
-  vlm_tensor y = x;
-  y.dims[axis] = groups;
+  const unique_state *state = c->state;
+  unique_slices s = state->slices;
+  vlm_tensor y = state->flat;
+  s.x = c->in[0];
+  slice_groups g = group_slices(c, state, &s);
+  y.dims[state->axis] = g.groups;
   VLM_TRY(make_out(c, 0, y.dtype, y.rank, y.dims));
-  size_t run = (size_t)s.inner * vlm_item_size(&x);
+  size_t run = (size_t)s.inner * vlm_item_size(s.x);
   for (int64_t o = 0; o < s.outer && vlm_out(c, 0); o++)
-    for (int64_t g = 0; g < groups; g++)
-      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * groups + g) * run, (const char *)x.data + (size_t)(o * s.size + first[g]) * run,
+    for (int64_t i = 0; i < g.groups; i++)
+      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * g.groups + i) * run, (const char *)s.x->data + (size_t)(o * s.size + g.first[i]) * run,
                     run);
-  VLM_TRY(store_ints(c, 1, first, groups));
-  VLM_TRY(store_ints(c, 2, inverse, s.size));
-  VLM_TRY(store_ints(c, 3, counts, groups));
+  VLM_TRY(store_ints(c, 1, g.first, g.groups));
+  VLM_TRY(store_ints(c, 2, g.inverse, s.size));
+  VLM_TRY(store_ints(c, 3, g.counts, g.groups));
 out:
   return st;
 }

@@ -5,6 +5,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 /* Marks the axes of a tensor of `rank` dims. */
 static vlm_status mark_axes(vlm_op_call *c, const int64_t *axes, int count, int rank, bool *marked) {
@@ -111,17 +112,21 @@ vlm_status vlm_infer_Dropout(vlm_op_call *c) {
   if (c->n_out > 1) vlm_out_shape(c, 1, c->node->opset < 10 ? x->dtype : VLM_BOOL, x->rank, x->dims);
   return VLM_OK;
 }
-vlm_status vlm_run_Dropout(vlm_op_call *c) {
+
+vlm_status vlm_prepare_Dropout(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   double ratio, training;
   VLM_TRY(vlm_scalar_real(c, 1, "ratio", 1, &ratio));
   VLM_TRY(vlm_scalar_real(c, 2, "training_mode", 0, &training));
   VLM_CHECK(training == 0 || ratio == 0, c->err, VLM_UNSUPPORTED, "operator Dropout in training mode (random numbers) is not supported");
-  if (vlm_out(c, 1))
-    for (int64_t i = 0, n = vlm_tensor_count(c->out[1]); i < n; i++) vlm_tensor_set(c->out[1], i, 1);
-  st = vlm_run_copy(c);
 out:
   return st;
+}
+
+vlm_status vlm_run_Dropout(vlm_op_call *c) {
+  if (vlm_out(c, 1))
+    for (int64_t i = 0, n = vlm_tensor_count(c->out[1]); i < n; i++) vlm_tensor_set(c->out[1], i, 1);
+  return vlm_run_copy(c);
 }
 
 /* ---- Shape, Size ---- */
@@ -138,8 +143,16 @@ vlm_status vlm_infer_Shape(vlm_op_call *c) {
   vlm_out_shape(c, 0, VLM_S64, 1, &n);
   return VLM_OK;
 }
+
+vlm_status vlm_prepare_Shape(vlm_op_call *c) {
+  int64_t *start;
+  vlm_status st = vlm_op_state(c, (void **)&start, sizeof *start);
+  if (st == VLM_OK) *start = clamp_axis(vlm_arg_int(c, 0, 0), c->in[0]->rank);
+  return st;
+}
+
 vlm_status vlm_run_Shape(vlm_op_call *c) {
-  int64_t start = clamp_axis(vlm_arg_int(c, 0, 0), c->in[0]->rank);
+  int64_t start = *(const int64_t *)c->state;
   vlm_copy_some(c->out[0]->data, c->in[0]->dims + start, (size_t)c->out[0]->dims[0] * sizeof(int64_t));
   return VLM_OK;
 }

@@ -4,6 +4,7 @@
 #include "runtime/ops/box.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 typedef struct slice_box {
   int64_t start[VLM_MAX_RANK], step[VLM_MAX_RANK], count[VLM_MAX_RANK];
@@ -138,23 +139,44 @@ out:
   return st;
 }
 
+typedef struct {
+  vlm_bytes x, y;
+  int64_t batch, time, batch_stride, time_stride; /* axes, bytes */
+  size_t run;
+} reverse_state;
+
+vlm_status vlm_prepare_ReverseSequence(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  reverse_state *s;
+  const vlm_tensor x = vlm_whole(c->in[0]);
+  int64_t strides[VLM_MAX_RANK];
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_bytes_prepare(c, &s->x, c->in[0]));
+  VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
+  vlm_byte_strides(&x, strides);
+  s->batch = vlm_arg_int(c, 0, 1);
+  s->time = 1 - s->batch;
+  s->batch_stride = strides[s->batch];
+  s->time_stride = strides[s->time];
+  s->run = (size_t)vlm_tensor_span(&x, 2, x.rank) * vlm_item_size(&x);
+out:
+  return st;
+}
+
 vlm_status vlm_run_ReverseSequence(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_tensor x, y;
-  VLM_TRY(vlm_unpacked_in(c, 0, &x));
-  VLM_TRY(vlm_unpacked_out(c, 0, &y));
-  int64_t batch = vlm_arg_int(c, 0, 1), time = 1 - batch, strides[VLM_MAX_RANK];
-  size_t run = (size_t)vlm_tensor_span(&x, 2, x.rank) * vlm_item_size(&x);
-  vlm_byte_strides(&x, strides);
-  for (int64_t b = 0; b < x.dims[batch]; b++) {
+  const reverse_state *s = c->state;
+  const char *x = vlm_bytes_read(c, &s->x, c->in[0]);
+  char *y = vlm_bytes_place(c, &s->y, c->out[0]);
+  int64_t batches = c->in[0]->dims[s->batch], steps = c->in[0]->dims[s->time];
+  for (int64_t b = 0; b < batches; b++) {
     int64_t len = vlm_tensor_get_int(c->in[1], b);
-    VLM_CHECK(len >= 0 && len <= x.dims[time], c->err, VLM_INPUT, "sequence_lens[%lld] is %lld, wanted 0 to %lld", (long long)b,
-              (long long)len, (long long)x.dims[time]);
-    for (int64_t t = 0; t < x.dims[time]; t++)
-      vlm_copy_some((char *)y.data + b * strides[batch] + t * strides[time],
-             (const char *)x.data + b * strides[batch] + (t < len ? len - 1 - t : t) * strides[time], run);
+    VLM_CHECK(len >= 0 && len <= steps, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld, wanted 0 to %lld", (long long)b, (long long)len,
+              (long long)steps);
+    for (int64_t t = 0; t < steps; t++)
+      vlm_copy_some(y + b * s->batch_stride + t * s->time_stride, x + b * s->batch_stride + (t < len ? len - 1 - t : t) * s->time_stride, s->run);
   }
-  vlm_pack_out(c, 0, &y);
+  vlm_bytes_store(&s->y, c->out[0], y);
 out:
   return st;
 }

@@ -4,8 +4,8 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_softmax(vlm_op_call *c) {
   int axis, rank = c->in[0]->rank;

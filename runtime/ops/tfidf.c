@@ -4,6 +4,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 enum { MAX_GRAM, MAX_SKIP, MIN_GRAM, MODE, COUNTS, INDEXES, POOL_INTS, WEIGHTS };
 
@@ -73,30 +74,46 @@ static int64_t count_gram(const vlm_tensor *x, int64_t from, int64_t n, const in
   return count;
 }
 
-vlm_status vlm_run_TfIdfVectorizer(vlm_op_call *c) {
+typedef struct {
+  gram_pool pool;
+  bool counts, weighted; /* counts: TF, TFIDF; else 1 where there is any */
+} tfidf_state;
+
+vlm_status vlm_prepare_TfIdfVectorizer(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0];
+  tfidf_state *s;
   const char *mode = vlm_arg_string(c, MODE, "TF");
-  gram_pool p;
-  float *y = c->out[0]->data;
-  VLM_TRY(read_pool(c, &p));
-  bool counts = strcmp(mode, "IDF") != 0, weighted = strcmp(mode, "TF") != 0 && p.weights;
-  VLM_CHECK(!counts || strcmp(mode, "TF") == 0 || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF",
-            mode);
-  int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1];
-  vlm_zero_some(y, vlm_tensor_bytes(c->out[0]));
-  for (int64_t row = 0; row < rows; row++)
-    for (int64_t length = 1, gram = 0; length <= p.n_starts; length++) {
-      int64_t end = length < p.n_starts ? p.starts[length] : p.n_items;
-      for (int64_t at = p.starts[length - 1]; at < end; at += length, gram++) {
-        if (length < p.shortest || length > p.longest) continue;
-        int64_t found = count_gram(x, row * n, n, p.items + at, length, p.skip);
-        float value = counts ? (float)found : found > 0 ? 1.0f : 0.0f;
-        y[row * p.width + p.columns[gram]] += weighted ? value * p.weights[gram] : value;
-      }
-    }
+  bool tf = strcmp(mode, "TF") == 0, idf = strcmp(mode, "IDF") == 0;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(read_pool(c, &s->pool));
+  VLM_CHECK(tf || idf || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
+  s->counts = !idf;
+  s->weighted = !tf && s->pool.weights;
 out:
   return st;
+}
+
+static void weigh_row(const tfidf_state *s, const vlm_tensor *x, int64_t from, int64_t n, float *y) {
+  const gram_pool *p = &s->pool;
+  for (int64_t length = 1, gram = 0; length <= p->n_starts; length++) {
+    int64_t end = length < p->n_starts ? p->starts[length] : p->n_items;
+    for (int64_t at = p->starts[length - 1]; at < end; at += length, gram++) {
+      if (length < p->shortest || length > p->longest) continue;
+      int64_t found = count_gram(x, from, n, p->items + at, length, p->skip);
+      float value = s->counts ? (float)found : found > 0 ? 1.0f : 0.0f;
+      y[p->columns[gram]] += s->weighted ? value * p->weights[gram] : value;
+    }
+  }
+}
+
+vlm_status vlm_run_TfIdfVectorizer(vlm_op_call *c) {
+  const tfidf_state *s = c->state;
+  const vlm_tensor *x = c->in[0];
+  float *y = c->out[0]->data;
+  int64_t rows = x->rank == 2 ? x->dims[0] : 1, n = x->dims[x->rank - 1];
+  vlm_zero_some(y, vlm_tensor_bytes(c->out[0]));
+  for (int64_t row = 0; row < rows; row++) weigh_row(s, x, row * n, n, y + row * s->pool.width);
+  return VLM_OK;
 }
 
 /* ---- OptionalHasElement, OptionalGetElement ---- */

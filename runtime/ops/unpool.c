@@ -3,6 +3,7 @@
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/values.h"
 
 static int64_t attr_or(const vlm_attr *a, int i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i]
                                                                     : fallback; }
@@ -53,23 +54,31 @@ out:
   return st;
 }
 
-/* Indices count in the unpooled shape; a larger output_shape holds it in its front corner. */
+/* The shape that indices count in; a larger output_shape holds it in its front corner. */
+vlm_status vlm_prepare_MaxUnpool(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_tensor *small;
+  VLM_TRY(vlm_op_state(c, (void **)&small, sizeof *small));
+  VLM_TRY(vlm_check_whole_bytes(c, 0));
+  *small = *c->in[0];
+  VLM_TRY(unpooled_dims(c, small->dims));
+out:
+  return st;
+}
+
 vlm_status vlm_run_MaxUnpool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *x = c->in[0], *y = c->out[0];
+  const vlm_tensor *x = c->in[0], *y = c->out[0], *small = c->state;
   size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
-  vlm_tensor small = *x;
-  VLM_TRY(vlm_check_whole_bytes(c, 0));
-  VLM_TRY(unpooled_dims(c, small.dims));
-  int64_t total = vlm_tensor_count(&small);
+  int64_t total = vlm_tensor_count(small);
   vlm_zero_some(y->data, vlm_tensor_bytes(y));
   for (int64_t i = 0, n = vlm_tensor_count(x); i < n; i++) {
     int64_t index = vlm_tensor_get_int(c->in[1], i), at = 0, scale = 1;
     VLM_CHECK(index >= 0 && index < total, c->err, VLM_INPUT, "indices[%lld] is %lld of %lld", (long long)i, (long long)index,
               (long long)total);
     for (int d = x->rank - 1; d >= 0; d--) {
-      at += index % small.dims[d] * scale;
-      index /= small.dims[d];
+      at += index % small->dims[d] * scale;
+      index /= small->dims[d];
       scale *= y->dims[d];
     }
     memcpy((char *)y->data + (size_t)at * item, (const char *)x->data + (size_t)i * item, item);
@@ -144,22 +153,35 @@ static int64_t pixel_of(const col2im_fold *f, int64_t k, int64_t col) {
   return at;
 }
 
-vlm_status vlm_run_Col2Im(vlm_op_call *c) {
+typedef struct {
+  col2im_fold fold;
+  vlm_doubles x;
+  vlm_wide_result y;
+} col2im_state;
+
+vlm_status vlm_prepare_Col2Im(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  col2im_fold f;
-  const double *x;
-  double *y;
-  VLM_TRY(read_fold(c, &f));
-  VLM_TRY(vlm_as_f64(c, c->in[0], &x));
-  VLM_TRY(vlm_out_f64(c, 0, &y));
-  vlm_zero_some(y, (size_t)vlm_tensor_count(c->out[0]) * sizeof *y);
-  for (int64_t plane = 0, planes = c->out[0]->dims[0] * c->out[0]->dims[1]; plane < planes; plane++)
-    for (int64_t k = 0; k < f.taps; k++)
-      for (int64_t col = 0; col < f.columns; col++) {
-        int64_t at = pixel_of(&f, k, col);
-        if (at >= 0) y[plane * f.pixels + at] += x[(plane * f.taps + k) * f.columns + col];
-      }
-  vlm_store_f64(c, 0, y);
+  col2im_state *s;
+  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(read_fold(c, &s->fold));
+  VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));
 out:
   return st;
+}
+
+vlm_status vlm_run_Col2Im(vlm_op_call *c) {
+  const col2im_state *s = c->state;
+  const col2im_fold *f = &s->fold;
+  const double *x = vlm_doubles_get(c, &s->x);
+  double *y = vlm_wide_result_get(c, &s->y);
+  vlm_zero_some(y, (size_t)vlm_tensor_count(c->out[0]) * sizeof *y);
+  for (int64_t plane = 0, planes = c->out[0]->dims[0] * c->out[0]->dims[1]; plane < planes; plane++)
+    for (int64_t k = 0; k < f->taps; k++)
+      for (int64_t col = 0; col < f->columns; col++) {
+        int64_t at = pixel_of(f, k, col);
+        if (at >= 0) y[plane * f->pixels + at] += x[(plane * f->taps + k) * f->columns + col];
+      }
+  vlm_store_f64(c, 0, y);
+  return VLM_OK;
 }

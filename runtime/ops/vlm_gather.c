@@ -4,7 +4,7 @@
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 vlm_status vlm_infer_QGather(vlm_op_call *c) {
   vlm_status st = VLM_OK;

@@ -6,8 +6,8 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/packed.h"
 #include "runtime/ops/vlm_product.h"
-#include "runtime/ops/weights.h"
 
 typedef struct {
   vlm_product p;

@@ -8,7 +8,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/matmul_shape.h"
-#include "runtime/ops/prepare.h"
+#include "runtime/ops/values.h"
 
 typedef struct vlm_product {
   vlm_matmul_shape s; /* of x when its rows lie together; x and y are joined into one batch where w has one matrix */

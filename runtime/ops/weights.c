@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/ops/op_data.h"
-#include "runtime/ops/prepare.h"
 
 enum { BUCKETS = 512 };
 
@@ -142,88 +140,4 @@ void vlm_weight_give(vlm_weight *w) {
   if (!last) return;
   vlm_free(w->block);
   vlm_free(w);
-}
-
-/* ---- steps ---- */
-
-static void list_inputs(const vlm_op_call *c, const vlm_weight_form *form, const vlm_tensor **from) {
-  for (int i = 0; i < form->n_inputs; i++) from[i] = vlm_in(c, form->inputs[i]);
-}
-
-/* Place number used_held of the step's list. */
-static vlm_status hold(vlm_op_binding *b, vlm_weight *weight, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  if (b->used_held == b->cap_held) {
-    void *more;
-    int32_t wanted = b->cap_held ? 2 * b->cap_held : 1;
-    VLM_TRY(vlm_arena_alloc(b->arena, &more, (size_t)wanted, sizeof *b->held, err));
-    if (b->n_held) memcpy(more, b->held, (size_t)b->n_held * sizeof *b->held);
-    b->held = more;
-    b->cap_held = wanted;
-  }
-  if (b->used_held == b->n_held) b->n_held++;
-  else vlm_weight_give(b->held[b->used_held]);
-  b->held[b->used_held++] = weight;
-out:
-  return st;
-}
-
-/* Constants that are gone cannot be packed in another way. */
-static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
-  vlm_status st = VLM_OK;
-  const vlm_op_binding *b = c->binding;
-  bool gone = false;
-  for (int i = 0; b->owner && i < form->n_inputs; i++) gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
-  if (!gone) return vlm_weights_take(b->weights, out, form, from, c->kernels, c->err);
-  *out = vlm_weights_find(b->weights, form, from);
-  VLM_CHECK(*out, c->err, VLM_INTERNAL, "the weights were let go after they were packed in another form");
-out:
-  return st;
-}
-
-/* The step will not read these inputs again. */
-static vlm_status tell_owner(vlm_op_call *c, const vlm_weight_form *form, vlm_weight *weight) {
-  vlm_status st = VLM_OK;
-  const vlm_weight_owner *owner = c->binding->owner;
-  for (int i = 0; owner && i < form->n_inputs; i++)
-    if (vlm_in(c, form->inputs[i])) VLM_TRY(owner->packed(owner->user, c->node, form->inputs[i], weight, c->err));
-out:
-  return st;
-}
-
-vlm_status vlm_op_pack(vlm_op_call *c, vlm_packed *packed, const vlm_weight_form *form) {
-  vlm_status st = VLM_OK;
-  vlm_op_binding *b = c->binding;
-  const vlm_tensor *from[VLM_FORM_INPUTS];
-  vlm_weight *weight = NULL;
-  bool lasting = b->weights != NULL;
-  *packed = (vlm_packed){.form = *form};
-  list_inputs(c, form, from);
-  for (int i = 0; i < form->n_inputs; i++) lasting = lasting && (!from[i] || vlm_op_lasts(c, form->inputs[i]));
-  if (!lasting) {
-    VLM_TRY(vlm_op_reserve(c, &packed->at, (int64_t)form->bytes, 1));
-    goto out;
-  }
-  if (b->used_held < b->n_held && vlm_weight_is(b->held[b->used_held], form, from)) {
-    packed->block = vlm_weight_block(b->held[b->used_held++]);
-    goto out;
-  }
-  VLM_TRY(take(c, &weight, form, from));
-  packed->block = vlm_weight_block(weight);
-  st = hold(b, weight, c->err);
-  if (st != VLM_OK) vlm_weight_give(weight);
-  VLM_TRY(st);
-  VLM_TRY(tell_owner(c, form, weight));
-out:
-  return st;
-}
-
-vlm_status vlm_op_packed(vlm_op_call *c, const vlm_packed *packed, const void **out) {
-  const vlm_tensor *from[VLM_FORM_INPUTS];
-  *out = packed->block;
-  if (packed->block) return VLM_OK;
-  void *block = vlm_op_work(c, packed->at);
-  list_inputs(c, &packed->form, from);
-  *out = block;
-  return packed->form.fill(block, packed->form.sizes, from, c->kernels, c->err);
 }

@@ -23,15 +23,6 @@ typedef struct vlm_weight_form {
   size_t bytes;                  /* of the result */
 } vlm_weight_form;
 
-/* Weights of a step: made when it is prepared if all inputs last, else at every run in its work space. */
-typedef struct vlm_packed {
-  vlm_weight_form form;
-  const void *block;
-  size_t at;
-} vlm_packed;
-vlm_status vlm_op_pack(vlm_op_call *c, vlm_packed *packed, const vlm_weight_form *form);
-vlm_status vlm_op_packed(vlm_op_call *c, const vlm_packed *packed, const void **out);
-
 /* ---- the context's store ---- */
 
 typedef struct vlm_weights vlm_weights;

@@ -5,6 +5,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/turn.h"
 
 static vlm_status output_type(vlm_op_call *c, int k, vlm_dtype *dtype) {
@@ -26,25 +27,38 @@ out:
   return st;
 }
 
+typedef struct {
+  double a0, a1, a2;
+  bool periodic;
+} cosine_window;
+
+static vlm_status prepare_window(vlm_op_call *c, double a0, double a1, double a2) {
+  cosine_window *w;
+  vlm_status st = vlm_op_state(c, (void **)&w, sizeof *w);
+  if (st == VLM_OK) *w = (cosine_window){a0, a1, a2, vlm_arg_int(c, 1, 1) != 0};
+  return st;
+}
+
+vlm_status vlm_prepare_HannWindow(vlm_op_call *c) { return prepare_window(c, 0.5, 0.5, 0); }
+vlm_status vlm_prepare_HammingWindow(vlm_op_call *c) { return prepare_window(c, 25.0 / 46.0, 1 - 25.0 / 46.0, 0); }
+vlm_status vlm_prepare_BlackmanWindow(vlm_op_call *c) { return prepare_window(c, 0.42, 0.5, 0.08); }
+
 /* w[i] = a0 - a1 cos(2 pi i / N) + a2 cos(4 pi i / N), N = size (periodic) or size - 1 (symmetric). */
-static vlm_status cosine_window(vlm_op_call *c, double a0, double a1, double a2) {
-  int64_t n = c->out[0]->dims[0], period = vlm_arg_int(c, 1, 1) ? n : n - 1;
+vlm_status vlm_run_Window(vlm_op_call *c) {
+  const cosine_window *w = c->state;
+  int64_t n = c->out[0]->dims[0], period = w->periodic ? n : n - 1;
   for (int64_t i = 0; i < n; i++) {
     double s, one = 1, two = 1;
     if (period > 0) {
       vlm_sincos_turn(i, period, &s, &one);
       vlm_sincos_turn(2 * i, period, &s, &two);
-      vlm_tensor_set(c->out[0], i, a0 - a1 * one + a2 * two);
+      vlm_tensor_set(c->out[0], i, w->a0 - w->a1 * one + w->a2 * two);
     } else {
       vlm_tensor_set(c->out[0], i, 1);
     }
   }
   return VLM_OK;
 }
-
-vlm_status vlm_run_HannWindow(vlm_op_call *c) { return cosine_window(c, 0.5, 0.5, 0); }
-vlm_status vlm_run_HammingWindow(vlm_op_call *c) { return cosine_window(c, 25.0 / 46.0, 1 - 25.0 / 46.0, 0); }
-vlm_status vlm_run_BlackmanWindow(vlm_op_call *c) { return cosine_window(c, 0.42, 0.5, 0.08); }
 
 /* ---- MelWeightMatrix ---- */
 

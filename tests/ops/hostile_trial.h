@@ -19,6 +19,7 @@
 #include "runtime/ops/op.h"
 #include "runtime/ops/prepare.h"
 #include "runtime/ops/resolve.h"
+#include "runtime/ops/packed.h"
 #include "runtime/ops/weights.h"
 
 enum { MAX_IO = 16, MAX_ATTRS = 24, MAX_LIST = 64, MAX_BLOCKS = 512, SMALL = 1 << 14, MAX_BYTES = 1 << 22, MAX_SCRATCH = 1 << 26 };
@@ -264,7 +265,6 @@ static inline void show_values(const trial *t, vlm_tensor *in, void **data) {
 static inline vlm_status prepare(vlm_op_call *c, const trial *t, vlm_tensor *in, bool early) {
   void *data[MAX_IO];
   vlm_status st = VLM_UNKNOWN;
-  if (!t->op->prepare) return VLM_OK;
   if (early) {
     hide_values(t, in, data);
     st = t->op->prepare(c);
@@ -282,14 +282,14 @@ static inline vlm_status prepare(vlm_op_call *c, const trial *t, vlm_tensor *in,
 static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tensor *in, vlm_tensor *out) {
   vlm_status st = VLM_OK;
   void *data[MAX_IO];
-  if (t->op->flags & VLM_OP_SELF_ALLOC) return t->op->run(c);
+  bool self = t->op->flags & VLM_OP_SELF_ALLOC, early = true;
   hide_values(t, in, data);
-  st = t->op->infer(c);
+  if (!self) st = t->op->infer(c);
   show_values(t, in, data);
-  bool early = st == VLM_OK;
+  if (!self) early = st == VLM_OK;
   if (st == VLM_UNKNOWN) st = t->op->infer(c);
   if (st != VLM_OK) goto out;
-  for (int k = 0; k < c->n_out; k++) {
+  for (int k = 0; k < c->n_out && !self; k++) {
     if (!c->out[k]) continue;
     VLM_CHECK(out[k].dtype != VLM_NONE, c->err, VLM_INTERNAL, "output %d has no type", k);
     VLM_TRY(allocate(c, k));

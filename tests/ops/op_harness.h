@@ -110,7 +110,7 @@ static inline vlm_status op_prepare_and_run(op_harness *h, vlm_op_call *c) {
   VLM_TRY(vlm_arena_create(&arena, &h->err));
   vlm_op_binding binding = {.arena = arena, .lasting = lasting};
   c->binding = &binding;
-  if (c->node->op->prepare) VLM_TRY(c->node->op->prepare(c));
+  VLM_TRY(c->node->op->prepare(c));
   VLM_TRY(op_scratch(c, &c->work, binding.work_bytes + 1));
   VLM_TRY(c->node->op->run(c));
 out:
