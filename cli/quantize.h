@@ -29,6 +29,7 @@ typedef struct vlm_quantize_job {
   vlm_difference_list differences;
   /* dims that the multiplications are counted with, and that nobody stated */
   vlm_text assumed;
+  size_t bytes_in;                  /* vlm_bundle_float_bytes */
   size_t bytes_out;                 /* 0 = nothing was written */
   double start;
 } vlm_quantize_job;

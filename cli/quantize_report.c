@@ -66,7 +66,7 @@ out:
 
 static void put_sizes(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_open_object(w, "size_bytes");
-  vlm_json_put_int(w, "in", j->coverage->constant_bytes);
+  vlm_json_put_int(w, "in", (int64_t)j->bytes_in);
   if (j->bytes_out) vlm_json_put_int(w, "out", (int64_t)j->bytes_out);
   vlm_json_close_object(w);
   vlm_json_put_double(w, "seconds", vlm_now() - j->start);

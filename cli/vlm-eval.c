@@ -97,7 +97,7 @@ static vlm_status open_models(eval_job *j, vlm_error *err) {
     struct stat info;
     j->paths[k] = given->items[k];
     VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], true, err));
-    VLM_TRY(vlm_bundle_weight_bytes(&j->size_bytes[k], j->bundles[k], err));
+    VLM_TRY(vlm_bundle_float_bytes(&j->size_bytes[k], j->bundles[k], err));
     if (vlm_is_packed(given->items[k]) && stat(given->items[k], &info) == 0) j->size_bytes[k] = (size_t)info.st_size;
   }
   bool same = j->n_paths == 1 || (j->bundles[0]->family == VLM_FAMILY_GRAPH) == (j->bundles[1]->family == VLM_FAMILY_GRAPH);

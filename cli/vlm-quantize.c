@@ -5,6 +5,7 @@
 #include "cli/costs.h"
 #include "cli/data.h"
 #include "cli/golden.h"
+#include "cli/inspect.h"
 #include "cli/quantize.h"
 
 static const char USAGE[] = "  vlm-quantize MODEL [--calib STATS.h5] -o OUT.vlmq [options]\n";
@@ -63,6 +64,7 @@ static vlm_status make_plan(vlm_quantize_job *j, vlm_error *err) {
   const char *path = vlm_args_text(j->cli->args, VLM_OPT_PLAN, NULL);
   if (path) VLM_TRY(vlm_quant_plan_override(j->plan, path, err));
   VLM_TRY(vlm_coverage_make(&j->coverage, j->graphs, j->n_graphs, j->plan, err));
+  VLM_TRY(vlm_bundle_float_bytes(&j->bytes_in, j->bundle, err));
 out:
   return st;
 }
@@ -147,14 +149,14 @@ static vlm_status write_pack(vlm_quantize_job *j, const char *origin, vlm_error 
   vlm_pack_content content = {.bundle = j->bundle, .provenance = origin};
   vlm_golden golden = {0};
   VLM_TRY(vlm_json_writer_create(&plan, 0, err));
-  VLM_TRY(vlm_quantize_plan_text(j, plan, &content.quantization, err));
+  if (j->plan->count) VLM_TRY(vlm_quantize_plan_text(j, plan, &content.quantization, err));
   if (j->stats && *vlm_stats_preprocess(j->stats)) content.preprocess = vlm_stats_preprocess(j->stats);
   make_golden(j, &golden);
   content.golden = &golden.item;
   content.n_golden = golden.item.n_outputs;
   VLM_TRY(vlm_pack_write(j->output, &content, &j->pack, &j->bytes_out, err));
-  vlm_say(j->cli, "%s: %.2f MB, %.1f %% of the weights' %.2f MB", j->output, (double)j->bytes_out / 1e6,
-          100.0 * (double)j->bytes_out / (double)j->coverage->constant_bytes, (double)j->coverage->constant_bytes / 1e6);
+  vlm_say(j->cli, "%s: %s, %.1f %% of the weights' %s in float", j->output, vlm_show_bytes((double)j->bytes_out).text,
+          100.0 * (double)j->bytes_out / (double)(j->bytes_in ? j->bytes_in : 1), vlm_show_bytes((double)j->bytes_in).text);
 out:
   vlm_golden_free(&golden);
   vlm_json_writer_free(plan);

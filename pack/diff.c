@@ -25,7 +25,8 @@ static void compare_meta(differ *d, const vlm_pack *a, const vlm_pack *b) {
     const int order = i == a->n_meta ? 1 : j == b->n_meta ? -1 : strcmp(a->meta[i].key, b->meta[j].key);
     const vlm_pack_pair *pa = order <= 0 ? &a->meta[i] : NULL, *pb = order >= 0 ? &b->meta[j] : NULL;
     snprintf(where, sizeof(where), "meta %s", pa ? pa->key : pb->key);
-    if (!pa || !pb || strcmp(pa->value, pb->value) != 0) tell(d, where, pa ? pa->value : NULL, pb ? pb->value : NULL);
+    /* Files of format 1.0 name it, later ones do not. */
+    if (strcmp(pa ? pa->key : pb->key, "format") != 0 && (!pa || !pb || strcmp(pa->value, pb->value) != 0)) tell(d, where, pa ? pa->value : NULL, pb ? pb->value : NULL);
     i += pa != NULL;
     j += pb != NULL;
   }

@@ -1,4 +1,4 @@
-#include "pack/layout.h"
+#include "pack/layout_private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,11 +21,9 @@ const char *vlm_section_name(vlm_section_kind kind) { return kind < VLM_SECTION_
 const char *vlm_section_what(vlm_section_kind kind) { return kind < VLM_SECTION_KINDS ? rows[kind].what : "unknown"; }
 
 const char *vlm_section_codec_name(vlm_section_codec codec) {
-  static const char *const names[] = {"raw", "zstd", "frames"};
+  static const char *const names[] = {"raw", "zstd", "frames", "index"};
   return codec < VLM_SECTION_CODECS ? names[codec] : "?";
 }
-
-static uint64_t round_up(uint64_t n, uint64_t align) { return (n + align - 1) / align * align; }
 
 bool vlm_section_unpacks(vlm_section_kind kind, uint64_t stored, uint64_t raw) {
   /* Early writers left weights of one value smaller. */
@@ -33,31 +31,26 @@ bool vlm_section_unpacks(vlm_section_kind kind, uint64_t stored, uint64_t raw) {
   return raw <= free_bytes || raw / VLM_CODEC_MAX_RATIO <= stored;
 }
 
-uint64_t vlm_section_begin(uint64_t end, vlm_section_kind kind, vlm_section_codec codec) {
-  return round_up(end, kind == VLM_SECTION_WGHT && codec == VLM_SECTION_RAW ? VLM_PACK_MAP_ALIGN : VLM_PACK_ALIGN);
+uint64_t vlm_section_begin(uint64_t end, const vlm_section *s) {
+  if (s->kind != VLM_SECTION_WGHT || s->codec != VLM_SECTION_RAW) return end;
+  const uint64_t align = s->stored >= VLM_PACK_MAPPED_BYTES ? VLM_PACK_MAP_ALIGN : VLM_PACK_ALIGN;
+  return (end + align - 1) / align * align;
 }
 
-/* ---- writing ---- */
-
-void vlm_layout_encode_index(vlm_encoder *e, const vlm_layout *layout) {
-  for (int32_t i = 0; i < layout->count; i++) {
-    const vlm_section *s = &layout->sections[i];
-    vlm_put_bytes(e, s->name, 4);
-    vlm_put_u32(e, s->flags);
-    vlm_put_u32(e, (uint32_t)s->codec);
-    vlm_put_u32(e, 0);
-    const uint64_t numbers[] = {s->offset, s->stored, s->raw, s->stored_hash, s->raw_hash};
-    for (int k = 0; k < 5; k++) vlm_put_u64(e, numbers[k]);
-  }
+void vlm_layout_free(vlm_layout *layout) {
+  vlm_free(layout->index);
+  *layout = (vlm_layout){.count = 0};
 }
+
+/* ---- the header ---- */
 
 void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const void *index, size_t index_bytes) {
-  assert(layout->count >= 1 && layout->count <= VLM_PACK_MAX_SECTIONS && index_bytes == (size_t)layout->count * VLM_PACK_RECORD_BYTES);
+  assert(layout->count >= 1 && layout->count <= VLM_PACK_MAX_SECTIONS);
   vlm_put_bytes(e, magic, sizeof(magic));
   vlm_put_u32(e, VLM_PACK_MAJOR | VLM_PACK_MINOR << 16);
   vlm_put_u32(e, VLM_PACK_HEADER_BYTES);
   vlm_put_u64(e, layout->file_bytes);
-  vlm_put_u64(e, layout->features);
+  vlm_put_u64(e, layout->features | VLM_PACK_FEATURE_COMPACT);
   vlm_put_u64(e, 0);
   vlm_put_u64(e, layout->index_offset);
   vlm_put_u32(e, (uint32_t)index_bytes);
@@ -66,19 +59,7 @@ void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const vo
   if (e->status == VLM_OK) vlm_put_u64(e, vlm_xxh64(e->bytes.data, e->bytes.bytes));
 }
 
-/* ---- reading ---- */
-
-typedef struct layout_reader {
-  vlm_layout *out;
-  const unsigned char *data;
-  size_t bytes;
-  const char *file;
-  uint32_t index_bytes;
-  uint64_t index_hash;
-  vlm_error *err;
-} layout_reader;
-
-static vlm_status check_magic(const layout_reader *r) {
+static vlm_status check_magic(const vlm_layout_reader *r) {
   size_t same = 0;
   for (size_t i = 0; i < sizeof(magic) && i < r->bytes; i++) same += r->data[i] == magic[i];
   if (same == sizeof(magic) && r->bytes >= VLM_PACK_HEADER_BYTES) return VLM_OK;
@@ -89,7 +70,9 @@ static vlm_status check_magic(const layout_reader *r) {
   return vlm_fail(r->err, VLM_INPUT, "%s: is not a packed model (.vlmq)", r->file);
 }
 
-static vlm_status read_header(layout_reader *r) {
+static bool is_compact(const vlm_layout *layout) { return layout->features & VLM_PACK_FEATURE_COMPACT; }
+
+static vlm_status read_header(vlm_layout_reader *r) {
   vlm_status st = VLM_OK;
   vlm_byte_reader d = {.data = r->data, .bytes = VLM_PACK_HEADER_BYTES, .at = 8, .file = r->file, .section = "header", .err = r->err};
   const uint32_t version = vlm_get_u32(&d), header_bytes = vlm_get_u32(&d);
@@ -97,9 +80,9 @@ static vlm_status read_header(layout_reader *r) {
   r->out->features = vlm_get_u64(&d);
   vlm_get_u64(&d); /* compatible features */
   r->out->index_offset = vlm_get_u64(&d);
-  r->index_bytes = vlm_get_u32(&d);
+  r->out->index_bytes = vlm_get_u32(&d);
   const uint32_t count = vlm_get_u32(&d);
-  r->index_hash = vlm_get_u64(&d);
+  r->out->index_hash = vlm_get_u64(&d);
   const uint64_t hash = vlm_get_u64(&d), wanted = vlm_xxh64(r->data, VLM_PACK_HEADER_BYTES - 8);
   VLM_CHECK(hash == wanted, r->err, VLM_INTEGRITY, "%s: header: stored hash %016llx, computed %016llx", r->file, (unsigned long long)hash,
             (unsigned long long)wanted);
@@ -113,13 +96,12 @@ static vlm_status read_header(layout_reader *r) {
             (unsigned)header_bytes, VLM_PACK_HEADER_BYTES, r->bytes);
   VLM_CHECK(count >= 1 && count <= VLM_PACK_MAX_SECTIONS, r->err, VLM_INTEGRITY, "%s: header: %u sections, wanted 1 to %d", r->file, (unsigned)count,
             VLM_PACK_MAX_SECTIONS);
-  VLM_CHECK(r->index_bytes == count * VLM_PACK_RECORD_BYTES && r->out->index_offset >= header_bytes && r->out->index_offset <= r->bytes &&
-                r->bytes - r->out->index_offset == r->index_bytes,
-            r->err, VLM_INTEGRITY, "%s: header: an index of %u bytes for %u sections at %llu does not end a file of %zu bytes", r->file,
-            (unsigned)r->index_bytes, (unsigned)count, (unsigned long long)r->out->index_offset, r->bytes);
+  VLM_CHECK(r->out->index_offset >= header_bytes && r->out->index_offset <= r->bytes && r->bytes - r->out->index_offset == r->out->index_bytes &&
+                (is_compact(r->out) || r->out->index_bytes == (uint64_t)count * VLM_PACK_RECORD_BYTES),
+            r->err, VLM_INTEGRITY, "%s: header: an index of %llu bytes for %u sections at %llu does not end a file of %zu bytes", r->file,
+            (unsigned long long)r->out->index_bytes, (unsigned)count, (unsigned long long)r->out->index_offset, r->bytes);
   r->out->count = (int32_t)count;
-  /* The first section begins behind the header. */
-  r->out->sections[0].offset = header_bytes;
+  r->out->header_bytes = header_bytes;
 out:
   return st;
 }
@@ -130,48 +112,34 @@ static vlm_section_kind find_kind(const char *name) {
   return (vlm_section_kind)kind;
 }
 
-static vlm_status check_name(const layout_reader *r, const vlm_section *s) {
+vlm_status vlm_layout_set_name(const vlm_layout_reader *r, vlm_section *s, const unsigned char name[4]) {
   vlm_status st = VLM_OK;
   for (int i = 0; i < 4; i++) {
-    VLM_CHECK(s->name[i] >= 'A' && s->name[i] <= 'Z', r->err, VLM_INTEGRITY, "%s: index: section name %02x %02x %02x %02x, wanted four capitals", r->file,
-              (unsigned char)s->name[0], (unsigned char)s->name[1], (unsigned char)s->name[2], (unsigned char)s->name[3]);
+    VLM_CHECK(name[i] >= 'A' && name[i] <= 'Z', r->err, VLM_INTEGRITY, "%s: index: section name %02x %02x %02x %02x, wanted four capitals", r->file,
+              name[0], name[1], name[2], name[3]);
   }
+  memcpy(s->name, name, 4);
+  s->kind = find_kind(s->name);
   VLM_CHECK(s->kind < VLM_SECTION_KINDS || (s->flags & VLM_SECTION_OPTIONAL), r->err, VLM_UNSUPPORTED,
             "%s: section %s is unknown to this program and not optional", r->file, s->name);
 out:
   return st;
 }
 
-static vlm_status check_gap(const layout_reader *r, uint64_t from, uint64_t to, const char *name) {
+vlm_status vlm_layout_check_gap(const vlm_layout_reader *r, uint64_t from, uint64_t to, const char *name) {
   for (uint64_t i = from; i < to; i++) {
     if (r->data[i]) return vlm_fail(r->err, VLM_INTEGRITY, "%s: byte %llu in front of %s is %u, wanted 0", r->file, (unsigned long long)i, name, r->data[i]);
   }
   return VLM_OK;
 }
 
-static vlm_status read_record(layout_reader *r, vlm_byte_reader *d, vlm_section *s, uint64_t *end) {
+vlm_status vlm_layout_check_section(const vlm_layout_reader *r, const vlm_section *s, uint64_t begin, uint64_t *end) {
   vlm_status st = VLM_OK;
-  const unsigned char *name = vlm_get_bytes(d, 4);
-  if (name) memcpy(s->name, name, 4);
-  s->kind = find_kind(s->name);
-  s->flags = vlm_get_u32(d);
-  const uint32_t codec = vlm_get_u32(d), reserved = vlm_get_u32(d);
-  s->codec = (vlm_section_codec)codec;
-  s->offset = vlm_get_u64(d);
-  s->stored = vlm_get_u64(d);
-  s->raw = vlm_get_u64(d);
-  s->stored_hash = vlm_get_u64(d);
-  s->raw_hash = vlm_get_u64(d);
-  VLM_TRY(d->status);
-  VLM_TRY(check_name(r, s));
   const bool weights = s->kind == VLM_SECTION_WGHT;
-  VLM_CHECK(!(s->flags & ~(uint32_t)VLM_SECTION_OPTIONAL) && reserved == 0, r->err, VLM_INTEGRITY, "%s: section %s: flags %#x and reserved %#x, wanted 0",
-            r->file, s->name, (unsigned)s->flags, (unsigned)reserved);
-  VLM_CHECK(weights ? codec == VLM_SECTION_RAW || codec == VLM_SECTION_FRAMES : codec < VLM_SECTION_FRAMES, r->err, VLM_INTEGRITY,
-            "%s: section %s: codec %u does not go with it", r->file, s->name, (unsigned)codec);
-  const uint64_t begin = vlm_section_begin(*end, s->kind, s->codec);
-  VLM_CHECK(s->offset == begin, r->err, VLM_INTEGRITY, "%s: section %s: offset %llu, wanted %llu", r->file, s->name, (unsigned long long)s->offset,
-            (unsigned long long)begin);
+  VLM_CHECK(!(s->flags & ~(uint32_t)VLM_SECTION_OPTIONAL), r->err, VLM_INTEGRITY, "%s: section %s: flags %#x, wanted 0 or 1", r->file, s->name,
+            (unsigned)s->flags);
+  VLM_CHECK(weights ? s->codec == VLM_SECTION_RAW || s->codec == VLM_SECTION_FRAMES : s->codec < VLM_SECTION_FRAMES, r->err, VLM_INTEGRITY,
+            "%s: section %s: codec %u does not go with it", r->file, s->name, (unsigned)s->codec);
   VLM_CHECK(begin <= r->out->index_offset && s->stored <= r->out->index_offset - begin, r->err, VLM_INTEGRITY,
             "%s: section %s: %llu bytes at %llu run into the index at %llu", r->file, s->name, (unsigned long long)s->stored, (unsigned long long)begin,
             (unsigned long long)r->out->index_offset);
@@ -180,17 +148,17 @@ static vlm_status read_record(layout_reader *r, vlm_byte_reader *d, vlm_section 
   VLM_CHECK(vlm_section_unpacks(s->kind, s->stored, s->raw), r->err, VLM_INTEGRITY,
             "%s: section %s: %llu stored bytes would unpack to %llu, more than %d times as much", r->file, s->name, (unsigned long long)s->stored,
             (unsigned long long)s->raw, VLM_CODEC_MAX_RATIO);
-  VLM_CHECK(s->codec != VLM_SECTION_RAW || (s->stored == s->raw && s->stored_hash == s->raw_hash), r->err, VLM_INTEGRITY,
+  VLM_CHECK(s->codec != VLM_SECTION_RAW || s->stored == s->raw, r->err, VLM_INTEGRITY,
             "%s: section %s: raw, but stored as %llu bytes of %llu", r->file, s->name, (unsigned long long)s->stored, (unsigned long long)s->raw);
   VLM_CHECK(s->codec == VLM_SECTION_RAW || (r->out->features & VLM_PACK_FEATURE_ZSTD), r->err, VLM_INTEGRITY,
             "%s: section %s is compressed, but the header does not say so", r->file, s->name);
-  VLM_TRY(check_gap(r, *end, begin, s->name));
+  VLM_TRY(vlm_layout_check_gap(r, *end, begin, s->name));
   *end = begin + s->stored;
 out:
   return st;
 }
 
-static vlm_status check_counts(const layout_reader *r) {
+static vlm_status check_counts(const vlm_layout_reader *r) {
   vlm_status st = VLM_OK;
   int32_t counts[VLM_SECTION_KINDS + 1] = {0};
   for (int32_t i = 0; i < r->out->count; i++) counts[r->out->sections[i].kind]++;
@@ -202,31 +170,17 @@ out:
   return st;
 }
 
-static vlm_status read_index(layout_reader *r) {
-  vlm_status st = VLM_OK;
-  const unsigned char *index = r->data + r->out->index_offset;
-  const uint64_t hash = vlm_xxh64(index, r->index_bytes);
-  vlm_byte_reader d = {.data = index, .bytes = r->index_bytes, .file = r->file, .section = "index", .err = r->err};
-  uint64_t end = r->out->sections[0].offset;
-  VLM_CHECK(hash == r->index_hash, r->err, VLM_INTEGRITY, "%s: index: stored hash %016llx, computed %016llx", r->file,
-            (unsigned long long)r->index_hash, (unsigned long long)hash);
-  for (int32_t i = 0; i < r->out->count; i++) VLM_TRY(read_record(r, &d, &r->out->sections[i], &end));
-  const uint64_t index_at = vlm_section_begin(end, VLM_SECTION_KINDS, VLM_SECTION_RAW);
-  VLM_CHECK(r->out->index_offset == index_at, r->err, VLM_INTEGRITY, "%s: index at %llu, wanted %llu", r->file,
-            (unsigned long long)r->out->index_offset, (unsigned long long)index_at);
-  VLM_TRY(check_gap(r, end, index_at, "the index"));
-  VLM_TRY(check_counts(r));
-out:
-  return st;
-}
-
 vlm_status vlm_layout_decode(vlm_layout *out, const unsigned char *data, size_t bytes, const char *file, vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = (vlm_layout){.count = 0};
-  layout_reader r = {.out = out, .data = data, .bytes = bytes, .file = file, .err = err};
+  vlm_layout_reader r = {.out = out, .data = data, .bytes = bytes, .file = file, .err = err};
   VLM_TRY(check_magic(&r));
   VLM_TRY(read_header(&r));
-  VLM_TRY(read_index(&r));
+  const uint64_t hash = vlm_xxh64(data + out->index_offset, out->index_bytes);
+  VLM_CHECK(hash == out->index_hash, err, VLM_INTEGRITY, "%s: index: stored hash %016llx, computed %016llx", file, (unsigned long long)out->index_hash,
+            (unsigned long long)hash);
+  VLM_TRY(is_compact(out) ? vlm_layout_read_compact(&r) : vlm_layout_read_wide(&r));
+  VLM_TRY(check_counts(&r));
 out:
   return st;
 }

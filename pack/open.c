@@ -76,6 +76,7 @@ void vlm_pack_close(vlm_pack *pack) {
   if (!pack) return;
   vlm_pack_release_storage(pack->storage);
   vlm_tensor_table_free(&pack->tensors);
+  vlm_layout_free(&pack->layout);
   vlm_arena_free(pack->arena);
   vlm_free(pack);
 }

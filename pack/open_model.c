@@ -58,11 +58,11 @@ static vlm_status set_family(vlm_bundle *bundle, const vlm_pack *pack, vlm_error
   return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: family \"%s\" is unknown to this program", pack->path, family ? family : "");
 }
 
-/* Says the same as the header, for those who read META alone. */
+/* Said the same as the header in format 1.0. */
 static vlm_status check_format(const vlm_pack *pack, vlm_error *err) {
   const char *format = vlm_pack_meta(pack, "format");
-  if (format && strtol(format, NULL, 10) == VLM_PACK_MAJOR) return VLM_OK;
-  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: format \"%s\"; this program reads version %d", pack->path, format ? format : "",
+  if (!format || strtol(format, NULL, 10) == VLM_PACK_MAJOR) return VLM_OK;
+  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: format \"%s\"; this program reads version %d", pack->path, format,
                   VLM_PACK_MAJOR);
 }
 

@@ -85,7 +85,7 @@ out:
 static vlm_status read_tensors(vlm_pack *pack, vlm_byte_reader *d) {
   const vlm_section *weights = pack->layout.sections;
   while (weights->kind != VLM_SECTION_WGHT) weights++;
-  return vlm_tensor_table_decode(&pack->tensors, d, weights);
+  return vlm_tensor_table_decode(&pack->tensors, d, weights, pack->layout.features & VLM_PACK_FEATURE_COMPACT);
 }
 
 static vlm_status read_roles(vlm_pack *pack, vlm_byte_reader *d, const char **label) {

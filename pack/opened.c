@@ -28,6 +28,7 @@ static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const c
 }
 
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err) {
+  if (s->codec == VLM_SECTION_INSIDE) return VLM_OK; /* the hash of the index holds it */
   return check_hash(pack, s, "stored", vlm_xxh64(vlm_pack_bytes(pack) + s->offset, (size_t)s->stored), s->stored_hash, err);
 }
 
@@ -35,15 +36,15 @@ vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned 
   vlm_status st = VLM_OK;
   const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
   *own = NULL;
-  *data = stored;
+  *data = s->codec == VLM_SECTION_INSIDE ? s->data : stored;
   VLM_TRY(vlm_pack_check_stored(pack, s, err));
-  if (s->codec == VLM_SECTION_RAW) goto out;
+  if (s->codec != VLM_SECTION_ZSTD) goto out;
   VLM_TRY(vlm_new(own, (size_t)s->raw + 1, err));
   st = vlm_codec_decompress(*own, (size_t)s->raw, stored, (size_t)s->stored, err);
   if (st != VLM_OK) vlm_error_context(err, "%s: section %s", pack->path, s->name);
   VLM_TRY(st);
   *data = *own;
-  VLM_TRY(check_hash(pack, s, "raw", vlm_xxh64(*own, (size_t)s->raw), s->raw_hash, err));
+  if (s->raw_hashed) VLM_TRY(check_hash(pack, s, "raw", vlm_xxh64(*own, (size_t)s->raw), s->raw_hash, err));
 out:
   if (st != VLM_OK) {
     vlm_free(*own);

@@ -27,7 +27,7 @@ typedef struct vlm_pack_content {
   const char *preprocess;    /* JSON list of operations (vlm_preprocess_format), or NULL */
   const char *quantization;  /* JSON, or NULL */
   const char *provenance;    /* JSON, or NULL: no time, no path in it, please */
-  const vlm_pack_pair *meta; /* any order; the keys "family" and "format" are the library's */
+  const vlm_pack_pair *meta; /* any order; the key "family" is the library's */
   int32_t n_meta;
   const vlm_pack_golden *golden;
   int32_t n_golden;

@@ -24,28 +24,46 @@ out:
   return st;
 }
 
-vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
+static vlm_status add_section(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
   vlm_status st = VLM_OK;
   VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections", VLM_PACK_MAX_SECTIONS);
   assert(kind < VLM_SECTION_KINDS && codec < VLM_SECTION_CODECS);
-  vlm_section *s = &p->layout.sections[p->layout.count++];
-  *s = (vlm_section){.kind = kind, .codec = codec, .offset = vlm_section_begin(p->at, kind, codec)};
-  memcpy(s->name, vlm_section_name(kind), 4);
-  if (codec != VLM_SECTION_RAW) p->layout.features |= VLM_PACK_FEATURE_ZSTD;
-  VLM_TRY(vlm_packer_pad_to(p, s->offset));
-  *out = s;
+  *out = &p->layout.sections[p->layout.count++];
+  **out = (vlm_section){.kind = kind, .codec = codec};
+  memcpy((*out)->name, vlm_section_name(kind), 4);
 out:
   return st;
 }
 
-/* A section from memory; compressed when that makes it smaller. */
-vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
+vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec, uint64_t stored) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(add_section(p, out, kind, codec));
+  (*out)->stored = stored;
+  (*out)->offset = vlm_section_begin(p->at, *out);
+  if (codec != VLM_SECTION_RAW) p->layout.features |= VLM_PACK_FEATURE_ZSTD;
+  VLM_TRY(vlm_packer_pad_to(p, (*out)->offset));
+out:
+  return st;
+}
+
+static vlm_status put_inside(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
+  vlm_status st = VLM_OK;
+  vlm_section *s;
+  unsigned char *copy = NULL;
+  VLM_TRY(add_section(p, &s, kind, VLM_SECTION_INSIDE));
+  VLM_TRY(vlm_arena_new(p->arena, &copy, bytes, p->err));
+  if (bytes) memcpy(copy, data, bytes);
+  s->data = copy;
+  s->stored = s->raw = bytes;
+out:
+  return st;
+}
+
+static vlm_status put_outside(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
   vlm_status st = VLM_OK;
   unsigned char *small = NULL;
   size_t used = bytes;
   vlm_section *s;
-  VLM_CHECK(bytes <= VLM_PACK_MAX_SECTION_BYTES, p->err, VLM_LIMIT, "section %s (%s): %zu bytes, the limit is %llu", vlm_section_name(kind),
-            vlm_section_what(kind), bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
   if (p->codec == VLM_PACK_ZSTD) {
     const size_t room = vlm_codec_bound(bytes);
     VLM_TRY(vlm_new(&small, room, p->err));
@@ -53,15 +71,21 @@ vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const vo
   }
   const bool packed = used < bytes && vlm_section_unpacks(kind, used, bytes);
   const void *stored = packed ? small : data;
-  const size_t stored_bytes = packed ? used : bytes;
-  VLM_TRY(vlm_packer_begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW));
-  s->stored = stored_bytes;
+  VLM_TRY(vlm_packer_begin(p, &s, kind, packed ? VLM_SECTION_ZSTD : VLM_SECTION_RAW, packed ? used : bytes));
   s->raw = bytes;
-  s->raw_hash = vlm_xxh64(data, bytes);
-  s->stored_hash = packed ? vlm_xxh64(stored, stored_bytes) : s->raw_hash;
-  VLM_TRY(vlm_packer_put(p, stored, stored_bytes));
+  s->stored_hash = vlm_xxh64(stored, (size_t)s->stored);
+  VLM_TRY(vlm_packer_put(p, stored, (size_t)s->stored));
 out:
   vlm_free(small);
+  return st;
+}
+
+vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
+  vlm_status st = VLM_OK;
+  VLM_CHECK(bytes <= VLM_PACK_MAX_SECTION_BYTES, p->err, VLM_LIMIT, "section %s (%s): %zu bytes, the limit is %llu", vlm_section_name(kind),
+            vlm_section_what(kind), bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
+  VLM_TRY(bytes <= VLM_PACK_INSIDE_BYTES ? put_inside(p, kind, data, bytes) : put_outside(p, kind, data, bytes));
+out:
   return st;
 }
 

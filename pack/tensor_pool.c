@@ -64,11 +64,22 @@ void vlm_tensor_pool_free(vlm_tensor_pool *pool) {
   *pool = (vlm_tensor_pool){.count = 0};
 }
 
+static void put_inside(vlm_encoder *e, const vlm_pack_tensor *item) {
+  unsigned char planes[VLM_TENSOR_INSIDE_BYTES];
+  assert(item->bytes <= sizeof(planes));
+  vlm_planes_split(planes, item->tensor.data, &item->tensor, item->bytes);
+  vlm_put_bytes(e, planes, item->bytes);
+}
+
 void vlm_tensor_pool_encode(vlm_encoder *e, const vlm_tensor_pool *pool, bool raw) {
   vlm_put_uint(e, (uint64_t)pool->count);
   for (int32_t i = 0; i < pool->count; i++) {
     vlm_put_shape(e, &pool->items[i].tensor);
     vlm_put_u8(e, pool->codecs[i]);
+    if (pool->codecs[i] == VLM_TENSOR_INSIDE) {
+      put_inside(e, &pool->items[i]);
+      continue;
+    }
     if (!raw) vlm_put_uint(e, pool->items[i].stored_bytes);
     vlm_put_u64(e, pool->items[i].hash);
   }

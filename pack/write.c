@@ -17,11 +17,10 @@ static vlm_status put_meta(vlm_packer *p) {
   vlm_status st = VLM_OK;
   vlm_encoder e = {.err = p->err};
   vlm_pack_pair *pairs = NULL;
-  const int32_t n = p->content->n_meta + 2;
+  const int32_t n = p->content->n_meta + 1;
   VLM_TRY(vlm_new(&pairs, n, p->err));
   pairs[0] = (vlm_pack_pair){"family", families[p->content->bundle->family]};
-  pairs[1] = (vlm_pack_pair){"format", "1.0"};
-  for (int32_t i = 2; i < n; i++) pairs[i] = p->content->meta[i - 2];
+  for (int32_t i = 1; i < n; i++) pairs[i] = p->content->meta[i - 1];
   qsort(pairs, (size_t)n, sizeof(*pairs), by_key);
   for (int32_t i = 1; i < n; i++) {
     VLM_CHECK(strcmp(pairs[i - 1].key, pairs[i].key) != 0, p->err, VLM_INPUT, "the key \"%s\" is given twice", pairs[i].key);
@@ -109,8 +108,7 @@ static vlm_status put_index(vlm_packer *p) {
   vlm_encoder index = {.err = p->err}, header = {.err = p->err};
   vlm_layout_encode_index(&index, &p->layout);
   VLM_TRY(index.status);
-  p->layout.index_offset = vlm_section_begin(p->at, VLM_SECTION_KINDS, VLM_SECTION_RAW);
-  VLM_TRY(vlm_packer_pad_to(p, p->layout.index_offset));
+  p->layout.index_offset = p->at;
   VLM_TRY(vlm_packer_put(p, index.bytes.data, index.bytes.bytes));
   p->layout.file_bytes = p->at;
   vlm_layout_encode_header(&header, &p->layout, index.bytes.data, index.bytes.bytes);
@@ -129,6 +127,7 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   if (!opts) opts = &defaults;
   vlm_packer p = {.content = content, .codec = opts->codec, .level = opts->level ? opts->level : DEFAULT_LEVEL, .threads = opts->threads, .err = err};
   VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19", opts->level);
+  VLM_TRY(vlm_arena_create(&p.arena, err));
   VLM_TRY(vlm_writer_open(&p.writer, path, err));
   VLM_TRY(vlm_packer_pad_to(&p, VLM_PACK_HEADER_BYTES));
   VLM_TRY(put_meta(&p));
@@ -143,6 +142,7 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   if (bytes) *bytes = (size_t)p.layout.file_bytes;
 out:
   vlm_writer_free(p.writer);
+  vlm_arena_free(p.arena);
   vlm_tensor_pool_free(&p.pool);
   return st;
 }

@@ -18,6 +18,7 @@ static void compress_task(void *user, int64_t i, int worker) {
   const vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
   const size_t room = vlm_codec_bound(t->bytes);
   (void)worker;
+  if (b->p->pool.codecs[b->first + i] == VLM_TENSOR_INSIDE) return;
   b->status[i] = vlm_new(&b->frames[i], room, NULL);
   if (b->status[i] == VLM_OK) b->status[i] = vlm_codec_compress(b->frames[i], room, &b->sizes[i], t->tensor.data, t->bytes, b->p->level, NULL);
 }
@@ -26,11 +27,12 @@ static vlm_status put_batch(batch *b, vlm_section *s, vlm_xxh64_stream *stored_h
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < b->count; i++) {
     vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
+    if (b->p->pool.codecs[b->first + i] == VLM_TENSOR_INSIDE) continue;
     VLM_CHECK(b->status[i] == VLM_OK, b->p->err, b->status[i], "compressing tensor %d of %zu bytes failed", (int)(b->first + i), t->bytes);
     const bool packed = b->sizes[i] < t->bytes;
     const void *data = packed ? b->frames[i] : t->tensor.data;
     t->stored_bytes = packed ? b->sizes[i] : t->bytes;
-    b->p->pool.codecs[b->first + i] = packed;
+    b->p->pool.codecs[b->first + i] = packed ? VLM_TENSOR_FRAME : VLM_TENSOR_PLAIN;
     vlm_xxh64_add(stored_hash, data, t->stored_bytes);
     s->stored += t->stored_bytes;
     VLM_TRY(vlm_packer_put(b->p, data, t->stored_bytes));
@@ -56,45 +58,58 @@ static vlm_status put_frames(vlm_packer *p, vlm_section *s, vlm_xxh64_stream *st
   return st;
 }
 
-/* Walks the raw layout: tensors at multiples of 64, zeros between. Hashes it, and writes it when `write` is set. */
-static vlm_status put_raw(vlm_packer *p, vlm_section *s, vlm_xxh64_stream *raw_hash, bool write) {
+/* Where every tensor begins when unpacked, at multiples of 64; returns the size of all. */
+static uint64_t raw_bytes(const vlm_tensor_pool *pool) {
+  uint64_t end = 0;
+  for (int32_t i = 0; i < pool->count; i++) end = (end + VLM_PACK_ALIGN - 1) / VLM_PACK_ALIGN * VLM_PACK_ALIGN + pool->items[i].bytes;
+  return end;
+}
+
+/* Tensors as they are, zeros between. */
+static vlm_status put_raw(vlm_packer *p, vlm_xxh64_stream *hash) {
   static const unsigned char zeros[VLM_PACK_ALIGN];
   vlm_status st = VLM_OK;
+  uint64_t end = 0;
   for (int32_t i = 0; i < p->pool.count; i++) {
     vlm_pack_tensor *t = &p->pool.items[i];
-    const size_t gap = (VLM_PACK_ALIGN - s->raw % VLM_PACK_ALIGN) % VLM_PACK_ALIGN;
+    const size_t gap = (VLM_PACK_ALIGN - end % VLM_PACK_ALIGN) % VLM_PACK_ALIGN;
     const void *data = t->bytes ? t->tensor.data : "";
-    vlm_xxh64_add(raw_hash, zeros, gap);
-    vlm_xxh64_add(raw_hash, data, t->bytes);
-    s->raw += gap + t->bytes;
-    if (!write) continue;
+    vlm_xxh64_add(hash, zeros, gap);
+    vlm_xxh64_add(hash, data, t->bytes);
     VLM_TRY(vlm_packer_put(p, zeros, gap));
     VLM_TRY(vlm_packer_put(p, data, t->bytes));
     t->stored_bytes = t->bytes;
+    end += gap + t->bytes;
   }
 out:
   return st;
 }
 
+static void choose_inside(vlm_tensor_pool *pool) {
+  for (int32_t i = 0; i < pool->count; i++) {
+    if (pool->items[i].bytes > VLM_TENSOR_INSIDE_BYTES) continue;
+    pool->codecs[i] = VLM_TENSOR_INSIDE;
+    pool->items[i].stored_bytes = pool->items[i].bytes;
+  }
+}
+
 vlm_status vlm_packer_put_weights(vlm_packer *p) {
   vlm_status st = VLM_OK;
   const bool raw = p->codec == VLM_PACK_RAW;
-  vlm_xxh64_stream *raw_hash = NULL, *stored_hash = NULL;
+  const uint64_t bytes = raw_bytes(&p->pool);
+  vlm_xxh64_stream *hash = NULL;
   vlm_encoder table = {.err = p->err};
   vlm_section *s;
-  VLM_TRY(vlm_xxh64_create(&raw_hash, p->err));
-  VLM_TRY(vlm_xxh64_create(&stored_hash, p->err));
-  VLM_TRY(vlm_packer_begin(p, &s, VLM_SECTION_WGHT, raw ? VLM_SECTION_RAW : VLM_SECTION_FRAMES));
-  VLM_TRY(put_raw(p, s, raw_hash, raw));
-  s->raw_hash = vlm_xxh64_value(raw_hash);
-  if (!raw) VLM_TRY(put_frames(p, s, stored_hash));
-  else s->stored = s->raw;
-  s->stored_hash = raw ? s->raw_hash : vlm_xxh64_value(stored_hash);
+  VLM_TRY(vlm_xxh64_create(&hash, p->err));
+  VLM_TRY(vlm_packer_begin(p, &s, VLM_SECTION_WGHT, raw ? VLM_SECTION_RAW : VLM_SECTION_FRAMES, raw ? bytes : 0));
+  if (!raw) choose_inside(&p->pool);
+  VLM_TRY(raw ? put_raw(p, hash) : put_frames(p, s, hash));
+  s->raw = bytes;
+  s->stored_hash = vlm_xxh64_value(hash);
   vlm_tensor_pool_encode(&table, &p->pool, raw);
   VLM_TRY(vlm_packer_put_encoder(p, VLM_SECTION_TENS, &table));
 out:
-  vlm_xxh64_free(raw_hash);
-  vlm_xxh64_free(stored_hash);
+  vlm_xxh64_free(hash);
   vlm_text_free(&table.bytes);
   return st;
 }

@@ -71,7 +71,6 @@ static vlm_status count_equal(vlm_coverage *o, const vlm_constant_list *list, in
   for (int32_t i = begin; i < end; i++)
     if (i == begin || strcmp(items[i - 1].role, items[i].role))
       add_weight(share_of(o, items[i].role), &items[i], first_left(list, begin, end, items[i].role) != NULL);
-  o->constant_bytes += (int64_t)vlm_tensor_bytes(&items[begin].tensor);
   add_weight(&o->total, &items[begin], left != NULL);
   return left ? add_left(o, left, err) : VLM_OK;
 }

@@ -30,8 +30,6 @@ typedef struct vlm_coverage {
   vlm_coverage_graph graphs[VLM_COVERAGE_MAX_GRAPHS];
   int32_t n_graphs;
   vlm_coverage_share total;  /* measured when every graph is */
-  /* of all constants of two or more elements, each once: vlm_bundle_weight_bytes */
-  int64_t constant_bytes;
   /* above VLM_LEFT_FLOAT_BYTES, largest first; a constant of several graphs once */
   vlm_left_float *left;
   int32_t n_left, cap_left;

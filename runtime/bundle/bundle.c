@@ -204,8 +204,11 @@ static int by_digest_and_role(const void *a, const void *b) {
 }
 
 static void count_weight(vlm_weight_count *sum, const weight *w) {
-  sum->elements += vlm_tensor_count(w->tensor);
+  const int64_t elements = vlm_tensor_count(w->tensor);
+  const bool coded = vlm_dtype_bits(w->tensor->dtype) <= 8 && w->tensor->dtype != VLM_BOOL;
+  sum->elements += elements;
   sum->bytes += w->bytes;
+  sum->float_bytes += coded ? (size_t)elements * sizeof(float) : w->bytes;
 }
 
 vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
@@ -232,5 +235,12 @@ vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_er
   vlm_weight_count roles[VLM_ROLE_COUNT], total;
   vlm_status st = vlm_bundle_count_weights(roles, &total, bundle, err);
   *out = st == VLM_OK ? total.bytes : 0;
+  return st;
+}
+
+vlm_status vlm_bundle_float_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_weight_count roles[VLM_ROLE_COUNT], total;
+  vlm_status st = vlm_bundle_count_weights(roles, &total, bundle, err);
+  *out = st == VLM_OK ? total.float_bytes : 0;
   return st;
 }

@@ -46,6 +46,8 @@ vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_erro
 /* Bytes of all constants of two or more elements, equal ones (same bytes and type, a matrix and its transpose too) counted once over all
  * graphs. */
 vlm_status vlm_bundle_weight_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err);
+/* The same as if what is stored in 8 bits or less were float32: what sizes are told in percent of, whoever quantized the model. */
+vlm_status vlm_bundle_float_bytes(size_t *out, const vlm_bundle *bundle, vlm_error *err);
 
 /* Content of a constant, the same for a matrix and its transpose: exporters store tied weights both ways. */
 vlm_status vlm_weight_digest(vlm_digest *out, const vlm_tensor *weight, vlm_error *err);
@@ -54,7 +56,7 @@ vlm_status vlm_weight_digest(vlm_digest *out, const vlm_tensor *weight, vlm_erro
  * them and once in the total. */
 typedef struct vlm_weight_count {
   int64_t elements;
-  size_t bytes;
+  size_t bytes, float_bytes;
 } vlm_weight_count;
 vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
                                     vlm_error *err);

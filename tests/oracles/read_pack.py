@@ -2,9 +2,11 @@
 
 usage: read_pack.py FILE.vlmq      (compressed sections need the `zstd` program)
 """
+import pathlib
 import struct
 import subprocess
 import sys
+import tempfile
 
 M = (1 << 64) - 1
 P = (11400714785074694791, 14029467366897019727, 1609587929392839161, 9650029242287828579, 2870177450012600261)
@@ -93,8 +95,12 @@ class Cursor:
         assert self.at == len(self.data), "bytes left over"
 
 
-def unzstd(data):
-    return subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+def unzstd(data, words=None):
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(words or b"")
+        f.flush()
+        command = ["zstd", "-dcq"] + (["-D", f.name] if words else [])
+        return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 def graph(c, strings, tensors, depth=1):
@@ -129,11 +135,41 @@ def graph(c, strings, tensors, depth=1):
     return g
 
 
-def sections(data):
-    magic, major, minor, header, size, need, _, at, n_bytes, count, index_hash, header_hash = struct.unpack_from("<8sHHIQQQQIIQQ", data)
-    assert magic == b"\x89VLM\r\n\x1a\n" and major == 1 and header >= 72 and size == len(data) and need in (0, 1)
-    assert xxh64(data[:64]) == header_hash and xxh64(data[at:]) == index_hash and n_bytes == 56 * count == len(data) - at
-    end, out = header, []
+def header(data):
+    magic, major, minor, size, total, need, _, at, n_bytes, count, index_hash, header_hash = struct.unpack_from("<8sHHIQQQQIIQQ", data)
+    assert magic == b"\x89VLM\r\n\x1a\n" and major == 1 and size >= 72 and total == len(data) and need in (0, 1, 2, 3)
+    assert xxh64(data[:64]) == header_hash and xxh64(data[at:]) == index_hash and n_bytes == len(data) - at
+    return size, at, count, need
+
+
+def compact(data, end, at, count):
+    words = (pathlib.Path(__file__).parents[2] / "docs/format-words.txt").read_bytes()[:-1]
+    form, stored = data[at], data[at + 1:]
+    c, out = Cursor(unzstd(stored, words) if form else stored), []
+    for _ in range(count):
+        kind, form = c.u8(), c.u8()
+        name, codec = (NAMES[kind - 1] if kind else c.take(4)), form & 15
+        assert (name in NAMES or form >> 4 == 1) and form >> 4 <= 1 and codec <= 3
+        size = c.uint()
+        if codec == 3:
+            out.append((name.decode(), codec, c.take(size), size, None))
+            continue
+        raw, stored_hash = (c.uint() if codec else size), c.u64()
+        align = 1 if (name, codec) != (b"WGHT", 0) else 65536 if size >= 1 << 20 else 64
+        offset = -(-end // align) * align
+        blob, end = data[offset:offset + size], offset + size
+        assert end <= at and xxh64(blob) == stored_hash
+        blob = unzstd(blob) if codec == 1 else blob
+        assert codec == 2 or len(blob) == raw
+        out.append((name.decode(), codec, blob, raw, None))
+    c.end()
+    assert end == at
+    return out
+
+
+def wide(data, end, at, count):
+    out = []
+    assert len(data) - at == 56 * count
     for i in range(count):
         name, flags, codec, zero, offset, stored, raw, stored_hash, raw_hash = struct.unpack_from("<4sIIIQQQQQ", data, at + 56 * i)
         assert name in NAMES or flags == 1
@@ -151,25 +187,41 @@ def sections(data):
     return out
 
 
+def sections(data):
+    end, at, count, need = header(data)
+    return (compact if need & 2 else wide)(data, end, at, count)
+
+
+def join(planes, bits):
+    n = max(bits // 8, 1)
+    return bytes(b for element in zip(*(planes[len(planes) // n * p:][:len(planes) // n] for p in range(n))) for b in element)
+
+
 def weights(parts):
     codec, blob, raw, raw_hash = next(p[1:] for p in parts if p[0] == "WGHT")
     c, tensors, unpacked, stored_at = Cursor(next(p[2] for p in parts if p[0] == "TENS")), [], bytearray(), 0
     for _ in range(c.uint()):
         kind, dims, n = c.shape()
         packed = c.u8()
-        stored = n if codec == 0 else c.uint()
-        digest = c.u64()
         unpacked += bytes(-len(unpacked) % 64)
-        if codec == 0:
-            stored_at = len(unpacked)
-        data = blob[stored_at:stored_at + stored]
-        data = unzstd(data) if packed else data
-        assert len(data) == n and xxh64(data) == digest
+        if packed == 2:
+            assert codec and n <= 1024
+            data = join(c.take(n), TYPES[kind])
+        else:
+            stored = n if codec == 0 else c.uint()
+            digest = c.u64()
+            if codec == 0:
+                stored_at = len(unpacked)
+            data = blob[stored_at:stored_at + stored]
+            data = unzstd(data) if packed else data
+            assert xxh64(data) == digest
+            stored_at += stored
+        assert len(data) == n
         unpacked += data
-        stored_at += stored
         tensors.append({"shape": (kind, dims), "bytes": n})
     c.end()
-    assert len(unpacked) == raw and xxh64(bytes(unpacked)) == raw_hash and stored_at == len(blob) if codec else bytes(unpacked) == blob
+    assert len(unpacked) == raw and (raw_hash is None or xxh64(bytes(unpacked)) == raw_hash)
+    assert stored_at == len(blob) if codec else bytes(unpacked) == blob
     return tensors
 
 
