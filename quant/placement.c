@@ -6,7 +6,7 @@
 
 #include "runtime/lower/lower.h"
 
-enum { MIN_WEIGHTS = 1024, MIN_STORED = 4096, MIN_STORED_SHARE = 100 /* one of so many */ };
+enum { MIN_WEIGHTS = 1024, MIN_STORED = 4096, TINY_SHARE = 50 /* of so many elements one in all */ };
 
 static vlm_placed decide(const vlm_placed *p, vlm_decision decision, const char *reason) {
   return (vlm_placed){decision, reason, p->forms, p->why_not};
@@ -83,12 +83,50 @@ static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const
   return stored(p, "embedding table, one scale per row");
 }
 
-static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c, const vlm_quant_opts *opts) {
+/* The smallest weights stay float as long as they are little together: a model of small ones alone is
+ * quantized. */
+static bool is_tiny(const vlm_candidate *c, const vlm_surroundings *around, int64_t below) {
+  int64_t n = vlm_tensor_count(&c->weight);
+  return n < below && n <= around->tiny && !around->opts->everything;
+}
+
+static int64_t elements_up_to(const vlm_body_list *bodies, int64_t most) {
+  vlm_candidate found[VLM_MAX_WEIGHT_SLOTS];
+  int64_t sum = 0;
+  for (int32_t b = 0; b < bodies->count; b++)
+    for (int32_t n = 0; n < bodies->items[b].graph->n_nodes; n++)
+      for (int32_t i = vlm_candidates_of(found, &bodies->items[b], n) - 1; i >= 0; i--) {
+        int64_t elements = vlm_tensor_count(&found[i].weight);
+        if (elements <= most) sum += elements;
+      }
+  return sum;
+}
+
+int64_t vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights) {
+  int64_t low = 0, high = MIN_STORED - 1;
+  while (low < high) {
+    int64_t middle = (low + high + 1) / 2;
+    if (elements_up_to(bodies, middle) <= weights / TINY_SHARE) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/* Nothing is won in time: the bytes must be worth the error. */
+static vlm_placed store_unless_tiny(const vlm_placed *p, const vlm_candidate *c,
+                                    const vlm_surroundings *around, const char *reason) {
+  return is_tiny(c, around, MIN_STORED) ? decide(p, VLM_DECIDE_FLOAT, reason) : stored(p, reason);
+}
+
+static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
+                                    const vlm_surroundings *around) {
+  const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
   if (vlm_node_int(c->node, "group", 1) > 1 && c->weight.dims[1] == 1)
-    return decide(p, VLM_DECIDE_FLOAT, "depthwise convolution: cheap, sensitive");
+    return store_unless_tiny(p, c, around, "depthwise convolution: cheap, sensitive");
   if (reads_graph_input(c->body->graph, c->activation))
-    return decide(p, VLM_DECIDE_FLOAT, "first convolution: sees raw pixels");
+    return store_unless_tiny(p, c, around, "first convolution: sees raw pixels");
+  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS) return stored(p, "small convolution: cheap, sensitive");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
   return calibrated(p, "convolution");
@@ -106,40 +144,28 @@ static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm
   return calibrated(p, "matrix product with many rows");
 }
 
-static bool is_small_part(const vlm_candidate *c, const vlm_surroundings *around) {
-  int64_t n = vlm_tensor_count(&c->weight);
-  return n < MIN_STORED && n < around->weights / MIN_STORED_SHARE;
-}
-
 /* They often make the result: a small one saves little and costs most. */
 static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
                                    const vlm_surroundings *around) {
   const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
-  if (is_small_part(c, around))
+  if (is_tiny(c, around, MIN_STORED))
     return decide(p, VLM_DECIDE_FLOAT, "transposed convolution, and a small part of the model");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
   return calibrated(p, "transposed convolution");
 }
 
-/* Nothing is won in time: the bytes must be worth the error. */
-static vlm_placed place_stored(const vlm_placed *p, const vlm_candidate *c, const vlm_surroundings *around) {
-  if (is_small_part(c, around) && !around->opts->everything)
-    return decide(p, VLM_DECIDE_FLOAT, "no integer form, and a small part of the model");
-  return stored(p, "no integer form: stored in 8 bits, computed in float");
-}
-
 vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
   const vlm_placed p = ask_lower(c);
   if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
-  if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS && !around->opts->everything)
+  if (is_tiny(c, around, MIN_WEIGHTS))
     return decide(&p, VLM_DECIDE_FLOAT, "small");
   switch (c->node->traits->family) {
     case VLM_FAMILY_TABLE: return place_table(&p, c, around);
-    case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around->opts);
+    case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around);
     case VLM_FAMILY_TRANSPOSED: return place_transposed(&p, c, around);
     case VLM_FAMILY_PRODUCT: return place_product(&p, around->role, around->opts);
-    default: return place_stored(&p, c, around);
+    default: return store_unless_tiny(&p, c, around, "no integer form");
   }
 }

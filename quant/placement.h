@@ -18,12 +18,15 @@ typedef struct vlm_placed {
 typedef struct vlm_surroundings {
   const char *role;       /* of the root graph */
   vlm_flow *flow;         /* of its bodies */
-  int64_t weights;        /* elements of all its constants */
+  int64_t tiny;           /* elements of a weight up to which it is not worth its error */
   const vlm_quant_opts *opts;
 } vlm_surroundings;
 
 /* The decision by placement alone. */
 vlm_placed vlm_placement(const vlm_candidate *candidate, const vlm_surroundings *around);
+
+/* `tiny` of a graph whose constants have `weights` elements in all. */
+int64_t vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights);
 
 /* What is left for a node that cannot have its static range: a range per row, else float activations, else
  * nothing. */

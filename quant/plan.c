@@ -150,7 +150,7 @@ static vlm_status plan_graph(planner *p, const vlm_quant_graph *g) {
   p->around = (vlm_surroundings){.role = g->role, .opts = p->opts};
   VLM_TRY(vlm_bodies_make(&p->bodies, g->graph, g->role, p->plan->arena, p->err));
   VLM_TRY(vlm_flow_create(&p->around.flow, &p->bodies, p->err));
-  p->around.weights = count_weights(&p->bodies);
+  p->around.tiny = vlm_placement_tiny(&p->bodies, count_weights(&p->bodies));
   for (int32_t b = 0; b < p->bodies.count; b++) VLM_TRY(plan_body(p, &p->bodies.items[b]));
 out:
   vlm_flow_free(p->around.flow);

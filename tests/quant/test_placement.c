@@ -92,23 +92,43 @@ static vlm_graph *product(void) {
   vlm_graph *g = new_graph();
   return finished(g, multiplied(g, add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64})));
 }
-static vlm_graph *small_product(void) {
+/* Beside so many products with 16,384 weights each. */
+static void add_aside(vlm_graph *g, int products) {
+  vlm_value_id y = add_input(g, "y", VLM_F32, 2, (int64_t[]){1, 128});
+  for (int k = 0; k < products; k++) y = add_two(g, NULL, "MatMul", y, add_weight(g, 128, 128), NULL);
+  if (products) FINE(vlm_graph_add_output(g, y, &error));
+}
+static vlm_graph *small_product(int others) {
   vlm_graph *g = new_graph();
+  add_aside(g, others);
   return finished(g, add_two(g, "product", "MatMul", add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 16}),
                              add_weight(g, 16, 16), NULL));
+}
+static vlm_graph *small_alone(void) { return small_product(0); }
+static vlm_graph *small_aside(void) { return small_product(1); }
+/* None is worth its error alone; together they are the model. */
+static vlm_graph *all_small(void) {
+  vlm_graph *g = new_graph();
+  vlm_value_id y = add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 16});
+  for (int k = 0; k < 100; k++) y = add_two(g, k ? NULL : "product", "MatMul", y, add_weight(g, 16, 16), NULL);
+  return finished(g, y);
 }
 static vlm_value_id convolved(vlm_graph *g, vlm_value_id x, const char *name, int64_t out, int64_t in,
                               int64_t group) {
   const vlm_attr attrs[] = {{.name = "group", .kind = VLM_ATTR_INT, .u.i = group}, {.name = NULL}};
   return add_two(g, name, "Conv", x, add_drawn(g, VLM_F32, 4, (int64_t[]){out, in, 3, 3}), attrs);
 }
-static vlm_graph *convolutions(void) {
+static vlm_graph *convolutions_beside(int products) {
   vlm_graph *g = new_graph();
   vlm_value_id x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, 3, 12, 12});
+  add_aside(g, products);
   x = convolved(g, x, "first", 128, 3, 1);
   x = convolved(g, x, "depthwise", 128, 1, 128);
-  return finished(g, convolved(g, x, "inner", 12, 128, 1));
+  x = convolved(g, x, "inner", 12, 128, 1);
+  return finished(g, convolved(g, x, "last", 8, 12, 1));
 }
+static vlm_graph *convolutions(void) { return convolutions_beside(0); }
+static vlm_graph *convolutions_aside(void) { return convolutions_beside(18); }
 static vlm_graph *recurrent(void) {
   const vlm_attr hidden[] = {{.name = "hidden_size", .kind = VLM_ATTR_INT, .u.i = 24}, {.name = NULL}};
   vlm_graph *g = new_graph();
@@ -118,20 +138,18 @@ static vlm_graph *recurrent(void) {
   return finished(g, add_node(g, "cell", "LSTM", 3, in, hidden));
 }
 
-static vlm_graph *upsampled(int64_t rows) {
+static vlm_graph *upsampled(int products) {
   static const int64_t TWO[] = {2, 2};
   const vlm_attr strides[] = {{.name = "strides", .kind = VLM_ATTR_INTS, .count = 2, .u.ints = TWO},
                               {.name = NULL}};
   vlm_graph *g = new_graph();
   vlm_value_id x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, 24, 6, 6});
   x = add_two(g, "up", "ConvTranspose", x, add_drawn(g, VLM_F32, 4, (int64_t[]){24, 24, 2, 2}), strides);
-  vlm_value_id y = add_input(g, "y", VLM_F32, 2, (int64_t[]){1, 128});
-  for (int64_t k = 0; k < rows / 128; k++) y = add_two(g, NULL, "MatMul", y, add_weight(g, 128, 128), NULL);
-  FINE(vlm_graph_add_output(g, y, &error));
+  add_aside(g, products);
   return finished(g, x);
 }
-static vlm_graph *upsampled_alone(void) { return upsampled(128); }
-static vlm_graph *upsampled_aside(void) { return upsampled(128 * 16); }
+static vlm_graph *upsampled_alone(void) { return upsampled(1); }
+static vlm_graph *upsampled_aside(void) { return upsampled(16); }
 
 static vlm_graph *added_too(void) {
   vlm_graph *g = new_graph();
@@ -174,9 +192,17 @@ static const placement_case CASES[] = {
     {"a product of a decoder", product, "decoder_step", "product", VLM_ACTIVATIONS_AUTO, DYNAMIC, "decoder"},
     {"a product, dynamic", product, "model", "product", VLM_ACTIVATIONS_DYNAMIC, DYNAMIC, "asked for"},
     {"a product, weights alone", product, "model", "product", VLM_ACTIVATIONS_NONE, WEIGHTS, "asked for"},
-    {"a small product", small_product, "model", "product", VLM_ACTIVATIONS_AUTO, FLOAT, "small"},
-    {"the first convolution", convolutions, "model", "first", VLM_ACTIVATIONS_AUTO, FLOAT, "raw pixels"},
-    {"a depthwise convolution", convolutions, "model", "depthwise", VLM_ACTIVATIONS_AUTO, FLOAT, "depthwise"},
+    {"a small product", small_aside, "model", "product", VLM_ACTIVATIONS_AUTO, FLOAT, "small"},
+    {"a small product alone", small_alone, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
+    {"many small products", all_small, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
+    {"the first convolution", convolutions, "model", "first", VLM_ACTIVATIONS_AUTO, WEIGHTS, "raw pixels"},
+    {"a depthwise convolution", convolutions, "model", "depthwise", VLM_ACTIVATIONS_AUTO, WEIGHTS,
+     "depthwise"},
+    {"a small convolution", convolutions, "model", "last", VLM_ACTIVATIONS_AUTO, WEIGHTS, "small"},
+    {"a first convolution that is next to nothing", convolutions_aside, "model", "first", VLM_ACTIVATIONS_AUTO,
+     FLOAT, "raw pixels"},
+    {"a depthwise one that is next to nothing", convolutions_aside, "model", "depthwise", VLM_ACTIVATIONS_AUTO,
+     FLOAT, "depthwise"},
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
     {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS,
      "without static ranges"},
@@ -189,7 +215,7 @@ static const placement_case CASES[] = {
      "another node reads"},
     {"a transposed convolution", upsampled_alone, "model", "up", VLM_ACTIVATIONS_AUTO, STATIC, "transposed"},
     {"a small one of a large model", upsampled_aside, "model", "up", VLM_ACTIVATIONS_AUTO, FLOAT,
-     "small part of the model"},
+     "transposed"},
 };
 
 static const vlm_node_plan *find_node(const vlm_quant_plan *plan, const char *name) {

@@ -15,7 +15,7 @@ enum { ROWS = 40, WIDTH = 32 };
   "const w1 float32 32,64 rand 1\n"      \
   "const b1 float32 64 rand 2\n"         \
   "const w2 float32 64,32 rand 3\n"      \
-  "const few float32 32,4 rand 4\n"      \
+  "const few float32 32,2 rand 4\n"      \
   "MatMul x w1 -> h\n"                   \
   "Add h b1 -> hb\n"                     \
   "Relu hb -> r\n"                       \
