@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "cli/check.h"
+#include "flow/check.h"
 
 typedef struct vlm_check_output {
   bool json;             /* one JSON object */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/costs.h"
-#include "cli/foresee.h"
+#include "flow/costs.h"
+#include "flow/foresee.h"
 #include "cli/inspect.h"
 #include "onnx/bundle.h"
 #include "onnx/import.h"

@@ -2,7 +2,7 @@
 #ifndef VLM_CLI_EVAL_PRINT_H
 #define VLM_CLI_EVAL_PRINT_H
 
-#include "cli/costs.h"
+#include "flow/costs.h"
 #include "cli/program.h"
 #include "eval/evaluate.h"
 #include "eval/graph_eval.h"

@@ -1,5 +1,5 @@
 /* A packed file: sections, tensors, preprocessing, provenance, decisions. */
-#include "cli/inspect_pack.h"
+#include "flow/pack_view.h"
 
 static vlm_status print_json(const vlm_cli *cli, const vlm_pack_view *v, vlm_error *err) {
   vlm_status st = VLM_OK;

@@ -1,7 +1,7 @@
 /* A packed file as JSON. */
 #include <string.h>
 
-#include "cli/inspect_pack.h"
+#include "flow/pack_view.h"
 
 static void put_json(vlm_json_writer *w, const char *key, vlm_json v) {
   bool flag = false;

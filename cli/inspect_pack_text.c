@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/inspect_pack.h"
+#include "flow/pack_view.h"
 
 enum { TENSORS_SHOWN = 10 };
 

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/file_names.h"
-#include "cli/inspect_stats.h"
+#include "flow/file_names.h"
+#include "flow/stats_view.h"
 #include "runtime/base/file.h"
 
 enum { HALF = VLM_HISTOGRAM_BINS / 2, COLUMNS = 240, LEFT = 40, TOP = 36, WIDTH = 480, HEIGHT = 150, FULL_WIDTH = 540, FULL_HEIGHT = 224 };

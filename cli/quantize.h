@@ -2,7 +2,7 @@
 #ifndef VLM_CLI_QUANTIZE_H
 #define VLM_CLI_QUANTIZE_H
 
-#include "cli/lowered.h"
+#include "flow/lowered.h"
 #include "cli/program.h"
 #include "pack/pack.h"
 #include "quant/compare.h"

@@ -2,10 +2,10 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "cli/costs.h"
+#include "flow/costs.h"
 #include "cli/data.h"
-#include "cli/golden.h"
 #include "cli/inspect.h"
+#include "flow/golden.h"
 #include "cli/quantize.h"
 
 static const char USAGE[] = "  vlm-quantize MODEL [--calib STATS.h5] -o OUT.vlmq [options]\n";

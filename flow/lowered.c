@@ -1,0 +1,39 @@
+#include "flow/lowered.h"
+
+#include "runtime/base/memory.h"
+#include "runtime/graph/copy.h"
+#include "runtime/ops/resolve.h"
+
+static vlm_status copy_graph(vlm_lowered_copy *o, const vlm_bundle *from, int r, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_graph *g = from->graphs[r];
+  vlm_graph **copy = &o->bundle->graphs[r];
+  if (!g) return VLM_OK;
+  if (r > 0 && g == from->graphs[r - 1]) {
+    *copy = o->bundle->graphs[r - 1];
+    return VLM_OK;
+  }
+  VLM_TRY(vlm_graph_copy(copy, g, g->name, err));
+  VLM_TRY(vlm_graph_resolve(*copy, err));
+  VLM_TRY(vlm_graph_lower(*copy, &o->reports[r], err));
+out:
+  return st;
+}
+
+vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  *out = (vlm_lowered_copy){.bundle = NULL};
+  VLM_TRY(vlm_bundle_create(&out->bundle, bundle->source, err));
+  out->bundle->family = bundle->family;
+  for (int t = 0; t < VLM_TEXT_COUNT; t++)
+    if (bundle->texts[t]) VLM_TRY(vlm_strdup(&out->bundle->texts[t], bundle->texts[t], err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(copy_graph(out, bundle, r, err));
+out:
+  return st;
+}
+
+void vlm_lowered_copy_free(vlm_lowered_copy *copy) {
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) vlm_lower_report_free(&copy->reports[r]);
+  vlm_bundle_free(copy->bundle);
+  copy->bundle = NULL;
+}

@@ -1,0 +1,17 @@
+/* Copies of a bundle's graphs, lowered: what a packed file of them will run. */
+#ifndef VLM_FLOW_LOWERED_H
+#define VLM_FLOW_LOWERED_H
+
+#include "runtime/bundle/bundle.h"
+#include "runtime/lower/lower.h"
+
+typedef struct vlm_lowered_copy {
+  vlm_bundle *bundle;
+  vlm_lower_report reports[VLM_ROLE_COUNT]; /* of a graph of two roles at the first */
+} vlm_lowered_copy;
+
+/* The bundle stays as it is and must outlive the copy. Free with vlm_lowered_copy_free in any case. */
+vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle, vlm_error *err);
+void vlm_lowered_copy_free(vlm_lowered_copy *copy);
+
+#endif

@@ -1,0 +1,31 @@
+/* vlm-run --draw DIR: one picture per image and prompt, DIR/STEM.png after the image's name without its suffix.
+ *
+ * - Names are set before the first answer, in the order of the command line: what is taken becomes STEM-2.png, STEM-3.png, …
+ *   So two images of one name, or several prompts, never overwrite each other, and names do not depend on answers.
+ * - A prompt whose task answers with text alone takes no name and gives no picture. An answer without objects gives the plain image.
+ * - Pictures of an earlier run are replaced; a name that would replace one of the images given is refused. */
+#ifndef VLM_FLOW_PICTURES_H
+#define VLM_FLOW_PICTURES_H
+
+#include "cli/data.h"
+#include "runtime/image/image.h"
+#include "runtime/decode/tasks.h"
+
+typedef struct vlm_pictures {
+  char **paths; /* [image * n_prompts + prompt]; NULL = no picture */
+  int n_images, n_prompts;
+} vlm_pictures;
+
+/* Plans the names; writes nothing. VLM_USAGE when an image would be overwritten. `out` must be zeroed; free with vlm_pictures_free. */
+vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images, const vlm_prompts *prompts,
+                             vlm_error *err);
+void vlm_pictures_free(vlm_pictures *pictures);
+
+/* Draws into `image` and writes it whole or not at all; nothing when there is no picture for the pair. */
+vlm_status vlm_pictures_write(const vlm_pictures *pictures, const vlm_cli *cli, int image_index, int prompt_index, vlm_image *image,
+                              const vlm_objects *objects, vlm_error *err);
+
+/* "objects" of the JSON line: {"label", "box" | "quad" | "polygon": numbers}, polygons with the "instance" they belong to. */
+void vlm_objects_put_json(vlm_json_writer *writer, const vlm_objects *objects);
+
+#endif
