@@ -6,11 +6,15 @@
 
 #define DEFAULT_MAX_WEIGHTS ((size_t)64 << 30)
 
-bool vlm_pack_is_pack(const char *path) {
+bool vlm_pack_begins(const void *data, size_t bytes) {
   static const unsigned char start[4] = {0x89, 'V', 'L', 'M'};
+  return bytes >= sizeof(start) && memcmp(data, start, sizeof(start)) == 0;
+}
+
+bool vlm_pack_is_pack(const char *path) {
   vlm_file file = {0};
   if (vlm_file_map(&file, path, NULL) != VLM_OK) return false;
-  const bool is = file.bytes >= sizeof(start) && memcmp(file.data, start, sizeof(start)) == 0;
+  const bool is = vlm_pack_begins(file.data, file.bytes);
   vlm_file_unmap(&file);
   return is;
 }
@@ -49,6 +53,13 @@ static vlm_status list_sections(vlm_pack *pack, const char *const *labels, vlm_e
 }
 
 vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_opts *opts, vlm_error *err) {
+  vlm_file file;
+  *out = NULL;
+  const vlm_status st = vlm_file_map(&file, path, err);
+  return st == VLM_OK ? vlm_pack_open_file(out, &file, path, opts, err) : st;
+}
+
+vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *path, const vlm_pack_open_opts *opts, vlm_error *err) {
   static const vlm_pack_open_opts defaults = {.threads = NULL};
   vlm_status st = VLM_OK;
   vlm_pack *pack = NULL;
@@ -60,7 +71,8 @@ vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_o
   atomic_store(&pack->storage->owners, 1);
   VLM_TRY(vlm_arena_create(&pack->arena, err));
   VLM_TRY(vlm_arena_strdup(pack->arena, &pack->path, path, err));
-  VLM_TRY(vlm_file_map(&pack->storage->file, path, err));
+  pack->storage->file = *file;
+  *file = (vlm_file){.bytes = 0};
   VLM_TRY(vlm_layout_decode(&pack->layout, vlm_pack_bytes(pack), vlm_pack_file_bytes(pack), path, err));
   for (int32_t i = 0; i < pack->layout.count; i++) VLM_TRY(vlm_pack_read_section(pack, &pack->layout.sections[i], &labels[i], err));
   VLM_TRY(list_sections(pack, labels, err));
@@ -69,6 +81,7 @@ vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_o
   pack = NULL;
 out:
   vlm_pack_close(pack);
+  vlm_file_unmap(file);
   return st;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/file.h"
 #include "runtime/base/threads.h"
 #include "runtime/bundle/bundle.h"
 
@@ -55,11 +56,14 @@ typedef struct vlm_pack_open_opts {
   bool no_weights;         /* tables only: shapes are there, data is NULL, no bundle can be made */
 } vlm_pack_open_opts;
 
-/* True when the file begins like a packed file. */
+/* True when the file, or these bytes, begin like a packed file. */
 bool vlm_pack_is_pack(const char *path);
+bool vlm_pack_begins(const void *data, size_t bytes);
 /* VLM_INPUT: not a packed file. VLM_INTEGRITY: truncated, altered or malformed; the message names the section and the numbers.
  * VLM_UNSUPPORTED: another version, or a feature this library does not know. Free with vlm_pack_close. */
 vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_opts *opts, vlm_error *err);
+/* The same of bytes that are there already: takes `file` over (it is empty afterwards, on failure too); `name` stands in messages. */
+vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *name, const vlm_pack_open_opts *opts, vlm_error *err);
 void vlm_pack_close(vlm_pack *pack);
 
 /* The model: resolved graphs whose constants lie in the pack's memory, which lives until the pack is closed and every graph is freed.

@@ -12,21 +12,66 @@
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/pages.h"
 
-vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
+vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err) {
+  void *copy = NULL;
+  *out = (vlm_file){.data = (const unsigned char *)""};
+  if (bytes == 0) return VLM_OK;
+  vlm_status st = vlm_pages_take(&copy, bytes, err);
+  if (st != VLM_OK) return st;
+  memcpy(copy, data, bytes);
+  *out = (vlm_file){.data = copy, .bytes = bytes};
+  return VLM_OK;
+}
+
+/* Into pages of our own, whatever the alignment in the file. */
+static vlm_status read_part(vlm_file *out, int fd, uint64_t offset, size_t bytes, const char *name, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  void *copy = NULL;
+  VLM_TRY(vlm_pages_take(&copy, bytes, err));
+  for (size_t at = 0; at < bytes;) {
+    ssize_t n = pread(fd, (char *)copy + at, bytes - at, (off_t)(offset + at));
+    if (n < 0 && errno == EINTR) continue;
+    VLM_CHECK(n >= 0, err, VLM_IO, "%s: cannot be read: %s", name, strerror(errno));
+    VLM_CHECK(n > 0, err, VLM_IO, "%s: ends after %zu of %zu bytes", name, at, bytes);
+    at += (size_t)n;
+  }
+  *out = (vlm_file){.data = copy, .bytes = bytes};
+  copy = NULL;
+out:
+  vlm_pages_free(copy, bytes);
+  return st;
+}
+
+vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   struct stat info;
   *out = (vlm_file){.data = (const unsigned char *)""};
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not make us wait for its writer */
-  VLM_CHECK(fd >= 0, err, VLM_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
-  VLM_CHECK(fstat(fd, &info) == 0, err, VLM_IO, "%s: %s", path, strerror(errno));
-  VLM_CHECK(S_ISREG(info.st_mode), err, VLM_INPUT, "%s: is not a file", path);
-  if (info.st_size == 0) goto out;
-  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-  VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", path, strerror(errno));
-  *out = (vlm_file){.data = data, .bytes = (size_t)info.st_size};
+  VLM_CHECK(fstat(fd, &info) == 0, err, VLM_IO, "%s: %s", name, strerror(errno));
+  VLM_CHECK(S_ISREG(info.st_mode), err, VLM_INPUT, "%s: is not a file", name);
+  const uint64_t size = (uint64_t)info.st_size;
+  VLM_CHECK(offset <= size && bytes <= size - offset, err, VLM_INPUT, "%s: has %llu bytes, wanted %llu from %llu on", name,
+            (unsigned long long)size, (unsigned long long)bytes, (unsigned long long)offset);
+  if (bytes == 0) bytes = size - offset;
+  if (bytes == 0) goto out;
+  if (offset % (uint64_t)sysconf(_SC_PAGESIZE)) {
+    VLM_TRY(read_part(out, fd, offset, (size_t)bytes, name, err));
+    goto out;
+  }
+  void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
+  VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", name, strerror(errno));
+  *out = (vlm_file){.data = data, .bytes = (size_t)bytes};
 out:
-  if (fd >= 0) close(fd);
+  return st;
+}
+
+vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
+  *out = (vlm_file){.data = (const unsigned char *)""};
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not make us wait for its writer */
+  if (fd < 0) return vlm_fail(err, VLM_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+  const vlm_status st = vlm_file_map_fd(out, fd, 0, 0, path, err);
+  close(fd);
   return st;
 }
 

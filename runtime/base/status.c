@@ -11,7 +11,7 @@ typedef struct {
 
 static const status_row ROWS[] = {
 #define X(name, exit_code, text) {#name, text, exit_code},
-#include "runtime/base/status.def"
+    VLM_STATUSES(X)
 #undef X
 };
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };

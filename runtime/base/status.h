@@ -6,16 +6,7 @@
 #ifndef VLM_BASE_STATUS_H
 #define VLM_BASE_STATUS_H
 
-typedef enum vlm_status {
-#define X(name, exit_code, text) VLM_##name,
-#include "runtime/base/status.def"
-#undef X
-} vlm_status;
-
-typedef struct vlm_error {
-  vlm_status status;
-  char text[768];
-} vlm_error;
+#include <vlmq/status.h> /* vlm_status, vlm_error, names and texts */
 
 /* Writes the message and returns `status`, so that `return vlm_fail(...)` reads well. err may be NULL. */
 vlm_status vlm_fail(vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -23,8 +14,6 @@ vlm_status vlm_fail(vlm_error *err, vlm_status status, const char *format, ...) 
 /* Puts "context: " in front of the message. Returns err->status (VLM_INTERNAL when err is NULL). */
 vlm_status vlm_error_context(vlm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-const char *vlm_status_name(vlm_status status);
-const char *vlm_status_text(vlm_status status);
 int vlm_status_exit_code(vlm_status status);
 
 #define VLM_TRY(expression)            \

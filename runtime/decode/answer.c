@@ -34,15 +34,30 @@ vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const
   return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
 }
 
+vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *m, const vlm_image *image, vlm_error *err) {
+  if (m->has_preprocess) return vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err);
+  return vlm_fail(err, VLM_INPUT,
+                  "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images become pixel_values is not known",
+                  m->bundle->source);
+}
+
+static vlm_model_input prepared_input(const vlm_pixels *pixels, const char *prompt) {
+  return (vlm_model_input){.pixels = &pixels->values, .mask = pixels->mask.data ? &pixels->mask : NULL, .prompt = prompt};
+}
+
+vlm_status vlm_model_answer_prepared(vlm_model *m, const vlm_pixels *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a,
+                                     vlm_error *err) {
+  const vlm_model_input input = prepared_input(pixels, prompt);
+  return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
+}
+
 vlm_status vlm_model_answer(vlm_model *m, const vlm_image *image, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_pixels pixels = {0};
   double start = vlm_clock_ms();
-  VLM_CHECK(m->has_preprocess, err, VLM_INPUT,
-            "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images become pixel_values is not known", m->bundle->source);
-  VLM_TRY(vlm_preprocess_run(&pixels, &m->preprocess, image, vlm_context_threads(m->context), err));
+  VLM_TRY(vlm_model_prepare(&pixels, m, image, err));
   a->stage_ms[VLM_STAGE_PREPROCESS] = vlm_clock_ms() - start;
-  const vlm_model_input input = {.pixels = &pixels.values, .mask = pixels.mask.data ? &pixels.mask : NULL, .prompt = prompt};
+  const vlm_model_input input = prepared_input(&pixels, prompt);
   VLM_TRY(answer_from(m, &input, opts, a, start, err));
 out:
   vlm_pixels_free(&pixels);

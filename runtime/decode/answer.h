@@ -24,6 +24,9 @@ typedef struct vlm_answer_opts {
   vlm_status (*on_logits)(void *user, int64_t step, const float *logits, int64_t vocab, vlm_error *err);
   /* Called with each chosen token (greedy and forced runs). NULL = not. */
   vlm_status (*on_token)(void *user, int32_t id, vlm_error *err);
+  /* Asked before the decoder starts and after each token: true ends the answer with what there is. NULL = never.
+   * Teacher forcing does not ask. */
+  bool (*stop)(void *user);
   void *user;
 } vlm_answer_opts;
 
@@ -34,12 +37,18 @@ typedef struct vlm_answer {
   double total_ms, first_token_ms; /* image to end of answer; image to first token */
   int64_t steps;                   /* runs of decoder_step */
   int64_t image_tokens, prompt_tokens;
+  bool stopped;                    /* opts.stop said so */
+  bool ended;                      /* the last token is an end token */
 } vlm_answer;
 /* Empties an answer for the next use or frees it (the same thing). */
 void vlm_answer_free(vlm_answer *answer);
 
 /* opts may be NULL. The answer must be zeroed or freed before. */
 vlm_status vlm_model_answer(vlm_model *model, const vlm_image *image, const char *prompt, const vlm_answer_opts *opts, vlm_answer *answer, vlm_error *err);
+/* The two halves of it: the model's preprocessing (free with vlm_pixels_free), and an answer from what it made. */
+vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *model, const vlm_image *image, vlm_error *err);
+vlm_status vlm_model_answer_prepared(vlm_model *model, const vlm_pixels *pixels, const char *prompt, const vlm_answer_opts *opts,
+                                     vlm_answer *answer, vlm_error *err);
 /* The same from pixels that are ready (f32 [1,3,H,W]). */
 vlm_status vlm_model_answer_pixels(vlm_model *model, const vlm_tensor *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *answer,
                                    vlm_error *err);

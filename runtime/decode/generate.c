@@ -84,6 +84,11 @@ static vlm_status show_logits(loop *l, int64_t step) {
 
 static vlm_status show_token(loop *l, int32_t token) { return l->opts->on_token ? l->opts->on_token(l->opts->user, token, l->err) : VLM_OK; }
 
+static bool told_to_stop(loop *l) {
+  l->answer->stopped = l->opts->stop && l->opts->stop(l->opts->user);
+  return l->answer->stopped;
+}
+
 /* ---- search ---- */
 
 /* A later row starts from the same parent: its cache must stay. */
@@ -111,6 +116,7 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
   size_t count;
   bool greedy = g->beams <= 1;
   const vlm_ids *start = &l->model->start;
+  if (told_to_stop(l)) return vlm_ids_append(&l->answer->ids, start->data + start->count - 1, 1, l->err);
   VLM_TRY(run_first(l));
   const vlm_search_opts opts = {.generation = g, .vocab = l->vocab, .prompt = start->data, .n_prompt = start->count, .max_length = max_length};
   VLM_TRY(vlm_search_create(&search, &opts, l->err));
@@ -122,8 +128,14 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
     else vlm_search_row_ids(search, 0, &ids, &count);
     if (greedy) VLM_TRY(show_token(l, ids[count - 1]));
     if (done) break;
+    if (told_to_stop(l)) {
+      vlm_search_stop(search);
+      VLM_TRY(vlm_search_result(search, &ids, &count, NULL, l->err));
+      break;
+    }
     VLM_TRY(run_rows(l, search));
   }
+  l->answer->ended = vlm_generation_is_eos(g, ids[count - 1]);
   VLM_TRY(vlm_ids_append(&l->answer->ids, ids + start->count - 1, count - start->count + 1, l->err));
 out:
   vlm_search_free(search);

@@ -107,6 +107,7 @@ void vlm_model_free(vlm_model *m) {
 const vlm_tokenizer *vlm_model_tokenizer(const vlm_model *m) { return m->tokenizer; }
 const vlm_preprocess *vlm_model_preprocess(const vlm_model *m) { return m->has_preprocess ? &m->preprocess : NULL; }
 vlm_session *vlm_model_session(const vlm_model *m, vlm_role role) { return m->sessions[role]; }
+size_t vlm_model_released_bytes(const vlm_model *m) { return m->release ? vlm_release_bytes(m->release) : 0; }
 
 /* ---- prompt ---- */
 

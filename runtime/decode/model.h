@@ -31,6 +31,8 @@ const vlm_tokenizer *vlm_model_tokenizer(const vlm_model *model);
 const vlm_preprocess *vlm_model_preprocess(const vlm_model *model);
 /* The session of a role, or NULL: for statistics about it. */
 vlm_session *vlm_model_session(const vlm_model *model, vlm_role role);
+/* Constants that went back to the system so far; 0 without owns_constants. */
+size_t vlm_model_released_bytes(const vlm_model *model);
 
 /* The text that is sent for a prompt: task names ("<CAPTION>") become their questions, "" the default of vlm.json. Appends to `text`. A model whose
  * decoder alone reads text has no questions: there a task name that is no token of its own gives "". */
