@@ -131,23 +131,34 @@ out:
 
 static int is_visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 
-/* NAME/model.onnx of a folder, and with depth those of its folders: in the order of their names. */
+static vlm_status put_folder(page *p, const char *folder, const char *prefix, int depth);
+
+/* ENTRY/model.onnx of a folder; without one, and with depth, the folder ENTRY. */
+static vlm_status put_entry(page *p, const char *folder, const char *prefix, const char *entry, int depth) {
+  vlm_status st = VLM_OK;
+  vlm_text path = {0}, name = {0};
+  VLM_TRY(vlm_text_print(&name, p->err, "%s%s", prefix, entry));
+  VLM_TRY(vlm_text_print(&path, p->err, "%s/%s/model.onnx", folder, entry));
+  if (vlm_file_exists(vlm_text_get(&path))) {
+    VLM_TRY(put_model(p, vlm_text_get(&name), vlm_text_get(&path)));
+  } else if (depth > 0) {
+    vlm_text_clear(&path);
+    VLM_TRY(vlm_text_print(&path, p->err, "%s/%s", folder, entry));
+    VLM_TRY(vlm_text_print(&name, p->err, "/"));
+    VLM_TRY(put_folder(p, vlm_text_get(&path), vlm_text_get(&name), depth - 1));
+  }
+out:
+  vlm_text_free(&name);
+  vlm_text_free(&path);
+  return st;
+}
+
+/* The entries of a folder, in the order of their names. */
 static vlm_status put_folder(page *p, const char *folder, const char *prefix, int depth) {
   vlm_status st = VLM_OK;
   struct dirent **entries = NULL;
-  char path[PATH], name[PATH];
   int n = scandir(folder, &entries, is_visible, alphasort);
-  for (int i = 0; i < n && st == VLM_OK; i++) {
-    snprintf(name, sizeof name, "%s%s", prefix, entries[i]->d_name);
-    snprintf(path, sizeof path, "%s/%s/model.onnx", folder, entries[i]->d_name);
-    if (vlm_file_exists(path)) {
-      st = put_model(p, name, path);
-    } else if (depth > 0) {
-      snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-      snprintf(name, sizeof name, "%s%s/", prefix, entries[i]->d_name);
-      st = put_folder(p, path, name, depth - 1);
-    }
-  }
+  for (int i = 0; i < n && st == VLM_OK; i++) st = put_entry(p, folder, prefix, entries[i]->d_name, depth);
   for (int i = 0; i < n; i++) free(entries[i]);
   free(entries);
   return st;

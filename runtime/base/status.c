@@ -24,14 +24,13 @@ const char *vlm_status_name(vlm_status status) { return row_of(status)->name; }
 const char *vlm_status_text(vlm_status status) { return row_of(status)->text; }
 int vlm_status_exit_code(vlm_status status) { return row_of(status)->exit_code; }
 
-vlm_status vlm_fail(vlm_error *err, vlm_status status, const char *format, ...) {
-  if (!err) return status;
+void vlm_error_set(vlm_error *err, vlm_status status, const char *format, ...) {
+  if (!err) return;
   va_list args;
   va_start(args, format);
   vsnprintf(err->text, sizeof err->text, format, args);
   va_end(args);
   err->status = status;
-  return status;
 }
 
 vlm_status vlm_error_context(vlm_error *err, const char *format, ...) {

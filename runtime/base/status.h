@@ -8,8 +8,14 @@
 
 #include <vlmq/status.h> /* vlm_status, vlm_error, names and texts */
 
-/* Writes the message and returns `status`, so that `return vlm_fail(...)` reads well. err may be NULL. */
-vlm_status vlm_fail(vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Writes the message. err may be NULL. */
+void vlm_error_set(vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static inline vlm_status vlm_same_status(vlm_status status) { return status; }
+
+/* Writes the message and is `status`, so that `return vlm_fail(...)` reads well. A macro, because the compiler then sees
+ * that a failure is never VLM_OK, and what is set only on success is not taken for used without a value. */
+#define vlm_fail(err, status, ...) (vlm_error_set((err), (status), __VA_ARGS__), vlm_same_status(status))
 
 /* Puts "context: " in front of the message. Returns err->status (VLM_INTERNAL when err is NULL). */
 vlm_status vlm_error_context(vlm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

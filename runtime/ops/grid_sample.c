@@ -106,9 +106,9 @@ typedef struct grid_point {
   float weight[MAX_SPACE][MAX_TAPS];
 } grid_point;
 
-/* Sum over the taps of dims [dim, space), the last dim innermost. */
+/* Sum over the taps of dims [dim, space), the last dim innermost. The second bound is for the compiler, which unrolls. */
 static float sample(const sampler *s, const grid_point *p, const float *image, int dim, int64_t at) {
-  if (dim == s->space) return image[at];
+  if (dim == s->space || dim == MAX_SPACE) return image[at];
   float sum = 0;
   for (int t = 0; t < p->taps; t++)
     if (p->index[dim][t] >= 0) sum += p->weight[dim][t] * sample(s, p, image, dim + 1, at * s->dims[dim] + p->index[dim][t]);
