@@ -57,7 +57,7 @@ static vlm_status prepare_extreme(vlm_op_call *c, bool least) {
   extreme_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
   s->opts = (extreme_opts){least, vlm_arg_int(c, 2, 0) != 0, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
   VLM_CHECK(s->opts.count > 0 || s->opts.outer == 0 || s->opts.inner == 0, c->err, VLM_INPUT, "axis %d is empty; there is no extreme element",
@@ -121,7 +121,7 @@ static vlm_status prepare_cumulate(vlm_op_call *c, bool product) {
   int64_t given;
   int axis, count;
   bool real = vlm_dtype_is_float(x->dtype);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_read_ints(c, c->in[1], &given, 1, &count));
   VLM_CHECK(count == 1, c->err, VLM_INPUT, "axis is empty; wanted one integer");
   VLM_CHECK(real || vlm_dtype_bits(x->dtype) >= 32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(x->dtype));

@@ -39,7 +39,7 @@ static double determinant(double *a, int64_t n) {
 vlm_status vlm_prepare_Det(vlm_op_call *c) {
   size_t *work;
   int64_t n = c->in[0]->dims[c->in[0]->rank - 1];
-  vlm_status st = vlm_op_state(c, (void **)&work, sizeof *work);
+  vlm_status st = vlm_op_state_new(c, &work);
   return st == VLM_OK ? vlm_op_reserve(c, work, n * n, sizeof(double)) : st;
 }
 

@@ -141,7 +141,7 @@ typedef struct {
 vlm_status vlm_prepare_DFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   dft_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_form(c, &s->form));
   VLM_TRY(prepare_line(c, &s->line, s->form.length, s->form.inverse));
   VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
@@ -213,7 +213,7 @@ typedef struct {
 vlm_status vlm_prepare_STFT(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   stft_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_stft(c, &s->form));
   VLM_TRY(prepare_line(c, &s->line, s->form.length, false));
   VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));

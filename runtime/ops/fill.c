@@ -39,7 +39,7 @@ vlm_status vlm_infer_Constant(vlm_op_call *c) {
 
 vlm_status vlm_prepare_Constant(vlm_op_call *c) {
   vlm_tensor *t;
-  vlm_status st = vlm_op_state(c, (void **)&t, sizeof *t);
+  vlm_status st = vlm_op_state_new(c, &t);
   return st == VLM_OK ? constant_value(c, t) : st;
 }
 
@@ -82,7 +82,7 @@ vlm_status vlm_prepare_ConstantOfShape(vlm_op_call *c) {
   fill_state *s;
   const vlm_attr *a = vlm_arg(c, 0);
   const vlm_tensor y = vlm_whole(c->out[0]);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
   if (a->kind == VLM_ATTR_TENSOR) {
     VLM_CHECK(vlm_tensor_count(a->u.t) == 1, c->err, VLM_INPUT, "value has %lld elements, wanted 1", (long long)vlm_tensor_count(a->u.t));
@@ -163,7 +163,7 @@ out:
 
 vlm_status vlm_prepare_EyeLike(vlm_op_call *c) {
   int64_t *k;
-  vlm_status st = vlm_op_state(c, (void **)&k, sizeof *k);
+  vlm_status st = vlm_op_state_new(c, &k);
   if (st == VLM_OK) *k = vlm_arg_int(c, 1, 0);
   return st;
 }
@@ -208,7 +208,7 @@ vlm_status vlm_prepare_OneHot(vlm_op_call *c) {
   one_hot_state *s;
   const vlm_tensor *y = c->out[0];
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), y->rank, false, &axis));
   s->item = vlm_item_size(y);
   VLM_CHECK(s->item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported", vlm_dtype_name(y->dtype));
@@ -245,7 +245,7 @@ vlm_status vlm_infer_Trilu(vlm_op_call *c) {
 
 vlm_status vlm_prepare_Trilu(vlm_op_call *c) {
   bool *upper;
-  vlm_status st = vlm_op_state(c, (void **)&upper, sizeof *upper);
+  vlm_status st = vlm_op_state_new(c, &upper);
   if (st == VLM_OK) *upper = vlm_arg_int(c, 0, 1) != 0;
   return st;
 }

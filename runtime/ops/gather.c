@@ -127,7 +127,7 @@ vlm_status vlm_prepare_GatherElements(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   gather_elements_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &s->axis));
   VLM_TRY(vlm_bytes_prepare(c, &s->x, c->in[0]));
   VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
@@ -193,7 +193,7 @@ vlm_status vlm_prepare_GatherND(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   gather_nd_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]), *t = c->in[1];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->batch = (int)vlm_arg_int(c, 0, 0);
   s->depth = (int)t->dims[t->rank - 1];
   s->run = (size_t)vlm_tensor_span(&x, s->batch + s->depth, x.rank) * vlm_item_size(&x);

@@ -69,7 +69,7 @@ vlm_status vlm_prepare_GatherBlockQuantized(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   block_gather *g;
   const vlm_tensor *scales = c->in[2];
-  VLM_TRY(vlm_op_state(c, (void **)&g, sizeof *g));
+  VLM_TRY(vlm_op_state_new(c, &g));
   VLM_TRY(read_layout(c, &g->b));
   const vlm_tensor *x = &g->b.x;
   g->picks = vlm_tensor_count(c->in[1]);

@@ -145,7 +145,7 @@ vlm_status vlm_prepare_GridSample(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   grid_sample_state *s;
   const vlm_tensor *x = c->in[0];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->job = (sample_job){.channels = x->dims[1], .pixels = vlm_tensor_span(x, 2, x->rank), .points = vlm_tensor_span(c->out[0], 2, x->rank)};
   VLM_TRY(read_sampler(c, &s->job.s));
   VLM_CHECK(s->job.pixels > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "the image to sample is empty");
@@ -204,7 +204,7 @@ typedef struct {
 vlm_status vlm_prepare_AffineGrid(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   affine_grid_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->align = vlm_arg_int(c, 0, 0) != 0;
   VLM_TRY(vlm_doubles_prepare(c, &s->theta, 0));
   VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));

@@ -45,7 +45,7 @@ static vlm_status prepare_loss(vlm_op_call *c, loss_state **out) {
   const vlm_attr *ignore = vlm_arg(c, 1);
   bool each = strcmp(reduction, "none") == 0, mean = strcmp(reduction, "mean") == 0;
   VLM_CHECK(each || mean || strcmp(reduction, "sum") == 0, c->err, VLM_INPUT, "reduction is \"%s\"", reduction);
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->reduction = each ? LOSS_EACH : mean ? LOSS_MEAN : LOSS_SUM;
   s->ignores = ignore->kind == VLM_ATTR_INT;
   if (s->ignores) s->ignored = ignore->u.i;

@@ -64,7 +64,7 @@ vlm_status vlm_prepare_NonMaxSuppression(vlm_op_call *c) {
   const vlm_tensor *b = c->in[0], *t = c->in[1];
   VLM_CHECK(b->rank == 3 && t->rank == 3 && b->dims[2] == 4 && b->dims[0] == t->dims[0] && b->dims[1] == t->dims[2], c->err, VLM_INPUT,
             "boxes and scores do not have the shapes [batch, n, 4] and [batch, classes, n]");
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->center = vlm_arg_int(c, 0, 0) != 0;
   s->has_score = vlm_in(c, 4) != NULL;
   s->n = b->dims[1];
@@ -109,7 +109,7 @@ vlm_status vlm_run_NonMaxSuppression(vlm_op_call *c) {
   nms_opts o = {.most = 0};
   int64_t *found;
   VLM_TRY(read_limits(c, s, &o));
-  VLM_TRY(vlm_scratch_array(c, (void **)&found, o.most > 0 ? 3 * o.most * s->lists : 0, sizeof *found));
+  VLM_TRY(vlm_scratch_new(c, &found, o.most > 0 ? 3 * o.most * s->lists : 0));
   int64_t total = collect(c, s, &o, found);
   const int64_t dims[2] = {total, 3};
   vlm_out_shape(c, 0, VLM_S64, 2, dims);

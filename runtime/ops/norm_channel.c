@@ -101,7 +101,7 @@ out:
 vlm_status vlm_prepare_batch_norm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   batch_norm_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(check_form(c));
   VLM_TRY(channels_of(c, &s->p));
   s->training = c->node->opset >= 14 && vlm_arg_int(c, 2, 0);
@@ -190,7 +190,7 @@ typedef struct {
 static vlm_status prepare_groups(vlm_op_call *c, int64_t groups, bool per_group) {
   vlm_status st = VLM_OK;
   group_norm_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   planes *p = &s->p;
   VLM_TRY(channels_of(c, p));
   p->groups = groups ? groups : p->channels;
@@ -225,7 +225,7 @@ vlm_status vlm_run_groups_norm(vlm_op_call *c) {
 /* Without channels there is nothing to do. */
 vlm_status vlm_prepare_instance_norm(vlm_op_call *c) {
   group_norm_state *s;
-  if (c->in[0]->rank > 1 && c->in[0]->dims[1] == 0) return vlm_op_state(c, (void **)&s, sizeof *s);
+  if (c->in[0]->rank > 1 && c->in[0]->dims[1] == 0) return vlm_op_state_new(c, &s);
   return prepare_groups(c, 0, false);
 }
 

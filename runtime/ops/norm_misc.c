@@ -27,7 +27,7 @@ vlm_status vlm_prepare_lp_norm(vlm_op_call *c) {
   lp_norm_state *s;
   const vlm_tensor *t = c->in[0];
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->p = vlm_arg_int(c, 1, 2);
   VLM_CHECK(s->p == 1 || s->p == 2, c->err, VLM_INPUT, "p is %lld; wanted 1 or 2", (long long)s->p);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), t->rank, false, &axis));
@@ -86,7 +86,7 @@ vlm_status vlm_prepare_lrn(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   lrn_state *s;
   const vlm_tensor *t = c->in[0];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->job = (lrn_job){.size = vlm_arg_int(c, 0, 0), .alpha = vlm_arg_float(c, 1, 1e-4f), .beta = vlm_arg_float(c, 2, 0.75f),
                      .bias = vlm_arg_float(c, 3, 1.0f)};
   VLM_CHECK(s->job.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2",
@@ -137,7 +137,7 @@ vlm_status vlm_prepare_mean_variance_norm(vlm_op_call *c) {
   mean_variance_state *s;
   const vlm_attr *given = vlm_arg(c, 0);
   bool has = given->kind == VLM_ATTR_INTS, axes[VLM_MAX_RANK] = {false};
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   for (int i = 0; i < (has ? given->count : 3); i++) {
     int axis;
     VLM_TRY(vlm_axis(c, has ? given->u.ints[i] : usual[i], c->in[0]->rank, false, &axis));

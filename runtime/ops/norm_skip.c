@@ -34,7 +34,7 @@ static vlm_status prepare_skip_norm(vlm_op_call *c, bool rms) {
   skip_norm_state *s;
   const vlm_tensor *x = c->in[0], *skip = c->in[1];
   int64_t width = x->dims[x->rank - 1], rows = width ? vlm_tensor_count(x) / width : 0;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->n = (vlm_norm_rows){.rows = rows, .width = width, .rms = rms, .eps = vlm_arg_float(c, 0, 1e-12f)};
   if (rows == 0) goto out;
   for (int k = 2; k < c->n_in; k++) VLM_TRY(check_row(c, k, width));
@@ -164,7 +164,7 @@ out:
 vlm_status vlm_prepare_embed_layer_norm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   embed_norm_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(check_embed(c));
   s->n = (vlm_norm_rows){.rows = vlm_tensor_count(c->in[IDS]), .width = c->in[WORDS]->dims[1], .eps = vlm_arg_float(c, 0, 1e-12f)};
   VLM_TRY(vlm_floats_prepare(c, &s->scale, GAMMA));

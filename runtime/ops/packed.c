@@ -18,9 +18,9 @@ static void list_inputs(const vlm_op_call *c, const vlm_weight_form *form, const
 static vlm_status hold(vlm_op_binding *b, vlm_weight *weight, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (b->used_held == b->cap_held) {
-    void *more;
+    struct vlm_weight **more;
     int32_t wanted = b->cap_held ? 2 * b->cap_held : 1;
-    VLM_TRY(vlm_arena_alloc(b->arena, &more, (size_t)wanted, sizeof *b->held, err));
+    VLM_TRY(vlm_arena_new(b->arena, &more, wanted, err));
     if (b->n_held) memcpy(more, b->held, (size_t)b->n_held * sizeof *b->held);
     b->held = more;
     b->cap_held = wanted;

@@ -157,7 +157,7 @@ static vlm_status prepare_pool(vlm_op_call *c, const pool_job *job, pool_state *
   vlm_status st = VLM_OK;
   pool_state *s;
   const vlm_tensor *x = c->in[0];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->job = *job;
   VLM_TRY(vlm_pool_window_read(c, &s->job.w));
   s->job.wide = x->dtype == VLM_F64;

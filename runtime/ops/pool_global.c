@@ -55,7 +55,7 @@ static vlm_status prepare_global(vlm_op_call *c, char kind, int64_t p) {
   vlm_status st = VLM_OK;
   global_state *s;
   const vlm_tensor *x = c->in[0];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->job = (global_job){.ops = vlm_call_rowops(c), .n = vlm_tensor_span(x, 2, x->rank), .kind = kind, .p = p};
   VLM_CHECK(s->job.n > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "there is nothing to pool: the planes are empty");
   VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);

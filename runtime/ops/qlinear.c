@@ -106,7 +106,7 @@ vlm_status vlm_prepare_qlinear_softmax(vlm_op_call *c) {
   vlm_quant_param in;
   int axis;
   bool matrix = vlm_arg_int(c, 1, 13) < 13;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_quant_check_byte(c, 0));
   VLM_TRY(vlm_quant_param_read(c, 1, 2, x->dtype, &in));
   VLM_TRY(vlm_quant_param_read(c, 3, 4, x->dtype, &s->out));
@@ -188,7 +188,7 @@ vlm_status vlm_prepare_qlinear_concat(vlm_op_call *c) {
   vlm_quant_param out;
   int axis;
   int64_t at = 0;
-  VLM_TRY(vlm_op_keep(c, (void **)&parts, (c->n_in - 2) / 3, sizeof *parts));
+  VLM_TRY(vlm_op_keep_new(c, &parts, (c->n_in - 2) / 3));
   c->state = parts;
   VLM_TRY(vlm_quant_param_read(c, 0, 1, c->out[0]->dtype, &out));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), c->out[0]->rank, false, &axis));

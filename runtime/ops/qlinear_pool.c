@@ -149,7 +149,7 @@ vlm_status vlm_infer_qlinear_average_pool(vlm_op_call *c) {
 vlm_status vlm_prepare_qlinear_average_pool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   qlinear_pool *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(make_geometry(c, &s->g));
   VLM_TRY(read_params(c, s));
 out:
@@ -176,7 +176,7 @@ vlm_status vlm_infer_qlinear_global_average_pool(vlm_op_call *c) {
 vlm_status vlm_prepare_qlinear_global_average_pool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   qlinear_pool *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(make_global(c, &s->g));
   VLM_TRY(read_params(c, s));
 out:

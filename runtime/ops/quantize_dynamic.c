@@ -45,7 +45,7 @@ vlm_status vlm_prepare_dynamic_quantize_linear(vlm_op_call *c) {
   dynamic_state *s;
   const vlm_tensor *t = c->in[0];
   VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s; wanted float32", vlm_dtype_name(t->dtype));
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->chunks = (vlm_tensor_count(t) + VLM_ROW_GRAIN - 1) / VLM_ROW_GRAIN;
   VLM_TRY(vlm_op_reserve(c, &s->bounds, 2 * s->chunks, sizeof(float)));
 out:

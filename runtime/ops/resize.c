@@ -154,11 +154,8 @@ typedef struct {
   vlm_table_copy table; /* nearest: all but the pointers of the run */
   char constant[8];
   int n_passes;         /* filters: from the last axis to the first */
-  struct resize_pass {
-    int64_t outer, in, out, inner, taps, *index;
-    float *weight;
-    size_t y;
-  } passes[VLM_MAX_RANK];
+  vlm_resample_pass passes[VLM_MAX_RANK]; /* all but the pointers of the run */
+  size_t results[VLM_MAX_RANK];
   vlm_values x;
   vlm_result y;
 } resize_state;
@@ -179,7 +176,7 @@ static vlm_status prepare_nearest(vlm_op_call *c, resize_state *s) {
   s->table = (vlm_table_copy){.rank = x->rank, .item = item, .run = item, .constant = s->constant};
   for (int i = 0; i < x->rank; i++) {
     int64_t *index;
-    VLM_TRY(vlm_op_keep(c, (void **)&index, s->plan.axes[i].out, sizeof *index));
+    VLM_TRY(vlm_op_keep_new(c, &index, s->plan.axes[i].out));
     fill_index(&s->plan, i, index);
     s->table.index[i] = index;
     s->table.dims[i] = s->plan.axes[i].out;
@@ -194,14 +191,15 @@ out:
 static vlm_status add_pass(vlm_op_call *c, resize_state *s, int axis, vlm_tensor *now) {
   vlm_status st = VLM_OK;
   const vlm_resample_axis *a = &s->plan.axes[axis];
-  struct resize_pass *p = &s->passes[s->n_passes++];
-  *p = (struct resize_pass){.outer = vlm_tensor_span(now, 0, axis), .in = a->in, .out = a->out, .inner = vlm_tensor_span(now, axis + 1, now->rank),
-                            .taps = vlm_resample_taps(&s->plan.how, a)};
-  VLM_TRY(vlm_op_keep(c, (void **)&p->index, a->out * p->taps, sizeof *p->index));
-  VLM_TRY(vlm_op_keep(c, (void **)&p->weight, a->out * p->taps, sizeof *p->weight));
-  vlm_resample_table(&s->plan.how, a, p->index, p->weight);
+  int64_t taps = vlm_resample_taps(&s->plan.how, a), *index;
+  float *weight;
+  VLM_TRY(vlm_op_keep_new(c, &index, a->out * taps));
+  VLM_TRY(vlm_op_keep_new(c, &weight, a->out * taps));
+  vlm_resample_table(&s->plan.how, a, index, weight);
+  s->passes[s->n_passes] = (vlm_resample_pass){.outer = vlm_tensor_span(now, 0, axis), .in = a->in, .out = a->out,
+                                               .inner = vlm_tensor_span(now, axis + 1, now->rank), .taps = taps, .index = index, .weight = weight};
   now->dims[axis] = a->out;
-  VLM_TRY(vlm_op_reserve(c, &p->y, vlm_tensor_count(now), sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->results[s->n_passes++], vlm_tensor_count(now), sizeof(float)));
 out:
   return st;
 }
@@ -234,10 +232,10 @@ static void run_filter(vlm_op_call *c, const resize_state *s) {
   const float *x = vlm_values_get(c, &s->x);
   float *last = vlm_result_get(c, &s->y);
   for (int i = 0; i < s->n_passes; i++) {
-    const struct resize_pass *p = &s->passes[i];
-    float *y = vlm_op_work(c, p->y);
-    vlm_resample_pass(c->threads, y, x, p->outer, p->in, p->out, p->inner, p->taps, p->index, p->weight);
-    x = y;
+    vlm_resample_pass pass = s->passes[i];
+    pass.x = x;
+    x = pass.y = vlm_op_work(c, s->results[i]);
+    vlm_resample_pass_run(&pass, c->threads);
   }
   vlm_copy_some(last, x, (size_t)vlm_tensor_count(c->out[0]) * sizeof *last);
   if (s->plan.how.coordinates == VLM_TF_CROP_AND_RESIZE) mark_outside(c, &s->plan, last);
@@ -249,7 +247,7 @@ static void run_filter(vlm_op_call *c, const resize_state *s) {
 vlm_status vlm_prepare_Resize(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   resize_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(make_plan(c, &s->plan));
   s->nothing = vlm_tensor_count(c->out[0]) == 0;
   s->copied = c->in[0]->rank == 0;

@@ -137,36 +137,7 @@ vlm_status vlm_prepare_RoiAlign(vlm_op_call *c) {
   const char *coordinates = vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
   bool half = strcmp(coordinates, "half_pixel") == 0;
   VLM_CHECK((x->dims[2] > 0 && x->dims[3] > 0) || vlm_tensor_count(y) == 0, c->err, VLM_INPUT, "the image is empty");
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
-  s->job = (align_job){.ph = y->dims[2], .pw = y->dims[3], .sampling = vlm_arg_int(c, SAMPLING, 0), .scale = vlm_arg_float(c, SCALE, 1),
-                       .offset = half ? 0.5f : 0, .clamp_size = !half, .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
-  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
-  VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
-  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-out:
-  return st;
-}
-
-static vlm_status check_batch(vlm_op_call *c, int64_t i) {
-  int64_t b = vlm_tensor_get_int(c->in[2], i), n = c->in[0]->dims[0];
-  if (b >= 0 && b < n) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b, (long long)n);
-}
-
-typedef struct {
-  align_job job; /* all but the pointers of the run */
-  vlm_values x, rois;
-  vlm_result y;
-} roi_align_state;
-
-vlm_status vlm_prepare_RoiAlign(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  roi_align_state *s;
-  const vlm_tensor *x = c->in[0], *y = c->out[0];
-  const char *coordinates = vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
-  bool half = strcmp(coordinates, "half_pixel") == 0;
-  VLM_CHECK((x->dims[2] > 0 && x->dims[3] > 0) || vlm_tensor_count(y) == 0, c->err, VLM_INPUT, "the image is empty");
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->job = (align_job){.ph = y->dims[2], .pw = y->dims[3], .sampling = vlm_arg_int(c, SAMPLING, 0), .scale = vlm_arg_float(c, SCALE, 1),
                        .offset = half ? 0.5f : 0, .clamp_size = !half, .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
@@ -237,7 +208,7 @@ typedef struct {
 vlm_status vlm_prepare_MaxRoiPool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   roi_pool_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   s->scale = vlm_arg_float(c, 1, 1);
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
@@ -246,10 +217,10 @@ out:
   return st;
 }
 
-static float largest_of(const float *plane, int64_t width, int64_t ya, int64_t yb, int64_t xa, int64_t xb) {
-  float best = ya < yb && xa < xb ? plane[ya * width + xa] : 0;
-  for (int64_t i = ya; i < yb; i++)
-    for (int64_t j = xa; j < xb; j++) best = plane[i * width + j] > best ? plane[i * width + j] : best;
+static float largest_of(const float *plane, int64_t width, pixel_span rows, pixel_span columns) {
+  float best = rows.from < rows.to && columns.from < columns.to ? plane[rows.from * width + columns.from] : 0;
+  for (int64_t i = rows.from; i < rows.to; i++)
+    for (int64_t j = columns.from; j < columns.to; j++) best = plane[i * width + j] > best ? plane[i * width + j] : best;
   return best;
 }
 
@@ -258,47 +229,10 @@ static void pool_region(const vlm_op_call *c, const float *image, const float *r
   const vlm_tensor *x = c->in[0], *t = c->out[0];
   float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1, h = roundf(roi[4] * scale) - y0 + 1;
   for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
-    int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]), xa, xb, ya, yb;
-    bin_range(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2], &ya, &yb);
-    bin_range(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3], &xa, &xb);
-    y[k] = largest_of(image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3], x->dims[3], ya, yb, xa, xb);
-  }
-}
-
-typedef struct {
-  float scale;
-  vlm_values x, rois;
-  vlm_result y;
-} roi_pool_state;
-
-vlm_status vlm_prepare_MaxRoiPool(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  roi_pool_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
-  s->scale = vlm_arg_float(c, 1, 1);
-  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
-  VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
-  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-out:
-  return st;
-}
-
-static float largest_of(const float *plane, int64_t width, int64_t ya, int64_t yb, int64_t xa, int64_t xb) {
-  float best = ya < yb && xa < xb ? plane[ya * width + xa] : 0;
-  for (int64_t i = ya; i < yb; i++)
-    for (int64_t j = xa; j < xb; j++) best = plane[i * width + j] > best ? plane[i * width + j] : best;
-  return best;
-}
-
-/* One region into y [C, pooled height, pooled width]. */
-static void pool_region(const vlm_op_call *c, const float *image, const float *roi, float scale, float *y) {
-  const vlm_tensor *x = c->in[0], *t = c->out[0];
-  float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1, h = roundf(roi[4] * scale) - y0 + 1;
-  for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
-    int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]), xa, xb, ya, yb;
-    bin_range(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2], &ya, &yb);
-    bin_range(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3], &xa, &xb);
-    y[k] = largest_of(image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3], x->dims[3], ya, yb, xa, xb);
+    int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]);
+    const float *plane = image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3];
+    y[k] = largest_of(plane, x->dims[3], bin_span(py, t->dims[2], y0, h > 1 ? h : 1, x->dims[2]),
+                      bin_span(px, t->dims[3], x0, w > 1 ? w : 1, x->dims[3]));
   }
 }
 

@@ -179,7 +179,7 @@ static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_r
   vlm_status st = VLM_OK;
   rows_plan *p;
   void *kept;
-  VLM_TRY(vlm_op_state(c, (void **)&p, sizeof *p));
+  VLM_TRY(vlm_op_state_new(c, &p));
   VLM_TRY(keep_opts(c, &kept, opts, opts_bytes));
   VLM_TRY(make_plan(c, p, from, fn, convert, kept));
 out:
@@ -251,8 +251,8 @@ vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_ta
   vlm_status st = VLM_OK;
   rows_fold *f;
   void *kept;
-  VLM_TRY(vlm_op_state(c, (void **)&f, sizeof *f));
-  VLM_TRY(vlm_op_keep(c, (void **)&f->steps, c->n_in, sizeof *f->steps));
+  VLM_TRY(vlm_op_state_new(c, &f));
+  VLM_TRY(vlm_op_keep_new(c, &f->steps, c->n_in));
   VLM_TRY(keep_opts(c, &kept, opts, opts_bytes));
   for (int k = 1; k < c->n_in; k++) {
     vlm_row_inputs pair = {.n = 2, .input = {k == 1 ? 0 : VLM_ROW_RESULT, k}, .as = {k == 1 ? c->in[0] : c->out[0], c->in[k]}};

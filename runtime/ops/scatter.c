@@ -69,7 +69,7 @@ typedef struct {
 static vlm_status prepare_scatter(vlm_op_call *c, int updates, scatter_state **out) {
   vlm_status st = VLM_OK;
   scatter_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_bytes_prepare(c, &s->x, c->in[0]));
   VLM_TRY(vlm_bytes_prepare(c, &s->u, c->in[updates]));
   VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));

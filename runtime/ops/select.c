@@ -67,7 +67,7 @@ vlm_status vlm_prepare_Compress(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   compress_state *s;
   const vlm_tensor *x = c->in[0], *mask = c->in[1];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_CHECK(mask->dtype == VLM_BOOL, c->err, VLM_INPUT, "the condition is %s, wanted bool", vlm_dtype_name(mask->dtype));
   VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
@@ -185,7 +185,7 @@ typedef struct {
 vlm_status vlm_prepare_Unique(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   unique_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
   s->slices = (unique_slices){.outer = vlm_tensor_span(&s->flat, 0, s->axis), .size = s->flat.dims[s->axis],

@@ -146,7 +146,7 @@ vlm_status vlm_infer_Shape(vlm_op_call *c) {
 
 vlm_status vlm_prepare_Shape(vlm_op_call *c) {
   int64_t *start;
-  vlm_status st = vlm_op_state(c, (void **)&start, sizeof *start);
+  vlm_status st = vlm_op_state_new(c, &start);
   if (st == VLM_OK) *start = clamp_axis(vlm_arg_int(c, 0, 0), c->in[0]->rank);
   return st;
 }

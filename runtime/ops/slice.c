@@ -150,7 +150,7 @@ vlm_status vlm_prepare_ReverseSequence(vlm_op_call *c) {
   reverse_state *s;
   const vlm_tensor x = vlm_whole(c->in[0]);
   int64_t strides[VLM_MAX_RANK];
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_bytes_prepare(c, &s->x, c->in[0]));
   VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
   vlm_byte_strides(&x, strides);

@@ -84,7 +84,7 @@ vlm_status vlm_prepare_TfIdfVectorizer(vlm_op_call *c) {
   tfidf_state *s;
   const char *mode = vlm_arg_string(c, MODE, "TF");
   bool tf = strcmp(mode, "TF") == 0, idf = strcmp(mode, "IDF") == 0;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_pool(c, &s->pool));
   VLM_CHECK(tf || idf || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
   s->counts = !idf;

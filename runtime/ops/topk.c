@@ -76,7 +76,7 @@ vlm_status vlm_prepare_TopK(vlm_op_call *c) {
   topk_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   s->k = c->out[0] ? c->out[0]->dims[axis] : c->out[1]->dims[axis];

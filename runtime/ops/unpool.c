@@ -58,7 +58,7 @@ out:
 vlm_status vlm_prepare_MaxUnpool(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_tensor *small;
-  VLM_TRY(vlm_op_state(c, (void **)&small, sizeof *small));
+  VLM_TRY(vlm_op_state_new(c, &small));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   *small = *c->in[0];
   VLM_TRY(unpooled_dims(c, small->dims));
@@ -162,7 +162,7 @@ typedef struct {
 vlm_status vlm_prepare_Col2Im(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   col2im_state *s;
-  VLM_TRY(vlm_op_state(c, (void **)&s, sizeof *s));
+  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_fold(c, &s->fold));
   VLM_TRY(vlm_doubles_prepare(c, &s->x, 0));
   VLM_TRY(vlm_wide_result_prepare(c, &s->y, 0));

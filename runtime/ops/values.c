@@ -27,7 +27,7 @@ vlm_status vlm_values_prepare(vlm_op_call *c, vlm_values *v, int k, int64_t n, c
     VLM_TRY(vlm_op_reserve(c, &v->at, n > 0 ? n : 1, sizeof(float)));
     goto out;
   }
-  VLM_TRY(vlm_op_keep(c, (void **)&v->kept, n > 0 ? n : 1, sizeof(float)));
+  VLM_TRY(vlm_op_keep_new(c, &v->kept, n > 0 ? n : 1));
   vlm_floats_of(v->kept, t, n);
 out:
   return st;
@@ -84,7 +84,7 @@ vlm_status vlm_integers_prepare(vlm_op_call *c, vlm_integers *v, int k) {
     VLM_TRY(vlm_op_reserve(c, &v->at, vlm_tensor_count(t), sizeof(int64_t)));
     goto out;
   }
-  VLM_TRY(vlm_op_keep(c, (void **)&v->kept, vlm_tensor_count(t), sizeof(int64_t)));
+  VLM_TRY(vlm_op_keep_new(c, &v->kept, vlm_tensor_count(t)));
   integers_of(v->kept, t);
 out:
   return st;
@@ -148,7 +148,7 @@ vlm_status vlm_doubles_prepare(vlm_op_call *c, vlm_doubles *v, int k) {
     VLM_TRY(vlm_op_reserve(c, &v->at, vlm_tensor_count(t), sizeof(double)));
     goto out;
   }
-  VLM_TRY(vlm_op_keep(c, (void **)&v->kept, vlm_tensor_count(t), sizeof(double)));
+  VLM_TRY(vlm_op_keep_new(c, &v->kept, vlm_tensor_count(t)));
   doubles_of(v->kept, t);
 out:
   return st;

@@ -34,7 +34,7 @@ typedef struct {
 
 static vlm_status prepare_window(vlm_op_call *c, double a0, double a1, double a2) {
   cosine_window *w;
-  vlm_status st = vlm_op_state(c, (void **)&w, sizeof *w);
+  vlm_status st = vlm_op_state_new(c, &w);
   if (st == VLM_OK) *w = (cosine_window){a0, a1, a2, vlm_arg_int(c, 1, 1) != 0};
   return st;
 }
