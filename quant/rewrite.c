@@ -30,21 +30,25 @@ const vlm_body *vlm_rewriter_body(const vlm_rewriter *r, const char *path) {
 
 /* ---- constants ---- */
 
-static vlm_status add_constant(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, const char *base,
-                               const char *suffix, const vlm_tensor *t,
-                               bool copy) {
+/* A value of the graph that the name of a constant begins with. */
+typedef struct {
+  vlm_graph *graph;
+  const char *base;
+} named_for;
+
+static vlm_status add_constant(vlm_rewriter *r, vlm_value_id *out, named_for at, const char *suffix,
+                               const vlm_tensor *t, bool copy) {
   const char *name;
-  vlm_status st = vlm_graph_free_name(graph, &name, base, suffix, r->err);
-  return st == VLM_OK ? vlm_graph_add_constant(graph, out, name, t, copy, r->err) : st;
+  vlm_status st = vlm_graph_free_name(at.graph, &name, at.base, suffix, r->err);
+  return st == VLM_OK ? vlm_graph_add_constant(at.graph, out, name, t, copy, r->err) : st;
 }
 
-static vlm_status add_scalar(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_dtype dtype,
-                             double value, const char *base,
-                             const char *suffix) {
+static vlm_status add_scalar(vlm_rewriter *r, vlm_value_id *out, named_for at, const char *suffix,
+                             vlm_dtype dtype, double value) {
   uint64_t storage = 0;
   vlm_tensor t = vlm_tensor_make(dtype, 0, NULL, &storage);
   vlm_tensor_set(&t, 0, value);
-  return add_constant(r, out, graph, base, suffix, &t, true);
+  return add_constant(r, out, at, suffix, &t, true);
 }
 
 /* ---- weights ---- */
@@ -79,13 +83,13 @@ static vlm_status find_or_store(vlm_rewriter *r, vlm_stored **out, vlm_graph *gr
   vlm_origin origin = vlm_value_origin(graph, graph->nodes[plan->index].inputs[plan->slot.input]);
   *out = find_stored(r, origin, plan->slot.axis, turned);
   if (*out) return VLM_OK;
-  const char *base = origin.graph->values[origin.id].name;
+  const named_for at = {origin.graph, origin.graph->values[origin.id].name};
   VLM_TRY(vlm_weight_store_get(&w, r->weights, &plan->constant, plan->slot.axis, turned, r->err));
   VLM_TRY(new_stored(r, out));
   **out = (vlm_stored){.owner = origin.graph, .origin = origin.id, .axis = plan->slot.axis, .rows = turned,
                        .dequantized = VLM_NO_VALUE};
-  VLM_TRY(add_constant(r, &(*out)->data, origin.graph, base, "_quantized", &w->data, false));
-  VLM_TRY(add_constant(r, &(*out)->scale, origin.graph, base, "_scale", &w->scale, false));
+  VLM_TRY(add_constant(r, &(*out)->data, at, "_quantized", &w->data, false));
+  VLM_TRY(add_constant(r, &(*out)->scale, at, "_scale", &w->scale, false));
 out:
   return st;
 }
@@ -104,7 +108,8 @@ static vlm_status add_dequantizer(vlm_rewriter *r, vlm_stored *s, vlm_dtype dtyp
   vlm_graph *graph = s->owner;
   const char *base = graph->values[s->origin].name;
   int64_t axis = s->rows ? graph->values[s->data].tensor.rank - 2 : s->axis;
-  VLM_TRY(vlm_qdq_dequantize(graph, &s->dequantized, base, s->data, s->scale, VLM_NO_VALUE, axis, r->err));
+  const vlm_qdq by = {.scale = s->scale, .zero = VLM_NO_VALUE, .axis = axis};
+  VLM_TRY(vlm_qdq_dequantize(graph, &s->dequantized, base, s->data, &by, r->err));
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &s->dequantized, base, s->dequantized, dtype, r->err));
 out:
   return st;
@@ -138,17 +143,18 @@ out:
 vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
                                   const vlm_range *range) {
   vlm_status st = VLM_OK;
-  vlm_value_id scale, zero, q;
-  const char *base = graph->values[id].name;
+  vlm_qdq by = {.axis = -1};
+  vlm_value_id q;
+  const named_for at = {graph, graph->values[id].name};
   for (int32_t i = 0; i < r->n_through; i++)
     if (r->through[i].graph == graph && r->through[i].id == id) {
       *out = r->through[i].dequantized;
       return VLM_OK;
     }
-  VLM_TRY(add_scalar(r, &scale, graph, VLM_F32, (double)range->scale, base, "_scale"));
-  VLM_TRY(add_scalar(r, &zero, graph, VLM_U8, range->zero_point, base, "_zero_point"));
-  VLM_TRY(vlm_qdq_quantize(graph, &q, base, id, scale, zero, r->err));
-  VLM_TRY(vlm_qdq_dequantize(graph, out, base, q, scale, zero, -1, r->err));
+  VLM_TRY(add_scalar(r, &by.scale, at, "_scale", VLM_F32, (double)range->scale));
+  VLM_TRY(add_scalar(r, &by.zero, at, "_zero_point", VLM_U8, range->zero_point));
+  VLM_TRY(vlm_qdq_quantize(graph, &q, at.base, id, &by, r->err));
+  VLM_TRY(vlm_qdq_dequantize(graph, out, at.base, q, &by, r->err));
   VLM_TRY(remember(r, graph, id, *out));
 out:
   return st;

@@ -10,7 +10,7 @@ typedef struct {
   const vlm_kernels *kernels;
   float *scratch;
   size_t worker_floats;
-} region;
+} filtered_planes;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -25,7 +25,7 @@ static void pad_plane(float *plane, const float *x, const vlm_conv_shape *s) {
 }
 
 static void depthwise_task(void *user, int64_t index, int worker) {
-  const region *r = user;
+  const filtered_planes *r = user;
   const vlm_conv_f32 *conv = r->conv;
   const vlm_conv_shape *s = &conv->shape;
   int64_t o = index % s->out_channels, image = index / s->out_channels, size = vlm_conv_volume(s->out);
@@ -80,7 +80,7 @@ void vlm_conv_f32_run(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_
   const vlm_conv_shape *s = &conv->shape;
   vlm_im2col columns;
   if (runs_depthwise(conv)) {
-    region r = {.conv = conv, .kernels = kernels, .scratch = scratch, .worker_floats = vlm_conv_plane_floats(s)};
+    filtered_planes r = {.conv = conv, .kernels = kernels, .scratch = scratch, .worker_floats = vlm_conv_plane_floats(s)};
     vlm_threads_run(threads, s->batch * s->out_channels, depthwise_task, &r);
     return;
   }

@@ -17,30 +17,36 @@ static vlm_status set_attrs(vlm_lowering *l, int32_t n, const vlm_attr *attrs, i
   return VLM_OK;
 }
 
-vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *domain, const char *op_type,
-                            int32_t opset, const vlm_value_id *inputs, int32_t n_inputs,
-                            const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
+static int32_t count_inputs(const vlm_node_form *form) {
+  int32_t n = form->n_inputs;
+  while (n > 0 && form->inputs[n - 1] == VLM_NO_VALUE) n--;
+  return n;
+}
+
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const vlm_node_form *form, vlm_value_id output) {
   vlm_status st = VLM_OK;
   vlm_value_id *ids;
-  while (n_inputs > 0 && inputs[n_inputs - 1] == VLM_NO_VALUE) n_inputs--;
+  int32_t n_inputs = count_inputs(form);
   VLM_TRY(vlm_arena_new(l->graph->arena, &ids, n_inputs, l->err));
-  memcpy(ids, inputs, (size_t)n_inputs * sizeof *ids);
-  VLM_TRY(set_attrs(l, n, attrs, n_attrs));
+  memcpy(ids, form->inputs, (size_t)n_inputs * sizeof *ids);
+  VLM_TRY(set_attrs(l, n, form->attrs, form->n_attrs));
   vlm_node *node = &l->graph->nodes[n];
   node->inputs = ids;
   node->n_inputs = n_inputs;
-  node->domain = domain;
-  node->op_type = op_type;
-  node->opset = opset;
+  node->domain = form->domain ? form->domain : "";
+  node->op_type = form->op_type;
+  node->opset = form->opset;
   node->op = NULL;
   vlm_node_set_output(l->graph, n, 0, output);
 out:
   return st;
 }
 
-vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs,
-                             int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output) {
-  return vlm_replace_node(l, n, "vlm", op_type, 1, inputs, n_inputs, attrs, n_attrs, output);
+vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const vlm_node_form *form, vlm_value_id output) {
+  vlm_node_form internal = *form;
+  internal.domain = "vlm";
+  internal.opset = 1;
+  return vlm_replace_node(l, n, &internal, output);
 }
 
 vlm_status vlm_set_input(vlm_graph *graph, int32_t n, int32_t k, vlm_value_id value, vlm_error *err) {
@@ -58,16 +64,15 @@ out:
   return st;
 }
 
-vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset,
-                        const vlm_value_id *inputs, int32_t n_inputs, const vlm_attr *attrs,
-                        int32_t n_attrs) {
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form *form) {
   vlm_status st = VLM_OK;
   int32_t n;
+  const vlm_node like = {.domain = form->domain, .op_type = form->op_type, .opset = form->opset, .n_inputs = form->n_inputs,
+                         .n_outputs = 1};
   if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_graph_add_node(l->graph, &n, &(vlm_node){.op_type = op_type, .opset = opset,
-                                                       .n_inputs = n_inputs, .n_outputs = 1}, l->err));
-  memcpy(l->graph->nodes[n].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
-  VLM_TRY(set_attrs(l, n, attrs, n_attrs));
+  VLM_TRY(vlm_graph_add_node(l->graph, &n, &like, l->err));
+  memcpy(l->graph->nodes[n].inputs, form->inputs, (size_t)form->n_inputs * sizeof *form->inputs);
+  VLM_TRY(set_attrs(l, n, form->attrs, form->n_attrs));
   vlm_node_set_output(l->graph, n, 0, *out);
 out:
   return st;

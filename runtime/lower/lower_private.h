@@ -99,18 +99,23 @@ void vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
 
 vlm_attr vlm_int_attr(const char *name, int64_t value);
 vlm_attr vlm_text_attr(const char *name, const char *value);
-/* Node n becomes this operator with these inputs (missing ones at the end cut off), attributes and output. */
-vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const char *domain, const char *op_type,
-                            int32_t opset, const vlm_value_id *inputs, int32_t n_inputs,
-                            const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output);
+/* What a node is to be. Texts are not copied, lists are. */
+typedef struct vlm_node_form {
+  const char *domain, *op_type; /* domain NULL = ai.onnx */
+  int32_t opset;
+  const vlm_value_id *inputs; /* missing ones at the end are cut off */
+  int32_t n_inputs;
+  const vlm_attr *attrs;
+  int32_t n_attrs;
+} vlm_node_form;
+/* Node n becomes this one, with this output. */
+vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const vlm_node_form *form, vlm_value_id output);
 /* The same with an operator of domain "vlm". */
-vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const char *op_type, const vlm_value_id *inputs,
-                             int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs, vlm_value_id output);
+vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const vlm_node_form *form, vlm_value_id output);
 /* Input k of node n, which may have fewer inputs so far. */
 vlm_status vlm_set_input(vlm_graph *graph, int32_t n, int32_t k, vlm_value_id value, vlm_error *err);
-/* A new node of ai.onnx with one output, which is *out, or a new value when *out is VLM_NO_VALUE. */
-vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const char *op_type, int32_t opset,
-                        const vlm_value_id *inputs, int32_t n_inputs, const vlm_attr *attrs, int32_t n_attrs);
+/* A new node with one output, which is *out, or a new value when *out is VLM_NO_VALUE. */
+vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form *form);
 
 /* ---- before the rules: models that were quantized elsewhere, in the spelling that the rules know ---- */
 

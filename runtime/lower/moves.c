@@ -50,7 +50,8 @@ static vlm_status dequantize_behind(vlm_lowering *l, int32_t n, const vlm_value_
   vlm_status st = VLM_OK;
   vlm_value_id in[3] = {VLM_NO_VALUE, range[0], range[1]}, out = l->graph->nodes[n].outputs[0];
   VLM_TRY(vlm_graph_add_value(l->graph, &in[0], NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &out, "DequantizeLinear", 13, in, 3, NULL, 0));
+  VLM_TRY(vlm_add_node(l, &out, &(vlm_node_form){.op_type = "DequantizeLinear", .opset = 13, .inputs = in,
+                                                 .n_inputs = 3}));
   vlm_node_set_output(l->graph, n, 0, in[0]);
 out:
   return st;

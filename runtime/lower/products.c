@@ -78,7 +78,8 @@ static vlm_status scaled_addend(vlm_lowering *l, const product *p, vlm_value_id 
   if (p->beta == 1) return VLM_OK;
   VLM_TRY(vlm_graph_add_constant(l->graph, &beta, NULL, &t, true, l->err));
   *out = VLM_NO_VALUE;
-  VLM_TRY(vlm_add_node(l, out, "Mul", 14, (vlm_value_id[]){p->addend, beta}, 2, NULL, 0));
+  VLM_TRY(vlm_add_node(l, out, &(vlm_node_form){.op_type = "Mul", .opset = 14,
+                                                .inputs = (vlm_value_id[]){p->addend, beta}, .n_inputs = 2}));
 out:
   return st;
 }
@@ -130,14 +131,16 @@ out:
   return st;
 }
 
-static vlm_status make(vlm_lowering *l, int32_t n, const char *op_type, const product *p, const vlm_tail *t,
-                       const vlm_value_id *inputs, int32_t n_inputs) {
+/* `form` lacks the attributes. */
+static vlm_status make(vlm_lowering *l, int32_t n, const product *p, const vlm_tail *t, const vlm_node_form *form) {
   vlm_status st = VLM_OK;
   vlm_attr attrs[5] = {vlm_int_attr("transB", p->w_rows), vlm_int_attr("transX", p->x_columns),
                        vlm_int_attr("transY", p->y_columns)};
-  int32_t n_attrs = 3;
-  VLM_TRY(vlm_activation_attrs(l, &t->activation, attrs, &n_attrs));
-  VLM_TRY(vlm_make_internal(l, n, op_type, inputs, n_inputs, attrs, n_attrs, t->output));
+  vlm_node_form whole = *form;
+  whole.attrs = attrs;
+  whole.n_attrs = 3;
+  VLM_TRY(vlm_activation_attrs(l, &t->activation, attrs, &whole.n_attrs));
+  VLM_TRY(vlm_make_internal(l, n, &whole, t->output));
 out:
   return st;
 }
@@ -147,9 +150,8 @@ static vlm_status make_static(vlm_lowering *l, int32_t n, const product *p, cons
   vlm_status st = VLM_OK;
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, TAKES_QUANTIZE, &t));
-  VLM_TRY(make(l, n, "QMatMul", p, &t,
-               (vlm_value_id[]){x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero},
-               8));
+  const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
+  VLM_TRY(make(l, n, p, &t, &(vlm_node_form){.op_type = "QMatMul", .inputs = inputs, .n_inputs = 8}));
 out:
   return st;
 }
@@ -161,9 +163,11 @@ static vlm_status cast_around(vlm_lowering *l, vlm_dtype type, vlm_value_id *x, 
                  back = vlm_int_attr("to", vlm_dtype_onnx(type));
   vlm_value_id floats = VLM_NO_VALUE, y;
   if (type == VLM_F32) return VLM_OK;
-  VLM_TRY(vlm_add_node(l, &floats, "Cast", 13, x, 1, &to, 1));
+  VLM_TRY(vlm_add_node(l, &floats, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = x,
+                                                    .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
   VLM_TRY(vlm_graph_add_value(l->graph, &y, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &t->output, "Cast", 13, &y, 1, &back, 1));
+  VLM_TRY(vlm_add_node(l, &t->output, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = &y,
+                                                       .n_inputs = 1, .attrs = &back, .n_attrs = 1}));
   *x = floats;
   t->output = y;
 out:
@@ -178,7 +182,8 @@ static vlm_status make_float(vlm_lowering *l, int32_t n, const char *op_type, co
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, TAKES_ACTIVATION, &t));
   VLM_TRY(cast_around(l, p->type, &x, &t));
-  VLM_TRY(make(l, n, op_type, p, &t, (vlm_value_id[]){x, w->data, w->scale, t.bias}, 4));
+  const vlm_value_id inputs[] = {x, w->data, w->scale, t.bias};
+  VLM_TRY(make(l, n, p, &t, &(vlm_node_form){.op_type = op_type, .inputs = inputs, .n_inputs = 4}));
 out:
   return st;
 }
@@ -217,7 +222,9 @@ static vlm_status make_moved(vlm_lowering *l, int32_t n, const product *p, const
   VLM_TRY(read_tail(l, &one, TAKES_BIAS, &t));
   if (p->w_rows) VLM_TRY(turn_weights(l, p, &w->data));
   const vlm_value_id inputs[] = {x->data, w->data, x->scale, w->scale, x->zero, w->zero, t.bias};
-  VLM_TRY(vlm_replace_node(l, n, "com.microsoft", "MatMulIntegerToFloat", 1, inputs, 7, NULL, 0, t.output));
+  VLM_TRY(vlm_replace_node(l, n, &(vlm_node_form){.domain = "com.microsoft",
+                                                  .op_type = "MatMulIntegerToFloat", .opset = 1,
+                                                  .inputs = inputs, .n_inputs = 7}, t.output));
 out:
   return st;
 }
@@ -289,8 +296,8 @@ vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n) {
   p.channels = w->dims[w->rank - (p.w_rows ? 2 : 1)];
   p.matrices = vlm_tensor_span(w, 0, w->rank - 2);
   VLM_TRY(read_tail(l, &p, TAKES_ACTIVATION, &t));
-  VLM_TRY(make(l, n, "QMatMulDynamic", &p, &t,
-               (vlm_value_id[]){node->inputs[0], node->inputs[1], node->inputs[2], t.bias}, 4));
+  const vlm_value_id inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], t.bias};
+  VLM_TRY(make(l, n, &p, &t, &(vlm_node_form){.op_type = "QMatMulDynamic", .inputs = inputs, .n_inputs = 4}));
 out:
   return st;
 }

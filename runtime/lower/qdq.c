@@ -2,44 +2,46 @@
 
 #include <string.h>
 
+#include "runtime/lower/lower_private.h"
+
 enum { OPSET = 13 };
 
-static vlm_status add_op(vlm_graph *graph, vlm_value_id *out, const char *op_type, const char *base,
-                         const char *suffix,
-                         const vlm_value_id *inputs, int32_t n_inputs, const vlm_attr *attr, vlm_error *err) {
+/* The names of the node and its output are `base` and the suffix. */
+static vlm_status add_op(vlm_graph *graph, vlm_value_id *out, const char *base, const char *suffix,
+                         const vlm_node_form *form, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const char *name;
-  int32_t node;
-  VLM_TRY(vlm_graph_free_name(graph, &name, base, suffix, err));
-  VLM_TRY(vlm_graph_add_value(graph, out, name, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &node, &(vlm_node){.name = name, .op_type = op_type, .opset = OPSET,
-                                                       .n_inputs = n_inputs, .n_outputs = 1,
-                                                       .n_attrs = attr ? 1 : 0}, err));
-  memcpy(graph->nodes[node].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
-  if (attr) graph->nodes[node].attrs[0] = *attr;
-  vlm_node_set_output(graph, node, 0, *out);
+  vlm_node like = {.op_type = form->op_type, .opset = OPSET, .n_inputs = form->n_inputs, .n_outputs = 1,
+                   .n_attrs = form->n_attrs};
+  int32_t n;
+  VLM_TRY(vlm_graph_free_name(graph, &like.name, base, suffix, err));
+  VLM_TRY(vlm_graph_add_value(graph, out, like.name, VLM_VALUE_NODE, err));
+  VLM_TRY(vlm_graph_add_node(graph, &n, &like, err));
+  memcpy(graph->nodes[n].inputs, form->inputs, (size_t)form->n_inputs * sizeof *form->inputs);
+  if (form->n_attrs) graph->nodes[n].attrs[0] = form->attrs[0];
+  vlm_node_set_output(graph, n, 0, *out);
 out:
   return st;
 }
 
 vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
-                            vlm_value_id scale, vlm_value_id zero,
-                            vlm_error *err) {
-  return add_op(graph, out, "QuantizeLinear", base, "_quantized", (vlm_value_id[]){x, scale, zero}, 3, NULL,
-                err);
+                            const vlm_qdq *by, vlm_error *err) {
+  const vlm_node_form form = {.op_type = "QuantizeLinear", .inputs = (vlm_value_id[]){x, by->scale, by->zero},
+                              .n_inputs = 3};
+  return add_op(graph, out, base, "_quantized", &form, err);
 }
 
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
-                              vlm_value_id scale, vlm_value_id zero,
-                              int64_t axis, vlm_error *err) {
-  const vlm_attr along = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = axis};
-  const vlm_value_id inputs[] = {q, scale, zero};
-  return add_op(graph, out, "DequantizeLinear", base, "_dequantized", inputs, zero == VLM_NO_VALUE ? 2 : 3,
-                axis < 0 ? NULL : &along, err);
+                              const vlm_qdq *by, vlm_error *err) {
+  const vlm_attr along = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = by->axis};
+  const vlm_node_form form = {.op_type = "DequantizeLinear", .inputs = (vlm_value_id[]){q, by->scale, by->zero},
+                              .n_inputs = by->zero == VLM_NO_VALUE ? 2 : 3, .attrs = &along,
+                              .n_attrs = by->axis < 0 ? 0 : 1};
+  return add_op(graph, out, base, "_dequantized", &form, err);
 }
 
 vlm_status vlm_qdq_cast(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
                         vlm_dtype dtype, vlm_error *err) {
   const vlm_attr to = {.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(dtype)};
-  return add_op(graph, out, "Cast", base, "_cast", &x, 1, &to, err);
+  const vlm_node_form form = {.op_type = "Cast", .inputs = &x, .n_inputs = 1, .attrs = &to, .n_attrs = 1};
+  return add_op(graph, out, base, "_cast", &form, err);
 }

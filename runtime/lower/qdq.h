@@ -7,15 +7,16 @@
 
 /* Each adds a node with one output value, both named BASE and a suffix. The graph must be resolved again. */
 
+typedef struct vlm_qdq {
+  vlm_value_id scale, zero; /* zero VLM_NO_VALUE = 0 */
+  int64_t axis;             /* of the scale, -1 = a scalar */
+} vlm_qdq;
 /* *out = QuantizeLinear(x, scale, zero), scalars. */
 vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
-                            vlm_value_id scale, vlm_value_id zero,
-                            vlm_error *err);
-/* *out = DequantizeLinear(q, scale, zero), float32. zero VLM_NO_VALUE = 0; axis: of the scale, -1 = a scalar.
- * */
+                            const vlm_qdq *by, vlm_error *err);
+/* *out = DequantizeLinear(q, scale, zero), float32. */
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
-                              vlm_value_id scale, vlm_value_id zero,
-                              int64_t axis, vlm_error *err);
+                              const vlm_qdq *by, vlm_error *err);
 /* *out = x as that float type, for graphs whose floats are no float32. */
 vlm_status vlm_qdq_cast(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
                         vlm_dtype dtype, vlm_error *err);

@@ -86,9 +86,12 @@ static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t sid
   VLM_TRY(repeat_each(l, &t.bias, channels, side * side));
   VLM_TRY(vlm_activation_attrs(l, &t.activation, attrs, &n_attrs));
   VLM_TRY(vlm_graph_add_value(l->graph, &blocks, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &t.output, "DepthToSpace", 13, &blocks, 1, layout, 2));
+  VLM_TRY(vlm_add_node(l, &t.output, &(vlm_node_form){.op_type = "DepthToSpace", .opset = 13,
+                                                      .inputs = &blocks, .n_inputs = 1, .attrs = layout,
+                                                      .n_attrs = 2}));
   const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
-  VLM_TRY(vlm_make_internal(l, n, "QConv", inputs, 8, attrs, n_attrs, blocks));
+  VLM_TRY(vlm_make_internal(l, n, &(vlm_node_form){.op_type = "QConv", .inputs = inputs, .n_inputs = 8,
+                                                   .attrs = attrs, .n_attrs = n_attrs}, blocks));
 out:
   return st;
 }

@@ -69,11 +69,11 @@ typedef struct {
   const vlm_q8_weights *w;
   zero_points a_zero, b_zero;
   int32_t *sums;
-} region;
+} correction;
 
 /* Corrections that the product did not make: zero points per row, and of the weights. */
 static void correct_row(void *user, int64_t index, int worker) {
-  const region *r = user;
+  const correction *r = user;
   const vlm_matmul_shape *s = r->shape;
   int64_t batch = index / s->m, i = index % s->m, b_matrix = s->b_index[batch], a_matrix = s->a_index[batch];
   const uint8_t *row = r->rows + (a_matrix * s->m + i) * s->k;
@@ -114,7 +114,7 @@ vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p,
   const void *panels;
   VLM_TRY(vlm_op_packed(c, &p->w, &panels));
   g.w = panels;
-  region r = {.shape = s, .sums = sums, .w = g.w, .rows = take_rows(c, p, o->a),
+  correction r = {.shape = s, .sums = sums, .w = g.w, .rows = take_rows(c, p, o->a),
               .a_zero = zero_points_of(o->a_zero, o->a->dtype == VLM_S8 ? 128 : 0),
               .b_zero = zero_points_of(o->b_zero, c->in[o->b_input]->dtype == VLM_U8 ? -128 : 0)};
   bool simple = r.a_zero.count == 1 && r.b_zero.count == 1 && zero_at(&r.b_zero, 0) == 0;
