@@ -210,14 +210,16 @@ static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const ch
   double weights = (double)s.out_channels * depth, work = 2 * outputs * depth;
   float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *y = take(outputs, 4), *scale = floats((double)s.out_channels);
   item *it = add_driver("conv f32", label, work, "GFLOP/s", call_conv);
-  it->u.conv = (vlm_conv_f32){.shape = s, .x = x, .w = floats(weights), .bias = scale, .y = y};
+  float *packed = take((double)vlm_conv_f32_packed_count(&s, kernels), 4);
+  vlm_conv_f32_pack(packed, kernels, &(vlm_conv_f32_source){&s, floats(weights), take(weights, 4)});
+  it->u.conv = (vlm_conv_f32){.shape = s, .last = true, .x = x, .weights = packed, .bias = scale, .y = y};
   it->scratch = take((double)vlm_conv_f32_scratch(&it->u.conv, kernels, threads), 1);
   it = add_driver("conv u8s8", label, work, "GOP/s", call_conv_q8);
   size_t size = 0;
   if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
   void *block = take((double)size, 1);
   vlm_conv_q8_weights_pack(block, kernels, &(vlm_conv_q8_source){.shape = &s, .w = bytes(weights), .room = take(weights, 1)});
-  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale};
+  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .last = true, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale};
   it->u.conv_q8.y = y;
   it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);
 }

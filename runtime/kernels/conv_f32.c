@@ -1,103 +1,236 @@
 #include "runtime/kernels/conv_f32.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
-#include "runtime/kernels/conv_plane.h"
+#include "runtime/kernels/channels.h"
+#include "runtime/kernels/conv_depthwise.h"
+#include "runtime/kernels/conv_input.h"
+#include "runtime/kernels/gemm_args.h"
+
+/* Where the rows of activations come from. */
+typedef enum {
+  BY_POSITION, /* pointwise: the input as it is */
+  BY_ROW, /* input rows in a ring, tap rows as segments of the sum */
+  GATHERED, /* each position's taps one behind the other: groups, steps between taps, three axes, transposed */
+  DEPTHWISE
+} source;
+
+enum { STRIP_BYTES = 128 << 10, INLINE_WORK = 1 << 16, TASKS_PER_THREAD = 4 };
 
 typedef struct {
   const vlm_conv_f32 *conv;
   const vlm_kernels *kernels;
-  float *scratch;
-  size_t worker_floats;
-} filtered_planes;
+  source from;
+  vlm_conv_input in;
+  vlm_conv_blocks blocks; /* BY_ROW */
+  int64_t group, strip, strips; /* BY_POSITION, GATHERED: positions of a task, tasks of an image */
+  size_t worker_bytes;
+  char *workers;
+} job;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static void pad_plane(float *plane, const float *x, const vlm_conv_shape *s) {
-  int64_t width = vlm_conv_plane_width(s), pad = min64(s->pad[2], width), n = min64(s->in[2], width - pad);
-  for (int64_t h = 0; h < s->in[1]; h++, plane += width, x += s->in[2]) {
-    for (int64_t i = 0; i < pad; i++) plane[i] = 0;
-    memcpy(plane + pad, x, (size_t)n * sizeof *x);
-    for (int64_t i = pad + n; i < width; i++) plane[i] = 0;
-  }
-  memset(plane, 0, (size_t)width * sizeof *plane);
+static void copy_floats(const void *user, void *dst, int64_t at, int64_t n) {
+  const vlm_conv_f32 *conv = user;
+  memcpy(dst, conv->x + at, (size_t)n * sizeof(float));
 }
 
-static void depthwise_task(void *user, int64_t index, int worker) {
-  const filtered_planes *r = user;
-  const vlm_conv_f32 *conv = r->conv;
+static source source_of(const vlm_conv_shape *s) {
+  if (vlm_conv_is_depthwise(s)) return DEPTHWISE;
+  if (vlm_conv_is_pointwise(s)) return BY_POSITION;
+  return vlm_conv_has_rows(s) && s->groups == 1 && s->dilation[2] == 1 ? BY_ROW : GATHERED;
+}
+
+/* Positions that are taken at once: whole tiles whose activations stay in the second-level cache, some tasks per thread. */
+static int64_t strip_of(const vlm_conv_shape *s, const vlm_kernels *kernels, int threads) {
+  int64_t mr = kernels->gemm_f32->mr, bytes = max64(vlm_conv_depth(s), 1) * (int64_t)sizeof(float);
+  int64_t positions = vlm_conv_volume(s->out), tasks = threads > 1 ? (int64_t)threads * TASKS_PER_THREAD : 1;
+  int64_t share = (positions + tasks - 1) / tasks, strip = min64(max64(STRIP_BYTES / bytes, 1), max64(share, 1));
+  return (strip + mr - 1) / mr * mr;
+}
+
+static job make_job(const vlm_conv_f32 *conv, const vlm_kernels *kernels, const vlm_threads *threads) {
   const vlm_conv_shape *s = &conv->shape;
-  int64_t o = index % s->out_channels, image = index / s->out_channels, size = vlm_conv_volume(s->out);
-  int64_t channel = o / (s->out_channels / s->groups);
-  float *plane = r->scratch + (size_t)worker * r->worker_floats, *y = conv->y + index * size;
-  pad_plane(plane, conv->x + (image * s->channels + channel) * vlm_conv_volume(s->in), s);
-  vlm_conv_plane_run(y, s, plane, conv->w + o * vlm_conv_volume(s->kernel), r->kernels);
-  vlm_epilogue_f32 e = {.alpha = 1, .row_bias = conv->bias, .beta = 1, .add_column = 1, .activation = conv->activation};
-  if (conv->residual) e.add = conv->residual + index * size;
-  memcpy(e.params, conv->params, sizeof e.params);
-  vlm_epilogue_f32_row(y, &e, r->kernels->rowops, &(vlm_row_part){.row = o, .n = size});
+  int workers = vlm_threads_count(threads);
+  job j = {.conv = conv, .kernels = kernels, .from = source_of(s), .in = {.shape = s, .bytes = sizeof(float)}};
+  j.in.copy = copy_floats;
+  j.in.user = conv;
+  j.blocks = vlm_conv_split(s, (size_t)s->channels * sizeof(float), workers);
+  j.strip = strip_of(s, kernels, workers);
+  j.strips = (vlm_conv_volume(s->out) + j.strip - 1) / j.strip;
+  if (j.from == BY_ROW) j.worker_bytes = vlm_conv_ring_bytes(s, j.blocks.columns, sizeof(float));
+  if (j.from == GATHERED) j.worker_bytes = vlm_size_align((size_t)(j.strip * vlm_conv_depth(s)) * sizeof(float));
+  return j;
 }
 
-static bool runs_depthwise(const vlm_conv_f32 *conv) { return !conv->pack && vlm_conv_is_depthwise(&conv->shape); }
+/* ---- dense ---- */
 
-static vlm_gemm_f32 as_product(const vlm_conv_f32 *conv, vlm_im2col *columns) {
+/* Activations of `count` neighbouring positions, and where their outputs go. */
+typedef struct {
+  const float *a;
+  const void *const *more; /* further segments */
+  size_t lda, k, n_more;
+  int64_t at, count; /* element of y of the first output; positions */
+} rows_of;
+
+/* One tile: positions [first, first + t->rows), columns from c on. */
+static void run_tile(const job *j, const rows_of *r, vlm_gemm_f32_args *t, float *c, int64_t first) {
+  const float *more[VLM_CONV_RING];
+  for (size_t s = 0; s < r->n_more; s++) more[s] = (const float *)r->more[s] + (size_t)first * r->lda;
+  t->a = r->a + (size_t)first * r->lda;
+  t->a_more = more;
+  t->c = c + (size_t)first * t->ldc;
+  j->kernels->gemm_f32->fn.gemm_f32(t);
+}
+
+/* Tiles of rows as even as can be: a thin rest would cost as much as a full tile. */
+static int64_t tile_rows(int64_t count, int64_t mr) {
+  int64_t tiles = (count + mr - 1) / mr;
+  return (count + tiles - 1) / tiles;
+}
+
+static void run_sums(const job *j, const rows_of *r) {
+  const vlm_conv_f32 *conv = j->conv;
   const vlm_conv_shape *s = &conv->shape;
-  int64_t rows = s->out_channels / s->groups, size = vlm_conv_volume(s->out), k = s->channels / s->groups * vlm_conv_volume(s->kernel);
-  *columns = (vlm_im2col){*s, conv->x};
-  vlm_gemm_f32 g = {.batch = s->batch * s->groups, .m = rows, .n = size, .k = k};
-  g.a = conv->w;
-  g.a_row = k;
-  g.a_column = 1;
-  g.pack = conv->pack ? conv->pack : vlm_im2col_pack;
-  g.pack_user = conv->pack ? conv->pack_user : columns;
-  g.c = conv->y;
-  g.c_batch = rows * size;
-  g.ldc = size;
-  g.add_batch = rows * size;
-  g.epilogue = (vlm_epilogue_f32){.alpha = 1, .row_bias = conv->bias, .add = conv->residual, .add_row = size, .add_column = 1, .beta = 1};
-  g.epilogue.activation = conv->activation;
-  memcpy(g.epilogue.params, conv->params, sizeof g.epilogue.params);
-  return g;
+  const vlm_kernel *kernel = j->kernels->gemm_f32;
+  int64_t n = s->out_channels / s->groups, nr = kernel->nr, k = vlm_conv_depth(s), step = tile_rows(r->count, kernel->mr);
+  const float *panels = conv->weights + j->group * vlm_gemm_f32_packed_count(j->kernels, k, n);
+  vlm_gemm_f32_args t = {.ldc = (size_t)s->out_channels, .lda = r->lda, .b_stride = (size_t)nr, .k = r->k, .n_more = r->n_more};
+  for (int64_t column = 0; column < n; column += nr, panels += k * nr) {
+    t.b = panels;
+    t.columns = (int)min64(nr, n - column);
+    t.bias = conv->bias ? conv->bias + j->group * n + column : NULL;
+    for (int64_t i = 0; i < r->count; i += step) {
+      t.rows = (int)min64(step, r->count - i);
+      run_tile(j, r, &t, conv->y + r->at + j->group * n + column, i);
+    }
+  }
 }
 
-/* Offsets per batch: weights and bias of the batch's group. */
-static void fill_offsets(int64_t *a_offset, int64_t *bias_offset, const vlm_gemm_f32 *g, int64_t groups) {
-  for (int64_t b = 0; b < g->batch; b++) {
-    a_offset[b] = b % groups * g->m * g->k;
-    bias_offset[b] = b % groups * g->m;
+/* Residual and activation of n neighbouring elements of y. */
+static void finish(const vlm_conv_f32 *conv, const vlm_rowops *rowops, int64_t at, int64_t n) {
+  float *y = conv->y + at;
+  if (conv->residual) rowops->add(y, y, 1, conv->residual + at, 1, n);
+  if (conv->activation) conv->activation(y, y, n, conv->params);
+}
+
+static void run_rows(const job *j, const rows_of *r) {
+  const vlm_conv_shape *s = &j->conv->shape;
+  int64_t n = s->out_channels / s->groups;
+  run_sums(j, r);
+  if (!j->conv->residual && !j->conv->activation) return;
+  if (s->groups == 1) finish(j->conv, j->kernels->rowops, r->at, r->count * n);
+  for (int64_t i = 0; s->groups > 1 && i < r->count; i++)
+    finish(j->conv, j->kernels->rowops, r->at + i * s->out_channels + j->group * n, n);
+}
+
+static void block_task(void *user, int64_t index, int worker) {
+  const job *j = user;
+  const vlm_conv_shape *s = &j->conv->shape;
+  const vlm_conv_block b = vlm_conv_block_at(&j->blocks, index);
+  const void *rows[VLM_CONV_RING];
+  vlm_conv_ring ring;
+  vlm_conv_ring_open(&ring, &j->in, j->workers + (size_t)worker * j->worker_bytes, &b);
+  for (int64_t h = b.row; h < b.row + b.rows; h++) {
+    vlm_conv_ring_rows(&ring, h, rows);
+    rows_of r = {.a = rows[0], .more = rows + 1, .lda = (size_t)(s->stride[2] * s->channels), .count = b.columns};
+    r.k = (size_t)(s->kernel[2] * s->channels);
+    r.n_more = (size_t)s->kernel[1] - 1;
+    r.at = ((b.image * s->out[1] + h) * s->out[2] + b.column) * s->out_channels;
+    run_rows(j, &r);
   }
+}
+
+static void strip_task(void *user, int64_t index, int worker) {
+  const job *j = user;
+  const vlm_conv_shape *s = &j->conv->shape;
+  int64_t image = index / j->strips, from = index % j->strips * j->strip, positions = vlm_conv_volume(s->out);
+  rows_of r = {.lda = (size_t)vlm_conv_depth(s), .k = (size_t)vlm_conv_depth(s), .count = min64(j->strip, positions - from)};
+  r.at = (image * positions + from) * s->out_channels;
+  r.a = j->conv->x + (image * positions + from) * s->channels;
+  if (j->from == GATHERED) {
+    char *room = j->workers + (size_t)worker * j->worker_bytes;
+    const vlm_conv_positions what = {.image = image, .group = j->group, .position = from, .rows = (int)r.count};
+    vlm_conv_gather(room, r.lda * sizeof(float), &j->in, &what);
+    r.a = (const float *)(const void *)room;
+  }
+  run_rows(j, &r);
+}
+
+/* ---- depthwise ---- */
+
+static void finish_row(const void *user, float *row, int64_t at, int64_t n) {
+  const job *j = user;
+  (void)row;
+  finish(j->conv, j->kernels->rowops, at, n);
+}
+
+static void run_depthwise(const job *j, vlm_threads *threads) {
+  const vlm_conv_f32 *conv = j->conv;
+  vlm_conv_depthwise d = {.in = &j->in, .w = conv->weights, .bias = conv->bias, .y = conv->y, .user = j};
+  d.finish = conv->residual || conv->activation ? finish_row : NULL;
+  vlm_conv_depthwise_run(&d, j->kernels, threads, j->workers);
+}
+
+/* ---- both layouts ---- */
+
+static void run_last(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+  const vlm_conv_shape *s = &conv->shape;
+  job j = make_job(conv, kernels, threads);
+  double work = (double)vlm_conv_volume(s->out) * (double)s->batch * (double)s->out_channels * (double)(vlm_conv_depth(s) + 8);
+  if (s->batch * vlm_conv_volume(s->out) * s->out_channels <= 0) return;
+  assert(conv->x && conv->y && conv->weights);
+  j.workers = scratch;
+  if (work < INLINE_WORK) threads = NULL;
+  if (j.from == DEPTHWISE) run_depthwise(&j, threads);
+  else if (j.from == BY_ROW) vlm_threads_run(threads, vlm_conv_block_count(&j.blocks), block_task, &j);
+  else
+    for (j.group = 0; j.group < s->groups; j.group++) vlm_threads_run(threads, s->batch * j.strips, strip_task, &j);
+}
+
+/* Channels first: copies of x, y and the residual; what has one channel or one position is both. */
+typedef struct {
+  bool x, y;
+  size_t x_bytes, y_bytes;
+} turned;
+
+static turned turned_of(const vlm_conv_f32 *conv) {
+  const vlm_conv_shape *s = &conv->shape;
+  int64_t in = vlm_conv_volume(s->in), out = vlm_conv_volume(s->out);
+  turned t = {.x = !conv->last && s->channels > 1 && in > 1, .y = !conv->last && s->out_channels > 1 && out > 1};
+  if (t.x) t.x_bytes = vlm_size_align((size_t)(s->batch * s->channels * in) * sizeof(float));
+  if (t.y) t.y_bytes = vlm_size_align((size_t)(s->batch * s->out_channels * out) * sizeof(float));
+  return t;
 }
 
 size_t vlm_conv_f32_scratch(const vlm_conv_f32 *conv, const vlm_kernels *kernels, const vlm_threads *threads) {
-  vlm_im2col columns;
-  if (runs_depthwise(conv)) return vlm_conv_plane_floats(&conv->shape) * sizeof(float) * (size_t)vlm_threads_count(threads);
-  vlm_gemm_f32 g = as_product(conv, &columns);
-  return vlm_gemm_f32_scratch(&g, kernels, threads) + vlm_size_align((size_t)g.batch * 2 * sizeof(int64_t));
+  const vlm_conv_shape *s = &conv->shape;
+  turned t = turned_of(conv);
+  job j = make_job(conv, kernels, threads);
+  size_t workers = j.worker_bytes * (size_t)vlm_threads_count(threads);
+  if (j.from == DEPTHWISE) workers = vlm_conv_depthwise_scratch(s, threads);
+  return t.x_bytes + 2 * t.y_bytes + workers;
 }
 
 void vlm_conv_f32_run(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
   const vlm_conv_shape *s = &conv->shape;
-  vlm_im2col columns;
-  if (runs_depthwise(conv)) {
-    filtered_planes r = {.conv = conv, .kernels = kernels, .scratch = scratch, .worker_floats = vlm_conv_plane_floats(s)};
-    vlm_threads_run(threads, s->batch * s->out_channels, depthwise_task, &r);
-    return;
+  const turned t = turned_of(conv);
+  int64_t in = vlm_conv_volume(s->in), out = vlm_conv_volume(s->out);
+  char *room = scratch;
+  float *x = (float *)(void *)room, *y = (float *)(void *)(room + t.x_bytes), *residual = (float *)(void *)(room + t.x_bytes + t.y_bytes);
+  vlm_conv_f32 last = *conv;
+  if (t.x) {
+    vlm_turn_run(&(vlm_turn){x, conv->x, s->batch, s->channels, in, sizeof *x}, kernels, threads);
+    last.x = x;
   }
-  vlm_gemm_f32 g = as_product(conv, &columns);
-  size_t table = vlm_size_align((size_t)g.batch * 2 * sizeof(int64_t));
-  int64_t *offsets = scratch;
-  fill_offsets(offsets, offsets + g.batch, &g, s->groups);
-  g.a_offset = offsets;
-  g.row_bias_offset = offsets + g.batch;
-  vlm_gemm_f32_run(&g, kernels, threads, (char *)scratch + table);
-}
-
-void vlm_conv_transpose_weights(void *out, const void *w, const vlm_conv_shape *s, int element_bytes) {
-  int64_t group_out = s->out_channels / s->groups, group_in = s->channels / s->groups;
-  size_t taps = (size_t)vlm_conv_volume(s->kernel) * (size_t)element_bytes;
-  char *dst = out;
-  for (int64_t o = 0; o < s->out_channels; o++)
-    for (int64_t c = 0; c < group_in; c++, dst += taps)
-      memcpy(dst, (const char *)w + (size_t)((o / group_out * group_in + c) * group_out + o % group_out) * taps, taps);
+  if (t.y && conv->residual) {
+    vlm_turn_run(&(vlm_turn){residual, conv->residual, s->batch, s->out_channels, out, sizeof *y}, kernels, threads);
+    last.residual = residual;
+  }
+  if (t.y) last.y = y;
+  run_last(&last, kernels, threads, room + t.x_bytes + 2 * t.y_bytes);
+  if (t.y) vlm_turn_run(&(vlm_turn){conv->y, y, s->batch, out, s->out_channels, sizeof *y}, kernels, threads);
 }

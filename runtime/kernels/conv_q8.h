@@ -1,11 +1,10 @@
 /* Integer convolution: uint8 activations, int8 weights, exact sums, the epilogue of gemm_q8.h; padding counts as the zero point.
- * x: float (quantized here with x_scale, x_zero) or uint8, [batch][channels][spatial...]; y in the same order, float, uint8 or int32 sums.
- */
+ * x: float (quantized here with x_scale, x_zero) or uint8, [batch][channels][spatial...] or, `last`, [batch][spatial...][channels]; y in
+ * the same order, float, uint8 or int32 sums. */
 #ifndef VLM_KERNELS_CONV_Q8_H
 #define VLM_KERNELS_CONV_Q8_H
 
 #include "runtime/kernels/conv_f32.h"
-#include "runtime/kernels/conv_plane.h"
 #include "runtime/kernels/gemm_q8.h"
 
 /* Weights in the form that vlm_conv_q8 reads, one block: packed panels, or plain floats when depthwise. */
@@ -13,7 +12,7 @@ bool vlm_conv_q8_weights_bytes(size_t *bytes, const vlm_conv_shape *shape, const
 /* Where the weights lie before packing. */
 typedef struct vlm_conv_q8_source {
   const vlm_conv_shape *shape;
-  const void *w; /* [out_channels][channels / groups][kernel...]; the caller's, not kept */
+  const void *w; /* as vlm_conv_f32_pack wants it; the caller's, not kept */
   void *room;    /* written: as many bytes as w */
   uint8_t flip;  /* XORed into every byte: 0x80 turns uint8 into int8 */
 } vlm_conv_q8_source;
@@ -21,6 +20,7 @@ void vlm_conv_q8_weights_pack(void *block, const vlm_kernels *kernels, const vlm
 
 typedef struct vlm_conv_q8 {
   vlm_conv_shape shape;
+  bool last;
   const float *x_f32;
   const uint8_t *x_u8; /* one of the two */
   float x_scale;

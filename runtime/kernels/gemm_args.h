@@ -5,10 +5,11 @@
 
 #include "runtime/kernels/kernels.h"
 
-/* c[i][j] = sum over p < k of a[i][p] * b[p][j], i < rows, j < nr: from 0, p upwards, each step one fused
- * multiply-add. */
+/* c[i][j] = sum over p < k of a[i][p] * b[p][j], i < rows, j < columns: from 0, p upwards, each step one fused
+ * multiply-add. Rows of a may go on elsewhere: after k steps at a, k more at each a_more[s], lda apart as well,
+ * while b goes on. Then the bias is added. */
 struct vlm_gemm_f32_args {
-  float *c; /* written: rows of nr floats, ldc apart */
+  float *c; /* written: rows of `columns` floats, ldc apart */
   size_t ldc;
   const float *a; /* rows of k floats, lda apart */
   size_t lda;
@@ -17,6 +18,10 @@ struct vlm_gemm_f32_args {
   size_t b_stride;
   size_t k; /* may be 0: c becomes 0 */
   int rows; /* 1 … mr */
+  int columns; /* 1 … nr; 0 = nr. b has nr columns */
+  const float *const *a_more; /* n_more starts of rows */
+  size_t n_more;
+  const float *bias; /* `columns` floats; NULL = none */
 };
 
 /* The same for one row times VLM_GEMV_PANELS panels at once. */

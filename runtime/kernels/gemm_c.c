@@ -7,15 +7,21 @@
 /* Tiles of the C rows, as kinds.def has them. */
 enum { ROWS = 4, COLUMNS = 16, BYTE_GROUP = 4, WIDE_GROUP = 2 };
 
-void vlm_gemm_f32_c(const vlm_gemm_f32_args *g) {
-  assert(g->rows >= 1 && g->rows <= ROWS);
-  for (size_t i = 0; i < (size_t)g->rows; i++) {
-    for (size_t j = 0; j < COLUMNS; j++) {
-      float sum = 0;
-      for (size_t p = 0; p < g->k; p++) sum = fmaf(g->a[i * g->lda + p], g->b[p * g->b_stride + j], sum);
-      g->c[i * g->ldc + j] = sum;
-    }
+static float float_sum(const vlm_gemm_f32_args *g, size_t i, size_t j) {
+  const float *a = g->a + i * g->lda, *b = g->b + j;
+  float sum = 0;
+  for (size_t s = 0; s <= g->n_more; s++) {
+    for (size_t p = 0; p < g->k; p++, b += g->b_stride) sum = fmaf(a[p], *b, sum);
+    if (s < g->n_more) a = g->a_more[s] + i * g->lda;
   }
+  return g->bias ? sum + g->bias[j] : sum;
+}
+
+void vlm_gemm_f32_c(const vlm_gemm_f32_args *g) {
+  size_t columns = g->columns ? (size_t)g->columns : COLUMNS;
+  assert(g->rows >= 1 && g->rows <= ROWS && columns <= COLUMNS);
+  for (size_t i = 0; i < (size_t)g->rows; i++)
+    for (size_t j = 0; j < columns; j++) g->c[i * g->ldc + j] = float_sum(g, i, j);
 }
 
 void vlm_gemv_f32_c(const vlm_gemv_f32_args *g) {

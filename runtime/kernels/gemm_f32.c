@@ -49,7 +49,7 @@ static plan make_plan(const vlm_gemm_f32 *g, const vlm_kernels *kernels, const v
   if (p.rows < 1) p.rows = 1;
   p.row_blocks = (g->m + p.rows - 1) / p.rows;
   p.panel_floats = (size_t)g->k * (size_t)nr;
-  p.direct = !g->panels && !g->pack && g->b_column == 1 && g->m <= 2 * mr;
+  p.direct = !g->panels && g->b_column == 1 && g->m <= 2 * mr;
   p.pack_rows = g->a_column != 1 && g->m > 0;
   if (!g->panels) p.worker_floats = p.direct ? p.panel_floats : (size_t)(round_up(p.columns, nr) / nr) * p.panel_floats;
   p.row_floats = p.pack_rows ? (size_t)mr * (size_t)g->k : 0;
@@ -97,8 +97,6 @@ static block take_block(const plan *p, float *room, int64_t batch, int64_t colum
   block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
   if (g->panels) {
     k.data = g->panels + (g->b_offset ? g->b_offset[batch] : 0) + column / nr * (int64_t)p->panel_floats;
-  } else if (g->pack) {
-    g->pack(g->pack_user, &(vlm_columns_f32){.panels = room, .batch = batch, .column = column, .n = n, .nr = nr});
   } else if (p->direct) {
     k = (block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
     if (k.tail < n) pack_panel(room, &source, k.tail, nr);
@@ -178,7 +176,7 @@ void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_thr
   plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->n * (double)(g->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->n <= 0) return;
-  assert(g->c && (g->k == 0 || g->panels || g->pack || g->b) && g->ldc >= g->n);
+  assert(g->c && (g->k == 0 || g->panels || g->b) && g->ldc >= g->n);
   assert(p.columns % kernels->gemm_f32->nr == 0 && kernels->gemm_f32->mr <= VLM_TILE_MAX_ROWS);
   p.scratch = scratch;
   vlm_threads_run(work < INLINE_WORK ? NULL : threads, g->batch * p.column_blocks * p.row_blocks, task, &p);

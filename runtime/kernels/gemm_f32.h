@@ -1,6 +1,6 @@
 /* Float matrix product, batched and threaded: c = epilogue(a * b), every output summed over k upwards with fused multiply-add.
  *
- * a: m x k at a + a_offset[batch], element (i, p) at i * a_row + p * a_column. b: k x n likewise, or packed panels, or a packer.
+ * a: m x k at a + a_offset[batch], element (i, p) at i * a_row + p * a_column. b: k x n likewise, or packed panels.
  * c: m x n rows of ldc floats at c + batch * c_batch. k = 0 gives zeros (then the epilogue). c must not overlap a or b. */
 #ifndef VLM_KERNELS_GEMM_F32_H
 #define VLM_KERNELS_GEMM_F32_H
@@ -8,25 +8,15 @@
 #include "runtime/base/threads.h"
 #include "runtime/kernels/epilogue.h"
 
-/* Columns [column, column + n) of b of one batch, and where they are wanted: panels as in kernels.h with `nr` columns. */
-typedef struct vlm_columns_f32 {
-  float *panels; /* written */
-  int64_t batch, column, n;
-  int nr;
-} vlm_columns_f32;
-typedef void vlm_pack_columns_f32(void *user, const vlm_columns_f32 *wanted);
-
 typedef struct vlm_gemm_f32 {
   int64_t batch, m, n, k;
   const float *a;
   const int64_t *a_offset; /* per batch, NULL = 0 */
   int64_t a_row, a_column;
-  const float *b; /* strided, used when the two below are NULL */
+  const float *b; /* strided, used when panels is NULL */
   const int64_t *b_offset; /* per batch, NULL = 0; also for panels */
   int64_t b_row, b_column;
   const float *panels; /* from vlm_gemm_f32_pack */
-  vlm_pack_columns_f32 *pack;
-  void *pack_user;
   float *c;
   int64_t c_batch, ldc;
   vlm_epilogue_f32 epilogue; /* row_bias belongs to row i of batch b at index row_bias_offset[b] + i */

@@ -1,32 +1,50 @@
-/* Template of the float tile kernels; a level file defines the vector vocabulary and includes this once.
+/* Template of the float tile kernels; a level file includes its vector vocabulary (vec_LEVEL.h), sets the rest and
+ * includes this once.
  *
- * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 12), TILE_VECS (vectors per row), VEC, VEC_WIDTH, vec_zero(),
- * vec_load(p), vec_store(p, v), vec_splat(p) (one float at p in every lane), vec_fma(a, b, c) = a * b + c with one rounding.
+ * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 12), TILE_VECS (vectors per row, even).
  * Each output has one accumulator that walks k upwards: the order of the contract, whatever the tile. */
 #include <assert.h>
 
 #include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/unroll.h"
 
-/* `rows` is a constant at every call, so that all loops over the tile unroll. Fields become locals: stores to c could change them. */
-static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
+/* Sums, then bias, of `rows` rows by `vecs` vectors: constants at every call, so that all loops over the tile unroll.
+ * Fields become locals: stores to c could change them. */
+static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs) {
   float *c = g->c;
-  const float *a = g->a, *b = g->b;
-  size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, k = g->k;
+  const float *a = g->a, *b = g->b, *bias = g->bias;
+  size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, steps = g->k;
+  int columns = g->columns ? g->columns : TILE_VECS * VEC_WIDTH;
   VEC acc[TILE_ROWS][TILE_VECS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
-  for (; k > 0; k--, a++, b += b_stride) {
-    VEC column[TILE_VECS];
-    __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_load(b + j * VEC_WIDTH);
+  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
+  for (size_t s = 0;; s++) {
+    for (size_t k = steps; k > 0; k--, a++, b += b_stride) {
+      VEC column[TILE_VECS];
+      __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
+      VLM_UNROLL for (int j = 0; j < vecs; j++) column[j] = vec_load(b + j * VEC_WIDTH);
+      VLM_UNROLL for (int i = 0; i < rows; i++) {
+        VEC x = vec_splat(a + (size_t)i * lda);
+        VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_fma(x, column[j], acc[i][j]);
+      }
+    }
+    if (s == g->n_more) break;
+    a = g->a_more[s];
+  }
+  VLM_UNROLL for (int j = 0; j < vecs; j++) {
+    int lanes = columns - j * VEC_WIDTH;
+    VEC add = bias ? vec_load_some(bias + j * VEC_WIDTH, lanes) : vec_zero();
     VLM_UNROLL for (int i = 0; i < rows; i++) {
-      VEC x = vec_splat(a + (size_t)i * lda);
-      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_fma(x, column[j], acc[i][j]);
+      VEC v = bias ? vec_add(acc[i][j], add) : acc[i][j];
+      if (lanes >= VEC_WIDTH) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, v);
+      else vec_store_some(c + (size_t)i * ldc + j * VEC_WIDTH, v, lanes);
     }
   }
-  VLM_UNROLL for (int i = 0; i < rows; i++) {
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, acc[i][j]);
-  }
+}
+
+/* Few columns leave half of the vectors out. */
+static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
+  if (g->columns && g->columns <= TILE_VECS / 2 * VEC_WIDTH) tile_run(g, rows, TILE_VECS / 2);
+  else tile_run(g, rows, TILE_VECS);
 }
 
 #define TILE_CASE(n) \

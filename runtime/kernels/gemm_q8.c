@@ -167,11 +167,16 @@ static void quantize(const q8_plan *p, uint8_t *q, const float *x, int64_t n) {
   p->kernels->quantize_u8->fn.quantize_u8(&a);
 }
 
+static int64_t start_of(const vlm_gemm_q8 *g, int64_t batch) {
+  int64_t groups = max64(g->c_groups, 1);
+  return batch / groups * g->c_batch + batch % groups * g->c_group;
+}
+
 /* Row-major output: floats and sums of a row are finished where they belong, bytes through the room. */
 static void finish_rows(const q8_plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
   for (int i = 0; i < s->rows; i++) {
-    int64_t at = s->batch * g->c_batch + (s->row + i) * g->c_row + s->column;
+    int64_t at = start_of(g, s->batch) + (s->row + i) * g->c_row + s->column;
     int32_t *sums = r->sums + i * p->columns;
     if (g->c_sums) {
       finish_sums(p, s, i, sums);
@@ -187,7 +192,7 @@ static void finish_rows(const q8_plan *p, const room *r, const strip *s) {
 /* Column-major output: finished rows of the room are turned into the output. */
 static void turn(const q8_plan *p, const room *r, const strip *s) {
   const vlm_gemm_q8 *g = p->g;
-  int64_t at = s->batch * g->c_batch + s->row + s->column * g->c_column;
+  int64_t at = start_of(g, s->batch) + s->row + s->column * g->c_column;
   size_t to = (size_t)g->c_column, from = (size_t)p->columns, rows = (size_t)s->rows, columns = (size_t)s->n;
   if (g->c_u8) {
     vlm_transpose_8_args t = {.y = g->c_u8 + at, .y_stride = to, .x = (const uint8_t *)r->sums, .x_stride = from * 4};

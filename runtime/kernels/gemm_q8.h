@@ -6,7 +6,8 @@
  *   y = fmaf((float)sum, a_scale * w_scale[j], bias[j]), then the activation            float, when c is set
  *   saturate(round(y / q_scale) + q_zero), rounded to nearest even                      uint8, when c_u8 is set
  * a_scale and zero are per tensor, or per row when row_scale and row_zero are set. Element (i, j) goes to index
- * batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. */
+ * batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. With c_groups > 1, batch b goes to
+ * b / c_groups * c_batch + b % c_groups * c_group instead. */
 #ifndef VLM_KERNELS_GEMM_Q8_H
 #define VLM_KERNELS_GEMM_Q8_H
 
@@ -65,7 +66,7 @@ typedef struct vlm_gemm_q8 {
   int32_t *c_sums;
   float *c;
   uint8_t *c_u8;
-  int64_t c_batch, c_row, c_column;
+  int64_t c_batch, c_row, c_column, c_group, c_groups;
   float q_scale;
   int32_t q_zero;
 } vlm_gemm_q8;

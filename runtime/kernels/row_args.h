@@ -42,16 +42,18 @@ struct vlm_quantize_u8_args {
   int32_t zero; /* 0 … 255 */
 };
 
-/* One output row of a depthwise convolution: y[i] = sum over kh, then kw, of rows[kh][i * stride + kw *
- * dilation] * w[kh][kw], from 0, fused multiply-add; i < n. */
+/* One output row of a depthwise convolution, channels last: y[i][c] = sum over kh, then kw, of
+ * rows[kh][i * stride + kw * dilation][c] * w[kh][kw][c], from 0, fused multiply-add; i < n. Then + bias[c], or
+ * sum * scale[c] + bias[c], rounded once. */
 struct vlm_depthwise_f32_args {
-  float *y; /* written: n floats */
+  float *y; /* written: n pixels of `channels` floats */
   const float *const *rows; /* kh_count pointers to input rows of (n - 1) * stride + (kw_count - 1) * dilation
-                               + 1 floats, padding included */
-  const float *w; /* [kh_count][kw_count] */
+                               + 1 pixels, padding included */
+  const float *w; /* [kh_count][kw_count][channels] */
+  const float *scale, *bias; /* channels floats each; NULL = none */
   int kh_count, kw_count;
   size_t stride, dilation; /* >= 1 */
-  size_t n;
+  size_t channels, n;
 };
 
 #endif

@@ -1,8 +1,7 @@
-/* Row kernels: epilogue, widening, quantization, depthwise. Tails are scalar with the same operations. */
+/* Row kernels: epilogue, widening, quantization. Tails are scalar with the same operations. */
 #include <immintrin.h>
 
 #include "runtime/kernels/row_args.h"
-#include "runtime/kernels/unroll.h"
 
 void vlm_q8_row_avx2(const vlm_q8_row_args *r) {
   const __m256 scale = _mm256_set1_ps(r->a_scale);
@@ -70,43 +69,4 @@ void vlm_quantize_u8_avx2(const vlm_quantize_u8_args *a) {
   }
   if (j == n) return;
   vlm_quantize_u8_c(&(vlm_quantize_u8_args){.q = q + j, .x = x + j, .n = n - j, .scale = a->scale, .zero = a->zero});
-}
-
-/* Outputs [at, at + 32): four vectors of neighbours share the broadcast weight. */
-static VLM_INLINE void depthwise_step(const vlm_depthwise_f32_args *d, size_t at) {
-  __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
-  const float *w = d->w;
-  int kh_count = d->kh_count, kw_count = d->kw_count;
-  size_t dilation = d->dilation;
-  for (int kh = 0; kh < kh_count; kh++) {
-    const float *row = d->rows[kh] + at;
-    for (int kw = 0; kw < kw_count; kw++, row += dilation) {
-      __m256 tap = _mm256_broadcast_ss(w++);
-      VLM_UNROLL for (int i = 0; i < 4; i++) acc[i] = _mm256_fmadd_ps(_mm256_loadu_ps(row + i * 8), tap, acc[i]);
-    }
-  }
-  VLM_UNROLL for (int i = 0; i < 4; i++) _mm256_storeu_ps(d->y + at + i * 8, acc[i]);
-}
-
-/* Outputs [at, n), one after the other. */
-static VLM_INLINE void depthwise_rest(const vlm_depthwise_f32_args *d, size_t at) {
-  for (size_t n = d->n; at < n; at++) {
-    const float *w = d->w;
-    float sum = 0;
-    for (int kh = 0; kh < d->kh_count; kh++)
-      for (int kw = 0; kw < d->kw_count; kw++) sum = __builtin_fmaf(d->rows[kh][at * d->stride + (size_t)kw * d->dilation], *w++, sum);
-    d->y[at] = sum;
-  }
-}
-
-void vlm_depthwise_f32_avx2(const vlm_depthwise_f32_args *args) {
-  const vlm_depthwise_f32_args d = *args; /* a copy whose fields can stay in registers */
-  size_t at = 0;
-  if (d.stride == 1)
-    for (; at + 32 <= d.n; at += 32) depthwise_step(&d, at);
-  if (d.stride == 1 && at < d.n && d.n >= 32) {
-    depthwise_step(&d, d.n - 32); /* overlaps: the same values again */
-    at = d.n;
-  }
-  depthwise_rest(&d, at);
 }

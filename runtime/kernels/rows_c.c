@@ -5,12 +5,18 @@
 #include "runtime/kernels/transpose_args.h"
 
 void vlm_depthwise_f32_c(const vlm_depthwise_f32_args *d) {
+  size_t taps = (size_t)d->kw_count;
   for (size_t i = 0; i < d->n; i++) {
-    float sum = 0;
-    for (size_t kh = 0; kh < (size_t)d->kh_count; kh++)
-      for (size_t kw = 0; kw < (size_t)d->kw_count; kw++)
-        sum = fmaf(d->rows[kh][i * d->stride + kw * d->dilation], d->w[kh * (size_t)d->kw_count + kw], sum);
-    d->y[i] = sum;
+    for (size_t c = 0; c < d->channels; c++) {
+      float sum = 0;
+      for (size_t kh = 0; kh < (size_t)d->kh_count; kh++)
+        for (size_t kw = 0; kw < taps; kw++)
+          sum = fmaf(d->rows[kh][(i * d->stride + kw * d->dilation) * d->channels + c], d->w[(kh * taps + kw) * d->channels + c], sum);
+      float bias = d->bias ? d->bias[c] : 0;
+      if (d->scale) sum = fmaf(sum, d->scale[c], bias);
+      else if (d->bias) sum = sum + bias;
+      d->y[i * d->channels + c] = sum;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /* Conv, FusedConv, ConvTranspose in floating point. */
 #include <string.h>
 
+#include "runtime/base/memory.h"
 #include "runtime/kernels/conv_f32.h"
 #include "runtime/ops/conv_attrs.h"
 #include "runtime/ops/matmul.h"
@@ -8,12 +9,44 @@
 #include "runtime/ops/op_table.h"
 
 typedef struct {
-  vlm_values x, w, bias, residual;
-  vlm_packed turned; /* weights of a transposed convolution */
+  vlm_values x, bias, residual;
+  vlm_packed weights;
   vlm_result y;
   vlm_conv_f32 conv; /* all but the pointers of the run */
   size_t scratch;
 } conv_state;
+
+/* sizes: channels, output channels, groups, kernel, transposed, depthwise: a shape that packs as the convolution's own does */
+static vlm_conv_shape shape_of(const int64_t *sizes) {
+  vlm_conv_shape s = {.channels = sizes[0], .out_channels = sizes[1], .groups = sizes[2], .kernel = {sizes[3], sizes[4], sizes[5]}};
+  s.transposed = sizes[6] != 0;
+  for (int i = 0; i < 3; i++) s.in[i] = s.out[i] = sizes[7]; /* more than one plane is not depthwise */
+  return s;
+}
+
+static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_conv_shape shape = shape_of(sizes);
+  int64_t count = vlm_tensor_count(from[0]);
+  float *copy = NULL;
+  VLM_TRY(vlm_new(&copy, 2 * count, err));
+  vlm_floats_of(copy, from[0], count);
+  vlm_conv_f32_pack(block, kernels, &(vlm_conv_f32_source){&shape, copy, copy + count});
+out:
+  vlm_free(copy);
+  return st;
+}
+
+static vlm_status pack_weights(vlm_op_call *c, conv_state *s) {
+  const vlm_conv_shape *shape = &s->conv.shape;
+  const vlm_weight_form form = {.fill = fill,
+                                .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1],
+                                          shape->kernel[2], shape->transposed, vlm_conv_is_depthwise(shape) ? 1 : 2},
+                                .inputs = {1},
+                                .n_inputs = 1,
+                                .bytes = (size_t)vlm_conv_f32_packed_count(shape, c->kernels) * sizeof(float)};
+  return vlm_op_pack(c, &s->weights, &form);
+}
 
 /* What is left when shape, weights and activation are set. */
 static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
@@ -22,6 +55,7 @@ static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
   int64_t channels = s->conv.shape.out_channels;
   VLM_CHECK(!bias || vlm_tensor_count(bias) == channels, c->err, VLM_INPUT, "bias of %lld values; wanted %lld",
             bias ? (long long)vlm_tensor_count(bias) : 0, (long long)channels);
+  VLM_TRY(pack_weights(c, s));
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
   VLM_TRY(vlm_values_prepare(c, &s->bias, 2, channels, "the bias"));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
@@ -30,12 +64,21 @@ out:
   return st;
 }
 
-static void run_conv(vlm_op_call *c, const conv_state *s, vlm_conv_f32 *conv) {
-  conv->x = vlm_values_get(c, &s->x);
-  conv->bias = vlm_values_get(c, &s->bias);
-  conv->y = vlm_result_get(c, &s->y);
-  vlm_conv_f32_run(conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
-  vlm_store_f32(c, 0, conv->y);
+vlm_status vlm_run_Conv(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const conv_state *s = c->state;
+  vlm_conv_f32 conv = s->conv;
+  const void *packed;
+  VLM_TRY(vlm_op_packed(c, &s->weights, &packed));
+  conv.weights = packed;
+  conv.x = vlm_values_get(c, &s->x);
+  conv.bias = vlm_values_get(c, &s->bias);
+  conv.residual = vlm_values_get(c, &s->residual);
+  conv.y = vlm_result_get(c, &s->y);
+  vlm_conv_f32_run(&conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
+  vlm_store_f32(c, 0, conv.y);
+out:
+  return st;
 }
 
 /* ---- Conv, FusedConv: x, w, [bias], [residual]; activation after the sum ---- */
@@ -52,7 +95,6 @@ vlm_status vlm_prepare_Conv(vlm_op_call *c) {
   conv_state *s;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_conv_read(c, c->in[0], c->in[1], &s->conv.shape));
-  VLM_TRY(vlm_values_prepare(c, &s->w, 1, vlm_tensor_count(c->in[1]), "the weights"));
   VLM_TRY(vlm_values_prepare(c, &s->residual, -1, 0, ""));
   VLM_TRY(prepare_rest(c, s));
 out:
@@ -73,32 +115,7 @@ out:
   return st;
 }
 
-vlm_status vlm_run_Conv(vlm_op_call *c) {
-  const conv_state *s = c->state;
-  vlm_conv_f32 conv = s->conv;
-  conv.w = vlm_values_get(c, &s->w);
-  conv.residual = vlm_values_get(c, &s->residual);
-  run_conv(c, s, &conv);
-  return VLM_OK;
-}
-
 /* ---- ConvTranspose ---- */
-
-/* sizes: channels, output channels, groups, kernel */
-static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const vlm_conv_shape shape = {.channels = sizes[0], .out_channels = sizes[1], .groups = sizes[2], .kernel = {sizes[3], sizes[4], sizes[5]},
-                                .transposed = true};
-  int64_t count = vlm_tensor_count(from[0]);
-  void *copy = NULL;
-  (void)kernels;
-  VLM_TRY(vlm_alloc(&copy, (size_t)count, sizeof(float), err));
-  vlm_floats_of(copy, from[0], count);
-  vlm_conv_transpose_weights(block, copy, &shape, sizeof(float));
-out:
-  vlm_free(copy);
-  return st;
-}
 
 vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
   vlm_conv_shape s;
@@ -111,28 +128,9 @@ vlm_status vlm_prepare_ConvTranspose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   conv_state *s;
   VLM_TRY(vlm_op_state_new(c, &s));
-  vlm_conv_shape *shape = &s->conv.shape;
-  VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], shape));
-  const vlm_weight_form form = {
-      .fill = fill,
-      .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1], shape->kernel[2]},
-      .inputs = {1},
-      .n_inputs = 1,
-      .bytes = (size_t)vlm_tensor_count(c->in[1]) * sizeof(float)};
-  VLM_TRY(vlm_op_pack(c, &s->turned, &form));
+  VLM_TRY(vlm_conv_transpose_read(c, c->in[0], c->in[1], &s->conv.shape));
+  VLM_TRY(vlm_values_prepare(c, &s->residual, -1, 0, ""));
   VLM_TRY(prepare_rest(c, s));
-out:
-  return st;
-}
-
-vlm_status vlm_run_ConvTranspose(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  const conv_state *s = c->state;
-  vlm_conv_f32 conv = s->conv;
-  const void *turned;
-  VLM_TRY(vlm_op_packed(c, &s->turned, &turned));
-  conv.w = turned;
-  run_conv(c, s, &conv);
 out:
   return st;
 }

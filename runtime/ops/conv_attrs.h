@@ -2,7 +2,7 @@
 #ifndef VLM_OPS_CONV_ATTRS_H
 #define VLM_OPS_CONV_ATTRS_H
 
-#include "runtime/kernels/im2col.h"
+#include "runtime/kernels/conv_shape.h"
 #include "runtime/ops/op.h"
 
 enum { VLM_CONV_AUTO_PAD, VLM_CONV_DILATIONS, VLM_CONV_GROUP, VLM_CONV_KERNEL, VLM_CONV_PADS, VLM_CONV_STRIDES, VLM_CONV_MORE };

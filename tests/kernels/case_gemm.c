@@ -19,27 +19,52 @@ static const float *float_rows(kernel_case *c, size_t rows, size_t k) {
   return a;
 }
 
-/* A matrix of floats in place: its columns are the panels. */
+/* Rows of a that go on in two more places; layout 0 has them all in one. */
+typedef struct {
+  const float *a[3];
+  size_t lda, segments;
+} float_segments;
+
+static float_segments segments_of(kernel_case *c, size_t m, size_t k) {
+  float_segments s = {.segments = c->problem.layout == 0 ? 1 : 3};
+  float *a = case_input(c, CASE_F32, m, s.segments * k, 3);
+  s.lda = case_stride(c);
+  for (size_t i = 0; i < m; i++) case_floats(c, a + i * s.lda, s.segments * k);
+  for (size_t q = 0; q < s.segments; q++) s.a[q] = a + q * k;
+  return s;
+}
+
+/* A matrix of floats in place: its columns are the panels. The last panel lacks columns in layout 2, which it may read
+ * but not write. */
 void kernel_case_gemm_f32(kernel_case *c) {
   sizes s = sizes_of(c);
+  size_t used = c->problem.layout == 2 && s.n > 5 ? s.n - 5 : s.n, nr = (size_t)c->row->nr;
   vlm_gemm_f32_args t = {.k = s.k};
-  float *out = case_output(c, CASE_F32, s.m, s.n, 7), *b;
+  float *out = case_output(c, CASE_F32, s.m, used, 7), *b, *bias = NULL;
   t.ldc = case_stride(c);
-  const float *a = float_rows(c, s.m, s.k);
-  t.lda = case_stride(c);
-  b = case_input(c, CASE_F32, s.k, s.n, 5);
+  float_segments a = segments_of(c, s.m, s.k);
+  t.lda = a.lda;
+  t.n_more = a.segments - 1;
+  b = case_input(c, CASE_F32, a.segments * s.k, s.n, 5);
   t.b_stride = case_stride(c);
-  for (size_t p = 0; p < s.k; p++) case_floats(c, b + p * t.b_stride, s.n);
+  for (size_t p = 0; p < a.segments * s.k; p++) case_floats(c, b + p * t.b_stride, s.n);
+  if (c->problem.layout > 0) bias = case_input(c, CASE_F32, 1, used, 0);
+  if (bias) case_floats(c, bias, used);
+  const float **more = case_input(c, CASE_U8, 1, 2 * CASE_CALLS * sizeof *more, 0);
   for (size_t i = 0; i < s.m; i += (size_t)c->row->mr) {
-    for (size_t j = 0; j < s.n; j += (size_t)c->row->nr) {
+    for (size_t j = 0; j < used; j += nr, more += 2) {
+      for (size_t q = 0; q < t.n_more; q++) more[q] = a.a[q + 1] + i * a.lda;
+      t.a_more = more;
       t.c = out + i * t.ldc + j;
-      t.a = a + i * t.lda;
+      t.a = a.a[0] + i * a.lda;
       t.b = b + j;
+      t.bias = bias ? bias + j : NULL;
+      t.columns = used - j < nr ? at_most(used - j, c->row->nr) : 0;
       t.rows = at_most(s.m - i, c->row->mr);
       case_call(c, &t, sizeof t);
     }
   }
-  c->work = 2.0 * (double)(s.m * s.n * s.k);
+  c->work = 2.0 * (double)(s.m * used * s.k * a.segments);
 }
 
 /* Element (p, j) of panels of the row's width. */

@@ -62,30 +62,33 @@ void kernel_case_quantize_u8(kernel_case *c) {
   c->work = (double)n;
 }
 
-/* Input rows lie apart, as planes of different height do. */
+/* Rows of `depth` pixels at most; channels that whole vectors make and others. */
 void kernel_case_depthwise_f32(kernel_case *c) {
-  static const int forms[CASE_VARIANTS][4] = {{3, 3, 1, 1}, {3, 3, 2, 1}, {1, 5, 1, 2},
-                                              {7, 7, 1, 1}, {2, 1, 3, 1}, {5, 5, 1, 3}};
-  const int *form = forms[c->problem.variant % CASE_VARIANTS]; /* rows, columns, stride, dilation */
-  size_t n = (size_t)c->problem.depth, kh = (size_t)form[0], kw = (size_t)form[1];
-  vlm_depthwise_f32_args d = {.kh_count = form[0],
-                              .kw_count = form[1],
-                              .stride = (size_t)form[2],
-                              .dilation = (size_t)form[3],
-                              .n = n};
-  size_t width = n > 0 ? (n - 1) * d.stride + (kw - 1) * d.dilation + 1 : 0;
-  d.y = case_output(c, CASE_F32, 1, n, 0);
+  static const int forms[CASE_VARIANTS][5] = {{3, 3, 1, 1, 32}, {3, 3, 2, 1, 7}, {1, 5, 1, 2, 16},
+                                              {7, 7, 1, 1, 24}, {2, 1, 3, 1, 1}, {5, 5, 1, 3, 19}};
+  const int *form = forms[c->problem.variant % CASE_VARIANTS]; /* rows, columns, stride, dilation, channels */
+  size_t n = (size_t)c->problem.depth % 61, kh = (size_t)form[0], kw = (size_t)form[1], channels = (size_t)form[4];
+  vlm_depthwise_f32_args d = {.kh_count = form[0], .kw_count = form[1], .stride = (size_t)form[2], .dilation = (size_t)form[3]};
+  d.n = n;
+  d.channels = channels;
+  size_t width = n > 0 ? ((n - 1) * d.stride + (kw - 1) * d.dilation + 1) * channels : 0;
+  d.y = case_output(c, CASE_F32, 1, n * channels, 0);
   float *x = case_input(c, CASE_F32, kh, width, 11);
   size_t stride = case_stride(c);
   for (size_t i = 0; i < kh; i++) case_floats(c, x + i * stride, width);
-  float *w = case_input(c, CASE_F32, 1, kh * kw, 0);
-  case_floats(c, w, kh * kw);
+  float *w = case_input(c, CASE_F32, 1, kh * kw * channels, 0), *scale = case_input(c, CASE_F32, 1, channels, 0),
+        *bias = case_input(c, CASE_F32, 1, channels, 0);
+  case_floats(c, w, kh * kw * channels);
+  case_floats(c, scale, channels);
+  case_floats(c, bias, channels);
   const float **rows = case_input(c, CASE_U8, 1, kh * sizeof *rows, 0);
   for (size_t i = 0; i < kh; i++) rows[i] = x + i * stride;
   d.w = w;
   d.rows = rows;
+  d.scale = c->problem.layout == 2 ? scale : NULL;
+  d.bias = c->problem.layout > 0 ? bias : NULL;
   case_call(c, &d, sizeof d);
-  c->work = 2.0 * (double)(n * kh * kw);
+  c->work = 2.0 * (double)(n * channels * kh * kw);
 }
 
 /* `depth` columns of a number of rows that whole blocks of 16 make, then others, none among them. */

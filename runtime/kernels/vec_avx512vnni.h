@@ -1,0 +1,17 @@
+/* The vector vocabulary of the float tiles, 16 lanes. vec_*_some touch the first n lanes alone, n <= 0 none. */
+#include <immintrin.h>
+
+#define VEC __m512
+#define VEC_WIDTH 16
+#define vec_zero() _mm512_setzero_ps()
+#define vec_load(p) _mm512_loadu_ps(p)
+#define vec_store(p, v) _mm512_storeu_ps(p, v)
+#define vec_splat(p) _mm512_set1_ps(*(p))
+#define vec_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define vec_add(a, b) _mm512_add_ps(a, b)
+
+static inline __mmask16 vec_first(int n) {
+  return n >= VEC_WIDTH ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
+}
+static inline VEC vec_load_some(const float *p, int n) { return _mm512_maskz_loadu_ps(vec_first(n), p); }
+static inline void vec_store_some(float *p, VEC v, int n) { _mm512_mask_storeu_ps(p, vec_first(n), v); }
