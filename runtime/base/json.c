@@ -230,38 +230,37 @@ VLM_JSON_GET(double, double)
 VLM_JSON_GET(text, const char *)
 #undef VLM_JSON_GET
 
-vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, int64_t min, int64_t max, vlm_json_need need,
+vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range, vlm_json_need need,
                                vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t number = 0;
   const vlm_json value = vlm_json_member(object, key);
   VLM_TRY(vlm_json_get_int(&number, object, key, need, err));
   if (vlm_json_is_null(value)) return VLM_OK;
-  if (number < min || number > max) {
-    return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted %lld to %lld", (long long)number, (long long)min, (long long)max);
+  if (number < range.min || number > range.max) {
+    return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted %lld to %lld", (long long)number, (long long)range.min, (long long)range.max);
   }
   *out = number;
 out:
   return st;
 }
 
-static vlm_status get_container(vlm_json *out, vlm_json object, const char *key, vlm_json_kind kind, const char *wanted, vlm_json_need need,
-                                vlm_error *err) {
+static vlm_status get_container(vlm_json *out, vlm_json object, const char *key, vlm_json_kind kind, vlm_json_need need, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json value;
   bool there;
   VLM_TRY(take(&value, &there, object, key, need, err));
   if (!there) return VLM_OK;
-  if (vlm_json_type(value) != kind) return wrong_type(value, wanted, err);
+  if (vlm_json_type(value) != kind) return wrong_type(value, kind == VLM_JSON_ARRAY ? "an array" : "an object", err);
   *out = value;
 out:
   return st;
 }
 
 vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
-  return get_container(out, object, key, VLM_JSON_ARRAY, "an array", need, err);
+  return get_container(out, object, key, VLM_JSON_ARRAY, need, err);
 }
 
 vlm_status vlm_json_get_object(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
-  return get_container(out, object, key, VLM_JSON_OBJECT, "an object", need, err);
+  return get_container(out, object, key, VLM_JSON_OBJECT, need, err);
 }

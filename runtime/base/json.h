@@ -67,8 +67,10 @@ typedef enum vlm_json_need { VLM_JSON_OPTIONAL, VLM_JSON_REQUIRED } vlm_json_nee
 vlm_status vlm_json_get_bool(bool *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
 vlm_status vlm_json_get_int(int64_t *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
 /* The same within [min, max]. */
-vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, int64_t min, int64_t max, vlm_json_need need,
-                               vlm_error *err);
+typedef struct vlm_json_range {
+  int64_t min, max;
+} vlm_json_range;
+vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range, vlm_json_need need, vlm_error *err);
 vlm_status vlm_json_get_double(double *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
 vlm_status vlm_json_get_text(const char **out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
 vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);

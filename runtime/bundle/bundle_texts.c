@@ -33,7 +33,8 @@ out:
 static vlm_status first_of(int64_t *out, vlm_json object, const char *const *keys, vlm_error *err) {
   for (; *keys && !*out; keys++) {
     if (vlm_json_is_null(vlm_json_member(object, *keys))) continue;
-    vlm_status st = vlm_json_get_int_in(out, object, *keys, 1, INT32_MAX, VLM_JSON_OPTIONAL, err);
+    vlm_status st = vlm_json_get_int_in(out, object, *keys, (vlm_json_range){1, INT32_MAX}, VLM_JSON_OPTIONAL,
+                                        err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;

@@ -90,7 +90,7 @@ static vlm_status get_numbers(vlm_generation *g, vlm_json object, bool manifest,
     const struct number_row *n = &numbers[i];
     int64_t *out = (int64_t *)(void *)((char *)g + n->offset);
     const char *key = manifest && n->manifest ? n->manifest : n->key;
-    VLM_TRY(vlm_json_get_int_in(out, object, key, n->min, n->max, VLM_JSON_OPTIONAL, err));
+    VLM_TRY(vlm_json_get_int_in(out, object, key, (vlm_json_range){n->min, n->max}, VLM_JSON_OPTIONAL, err));
   }
   VLM_TRY(vlm_json_get_double(&g->length_penalty, object, "length_penalty", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_double(&g->repetition_penalty, object, "repetition_penalty", VLM_JSON_OPTIONAL, err));

@@ -20,13 +20,17 @@ static bool is_taken(const vlm_body_list *list, const char *path) {
   return false;
 }
 
+/* Where a body is: an attribute of a node of another body. */
+typedef struct {
+  const char *outer, *node, *attr;
+} body_place;
+
 /* Names of nodes need not be distinct: the second of a name gets "#2". */
-static vlm_status make_path(const char **out, const vlm_body_list *list, const char *outer,
-                            const vlm_node *node, const char *attr,
-                            vlm_arena *arena, vlm_error *err) {
-  vlm_status st = vlm_arena_format(arena, out, err, "%s/%s.%s", outer, node->name, attr);
+static vlm_status make_path(const char **out, const vlm_body_list *list, const body_place *at, vlm_arena *arena,
+                            vlm_error *err) {
+  vlm_status st = vlm_arena_format(arena, out, err, "%s/%s.%s", at->outer, at->node, at->attr);
   for (int k = 2; st == VLM_OK && is_taken(list, *out); k++)
-    st = vlm_arena_format(arena, out, err, "%s/%s#%d.%s", outer, node->name, k, attr);
+    st = vlm_arena_format(arena, out, err, "%s/%s#%d.%s", at->outer, at->node, k, at->attr);
   return st;
 }
 
@@ -38,7 +42,7 @@ static vlm_status add_bodies_of(vlm_body_list *list, int32_t holder, vlm_arena *
     const vlm_node *node = &graph->nodes[n];
     for (int32_t a = 0; a < node->n_attrs; a++) {
       if (node->attrs[a].kind != VLM_ATTR_GRAPH) continue;
-      VLM_TRY(make_path(&path, list, outer, node, node->attrs[a].name, arena, err));
+      VLM_TRY(make_path(&path, list, &(body_place){outer, node->name, node->attrs[a].name}, arena, err));
       VLM_TRY(add(list, node->attrs[a].u.g, path, holder, n, err));
     }
   }

@@ -37,8 +37,8 @@ static void fill(uint8_t *data, size_t pixels, const uint8_t color[3]) {
 
 static int64_t clamp(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
 
-vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, int64_t left, int64_t top, int64_t width, int64_t height,
-                            const uint8_t color[3], vlm_error *err) {
+vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part, const uint8_t color[3], vlm_error *err) {
+  const int64_t left = part->left, top = part->top, width = part->width, height = part->height;
   vlm_status st = vlm_image_create(out, width, height, err);
   if (st != VLM_OK) return st;
   /* The used part of the source, [x0, x1) x [y0, y1). */

@@ -20,10 +20,12 @@ vlm_status vlm_image_create(vlm_image *out, int64_t width, int64_t height, vlm_e
 void vlm_image_free(vlm_image *image);
 vlm_status vlm_image_copy(vlm_image *out, const vlm_image *in, vlm_error *err);
 
-/* The part of `in` that starts at (left, top). Where the window lies outside of `in` (negative offsets are fine) the pixels are `color`;
- * so this is crop, pad and paste in one. */
-vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, int64_t left, int64_t top, int64_t width, int64_t height,
-                            const uint8_t color[3], vlm_error *err);
+typedef struct vlm_image_rect {
+  int64_t left, top, width, height;
+} vlm_image_rect;
+/* That part of `in`. Where it lies outside of `in` (negative offsets are fine) the pixels are `color`; so this is crop, pad and paste in
+ * one. */
+vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part, const uint8_t color[3], vlm_error *err);
 
 /* Quarter turn clockwise: width and height swap. */
 vlm_status vlm_image_turn(vlm_image *out, const vlm_image *in, vlm_error *err);

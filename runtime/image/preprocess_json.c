@@ -22,7 +22,8 @@ static vlm_status get_choice(int *out, vlm_json object, const char *key, const c
 
 static vlm_status get_side(int *out, vlm_json object, const char *key, vlm_error *err) {
   int64_t v = 0;
-  vlm_status st = vlm_json_get_int_in(&v, object, key, 1, VLM_PREPROCESS_MAX_SIDE, VLM_JSON_REQUIRED, err);
+  vlm_status st = vlm_json_get_int_in(&v, object, key, (vlm_json_range){1, VLM_PREPROCESS_MAX_SIDE},
+                                      VLM_JSON_REQUIRED, err);
   *out = (int)v;
   return st;
 }

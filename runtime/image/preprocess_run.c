@@ -15,7 +15,7 @@ static int64_t half_down(int64_t v) { return v >> 1; }
 
 static vlm_status center_crop(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
   int64_t left = half_down(in->width - op->width), top = half_down(in->height - op->height);
-  return vlm_image_window(out, in, left, top, op->width, op->height, black, err);
+  return vlm_image_window(out, in, &(vlm_image_rect){left, top, op->width, op->height}, black, err);
 }
 
 static vlm_status pad(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
@@ -26,7 +26,7 @@ static vlm_status pad(vlm_image *out, const vlm_image *in, const vlm_preprocess_
                     (long long)h,
                     in->width, in->height);
   int64_t left = op->top_left ? 0 : half_down(w - in->width), top = op->top_left ? 0 : half_down(h - in->height);
-  return vlm_image_window(out, in, -left, -top, w, h, op->color, err);
+  return vlm_image_window(out, in, &(vlm_image_rect){-left, -top, w, h}, op->color, err);
 }
 
 static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
@@ -35,8 +35,7 @@ static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preproce
   if (w > MAX_BETWEEN / h)
     return vlm_fail(err, VLM_LIMIT, "an image of %d x %d pixels would be resized to %lld x %lld: its sides are too unequal for this model",
                     in->width, in->height, (long long)w, (long long)h);
-  if (op->fit == VLM_FIT_SHRINK) return vlm_image_resize_gap(out, in, w, h, op->filter, 2.0, threads, err);
-  return vlm_image_resize(out, in, w, h, op->filter, threads, err);
+  return vlm_image_resize(out, in, &(vlm_image_size){w, h, op->filter, op->fit == VLM_FIT_SHRINK ? 2.0 : 0}, threads, err);
 }
 
 static vlm_status align(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
@@ -68,7 +67,7 @@ typedef struct tiles {
 } tiles;
 
 static vlm_status add_whole(tiles *t, const vlm_image *image, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
-  vlm_status st = vlm_image_resize(&t->images[t->count], image, op->width, op->width, op->filter, threads, err);
+  vlm_status st = vlm_image_resize(&t->images[t->count], image, &(vlm_image_size){op->width, op->width, op->filter, 0}, threads, err);
   if (st == VLM_OK) t->count++;
   return st;
 }
@@ -81,7 +80,7 @@ static vlm_status cut(tiles *t, const vlm_image *image, const vlm_preprocess_op 
   VLM_CHECK((w / size) * (h / size) <= MAX_TILES, err, VLM_LIMIT,
             "an image of %d x %d pixels makes %lld x %lld tiles of %lld, at most %d are allowed",
             image->width, image->height, (long long)(w / size), (long long)(h / size), (long long)size, MAX_TILES);
-  VLM_TRY(vlm_image_resize(&large, image, w, h, op->filter, threads, err));
+  VLM_TRY(vlm_image_resize(&large, image, &(vlm_image_size){w, h, op->filter, 0}, threads, err));
   if (w == size && h == size) {
     t->images[t->count++] = large;
     return VLM_OK;
@@ -89,8 +88,8 @@ static vlm_status cut(tiles *t, const vlm_image *image, const vlm_preprocess_op 
   t->columns = (int)(w / size);
   t->rows = (int)(h / size);
   for (int i = 0; i < t->rows * t->columns; i++) {
-    int64_t left = i % t->columns * size, top = i / t->columns * size;
-    VLM_TRY(vlm_image_window(&t->images[t->count], &large, left, top, size, size, black, err));
+    const vlm_image_rect part = {i % t->columns * size, i / t->columns * size, size, size};
+    VLM_TRY(vlm_image_window(&t->images[t->count], &large, &part, black, err));
     t->count++;
   }
   VLM_TRY(add_whole(t, &large, op, threads, err));

@@ -98,17 +98,22 @@ out:
   return st;
 }
 
-/* Resamples the part [0, box_width) x [0, box_height) of `in`. `out` has its size already. */
-static vlm_status resize_box(vlm_image *out, const vlm_image *in, float box_width, float box_height, vlm_resize_filter filter,
-                             vlm_threads *threads, vlm_error *err) {
+/* The part [0, width) x [0, height) of an image. */
+typedef struct box_part {
+  float width, height;
+} box_part;
+
+/* Resamples that part of `in`. `out` has its size already. */
+static vlm_status resize_box(vlm_image *out, const vlm_image *in, box_part box, vlm_resize_filter filter, vlm_threads *threads,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_resize_weights across = {0}, down = {0};
   vlm_image middle = {0};
-  bool horizontal = out->width != in->width || box_width != (float)in->width;
-  bool vertical = out->height != in->height || box_height != (float)in->height;
+  bool horizontal = out->width != in->width || box.width != (float)in->width;
+  bool vertical = out->height != in->height || box.height != (float)in->height;
   pass p = {.in = in, .out = out};
-  VLM_TRY(vlm_resize_weights_make(&across, in->width, 0, box_width, out->width, filter, err));
-  VLM_TRY(vlm_resize_weights_make(&down, in->height, 0, box_height, out->height, filter, err));
+  VLM_TRY(vlm_resize_weights_make(&across, &(vlm_resize_axis){in->width, out->width, box.width, filter}, err));
+  VLM_TRY(vlm_resize_weights_make(&down, &(vlm_resize_axis){in->height, out->height, box.height, filter}, err));
   if (horizontal) {
     int last = out->height - 1, row0 = vertical ? down.first[0] : 0;
     int rows = vertical ? down.first[last] + down.count[last] - row0 : out->height;
@@ -131,21 +136,6 @@ out:
   vlm_image_free(&middle);
   vlm_free(across.first);
   vlm_free(down.first);
-  return st;
-}
-
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, vlm_threads *threads,
-                            vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_image result = {0};
-  VLM_TRY(vlm_image_create(&result, width, height, err));
-  if (filter == VLM_FILTER_NEAREST)
-    VLM_TRY(resize_nearest(&result, in, err));
-  else
-    VLM_TRY(resize_box(&result, in, (float)in->width, (float)in->height, filter, threads, err));
-out:
-  if (st != VLM_OK) vlm_image_free(&result);
-  *out = result;
   return st;
 }
 
@@ -178,18 +168,21 @@ static int reduction(int from, int64_t to, double gap) {
   return factor > 1 ? factor : 1;
 }
 
-vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, double gap,
-                                vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size, vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image small = {0}, result = {0};
-  VLM_TRY(vlm_image_create(&result, width, height, err));
-  int fx = reduction(in->width, width, gap), fy = reduction(in->height, height, gap);
-  if (filter == VLM_FILTER_NEAREST || (fx == 1 && fy == 1)) {
-    vlm_image_free(&result);
-    VLM_TRY(vlm_image_resize(&result, in, width, height, filter, threads, err));
+  box_part all = {(float)in->width, (float)in->height};
+  VLM_TRY(vlm_image_create(&result, size->width, size->height, err));
+  int fx = size->gap > 0 ? reduction(in->width, size->width, size->gap) : 1;
+  int fy = size->gap > 0 ? reduction(in->height, size->height, size->gap) : 1;
+  if (size->filter == VLM_FILTER_NEAREST) {
+    VLM_TRY(resize_nearest(&result, in, err));
+  } else if (fx == 1 && fy == 1) {
+    VLM_TRY(resize_box(&result, in, all, size->filter, threads, err));
   } else {
     VLM_TRY(reduce(&small, in, fx, fy, err));
-    VLM_TRY(resize_box(&result, &small, (float)((double)in->width / fx), (float)((double)in->height / fy), filter, threads, err));
+    all = (box_part){(float)((double)in->width / fx), (float)((double)in->height / fy)};
+    VLM_TRY(resize_box(&result, &small, all, size->filter, threads, err));
   }
 out:
   vlm_image_free(&small);

@@ -21,14 +21,15 @@ const char *vlm_filter_name(vlm_resize_filter filter);
 vlm_resize_filter vlm_filter_find(const char *name);
 vlm_resize_filter vlm_filter_from_code(int64_t code);
 
-/* Resizes to width x height. threads NULL = this thread. The result does not depend on the number of threads. */
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, vlm_threads *threads,
-                            vlm_error *err);
-
-/* The same with Pillow's reducing_gap: a large reduction is done first by a cheap integer factor that leaves at least `gap` source pixels
- * per pixel of the result (gap > 0; Pillow's thumbnail uses 2). */
-vlm_status vlm_image_resize_gap(vlm_image *out, const vlm_image *in, int64_t width, int64_t height, vlm_resize_filter filter, double gap,
-                                vlm_threads *threads, vlm_error *err);
+/* The result: its size and how it is made. With a gap (Pillow's reducing_gap; its thumbnail uses 2) a large reduction is done first by a
+ * cheap integer factor that leaves at least `gap` source pixels per pixel of the result; 0 = none. */
+typedef struct vlm_image_size {
+  int64_t width, height;
+  vlm_resize_filter filter;
+  double gap;
+} vlm_image_size;
+/* threads NULL = this thread. The result does not depend on the number of threads. */
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size, vlm_threads *threads, vlm_error *err);
 
 /* One axis of weights, for callers with other pixel types: output i is the sum over k < count[i] of
  * weight[i * taps + k] * in[first[i] + k], weights in 1/2^22. One block: free with vlm_free(weights->first). */
@@ -37,8 +38,11 @@ typedef struct vlm_resize_weights {
   int32_t *first, *count, *weight;
 } vlm_resize_weights;
 
-/* `begin` and `end` bound the used source range (0 and in_size for the whole axis), single precision as in Pillow. Not for nearest. */
-vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_resize_filter filter,
-                                   vlm_error *err);
+typedef struct vlm_resize_axis {
+  int in_size, out_size;
+  float end; /* of the used source range, which begins at 0: in_size for the whole axis; single precision as in Pillow */
+  vlm_resize_filter filter; /* not nearest */
+} vlm_resize_axis;
+vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axis *axis, vlm_error *err);
 
 #endif

@@ -80,14 +80,22 @@ static double weight_at(vlm_resize_filter filter, double x) {
 
 static int32_t to_fixed(double w) { return (int32_t)(w < 0 ? w * WEIGHT_ONE - 0.5 : w * WEIGHT_ONE + 0.5); }
 
-/* Weights of one output position; `scratch` holds `taps` doubles. */
-static void fill_position(vlm_resize_weights *w, int i, double center, double support, double scale, int in_size, vlm_resize_filter filter,
-                          double *scratch) {
-  double low = center - support + 0.5, high = center + support + 0.5;
-  int first = low < 0.0 ? 0 : (int)low, end = high > in_size ? in_size : (int)high;
+/* The filter at one size: what all positions of an axis share. */
+typedef struct {
+  vlm_resize_filter filter;
+  double support, scale;
+  int in_size;
+  double *scratch; /* `taps` numbers */
+} axis_filter;
+
+/* Weights of one output position. */
+static void fill_position(vlm_resize_weights *w, int i, double center, const axis_filter *f) {
+  double *scratch = f->scratch;
+  double low = center - f->support + 0.5, high = center + f->support + 0.5;
+  int first = low < 0.0 ? 0 : (int)low, end = high > f->in_size ? f->in_size : (int)high;
   double sum = 0.0;
   for (int k = 0; k < end - first; k++) {
-    scratch[k] = weight_at(filter, (k + first - center + 0.5) * scale);
+    scratch[k] = weight_at(f->filter, (k + first - center + 0.5) * f->scale);
     sum += scratch[k];
   }
   for (int k = 0; k < end - first; k++)
@@ -96,12 +104,12 @@ static void fill_position(vlm_resize_weights *w, int i, double center, double su
   w->count[i] = end - first;
 }
 
-vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float begin, float end, int out_size, vlm_resize_filter filter,
-                                   vlm_error *err) {
+vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axis *axis, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const int in_size = axis->in_size, out_size = axis->out_size;
   void *block = NULL, *scratch = NULL;
-  double scale = (double)(end - begin) / out_size, filter_scale = scale < 1.0 ? 1.0 : scale;
-  double support = filters[filter].support * filter_scale;
+  double scale = (double)axis->end / out_size, filter_scale = scale < 1.0 ? 1.0 : scale;
+  double support = filters[axis->filter].support * filter_scale;
   double most = ceil(support) * 2.0 + 1.0;
   int taps = most < in_size ? (int)most : in_size;
   size_t cells = 0;
@@ -113,8 +121,8 @@ vlm_status vlm_resize_weights_make(vlm_resize_weights *out, int in_size, float b
   *out = (vlm_resize_weights){.out_size = out_size, .taps = taps, .first = block};
   out->count = out->first + out_size;
   out->weight = out->count + out_size;
-  for (int i = 0; i < out_size; i++)
-    fill_position(out, i, begin + (i + 0.5) * scale, support, 1.0 / filter_scale, in_size, filter, scratch);
+  const axis_filter f = {.filter = axis->filter, .support = support, .scale = 1.0 / filter_scale, .in_size = in_size, .scratch = scratch};
+  for (int i = 0; i < out_size; i++) fill_position(out, i, (i + 0.5) * scale, &f);
 out:
   vlm_free(scratch);
   if (st != VLM_OK) vlm_free(block);

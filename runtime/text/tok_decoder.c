@@ -175,8 +175,10 @@ static vlm_status strip_create(vlm_tok_decoder **out, const vlm_tok_source *sour
   if (self->content.bytes == 0 || vlm_slice_code(self->content, &code) != self->content.bytes) {
     return vlm_json_fail(source->json, err, VLM_INPUT, "content must be one character");
   }
-  VLM_TRY(vlm_json_get_int_in(&self->start, source->json, "start", 0, INT32_MAX, VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_json_get_int_in(&self->stop, source->json, "stop", 0, INT32_MAX, VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&self->start, source->json, "start", (vlm_json_range){0, INT32_MAX},
+                              VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&self->stop, source->json, "stop", (vlm_json_range){0, INT32_MAX},
+                              VLM_JSON_OPTIONAL, err));
   *out = &self->base;
 out:
   return st;

@@ -139,7 +139,9 @@ vlm_status vlm_tok_unigram_create(vlm_tok_model **out, const vlm_tok_source *sou
   unigram *self = memory;
   self->base.run = unigram_run;
   VLM_TRY(vlm_json_get_array(&vocab, source->json, "vocab", VLM_JSON_REQUIRED, err));
-  VLM_TRY(vlm_json_get_int_in(&unknown, source->json, "unk_id", 0, (int64_t)vlm_json_size(vocab) - 1, VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&unknown, source->json, "unk_id", (vlm_json_range){0,
+                                                                                 (int64_t)vlm_json_size(vocab) - 1},
+                              VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->byte_fallback, source->json, "byte_fallback", VLM_JSON_OPTIONAL, err));
   VLM_TRY(read_scores(self, source, vocab, err));
   VLM_TRY(sort_tokens(self, source->arena, err));

@@ -73,7 +73,9 @@ vlm_status vlm_tok_wordpiece_create(vlm_tok_model **out, const vlm_tok_source *s
   VLM_TRY(vlm_tok_vocab_read(&self->base.vocab, source->arena, vocab, err));
   VLM_TRY(vlm_slice_get(source->arena, &unknown, source->json, "unk_token", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_slice_get(source->arena, &self->prefix, source->json, "continuing_subword_prefix", VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_json_get_int_in(&self->max_chars, source->json, "max_input_chars_per_word", 0, INT32_MAX, VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&self->max_chars, source->json, "max_input_chars_per_word", (vlm_json_range){0,
+                                                                                                           INT32_MAX},
+                              VLM_JSON_OPTIONAL, err));
   self->unknown = vlm_tok_vocab_find(self->base.vocab, unknown);
   for (int32_t id = 0; id < vlm_tok_vocab_limit(self->base.vocab); id++) {
     const size_t bytes = vlm_tok_vocab_text(self->base.vocab, id).bytes;

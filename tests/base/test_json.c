@@ -83,7 +83,8 @@ static void messages_name_file_and_path(void **state) {
   FAILS(VLM_INPUT, vlm_json_get_text(&text, model, "z", VLM_JSON_REQUIRED, &error));
   assert_non_null(strstr(error.text, "zero character"));
   vlm_json_doc *small = parse("{\"n\": 9}");
-  FAILS(VLM_INPUT, vlm_json_get_int_in(&i, vlm_json_root(small), "n", 0, 8, VLM_JSON_REQUIRED, &error));
+  FAILS(VLM_INPUT, vlm_json_get_int_in(&i, vlm_json_root(small), "n", (vlm_json_range){0, 8},
+                                       VLM_JSON_REQUIRED, &error));
   assert_string_equal(error.text, "file.json: n: got 9, wanted 0 to 8");
   vlm_json_free(small);
   vlm_json_free(doc);

@@ -107,8 +107,7 @@ static void check_resize(fixture *f, const char *line, bool gap) {
   for (int threads = 0; threads < 2; threads++) {
     vlm_image out;
     vlm_threads *pool = threads ? f->threads : NULL;
-    if (gap) FINE(vlm_image_resize_gap(&out, source(f, name), width, height, filter, 2.0, pool, &error));
-    else FINE(vlm_image_resize(&out, source(f, name), width, height, filter, pool, &error));
+    FINE(vlm_image_resize(&out, source(f, name), &(vlm_image_size){width, height, filter, gap ? 2.0 : 0}, pool, &error));
     if (image_crc(&out) != want) fail_msg("%s: pixels differ from Pillow's", line);
     vlm_image_free(&out);
   }
