@@ -147,8 +147,15 @@ vlm_tok_pretokenizer_create vlm_tok_pretokenizer_make;
 vlm_tok_decoder_create vlm_tok_decoder_make;
 vlm_status vlm_tok_frame_make(vlm_tok_frame *out, const vlm_tok_source *source, vlm_error *err);
 
-/* Index of json.type in an array of rows that begin with `const char *name`; VLM_UNSUPPORTED names it and lists what there is. */
-vlm_status vlm_tok_type(size_t *row, vlm_json json, const char *what, const void *rows, size_t count, size_t row_size, vlm_error *err);
+/* A table whose rows begin with `const char *name`. */
+typedef struct vlm_tok_table {
+  const char *what; /* a row is, for messages */
+  const void *rows;
+  size_t count, row_size;
+} vlm_tok_table;
+#define VLM_TOK_TABLE(what, rows) (vlm_tok_table){(what), (rows), sizeof(rows) / sizeof *(rows), sizeof *(rows)}
+/* Index of json.type in it; VLM_UNSUPPORTED names it and lists what there is. */
+vlm_status vlm_tok_type(size_t *row, vlm_json json, vlm_tok_table table, vlm_error *err);
 /* The children of a Sequence. */
 vlm_status vlm_tok_children(const vlm_tok_source *source, const char *key, vlm_json *array, vlm_error *err);
 /* Source of child i. */

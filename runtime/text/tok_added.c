@@ -132,12 +132,12 @@ out:
   return st;
 }
 
-static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, size_t from, size_t to, bool *alone,
+static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, vlm_text_range match, bool *alone,
                                vlm_error *err) {
   vlm_status st = VLM_OK;
   bool left, right;
-  VLM_TRY(touches_word(added, arena, vlm_slice_part(text, 0, from), true, &left, err));
-  VLM_TRY(touches_word(added, arena, vlm_slice_part(text, to, text.bytes), false, &right, err));
+  VLM_TRY(touches_word(added, arena, vlm_slice_part(text, 0, match.from), true, &left, err));
+  VLM_TRY(touches_word(added, arena, vlm_slice_part(text, match.to, text.bytes), false, &right, err));
   *alone = !left && !right;
 out:
   return st;
@@ -181,7 +181,7 @@ vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_
     }
     size_t from = at, to = at + t->pattern.bytes;
     bool alone = true;
-    if (t->single_word) VLM_TRY(stands_alone(added, out->arena, text, from, to, &alone, err));
+    if (t->single_word) VLM_TRY(stands_alone(added, out->arena, text, (vlm_text_range){from, to}, &alone, err));
     at = to;
     if (!alone) continue;
     if (t->lstrip) from = blanks_before(text, from);

@@ -47,7 +47,7 @@ static vlm_status byte_level_run(const vlm_tok_pretokenizer *base, vlm_tok_piece
     VLM_TRY(vlm_builder_done(&b, &piece.text));
   }
   if (self->regex) VLM_TRY(vlm_regex_find_all(self->regex, out->arena, piece.text, &ranges, &count, err));
-  VLM_TRY(vlm_tok_split(piece, ranges, count, VLM_SPLIT_ISOLATED, false, out, err));
+  VLM_TRY(vlm_tok_split(piece, &(vlm_tok_cuts){ranges, count, VLM_SPLIT_ISOLATED, false}, out, err));
   for (size_t i = first; i < out->count; i++) VLM_TRY(to_byte_text(out->arena, &out->items[i].text, err));
 out:
   return st;

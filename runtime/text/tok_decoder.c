@@ -322,7 +322,7 @@ vlm_status vlm_tok_decoder_make(vlm_tok_decoder **out, const vlm_tok_source *sou
   size_t row = 0;
   *out = NULL;
   if (vlm_json_is_null(source->json)) return VLM_OK;
-  VLM_TRY(vlm_tok_type(&row, source->json, "decoder", decoders, sizeof decoders / sizeof *decoders, sizeof *decoders, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, VLM_TOK_TABLE("decoder", decoders), err));
   VLM_TRY(decoders[row].create(out, source, err));
 out:
   return st;

@@ -126,7 +126,7 @@ vlm_status vlm_tok_frame_make(vlm_tok_frame *out, const vlm_tok_source *source, 
   size_t row = 0;
   *out = (vlm_tok_frame){0};
   if (vlm_json_is_null(source->json)) return VLM_OK;
-  VLM_TRY(vlm_tok_type(&row, source->json, "post-processor", processors, sizeof processors / sizeof *processors, sizeof *processors, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, VLM_TOK_TABLE("post-processor", processors), err));
   VLM_TRY(processors[row].make(out, source, err));
 out:
   return st;

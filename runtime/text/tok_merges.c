@@ -53,12 +53,20 @@ static vlm_status find_part(int32_t *id, vlm_json value, const vlm_tok_vocab *vo
                        text.data);
 }
 
-static vlm_status read_rule(vlm_tok_merges *m, vlm_arena *arena, vlm_json value, uint32_t rank, const vlm_tok_vocab *vocab,
-                            vlm_slice prefix, vlm_error *err) {
+/* What all rules are read with. */
+typedef struct merge_reader {
+  vlm_arena *scratch;
+  const vlm_tok_vocab *vocab;
+  vlm_slice prefix; /* of right parts, not part of the result */
+} merge_reader;
+
+static vlm_status read_rule(vlm_tok_merges *m, const merge_reader *reader, vlm_json value, uint32_t rank, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const vlm_tok_vocab *vocab = reader->vocab;
+  const vlm_slice prefix = reader->prefix;
   vlm_slice left, right, joined;
   rule r = {.rank = rank};
-  vlm_builder b = vlm_builder_start(arena, err);
+  vlm_builder b = vlm_builder_start(reader->scratch, err);
   VLM_TRY(read_parts(&left, &right, value, err));
   VLM_TRY(find_part(&r.left, value, vocab, left, err));
   VLM_TRY(find_part(&r.right, value, vocab, right, err));
@@ -86,7 +94,8 @@ vlm_status vlm_tok_merges_read(vlm_tok_merges **out, vlm_arena *arena, vlm_json 
   while ((*out)->n_slots < count * 2) (*out)->n_slots *= 2;
   VLM_TRY(vlm_arena_alloc(arena, &memory, (*out)->n_slots, sizeof(rule), err));
   (*out)->slots = memory;
-  for (size_t i = 0; i < count; i++) VLM_TRY(read_rule(*out, scratch, vlm_json_at(array, i), (uint32_t)i + 1, vocab, prefix, err));
+  const merge_reader reader = {scratch, vocab, prefix};
+  for (size_t i = 0; i < count; i++) VLM_TRY(read_rule(*out, &reader, vlm_json_at(array, i), (uint32_t)i + 1, err));
 out:
   vlm_arena_free(scratch);
   return st;

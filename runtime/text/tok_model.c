@@ -24,7 +24,7 @@ vlm_status vlm_tok_model_make(vlm_tok_model **out, const vlm_tok_source *source,
   vlm_status st = VLM_OK;
   size_t row = 0;
   if (vlm_json_is_null(vlm_json_member(source->json, "type"))) return guess(source->json)(out, source, err);
-  VLM_TRY(vlm_tok_type(&row, source->json, "model", models, sizeof models / sizeof *models, sizeof *models, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, VLM_TOK_TABLE("model", models), err));
   VLM_TRY(models[row].create(out, source, err));
 out:
   return st;

@@ -54,11 +54,19 @@ out:
   return st;
 }
 
-/* Walks the best path, whose nodes were reversed into `path`, and writes ids; runs of unknown characters are one part. */
-static vlm_status put_path(const unigram *self, vlm_slice text, const size_t *path, size_t count, const best *ends, vlm_ids *ids,
-                           vlm_error *err) {
+/* The best path through `ends`, its nodes from the last to the first. */
+typedef struct best_path {
+  const best *ends;
+  const size_t *nodes;
+  size_t count;
+} best_path;
+
+/* Writes its ids; runs of unknown characters are one part. */
+static vlm_status put_path(const unigram *self, vlm_slice text, const best_path *p, vlm_ids *ids, vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = count; i > 0; i--) {
+  const best *ends = p->ends;
+  const size_t *path = p->nodes;
+  for (size_t i = p->count; i > 0; i--) {
     const best *node = &ends[path[i - 1]];
     size_t end = path[i - 1];
     if (node->id != self->unknown) {
@@ -90,7 +98,7 @@ static vlm_status unigram_run(const vlm_tok_model *base, vlm_arena *arena, vlm_s
     reach(&ends[at + used], ends[at].score + self->unknown_score, at, self->unknown);
   }
   for (size_t end = word.bytes; end > 0; end = ends[end].from) path[count++] = end;
-  VLM_TRY(put_path(self, word, path, count, ends, ids, err));
+  VLM_TRY(put_path(self, word, &(best_path){ends, path, count}, ids, err));
 out:
   return st;
 }

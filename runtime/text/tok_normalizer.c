@@ -250,7 +250,7 @@ vlm_status vlm_tok_normalizer_make(vlm_tok_normalizer **out, const vlm_tok_sourc
   size_t row = 0;
   *out = NULL;
   if (vlm_json_is_null(source->json)) return VLM_OK;
-  VLM_TRY(vlm_tok_type(&row, source->json, "normalizer", normalizers, sizeof normalizers / sizeof *normalizers, sizeof *normalizers, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, VLM_TOK_TABLE("normalizer", normalizers), err));
   VLM_TRY(normalizers[row].create(out, source, err));
 out:
   return st;

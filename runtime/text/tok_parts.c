@@ -4,22 +4,22 @@
 
 #include "runtime/text/tok.h"
 
-static const char *row_name(const void *rows, size_t i, size_t row_size) {
-  return *(const char *const *)(const void *)((const char *)rows + i * row_size);
+static const char *row_name(const vlm_tok_table *table, size_t i) {
+  return *(const char *const *)(const void *)((const char *)table->rows + i * table->row_size);
 }
 
-vlm_status vlm_tok_type(size_t *row, vlm_json json, const char *what, const void *rows, size_t count, size_t row_size, vlm_error *err) {
+vlm_status vlm_tok_type(size_t *row, vlm_json json, vlm_tok_table table, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *type = NULL;
   char known[400] = "";
   VLM_TRY(vlm_json_get_text(&type, json, "type", VLM_JSON_REQUIRED, err));
-  for (*row = 0; *row < count; ++*row) {
-    if (strcmp(row_name(rows, *row, row_size), type) == 0) return VLM_OK;
+  for (*row = 0; *row < table.count; ++*row) {
+    if (strcmp(row_name(&table, *row), type) == 0) return VLM_OK;
   }
-  for (size_t i = 0, used = 0; i < count && used < sizeof known; i++) {
-    used += (size_t)snprintf(known + used, sizeof known - used, " %s", row_name(rows, i, row_size));
+  for (size_t i = 0, used = 0; i < table.count && used < sizeof known; i++) {
+    used += (size_t)snprintf(known + used, sizeof known - used, " %s", row_name(&table, i));
   }
-  st = vlm_json_fail(json, err, VLM_UNSUPPORTED, "%s \"%s\" is not supported; supported are:%s", what, type, known);
+  st = vlm_json_fail(json, err, VLM_UNSUPPORTED, "%s \"%s\" is not supported; supported are:%s", table.what, type, known);
 out:
   return st;
 }

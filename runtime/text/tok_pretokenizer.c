@@ -57,7 +57,7 @@ static vlm_status split_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piec
   vlm_text_range *ranges;
   size_t count;
   VLM_TRY(vlm_tok_pattern_find(&self->pattern, out->arena, piece.text, &ranges, &count, err));
-  VLM_TRY(vlm_tok_split(piece, ranges, count, self->behavior, self->invert, out, err));
+  VLM_TRY(vlm_tok_split(piece, &(vlm_tok_cuts){ranges, count, self->behavior, self->invert}, out, err));
 out:
   return st;
 }
@@ -211,8 +211,7 @@ vlm_status vlm_tok_pretokenizer_make(vlm_tok_pretokenizer **out, const vlm_tok_s
   size_t row = 0;
   *out = NULL;
   if (vlm_json_is_null(source->json)) return VLM_OK;
-  VLM_TRY(vlm_tok_type(&row, source->json, "pre-tokenizer", pretokenizers, sizeof pretokenizers / sizeof *pretokenizers,
-                       sizeof *pretokenizers, err));
+  VLM_TRY(vlm_tok_type(&row, source->json, VLM_TOK_TABLE("pre-tokenizer", pretokenizers), err));
   VLM_TRY(pretokenizers[row].create(out, source, err));
 out:
   return st;

@@ -26,9 +26,11 @@ typedef struct part {
   bool match;
 } part;
 
-static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_text_range *ranges, size_t n, size_t bytes, bool invert,
-                             vlm_error *err) {
+static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_tok_cuts *cuts, size_t bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const vlm_text_range *ranges = cuts->ranges;
+  const size_t n = cuts->count;
+  const bool invert = cuts->invert;
   void *memory;
   size_t at = 0;
   VLM_TRY(vlm_arena_alloc(arena, &memory, 2 * n + 1, sizeof **parts, err));
@@ -71,12 +73,12 @@ static size_t join_backward(part *parts, size_t count) {
   return count - first;
 }
 
-vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_text_range *ranges, size_t count, vlm_tok_behavior behavior, bool invert,
-                         vlm_tok_pieces *out, vlm_error *err) {
+vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_tok_cuts *cuts, vlm_tok_pieces *out, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const vlm_tok_behavior behavior = cuts->behavior;
   part *parts;
   size_t n;
-  VLM_TRY(make_parts(out->arena, &parts, &n, ranges, count, piece.text.bytes, invert, err));
+  VLM_TRY(make_parts(out->arena, &parts, &n, cuts, piece.text.bytes, err));
   if (behavior == VLM_SPLIT_CONTIGUOUS || behavior == VLM_SPLIT_WITH_PREVIOUS) n = join_forward(parts, n, behavior);
   if (behavior == VLM_SPLIT_WITH_NEXT) n = join_backward(parts, n);
   for (size_t i = 0; i < n; i++) {
@@ -100,7 +102,7 @@ vlm_status vlm_tok_split_chars(vlm_tok_piece piece, vlm_tok_test *test, uint32_t
     VLM_TRY(vlm_tok_grow(out->arena, &memory, count, &room, count + 1, sizeof(vlm_text_range), err));
     ((vlm_text_range *)memory)[count++] = (vlm_text_range){at, at + used};
   }
-  VLM_TRY(vlm_tok_split(piece, memory, count, behavior, false, out, err));
+  VLM_TRY(vlm_tok_split(piece, &(vlm_tok_cuts){memory, count, behavior, false}, out, err));
 out:
   return st;
 }

@@ -15,9 +15,14 @@ typedef enum vlm_tok_behavior {
 /* Member "behavior" of a JSON object; absent leaves *out alone. */
 vlm_status vlm_tok_behavior_read(vlm_tok_behavior *out, vlm_json json, vlm_error *err);
 
-/* Cuts `piece` at the ranges (ascending, none overlapping), or with `invert` at what lies between them. */
-vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_text_range *ranges, size_t count, vlm_tok_behavior behavior, bool invert,
-                         vlm_tok_pieces *out, vlm_error *err);
+/* Where a piece is cut and how. */
+typedef struct vlm_tok_cuts {
+  const vlm_text_range *ranges; /* ascending, none overlapping */
+  size_t count;
+  vlm_tok_behavior behavior;
+  bool invert; /* cut at what lies between them */
+} vlm_tok_cuts;
+vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_tok_cuts *cuts, vlm_tok_pieces *out, vlm_error *err);
 
 /* Every character for which `test` holds is a match of its own. */
 typedef bool vlm_tok_test(uint32_t code, uint32_t argument);
