@@ -173,7 +173,10 @@ static vlm_status embed_ids(vlm_decoder *d, const int64_t *ids, int64_t count, v
   VLM_CHECK(d->embed, err, VLM_INPUT, "%s: the decoder wants inputs_embeds, but there is no embed_tokens graph", d->bundle->source);
   const vlm_graph *g = d->bundle->graphs[VLM_ROLE_EMBED];
   VLM_CHECK(g->n_inputs == 1, err, VLM_UNSUPPORTED, "%s: has %d inputs, wanted input_ids alone", g->source, g->n_inputs);
-  VLM_TRY(vlm_feed_fill(&d->embed_ids, &in, &g->values[g->inputs[0]], 2, (int64_t[]){1, count}, ids, 0, 0, err));
+  VLM_TRY(vlm_feed_fill(&d->embed_ids, &in, &g->values[g->inputs[0]], &(vlm_feed_values){.rank = 2,
+                                                                                         .dims = (int64_t[]){1,
+                                                                                                             count},
+                                                                                         .ids = ids}, err));
   VLM_TRY(vlm_session_run(d->embed, &in, 1, err));
   *out = *vlm_session_output(d->embed, vlm_output_index(g, "inputs_embeds"));
 out:
@@ -209,7 +212,9 @@ static vlm_status fill_input(vlm_decoder *d, const runner *r, int32_t i, const s
   int64_t past = in->past ? in->past->length : 0, total = past + in->count, e = d->context.encoder_length;
   int32_t slot = r->bindings[i].cache;
   switch (r->bindings[i].kind) {
-    case VLM_BIND_IDS: VLM_TRY(vlm_feed_fill(feed, t, v, 2, (int64_t[]){1, in->count}, in->ids, 0, 0, err)); break;
+    case VLM_BIND_IDS: VLM_TRY(vlm_feed_fill(feed, t, v, &(vlm_feed_values){.rank = 2, .dims = (int64_t[]){1,
+                                                                                                           in->count},
+                                                                            .ids = in->ids}, err)); break;
     case VLM_BIND_EMBEDS:
       if (in->embeds) *t = *in->embeds;
       else VLM_TRY(embed_ids(d, in->ids, in->count, t, err));
@@ -218,9 +223,14 @@ static vlm_status fill_input(vlm_decoder *d, const runner *r, int32_t i, const s
     case VLM_BIND_ENCODER_MASK: VLM_TRY(vlm_feed_ones(feed, t, v, 2, (int64_t[]){1, e}, err)); break;
     case VLM_BIND_ENCODER_STATES: *t = *d->context.encoder_states; break;
     case VLM_BIND_POSITIONS:
-      VLM_TRY(vlm_feed_fill(feed, t, v, 2, (int64_t[]){1, in->count}, NULL, d->facts.first_position + past, 1, err));
+      VLM_TRY(vlm_feed_fill(feed, t, v, &(vlm_feed_values){.rank = 2, .dims = (int64_t[]){1, in->count},
+                                                           .first = d->facts.first_position + past,
+                                                           .step = 1}, err));
       break;
-    case VLM_BIND_USE_CACHE: VLM_TRY(vlm_feed_fill(feed, t, v, 1, (int64_t[]){1}, NULL, in->past != NULL, 0, err)); break;
+    case VLM_BIND_USE_CACHE: VLM_TRY(vlm_feed_fill(feed, t, v, &(vlm_feed_values){.rank = 1,
+                                                                                  .dims = (int64_t[]){1},
+                                                                                  .first = in->past != NULL},
+                                                   err)); break;
     case VLM_BIND_NUM_LOGITS: VLM_TRY(vlm_feed_ones(feed, t, v, v->tensor.rank == 1, (int64_t[]){1}, err)); break;
     case VLM_BIND_PAST:
       if (!in->past) VLM_TRY(empty_past(d, v, t, err));

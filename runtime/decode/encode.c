@@ -48,16 +48,31 @@ static vlm_status fill_input(vlm_feed *feed, const sources *s, const vlm_graph *
     return VLM_OK;
   }
   if (kind == VLM_BIND_PIXEL_MASK) return vlm_feed_ones(feed, t, v, mask_dims(s->pixels, dims), dims, err);
-  if (kind == VLM_BIND_IDS && s->ids) return vlm_feed_fill(feed, t, v, 2, (int64_t[]){1, s->n_ids}, s->ids, 0, 0, err);
+  if (kind == VLM_BIND_IDS && s->ids) return vlm_feed_fill(feed, t, v, &(vlm_feed_values){.rank = 2,
+                                                                                          .dims = (int64_t[]){1,
+                                                                                                              s->n_ids},
+                                                                                          .ids = s->ids},
+                                                           err);
   if (kind == VLM_BIND_MASK && length) return vlm_feed_ones(feed, t, v, 2, (int64_t[]){1, length}, err);
-  if (kind == VLM_BIND_POSITIONS && length) return vlm_feed_fill(feed, t, v, 2, (int64_t[]){1, length}, NULL, 0, 1, err);
+  if (kind == VLM_BIND_POSITIONS && length) return vlm_feed_fill(feed, t, v, &(vlm_feed_values){.rank = 2,
+                                                                                                .dims = (int64_t[]){1,
+                                                                                                                    length},
+                                                                                                .step = 1},
+                                                                 err);
   if (kind == VLM_BIND_COUNT) return vlm_fail(err, VLM_UNSUPPORTED, "%s: input \"%s\" has no known meaning; name it in vlm.json", g->source, v->name);
   return vlm_fail(err, VLM_INPUT, "%s: wants %s, which no graph before it gives", g->source, v->name);
 }
 
-static vlm_status run_graph(vlm_model *m, vlm_role role, vlm_stage stage, const sources *s, const char *output, const vlm_tensor **out, vlm_answer *a,
-                            vlm_error *err) {
+/* A graph in front of the decoder: the time that it counts for, and the output that is wanted. */
+typedef struct encode_step {
+  vlm_role role;
+  vlm_stage stage;
+  const char *output;
+} encode_step;
+
+static vlm_status run_graph(vlm_model *m, encode_step step, const sources *s, const vlm_tensor **out, vlm_answer *a, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const vlm_role role = step.role;
   vlm_tensor inputs[VLM_ENCODE_INPUTS];
   const vlm_graph *g = m->bundle->graphs[role];
   double start = vlm_clock_ms();
@@ -65,8 +80,8 @@ static vlm_status run_graph(vlm_model *m, vlm_role role, vlm_stage stage, const 
   VLM_CHECK(g->n_inputs <= VLM_ENCODE_INPUTS, err, VLM_UNSUPPORTED, "%s: %d inputs, at most %d are handled", g->source, g->n_inputs, VLM_ENCODE_INPUTS);
   for (int32_t i = 0; i < g->n_inputs; i++) VLM_TRY(fill_input(&m->feeds[role][i], s, g, i, &inputs[i], err));
   VLM_TRY(vlm_session_run(m->sessions[role], inputs, g->n_inputs, err));
-  *out = vlm_session_output(m->sessions[role], vlm_output_index(g, output));
-  a->stage_ms[stage] += vlm_clock_ms() - start;
+  *out = vlm_session_output(m->sessions[role], vlm_output_index(g, step.output));
+  a->stage_ms[step.stage] += vlm_clock_ms() - start;
 out:
   return st;
 }
@@ -139,7 +154,7 @@ static vlm_status encode_sequence(vlm_model *m, sources *s, const char *text, vl
   VLM_TRY(vlm_prompt_sequence(&m->prompt, text, s->image->dims[1], &m->start, err));
   a->prompt_tokens = (int64_t)m->start.count - s->image->dims[1];
   VLM_TRY(set_ids(m, &m->start, s, err));
-  VLM_TRY(run_graph(m, VLM_ROLE_EMBED, VLM_STAGE_EMBED, s, "inputs_embeds", &embeds, a, err));
+  VLM_TRY(run_graph(m, (encode_step){VLM_ROLE_EMBED, VLM_STAGE_EMBED, "inputs_embeds"}, s, &embeds, a, err));
   VLM_TRY(as_rows(m, "prompt embeddings", embeds, &rows, err));
   VLM_TRY(place_image(m, s->image, &rows, &m->start_embeds, err));
   vlm_decoder_begin(m->decoder, &(const vlm_decoder_context){.encoder_states = NULL});
@@ -156,7 +171,7 @@ static vlm_status embed_prompt(vlm_model *m, sources *s, const char *text, vlm_t
   VLM_TRY(set_ids(m, &ids, s, err));
   a->prompt_tokens = s->n_ids;
   if (!m->sessions[VLM_ROLE_EMBED]) goto out; /* the encoder takes ids */
-  VLM_TRY(run_graph(m, VLM_ROLE_EMBED, VLM_STAGE_EMBED, s, "inputs_embeds", &embeds, a, err));
+  VLM_TRY(run_graph(m, (encode_step){VLM_ROLE_EMBED, VLM_STAGE_EMBED, "inputs_embeds"}, s, &embeds, a, err));
   VLM_TRY(as_rows(m, "prompt embeddings", embeds, &rows, err));
   if (s->image) VLM_TRY(join(m, s->image, &rows, joined, err));
   else *joined = rows;
@@ -178,7 +193,7 @@ static vlm_status encode_states(vlm_model *m, sources *s, const char *text, vlm_
     *states = *s->image;
     goto out;
   }
-  VLM_TRY(run_graph(m, VLM_ROLE_ENCODER, VLM_STAGE_ENCODER, s, "last_hidden_state", &out, a, err));
+  VLM_TRY(run_graph(m, (encode_step){VLM_ROLE_ENCODER, VLM_STAGE_ENCODER, "last_hidden_state"}, s, &out, a, err));
   VLM_TRY(as_rows(m, "encoder states", out, states, err));
 out:
   return st;
@@ -207,7 +222,7 @@ vlm_status vlm_model_encode(vlm_model *m, const vlm_model_input *input, vlm_answ
   m->start_embeds = (vlm_tensor){.rank = 0};
   VLM_TRY(vlm_model_prompt(m, input->prompt ? input->prompt : "", &text, err));
   if (m->sessions[VLM_ROLE_VISION]) {
-    VLM_TRY(run_graph(m, VLM_ROLE_VISION, VLM_STAGE_VISION, &s, "image_features", &features, a, err));
+    VLM_TRY(run_graph(m, (encode_step){VLM_ROLE_VISION, VLM_STAGE_VISION, "image_features"}, &s, &features, a, err));
     VLM_TRY(as_rows(m, "image features", features, &image, err));
     a->image_tokens = image.dims[1];
     s.image = &image;

@@ -10,18 +10,17 @@ static vlm_status reserve(vlm_feed *feed, size_t bytes, vlm_error *err) {
   return st;
 }
 
-vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, int rank, const int64_t *dims, const int64_t *ids, int64_t first,
-                         int64_t step, vlm_error *err) {
+vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, const vlm_feed_values *v, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t bytes;
-  assert(rank >= 0 && rank <= VLM_MAX_RANK);
+  assert(v->rank >= 0 && v->rank <= VLM_MAX_RANK);
   vlm_dtype dtype = declared->tensor.dtype == VLM_NONE ? VLM_S64 : declared->tensor.dtype;
-  *out = vlm_tensor_make(dtype, rank, dims, NULL);
+  *out = vlm_tensor_make(dtype, v->rank, v->dims, NULL);
   VLM_TRY(vlm_tensor_bytes_checked(&bytes, out, err));
   VLM_TRY(reserve(feed, bytes + 1, err));
   out->data = feed->data;
   for (int64_t i = 0, n = vlm_tensor_count(out); i < n; i++) {
-    int64_t value = ids ? ids[i] : first + i * step;
+    int64_t value = v->ids ? v->ids[i] : v->first + i * v->step;
     if (dtype == VLM_S64) ((int64_t *)out->data)[i] = value;
     else vlm_tensor_set(out, i, (double)value);
   }

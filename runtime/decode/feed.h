@@ -10,11 +10,17 @@ typedef struct vlm_feed {
   size_t bytes;
 } vlm_feed;
 
-/* A tensor of this shape: ids[i], or first + i * step when ids is NULL. int64 where the declaration gives no type. The data is the feed's. */
-vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, int rank, const int64_t *dims, const int64_t *ids, int64_t first,
-                         int64_t step, vlm_error *err);
+/* A tensor of this shape: ids[i], or first + i * step when ids is NULL. */
+typedef struct vlm_feed_values {
+  int rank;
+  const int64_t *dims;
+  const int64_t *ids;
+  int64_t first, step;
+} vlm_feed_values;
+/* int64 where the declaration gives no type. The data is the feed's. */
+vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, const vlm_feed_values *values, vlm_error *err);
 static inline vlm_status vlm_feed_ones(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, int rank, const int64_t *dims, vlm_error *err) {
-  return vlm_feed_fill(feed, out, declared, rank, dims, NULL, 1, 0, err);
+  return vlm_feed_fill(feed, out, declared, &(vlm_feed_values){.rank = rank, .dims = dims, .first = 1}, err);
 }
 void vlm_feed_free(vlm_feed *feed);
 

@@ -35,10 +35,9 @@ static bool score_after(const void *user, int64_t a, int64_t b) {
   return scores[b] > scores[a];
 }
 
-/* Indices kept of n boxes, best first; `order` and `spare` have n entries, the kept ones end up in `kept`. */
-static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *order, int64_t *spare,
-                        int64_t *kept) {
-  int64_t candidates = 0, count = 0;
+/* How many of n boxes are kept; `work` has 3 n entries, the indices kept, best first, end up in its last n. */
+static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *work) {
+  int64_t *order = work, *spare = work + n, *kept = work + 2 * n, candidates = 0, count = 0;
   for (int64_t i = 0; i < n; i++)
     if (!o->has_score || scores[i] > o->score) order[candidates++] = i;
   vlm_sort(order, spare, candidates, score_after, scores);
@@ -93,7 +92,7 @@ static int64_t collect(const vlm_op_call *c, const nms_state *s, const nms_opts 
   const float *boxes = vlm_values_get(c, &s->boxes), *scores = vlm_values_get(c, &s->scores);
   int64_t *work = vlm_op_work(c, s->work), *kept = work + 2 * s->n, total = 0;
   for (int64_t i = 0; i < s->lists && o->most > 0; i++) {
-    int64_t count = suppress(o, boxes + i / s->classes * s->n * 4, scores + i * s->n, s->n, work, work + s->n, kept);
+    int64_t count = suppress(o, boxes + i / s->classes * s->n * 4, scores + i * s->n, s->n, work);
     for (int64_t k = 0; k < count; k++, total++) {
       const int64_t row[3] = {i / s->classes, i % s->classes, kept[k]};
       memcpy(found + 3 * total, row, sizeof row);
