@@ -35,9 +35,10 @@ foreach(test ${test_sources})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "unit;${label}" TIMEOUT 600)
 endforeach()
-# What tests/cli/test_step_calls.c counts.
+# What tests/cli/test_step_calls.c and tests/ops/test_run_calls.c count.
 foreach(function malloc calloc realloc aligned_alloc strcmp strncmp vlm_node_attr vlm_hash64 vlm_xxh64 pthread_mutex_lock vlm_session_run)
   target_link_options(test_step_calls PRIVATE -Wl,--wrap=${function})
+  target_link_options(test_run_calls PRIVATE -Wl,--wrap=${function})
 endforeach()
 
 # vlmq_script_test(NAME SECONDS COMMAND...): what test.sh runs beside the programs, in the folder of the sources.

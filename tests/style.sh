@@ -8,7 +8,7 @@ set -uo pipefail
 rooms='runtime onnx calib quant pack eval cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
-templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW2? VLM_OP_BOUND2? VLM_ROW_[A-Z]*'
+templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
 # Headers of that kind: they do not stand alone.
 bodies='_(body|tile)\.h$'
 # Functions of more than six parameters, to be cut; nothing may be added here.
@@ -181,7 +181,7 @@ symbols() {
 # What an operator is, its row and its traits say; nobody else compares names.
 operators() {
   local names
-  names=$(sed -nE 's/^ *VLM_OP_(ROW|BOUND)2?\("[^"]*", "([A-Za-z0-9]+)".*/\2/p' runtime/ops/*.def | sort -u | tr '\n' ' ')
+  names=$(sed -nE 's/^ *VLM_OP_ROW\("[^"]*", "([A-Za-z0-9]+)".*/\1/p' runtime/ops/*.def | sort -u | tr '\n' ' ')
   sources $rooms | xargs awk -v names="$names" -v rooms="$operator_rooms" -v known="$operators_by_name" "$is_in"'
     BEGIN {
       n = split(names, list, " ")

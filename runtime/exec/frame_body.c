@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "runtime/ops/control.h"
+
 static vlm_frame *child_of(const vlm_frame *frame, const vlm_graph *body) {
   for (int32_t i = 0; i < frame->n_children; i++)
     if (frame->children[i]->graph == body) return frame->children[i];
@@ -45,9 +47,10 @@ vlm_status vlm_frame_run_if(vlm_frame *frame, const vlm_step *step, vlm_error *e
   const vlm_node *node = step->call.node;
   const vlm_tensor *condition = step->call.in[0];
   if (!condition || vlm_tensor_count(condition) != 1) return vlm_fail(err, VLM_INPUT, "the condition must have one element");
-  const char *branch = vlm_tensor_get_int(condition, 0) ? "then_branch" : "else_branch";
-  const vlm_attr *attr = vlm_node_attr(node, branch);
-  vlm_frame *child = attr ? child_of(frame, attr->u.g) : NULL;
+  const vlm_branches *branches = step->call.state;
+  bool then = vlm_tensor_get_int(condition, 0) != 0;
+  const char *branch = then ? "then_branch" : "else_branch";
+  vlm_frame *child = child_of(frame, then ? branches->then_branch : branches->else_branch);
   if (!child) return vlm_fail(err, VLM_INPUT, "%s is missing", branch);
   if (child->graph->n_outputs != node->n_outputs)
     return vlm_fail(err, VLM_INPUT, "%s has %d outputs, wanted %d", branch, child->graph->n_outputs, node->n_outputs);

@@ -45,10 +45,8 @@ typedef struct vlm_step {
   int32_t n_dead;
 } vlm_step;
 
-/* By the plan or, when it comes late, each time it is reached. Views and branches are nothing to prepare; the others are prepared with their shapes. */
-static inline bool vlm_step_is_prepared(const vlm_step *step) {
-  return step->kind == VLM_STEP_STATIC || step->kind == VLM_STEP_CHECKED || step->kind == VLM_STEP_SELF_ALLOC;
-}
+/* By the plan or, when it comes late, each time it is reached; not views, nor steps of which nothing is known. */
+static inline bool vlm_step_is_prepared(const vlm_step *step) { return step->kind != VLM_STEP_ALIAS && step->kind != VLM_STEP_DYNAMIC; }
 
 typedef struct vlm_plan {
   vlm_arena *arena;          /* owns everything here */

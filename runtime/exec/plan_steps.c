@@ -96,7 +96,7 @@ static bool shapes_known(const vlm_plan_builder *b, const vlm_node *node) {
 static vlm_status prepare_step(vlm_plan_builder *b, vlm_step *step) {
   const vlm_node *node = &b->request->graph->nodes[step->node];
   if (!vlm_step_is_prepared(step)) return VLM_OK;
-  step->late = step->kind != VLM_STEP_STATIC && !shapes_known(b, node);
+  step->late = (step->kind == VLM_STEP_CHECKED || step->kind == VLM_STEP_SELF_ALLOC) && !shapes_known(b, node);
   if (step->late) return VLM_OK;
   vlm_op_call call = b->calls[step->node];
   call.binding = &step->binding;

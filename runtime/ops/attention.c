@@ -1,12 +1,10 @@
 /* Attention of the default domain (opset 23 to 25) and our own vlm.Attention. */
 #include <math.h>
-#include <string.h>
 
 #include "runtime/ops/kv_present.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/sdpa.h"
 
 enum { CAUSAL, KV_HEADS, Q_HEADS, SCORES_MODE, SCALE, SOFTCAP, LEFT, RIGHT };
@@ -71,54 +69,96 @@ vlm_status vlm_infer_Attention(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Causal offsets and key counts per batch entry: past, or what nonpad_kv_seqlen says. */
-static vlm_status set_lengths(vlm_op_call *c, vlm_sdpa *a, int64_t past) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *lengths = vlm_in(c, IN_LENGTHS);
-  int64_t *work;
-  VLM_TRY(vlm_scratch_new(c, &work, 2 * a->batch));
-  for (int64_t b = 0; b < a->batch; b++) {
-    int64_t given = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
-    VLM_CHECK(given >= 0 && given <= a->s, c->err, VLM_INPUT, "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b, (long long)given,
-              (long long)a->s);
-    work[a->batch + b] = given;
-    work[b] = lengths ? work[a->batch + b] - a->t : past;
-  }
-  a->offset = work;
-  a->lengths = work + a->batch;
-out:
-  return st;
-}
-
 /* The query's own key counts in a window of vlm_sdpa; one that reaches every key is none. */
 static int64_t window_of(const vlm_op_call *c, int arg, int64_t all) {
   int64_t size = vlm_arg_int(c, arg, -1);
   return size >= 0 && size < all ? size + 1 : 0;
 }
 
+typedef struct {
+  vlm_sdpa a; /* all but the pointers of the run */
+  int64_t past;
+  vlm_values q, k, v;
+  vlm_kv keys, values;
+  vlm_result y, scores;
+  size_t lengths; /* causal offsets, then key counts */
+} attention_state;
+
+static vlm_status prepare_kv(vlm_op_call *c, attention_state *s) {
+  vlm_status st = VLM_OK;
+  vlm_sdpa *a = &s->a;
+  s->keys = (vlm_kv){.batch = a->batch, .heads = a->kv_heads, .n = a->s - s->past, .size = a->d};
+  s->values = s->keys;
+  s->values.size = a->dv;
+  VLM_TRY(vlm_kv_prepare(c, &s->keys, IN_PAST_K, 1));
+  VLM_TRY(vlm_kv_prepare(c, &s->values, IN_PAST_V, 2));
+  a->k = vlm_kv_layout(&s->keys, vlm_heads_of(NULL, c->in[IN_K], a->kv_heads));
+  a->v = vlm_kv_layout(&s->values, vlm_heads_of(NULL, c->in[IN_V], a->kv_heads));
+out:
+  return st;
+}
+
+static void read_attributes(const vlm_op_call *c, vlm_sdpa *a) {
+  a->scale = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)a->d)));
+  a->softcap = vlm_arg_float(c, SOFTCAP, 0);
+  a->causal = vlm_arg_int(c, CAUSAL, 0) != 0;
+  a->left = window_of(c, LEFT, a->s + a->t);
+  a->right = window_of(c, RIGHT, a->s + a->t);
+  a->scores_mode = (int)vlm_arg_int(c, SCORES_MODE, 0);
+}
+
+vlm_status vlm_prepare_Attention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  attention_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  vlm_sdpa *a = &s->a;
+  VLM_TRY(read_sizes(c, a, &s->past));
+  read_attributes(c, a);
+  VLM_TRY(vlm_floats_prepare(c, &s->q, IN_Q));
+  VLM_TRY(vlm_floats_prepare(c, &s->k, IN_K));
+  VLM_TRY(vlm_floats_prepare(c, &s->v, IN_V));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->scores, 3));
+  VLM_TRY(prepare_kv(c, s));
+  VLM_TRY(vlm_op_reserve(c, &s->lengths, 2 * a->batch, sizeof(int64_t)));
+  VLM_TRY(vlm_sdpa_mask_prepare(c, a, IN_MASK, vlm_in(c, IN_MASK)));
+  vlm_heads y = vlm_heads_of(NULL, c->out[0], a->heads);
+  a->q = vlm_heads_of(NULL, c->in[IN_Q], a->heads);
+  a->y_batch = y.batch, a->y_head = y.head, a->y_row = y.row;
+  VLM_TRY(vlm_sdpa_prepare(c, a));
+out:
+  return st;
+}
+
+/* Causal offsets and key counts per batch entry: past, or what nonpad_kv_seqlen says. */
+static vlm_status set_lengths(vlm_op_call *c, const attention_state *s, vlm_sdpa *a) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *lengths = vlm_in(c, IN_LENGTHS);
+  int64_t *offset = vlm_op_work(c, s->lengths), *count = offset + a->batch;
+  for (int64_t b = 0; b < a->batch; b++) {
+    count[b] = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
+    VLM_CHECK(count[b] >= 0 && count[b] <= a->s, c->err, VLM_INPUT, "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b,
+              (long long)count[b], (long long)a->s);
+    offset[b] = lengths ? count[b] - a->t : s->past;
+  }
+  a->offset = offset;
+  a->lengths = count;
+out:
+  return st;
+}
+
 vlm_status vlm_run_Attention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  vlm_sdpa a = {.batch = 0};
-  int64_t past;
-  const float *q;
-  VLM_TRY(read_sizes(c, &a, &past));
-  a.scale = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)a.d)));
-  a.softcap = vlm_arg_float(c, SOFTCAP, 0);
-  a.causal = vlm_arg_int(c, CAUSAL, 0) != 0;
-  a.left = window_of(c, LEFT, a.s + a.t);
-  a.right = window_of(c, RIGHT, a.s + a.t);
-  a.scores_mode = (int)vlm_arg_int(c, SCORES_MODE, 0);
-  VLM_TRY(vlm_as_f32(c, c->in[IN_Q], &q));
-  a.q = vlm_heads_of(q, c->in[IN_Q], a.heads);
-  VLM_TRY(vlm_kv_present(c, &a.k, IN_K, IN_PAST_K, 1, a.kv_heads));
-  VLM_TRY(vlm_kv_present(c, &a.v, IN_V, IN_PAST_V, 2, a.kv_heads));
-  VLM_TRY(set_lengths(c, &a, past));
-  VLM_TRY(vlm_sdpa_set_mask(c, &a, vlm_in(c, IN_MASK), -INFINITY));
-  VLM_TRY(vlm_out_f32(c, 0, &a.y));
-  VLM_TRY(vlm_out_f32(c, 3, &a.scores));
-  vlm_heads y = vlm_heads_of(a.y, c->out[0], a.heads);
-  a.y_batch = y.batch, a.y_head = y.head, a.y_row = y.row;
-  VLM_TRY(vlm_sdpa_run(c, &a));
+  const attention_state *s = c->state;
+  vlm_sdpa a = s->a;
+  a.q.data = vlm_values_get(c, &s->q);
+  a.k = vlm_kv_join(c, &s->keys, vlm_heads_of(vlm_values_get(c, &s->k), c->in[IN_K], a.kv_heads));
+  a.v = vlm_kv_join(c, &s->values, vlm_heads_of(vlm_values_get(c, &s->v), c->in[IN_V], a.kv_heads));
+  VLM_TRY(set_lengths(c, s, &a));
+  vlm_sdpa_mask_get(c, &a);
+  a.y = vlm_result_get(c, &s->y);
+  a.scores = vlm_result_get(c, &s->scores);
+  vlm_sdpa_run(c, &a);
   vlm_store_f32(c, 0, a.y);
   if (a.scores) vlm_store_f32(c, 3, a.scores);
 out:
@@ -147,11 +187,11 @@ out:
   return st;
 }
 
-/* Sizes and strides; rank 3 is one head per batch entry. */
+/* Sizes and strides; rank 3 is one head per batch entry, and its mask of rank 3, [N, T, S], means [N, 1, T, S]. */
 vlm_status vlm_prepare_FusedAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_sdpa *a;
-  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
+  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *mask = vlm_in(c, 3);
   int r = q->rank;
   int64_t heads = r == 4 ? q->dims[1] : 1;
   VLM_TRY(vlm_op_state_new(c, &a));
@@ -162,28 +202,21 @@ vlm_status vlm_prepare_FusedAttention(vlm_op_call *c) {
   a->k = vlm_heads_of(NULL, k, 1);
   a->v = vlm_heads_of(NULL, v, 1);
   a->y_batch = y.batch, a->y_head = y.head, a->y_row = y.row;
-  VLM_TRY(vlm_sdpa_reserve(c, a));
+  vlm_tensor shape = mask ? *mask : (vlm_tensor){0};
+  if (r == 3 && shape.rank == 3) shape = vlm_tensor_make(mask->dtype, 4, (int64_t[]){mask->dims[0], 1, mask->dims[1], mask->dims[2]}, NULL);
+  VLM_TRY(vlm_sdpa_mask_prepare(c, a, 3, &shape));
+  VLM_TRY(vlm_sdpa_prepare(c, a));
 out:
   return st;
 }
 
-/* A mask of rank 3 broadcasts to [N, T, S]. */
 vlm_status vlm_run_FusedAttention(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
   vlm_sdpa a = *(const vlm_sdpa *)c->state;
-  const vlm_tensor *mask = vlm_in(c, 3);
-  vlm_tensor shifted;
   a.q.data = c->in[0]->data;
   a.k.data = c->in[1]->data;
   a.v.data = c->in[2]->data;
   a.y = c->out[0]->data;
-  if (mask && c->in[0]->rank == 3 && mask->rank == 3) { /* [N, T, S] means [N, 1, T, S] */
-    int64_t dims[4] = {mask->dims[0], 1, mask->dims[1], mask->dims[2]};
-    shifted = vlm_tensor_make(mask->dtype, 4, dims, mask->data);
-    mask = &shifted;
-  }
-  VLM_TRY(vlm_sdpa_set_mask(c, &a, mask, -INFINITY));
-  VLM_TRY(vlm_sdpa_run(c, &a));
-out:
-  return st;
+  vlm_sdpa_mask_get(c, &a);
+  vlm_sdpa_run(c, &a);
+  return VLM_OK;
 }

@@ -16,6 +16,7 @@
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 
 static bool known(const vlm_tensor *t) {
   for (int d = 0; d < t->rank; d++)
@@ -155,13 +156,21 @@ static vlm_status set_mask(cache_job *j, const vlm_tensor *mask) {
   return VLM_OK;
 }
 
+vlm_status vlm_prepare_CacheAttention(vlm_op_call *c) {
+  float *scale;
+  vlm_status st = vlm_op_state_new(c, &scale);
+  if (st == VLM_OK) *scale = vlm_arg_float(c, 0, 1);
+  return st;
+}
+
+/* The past is as long as it is when the step is reached, so sizes are looked at here and work space is the call's. */
 vlm_status vlm_run_CacheAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   VLM_TRY(check_shapes(c));
   const vlm_tensor *nk = c->in[1], *nv = c->in[2], *pk = c->in[3];
   cache_job j = {.c = c, .gemm = c->kernels->gemm_f32, .rows = c->kernels->rowops, .q = c->in[0]->data, .new_key = nk->data, .new_value = nv->data,
            .key = pk->data, .value = c->in[4]->data, .out = c->out[0]->data, .heads = nk->dims[0] * nk->dims[1],
-           .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = vlm_arg_float(c, 0, 1)};
+           .t = nk->dims[2], .d = nk->dims[3], .v = nv->dims[3], .past = pk->dims[2], .scale = *(const float *)c->state};
   j.total = j.past + j.t;
   VLM_TRY(vlm_scalar_int(c, 5, "capacity", 0, &j.capacity));
   VLM_CHECK(j.capacity == 0 || c->caches_have_room, c->err, VLM_INPUT, "capacity is %lld, but the cache of this run has no room; wanted 0",

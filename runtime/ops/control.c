@@ -1,10 +1,11 @@
 /* If and Loop. Bodies run through the executor; their results live only as long as the call. */
+#include "runtime/ops/control.h"
+
 #include <string.h>
 
-#include "runtime/base/memory.h"
-#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
+#include "runtime/ops/prepare.h"
 #include "runtime/ops/tensor_stack.h"
 
 /* Output k becomes a copy of t. */
@@ -17,21 +18,16 @@ static vlm_status give(vlm_op_call *c, int32_t k, const vlm_tensor *t) {
   return st;
 }
 
-/* ---- If ---- */
+/* ---- If: the executor runs the branch itself (VLM_OP_BRANCH), so that its results stay where they are ---- */
 
-vlm_status vlm_run_If(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  vlm_tensor *results = NULL;
-  double condition;
-  VLM_TRY(vlm_scalar_real(c, 0, "cond", 0, &condition));
-  vlm_graph *body = vlm_arg(c, condition != 0 ? 0 : 1)->u.g;
-  VLM_CHECK(body->n_outputs == c->n_out, c->err, VLM_INPUT, "the branch has %d outputs, the node %d", body->n_outputs, c->n_out);
-  VLM_TRY(vlm_scratch_new(c, &results, c->n_out));
-  VLM_TRY(c->run_body(c, body, NULL, 0, results, c->n_out));
-  for (int32_t k = 0; k < c->n_out; k++) VLM_TRY(give(c, k, &results[k]));
-out:
+vlm_status vlm_prepare_If(vlm_op_call *c) {
+  vlm_branches *b;
+  vlm_status st = vlm_op_state_new(c, &b);
+  if (st == VLM_OK) *b = (vlm_branches){.then_branch = vlm_arg(c, 0)->u.g, .else_branch = vlm_arg(c, 1)->u.g};
   return st;
 }
+
+vlm_status vlm_run_If(vlm_op_call *c) { return vlm_fail(c->err, VLM_INTERNAL, "a branch is run by the executor"); }
 
 /* ---- Loop ---- */
 
@@ -39,6 +35,29 @@ out:
 static vlm_tensor one_element(const vlm_graph *body, int32_t input, vlm_dtype dtype, void *data) {
   static const int64_t one = 1;
   return vlm_tensor_make(dtype, body->values[body->inputs[input]].tensor.rank == 1 ? 1 : 0, &one, data);
+}
+
+typedef struct {
+  vlm_graph *body;
+  int32_t carried, scans;
+  size_t inputs, outputs, stacks;
+} loop_state;
+
+vlm_status vlm_prepare_Loop(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  loop_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  s->body = vlm_arg(c, 0)->u.g;
+  s->carried = c->n_in > 2 ? c->n_in - 2 : 0;
+  s->scans = c->n_out - s->carried;
+  VLM_CHECK(s->scans >= 0 && s->body->n_inputs == 2 + s->carried && s->body->n_outputs == 1 + c->n_out, c->err, VLM_INPUT,
+            "the body has %d inputs and %d outputs, wanted %d and %d", s->body->n_inputs, s->body->n_outputs, 2 + s->carried, 1 + c->n_out);
+  for (int32_t i = 0; i < s->carried; i++) VLM_CHECK(c->in[2 + i], c->err, VLM_INPUT, "input %d (a carried value) is missing", 2 + i);
+  VLM_TRY(vlm_op_reserve(c, &s->inputs, 2 + s->carried, sizeof(vlm_tensor)));
+  VLM_TRY(vlm_op_reserve(c, &s->outputs, 1 + c->n_out, sizeof(vlm_tensor)));
+  VLM_TRY(vlm_op_reserve(c, &s->stacks, s->scans, sizeof(vlm_stack)));
+out:
+  return st;
 }
 
 typedef struct loop_run {
@@ -50,25 +69,14 @@ typedef struct loop_run {
   uint8_t condition;
 } loop_run;
 
-static vlm_status loop_setup(vlm_op_call *c, loop_run *l) {
-  vlm_status st = VLM_OK;
-  l->body = vlm_arg(c, 0)->u.g;
-  l->carried = c->n_in > 2 ? c->n_in - 2 : 0;
-  l->scans = c->n_out - l->carried;
-  VLM_CHECK(l->scans >= 0 && l->body->n_inputs == 2 + l->carried && l->body->n_outputs == 1 + c->n_out, c->err, VLM_INPUT,
-            "the body has %d inputs and %d outputs, wanted %d and %d", l->body->n_inputs, l->body->n_outputs, 2 + l->carried, 1 + c->n_out);
-  VLM_TRY(vlm_scratch_new(c, &l->inputs, 2 + l->carried));
-  VLM_TRY(vlm_scratch_new(c, &l->outputs, 1 + c->n_out));
-  VLM_TRY(vlm_scratch_new(c, &l->stacks, l->scans));
-  memset(l->stacks, 0, (size_t)l->scans * sizeof *l->stacks);
+static void loop_start(const vlm_op_call *c, loop_run *l) {
+  const loop_state *s = c->state;
+  *l = (loop_run){.body = s->body, .carried = s->carried, .scans = s->scans, .inputs = vlm_op_work(c, s->inputs),
+                  .outputs = vlm_op_work(c, s->outputs), .stacks = vlm_op_work(c, s->stacks), .condition = 1};
+  for (int32_t i = 0; i < l->scans; i++) l->stacks[i] = (vlm_stack){0};
   l->inputs[0] = one_element(l->body, 0, VLM_S64, &l->counter);
   l->inputs[1] = one_element(l->body, 1, VLM_BOOL, &l->condition);
-  for (int32_t i = 0; i < l->carried; i++) {
-    VLM_CHECK(c->in[2 + i], c->err, VLM_INPUT, "input %d (a carried value) is missing", 2 + i);
-    l->inputs[2 + i] = *c->in[2 + i];
-  }
-out:
-  return st;
+  for (int32_t i = 0; i < l->carried; i++) l->inputs[2 + i] = *c->in[2 + i];
 }
 
 static vlm_status loop_step(vlm_op_call *c, loop_run *l) {
@@ -96,9 +104,9 @@ static vlm_status give_stack(vlm_op_call *c, int32_t k, const vlm_stack *s, cons
 
 vlm_status vlm_run_Loop(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  loop_run l = {.condition = 1};
+  loop_run l;
   const vlm_tensor *most = vlm_in(c, 0), *condition = vlm_in(c, 1);
-  VLM_TRY(loop_setup(c, &l));
+  loop_start(c, &l);
   int64_t trips = most && vlm_tensor_count(most) > 0 ? vlm_tensor_get_int(most, 0) : INT64_MAX;
   if (condition && vlm_tensor_count(condition) > 0) l.condition = vlm_tensor_get(condition, 0) != 0;
   for (; l.counter < trips && l.condition; l.counter++) VLM_TRY(loop_step(c, &l));
@@ -108,6 +116,6 @@ vlm_status vlm_run_Loop(vlm_op_call *c) {
     VLM_TRY(give_stack(c, k, &l.stacks[i], &l.body->values[l.body->outputs[1 + k]]));
   }
 out:
-  for (int32_t i = 0; l.stacks && i < l.scans; i++) vlm_stack_free(&l.stacks[i]);
+  for (int32_t i = 0; i < l.scans; i++) vlm_stack_free(&l.stacks[i]);
   return st;
 }

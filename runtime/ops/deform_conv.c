@@ -96,40 +96,68 @@ static void gather_row(void *user, int64_t row, int worker) {
   }
 }
 
-vlm_status vlm_run_DeformConv(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
+typedef struct {
   deform_form f;
-  const float *x, *w, *offset, *mask, *bias;
-  float *y, *columns;
-  VLM_TRY(read_form(c, &f));
-  if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &x));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &w));
-  VLM_TRY(vlm_as_f32(c, c->in[2], &offset));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, 3), &bias));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, 4), &mask));
-  VLM_TRY(vlm_out_f32(c, 0, &y));
-  VLM_TRY(vlm_scratch_new(c, &columns, f.channels * f.taps * f.pixels));
-  int64_t filters = c->in[1]->dims[0] / f.group, k = c->in[1]->dims[1] * f.taps, shifts = f.offset_group * f.taps * f.pixels;
-  int64_t *at;
-  void *scratch;
-  VLM_TRY(vlm_scratch_new(c, &at, 3 * f.group));
-  for (int64_t i = 0; i < f.group; i++) {
+  vlm_values x, w, offset, bias, mask;
+  vlm_result y;
+  vlm_gemm_f32 g; /* all but the pointers of the run */
+  size_t columns, work;
+} deform_state;
+
+/* Weights times columns, group by group. */
+static vlm_status prepare_product(vlm_op_call *c, deform_state *s) {
+  vlm_status st = VLM_OK;
+  const deform_form *f = &s->f;
+  int64_t filters = c->in[1]->dims[0] / f->group, k = c->in[1]->dims[1] * f->taps, *at;
+  VLM_TRY(vlm_op_keep_new(c, &at, 3 * f->group));
+  for (int64_t i = 0; i < f->group; i++) {
     at[i] = i * filters * k;
-    at[f.group + i] = i * k * f.pixels;
-    at[2 * f.group + i] = i * filters;
+    at[f->group + i] = i * k * f->pixels;
+    at[2 * f->group + i] = i * filters;
   }
-  vlm_gemm_f32 g = {.batch = f.group, .m = filters, .n = f.pixels, .k = k, .a = w, .a_offset = at, .a_row = k, .a_column = 1, .b = columns,
-                    .b_offset = at + f.group, .b_row = f.pixels, .b_column = 1, .c_batch = filters * f.pixels, .ldc = f.pixels,
-                    .epilogue = {.alpha = 1, .row_bias = bias}, .row_bias_offset = at + 2 * f.group};
-  VLM_TRY(vlm_op_gemm_scratch(c, &g, &scratch));
-  for (int64_t n = 0; n < c->in[0]->dims[0]; n++) {
-    deform_job job = {&f, x + n * f.channels * f.in[0] * f.in[1], offset + n * 2 * shifts, mask ? mask + n * shifts : NULL, columns};
-    vlm_threads_run(c->threads, f.channels * f.taps, gather_row, &job);
-    g.c = y + n * filters * f.group * f.pixels;
-    vlm_gemm_f32_run(&g, c->kernels, c->threads, scratch);
-  }
-  vlm_store_f32(c, 0, y);
+  s->g = (vlm_gemm_f32){.batch = f->group, .m = filters, .n = f->pixels, .k = k, .a_offset = at, .a_row = k, .a_column = 1,
+                        .b_offset = at + f->group, .b_row = f->pixels, .b_column = 1, .c_batch = filters * f->pixels, .ldc = f->pixels,
+                        .epilogue = {.alpha = 1}, .row_bias_offset = at + 2 * f->group};
+  VLM_TRY(vlm_op_gemm_prepare(c, &s->g, &s->work));
 out:
   return st;
+}
+
+vlm_status vlm_prepare_DeformConv(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  deform_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  VLM_TRY(read_form(c, &s->f));
+  if (vlm_tensor_count(c->out[0]) == 0) goto out;
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->w, 1));
+  VLM_TRY(vlm_floats_prepare(c, &s->offset, 2));
+  VLM_TRY(vlm_floats_prepare(c, &s->bias, 3));
+  VLM_TRY(vlm_floats_prepare(c, &s->mask, 4));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_op_reserve(c, &s->columns, s->f.channels * s->f.taps * s->f.pixels, sizeof(float)));
+  VLM_TRY(prepare_product(c, s));
+out:
+  return st;
+}
+
+vlm_status vlm_run_DeformConv(vlm_op_call *c) {
+  const deform_state *s = c->state;
+  const deform_form *f = &s->f;
+  if (vlm_tensor_count(c->out[0]) == 0) return VLM_OK;
+  const float *x = vlm_values_get(c, &s->x), *offset = vlm_values_get(c, &s->offset), *mask = vlm_values_get(c, &s->mask);
+  float *y = vlm_result_get(c, &s->y), *columns = vlm_op_work(c, s->columns);
+  int64_t shifts = f->offset_group * f->taps * f->pixels;
+  vlm_gemm_f32 g = s->g;
+  g.a = vlm_values_get(c, &s->w);
+  g.b = columns;
+  g.epilogue.row_bias = vlm_values_get(c, &s->bias);
+  for (int64_t n = 0; n < c->in[0]->dims[0]; n++) {
+    deform_job job = {f, x + n * f->channels * f->in[0] * f->in[1], offset + n * 2 * shifts, mask ? mask + n * shifts : NULL, columns};
+    vlm_threads_run(c->threads, f->channels * f->taps, gather_row, &job);
+    g.c = y + n * g.m * f->group * f->pixels;
+    vlm_op_gemm_run(c, &g, s->work);
+  }
+  vlm_store_f32(c, 0, y);
+  return VLM_OK;
 }

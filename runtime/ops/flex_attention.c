@@ -36,23 +36,89 @@ vlm_status vlm_infer_FlexAttention(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* x [batch, heads, t, s] through the subgraph of attribute k, which may want another element type. */
-static vlm_status apply_mod(vlm_op_call *c, int k, const flex_sizes *f, float *x) {
+/* A subgraph that scores or probabilities pass through; body NULL = they stay. It may want another element type. */
+typedef struct {
+  vlm_graph *body;
+  vlm_dtype dtype;
+  size_t at;
+} flex_mod;
+
+typedef struct {
+  flex_sizes f;
+  vlm_values q, k, v;
+  vlm_result y;
+  vlm_gemm_f32 qk, pv; /* all but the pointers of the run */
+  int64_t *offset;     /* of the matrices of q, k, the scores and v */
+  size_t scores, qk_work, pv_work;
+  flex_mod score_mod, prob_mod;
+} flex_state;
+
+static vlm_status prepare_mod(vlm_op_call *c, flex_mod *mod, int k, int64_t n) {
   vlm_status st = VLM_OK;
-  const vlm_attr *mod = vlm_arg(c, k);
-  int64_t dims[4] = {f->batch, f->heads, f->t, f->s}, n = f->batch * f->heads * f->t * f->s;
-  if (mod->kind != VLM_ATTR_GRAPH) return VLM_OK;
-  vlm_graph *body = mod->u.g;
+  const vlm_attr *given = vlm_arg(c, k);
+  if (given->kind != VLM_ATTR_GRAPH) goto out;
+  vlm_graph *body = mod->body = given->u.g;
   VLM_CHECK(body->n_inputs == 1 && body->n_outputs == 1, c->err, VLM_INPUT, "subgraph \"%s\" has %d inputs and %d outputs, wanted 1 and 1",
             body->name, body->n_inputs, body->n_outputs);
-  vlm_dtype dtype = body->values[body->inputs[0]].tensor.dtype;
-  vlm_tensor in = vlm_tensor_make(dtype == VLM_NONE ? VLM_F32 : dtype, 4, dims, x), out;
-  if (in.dtype != VLM_F32) {
-    VLM_TRY(vlm_scratch_array(c, &in.data, n, (size_t)vlm_dtype_bits(in.dtype) / 8));
-    for (int64_t i = 0; i < n; i++) vlm_tensor_set(&in, i, x[i]);
+  mod->dtype = body->values[body->inputs[0]].tensor.dtype;
+  if (mod->dtype == VLM_NONE) mod->dtype = VLM_F32;
+  if (mod->dtype != VLM_F32) VLM_TRY(vlm_op_reserve(c, &mod->at, n, (size_t)vlm_dtype_bits(mod->dtype) / 8));
+out:
+  return st;
+}
+
+static vlm_status prepare_products(vlm_op_call *c, flex_state *s) {
+  vlm_status st = VLM_OK;
+  const flex_sizes *f = &s->f;
+  int64_t batch = f->batch * f->heads;
+  VLM_TRY(vlm_op_keep_new(c, &s->offset, 4 * batch));
+  for (int64_t i = 0; i < batch; i++) {
+    int64_t kv = i / f->heads * f->kv_heads + i % f->heads / (f->heads / f->kv_heads);
+    s->offset[i] = i * f->t * f->d;
+    s->offset[batch + i] = kv * f->s * f->d;
+    s->offset[2 * batch + i] = i * f->t * f->s;
+    s->offset[3 * batch + i] = kv * f->s * f->dv;
   }
-  VLM_TRY(c->run_body(c, body, &in, 1, &out, 1));
-  VLM_CHECK(vlm_tensor_same_shape(&in, &out), c->err, VLM_INPUT, "subgraph \"%s\" changes the shape of what it modifies", body->name);
+  s->qk = (vlm_gemm_f32){.batch = batch, .m = f->t, .n = f->s, .k = f->d, .a_offset = s->offset, .a_row = f->d, .a_column = 1,
+                         .b_offset = s->offset + batch, .b_row = 1, .b_column = f->d, .c_batch = f->t * f->s, .ldc = f->s,
+                         .epilogue = {.alpha = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)f->d)))}};
+  s->pv = (vlm_gemm_f32){.batch = batch, .m = f->t, .n = f->dv, .k = f->s, .a_offset = s->offset + 2 * batch, .a_row = f->s, .a_column = 1,
+                         .b_offset = s->offset + 3 * batch, .b_row = f->dv, .b_column = 1, .c_batch = f->t * f->dv, .ldc = f->dv,
+                         .epilogue = {.alpha = 1}};
+  VLM_TRY(vlm_op_gemm_prepare(c, &s->qk, &s->qk_work));
+  VLM_TRY(vlm_op_gemm_prepare(c, &s->pv, &s->pv_work));
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_FlexAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  flex_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  VLM_TRY(read_sizes(c, &s->f));
+  int64_t n = s->f.batch * s->f.heads * s->f.t * s->f.s;
+  if (vlm_tensor_count(c->out[0]) == 0) goto out;
+  VLM_TRY(vlm_floats_prepare(c, &s->q, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->k, 1));
+  VLM_TRY(vlm_floats_prepare(c, &s->v, 2));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_op_reserve(c, &s->scores, n, sizeof(float)));
+  VLM_TRY(prepare_mod(c, &s->score_mod, SCORE_MOD, n));
+  VLM_TRY(prepare_mod(c, &s->prob_mod, PROB_MOD, n));
+  VLM_TRY(prepare_products(c, s));
+out:
+  return st;
+}
+
+/* x [batch, heads, t, s] through the subgraph. */
+static vlm_status apply_mod(vlm_op_call *c, const flex_mod *mod, const flex_sizes *f, float *x) {
+  vlm_status st = VLM_OK;
+  int64_t dims[4] = {f->batch, f->heads, f->t, f->s}, n = f->batch * f->heads * f->t * f->s;
+  if (!mod->body) goto out;
+  vlm_tensor in = vlm_tensor_make(mod->dtype, 4, dims, mod->dtype == VLM_F32 ? x : vlm_op_work(c, mod->at)), out;
+  for (int64_t i = 0; mod->dtype != VLM_F32 && i < n; i++) vlm_tensor_set(&in, i, x[i]);
+  VLM_TRY(c->run_body(c, mod->body, &in, 1, &out, 1));
+  VLM_CHECK(vlm_tensor_same_shape(&in, &out), c->err, VLM_INPUT, "subgraph \"%s\" changes the shape of what it modifies", mod->body->name);
   for (int64_t i = 0; i < n; i++) x[i] = (float)vlm_tensor_get(&out, i);
 out:
   return st;
@@ -60,40 +126,22 @@ out:
 
 vlm_status vlm_run_FlexAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  flex_sizes f;
-  const float *q, *k, *v;
-  float *scores, *y;
-  int64_t *offset;
-  VLM_TRY(read_sizes(c, &f));
+  const flex_state *s = c->state;
+  vlm_gemm_f32 qk = s->qk, pv = s->pv;
+  float *scores = vlm_op_work(c, s->scores);
   if (vlm_tensor_count(c->out[0]) == 0) goto out;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &q));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &k));
-  VLM_TRY(vlm_as_f32(c, c->in[2], &v));
-  VLM_TRY(vlm_out_f32(c, 0, &y));
-  int64_t batch = f.batch * f.heads;
-  VLM_TRY(vlm_scratch_new(c, &scores, batch * f.t * f.s));
-  VLM_TRY(vlm_scratch_new(c, &offset, 4 * batch));
-  for (int64_t i = 0; i < batch; i++) {
-    int64_t kv = i / f.heads * f.kv_heads + i % f.heads / (f.heads / f.kv_heads);
-    offset[i] = i * f.t * f.d;
-    offset[batch + i] = kv * f.s * f.d;
-    offset[2 * batch + i] = i * f.t * f.s;
-    offset[3 * batch + i] = kv * f.s * f.dv;
-  }
-  vlm_gemm_f32 qk = {.batch = batch, .m = f.t, .n = f.s, .k = f.d, .a = q, .a_offset = offset, .a_row = f.d, .a_column = 1, .b = k,
-                     .b_offset = offset + batch,
-                     .b_row = 1, .b_column = f.d, .c = scores, .c_batch = f.t * f.s, .ldc = f.s,
-                     .epilogue = {.alpha = vlm_arg_float(c, SCALE, (float)(1 / sqrt((double)f.d)))}};
-  VLM_TRY(vlm_op_gemm(c, &qk));
-  VLM_TRY(apply_mod(c, SCORE_MOD, &f, scores));
-  for (int64_t i = 0; i < batch * f.t; i++) vlm_call_rowops(c)->softmax(scores + i * f.s, scores + i * f.s, f.s);
-  VLM_TRY(apply_mod(c, PROB_MOD, &f, scores));
-  vlm_gemm_f32 pv = {.batch = batch, .m = f.t, .n = f.dv, .k = f.s, .a = scores, .a_offset = offset + 2 * batch, .a_row = f.s,
-                     .a_column = 1, .b = v,
-                     .b_offset = offset + 3 * batch, .b_row = f.dv, .b_column = 1, .c = y, .c_batch = f.t * f.dv, .ldc = f.dv,
-                         .epilogue = {.alpha = 1}};
-  VLM_TRY(vlm_op_gemm(c, &pv));
-  vlm_store_f32(c, 0, y);
+  qk.a = vlm_values_get(c, &s->q);
+  qk.b = vlm_values_get(c, &s->k);
+  qk.c = scores;
+  vlm_op_gemm_run(c, &qk, s->qk_work);
+  VLM_TRY(apply_mod(c, &s->score_mod, &s->f, scores));
+  for (int64_t i = 0; i < qk.batch * qk.m; i++) vlm_call_rowops(c)->softmax(scores + i * qk.n, scores + i * qk.n, qk.n);
+  VLM_TRY(apply_mod(c, &s->prob_mod, &s->f, scores));
+  pv.a = scores;
+  pv.b = vlm_values_get(c, &s->v);
+  pv.c = vlm_result_get(c, &s->y);
+  vlm_op_gemm_run(c, &pv, s->pv_work);
+  vlm_store_f32(c, 0, pv.c);
 out:
   return st;
 }

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/ops/kv_present.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -69,35 +68,92 @@ vlm_status vlm_infer_GroupQueryAttention(vlm_op_call *c) {
   return VLM_OK;
 }
 
-/* Tokens before the query of each batch entry. */
-static vlm_status read_lengths(vlm_op_call *c, const gqa_form *f, int64_t **before) {
+typedef struct {
+  gqa_form f;
+  vlm_sdpa a;               /* all but the pointers of the run */
+  bool rotates;
+  vlm_rotary rotary;        /* all but the pointers of the run */
+  vlm_values q, k, v, cosine, sine, sink, past[2];
+  vlm_result y, present[2];
+  vlm_heads from[3];        /* strides of the new queries, keys and values */
+  size_t before, turned, whole[2];
+} gqa_state;
+
+static vlm_status prepare_rotary(vlm_op_call *c, gqa_state *s) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *t = c->in[IN_LENGTHS];
-  VLM_TRY(vlm_scratch_new(c, before, f->batch));
-  for (int64_t b = 0; b < f->batch; b++) {
-    int64_t last = vlm_tensor_get_int(t, b), n = last < f->room ? last + 1 : f->room + 1;
-    bool first = f->t == f->total; /* a prompt: shorter entries are padded on the right */
-    (*before)[b] = first ? 0 : n - f->t;
-    VLM_CHECK(n >= 0 && n <= f->room && (*before)[b] >= 0 && (*before)[b] + f->t <= f->room, c->err, VLM_INPUT,
-              "seqlens_k[%lld] is %lld, which does not fit a cache of %lld",
-              (long long)b, (long long)last, (long long)f->room);
-  }
+  const vlm_tensor *t = vlm_in(c, IN_COS), *u = vlm_in(c, IN_SIN);
+  const gqa_form *f = &s->f;
+  s->rotates = vlm_arg_int(c, DO_ROTARY, 0) != 0;
+  if (!s->rotates) goto out;
+  VLM_CHECK(t && u && t->rank == 2 && vlm_tensor_same_shape(t, u) && 2 * t->dims[1] <= f->d, c->err, VLM_INPUT,
+            "cos_cache and sin_cache do not have the shape [positions, %lld]", (long long)(f->d / 2));
+  s->rotary = (vlm_rotary){.half = t->dims[1], .rows = t->dims[0], .interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
+  VLM_TRY(vlm_floats_prepare(c, &s->cosine, IN_COS));
+  VLM_TRY(vlm_floats_prepare(c, &s->sine, IN_SIN));
+  VLM_TRY(vlm_op_reserve(c, &s->turned, f->batch * f->heads * f->t * f->d, sizeof(float)));
 out:
   return st;
 }
 
-static vlm_status read_rotary(vlm_op_call *c, const gqa_form *f, vlm_rotary *r) {
+static void read_attributes(const vlm_op_call *c, const gqa_form *f, vlm_sdpa *a) {
+  int64_t left = vlm_arg_int(c, WINDOW, -1); /* keys to the left of the query's own */
+  *a = (vlm_sdpa){.batch = f->batch, .heads = f->heads, .kv_heads = f->kv_heads, .t = f->t, .s = f->room, .d = f->d, .dv = f->d, .causal = true,
+                  .scale = vlm_arg_float(c, SCALE, 0), .softcap = vlm_arg_float(c, SOFTCAP, 0)};
+  if (a->scale == 0) a->scale = (float)(1 / sqrt((double)f->d));
+  a->left = left >= 0 && left < f->room ? left + 1 : 0;
+  a->has_sink = vlm_in(c, IN_SINK) || vlm_arg_int(c, SMOOTH, 0) > 0;
+  a->y_row = f->heads * f->d, a->y_head = f->d, a->y_batch = f->t * a->y_row;
+}
+
+static void set_strides(gqa_state *s) {
+  const gqa_form *f = &s->f;
+  int64_t width = f->packed ? (f->heads + 2 * f->kv_heads) * f->d : f->heads * f->d, kv_width = f->packed ? width : f->kv_heads * f->d;
+  s->from[0] = (vlm_heads){NULL, f->t * width, f->d, width};
+  s->from[1] = s->from[2] = (vlm_heads){NULL, f->t * kv_width, f->d, kv_width};
+  s->a.q = s->rotates ? (vlm_heads){NULL, f->heads * f->t * f->d, f->t * f->d, f->d} : s->from[0];
+  s->a.k = s->a.v = (vlm_heads){NULL, f->kv_heads * f->room * f->d, f->room * f->d, f->d};
+}
+
+static vlm_status prepare_cache(vlm_op_call *c, gqa_state *s, int i) {
   vlm_status st = VLM_OK;
-  *r = (vlm_rotary){.interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
-  if (!vlm_arg_int(c, DO_ROTARY, 0)) return VLM_OK;
-  const vlm_tensor *t = vlm_in(c, IN_COS), *u = vlm_in(c, IN_SIN);
-  VLM_CHECK(t && u && t->rank == 2 && vlm_tensor_same_shape(t, u) && 2 * t->dims[1] <= f->d, c->err, VLM_INPUT,
-            "cos_cache and sin_cache do not have the shape [positions, %lld]",
-            (long long)(f->d / 2));
-  VLM_TRY(vlm_as_f32(c, t, &r->cosine));
-  VLM_TRY(vlm_as_f32(c, u, &r->sine));
-  r->half = t->dims[1];
-  r->rows = t->dims[0];
+  VLM_TRY(vlm_floats_prepare(c, &s->past[i], IN_PAST_K + i));
+  VLM_TRY(vlm_result_prepare(c, &s->present[i], 1 + i));
+  if (!vlm_out(c, 1 + i)) VLM_TRY(vlm_op_reserve(c, &s->whole[i], s->f.batch * s->a.k.batch, sizeof(float)));
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_GroupQueryAttention(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  gqa_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  VLM_TRY(read_form(c, &s->f));
+  read_attributes(c, &s->f, &s->a);
+  VLM_TRY(prepare_rotary(c, s));
+  set_strides(s);
+  VLM_TRY(vlm_floats_prepare(c, &s->q, IN_Q));
+  VLM_TRY(vlm_floats_prepare(c, &s->k, IN_K));
+  VLM_TRY(vlm_floats_prepare(c, &s->v, IN_V));
+  VLM_TRY(vlm_floats_prepare(c, &s->sink, IN_SINK));
+  for (int i = 0; i < 2; i++) VLM_TRY(prepare_cache(c, s, i));
+  VLM_TRY(vlm_op_reserve(c, &s->before, s->f.batch, sizeof(int64_t)));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_sdpa_mask_prepare(c, &s->a, IN_BIAS, vlm_in(c, IN_BIAS)));
+  VLM_TRY(vlm_sdpa_prepare(c, &s->a));
+out:
+  return st;
+}
+
+/* Tokens before the query of each batch entry. */
+static vlm_status read_lengths(vlm_op_call *c, const gqa_form *f, int64_t *before) {
+  vlm_status st = VLM_OK;
+  for (int64_t b = 0; b < f->batch; b++) {
+    int64_t last = vlm_tensor_get_int(c->in[IN_LENGTHS], b), n = last < f->room ? last + 1 : f->room + 1;
+    bool first = f->t == f->total; /* a prompt: shorter entries are padded on the right */
+    before[b] = first ? 0 : n - f->t;
+    VLM_CHECK(n >= 0 && n <= f->room && before[b] >= 0 && before[b] + f->t <= f->room, c->err, VLM_INPUT,
+              "seqlens_k[%lld] is %lld, which does not fit a cache of %lld", (long long)b, (long long)last, (long long)f->room);
+  }
 out:
   return st;
 }
@@ -112,92 +168,93 @@ typedef struct gqa_rows {
   bool at_end;      /* behind the rows that each batch entry has */
 } gqa_rows;
 
+static void place_row(const gqa_form *f, const gqa_rows *rows, const float *x, float *y, int64_t at) {
+  for (int64_t h = 0; h < rows->heads; h++, x += rows->from->head, y += rows->layout.head) {
+    if (rows->rotary) vlm_rotate_row(y, x, f->d, rows->rotary, at);
+    else memcpy(y, x, (size_t)f->d * sizeof *y);
+  }
+}
+
 static vlm_status place_rows(vlm_op_call *c, const gqa_form *f, const int64_t *before, const gqa_rows *rows) {
   vlm_status st = VLM_OK;
+  const vlm_tensor *positions = vlm_in(c, IN_POSITIONS);
   const vlm_rotary *r = rows->rotary;
   const vlm_heads *from = rows->from, *layout = &rows->layout;
-  const vlm_tensor *positions = vlm_in(c, IN_POSITIONS);
   for (int64_t b = 0; b < f->batch; b++)
     for (int64_t i = 0; i < f->t; i++) {
       int64_t at = positions ? vlm_tensor_get_int(positions, b * f->t + i) : before[b] + i;
       VLM_CHECK(!r || (at >= 0 && at < r->rows), c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)at,
                 (long long)(r ? r->rows : 0));
-      for (int64_t h = 0; h < rows->heads; h++) {
-        const float *x = from->data + b * from->batch + h * from->head + i * from->row;
-        float *y = rows->to + b * layout->batch + h * layout->head + (rows->at_end ? before[b] + i : i) * layout->row;
-        if (r) vlm_rotate_row(y, x, f->d, r, at);
-        else memcpy(y, x, (size_t)f->d * sizeof *y);
-      }
+      place_row(f, rows, from->data + b * from->batch + i * from->row,
+                rows->to + b * layout->batch + (rows->at_end ? before[b] + i : i) * layout->row, at);
     }
 out:
   return st;
 }
 
-/* The present buffer: what was there before each entry's new rows, then the new rows. */
-static vlm_status make_present(vlm_op_call *c, const gqa_form *f, const vlm_rotary *r, const int64_t *before, vlm_heads *x, int present) {
+/* The present buffer of keys (0) or values (1): what was there before each entry's new rows, then the new rows. */
+static vlm_status make_present(vlm_op_call *c, const gqa_state *s, int which, const int64_t *before, gqa_rows *rows) {
   vlm_status st = VLM_OK;
-  int past = present == 1 ? IN_PAST_K : IN_PAST_V;
-  float *all;
-  const float *old;
-  vlm_heads layout = {NULL, f->kv_heads * f->room * f->d, f->room * f->d, f->d};
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, past), &old));
-  VLM_TRY(vlm_out_f32(c, present, &all));
-  if (!all) VLM_TRY(vlm_scratch_new(c, &all, f->batch * layout.batch));
-  vlm_zero_some(all, (size_t)(f->batch * layout.batch) * sizeof *all);
+  const gqa_form *f = &s->f;
+  const float *old = vlm_values_get(c, &s->past[which]);
+  bool wanted = vlm_out(c, 1 + which) != NULL;
+  rows->heads = f->kv_heads;
+  rows->to = wanted ? vlm_result_get(c, &s->present[which]) : vlm_op_work(c, s->whole[which]);
+  rows->layout = s->a.k;
+  rows->at_end = true;
+  vlm_zero_some(rows->to, (size_t)(f->batch * rows->layout.batch) * sizeof(float));
   for (int64_t i = 0; old && i < f->batch * f->kv_heads; i++) {
-    int64_t rows = before[i / f->kv_heads] < f->past ? before[i / f->kv_heads] : f->past;
-    vlm_copy_some(all + i * layout.head, old + i * f->past * f->d, (size_t)(rows * f->d) * sizeof *all);
+    int64_t kept = before[i / f->kv_heads] < f->past ? before[i / f->kv_heads] : f->past;
+    vlm_copy_some(rows->to + i * rows->layout.head, old + i * f->past * f->d, (size_t)(kept * f->d) * sizeof(float));
   }
-  gqa_rows rows = {.rotary = r, .from = x, .heads = f->kv_heads, .to = all, .layout = layout, .at_end = true};
-  VLM_TRY(place_rows(c, f, before, &rows));
-  *x = layout;
-  x->data = all;
-  vlm_store_f32(c, present, all);
+  VLM_TRY(place_rows(c, f, before, rows));
+  if (wanted) vlm_store_f32(c, 1 + which, rows->to);
+out:
+  return st;
+}
+
+/* Where the new queries, keys and values lie. */
+static void find_rows(const vlm_op_call *c, const gqa_state *s, vlm_heads from[3]) {
+  const gqa_form *f = &s->f;
+  const float *q = vlm_values_get(c, &s->q);
+  for (int i = 0; i < 3; i++) from[i] = s->from[i];
+  from[0].data = q;
+  from[1].data = f->packed ? q + f->heads * f->d : vlm_values_get(c, &s->k);
+  from[2].data = f->packed ? q + (f->heads + f->kv_heads) * f->d : vlm_values_get(c, &s->v);
+}
+
+/* Queries turned, keys turned and cached, values cached. */
+static vlm_status place_all(vlm_op_call *c, const gqa_state *s, const int64_t *before, vlm_sdpa *a) {
+  vlm_status st = VLM_OK;
+  vlm_heads from[3];
+  vlm_rotary r = s->rotary;
+  r.cosine = s->rotates ? vlm_values_get(c, &s->cosine) : NULL;
+  r.sine = s->rotates ? vlm_values_get(c, &s->sine) : NULL;
+  find_rows(c, s, from);
+  a->q.data = s->rotates ? vlm_op_work(c, s->turned) : from[0].data;
+  gqa_rows q = {.rotary = &r, .from = &from[0], .heads = s->f.heads, .to = vlm_op_work(c, s->turned), .layout = s->a.q};
+  gqa_rows k = {.rotary = s->rotates ? &r : NULL, .from = &from[1]}, v = {.from = &from[2]};
+  if (s->rotates) VLM_TRY(place_rows(c, &s->f, before, &q));
+  VLM_TRY(make_present(c, s, 0, before, &k));
+  VLM_TRY(make_present(c, s, 1, before, &v));
+  a->k.data = k.to;
+  a->v.data = v.to;
 out:
   return st;
 }
 
 vlm_status vlm_run_GroupQueryAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  gqa_form f;
-  vlm_rotary r;
-  vlm_sdpa a = {.causal = true};
-  int64_t *before;
-  const float *q, *k, *v;
-  VLM_TRY(read_form(c, &f));
-  VLM_TRY(read_lengths(c, &f, &before));
-  VLM_TRY(read_rotary(c, &f, &r));
-  VLM_TRY(vlm_as_f32(c, c->in[IN_Q], &q));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_K), &k));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_V), &v));
-  int64_t width = f.packed ? (f.heads + 2 * f.kv_heads) * f.d : f.heads * f.d, kv_width = f.packed ? width : f.kv_heads * f.d;
-  a.q = (vlm_heads){q, f.t * width, f.d, width};
-  a.k = (vlm_heads){f.packed ? q + f.heads * f.d : k, f.t * kv_width, f.d, kv_width};
-  a.v = (vlm_heads){f.packed ? q + (f.heads + f.kv_heads) * f.d : v, f.t * kv_width, f.d, kv_width};
-  if (r.cosine) {
-    float *turned;
-    vlm_heads layout = {NULL, f.heads * f.t * f.d, f.t * f.d, f.d};
-    VLM_TRY(vlm_scratch_new(c, &turned, f.batch * layout.batch));
-    gqa_rows rows = {.rotary = &r, .from = &a.q, .heads = f.heads, .to = turned, .layout = layout};
-    VLM_TRY(place_rows(c, &f, before, &rows));
-    a.q = layout;
-    a.q.data = turned;
-  }
-  VLM_TRY(make_present(c, &f, r.cosine ? &r : NULL, before, &a.k, 1));
-  VLM_TRY(make_present(c, &f, NULL, before, &a.v, 2));
-  a.batch = f.batch, a.heads = f.heads, a.kv_heads = f.kv_heads, a.t = f.t, a.s = f.room, a.d = a.dv = f.d;
+  const gqa_state *s = c->state;
+  vlm_sdpa a = s->a;
+  int64_t *before = vlm_op_work(c, s->before);
+  VLM_TRY(read_lengths(c, &s->f, before));
+  VLM_TRY(place_all(c, s, before, &a));
   a.offset = before;
-  a.scale = vlm_arg_float(c, SCALE, 0);
-  if (a.scale == 0) a.scale = (float)(1 / sqrt((double)f.d));
-  a.softcap = vlm_arg_float(c, SOFTCAP, 0);
-  int64_t left = vlm_arg_int(c, WINDOW, -1); /* keys to the left of the query's own */
-  a.left = left >= 0 && left < f.room ? left + 1 : 0;
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_SINK), &a.sink));
-  a.has_sink = a.sink || vlm_arg_int(c, SMOOTH, 0) > 0;
-  VLM_TRY(vlm_sdpa_set_mask(c, &a, vlm_in(c, IN_BIAS), -INFINITY));
-  VLM_TRY(vlm_out_f32(c, 0, &a.y));
-  a.y_row = f.heads * f.d, a.y_head = f.d, a.y_batch = f.t * a.y_row;
-  VLM_TRY(vlm_sdpa_run(c, &a));
+  a.sink = vlm_values_get(c, &s->sink);
+  vlm_sdpa_mask_get(c, &a);
+  a.y = vlm_result_get(c, &s->y);
+  vlm_sdpa_run(c, &a);
   vlm_store_f32(c, 0, a.y);
 out:
   return st;

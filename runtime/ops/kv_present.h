@@ -4,10 +4,20 @@
 
 #include "runtime/ops/sdpa.h"
 
-/* New rows from input `fresh` ([B, H, S, D] or [B, S, H * D]), old ones from input `past` (may be absent). Output `present`, when
- * wanted, gets the whole;
- * *out points to it in float32, or to the fresh rows in place when there is nothing to join. */
-vlm_status vlm_kv_present(vlm_op_call *c, vlm_heads *out, int fresh, int past, int present, int64_t heads);
+typedef struct vlm_kv {
+  int64_t batch, heads, n, size; /* new rows; the caller's to set */
+  int64_t before;                /* past rows */
+  bool joined;                   /* else there is no past and nobody wants the whole: new rows stay where they are */
+  vlm_values past;
+  vlm_result present;
+  size_t at;                     /* where the whole is built when no output is */
+} vlm_kv;
+/* Input `past` [batch, heads, before, size] and output `present`; both may be absent. */
+vlm_status vlm_kv_prepare(vlm_op_call *c, vlm_kv *kv, int past, int present);
+/* Where the rows lie in the end, without the data; and those rows, past and new ones joined. */
+vlm_heads vlm_kv_layout(const vlm_kv *kv, vlm_heads fresh);
+vlm_heads vlm_kv_join(vlm_op_call *c, const vlm_kv *kv, vlm_heads fresh);
+
 /* Rows [at, at + n) of to [batch, heads, room, size]. */
 typedef struct vlm_kv_rows {
   float *to;

@@ -112,31 +112,54 @@ static void run_head(void *user, int64_t index, int worker) {
   }
 }
 
-vlm_status vlm_run_LinearAttention(vlm_op_call *c) {
+typedef struct {
+  linear_job job; /* all but the pointers of the run */
+  vlm_values q, k, v, past, decay, beta;
+  vlm_result y, present;
+  int64_t states;
+  size_t own_y, own_state, work;
+} linear_state;
+
+vlm_status vlm_prepare_LinearAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  linear_job j = {.y = NULL};
-  const float *past;
-  VLM_TRY(read_form(c, &j.f));
-  const linear_form *f = &j.f;
-  j.scale = vlm_arg_float(c, SCALE, 0);
-  if (j.scale == 0) j.scale = (float)(1 / sqrt((double)f->dk));
-  VLM_TRY(vlm_as_f32(c, c->in[IN_Q], &j.q));
-  VLM_TRY(vlm_as_f32(c, c->in[IN_K], &j.k));
-  VLM_TRY(vlm_as_f32(c, c->in[IN_V], &j.v));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_STATE), &past));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_DECAY), &j.decay));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, IN_BETA), &j.beta));
-  VLM_TRY(vlm_out_f32(c, 0, &j.y));
-  VLM_TRY(vlm_out_f32(c, 1, &j.state));
-  int64_t states = f->batch * f->kv_heads * f->dk * f->dv;
-  if (!j.y) VLM_TRY(vlm_scratch_new(c, &j.y, f->batch * f->time * f->q_heads * f->dv));
-  if (!j.state) VLM_TRY(vlm_scratch_new(c, &j.state, states));
-  VLM_TRY(vlm_scratch_new(c, &j.work, f->batch * f->kv_heads * f->dv));
-  if (past) vlm_copy_some(j.state, past, (size_t)states * sizeof *past);
-  else vlm_zero_some(j.state, (size_t)states * sizeof *j.state);
-  vlm_threads_run(c->threads, f->batch * f->kv_heads, run_head, &j);
-  vlm_store_f32(c, 0, j.y);
-  vlm_store_f32(c, 1, j.state);
+  linear_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  const linear_form *f = &s->job.f;
+  VLM_TRY(read_form(c, &s->job.f));
+  s->job.scale = vlm_arg_float(c, SCALE, 0);
+  if (s->job.scale == 0) s->job.scale = (float)(1 / sqrt((double)f->dk));
+  s->states = f->batch * f->kv_heads * f->dk * f->dv;
+  VLM_TRY(vlm_floats_prepare(c, &s->q, IN_Q));
+  VLM_TRY(vlm_floats_prepare(c, &s->k, IN_K));
+  VLM_TRY(vlm_floats_prepare(c, &s->v, IN_V));
+  VLM_TRY(vlm_floats_prepare(c, &s->past, IN_STATE));
+  VLM_TRY(vlm_floats_prepare(c, &s->decay, IN_DECAY));
+  VLM_TRY(vlm_floats_prepare(c, &s->beta, IN_BETA));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->present, 1));
+  if (!vlm_out(c, 0)) VLM_TRY(vlm_op_reserve(c, &s->own_y, f->batch * f->time * f->q_heads * f->dv, sizeof(float)));
+  if (!vlm_out(c, 1)) VLM_TRY(vlm_op_reserve(c, &s->own_state, s->states, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->work, f->batch * f->kv_heads * f->dv, sizeof(float)));
 out:
   return st;
+}
+
+vlm_status vlm_run_LinearAttention(vlm_op_call *c) {
+  const linear_state *s = c->state;
+  linear_job j = s->job;
+  const float *past = vlm_values_get(c, &s->past);
+  j.q = vlm_values_get(c, &s->q);
+  j.k = vlm_values_get(c, &s->k);
+  j.v = vlm_values_get(c, &s->v);
+  j.decay = vlm_values_get(c, &s->decay);
+  j.beta = vlm_values_get(c, &s->beta);
+  j.y = vlm_out(c, 0) ? vlm_result_get(c, &s->y) : vlm_op_work(c, s->own_y);
+  j.state = vlm_out(c, 1) ? vlm_result_get(c, &s->present) : vlm_op_work(c, s->own_state);
+  j.work = vlm_op_work(c, s->work);
+  if (past) vlm_copy_some(j.state, past, (size_t)s->states * sizeof *past);
+  else vlm_zero_some(j.state, (size_t)s->states * sizeof *j.state);
+  vlm_threads_run(c->threads, j.f.batch * j.f.kv_heads, run_head, &j);
+  vlm_store_f32(c, 0, j.y);
+  vlm_store_f32(c, 1, j.state);
+  return VLM_OK;
 }

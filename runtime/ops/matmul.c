@@ -5,36 +5,16 @@
 #include <string.h>
 
 #include "runtime/ops/op_data.h"
+#include "runtime/ops/op_gemm.h"
 #include "runtime/ops/op_table.h"
 
 /* ---- float32 ---- */
-
-/* sizes: k, n, matrices, row and column stride, elements from one matrix to the next */
-static vlm_status fill_panels(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *t = from[0];
-  const float *b = t->data;
-  void *copy = NULL;
-  int64_t packed = vlm_gemm_f32_packed_count(kernels, s[0], s[1]), count = vlm_tensor_count(t);
-  if (t->dtype != VLM_F32) {
-    VLM_TRY(vlm_alloc(&copy, (size_t)count, sizeof(float), err));
-    vlm_floats_of(copy, t, count);
-    b = copy;
-  }
-  for (int64_t i = 0; i < s[2]; i++) {
-    vlm_f32_source source = {.b = b + i * s[5], .b_row = s[3], .b_column = s[4], .k = s[0], .n = s[1]};
-    vlm_gemm_f32_pack((float *)block + i * packed, &source, kernels->gemm_f32->nr);
-  }
-out:
-  vlm_free(copy);
-  return st;
-}
 
 /* Panels when operand 1 lasts; else b is read where it is. */
 static vlm_status prepare_b(vlm_op_call *c, vlm_matmul_f32 *p) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &p->shape;
-  vlm_weight_form form = {.fill = fill_panels, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column, s->b_step}, .inputs = {1}, .n_inputs = 1};
+  vlm_weight_form form = {.fill = vlm_fill_panels, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column, s->b_step}, .inputs = {1}, .n_inputs = 1};
   if (!vlm_op_lasts(c, 1) || !c->binding->weights) return vlm_values_prepare(c, &p->b, 1, vlm_tensor_count(c->in[1]), "operand 1");
   VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, s->k, s->n) * sizeof(float), (size_t)s->b_matrices, &form.bytes), c->err,
             VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);

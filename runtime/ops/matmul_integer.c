@@ -44,6 +44,7 @@ vlm_status vlm_run_MatMulInteger(vlm_op_call *c) {
 typedef struct {
   vlm_integer_product p;
   vlm_requantize_scales scales;
+  bool transpose_a, transpose_b;
   size_t sums;
 } requantized;
 
@@ -53,11 +54,19 @@ static vlm_status prepare_requantized(vlm_op_call *c, const vlm_integer_operands
   requantized *s;
   VLM_TRY(vlm_op_state_new(c, &s));
   s->scales = *scales;
+  s->transpose_a = o->transpose_a;
+  s->transpose_b = o->transpose_b;
   VLM_TRY(vlm_integer_product_prepare(c, &s->p, o));
   VLM_TRY(vlm_requantize_prepare(c, &s->scales, s->p.shape.m, s->p.shape.n));
   VLM_TRY(vlm_op_reserve(c, &s->sums, sums_of(&s->p), sizeof(int32_t)));
 out:
   return st;
+}
+
+/* Inputs a, a_scale, a_zero, b, b_scale, b_zero. */
+static vlm_status run_sums(vlm_op_call *c, const requantized *s, int32_t *sums) {
+  const vlm_integer_operands o = {c->in[0], 3, c->in[2], c->in[5], s->transpose_a, s->transpose_b};
+  return vlm_integer_product_run(c, &s->p, &o, sums);
 }
 
 static void requantize(vlm_op_call *c, const requantized *s, const int32_t *sums) {
@@ -85,9 +94,8 @@ vlm_status vlm_prepare_QLinearMatMul(vlm_op_call *c) {
 vlm_status vlm_run_QLinearMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const requantized *s = c->state;
-  vlm_integer_operands o = qlinear_matmul(c);
   int32_t *sums = vlm_op_work(c, s->sums);
-  VLM_TRY(vlm_integer_product_run(c, &s->p, &o, sums));
+  VLM_TRY(run_sums(c, s, sums));
   requantize(c, s, sums);
 out:
   return st;
@@ -134,9 +142,8 @@ static void add_integers(int32_t *sums, const vlm_tensor *add, const vlm_matmul_
 vlm_status vlm_run_QGemm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const requantized *s = c->state;
-  vlm_integer_operands o = qgemm(c);
   int32_t *sums = vlm_op_work(c, s->sums);
-  VLM_TRY(vlm_integer_product_run(c, &s->p, &o, sums));
+  VLM_TRY(run_sums(c, s, sums));
   if (vlm_in(c, 6)) add_integers(sums, c->in[6], &s->p.shape);
   requantize(c, s, sums);
 out:

@@ -5,19 +5,10 @@
 #include "runtime/ops/op_table.h"
 
 static const vlm_op table[] = {
-#define VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
+#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
   {domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, vlm_infer_##infer, vlm_prepare_##prepare, vlm_run_##run},
-#define VLM_OP_BOUND(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
-  VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function, function)
-#define VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, run) \
-  {domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, vlm_infer_##infer, vlm_prepare_nothing, vlm_run_##run},
-#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
-  VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function)
 #include "runtime/ops/ops.def"
 #undef VLM_OP_ROW
-#undef VLM_OP_ROW2
-#undef VLM_OP_BOUND
-#undef VLM_OP_BOUND2
 };
 
 const vlm_op *vlm_op_table(int32_t *count) {

@@ -3,22 +3,30 @@
 #define VLM_OPS_OP_GEMM_H
 
 #include "runtime/kernels/gemm_f32.h"
-#include "runtime/ops/op.h"
+#include "runtime/ops/packed.h"
+#include "runtime/ops/values.h"
 
-/* Weights packed once for many products with b = k x n. */
-typedef struct vlm_op_weights {
-  float *panels;
-  int64_t k, n;
-  void *scratch; /* enough for products of up to max_m rows */
-} vlm_op_weights;
+/* Work space for a product of this form, wherever its operands lie; and the product. */
+vlm_status vlm_op_gemm_prepare(vlm_op_call *c, const vlm_gemm_f32 *g, size_t *work);
+void vlm_op_gemm_run(const vlm_op_call *c, const vlm_gemm_f32 *g, size_t work);
 
-/* Memory is scratch of the call. */
-vlm_status vlm_op_weights_pack(vlm_op_call *c, vlm_op_weights *w, const vlm_f32_source *b, int64_t max_m);
-/* y[i, j] = sum over p of x[i, p] * b[p, j] for m rows; those of x lie k floats apart, those of y ldy. */
-void vlm_op_weights_multiply(vlm_op_call *c, const vlm_op_weights *w, const float *x, int64_t m, float *y, int64_t ldy);
-/* The scratch memory that vlm_gemm_f32_run wants for this product, for products that are run many times. */
-vlm_status vlm_op_gemm_scratch(vlm_op_call *c, const vlm_gemm_f32 *g, void **scratch);
-/* One product of any form; takes scratch from the call. */
-vlm_status vlm_op_gemm(vlm_op_call *c, const vlm_gemm_f32 *g);
+/* k x n matrices in one tensor: element (p, j) of matrix i at i * step + p * row + j * column. */
+typedef struct vlm_matrices {
+  int64_t k, n, count, row, column, step;
+} vlm_matrices;
+
+/* Writes them as panels, one matrix after the other. The sizes are the fields of vlm_matrices in their order. */
+vlm_weight_fill vlm_fill_panels;
+
+/* An input as second operand of products: panels when it lasts, else its values where they are. */
+typedef struct vlm_op_operand {
+  vlm_matrices matrices;
+  vlm_packed panels; /* no block: the values */
+  vlm_values values;
+} vlm_op_operand;
+vlm_status vlm_op_operand_prepare(vlm_op_call *c, vlm_op_operand *b, int input, const vlm_matrices *matrices);
+/* The form of the product with it, for vlm_op_gemm_prepare; and matrix number `matrix`, in run. */
+void vlm_op_operand_form(const vlm_op_operand *b, vlm_gemm_f32 *g);
+void vlm_op_operand_set(const vlm_op_call *c, const vlm_op_operand *b, int64_t matrix, vlm_gemm_f32 *g);
 
 #endif

@@ -4,22 +4,12 @@
 
 #include "runtime/ops/op.h"
 
-#define VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
-  vlm_op_infer vlm_infer_##infer;                                                                                             \
-  vlm_op_prepare vlm_prepare_##prepare;                                                                                       \
+#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
+  vlm_op_infer vlm_infer_##infer;                                                                                           \
+  vlm_op_prepare vlm_prepare_##prepare;                                                                                     \
   vlm_op_run vlm_run_##run;
-#define VLM_OP_BOUND(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
-  VLM_OP_BOUND2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function, function)
-#define VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, run) \
-  vlm_op_infer vlm_infer_##infer;                                                                                  \
-  vlm_op_run vlm_run_##run;
-#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function) \
-  VLM_OP_ROW2(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, function, function)
 #include "runtime/ops/ops.def"
 #undef VLM_OP_ROW
-#undef VLM_OP_ROW2
-#undef VLM_OP_BOUND
-#undef VLM_OP_BOUND2
 
 /* Shared by many rows. */
 vlm_op_prepare vlm_prepare_nothing; /* there is nothing to decide: no attribute, no work space, no value that run could want in another form */

@@ -80,6 +80,7 @@ typedef struct {
   int64_t from;       /* bytes of the source that are cropped in front */
   vlm_bytes in, out;
   char constant[8];
+  int value;          /* input with the constant, -1 = it is `constant` */
   bool copies;        /* a scalar */
 } pad_state;
 
@@ -114,6 +115,7 @@ vlm_status vlm_prepare_Pad(vlm_op_call *c) {
   VLM_TRY(read_mode(c, &mode));
   VLM_TRY(read_pads(c, pads));
   if (c->node->opset >= 11) VLM_TRY(vlm_require_type(c, 2, "constant_value", c->in[0]->dtype));
+  s->value = c->node->opset >= 11 && vlm_in(c, 2) && vlm_tensor_count(c->in[2]) > 0 ? 2 : -1;
   s->copies = x.rank == 0;
   if (s->copies || vlm_tensor_count(c->out[0]) == 0) goto out;
   VLM_TRY(vlm_bytes_prepare(c, &s->in, c->in[0]));
@@ -131,14 +133,13 @@ out:
 
 vlm_status vlm_run_Pad(vlm_op_call *c) {
   const pad_state *s = c->state;
-  const vlm_tensor *value = c->node->opset >= 11 ? vlm_in(c, 2) : NULL;
   vlm_table_copy job = s->job;
   if (s->copies) return vlm_run_copy(c);
   if (vlm_tensor_count(c->out[0]) == 0) return VLM_OK;
   char *y = vlm_bytes_place(c, &s->out, c->out[0]);
   job.src = (const char *)vlm_bytes_read(c, &s->in, c->in[0]) + s->from;
   job.dst = y;
-  job.constant = value && vlm_tensor_count(value) > 0 ? value->data : s->constant;
+  job.constant = s->value >= 0 ? c->in[s->value]->data : s->constant;
   vlm_table_copy_run(c->threads, &job);
   vlm_bytes_store(&s->out, c->out[0], y);
   return VLM_OK;

@@ -1,6 +1,7 @@
 /* RNN, GRU and LSTM: all input products of a direction at once, then one recurrent product per time step. */
 #include <string.h>
 
+#include "runtime/base/memory.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_gemm.h"
 #include "runtime/ops/op_table.h"
@@ -89,13 +90,142 @@ out:
   return st;
 }
 
-typedef struct rnn_run {
+/* ---- the recurrent weights: one block per direction, the columns whose product comes first, then the others (the hidden gate of GRU) ---- */
+
+/* sizes: hidden, gates, directions */
+static int64_t first_columns(const int64_t *sizes) { return sizes[1] == 3 ? 2 * sizes[0] : sizes[1] * sizes[0]; }
+
+static int64_t direction_floats(const int64_t *sizes, const vlm_kernels *kernels) {
+  int64_t first = first_columns(sizes);
+  return vlm_gemm_f32_packed_count(kernels, sizes[0], first) + vlm_gemm_f32_packed_count(kernels, sizes[0], sizes[1] * sizes[0] - first);
+}
+
+static void pack_recurrent(float *block, const int64_t *sizes, const float *r, const vlm_kernels *kernels) {
+  int64_t hidden = sizes[0], first = first_columns(sizes);
+  vlm_f32_source source = {.b = r, .b_row = 1, .b_column = hidden, .k = hidden, .n = first};
+  for (int64_t d = 0; d < sizes[2]; d++, block += direction_floats(sizes, kernels), r += sizes[1] * hidden * hidden) {
+    source.b = r;
+    source.n = first;
+    vlm_gemm_f32_pack(block, &source, kernels->gemm_f32->nr);
+    source.b = r + first * hidden;
+    source.n = sizes[1] * hidden - first;
+    if (source.n) vlm_gemm_f32_pack(block + vlm_gemm_f32_packed_count(kernels, hidden, first), &source, kernels->gemm_f32->nr);
+  }
+}
+
+static vlm_status fill_recurrent(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  float *r;
+  int64_t count = vlm_tensor_count(from[0]);
+  VLM_TRY(vlm_new(&r, count, err));
+  vlm_floats_of(r, from[0], count);
+  pack_recurrent(block, sizes, r, kernels);
+out:
+  vlm_free(r);
+  return st;
+}
+
+/* ---- prepared ---- */
+
+typedef struct {
   rnn_shape s;
+  vlm_rnn_cell cell[2]; /* per direction */
+  int64_t r_sizes[3];
+  vlm_packed r;         /* no block: r_values, packed by every run */
+  vlm_values x, bias, h0, c0, peephole, r_values;
+  vlm_integers lengths;
+  vlm_op_operand w;
+  vlm_gemm_f32 g, first, rest; /* products of the inputs and, in two parts, of the state; all but the pointers of the run */
+  vlm_result y, last_h, last_c;
+  size_t g_work, first_work, rest_work, panels, sum, inputs, recurrent, reset, h, c;
+} rnn_state;
+
+static vlm_status prepare_recurrent(vlm_op_call *c, rnn_state *s) {
+  vlm_status st = VLM_OK;
+  vlm_weight_form form = {.fill = fill_recurrent, .sizes = {s->s.hidden, s->s.gates, s->s.directions}, .inputs = {2}, .n_inputs = 1};
+  int64_t floats;
+  memcpy(s->r_sizes, form.sizes, sizeof s->r_sizes);
+  bool fits = !__builtin_mul_overflow(direction_floats(s->r_sizes, c->kernels), s->s.directions, &floats) &&
+              vlm_size_mul((size_t)floats, sizeof(float), &form.bytes);
+  VLM_CHECK(fits, c->err, VLM_LIMIT, "recurrent weights of %lld units are too large", (long long)s->s.hidden);
+  if (vlm_op_lasts(c, 2) && c->binding->weights) return vlm_op_pack(c, &s->r, &form);
+  VLM_TRY(vlm_floats_prepare(c, &s->r_values, 2));
+  VLM_TRY(vlm_op_reserve(c, &s->panels, floats, sizeof(float)));
+out:
+  return st;
+}
+
+static vlm_status prepare_products(vlm_op_call *c, rnn_state *s) {
+  vlm_status st = VLM_OK;
+  const rnn_shape *z = &s->s;
+  int64_t width = z->gates * z->hidden, rows = z->time * z->batch, first = first_columns(s->r_sizes);
+  static const float some = 0;
+  VLM_TRY(vlm_op_operand_prepare(c, &s->w, 1, &(vlm_matrices){.k = z->input, .n = width, .count = z->directions, .row = 1, .column = z->input,
+                                                              .step = width * z->input}));
+  s->g = (vlm_gemm_f32){.batch = 1, .m = rows, .n = width, .k = z->input, .a_row = z->input, .a_column = 1, .ldc = width, .epilogue = {.alpha = 1}};
+  vlm_op_operand_form(&s->w, &s->g);
+  s->first = (vlm_gemm_f32){.batch = 1, .m = z->batch, .n = first, .k = z->hidden, .a_row = z->hidden, .a_column = 1, .panels = &some,
+                            .ldc = width, .epilogue = {.alpha = 1}};
+  s->rest = s->first;
+  s->rest.n = width - first;
+  if (rows > 0) VLM_TRY(vlm_op_gemm_prepare(c, &s->g, &s->g_work));
+  VLM_TRY(vlm_op_gemm_prepare(c, &s->first, &s->first_work));
+  VLM_TRY(vlm_op_gemm_prepare(c, &s->rest, &s->rest_work));
+out:
+  return st;
+}
+
+static vlm_status prepare_inputs(vlm_op_call *c, rnn_state *s) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
+  VLM_TRY(vlm_floats_prepare(c, &s->bias, 3));
+  VLM_TRY(vlm_integers_prepare(c, &s->lengths, 4));
+  VLM_TRY(vlm_floats_prepare(c, &s->h0, 5));
+  VLM_TRY(vlm_floats_prepare(c, &s->c0, 6));
+  VLM_TRY(vlm_floats_prepare(c, &s->peephole, 7));
+  VLM_TRY(vlm_result_prepare(c, &s->y, 0));
+  VLM_TRY(vlm_result_prepare(c, &s->last_h, 1));
+  VLM_TRY(vlm_result_prepare(c, &s->last_c, 2));
+out:
+  return st;
+}
+
+static vlm_status reserve_rows(vlm_op_call *c, rnn_state *s) {
+  vlm_status st = VLM_OK;
+  int64_t width = s->s.gates * s->s.hidden, states = s->s.batch * s->s.hidden;
+  VLM_TRY(vlm_op_reserve(c, &s->sum, width, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->inputs, s->s.time * s->s.batch * width, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->recurrent, s->s.batch * width, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->reset, states, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->h, states, sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->c, states, sizeof(float)));
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_Recurrent(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  rnn_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
+  VLM_TRY(read_shape(c, &s->s));
+  for (int64_t d = 0; d < s->s.directions; d++) VLM_TRY(read_cell(c, &s->s, d, &s->cell[d]));
+  VLM_TRY(prepare_inputs(c, s));
+  VLM_TRY(prepare_recurrent(c, s));
+  VLM_TRY(prepare_products(c, s));
+  VLM_TRY(reserve_rows(c, s));
+out:
+  return st;
+}
+
+/* ---- run ---- */
+
+typedef struct rnn_run {
+  const rnn_state *p;
   vlm_rnn_cell cell;
-  const float *x;
   const int64_t *lengths;     /* NULL = all */
+  const float *panels;        /* recurrent weights of the direction */
   float *inputs, *recurrent, *reset, *h, *state; /* [rows, gates * hidden] x 2, [batch, hidden] x 3 */
-  vlm_op_weights r, r_hidden;
   float *y;                   /* whole first output, or NULL */
   int64_t direction;
   bool reverse;
@@ -105,22 +235,45 @@ typedef struct rnn_run {
 static int64_t row_of(const rnn_shape *s, int64_t b, int64_t t) { return s->batch_first ? b * s->time + t : t * s->batch + b; }
 
 static int64_t time_of(const rnn_run *run, int64_t b, int64_t step) {
-  int64_t length = run->lengths ? run->lengths[b] : run->s.time;
+  int64_t length = run->lengths ? run->lengths[b] : run->p->s.time;
   if (step >= length) return -1;
   return run->reverse ? length - 1 - step : step;
 }
 
-static void run_step(vlm_op_call *c, rnn_run *run, int64_t step) {
-  const rnn_shape *s = &run->s;
+/* Products of the state: the first columns, and of `rest` (the state again or, in a GRU that resets first, what it lets through) the others. */
+static void multiply_first(const vlm_op_call *c, const rnn_run *run) {
+  vlm_gemm_f32 g = run->p->first;
+  g.panels = run->panels;
+  g.a = run->h;
+  g.c = run->recurrent;
+  vlm_op_gemm_run(c, &g, run->p->first_work);
+}
+
+static void multiply_rest(const vlm_op_call *c, const rnn_run *run, const float *rest) {
+  vlm_gemm_f32 g = run->p->rest;
+  if (g.n == 0) return;
+  g.panels = run->panels + vlm_gemm_f32_packed_count(c->kernels, g.k, run->p->first.n);
+  g.a = rest;
+  g.c = run->recurrent + run->p->first.n;
+  vlm_op_gemm_run(c, &g, run->p->rest_work);
+}
+
+static void reset_state(const rnn_run *run, int64_t step) {
+  const rnn_shape *s = &run->p->s;
+  int64_t width = s->gates * s->hidden, n = s->hidden;
+  for (int64_t b = 0; b < s->batch; b++) {
+    int64_t t = time_of(run, b, step);
+    if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n, run->reset + b * n);
+  }
+}
+
+static void run_step(const vlm_op_call *c, rnn_run *run, int64_t step) {
+  const rnn_shape *s = &run->p->s;
   int64_t width = s->gates * s->hidden, n = s->hidden;
   bool halves = s->kind == VLM_RNN_GRU && !run->cell.reset_after;
-  vlm_op_weights_multiply(c, &run->r, run->h, s->batch, run->recurrent, width);
-  for (int64_t b = 0; halves && b < s->batch; b++) {
-    int64_t t = time_of(run, b, step);
-    if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n,
-                                  run->reset + b * n);
-  }
-  if (halves) vlm_op_weights_multiply(c, &run->r_hidden, run->reset, s->batch, run->recurrent + 2 * n, width);
+  multiply_first(c, run);
+  if (halves) reset_state(run, step);
+  multiply_rest(c, run, halves ? run->reset : run->h);
   for (int64_t b = 0; b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
     if (t < 0) continue;
@@ -132,90 +285,95 @@ static void run_step(vlm_op_call *c, rnn_run *run, int64_t step) {
 }
 
 /* inputs = x W^T + bias; for the hidden gate of GRU the recurrent bias stays separate. */
-static vlm_status input_products(vlm_op_call *c, rnn_run *run, const float *w, const float *bias) {
-  vlm_status st = VLM_OK;
-  const rnn_shape *s = &run->s;
-  int64_t rows = s->time * s->batch, width = s->gates * s->hidden;
-  float *sum = NULL;
+static void input_products(const vlm_op_call *c, rnn_run *run) {
+  const rnn_state *p = run->p;
+  int64_t width = p->g.n, joined = p->s.kind == VLM_RNN_GRU ? 2 * p->s.hidden : width;
+  const float *bias = vlm_values_get(c, &p->bias);
+  float *sum = vlm_op_work(c, p->sum);
+  vlm_gemm_f32 g = p->g;
   if (bias) {
-    VLM_TRY(vlm_scratch_new(c, &sum, width));
-    int64_t joined = s->kind == VLM_RNN_GRU ? 2 * s->hidden : width;
+    bias += run->direction * 2 * width;
     for (int64_t i = 0; i < width; i++) sum[i] = i < joined ? bias[i] + bias[width + i] : bias[i];
-    if (s->kind == VLM_RNN_GRU) run->cell.r_bias = bias + width + 2 * s->hidden;
+    if (p->s.kind == VLM_RNN_GRU) run->cell.r_bias = bias + width + 2 * p->s.hidden;
+    g.epilogue.bias = sum;
   }
-  vlm_gemm_f32 g = {.batch = 1, .m = rows, .n = width, .k = s->input, .a = run->x, .a_row = s->input, .a_column = 1, .b = w, .b_row = 1,
-                    .b_column = s->input, .c = run->inputs, .ldc = width, .epilogue = {.alpha = 1, .bias = sum}};
-  if (rows > 0) VLM_TRY(vlm_op_gemm(c, &g));
-out:
-  return st;
+  if (g.m == 0) return;
+  g.a = vlm_values_get(c, &p->x);
+  g.c = run->inputs;
+  vlm_op_operand_set(c, &p->w, run->direction, &g);
+  vlm_op_gemm_run(c, &g, p->g_work);
 }
 
-/* Copies the state of one direction between [batch, hidden] and an [directions, batch] or [batch, directions] tensor. */
-static void move_state(const rnn_run *run, float *inside, float *outside, bool out) {
-  const rnn_shape *s = &run->s;
+/* Row of batch entry b in a [directions, batch] or [batch, directions] tensor. */
+static int64_t state_row(const rnn_run *run, int64_t b) {
+  const rnn_shape *s = &run->p->s;
+  return (s->batch_first ? b * s->directions + run->direction : run->direction * s->batch + b) * s->hidden;
+}
+
+static void load_state(const rnn_run *run, const float *given, float *state) {
+  const rnn_shape *s = &run->p->s;
+  size_t bytes = (size_t)s->hidden * sizeof *state;
   for (int64_t b = 0; b < s->batch; b++) {
-    float *there = outside + (s->batch_first ? b * s->directions + run->direction : run->direction * s->batch + b) * s->hidden;
-    memcpy(out ? there : inside + b * s->hidden, out ? inside + b * s->hidden : there, (size_t)s->hidden * sizeof(float));
+    if (given) memcpy(state + b * s->hidden, given + state_row(run, b), bytes);
+    else memset(state + b * s->hidden, 0, bytes);
   }
 }
 
-static vlm_status load_state(vlm_op_call *c, rnn_run *run, int k, float **state) {
-  const float *given = NULL;
-  vlm_status st = vlm_scratch_new(c, state, run->s.batch * run->s.hidden);
-  if (st == VLM_OK) st = vlm_as_f32(c, vlm_in(c, k), &given);
-  if (st != VLM_OK) return st;
-  vlm_zero_some(*state, (size_t)(run->s.batch * run->s.hidden) * sizeof(float));
-  if (given) move_state(run, *state, (float *)(uintptr_t)given, false);
-  return VLM_OK;
+static void save_state(const rnn_run *run, const float *state, float *last) {
+  const rnn_shape *s = &run->p->s;
+  for (int64_t b = 0; last && b < s->batch; b++) memcpy(last + state_row(run, b), state + b * s->hidden, (size_t)s->hidden * sizeof *state);
 }
 
-static vlm_status run_direction(vlm_op_call *c, rnn_run *run, float *last_h, float *last_c) {
+static void run_direction(const vlm_op_call *c, rnn_run *run) {
+  const rnn_state *p = run->p;
+  const float *peephole = vlm_values_get(c, &p->peephole);
+  run->cell = p->cell[run->direction];
+  if (peephole) run->cell.peephole = peephole + run->direction * 3 * p->s.hidden;
+  run->reverse = run->direction == 1 || p->s.reverse_first;
+  input_products(c, run);
+  load_state(run, vlm_values_get(c, &p->h0), run->h);
+  load_state(run, vlm_values_get(c, &p->c0), run->state);
+  for (int64_t step = 0; step < p->s.time; step++) run_step(c, run, step);
+}
+
+static const float *recurrent_panels(const vlm_op_call *c, const rnn_state *p) {
+  if (p->r.block) return p->r.block;
+  float *panels = vlm_op_work(c, p->panels);
+  pack_recurrent(panels, p->r_sizes, vlm_values_get(c, &p->r_values), c->kernels);
+  return panels;
+}
+
+static vlm_status start_run(vlm_op_call *c, rnn_run *run) {
   vlm_status st = VLM_OK;
-  const rnn_shape *s = &run->s;
-  int64_t width = s->gates * s->hidden, d = run->direction;
-  const float *w, *r, *b, *p;
-  VLM_TRY(read_cell(c, s, d, &run->cell));
-  VLM_TRY(vlm_as_f32(c, c->in[1], &w));
-  VLM_TRY(vlm_as_f32(c, c->in[2], &r));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, 3), &b));
-  VLM_TRY(vlm_as_f32(c, vlm_in(c, 7), &p));
-  if (p) run->cell.peephole = p + d * 3 * s->hidden;
-  VLM_TRY(input_products(c, run, w + d * width * s->input, b ? b + d * 2 * width : NULL));
-  vlm_f32_source turned = {.b = r + d * width * s->hidden, .b_row = 1, .b_column = s->hidden, .k = s->hidden, .n = width};
-  VLM_TRY(vlm_op_weights_pack(c, &run->r, &turned, s->batch));
-  turned.b += 2 * s->hidden * s->hidden;
-  turned.n = s->hidden;
-  if (s->kind == VLM_RNN_GRU) VLM_TRY(vlm_op_weights_pack(c, &run->r_hidden, &turned, s->batch));
-  VLM_TRY(load_state(c, run, 5, &run->h));
-  VLM_TRY(load_state(c, run, 6, &run->state));
-  run->reverse = d == 1 || s->reverse_first;
-  for (int64_t step = 0; step < s->time; step++) run_step(c, run, step);
-  if (last_h) move_state(run, run->h, last_h, true);
-  if (last_c) move_state(run, run->state, last_c, true);
+  const rnn_state *p = run->p;
+  run->lengths = vlm_integers_get(c, &p->lengths);
+  for (int64_t b = 0; run->lengths && b < p->s.batch; b++)
+    VLM_CHECK(run->lengths[b] >= 0 && run->lengths[b] <= p->s.time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b,
+              (long long)run->lengths[b], (long long)p->s.time);
+  run->panels = recurrent_panels(c, p);
+  run->inputs = vlm_op_work(c, p->inputs);
+  run->recurrent = vlm_op_work(c, p->recurrent);
+  run->reset = vlm_op_work(c, p->reset);
+  run->h = vlm_op_work(c, p->h);
+  run->state = vlm_op_work(c, p->c);
+  run->y = vlm_result_get(c, &p->y);
+  vlm_zero_some(run->reset, (size_t)(p->s.batch * p->s.hidden) * sizeof(float));
+  if (run->y) vlm_zero_some(run->y, (size_t)vlm_tensor_count(c->out[0]) * sizeof(float));
 out:
   return st;
 }
 
 vlm_status vlm_run_Recurrent(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  rnn_run run = {.y = NULL};
-  float *last_h, *last_c;
-  VLM_TRY(read_shape(c, &run.s));
-  const rnn_shape *s = &run.s;
-  VLM_TRY(vlm_as_f32(c, c->in[0], &run.x));
-  VLM_TRY(vlm_as_s64(c, vlm_in(c, 4), &run.lengths));
-  for (int64_t b = 0; run.lengths && b < s->batch; b++)
-    VLM_CHECK(run.lengths[b] >= 0 && run.lengths[b] <= s->time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b,
-              (long long)run.lengths[b], (long long)s->time);
-  VLM_TRY(vlm_out_f32(c, 0, &run.y));
-  VLM_TRY(vlm_out_f32(c, 1, &last_h));
-  VLM_TRY(vlm_out_f32(c, 2, &last_c));
-  VLM_TRY(vlm_scratch_new(c, &run.inputs, s->time * s->batch * s->gates * s->hidden));
-  VLM_TRY(vlm_scratch_new(c, &run.recurrent, s->batch * s->gates * s->hidden));
-  VLM_TRY(vlm_scratch_new(c, &run.reset, s->batch * s->hidden));
-  vlm_zero_some(run.reset, (size_t)(s->batch * s->hidden) * sizeof(float));
-  if (run.y) vlm_zero_some(run.y, (size_t)vlm_tensor_count(c->out[0]) * sizeof(float));
-  for (run.direction = 0; run.direction < s->directions; run.direction++) VLM_TRY(run_direction(c, &run, last_h, last_c));
+  const rnn_state *p = c->state;
+  rnn_run run = {.p = p};
+  float *last_h = vlm_result_get(c, &p->last_h), *last_c = vlm_result_get(c, &p->last_c);
+  VLM_TRY(start_run(c, &run));
+  for (; run.direction < p->s.directions; run.direction++, run.panels += direction_floats(p->r_sizes, c->kernels)) {
+    run_direction(c, &run);
+    save_state(&run, run.h, last_h);
+    save_state(&run, run.state, last_c);
+  }
   if (run.y) vlm_store_f32(c, 0, run.y);
   if (last_h) vlm_store_f32(c, 1, last_h);
   if (last_c) vlm_store_f32(c, 2, last_c);

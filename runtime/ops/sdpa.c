@@ -5,7 +5,6 @@
 
 #include "runtime/kernels/gemm_f32.h"
 #include "runtime/ops/op_data.h"
-#include "runtime/ops/prepare.h"
 #include "runtime/ops/rows.h"
 
 enum { ROWS = 128 }; /* queries per piece of work */
@@ -15,7 +14,6 @@ typedef struct sdpa_job {
   const vlm_rowops *ops;
   const vlm_kernels *kernels;
   char *work;          /* per worker: scores, then scratch of the products */
-  size_t work_bytes, score_bytes;
   int64_t blocks;      /* row blocks per head */
 } sdpa_job;
 
@@ -96,87 +94,64 @@ static void run_block(void *user, int64_t index, int worker) {
   const vlm_sdpa *a = job->a;
   int64_t first = index % job->blocks * ROWS, h = index / job->blocks % a->heads, b = index / job->blocks / a->heads;
   int64_t rows = a->t - first < ROWS ? a->t - first : ROWS, kv = h / (a->heads / a->kv_heads);
-  char *work = job->work + (size_t)worker * job->work_bytes;
+  char *work = job->work + (size_t)worker * a->own.bytes;
   float *scores = (float *)(void *)work;
   vlm_gemm_f32 qk = score_product(a, a->q.data + b * a->q.batch + h * a->q.head + first * a->q.row,
                                   a->k.data + b * a->k.batch + kv * a->k.head, rows, scores);
-  vlm_gemm_f32_run(&qk, job->kernels, NULL, work + job->score_bytes);
+  vlm_gemm_f32_run(&qk, job->kernels, NULL, work + a->own.score_bytes);
   for (int64_t i = 0; i < rows; i++) finish_row(job, b, h, first + i, scores + i * a->s);
   vlm_gemm_f32 pv = value_product(a, scores, a->v.data + b * a->v.batch + kv * a->v.head, rows,
                                   a->y + b * a->y_batch + h * a->y_head + first * a->y_row);
-  vlm_gemm_f32_run(&pv, job->kernels, NULL, work + job->score_bytes);
+  vlm_gemm_f32_run(&pv, job->kernels, NULL, work + a->own.score_bytes);
 }
 
 /* Scratch of the products, for the two numbers of rows that occur. */
-static size_t product_bytes(const sdpa_job *job) {
-  const vlm_sdpa *a = job->a;
+static size_t product_bytes(const vlm_op_call *c, const vlm_sdpa *a) {
   int64_t sizes[2] = {a->t < ROWS ? a->t : ROWS, a->t % ROWS};
   size_t most = 0;
   for (int i = 0; i < 2; i++) {
     if (sizes[i] == 0) continue;
     vlm_gemm_f32 qk = score_product(a, NULL, NULL, sizes[i], NULL), pv = value_product(a, NULL, NULL, sizes[i], NULL);
-    size_t x = vlm_gemm_f32_scratch(&qk, job->kernels, NULL), y = vlm_gemm_f32_scratch(&pv, job->kernels, NULL);
+    size_t x = vlm_gemm_f32_scratch(&qk, c->kernels, NULL), y = vlm_gemm_f32_scratch(&pv, c->kernels, NULL);
     most = x > most ? x : most;
     most = y > most ? y : most;
   }
   return most;
 }
 
-/* What does not depend on where the operands lie. */
-static vlm_status make_job(vlm_op_call *c, const vlm_sdpa *a, sdpa_job *out) {
-  vlm_status st = VLM_OK;
-  sdpa_job job = {.a = a, .ops = vlm_call_rowops(c), .kernels = c->kernels, .blocks = (a->t + ROWS - 1) / ROWS};
-  VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
-  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads",
-            (long long)a->heads,
-            (long long)a->kv_heads);
-  job.score_bytes = vlm_size_align((size_t)((a->t < ROWS ? a->t : ROWS) * a->s) * sizeof(float));
-  job.work_bytes = job.score_bytes + vlm_size_align(product_bytes(&job));
-  *out = job;
-out:
-  return st;
-}
-
 static bool is_empty(const vlm_sdpa *a) { return a->batch * a->heads * a->t == 0; }
 
-vlm_status vlm_sdpa_reserve(vlm_op_call *c, vlm_sdpa *a) {
+vlm_status vlm_sdpa_prepare(vlm_op_call *c, vlm_sdpa *a) {
   vlm_status st = VLM_OK;
-  sdpa_job job;
-  a->reserved = true;
   if (is_empty(a)) goto out;
-  VLM_TRY(make_job(c, a, &job));
-  VLM_TRY(vlm_op_reserve(c, &a->work, vlm_threads_count(c->threads), job.work_bytes));
+  VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
+  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads",
+            (long long)a->heads, (long long)a->kv_heads);
+  a->own.score_bytes = vlm_size_align((size_t)((a->t < ROWS ? a->t : ROWS) * a->s) * sizeof(float));
+  a->own.bytes = a->own.score_bytes + vlm_size_align(product_bytes(c, a));
+  VLM_TRY(vlm_op_reserve(c, &a->own.work, vlm_threads_count(c->threads), a->own.bytes));
 out:
   return st;
 }
 
-vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
-  vlm_status st = VLM_OK;
-  sdpa_job job;
-  void *work;
-  if (is_empty(a)) goto out;
-  VLM_TRY(make_job(c, a, &job));
-  if (a->reserved) work = vlm_op_work(c, a->work);
-  else VLM_TRY(vlm_scratch_array(c, &work, vlm_threads_count(c->threads), job.work_bytes));
-  job.work = work;
-  vlm_threads_run(c->threads, a->batch * a->heads * job.blocks, run_block, &job);
-out:
-  return st;
+void vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
+  sdpa_job job = {.a = a, .ops = vlm_call_rowops(c), .kernels = c->kernels, .work = vlm_op_work(c, a->own.work), .blocks = (a->t + ROWS - 1) / ROWS};
+  if (!is_empty(a)) vlm_threads_run(c->threads, a->batch * a->heads * job.blocks, run_block, &job);
 }
 
-vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask, float masked) {
+/* ---- the mask ---- */
+
+static vlm_status mask_strides(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask) {
   vlm_status st = VLM_OK;
   int64_t want[4] = {a->batch, a->heads, a->t, a->s}, stride[4] = {0, 0, 0, 0};
   char text[128];
-  if (!mask) return VLM_OK;
   VLM_CHECK(mask->rank <= 4, c->err, VLM_INPUT, "the mask has %d dims, at most 4", mask->rank);
   a->mask_columns = a->s;
   for (int i = mask->rank - 1, d = 3; i >= 0; i--, d--) {
     int64_t n = mask->dims[i];
     bool fits = n == want[d] || n == 1 || (d == 3 && n < a->s);
     VLM_CHECK(fits, c->err, VLM_INPUT, "the mask has shape %s, which does not broadcast to [%lld, %lld, %lld, %lld]",
-              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1], (long long)want[2],
-                  (long long)want[3]);
+              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1], (long long)want[2], (long long)want[3]);
     if (n != 1) stride[d] = vlm_tensor_span(mask, i + 1, mask->rank);
     if (d == 3 && n != 1) a->mask_columns = n;
   }
@@ -184,16 +159,40 @@ vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask
   a->mask_head = stride[1];
   a->mask_row = stride[2];
   a->mask_column = stride[3];
-  if (mask->dtype != VLM_BOOL) {
-    VLM_TRY(vlm_as_f32(c, mask, &a->mask));
-    goto out;
-  }
-  float *added;
-  int64_t n = vlm_tensor_count(mask);
-  const uint8_t *keep = mask->data;
-  VLM_TRY(vlm_scratch_new(c, &added, n));
-  for (int64_t i = 0; i < n; i++) added[i] = keep[i] ? 0 : masked;
-  a->mask = added;
 out:
   return st;
+}
+
+static void add_where_false(float *added, const vlm_tensor *keep) {
+  const uint8_t *values = keep->data;
+  for (int64_t i = 0, n = vlm_tensor_count(keep); i < n; i++) added[i] = values[i] ? 0 : -INFINITY;
+}
+
+vlm_status vlm_sdpa_mask_prepare(vlm_op_call *c, vlm_sdpa *a, int k, const vlm_tensor *shape) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *t = vlm_in(c, k);
+  a->own.values.input = t ? k : -1;
+  if (!t) goto out;
+  VLM_TRY(mask_strides(c, a, shape));
+  a->own.is_bool = t->dtype == VLM_BOOL;
+  if (!a->own.is_bool) return vlm_floats_prepare(c, &a->own.values, k);
+  int64_t n = vlm_tensor_count(t);
+  if (!vlm_op_lasts(c, k)) return vlm_op_reserve(c, &a->own.at, n, sizeof(float));
+  VLM_TRY(vlm_op_keep_new(c, &a->own.kept, n));
+  add_where_false(a->own.kept, t);
+out:
+  return st;
+}
+
+void vlm_sdpa_mask_get(const vlm_op_call *c, vlm_sdpa *a) {
+  const int k = a->own.values.input;
+  if (k < 0 || !a->own.is_bool) {
+    a->mask = vlm_values_get(c, &a->own.values);
+    return;
+  }
+  a->mask = a->own.kept;
+  if (a->mask) return;
+  float *added = vlm_op_work(c, a->own.at);
+  add_where_false(added, c->in[k]);
+  a->mask = added;
 }

@@ -5,7 +5,7 @@
 #ifndef VLM_OPS_SDPA_H
 #define VLM_OPS_SDPA_H
 
-#include "runtime/ops/op.h"
+#include "runtime/ops/values.h"
 
 /* Rows of one matrix per (batch, head): element strides; the elements of a row are adjacent. */
 typedef struct vlm_heads {
@@ -23,7 +23,7 @@ typedef struct vlm_sdpa {
   float *y;
   int64_t y_batch, y_head, y_row;
   float scale, softcap;             /* softcap 0 = none */
-  const float *mask;                /* added; NULL = none; strides 0 broadcast */
+  const float *mask;                /* added; NULL = none; strides 0 broadcast; vlm_sdpa_mask_get sets it */
   int64_t mask_batch, mask_head, mask_row, mask_column;
   int64_t mask_columns;             /* keys from here on are masked (with a mask only) */
   bool causal;                      /* query i sees keys up to i + offset[b] */
@@ -34,19 +34,22 @@ typedef struct vlm_sdpa {
   const float *sink;                /* per head; NULL = 0 */
   float *scores;                    /* [batch, heads, t, s] or NULL */
   int scores_mode;
-  bool reserved;                    /* work space was reserved by vlm_sdpa_reserve; else the call's scratch is used */
-  size_t work;
+  struct {                          /* what prepare decided; private */
+    vlm_values values;
+    float *kept;
+    bool is_bool;
+    size_t at, work, score_bytes, bytes;
+  } own;
 } vlm_sdpa;
 
-/* For prepare functions: checks the sizes of `a` and reserves what the run needs. */
-vlm_status vlm_sdpa_reserve(vlm_op_call *c, vlm_sdpa *a);
+/* For prepare functions: checks the sizes of `a`, whose strides are those of the run, and reserves what the run needs. */
+vlm_status vlm_sdpa_prepare(vlm_op_call *c, vlm_sdpa *a);
+void vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a);
 
-vlm_status vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a);
-
-/* A mask of any type (bool: true = keep, else `masked` is added) as float32, with strides for [batch, heads, t, s]; the last dim must be
- * 1 or cover
- * the keys. */
-vlm_status vlm_sdpa_set_mask(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *mask, float masked);
+/* Input k (may be absent), seen with this shape, is the mask: of any type (bool: true = keep), with strides for [batch, heads, t, s]; the last dim
+ * must be 1 or cover the keys. */
+vlm_status vlm_sdpa_mask_prepare(vlm_op_call *c, vlm_sdpa *a, int k, const vlm_tensor *shape);
+void vlm_sdpa_mask_get(const vlm_op_call *c, vlm_sdpa *a);
 
 /* Strides of [B, H, S, D] (rank 4), [B, S, H * D] (rank 3 with H heads) or [N, S, D] as one head per batch entry. */
 vlm_heads vlm_heads_of(const float *data, const vlm_tensor *t, int64_t heads);

@@ -186,7 +186,14 @@ static inline void release(memory *m) {
   m->n_blocks = 0;
 }
 
-static inline vlm_status scratch(vlm_op_call *c, void **out, size_t bytes) { return take(c->executor, out, bytes, MAX_SCRATCH, c->err); }
+/* Set while an operator's run function runs; how often it then asks for memory that was not planned. */
+static volatile bool in_run;
+static long scratches_in_run;
+
+static inline vlm_status scratch(vlm_op_call *c, void **out, size_t bytes) {
+  scratches_in_run += in_run;
+  return take(c->executor, out, bytes, MAX_SCRATCH, c->err);
+}
 
 static inline vlm_status allocate(vlm_op_call *c, int32_t k) {
   size_t bytes;
@@ -278,6 +285,21 @@ static inline vlm_status prepare(vlm_op_call *c, const trial *t, vlm_tensor *in,
   return st;
 }
 
+/* The run function sees a node without attributes: what it wants of them it holds since it was prepared. */
+static inline vlm_status run_alone(vlm_op_call *c) {
+  const vlm_node *node = c->node;
+  vlm_node bare = *node;
+  bare.attrs = NULL;
+  bare.args = NULL;
+  bare.n_attrs = 0;
+  c->node = &bare;
+  in_run = true;
+  vlm_status st = node->op->run(c);
+  in_run = false;
+  c->node = node;
+  return st;
+}
+
 /* As exec does it: infer with the values that are constant, again with all values when those do not suffice; prepare likewise; then run. */
 static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tensor *in, vlm_tensor *out) {
   vlm_status st = VLM_OK;
@@ -298,7 +320,7 @@ static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tenso
             "a view of more bytes than there are");
   VLM_TRY(prepare(c, t, in, early));
   VLM_TRY(scratch(c, &c->work, c->binding->work_bytes));
-  VLM_TRY(t->op->run(c));
+  VLM_TRY(run_alone(c));
 out:
   return st;
 }
