@@ -96,9 +96,9 @@ static vlm_status open_models(eval_job *j, vlm_error *err) {
   for (int k = 0; k < given->count; k++) {
     struct stat info;
     j->paths[k] = given->items[k];
-    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], true, err));
-    VLM_TRY(vlm_bundle_float_bytes(&j->size_bytes[k], j->bundles[k], err));
-    if (vlm_is_packed(given->items[k]) && stat(given->items[k], &info) == 0) j->size_bytes[k] = (size_t)info.st_size;
+    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], VLM_OPEN_TO_RUN, err));
+    if (vlm_is_packed(given->items[k])) j->size_bytes[k] = stat(given->items[k], &info) == 0 ? (size_t)info.st_size : 0;
+    else VLM_TRY(vlm_bundle_float_bytes(&j->size_bytes[k], j->bundles[k], err));
   }
   bool same = j->n_paths == 1 || (j->bundles[0]->family == VLM_FAMILY_GRAPH) == (j->bundles[1]->family == VLM_FAMILY_GRAPH);
   VLM_CHECK(same, err, VLM_INPUT, "%s and %s are not the same kind of model", j->paths[0], j->paths[1]);

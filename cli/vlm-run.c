@@ -340,7 +340,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   }
   VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
   VLM_TRY(vlm_cli_context(&context, cli, err));
-  VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], true, err));
+  VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(run_answers(cli, context, bundle, err));

@@ -30,6 +30,8 @@ struct vlm_frame {
   vlm_tensor *outputs;       /* per graph output */
   void **output_copies;      /* heap blocks of outputs that would otherwise point outside */
   bool *tapped;              /* per value */
+  uint64_t *packed;          /* per node: inputs that a plan has packed */
+  int32_t n_held_outputs;    /* lazy constants that are outputs: held as long as the frame is there */
   void *bytes;               /* the arena's memory */
   size_t bytes_size;
   vlm_plan_cache plans;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/base/pages.h"
+#include "runtime/exec/borrow.h"
 #include "runtime/exec/frame_body.h"
 
 static vlm_status tap_value(vlm_frame *frame, vlm_value_id id, vlm_error *err) {
@@ -43,6 +44,7 @@ static vlm_status prepare_now(vlm_step *step) {
   vlm_op_binding_rewind(&step->binding);
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
+  vlm_step_give_packed(step, step->binding.lazy);
   call->work = NULL;
   if (step->binding.work_bytes) VLM_TRY(call->scratch(call, &call->work, step->binding.work_bytes));
 out:

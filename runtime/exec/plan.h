@@ -40,6 +40,8 @@ typedef struct vlm_step {
   bool late;                 /* static, checked, self-alloc: prepared when reached, because something it needs is a value */
   vlm_op_call call;          /* in and out point into the frame's tensors of now */
   vlm_op_binding binding;
+  const void **borrowed;     /* per input: lazy constant that the step holds (borrow.h), or NULL */
+  int32_t n_borrowed;
   size_t work_offset;        /* steps prepared when planned: in the arena */
   vlm_value_id *dead;        /* heap values whose last use is this step */
   int32_t n_dead;
@@ -52,6 +54,7 @@ static inline bool vlm_step_is_prepared(const vlm_step *step) {
 
 typedef struct vlm_plan {
   vlm_arena *arena;          /* owns everything here */
+  vlm_lazy *lazy;            /* of the graph */
   vlm_plan_value *values;
   vlm_step *steps;
   int32_t n_steps;
@@ -72,6 +75,7 @@ typedef struct vlm_plan_request {
   const vlm_plan *const *witnesses; /* plans without live dims, of which two differ in each live dim; none = shapes are not guessed */
   int32_t n_witnesses;
   const vlm_weight_owner *owner; /* of the constants, or NULL */
+  uint64_t *packed;          /* per node: bit k = input k was packed by an earlier plan */
   size_t max_bytes;
 } vlm_plan_request;
 
