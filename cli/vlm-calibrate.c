@@ -167,6 +167,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
   j->opts.detail = vlm_args_has(args, VLM_OPT_DETAIL);
+  j->opts.owns_constants = true;
   j->opts.between = between;
   j->opts.user = j;
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);

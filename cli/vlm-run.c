@@ -140,7 +140,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
     vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
     goto out;
   }
-  VLM_TRY(vlm_session_create(&session, context, graph, NULL, err));
+  VLM_TRY(vlm_session_create(&session, context, graph, &(vlm_session_opts){.owns_constants = true}, err));
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
   VLM_TRY(write_outputs(cli, graph, session, folder, err));
 out:
@@ -278,7 +278,7 @@ out:
 static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
-  const vlm_model_opts opts = {.owns_constants = true};
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}};
   VLM_TRY(vlm_model_create(&t->model, context, bundle, &opts, err));
   for (int i = 0; i + 1 < t->cli->args->positional.count; i++)
     for (int p = 0; p < t->prompts.count; p++) VLM_TRY(answer_one(t, i, p, err));
