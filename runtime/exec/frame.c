@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "runtime/base/pages.h"
-#include "runtime/exec/frame_body.h"
 #include "runtime/exec/release.h"
 
 /* ---- creation ---- */
@@ -105,7 +104,7 @@ vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm
   frame->parent = parent;
   VLM_TRY(make_lists(frame, err));
   frame->host = (vlm_call_host){.context = shared->context, .heap = &shared->heap, .held = frame->held,
-                                  .caches_have_room = shared->opts.caches_have_room, .run_body = vlm_frame_run_body, .runner = frame};
+                                  .caches_have_room = shared->opts.caches_have_room, .run_body = shared->control->run_body, .runner = frame};
   mark_tapped(frame);
   VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL, err));
   if (shared->opts.release) VLM_TRY(note_folded(frame, err));

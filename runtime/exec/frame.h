@@ -4,16 +4,24 @@
 
 #include "runtime/exec/plan_cache.h"
 
+typedef struct vlm_frame vlm_frame;
+
+/* How nodes run their bodies, which are frames again: frame_body.h has it, above the walk over steps that calls it. */
+typedef struct vlm_frame_control {
+  vlm_run_body *run_body; /* runner: the frame of the node */
+  vlm_status (*run_if)(vlm_frame *frame, const vlm_step *step, vlm_error *err);
+} vlm_frame_control;
+
 /* What all frames of a session share. */
 typedef struct vlm_frame_shared {
   vlm_context *context;
+  const vlm_frame_control *control;
   vlm_session_opts opts;
   vlm_heap heap;
   int64_t arena_allocations;
   int64_t body_runs;         /* of this run */
 } vlm_frame_shared;
 
-typedef struct vlm_frame vlm_frame;
 struct vlm_frame {
   vlm_frame_shared *shared;
   const vlm_graph *graph;

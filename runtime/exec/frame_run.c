@@ -1,9 +1,10 @@
 /* A run is a walk over the steps of the plan. */
+#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/pages.h"
 #include "runtime/exec/borrow.h"
-#include "runtime/exec/frame_body.h"
+#include "runtime/exec/frame.h"
 
 static vlm_status tap_value(vlm_frame *frame, vlm_value_id id, vlm_error *err) {
   const vlm_session_opts *opts = &frame->shared->opts;
@@ -41,6 +42,7 @@ out:
 static vlm_status prepare_now(vlm_step *step) {
   vlm_status st = VLM_OK;
   vlm_op_call *call = &step->call;
+  assert(step->late || step->kind == VLM_STEP_DYNAMIC); /* others were prepared when planned, and their work space lies in the arena */
   vlm_op_binding_rewind(&step->binding);
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
@@ -94,7 +96,7 @@ static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
   vlm_status st = VLM_OK;
   step->call.err = err;
   switch (step->kind) {
-    case VLM_STEP_IF: st = vlm_frame_run_if(frame, step, err); break;
+    case VLM_STEP_IF: st = frame->shared->control->run_if(frame, step, err); break;
     case VLM_STEP_ALIAS: step->call.out[0]->data = step->call.in[0]->data; break;
     case VLM_STEP_DYNAMIC: st = run_dynamic(frame, step, err); break;
     case VLM_STEP_CHECKED: st = run_checked(frame, step, err); break;
@@ -116,6 +118,7 @@ static vlm_status run_steps(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_plan *plan = frame->plan;
   bool tapping = frame->shared->opts.tap != NULL;
+  assert(plan && frame->bound == plan->number); /* the tensors of now are the plan's */
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
     VLM_TRY(run_step(frame, step, err));
@@ -134,6 +137,7 @@ static vlm_status collect_outputs(vlm_frame *frame, vlm_error *err) {
   for (int32_t i = 0; i < graph->n_outputs; i++) {
     vlm_value_id id = graph->outputs[i];
     frame->outputs[i] = frame->now[id];
+    assert(frame->now[id].data || vlm_tensor_count(&frame->now[id]) == 0); /* every output was made */
     vlm_heap_give(heap, frame->output_copies[i]);
     frame->output_copies[i] = NULL;
     if (frame->plan->values[frame->plan->values[id].root].store != VLM_STORE_OUTSIDE) continue;

@@ -1,5 +1,7 @@
 #include "runtime/exec/plan.h"
 
+#include <assert.h>
+
 #include "runtime/exec/borrow.h"
 #include "runtime/exec/plan_build.h"
 #include "runtime/ops/packed.h"
@@ -16,6 +18,7 @@ static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   if (shapes_alone) goto out;
   VLM_TRY(vlm_plan_steps(b));
   VLM_TRY(vlm_plan_memory(b));
+  assert(!vlm_plan_broken(b->plan, graph));
 out:
   vlm_free(b->needed);
   vlm_free(b->folded);

@@ -83,6 +83,8 @@ typedef struct vlm_plan_request {
 vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 void vlm_plan_free(vlm_plan *plan);
+/* What of our own rules the plan breaks, or NULL: roots, lifetimes, places in the arena, the order of steps. */
+const char *vlm_plan_broken(const vlm_plan *plan, const vlm_graph *graph);
 /* What the arena would need for values alone: the same for every CPU level and number of threads. */
 vlm_status vlm_plan_value_bytes(const vlm_plan *plan, const vlm_graph *graph, size_t *bytes, vlm_error *err);
 

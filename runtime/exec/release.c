@@ -1,5 +1,6 @@
 #include "runtime/exec/release.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,7 @@ vlm_status vlm_release_note(vlm_release *r, const vlm_node *node, int k, vlm_wei
   if (weight) VLM_TRY(hold(r, weight, err));
   found->done = true;
   constant *c = find_constant(r, found->data);
+  assert(c && c->readers > 0 && !c->gone); /* a reader that was not done counted */
   if (--c->readers == 0) let_go(r, c);
 out:
   return st;

@@ -1,5 +1,6 @@
 #include "runtime/exec/session.h"
 
+#include "runtime/exec/frame_body.h"
 #include "runtime/exec/release.h"
 #include "runtime/exec/session_private.h"
 
@@ -11,6 +12,7 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
   VLM_TRY(vlm_release_check(graph, err));
   VLM_TRY(vlm_new(&s, 1, err));
   s->shared.context = context;
+  s->shared.control = &vlm_frame_bodies;
   if (opts) s->shared.opts = *opts;
   if (!s->shared.opts.max_bytes) s->shared.opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
   s->shared.heap.max_bytes = s->shared.opts.max_bytes;
