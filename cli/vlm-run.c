@@ -278,7 +278,8 @@ out:
 static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
-  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}};
+  const bool one = t->cli->args->positional.count == 2 && t->prompts.count == 1;
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}, .stages_rest = one};
   VLM_TRY(vlm_model_create(&t->model, context, bundle, &opts, err));
   for (int i = 0; i + 1 < t->cli->args->positional.count; i++)
     for (int p = 0; p < t->prompts.count; p++) VLM_TRY(answer_one(t, i, p, err));

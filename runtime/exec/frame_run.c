@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "runtime/base/pages.h"
 #include "runtime/exec/borrow.h"
 #include "runtime/exec/frame.h"
 
@@ -172,31 +171,4 @@ vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_i
   }
   if (st != VLM_OK && err) *err = first;
   return st;
-}
-
-/* ---- after a run ---- */
-
-enum { KEPT_BYTES = 4 << 20 };
-
-/* True when an output lies in the arena behind `from`; the nearest is [*begin, *end). */
-static bool next_output(const vlm_frame *frame, size_t from, size_t *begin, size_t *end) {
-  bool found = false;
-  for (int32_t i = 0; frame->plan && i < frame->graph->n_outputs; i++) {
-    const vlm_plan_value *root = &frame->plan->values[frame->plan->values[frame->graph->outputs[i]].root];
-    if (root->store != VLM_STORE_ARENA || root->offset < from || (found && root->offset >= *begin)) continue;
-    found = true;
-    *begin = root->offset;
-    *end = root->offset + vlm_tensor_bytes(&root->tensor);
-  }
-  return found;
-}
-
-void vlm_frame_trim(vlm_frame *frame) {
-  char *bytes = frame->bytes;
-  size_t from = 0, begin = 0, end = 0;
-  for (int32_t i = 0; i < frame->n_children; i++) vlm_frame_trim(frame->children[i]);
-  if (frame->shared->heap.total_bytes > KEPT_BYTES) vlm_heap_trim(&frame->shared->heap);
-  if (frame->bytes_size <= KEPT_BYTES) return;
-  for (; next_output(frame, from, &begin, &end); from = end) vlm_pages_drop(bytes + from, begin - from);
-  vlm_pages_drop(bytes + from, frame->bytes_size - from);
 }

@@ -46,6 +46,11 @@ vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_i
   return st;
 }
 
+void vlm_session_rest(vlm_session *s) {
+  vlm_frame_trim(s->root);
+  vlm_frame_forget(s->root);
+}
+
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }
 
 vlm_status vlm_session_plan(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {

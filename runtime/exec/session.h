@@ -45,6 +45,9 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
 void vlm_session_free(vlm_session *session);
 /* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */
 vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
+/* Nobody runs the session for a while: its plans go, with what they packed, and its memory but for the outputs, which stay valid. The next
+ * run plans again. Sessions with bodies keep their plans. */
+void vlm_session_rest(vlm_session *session);
 /* Output i of the last run; owned by the session, valid until the next run. */
 const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
 
