@@ -150,7 +150,8 @@ vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundl
   vlm_status st = VLM_OK;
   memset(report, 0, sizeof *report);
   calibration c = {.stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
-  const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants}};
+  const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants,
+                                                 .owns_constants = opts->owns_constants}};
   VLM_TRY(vlm_taps_make(&c.taps, bundle, opts->everything, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
   else VLM_TRY(vlm_model_create(&c.model, context, bundle, &model_opts, err));

@@ -13,6 +13,7 @@ typedef struct vlm_calibrate_opts {
   int64_t max_new_tokens;       /* 0 = the model's */
   bool everything;              /* tap every float value, not only what enters products (for recipes that quantize all of them) */
   bool detail;                  /* each channel and kind of token as well: for looking at, no recipe reads them */
+  bool owns_constants;          /* nobody else reads the bundle's graphs */
   const vlm_captions *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
   /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
   vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
+#include "runtime/base/mapped.h"
 
 static void interrupted(int signal_number) {
   (void)signal_number;
@@ -18,7 +19,28 @@ static void interrupted(int signal_number) {
   _exit(130);
 }
 
+static void say_now(const char *text) {
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) return; /* nobody is left to be told */
+}
+
+/* Behind the end of a mapped file that was cut off while we read it. Any other cause is our own bug and ends the process as it would. */
+static void cut_off(int signal_number, siginfo_t *info, void *context) {
+  const char *path = vlm_mapped_path(info->si_addr);
+  (void)context;
+  vlm_writer_abort_all();
+  if (!path) {
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+    return;
+  }
+  say_now(path);
+  say_now(": became shorter while it was read; run again when nothing writes it\n");
+  _exit(vlm_status_exit_code(VLM_INPUT));
+}
+
 static void catch_signals(void) {
+  struct sigaction bus = {.sa_sigaction = cut_off, .sa_flags = SA_SIGINFO};
+  sigaction(SIGBUS, &bus, NULL);
   struct sigaction action = {.sa_handler = interrupted};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);

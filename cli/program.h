@@ -34,8 +34,10 @@ vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err);
 
 /* Threads and CPU level from the command line. */
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err);
-/* Bundle folder, .onnx or .vlmq; integer operators are lowered when `lower`. The caller frees it with vlm_bundle_free. */
-vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err);
+/* How a model is opened: as it is; with its integer operators lowered; to be run and nothing else, so that weights may wait in the file. */
+typedef enum vlm_open_use { VLM_OPEN_AS_IT_IS, VLM_OPEN_LOWERED, VLM_OPEN_TO_RUN } vlm_open_use;
+/* Bundle folder, .onnx or .vlmq. The caller frees it with vlm_bundle_free. */
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err);
 /* True for a .vlmq file. */
 bool vlm_is_packed(const char *path);
 

@@ -154,7 +154,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   const vlm_args *args = j->cli->args;
   VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
-  VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], false, err));
+  VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], VLM_OPEN_AS_IT_IS, err));
   VLM_TRY(check_options(j, err));
   const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
   if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
@@ -167,6 +167,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
   j->opts.detail = vlm_args_has(args, VLM_OPT_DETAIL);
+  j->opts.owns_constants = true;
   j->opts.between = between;
   j->opts.user = j;
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);

@@ -96,9 +96,9 @@ static vlm_status open_models(eval_job *j, vlm_error *err) {
   for (int k = 0; k < given->count; k++) {
     struct stat info;
     j->paths[k] = given->items[k];
-    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], true, err));
-    VLM_TRY(vlm_bundle_float_bytes(&j->size_bytes[k], j->bundles[k], err));
-    if (vlm_is_packed(given->items[k]) && stat(given->items[k], &info) == 0) j->size_bytes[k] = (size_t)info.st_size;
+    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], VLM_OPEN_TO_RUN, err));
+    if (vlm_is_packed(given->items[k])) j->size_bytes[k] = stat(given->items[k], &info) == 0 ? (size_t)info.st_size : 0;
+    else VLM_TRY(vlm_bundle_float_bytes(&j->size_bytes[k], j->bundles[k], err));
   }
   bool same = j->n_paths == 1 || (j->bundles[0]->family == VLM_FAMILY_GRAPH) == (j->bundles[1]->family == VLM_FAMILY_GRAPH);
   VLM_CHECK(same, err, VLM_INPUT, "%s and %s are not the same kind of model", j->paths[0], j->paths[1]);
@@ -176,7 +176,7 @@ static vlm_status evaluate_pipeline(eval_job *j, const budget *b, vlm_error *err
   const vlm_args *args = j->cli->args;
   vlm_evaluation e = {0};
   int64_t seed;
-  vlm_eval_opts opts = {.progress = on_progress, .user = j};
+  vlm_eval_opts opts = {.progress = on_progress, .user = j, .owns_constants = true};
   vlm_prompts prompts = {0};
   VLM_TRY(vlm_cli_prompts(&prompts, j->cli, j->bundles[0], j->set, err));
   opts.prompts = prompts.items;
@@ -203,7 +203,7 @@ out:
 static vlm_status evaluate_graph(eval_job *j, const budget *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph_eval e = {0};
-  const vlm_graph_eval_opts opts = {.progress = on_progress, .user = j};
+  const vlm_graph_eval_opts opts = {.progress = on_progress, .user = j, .owns_constants = true};
   const vlm_graph *candidate = j->bundles[1] ? j->bundles[1]->graphs[VLM_ROLE_MODEL] : NULL;
   VLM_TRY(vlm_graph_evaluate(&e, j->context, j->bundles[0]->graphs[VLM_ROLE_MODEL], candidate, j->set, &opts, err));
   vlm_progress_end(&j->progress);

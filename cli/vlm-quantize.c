@@ -184,7 +184,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_quantize_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   j.opts.threads = j.pack.threads = vlm_context_threads(j.context);
-  VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, false, err));
+  VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, VLM_OPEN_AS_IT_IS, err));
   VLM_TRY(open_statistics(&j, err));
   VLM_TRY(make_plan(&j, err));
   vlm_quantize_print_plan(&j);

@@ -140,7 +140,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
     vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
     goto out;
   }
-  VLM_TRY(vlm_session_create(&session, context, graph, NULL, err));
+  VLM_TRY(vlm_session_create(&session, context, graph, &(vlm_session_opts){.owns_constants = true}, err));
   VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
   VLM_TRY(write_outputs(cli, graph, session, folder, err));
 out:
@@ -278,7 +278,8 @@ out:
 static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
-  const vlm_model_opts opts = {.owns_constants = true};
+  const bool one = t->cli->args->positional.count == 2 && t->prompts.count == 1;
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}, .stages_rest = one};
   VLM_TRY(vlm_model_create(&t->model, context, bundle, &opts, err));
   for (int i = 0; i + 1 < t->cli->args->positional.count; i++)
     for (int p = 0; p < t->prompts.count; p++) VLM_TRY(answer_one(t, i, p, err));
@@ -340,7 +341,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   }
   VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
   VLM_TRY(vlm_cli_context(&context, cli, err));
-  VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], true, err));
+  VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(run_answers(cli, context, bundle, err));

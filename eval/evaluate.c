@@ -227,7 +227,8 @@ static vlm_status enter(match *m, const vlm_bundle *bundle, vlm_eval_side *side)
   p->side = side;
   m->n_players++;
   VLM_TRY(vlm_arena_new(m->out->arena, &p->captions, m->out->images, m->err));
-  VLM_TRY(vlm_model_create(&p->model, m->context, bundle, NULL, m->err));
+  const vlm_model_opts opts = {.session = {.owns_constants = m->opts->owns_constants}};
+  VLM_TRY(vlm_model_create(&p->model, m->context, bundle, &opts, m->err));
   VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, 0, m->err));
   VLM_TRY(play(m, p, &pixels, m->opts->prompts[0]));
   vlm_memory_use after = vlm_memory_now();

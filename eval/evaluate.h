@@ -27,6 +27,7 @@ typedef struct vlm_eval_opts {
   int32_t n_prompts;
   int64_t max_new_tokens, beams; /* 0 = the model's */
   vlm_bootstrap_opts bootstrap;
+  bool owns_constants;           /* of both models: nobody else reads their graphs */
   void (*progress)(void *user, int64_t done, int64_t total);
   void *user;
 } vlm_eval_opts;

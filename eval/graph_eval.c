@@ -79,6 +79,7 @@ out:
 vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference, const vlm_graph *candidate, const vlm_dataset *set,
                               const vlm_graph_eval_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const vlm_session_opts session = {.owns_constants = opts && opts->owns_constants};
   graph_match m = {.out = out, .graphs = {reference, candidate}, .set = set, .err = err};
   memset(out, 0, sizeof *out);
   out->n_outputs = reference->n_outputs;
@@ -89,8 +90,8 @@ vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const v
   for (int32_t i = 0; i < out->n_outputs; i++) out->names[i] = reference->values[reference->outputs[i]].name;
   const bool more = candidate && candidate->n_inputs > reference->n_inputs;
   VLM_TRY(vlm_new(&m.inputs, more ? candidate->n_inputs : reference->n_inputs, err));
-  VLM_TRY(vlm_session_create(&m.sessions[0], context, reference, NULL, err));
-  if (candidate) VLM_TRY(vlm_session_create(&m.sessions[1], context, candidate, NULL, err));
+  VLM_TRY(vlm_session_create(&m.sessions[0], context, reference, &session, err));
+  if (candidate) VLM_TRY(vlm_session_create(&m.sessions[1], context, candidate, &session, err));
   VLM_TRY(run_all(&m, opts));
 out:
   vlm_session_free(m.sessions[0]);

@@ -17,6 +17,7 @@ typedef struct vlm_graph_eval {
 } vlm_graph_eval;
 
 typedef struct vlm_graph_eval_opts {
+  bool owns_constants; /* of both graphs: nobody else reads them */
   void (*progress)(void *user, int64_t done, int64_t total);
   void *user;
 } vlm_graph_eval_opts;

@@ -8,10 +8,10 @@
 #include "runtime/base/file.h"
 #include "runtime/lower/lower.h"
 
-static vlm_status open_pack(vlm_bundle **out, const char *path, vlm_error *err) {
+static vlm_status open_pack(vlm_bundle **out, const char *path, bool lazy, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_pack *pack = NULL;
-  VLM_TRY(vlm_pack_open(&pack, path, NULL, err));
+  VLM_TRY(vlm_pack_open(&pack, path, &(vlm_pack_open_opts){.lazy = lazy}, err));
   VLM_TRY(vlm_pack_bundle(out, pack, err));
 out:
   vlm_pack_close(pack); /* the graphs keep the weights alive */
@@ -84,15 +84,15 @@ static vlm_status bind_shapes(vlm_bundle *bundle, const vlm_cli *cli, vlm_error 
   return VLM_OK;
 }
 
-vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, bool lower, vlm_error *err) {
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle_opts opts = {0};
   *out = NULL;
   VLM_TRY(decoder_form(&opts.decoder, cli, err));
-  if (vlm_is_packed(path)) VLM_TRY(open_pack(out, path, err));
+  if (vlm_is_packed(path)) VLM_TRY(open_pack(out, path, use == VLM_OPEN_TO_RUN, err));
   else VLM_TRY(vlm_bundle_open(out, path, &opts, err));
   VLM_TRY(bind_shapes(*out, cli, err));
-  if (lower) VLM_TRY(lower_all(*out, err));
+  if (use != VLM_OPEN_AS_IT_IS) VLM_TRY(lower_all(*out, err));
 out:
   if (st != VLM_OK) {
     vlm_bundle_free(*out);

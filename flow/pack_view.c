@@ -66,7 +66,7 @@ const char *vlm_pack_tensor_name(const vlm_pack_view *v, const vlm_pack_tensor *
 /* --shape is bound by the common opening, which reads the file once more. */
 static vlm_status open_lowered(vlm_pack_view *v, const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
-  if (vlm_args_has(cli->args, VLM_OPT_SHAPE)) return vlm_cli_open(&v->bundle, cli, v->path, true, err);
+  if (vlm_args_has(cli->args, VLM_OPT_SHAPE)) return vlm_cli_open(&v->bundle, cli, v->path, VLM_OPEN_LOWERED, err);
   VLM_TRY(vlm_pack_bundle(&v->bundle, v->pack, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
     if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) VLM_TRY(vlm_graph_lower(v->bundle->graphs[r], NULL, err));

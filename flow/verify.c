@@ -43,7 +43,7 @@ static vlm_status open_model(golden_run *r, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (r->bundle) return VLM_OK;
   VLM_TRY(vlm_cli_context(&r->context, r->cli, err));
-  VLM_TRY(vlm_cli_open(&r->bundle, r->cli, r->path, true, err));
+  VLM_TRY(vlm_cli_open(&r->bundle, r->cli, r->path, VLM_OPEN_LOWERED, err));
 out:
   return st;
 }

@@ -1,4 +1,5 @@
 #include "pack/graphs.h"
+#include "pack/lazy_weights.h"
 
 typedef struct graph_reader {
   vlm_byte_reader *d;
@@ -129,6 +130,7 @@ static void get_attr(graph_reader *r, vlm_graph *g, vlm_attr *a, int depth) {
       const vlm_tensor *t = get_tensor(r);
       vlm_tensor *own = reserve(r, 1, sizeof(*own));
       if (OK(r)) *own = *t;
+      if (OK(r)) take(r, vlm_lazy_take(r->root->lazy, t->data, r->d->err)); /* for good: attributes are read by anybody */
       a->u.t = own;
       break;
     }
@@ -186,6 +188,7 @@ vlm_status vlm_graph_decode(vlm_graph **out, vlm_byte_reader *d, const vlm_tenso
   graph_reader r = {.d = d, .tensors = tensors};
   *out = NULL;
   VLM_TRY(vlm_graph_create(&r.root, "", source, d->err));
+  r.root->lazy = vlm_lazy_weights_blocks(tensors->lazy);
   get_strings(&r);
   get_graph(&r, NULL, 1);
   VLM_TRY(vlm_get_end(d));

@@ -34,6 +34,11 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
     pack->storage->weights = raw = pages;
     pack->storage->weight_bytes = (size_t)s->raw;
   }
+  if (opts->lazy && s->codec == VLM_SECTION_FRAMES) {
+    if (!opts->trust_weights) VLM_TRY(vlm_pack_check_stored(pack, s, err)); /* damage is told now, not in the middle of an answer */
+    VLM_TRY(vlm_lazy_weights_create(&pack->storage->lazy, &pack->tensors, stored, (size_t)s->stored, pack->path, err));
+    pack->tensors.lazy = pack->storage->lazy;
+  }
   VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, stored, s, opts->trust_weights, opts->threads, pack->path, err));
   pack->loaded = true;
 out:

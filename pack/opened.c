@@ -6,12 +6,15 @@
 #include "runtime/base/pages.h"
 #include "runtime/base/hash.h"
 
+enum { HASHED_BYTES = 4 << 20 }; /* at a time */
+
 void vlm_pack_release_storage(void *thing) {
   vlm_pack_storage *s = thing;
   if (!s) return;
   const int owners = atomic_fetch_sub(&s->owners, 1);
   assert(owners > 0);
   if (owners != 1) return;
+  vlm_lazy_weights_free(s->lazy);
   vlm_file_unmap(&s->file);
   vlm_pages_free(s->weights, s->weight_bytes);
   vlm_free(s);
@@ -28,8 +31,20 @@ static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const c
 }
 
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_xxh64_stream *hash = NULL;
+  const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
   if (s->codec == VLM_SECTION_INSIDE) return VLM_OK; /* the hash of the index holds it */
-  return check_hash(pack, s, "stored", vlm_xxh64(vlm_pack_bytes(pack) + s->offset, (size_t)s->stored), s->stored_hash, err);
+  VLM_TRY(vlm_xxh64_create(&hash, err));
+  for (uint64_t at = 0; at < s->stored; at += HASHED_BYTES) {
+    const size_t n = s->stored - at < HASHED_BYTES ? (size_t)(s->stored - at) : HASHED_BYTES;
+    vlm_xxh64_add(hash, stored + at, n);
+    vlm_pages_drop(stored + at, n);
+  }
+  VLM_TRY(check_hash(pack, s, "stored", vlm_xxh64_value(hash), s->stored_hash, err));
+out:
+  vlm_xxh64_free(hash);
+  return st;
 }
 
 vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err) {

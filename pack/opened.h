@@ -6,6 +6,7 @@
 
 #include "pack/graphs.h"
 #include "pack/layout.h"
+#include "pack/lazy_weights.h"
 #include "pack/pack.h"
 #include "runtime/base/file.h"
 
@@ -15,6 +16,7 @@ typedef struct vlm_pack_storage {
   vlm_file file;
   unsigned char *weights; /* unpacked, in whole pages; NULL when they are mapped */
   size_t weight_bytes;
+  vlm_lazy_weights *lazy; /* of those that wait in the file, or NULL */
 } vlm_pack_storage;
 
 struct vlm_pack {
@@ -37,6 +39,7 @@ void vlm_pack_release_storage(void *storage);
 vlm_status vlm_pack_read_section(vlm_pack *pack, const vlm_section *s, const char **label, vlm_error *err);
 /* The whole file as mapped. */
 const unsigned char *vlm_pack_bytes(const vlm_pack *pack);
+/* The hash of the stored bytes; the file's pages are not kept in memory. */
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err);
 /* Checks hashes and gives the raw bytes: in the mapping, or in *own (free with vlm_free; NULL otherwise). Not for WGHT. */
 vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err);

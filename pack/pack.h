@@ -54,6 +54,8 @@ typedef struct vlm_pack_open_opts {
   size_t max_weight_bytes; /* 0 = 64 GiB; more is VLM_LIMIT */
   bool trust_weights;      /* do not hash the weights: mapped ones are then not even read */
   bool no_weights;         /* tables only: shapes are there, data is NULL, no bundle can be made */
+  bool lazy;               /* large compressed weights of 8 bits are unpacked when a session wants them (vlm_graph.lazy): for bundles that are
+                              run, and neither written nor compared */
 } vlm_pack_open_opts;
 
 /* True when the file, or these bytes, begin like a packed file. */

@@ -109,6 +109,8 @@ out:
   return st;
 }
 
+static bool is_lazy(const vlm_tensor_table *table, int64_t i) { return table->lazy && table->items[i].tensor.data; }
+
 typedef struct load_job {
   vlm_tensor_table *table;
   unsigned char *raw;
@@ -139,6 +141,7 @@ out:
 static void load_task(void *user, int64_t i, int worker) {
   load_job *job = user;
   (void)worker;
+  if (is_lazy(job->table, i)) return;
   if (load_one(job, i, NULL) != VLM_OK) atomic_store(&job->failed, 1);
 }
 
@@ -161,12 +164,13 @@ vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, co
   if (!job.mapped || !trust) vlm_threads_run(threads, table->count, load_task, &job);
   /* Once more, in order, for the message; what failed for want of memory may succeed now. */
   for (int32_t i = 0; atomic_load(&job.failed) && i < table->count; i++) {
-    st = load_one(&job, i, err);
+    if (!is_lazy(table, i)) st = load_one(&job, i, err);
     if (st != VLM_OK) vlm_error_context(err, "%s: section WGHT, tensor %d of %d", file, (int)i, (int)table->count);
     if (st != VLM_OK) goto out;
   }
   if (job.mapped && !trust) VLM_TRY(check_gaps(table, raw, file, err));
-  for (int32_t i = 0; i < table->count; i++) table->items[i].tensor.data = raw + table->raw_offsets[i];
+  for (int32_t i = 0; i < table->count; i++)
+    if (!is_lazy(table, i)) table->items[i].tensor.data = raw + table->raw_offsets[i];
 out:
   return st;
 }

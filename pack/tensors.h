@@ -40,6 +40,7 @@ typedef struct vlm_tensor_table {
   unsigned char *codecs;                /* vlm_tensor_codec */
   size_t *raw_offsets, *stored_offsets; /* in the unpacked and in the stored section; VLM_TENSOR_INSIDE: in the table */
   unsigned char *table;                 /* a copy of TENS */
+  struct vlm_lazy_weights *lazy;        /* tensors that are unpacked when they are wanted, or NULL */
   int32_t count;
   size_t raw_bytes;
 } vlm_tensor_table;
@@ -48,7 +49,7 @@ typedef struct vlm_tensor_table {
 vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, const vlm_section *weights, bool compact);
 void vlm_tensor_table_free(vlm_tensor_table *table);
 /* Points every tensor into `raw` (the unpacked section), after unpacking into it from `stored` when the codec is frames, and checks hashes
- * unless `trust`. `file` is for messages. */
+ * unless `trust`; lazy ones are set already and left alone. `file` is for messages. */
 vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const unsigned char *stored, const vlm_section *weights, bool trust,
                                  vlm_threads *threads, const char *file, vlm_error *err);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/mapped.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pages.h"
 
@@ -62,6 +63,7 @@ vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t byte
   void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
   VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", name, strerror(errno));
   *out = (vlm_file){.data = data, .bytes = (size_t)bytes};
+  vlm_mapped_add(data, out->bytes, name);
 out:
   return st;
 }
@@ -76,7 +78,10 @@ vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
 }
 
 void vlm_file_unmap(vlm_file *file) {
-  if (file->bytes) munmap((void *)file->data, file->bytes);
+  if (file->bytes) {
+    vlm_mapped_remove(file->data);
+    munmap((void *)file->data, file->bytes);
+  }
   *file = (vlm_file){.data = (const unsigned char *)""};
 }
 

@@ -8,7 +8,8 @@
 
 #include "runtime/base/status.h"
 
-/* A read-only mapping of a file. bytes may be 0 (data is then a valid pointer to nothing). */
+/* A read-only mapping of a file, as long as the file is when it is opened. bytes may be 0 (data is then a valid pointer to nothing). A file
+ * that somebody cuts off afterwards cannot be read behind its new end: the system sends SIGBUS, and vlm_mapped_path (mapped.h) names it. */
 typedef struct vlm_file {
   const unsigned char *data;
   size_t bytes;

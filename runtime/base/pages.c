@@ -6,15 +6,31 @@
 
 #include "runtime/base/memory.h"
 
-vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err) {
+static vlm_status take(void **out, size_t bytes, int access, vlm_error *err) {
   *out = NULL;
   if (bytes == 0) return vlm_alloc(out, 0, 1, err);
   if (vlm_memory_fails()) return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
-  void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *data = mmap(NULL, bytes, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
   *out = data;
   return VLM_OK;
 }
+
+vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err) { return take(out, bytes, PROT_READ | PROT_WRITE, err); }
+vlm_status vlm_pages_reserve(void **out, size_t bytes, vlm_error *err) { return take(out, bytes, PROT_NONE, err); }
+
+vlm_status vlm_pages_open(void *data, size_t bytes, vlm_error *err) {
+  if (vlm_memory_fails() || mprotect(data, bytes, PROT_READ | PROT_WRITE) != 0)
+    return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
+  return VLM_OK;
+}
+
+void vlm_pages_close(void *data, size_t bytes) {
+  madvise(data, bytes, MADV_DONTNEED);
+  mprotect(data, bytes, PROT_NONE);
+}
+
+size_t vlm_page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 void vlm_pages_free(void *data, size_t bytes) {
   if (bytes == 0) vlm_free(data);

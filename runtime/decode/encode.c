@@ -80,6 +80,7 @@ static vlm_status run_graph(vlm_model *m, encode_step step, const sources *s, co
   VLM_CHECK(g->n_inputs <= VLM_ENCODE_INPUTS, err, VLM_UNSUPPORTED, "%s: %d inputs, at most %d are handled", g->source, g->n_inputs, VLM_ENCODE_INPUTS);
   for (int32_t i = 0; i < g->n_inputs; i++) VLM_TRY(fill_input(&m->feeds[role][i], s, g, i, &inputs[i], err));
   VLM_TRY(vlm_session_run(m->sessions[role], inputs, g->n_inputs, err));
+  if (m->stages_rest && role != VLM_ROLE_EMBED) vlm_session_rest(m->sessions[role]); /* the decoder embeds too */
   *out = vlm_session_output(m->sessions[role], vlm_output_index(g, step.output));
   a->stage_ms[step.stage] += vlm_clock_ms() - start;
 out:

@@ -74,7 +74,8 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   VLM_TRY(make_tokenizer(m, err));
   VLM_TRY(vlm_prompt_rules_read(&m->prompt, bundle, m->tokenizer, m->rules.bos, err));
   set_readers(m);
-  if (opts && opts->owns_constants) VLM_TRY(vlm_release_create(&m->release, bundle->graphs, VLM_ROLE_COUNT, err));
+  m->stages_rest = opts && opts->stages_rest;
+  if (opts && opts->session.owns_constants) VLM_TRY(vlm_release_create(&m->release, bundle->graphs, VLM_ROLE_COUNT, err));
   VLM_TRY(make_sessions(m, opts ? &opts->session : NULL, err));
   VLM_TRY(vlm_decoder_create(&m->decoder, bundle, m->sessions[VLM_ROLE_DECODER_FIRST], m->sessions[VLM_ROLE_DECODER_STEP],
                              m->sessions[VLM_ROLE_EMBED], err));

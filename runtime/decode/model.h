@@ -19,8 +19,8 @@
 typedef struct vlm_model vlm_model;
 
 typedef struct vlm_model_opts {
-  vlm_session_opts session; /* taps; given to every session */
-  bool owns_constants;      /* the bundle serves this model alone: constants that were packed, and work memory after a run, go back to the system */
+  vlm_session_opts session; /* given to every session; owns_constants: the bundle serves this model alone */
+  bool stages_rest;         /* an encoder that has run forgets what it packed: least memory for one answer; every further one plans again */
 } vlm_model_opts;
 
 /* The bundle and context must outlive the model. opts may be NULL. */

@@ -26,7 +26,7 @@ struct vlm_model {
   vlm_generation rules;
   vlm_prompt_rules prompt;
   int64_t positions;                 /* longest sequence of the decoder; 0 = not stated */
-  bool encoder_reads_text, decoder_reads_image;
+  bool encoder_reads_text, decoder_reads_image, stages_rest;
   float *joined;                     /* image features and prompt embeddings */
   size_t joined_capacity;
   int64_t *ids;                      /* of the prompt, as a graph takes them */

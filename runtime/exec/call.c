@@ -1,5 +1,7 @@
 #include "runtime/exec/call.h"
 
+#include <assert.h>
+
 #include "runtime/base/memory.h"
 
 static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
@@ -11,6 +13,7 @@ static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
     host->cap_scratch = wanted;
   }
   VLM_TRY(vlm_heap_take(host->heap, out, bytes, c->err));
+  assert(host->n_scratch < host->cap_scratch);
   host->scratch[host->n_scratch++] = *out;
 out:
   return st;

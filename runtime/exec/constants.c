@@ -1,5 +1,6 @@
 #include "runtime/exec/constants.h"
 
+#include "runtime/exec/borrow.h"
 #include "runtime/exec/call.h"
 #include "runtime/exec/context_private.h"
 #include "runtime/ops/evaluate.h"
@@ -38,6 +39,19 @@ typedef struct {
   vlm_tensor *results, **out;
 } folder;
 
+/* Views of lazy constants are as lazy. */
+static vlm_status evaluate(folder *f, const vlm_node *node, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_lazy *lazy = f->constants->graph->lazy;
+  const int32_t first = node->op->flags & VLM_OP_ALIAS ? 1 : 0, count = node->n_inputs > first ? node->n_inputs - first : 0;
+  int32_t held = 0;
+  VLM_TRY(vlm_tensors_take(lazy, f->in + first, count, &held, err));
+  VLM_TRY(vlm_node_evaluate(&f->evaluation, node, f->in, f->out, err));
+out:
+  vlm_tensors_give(lazy, f->in + first, held);
+  return st;
+}
+
 static vlm_status fold_node(folder *f, const vlm_node *node, vlm_error *err) {
   vlm_error reason = {0};
   if (!foldable(f->constants, node, f->in)) return VLM_OK;
@@ -45,7 +59,7 @@ static vlm_status fold_node(folder *f, const vlm_node *node, vlm_error *err) {
     f->results[k] = (vlm_tensor){0};
     f->out[k] = node->outputs[k] == VLM_NO_VALUE ? NULL : &f->results[k];
   }
-  vlm_status st = vlm_node_evaluate(&f->evaluation, node, f->in, f->out, &reason);
+  vlm_status st = evaluate(f, node, &reason);
   if (st == VLM_LIMIT) return VLM_OK; /* too large to keep; what cannot be run at all fails when it is planned */
   if (st != VLM_OK) {
     vlm_fail(err, st, "%s", reason.text);

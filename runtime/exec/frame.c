@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "runtime/base/pages.h"
-#include "runtime/exec/frame_body.h"
 #include "runtime/exec/release.h"
 
 /* ---- creation ---- */
@@ -59,10 +58,24 @@ static vlm_status make_lists(vlm_frame *frame, vlm_error *err) {
   VLM_TRY(vlm_new(&frame->now, n, err));
   VLM_TRY(vlm_new(&frame->held, n, err));
   VLM_TRY(vlm_new(&frame->tapped, n, err));
+  VLM_TRY(vlm_new(&frame->packed, frame->graph->n_nodes, err));
   VLM_TRY(vlm_new(&frame->outputs, n_outputs, err));
   VLM_TRY(vlm_new(&frame->output_copies, n_outputs, err));
   for (int t = 0; t < 2; t++) VLM_TRY(vlm_new(&frame->body_outputs[t], n_outputs, err));
   VLM_TRY(list_outside(frame, err));
+out:
+  return st;
+}
+
+static const void *output_constant(const vlm_frame *frame, int32_t i) {
+  const vlm_tensor *t = vlm_constants_get(frame->constants, frame->graph->outputs[i]);
+  return t ? t->data : NULL;
+}
+
+static vlm_status hold_outputs(vlm_frame *frame, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (; frame->n_held_outputs < frame->graph->n_outputs; frame->n_held_outputs++)
+    VLM_TRY(vlm_lazy_take(frame->graph->lazy, output_constant(frame, frame->n_held_outputs), err));
 out:
   return st;
 }
@@ -91,10 +104,11 @@ vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm
   frame->parent = parent;
   VLM_TRY(make_lists(frame, err));
   frame->host = (vlm_call_host){.context = shared->context, .heap = &shared->heap, .held = frame->held,
-                                  .caches_have_room = shared->opts.caches_have_room, .run_body = vlm_frame_run_body, .runner = frame};
+                                  .caches_have_room = shared->opts.caches_have_room, .run_body = shared->control->run_body, .runner = frame};
   mark_tapped(frame);
   VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL, err));
   if (shared->opts.release) VLM_TRY(note_folded(frame, err));
+  VLM_TRY(hold_outputs(frame, err));
   VLM_TRY(create_children(frame, err));
 out:
   if (st != VLM_OK) {
@@ -109,10 +123,11 @@ void vlm_frame_free(vlm_frame *frame) {
   if (!frame) return;
   for (int32_t i = 0; i < frame->n_children; i++) vlm_frame_free(frame->children[i]);
   vlm_plan_cache_free(&frame->plans);
+  for (int32_t i = 0; i < frame->n_held_outputs; i++) vlm_lazy_give(frame->graph->lazy, output_constant(frame, i));
   vlm_constants_free(frame->constants);
   vlm_call_host_free(&frame->host);
   void *blocks[] = {frame->children, frame->captures, frame->outside, frame->now,  frame->held, frame->outputs, frame->output_copies,
-                    frame->tapped,   frame->body_outputs[0], frame->body_outputs[1]};
+                    frame->tapped,   frame->body_outputs[0], frame->body_outputs[1], frame->packed};
   for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) vlm_free(blocks[i]);
   vlm_pages_free(frame->bytes, frame->bytes_size);
   vlm_free(frame);
@@ -198,7 +213,7 @@ vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_
   const vlm_plan_request setting = {.host = &frame->host,         .graph = frame->graph,           .constants = frame->constants,
                                     .captures = frame->captures,  .n_captures = frame->n_captures, .tapped = frame->tapped,
                                     .now = frame->now,            .max_bytes = frame->shared->opts.max_bytes,
-                                    .owner = vlm_release_owner(frame->shared->opts.release)};
+                                    .owner = vlm_release_owner(frame->shared->opts.release), .packed = frame->packed};
   VLM_TRY(bind_inputs(frame, inputs, n_inputs, err));
   frame->plan = NULL;
   VLM_TRY(vlm_plan_cache_get(&frame->plans, &frame->plan, &setting, frame->outside, n_inputs + frame->n_captures, err));

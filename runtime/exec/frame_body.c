@@ -28,8 +28,8 @@ out:
   return st;
 }
 
-vlm_status vlm_frame_run_body(void *runner, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs,
-                              vlm_error *err) {
+static vlm_status run_body(void *runner, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_frame *frame = runner, *child = child_of(frame, body);
   vlm_frame_shared *shared = frame->shared;
@@ -43,7 +43,7 @@ out:
   return st;
 }
 
-vlm_status vlm_frame_run_if(vlm_frame *frame, const vlm_step *step, vlm_error *err) {
+static vlm_status run_if(vlm_frame *frame, const vlm_step *step, vlm_error *err) {
   const vlm_node *node = step->call.node;
   const vlm_tensor *condition = step->call.in[0];
   if (!condition || vlm_tensor_count(condition) != 1) return vlm_fail(err, VLM_INPUT, "the condition must have one element");
@@ -60,3 +60,5 @@ vlm_status vlm_frame_run_if(vlm_frame *frame, const vlm_step *step, vlm_error *e
     if (step->call.out[k]) *step->call.out[k] = child->outputs[k];
   return st;
 }
+
+const vlm_frame_control vlm_frame_bodies = {.run_body = run_body, .run_if = run_if};

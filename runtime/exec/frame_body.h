@@ -4,9 +4,8 @@
 
 #include "runtime/exec/frame.h"
 
-/* A vlm_run_body whose runner is the frame of the node: copies of the results stay valid until the second next call of the same body. */
-vlm_run_body vlm_frame_run_body;
-/* Runs the branch that the condition of an If names; its outputs become the node's, without a copy. */
-vlm_status vlm_frame_run_if(vlm_frame *frame, const vlm_step *step, vlm_error *err);
+/* Bodies: copies of the results stay valid until the second next call of the same body. An If runs the branch that its condition names; the
+ * branch's outputs become the node's, without a copy. */
+extern const vlm_frame_control vlm_frame_bodies;
 
 #endif

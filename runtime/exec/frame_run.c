@@ -1,8 +1,9 @@
 /* A run is a walk over the steps of the plan. */
+#include <assert.h>
 #include <string.h>
 
-#include "runtime/base/pages.h"
-#include "runtime/exec/frame_body.h"
+#include "runtime/exec/borrow.h"
+#include "runtime/exec/frame.h"
 
 static vlm_status tap_value(vlm_frame *frame, vlm_value_id id, vlm_error *err) {
   const vlm_session_opts *opts = &frame->shared->opts;
@@ -40,9 +41,11 @@ out:
 static vlm_status prepare_now(vlm_step *step) {
   vlm_status st = VLM_OK;
   vlm_op_call *call = &step->call;
+  assert(step->late || step->kind == VLM_STEP_DYNAMIC); /* others were prepared when planned, and their work space lies in the arena */
   vlm_op_binding_rewind(&step->binding);
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
+  vlm_step_give_packed(step, step->binding.lazy);
   call->work = NULL;
   if (step->binding.work_bytes) VLM_TRY(call->scratch(call, &call->work, step->binding.work_bytes));
 out:
@@ -92,7 +95,7 @@ static vlm_status run_step(vlm_frame *frame, vlm_step *step, vlm_error *err) {
   vlm_status st = VLM_OK;
   step->call.err = err;
   switch (step->kind) {
-    case VLM_STEP_IF: st = vlm_frame_run_if(frame, step, err); break;
+    case VLM_STEP_IF: st = frame->shared->control->run_if(frame, step, err); break;
     case VLM_STEP_ALIAS: step->call.out[0]->data = step->call.in[0]->data; break;
     case VLM_STEP_DYNAMIC: st = run_dynamic(frame, step, err); break;
     case VLM_STEP_CHECKED: st = run_checked(frame, step, err); break;
@@ -114,6 +117,7 @@ static vlm_status run_steps(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_plan *plan = frame->plan;
   bool tapping = frame->shared->opts.tap != NULL;
+  assert(plan && frame->bound == plan->number); /* the tensors of now are the plan's */
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
     VLM_TRY(run_step(frame, step, err));
@@ -132,6 +136,7 @@ static vlm_status collect_outputs(vlm_frame *frame, vlm_error *err) {
   for (int32_t i = 0; i < graph->n_outputs; i++) {
     vlm_value_id id = graph->outputs[i];
     frame->outputs[i] = frame->now[id];
+    assert(frame->now[id].data || vlm_tensor_count(&frame->now[id]) == 0); /* every output was made */
     vlm_heap_give(heap, frame->output_copies[i]);
     frame->output_copies[i] = NULL;
     if (frame->plan->values[frame->plan->values[id].root].store != VLM_STORE_OUTSIDE) continue;
@@ -166,31 +171,4 @@ vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_i
   }
   if (st != VLM_OK && err) *err = first;
   return st;
-}
-
-/* ---- after a run ---- */
-
-enum { KEPT_BYTES = 4 << 20 };
-
-/* True when an output lies in the arena behind `from`; the nearest is [*begin, *end). */
-static bool next_output(const vlm_frame *frame, size_t from, size_t *begin, size_t *end) {
-  bool found = false;
-  for (int32_t i = 0; frame->plan && i < frame->graph->n_outputs; i++) {
-    const vlm_plan_value *root = &frame->plan->values[frame->plan->values[frame->graph->outputs[i]].root];
-    if (root->store != VLM_STORE_ARENA || root->offset < from || (found && root->offset >= *begin)) continue;
-    found = true;
-    *begin = root->offset;
-    *end = root->offset + vlm_tensor_bytes(&root->tensor);
-  }
-  return found;
-}
-
-void vlm_frame_trim(vlm_frame *frame) {
-  char *bytes = frame->bytes;
-  size_t from = 0, begin = 0, end = 0;
-  for (int32_t i = 0; i < frame->n_children; i++) vlm_frame_trim(frame->children[i]);
-  if (frame->shared->heap.total_bytes > KEPT_BYTES) vlm_heap_trim(&frame->shared->heap);
-  if (frame->bytes_size <= KEPT_BYTES) return;
-  for (; next_output(frame, from, &begin, &end); from = end) vlm_pages_drop(bytes + from, begin - from);
-  vlm_pages_drop(bytes + from, frame->bytes_size - from);
 }

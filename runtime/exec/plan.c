@@ -1,5 +1,8 @@
 #include "runtime/exec/plan.h"
 
+#include <assert.h>
+
+#include "runtime/exec/borrow.h"
 #include "runtime/exec/plan_build.h"
 #include "runtime/ops/packed.h"
 
@@ -15,6 +18,7 @@ static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   if (shapes_alone) goto out;
   VLM_TRY(vlm_plan_steps(b));
   VLM_TRY(vlm_plan_memory(b));
+  assert(!vlm_plan_broken(b->plan, graph));
 out:
   vlm_free(b->needed);
   vlm_free(b->folded);
@@ -28,6 +32,7 @@ static vlm_status create(vlm_plan **out, const vlm_plan_request *request, bool s
   vlm_plan *plan = NULL;
   VLM_TRY(vlm_new(&plan, 1, err));
   VLM_TRY(vlm_arena_create(&plan->arena, err));
+  plan->lazy = request->graph->lazy;
   vlm_plan_builder b = {.request = request, .plan = plan, .err = err};
   VLM_TRY(build(&b, shapes_alone));
 out:
@@ -45,7 +50,10 @@ vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *reques
 
 void vlm_plan_free(vlm_plan *plan) {
   if (!plan) return;
-  for (int32_t s = 0; s < plan->n_steps; s++) vlm_op_binding_release(&plan->steps[s].binding);
+  for (int32_t s = 0; s < plan->n_steps; s++) {
+    vlm_step_give_all(&plan->steps[s], plan->lazy);
+    vlm_op_binding_release(&plan->steps[s].binding);
+  }
   vlm_arena_free(plan->arena);
   vlm_free(plan);
 }

@@ -40,6 +40,8 @@ typedef struct vlm_step {
   bool late;                 /* static, checked, self-alloc: prepared when reached, because something it needs is a value */
   vlm_op_call call;          /* in and out point into the frame's tensors of now */
   vlm_op_binding binding;
+  const void **borrowed;     /* per input: lazy constant that the step holds (borrow.h), or NULL */
+  int32_t n_borrowed;
   size_t work_offset;        /* steps prepared when planned: in the arena */
   vlm_value_id *dead;        /* heap values whose last use is this step */
   int32_t n_dead;
@@ -50,6 +52,7 @@ static inline bool vlm_step_is_prepared(const vlm_step *step) { return step->kin
 
 typedef struct vlm_plan {
   vlm_arena *arena;          /* owns everything here */
+  vlm_lazy *lazy;            /* of the graph */
   vlm_plan_value *values;
   vlm_step *steps;
   int32_t n_steps;
@@ -70,6 +73,7 @@ typedef struct vlm_plan_request {
   const vlm_plan *const *witnesses; /* plans without live dims, of which two differ in each live dim; none = shapes are not guessed */
   int32_t n_witnesses;
   const vlm_weight_owner *owner; /* of the constants, or NULL */
+  uint64_t *packed;          /* per node: bit k = input k was packed by an earlier plan */
   size_t max_bytes;
 } vlm_plan_request;
 
@@ -77,6 +81,8 @@ typedef struct vlm_plan_request {
 vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err);
 void vlm_plan_free(vlm_plan *plan);
+/* What of our own rules the plan breaks, or NULL: roots, lifetimes, places in the arena, the order of steps. */
+const char *vlm_plan_broken(const vlm_plan *plan, const vlm_graph *graph);
 /* What the arena would need for values alone: the same for every CPU level and number of threads. */
 vlm_status vlm_plan_value_bytes(const vlm_plan *plan, const vlm_graph *graph, size_t *bytes, vlm_error *err);
 

@@ -1,5 +1,7 @@
 #include "runtime/exec/plan_cache.h"
 
+#include <assert.h>
+
 static bool fits(const vlm_cached_plan *p, const vlm_tensor *const *outside, int32_t count) {
   for (int32_t i = 0; i < count; i++) {
     const vlm_tensor *a = &p->outside[i], *b = outside[i];
@@ -119,6 +121,7 @@ vlm_status vlm_plan_cache_get(vlm_plan_cache *cache, vlm_plan **out, const vlm_p
     VLM_TRY(add(cache, setting, outside, count, err));
     at = cache->count - 1;
   }
+  assert(at >= 0 && at < cache->count && fits(&cache->plans[at], outside, count));
   cache->current = at;
   cache->plans[at].last_used = ++cache->clock;
   *out = cache->plans[at].plan;

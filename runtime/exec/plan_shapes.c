@@ -1,4 +1,5 @@
 /* Stage 1: what is known about every value before anything runs. */
+#include "runtime/exec/borrow.h"
 #include "runtime/exec/plan_build.h"
 #include "runtime/ops/evaluate.h"
 
@@ -56,8 +57,14 @@ static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) { r
 static vlm_status fold_here(vlm_plan_builder *b, const vlm_op_call *call) {
   const vlm_evaluate_opts e = {.threads = call->threads, .kernels = call->kernels, .max_bytes = PLAN_FOLD_LIMIT, .take = take,
                             .user = b->plan->arena};
-  vlm_status st = vlm_node_evaluate(&e, call->node, call->in, call->out, b->err);
-  if (st == VLM_OK) set_store(b, call->node, VLM_STORE_CONSTANT);
+  vlm_lazy *lazy = b->request->graph->lazy;
+  vlm_status st = VLM_OK;
+  int32_t held = 0;
+  VLM_TRY(vlm_tensors_take(lazy, call->in, call->n_in, &held, b->err));
+  VLM_TRY(vlm_node_evaluate(&e, call->node, call->in, call->out, b->err));
+  set_store(b, call->node, VLM_STORE_CONSTANT);
+out:
+  vlm_tensors_give(lazy, call->in, held);
   return st;
 }
 

@@ -1,4 +1,5 @@
 /* Stages 2 and 3: what is needed, and one prepared step for each node that is. */
+#include "runtime/exec/borrow.h"
 #include "runtime/exec/plan_build.h"
 
 /* ---- uses: inputs, and what bodies capture ---- */
@@ -69,10 +70,12 @@ static vlm_status make_step_call(vlm_plan_builder *b, vlm_step *step) {
   vlm_arena *arena = b->plan->arena;
   const vlm_tensor **in;
   vlm_tensor **out;
-  bool *lasting;
+  bool *lasting, *packed;
   VLM_TRY(vlm_arena_new(arena, &in, node->n_inputs, b->err));
   VLM_TRY(vlm_arena_new(arena, &out, node->n_outputs, b->err));
   VLM_TRY(vlm_arena_new(arena, &lasting, node->n_inputs, b->err));
+  VLM_TRY(vlm_arena_new(arena, &packed, node->n_inputs, b->err));
+  VLM_TRY(vlm_arena_new(arena, &step->borrowed, node->n_inputs, b->err));
   for (int32_t k = 0; k < node->n_inputs; k++) {
     if (node->inputs[k] == VLM_NO_VALUE) continue;
     in[k] = &r->now[node->inputs[k]];
@@ -81,7 +84,8 @@ static vlm_status make_step_call(vlm_plan_builder *b, vlm_step *step) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) out[k] = &r->now[node->outputs[k]];
   step->call = vlm_call_make(r->host, node, in, out, NULL);
-  step->binding = (vlm_op_binding){.arena = arena, .lasting = lasting, .weights = r->host->context->weights, .owner = r->owner};
+  step->binding = (vlm_op_binding){.arena = arena, .lasting = lasting, .weights = r->host->context->weights, .owner = r->owner,
+                                    .lazy = r->graph->lazy, .packed = packed};
 out:
   return st;
 }
@@ -124,7 +128,9 @@ static vlm_status add_step(vlm_plan_builder *b, int32_t n) {
     if (v->root == node->outputs[k]) v->first = v->last = use.step;
   }
   visit_uses(node, extend_life, &use);
+  VLM_TRY(vlm_step_take(step, b->request, b->err));
   VLM_TRY(prepare_step(b, step));
+  VLM_TRY(vlm_step_settle(step, b->request, b->err));
 out:
   return st;
 }

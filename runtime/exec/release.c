@@ -1,5 +1,6 @@
 #include "runtime/exec/release.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ out:
 static vlm_status add_reader(vlm_release *r, const vlm_graph *graph, vlm_value_id id, const vlm_node *node, int32_t k, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
-  if (!t) goto out;
+  if (!t || vlm_lazy_holds(graph->lazy, t->data)) goto out;
   if (r->n_readers == r->cap_readers) {
     int32_t wanted = r->cap_readers ? 2 * r->cap_readers : 1024;
     VLM_TRY(vlm_more(&r->readers, r->n_readers, wanted, err));
@@ -67,7 +68,7 @@ out:
 static vlm_status list_graph(vlm_release *r, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t id = 0; id < graph->n_values; id++)
-    if (graph->values[id].kind == VLM_VALUE_CONSTANT) VLM_TRY(add_constant(r, &graph->values[id].tensor, err));
+    if (graph->values[id].kind == VLM_VALUE_CONSTANT && !vlm_lazy_holds(graph->lazy, graph->values[id].tensor.data)) VLM_TRY(add_constant(r, &graph->values[id].tensor, err));
   for (int32_t i = 0; i < graph->n_outputs; i++) VLM_TRY(add_reader(r, graph, graph->outputs[i], NULL, i, err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
@@ -211,6 +212,7 @@ vlm_status vlm_release_note(vlm_release *r, const vlm_node *node, int k, vlm_wei
   if (weight) VLM_TRY(hold(r, weight, err));
   found->done = true;
   constant *c = find_constant(r, found->data);
+  assert(c && c->readers > 0 && !c->gone); /* a reader that was not done counted */
   if (--c->readers == 0) let_go(r, c);
 out:
   return st;

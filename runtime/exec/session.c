@@ -1,5 +1,6 @@
 #include "runtime/exec/session.h"
 
+#include "runtime/exec/frame_body.h"
 #include "runtime/exec/release.h"
 #include "runtime/exec/session_private.h"
 
@@ -11,9 +12,15 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
   VLM_TRY(vlm_release_check(graph, err));
   VLM_TRY(vlm_new(&s, 1, err));
   s->shared.context = context;
+  s->shared.control = &vlm_frame_bodies;
   if (opts) s->shared.opts = *opts;
   if (!s->shared.opts.max_bytes) s->shared.opts.max_bytes = (size_t)DEFAULT_MAX_GIB << 30;
   s->shared.heap.max_bytes = s->shared.opts.max_bytes;
+  if (s->shared.opts.owns_constants && !s->shared.opts.release) {
+    /* Whoever says that the graph is the session's lets it mark what is gone. */
+    VLM_TRY(vlm_release_create(&s->own_release, (vlm_graph *[]){(vlm_graph *)(uintptr_t)graph}, 1, err));
+    s->shared.opts.release = s->own_release;
+  }
   VLM_TRY(vlm_frame_create(&s->root, &s->shared, graph, NULL, err));
 out:
   if (st != VLM_OK) {
@@ -28,14 +35,20 @@ void vlm_session_free(vlm_session *s) {
   if (!s) return;
   vlm_frame_free(s->root);
   vlm_heap_free(&s->shared.heap);
+  vlm_release_free(s->own_release);
   vlm_free(s);
 }
 
 vlm_status vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   s->shared.body_runs = 0;
   vlm_status st = vlm_frame_run(s->root, inputs, n_inputs, err);
-  if (s->shared.opts.release) vlm_frame_trim(s->root);
+  if (s->shared.opts.gives_memory_back) vlm_frame_trim(s->root);
   return st;
+}
+
+void vlm_session_rest(vlm_session *s) {
+  vlm_frame_trim(s->root);
+  vlm_frame_forget(s->root);
 }
 
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }

@@ -33,7 +33,9 @@ typedef struct vlm_session_opts {
   /* Which values are tapped; NULL with tap = every value. Asked once at creation. */
   bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
   bool caches_have_room;  /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
-  struct vlm_release *release; /* lets go of constants that were packed, and of a run's memory after the run; NULL = all stays */
+  bool owns_constants;    /* nobody else reads the graph's constants: those that were packed go back to the system (release.h) */
+  struct vlm_release *release; /* the same for several sessions of one owner, which is not this session; NULL = none */
+  bool gives_memory_back; /* after a run: for answers that come one at a time, not for runs in a row */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;
 
@@ -43,6 +45,9 @@ vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm
 void vlm_session_free(vlm_session *session);
 /* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */
 vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
+/* Nobody runs the session for a while: its plans go, with what they packed, and its memory but for the outputs, which stay valid. The next
+ * run plans again. Sessions with bodies keep their plans. */
+void vlm_session_rest(vlm_session *session);
 /* Output i of the last run; owned by the session, valid until the next run. */
 const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
 

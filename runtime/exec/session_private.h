@@ -6,6 +6,7 @@
 
 struct vlm_session {
   vlm_frame_shared shared;
+  struct vlm_release *own_release; /* of opts.owns_constants */
   vlm_frame *root;
 };
 

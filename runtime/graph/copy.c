@@ -43,6 +43,7 @@ out:
 static vlm_status fill(vlm_graph *to, const vlm_graph *from, vlm_error *err) {
   vlm_status st = VLM_OK;
   to->opset = from->opset;
+  to->lazy = from->lazy;
   to->n_values = to->cap_values = from->n_values;
   to->n_nodes = to->cap_nodes = from->n_nodes;
   to->n_inputs = to->cap_inputs = from->n_inputs;

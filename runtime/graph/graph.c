@@ -42,6 +42,7 @@ vlm_status vlm_graph_create_sub(vlm_graph **out, vlm_graph *parent, const char *
   graph->parent = parent;
   graph->opset = parent->opset;
   graph->source = parent->source;
+  graph->lazy = parent->lazy;
   VLM_TRY(vlm_arena_strdup(graph->arena, &graph->name, name != NULL ? name : "", err));
   *out = graph;
 out:

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/lazy.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/status.h"
 #include "runtime/base/tensor.h"
@@ -84,6 +85,7 @@ struct vlm_graph {
   vlm_node *nodes;       /* topologically sorted after resolve */
   vlm_value_id *inputs;  /* runtime inputs only (initializers that shadow an input are CONSTANT) */
   vlm_value_id *outputs;
+  vlm_lazy *lazy;        /* constants whose bytes are there between take and give only; kept alive with the graph, or NULL; of all bodies too */
   void *keep;            /* root only: list of things freed with the graph */
   void *names;           /* name -> id index, internal */
 };

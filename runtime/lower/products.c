@@ -198,8 +198,10 @@ static vlm_status turn_weights(vlm_lowering *l, const product *p, vlm_value_id *
   int8_t *to;
   int64_t n = p->channels, k = t.dims[t.rank - 1];
   VLM_TRY(vlm_arena_new(l->graph->arena, &to, vlm_tensor_count(&t), l->err));
+  VLM_TRY(vlm_lazy_take(l->graph->lazy, t.data, l->err));
   for (int64_t m = 0; m < p->matrices; m++, from += n * k)
     for (int64_t i = 0; i < n * k; i++) to[m * n * k + i % k * n + i / k] = from[i];
+  vlm_lazy_give(l->graph->lazy, t.data);
   t.dims[t.rank - 2] = k;
   t.dims[t.rank - 1] = n;
   t.data = to;

@@ -7,7 +7,9 @@ static vlm_status flipped(vlm_graph *g, vlm_value_id *id, vlm_error *err) {
   vlm_tensor t = *old;
   uint8_t *bytes;
   VLM_TRY(vlm_arena_new(g->arena, &bytes, vlm_tensor_count(old), err));
+  VLM_TRY(vlm_lazy_take(g->lazy, old->data, err));
   for (int64_t i = 0; i < vlm_tensor_count(old); i++) bytes[i] = ((const uint8_t *)old->data)[i] ^ 0x80;
+  vlm_lazy_give(g->lazy, old->data);
   t.dtype = VLM_S8;
   t.data = bytes;
   VLM_TRY(vlm_graph_add_constant(g, id, NULL, &t, false, err));

@@ -47,7 +47,9 @@ static vlm_status turn_weights(vlm_lowering *l, vlm_value_id *id) {
   int8_t *to;
   int64_t inputs = t->dims[0], rows = vlm_tensor_span(t, 1, 4);
   VLM_TRY(vlm_arena_new(l->graph->arena, &to, inputs * rows, l->err));
+  VLM_TRY(vlm_lazy_take(l->graph->lazy, from, l->err));
   for (int64_t i = 0; i < inputs * rows; i++) to[i % rows * inputs + i / rows] = from[i];
+  vlm_lazy_give(l->graph->lazy, from);
   const vlm_tensor turned = vlm_tensor_make(VLM_S8, 4, (int64_t[]){rows, inputs, 1, 1}, to);
   VLM_TRY(vlm_graph_add_constant(l->graph, id, NULL, &turned, false, l->err));
 out:

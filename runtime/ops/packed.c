@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "runtime/base/lazy.h"
 #include "runtime/base/memory.h"
 #include "runtime/ops/op_data.h"
 
@@ -32,17 +33,35 @@ out:
   return st;
 }
 
+/* While the inputs are in memory. */
+static vlm_status make_held(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
+  vlm_status st = VLM_OK;
+  struct vlm_lazy *lazy = c->binding->lazy;
+  int held = 0;
+  for (; held < form->n_inputs; held++) VLM_TRY(vlm_lazy_take(lazy, from[held] ? from[held]->data : NULL, c->err));
+  VLM_TRY(vlm_weights_take(c->binding->weights, out, form, from, c->kernels, c->err));
+out:
+  for (int i = 0; i < held; i++) vlm_lazy_give(lazy, from[i] ? from[i]->data : NULL);
+  return st;
+}
+
 /* Constants that are gone cannot be packed in another way. */
 static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
   vlm_status st = VLM_OK;
   const vlm_op_binding *b = c->binding;
   bool gone = false;
   for (int i = 0; b->owner && i < form->n_inputs; i++) gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
-  if (!gone) return vlm_weights_take(b->weights, out, form, from, c->kernels, c->err);
   *out = vlm_weights_find(b->weights, form, from);
+  if (*out) return VLM_OK;
+  if (!gone) return make_held(c, out, form, from);
   VLM_CHECK(*out, c->err, VLM_INTERNAL, "the weights were let go after they were packed in another form");
 out:
   return st;
+}
+
+static void mark_packed(const vlm_op_call *c, const vlm_weight_form *form) {
+  for (int i = 0; c->binding->packed && i < form->n_inputs; i++)
+    if (vlm_in(c, form->inputs[i])) c->binding->packed[form->inputs[i]] = true;
 }
 
 /* The step will not read these inputs again. */
@@ -68,6 +87,7 @@ static vlm_status hold_form(vlm_op_call *c, const void **block, const vlm_weight
   vlm_weight *weight = NULL;
   if (b->used_held < b->n_held && vlm_weight_is(b->held[b->used_held], form, from)) {
     *block = vlm_weight_block(b->held[b->used_held++]);
+    mark_packed(c, form);
     goto out;
   }
   VLM_TRY(take(c, &weight, form, from));
@@ -75,6 +95,7 @@ static vlm_status hold_form(vlm_op_call *c, const void **block, const vlm_weight
   st = hold(b, weight, c->err);
   if (st != VLM_OK) vlm_weight_give(weight);
   VLM_TRY(st);
+  mark_packed(c, form);
   VLM_TRY(tell_owner(c, form, weight));
 out:
   return st;

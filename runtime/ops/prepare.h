@@ -17,6 +17,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/ops/op.h"
 
+struct vlm_lazy;    /* lazy.h */
 struct vlm_weights; /* weights.h */
 struct vlm_weight;
 
@@ -35,6 +36,8 @@ typedef struct vlm_op_binding {
   const bool *lasting;         /* per input: the value stays the same as long as the step lives */
   struct vlm_weights *weights; /* the context's packed forms; NULL = nothing is shared: run packs */
   const vlm_weight_owner *owner; /* NULL = constants stay */
+  struct vlm_lazy *lazy;       /* constants that are there while somebody holds them, or NULL */
+  bool *packed;                /* per input: it is packed and not read again; NULL = nobody wants to know */
   size_t work_bytes;           /* reserved so far */
   struct vlm_op_kept {
     void *data;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/base/memory.h"
+#include "runtime/base/pages.h"
 
 enum { BUCKETS = 512 };
 
@@ -72,17 +73,28 @@ static vlm_weight **bucket_of(vlm_weights *weights, const void *data) {
   return &weights->buckets[((uintptr_t)data >> 4) * 0x9e3779b9u % BUCKETS];
 }
 
+enum { OWN_PAGES = 1 << 16 }; /* bytes: from here on a form has pages of its own, which go back to the system with it */
+
+static vlm_status take_block(void **out, size_t bytes, vlm_error *err) {
+  return bytes < OWN_PAGES ? vlm_alloc(out, bytes, 1, err) : vlm_pages_take(out, bytes, err);
+}
+
+static void give_block(void *block, size_t bytes) {
+  if (bytes < OWN_PAGES) vlm_free(block);
+  else vlm_pages_free(block, bytes);
+}
+
 static vlm_status make_weight(vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight *w = NULL;
   VLM_TRY(vlm_new(&w, 1, err));
   w->form = *form;
   for (int i = 0; i < form->n_inputs; i++) w->from[i] = tensor_or_none(from[i]);
-  VLM_TRY(vlm_alloc(&w->block, form->bytes, 1, err));
+  VLM_TRY(take_block(&w->block, form->bytes, err));
   VLM_TRY(form->fill(w->block, form->sizes, from, kernels, err));
 out:
   if (st != VLM_OK && w) {
-    vlm_free(w->block);
+    give_block(w->block, form->bytes);
     vlm_free(w);
     w = NULL;
   }
@@ -138,6 +150,6 @@ void vlm_weight_give(vlm_weight *w) {
   }
   vlm_lock_give(home->lock);
   if (!last) return;
-  vlm_free(w->block);
+  give_block(w->block, w->form.bytes);
   vlm_free(w);
 }

@@ -293,7 +293,7 @@ static vlm_bundle *pack_and_open(const vlm_bundle *b, const char *name) {
   const vlm_pack_content content = {.bundle = b};
   temporary(path, name);
   FINE(vlm_pack_write(path, &content, NULL, NULL, &error));
-  FINE(vlm_pack_open(&pack, path, NULL, &error));
+  FINE(vlm_pack_open(&pack, path, &(vlm_pack_open_opts){.lazy = true}, &error));
   FINE(vlm_pack_bundle(&out, pack, &error));
   vlm_pack_close(pack);
   unlink(path);

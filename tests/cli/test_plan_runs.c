@@ -122,7 +122,7 @@ static vlm_bundle *reopen(const vlm_bundle *b) {
   snprintf(path, sizeof path, "%s/vlmq-plan-%ld.vlmq", folder, (long)getpid());
   FINE(vlm_pack_write(path, &(vlm_pack_content){.bundle = b}, &(vlm_pack_opts){.codec = VLM_PACK_RAW}, NULL,
                       &error));
-  FINE(vlm_pack_open(&pack, path, NULL, &error));
+  FINE(vlm_pack_open(&pack, path, &(vlm_pack_open_opts){.lazy = true}, &error));
   FINE(vlm_pack_bundle(&out, pack, &error));
   vlm_pack_close(pack);
   unlink(path);

@@ -152,7 +152,7 @@ static void quantize(job *j) {
   FINE(vlm_quant_apply(&graph, plan, j->stats, &opts, &error));
   snprintf(path, sizeof path, "%s.vlmq", j->folder);
   FINE(vlm_pack_write(path, &(vlm_pack_content){.bundle = work}, NULL, &bytes, &error));
-  FINE(vlm_pack_open(&pack, path, NULL, &error));
+  FINE(vlm_pack_open(&pack, path, &(vlm_pack_open_opts){.lazy = true}, &error));
   FINE(vlm_pack_bundle(&j->candidate, pack, &error));
   FINE(vlm_graph_lower(j->candidate->graphs[VLM_ROLE_MODEL], &counts, &error));
   print_message("%s: %d static INT8 operators, %zu of %zu bytes\n", j->model->what, vlm_lower_report_forms(&counts, VLM_FORM_STATIC), bytes, before);

@@ -67,7 +67,7 @@ static void open_bundle(vlm_bundle **out) {
     FINE(vlm_bundle_open(out, model_path, NULL, &error));
     return;
   }
-  FINE(vlm_pack_open(&pack, model_path, NULL, &error));
+  FINE(vlm_pack_open(&pack, model_path, &(vlm_pack_open_opts){.lazy = true}, &error));
   FINE(vlm_pack_bundle(out, pack, &error));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     bool again = r > 0 && (*out)->graphs[r] == (*out)->graphs[r - 1];

@@ -1,4 +1,5 @@
 /* What planning decides: what is folded, what shares bytes, how much memory there is, when one plan serves all sizes. */
+#include "runtime/exec/session_private.h"
 #include "tests/exec/graph_program.h"
 
 static void run_one(opened *o, const char *dims, const float *x) {
@@ -256,6 +257,38 @@ static void test_nothing_is_visited_before_a_plan(void **state) {
   close_program(&o);
 }
 
+/* ---- the rules of plans ---- */
+
+/* A good plan, and what is said of it when one of its numbers is wrong. */
+static void test_broken_plans_are_told(void **state) {
+  (void)state;
+  opened o = open_program("in x float32 ?,4\nRelu x -> a\nNeg a -> b\nAdd a b -> y\nout y\n", NULL);
+  run_one(&o, "2,4", (float[]){1, 2, 3, 4, 5, 6, 7, 8});
+  vlm_plan *plan = o.session->root->plan;
+  vlm_plan_value *a = &plan->values[vlm_graph_find(o.graph, "a")];
+  const vlm_plan_value good = *a;
+  assert_null(vlm_plan_broken(plan, o.graph));
+  a->last = a->first - 1;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a value dies before it is made");
+  *a = good;
+  a->last = plan->n_steps;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a value dies behind the last step");
+  *a = good;
+  a->offset += 4;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a place in the arena is not aligned");
+  a->offset = (plan->arena_bytes + VLM_ALIGN) / VLM_ALIGN * VLM_ALIGN;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a place is outside the arena");
+  *a = good;
+  a->first = plan->n_steps - 1;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a step reads what is not there yet");
+  *a = good;
+  a->shape_known = false;
+  assert_string_equal(vlm_plan_broken(plan, o.graph), "a value of unknown size has a place in the arena");
+  *a = good;
+  assert_null(vlm_plan_broken(plan, o.graph));
+  close_program(&o);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_constants_fold),
@@ -269,6 +302,7 @@ int main(void) {
       cmocka_unit_test(test_shapes_from_data),
       cmocka_unit_test(test_planning_without_data),
       cmocka_unit_test(test_nothing_is_visited_before_a_plan),
+      cmocka_unit_test(test_broken_plans_are_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,3 +19,13 @@ for delay in 0.3 0.6 0.9 1.2 1.5 2 3; do
 done
 that "quantize was interrupted $caught times" test $caught -gt 0
 that "no temporary file is left" test -z "$(find . -name '*.tmp-*')"
+# A model that is cut off while it runs: told by name, not a crash.
+cp -r "$BUNDLE" cut
+rc=0
+vlm-run cut $(images 200) --stream >answers 2>err &
+pid=$!
+while [ ! -s answers ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
+find cut -name '*.onnx*' -exec truncate -s 0 {} +
+wait $pid || rc=$?
+that "a model cut off while it runs: exit 2, not $rc" test $rc = 2
+that "its name is told: $(head -1 err)" grep -qE '^cut/.*\.onnx_data: became shorter while it was read' err
