@@ -42,8 +42,9 @@ static vlm_token_layout layout_of(const calibration *c, int role, const vlm_tens
 
 static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
   calibration *c = user;
-  if (tensor->dtype != VLM_F32) return VLM_OK;
   vlm_tap_place *place = vlm_taps_find(c->taps, graph, value);
+  bool floats = tensor->dtype == VLM_F32 || (vlm_dtype_is_float(tensor->dtype) && place->multiplied);
+  if (!floats) return VLM_OK;
   if (!place->entry) {
     vlm_status st = vlm_stats_entry(&place->entry, c->stats, place->path, graph->values[value].name, err);
     if (st != VLM_OK) return st;

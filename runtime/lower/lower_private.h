@@ -38,6 +38,7 @@ vlm_status vlm_report_add(vlm_lowering *l, int32_t n, vlm_form form);
 /* What a DequantizeLinear reads, as values of this graph. */
 typedef struct vlm_operand {
   vlm_value_id data, scale, zero;
+  vlm_dtype type; /* of the floats that it stands for */
   bool is_signed; /* int8 that could not be moved (bytes.c): data is the float value, which the reader
                      quantizes again */
 } vlm_operand;
@@ -94,6 +95,9 @@ vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const
 void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank);
 void vlm_take_activation(vlm_lowering *l, vlm_tail *t);
 void vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
+/* The operators give float32: floats of another type are cast behind what the tail ends with, unless that is
+ * bytes. */
+vlm_status vlm_cast_behind(vlm_lowering *l, vlm_dtype type, vlm_tail *t);
 
 /* ---- edit.c ---- */
 
