@@ -57,7 +57,8 @@ static vlm_status turn(vlm_graph *graph, int32_t n, int32_t k, int32_t rank, vlm
   VLM_TRY(vlm_arena_new(graph->arena, &perm, rank, err));
   for (int32_t d = 0; d < rank; d++) perm[d] = d < rank - 2 ? d + 1 : d == rank - 2 ? 0 : d;
   VLM_TRY(vlm_graph_add_value(graph, &turned, NULL, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &at, NULL, "", "Transpose", TRANSPOSE_OPSET, 1, 1, 1, err));
+  VLM_TRY(vlm_graph_add_node(graph, &at, &(vlm_node){.op_type = "Transpose", .opset = TRANSPOSE_OPSET,
+                                                     .n_inputs = 1, .n_outputs = 1, .n_attrs = 1}, err));
   graph->nodes[at].inputs[0] = graph->nodes[n].inputs[k];
   graph->nodes[at].attrs[0] = (vlm_attr){.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = perm};
   vlm_node_set_output(graph, at, 0, turned);

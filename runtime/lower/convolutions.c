@@ -36,6 +36,13 @@ out:
   return st;
 }
 
+/* A constant added behind, [channels, 1, ..]. */
+static vlm_status take_bias(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
+  int32_t rank = vlm_node_constant(l->graph, node, 1)->rank;
+  vlm_take_bias(l, t, channels, rank - 1, rank);
+  return t->bias == VLM_NO_VALUE ? VLM_OK : vlm_spread(l, &t->bias, channels, 1, 1);
+}
+
 /* Bias (constant or not), activation, quantization. A residual (input 3 of FusedConv) is added behind, before
  * the activation. */
 static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
@@ -50,6 +57,7 @@ static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t chann
     goto out;
   }
   t->activation = own;
+  if (t->bias == VLM_NO_VALUE) VLM_TRY(take_bias(l, node, channels, t));
   vlm_take_activation(l, t);
   vlm_take_quantize(l, t);
 out:
@@ -100,6 +108,7 @@ static bool can_be_moved(const vlm_lowering *l, const vlm_node *node, int64_t ch
                          const vlm_operand *x) {
   vlm_value_id bias = vlm_node_input(node, 2);
   bool constant = bias == VLM_NO_VALUE || vlm_is_channel_vector(l->graph, bias, channels, 1, 1);
+  constant = constant && vlm_graph_constant(l->graph, x->scale);
   return constant && !x->is_signed && !*node->domain && x->type == VLM_F32;
 }
 

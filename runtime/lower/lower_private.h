@@ -44,7 +44,7 @@ typedef struct vlm_operand {
 } vlm_operand;
 
 bool vlm_is_scalar(const vlm_tensor *t);
-/* A computed 8-bit value with one scale and one zero point for all. */
+/* A computed 8-bit value with one scale and one zero point for all, constant or from DynamicQuantizeLinear. */
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out);
 /* A constant s8 with one scale per index of `axis` (or one for all); *moved: it has zero points that are not
  * 0. */
@@ -124,6 +124,7 @@ vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form 
 /* ---- before the rules: models that were quantized elsewhere, in the spelling that the rules know ---- */
 
 vlm_status vlm_lower_qoperators(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
+vlm_status vlm_lower_integer_chains(vlm_graph *graph, vlm_error *err); /* likewise */
 vlm_status vlm_lower_zero_points(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_bytes(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_weights(vlm_graph *graph, vlm_error *err);

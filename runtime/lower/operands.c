@@ -11,6 +11,13 @@ static vlm_operand parts(const vlm_node *node) {
   return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), VLM_F32, false};
 }
 
+/* Its range is that of the values at hand. */
+static bool is_dynamic(const vlm_graph *graph, const vlm_operand *x) {
+  const vlm_node *node = vlm_maker(graph, x->scale);
+  return node && vlm_node_is(node, "DynamicQuantizeLinear") && node->n_outputs == 3 &&
+         node->outputs[1] == x->scale && node->outputs[2] == x->zero;
+}
+
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out) {
   const vlm_graph *owner;
   vlm_dtype type;
@@ -19,6 +26,7 @@ bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_oper
   *out = parts(node);
   out->type = type;
   const vlm_tensor *scale = constant(owner, out->scale), *zero = constant(owner, out->zero);
+  if (is_dynamic(owner, out)) return !constant(owner, out->data);
   if (!vlm_is_scalar(scale) || scale->dtype != VLM_F32 || !vlm_is_scalar(zero) || constant(owner, out->data))
     return false;
   out->is_signed = zero->dtype == VLM_S8;
