@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "calib/accumulate_parts.h"
+#include "runtime/base/memory.h"
 #include "runtime/base/wide.h"
 
 /* ---- extent ---- */
@@ -111,10 +112,9 @@ static void add_extent(vlm_tensor_stats *s, const extent *e, vlm_digest sample) 
   s->max = first ? e->max : fmaxf(s->max, e->max);
 }
 
-vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
-                          vlm_error *err) {
+static vlm_status add_float32(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
-  if (t->dtype != VLM_F32) return VLM_OK;
   int64_t n = vlm_tensor_count(t);
   s->runs++;
   if (n == 0) return VLM_OK;
@@ -132,5 +132,23 @@ vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_to
   s->count += e.finite;
   add_kinds(s, &parts);
 out:
+  return st;
+}
+
+vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
+                          vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_tensor floats = *t;
+  float *values = NULL;
+  if (t->dtype == VLM_F32) return add_float32(s, t, layout, sample, threads, err);
+  if (!vlm_dtype_is_float(t->dtype) || vlm_dtype_bits(t->dtype) < 16) return VLM_OK;
+  int64_t n = vlm_tensor_count(t);
+  VLM_TRY(vlm_new(&values, n, err));
+  for (int64_t i = 0; i < n; i++) values[i] = (float)vlm_tensor_get(t, i);
+  floats.dtype = VLM_F32;
+  floats.data = values;
+  st = add_float32(s, &floats, layout, sample, threads, err);
+out:
+  vlm_free(values);
   return st;
 }

@@ -4,6 +4,7 @@
 
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
+#include "calib/shapes.h"
 #include "calib/taps.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/bundle/binding.h"
@@ -42,8 +43,9 @@ static vlm_token_layout layout_of(const calibration *c, int role, const vlm_tens
 
 static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
   calibration *c = user;
-  if (tensor->dtype != VLM_F32) return VLM_OK;
   vlm_tap_place *place = vlm_taps_find(c->taps, graph, value);
+  bool floats = tensor->dtype == VLM_F32 || (vlm_dtype_is_float(tensor->dtype) && place->multiplied);
+  if (!floats) return VLM_OK;
   if (!place->entry) {
     vlm_status st = vlm_stats_entry(&place->entry, c->stats, place->path, graph->values[value].name, err);
     if (st != VLM_OK) return st;
@@ -97,6 +99,20 @@ out:
   return st;
 }
 
+static vlm_status see_shapes(calibration *c, const vlm_graph *g, const vlm_tensor *inputs, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_input_shape *run = NULL;
+  VLM_TRY(vlm_new(&run, g->n_inputs, err));
+  for (int32_t i = 0; i < g->n_inputs; i++) {
+    run[i] = (vlm_input_shape){.graph = vlm_role_name(VLM_ROLE_MODEL), .name = g->values[g->inputs[i]].name, .rank = inputs[i].rank};
+    memcpy(run[i].dims, inputs[i].dims, (size_t)inputs[i].rank * sizeof *run[i].dims);
+  }
+  st = vlm_shape_list_see(vlm_stats_shapes(c->stats), run, g->n_inputs, err);
+out:
+  vlm_free(run);
+  return st;
+}
+
 static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays arrays = {0};
@@ -106,6 +122,7 @@ static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   VLM_TRY(vlm_dataset_load_arrays(&arrays, c->set, i, err));
   VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
   VLM_TRY(vlm_session_run(c->session, inputs, g->n_inputs, err));
+  VLM_TRY(see_shapes(c, g, inputs, err));
   c->report->runs[VLM_ROLE_MODEL]++;
 out:
   vlm_free(inputs);

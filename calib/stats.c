@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "calib/accumulate_parts.h"
+#include "calib/shapes.h"
 #include "runtime/base/memory.h"
 
 typedef struct {
@@ -20,6 +21,7 @@ struct vlm_stats {
   int32_t n_tensors, cap_tensors;
   sample *samples;
   int32_t n_samples, cap_samples;
+  vlm_shape_list shapes;
 };
 
 vlm_status vlm_stats_create(vlm_stats **out, vlm_digest model, const char *preprocess, vlm_error *err) {
@@ -46,12 +48,15 @@ void vlm_stats_free(vlm_stats *s) {
   for (int32_t i = 0; i < s->n_samples; i++) vlm_free(s->samples[i].name);
   vlm_free(s->tensors);
   vlm_free(s->samples);
+  vlm_shape_list_free(&s->shapes);
   vlm_free(s->preprocess);
   vlm_free(s);
 }
 
 vlm_digest vlm_stats_model(const vlm_stats *s) { return s->model; }
 const char *vlm_stats_preprocess(const vlm_stats *s) { return s->preprocess; }
+vlm_shape_list *vlm_stats_shapes(vlm_stats *s) { return &s->shapes; }
+const vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *s) { return &s->shapes; }
 
 /* ---- tensors ---- */
 
@@ -243,6 +248,7 @@ vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err) {
     VLM_TRY(vlm_stats_entry(&t, a, b->tensors[i]->graph, b->tensors[i]->name, err));
     VLM_TRY(vlm_tensor_stats_merge(t, b->tensors[i], err));
   }
+  VLM_TRY(vlm_shape_list_merge(&a->shapes, &b->shapes, err));
 out:
   return st;
 }

@@ -72,6 +72,10 @@ vlm_digest vlm_stats_sample(const vlm_stats *stats, int32_t index, const char **
 vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err);
 const char *vlm_stats_preprocess(const vlm_stats *stats);
 
+/* Shapes of the inputs in each graph's largest run (calib/shapes.h); merged with the rest. No part of the digest. */
+struct vlm_shape_list *vlm_stats_shapes(vlm_stats *stats);
+const struct vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *stats);
+
 /* Writes the store atomically; the bytes are a function of the content. */
 vlm_status vlm_stats_save(const vlm_stats *stats, const char *path, vlm_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calib/accumulate_parts.h"
+#include "calib/shapes.h"
 #include "calib/stats.h"
 #include "calib/store.h"
 #include "runtime/base/file.h"
@@ -232,6 +233,81 @@ out:
   return st;
 }
 
+/* Sizes that inputs can have in memory. */
+static bool is_shape(const vlm_input_shape *shape) {
+  const int64_t most = INT64_C(1) << 32;
+  int64_t n = 1;
+  for (int32_t d = 0; d < shape->rank; d++) {
+    if (shape->dims[d] < 0 || shape->dims[d] > most) return false;
+    n = shape->dims[d] ? n * shape->dims[d] : n;
+    if (n > most) return false;
+  }
+  return true;
+}
+
+static vlm_status get_dims(const vlm_stats_file *s, vlm_input_shape *shapes, int32_t rows) {
+  vlm_status st = VLM_OK;
+  int64_t *ranks = NULL, *dims = NULL;
+  int32_t n = 0, at = 0;
+  VLM_TRY(count_rows(s, "/shapes/dims", &n));
+  VLM_TRY(vlm_new(&ranks, rows, s->err));
+  VLM_TRY(vlm_new(&dims, n, s->err));
+  VLM_TRY(get(s, "/shapes/rank", H5T_NATIVE_INT64, (hsize_t)rows, 1, ranks));
+  VLM_TRY(get(s, "/shapes/dims", H5T_NATIVE_INT64, (hsize_t)n, 1, dims));
+  for (int32_t i = 0; i < rows; i++) {
+    if (ranks[i] < 0 || ranks[i] > VLM_MAX_RANK || ranks[i] > n - at) VLM_TRY(broken(s, "/shapes/rank"));
+    shapes[i].rank = (int32_t)ranks[i];
+    memcpy(shapes[i].dims, dims + at, (size_t)ranks[i] * sizeof *dims);
+    at += shapes[i].rank;
+    if (!is_shape(&shapes[i])) VLM_TRY(broken(s, "/shapes/dims"));
+  }
+out:
+  vlm_free(ranks);
+  vlm_free(dims);
+  return st;
+}
+
+static vlm_status check_shapes(const vlm_stats_file *s, const vlm_shape_list *list) {
+  vlm_status st = VLM_OK;
+  char *stored = NULL, actual[VLM_STORE_DIGEST_TEXT];
+  vlm_digest digest;
+  VLM_TRY(get_text_attribute(s, "shapes_digest", &stored));
+  VLM_TRY(vlm_shape_list_digest(&digest, list, s->err));
+  VLM_CHECK(!strcmp(stored, vlm_digest_text(digest, actual)), s->err, VLM_INTEGRITY,
+            "%s: the shapes do not match their digest: got %s, wanted %s", s->path, actual, stored);
+out:
+  vlm_free(stored);
+  return st;
+}
+
+/* Files of before have none. */
+static vlm_status get_shapes(const vlm_stats_file *s, vlm_stats *stats) {
+  vlm_status st = VLM_OK;
+  texts graphs = {0}, names = {0};
+  vlm_input_shape *shapes = NULL;
+  vlm_shape_list read = {0};
+  int32_t rows;
+  if (H5Lexists(s->file, "/shapes", H5P_DEFAULT) <= 0) return VLM_OK;
+  VLM_TRY(count_rows(s, "/shapes/graph", &rows));
+  VLM_TRY(affordable(s, (size_t)rows, sizeof *shapes, "/shapes"));
+  VLM_TRY(get_texts(s, "/shapes/graph", rows, &graphs));
+  VLM_TRY(get_texts(s, "/shapes/name", rows, &names));
+  VLM_TRY(vlm_new(&shapes, rows, s->err));
+  VLM_TRY(get_dims(s, shapes, rows));
+  for (int32_t i = 0; i < rows; i++) {
+    shapes[i].graph = text_row(&graphs, i);
+    shapes[i].name = text_row(&names, i);
+  }
+  read = (vlm_shape_list){shapes, rows};
+  VLM_TRY(check_shapes(s, &read));
+  VLM_TRY(vlm_shape_list_merge(vlm_stats_shapes(stats), &read, s->err));
+out:
+  vlm_free(shapes);
+  vlm_free(graphs.block);
+  vlm_free(names.block);
+  return st;
+}
+
 static vlm_status check_digest(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
   char *stored = NULL, actual[VLM_STORE_DIGEST_TEXT], first[VLM_STORE_DIGEST_TEXT];
@@ -272,6 +348,7 @@ static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
   VLM_TRY(vlm_stats_create(out, digest, preprocess, s->err));
   VLM_TRY(get_samples(s, *out));
   VLM_TRY(get_tensors(s, *out));
+  VLM_TRY(get_shapes(s, *out));
   VLM_TRY(check_digest(s, *out));
 out:
   vlm_free(format);

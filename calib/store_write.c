@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "calib/accumulate_parts.h"
+#include "calib/shapes.h"
 #include "calib/stats.h"
 #include "calib/store.h"
 #include "runtime/base/file.h"
@@ -176,6 +177,44 @@ out:
   return st;
 }
 
+static const char *shape_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, ((const vlm_shape_list *)o)->items[i].graph; }
+static const char *shape_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, ((const vlm_shape_list *)o)->items[i].name; }
+
+/* Dims one shape after the other. */
+static vlm_status put_dims(const vlm_stats_file *s, const vlm_shape_list *list) {
+  vlm_status st = VLM_OK;
+  int64_t *ranks = NULL, *dims = NULL;
+  hsize_t n = 0;
+  VLM_TRY(vlm_new(&ranks, list->count, s->err));
+  VLM_TRY(vlm_new(&dims, (size_t)list->count * VLM_MAX_RANK, s->err));
+  for (int32_t i = 0; i < list->count; i++) {
+    ranks[i] = list->items[i].rank;
+    for (int32_t d = 0; d < list->items[i].rank; d++) dims[n++] = list->items[i].dims[d];
+  }
+  VLM_TRY(put(s, "/shapes/rank", H5T_STD_I64LE, H5T_NATIVE_INT64, (hsize_t)list->count, 1, ranks));
+  VLM_TRY(put(s, "/shapes/dims", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 1, dims));
+out:
+  vlm_free(ranks);
+  vlm_free(dims);
+  return st;
+}
+
+/* Pipelines have none: their shapes follow from images and prompts. */
+static vlm_status put_shapes(const vlm_stats_file *s, const vlm_shape_list *list) {
+  vlm_status st = VLM_OK;
+  char text[VLM_STORE_DIGEST_TEXT];
+  vlm_digest digest;
+  if (list->count == 0) return VLM_OK;
+  VLM_TRY(vlm_shape_list_digest(&digest, list, s->err));
+  VLM_TRY(put_text_attribute(s, "shapes_digest", vlm_digest_text(digest, text)));
+  VLM_TRY(put_group(s, "/shapes"));
+  VLM_TRY(put_texts(s, "/shapes/graph", shape_graph, list, list->count));
+  VLM_TRY(put_texts(s, "/shapes/name", shape_name, list, list->count));
+  VLM_TRY(put_dims(s, list));
+out:
+  return st;
+}
+
 static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
   char text[VLM_STORE_DIGEST_TEXT];
@@ -193,6 +232,7 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   VLM_TRY(put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));
   VLM_TRY(put_tensors(s, stats));
   VLM_TRY(put_channels(s, stats));
+  VLM_TRY(put_shapes(s, vlm_stats_seen_shapes(stats)));
 out:
   return st;
 }

@@ -55,7 +55,8 @@ static void want_activations(vlm_taps *taps, vlm_graph *graph, const vlm_node *n
     vlm_value_id id = slots[i].activation < 0 ? VLM_NO_VALUE : vlm_node_input(node, slots[i].activation);
     if (id == VLM_NO_VALUE) continue;
     vlm_origin made = vlm_value_origin(graph, id);
-    vlm_taps_find(taps, made.graph, made.id)->wanted = true;
+    vlm_tap_place *place = vlm_taps_find(taps, made.graph, made.id);
+    place->wanted = place->multiplied = true;
   }
 }
 
@@ -63,7 +64,7 @@ static void want(vlm_taps *taps, vlm_graph *graph, bool everything) {
   tapped *t = find_graph(taps, graph);
   for (int32_t v = 0; everything && v < graph->n_values; v++)
     t->places[v].wanted = !vlm_cache_suffix(graph->values[v].name);
-  for (int32_t n = 0; !everything && n < graph->n_nodes; n++) want_activations(taps, graph, &graph->nodes[n]);
+  for (int32_t n = 0; n < graph->n_nodes; n++) want_activations(taps, graph, &graph->nodes[n]);
 }
 
 static vlm_status add_role(vlm_taps *taps, vlm_graph *root, int role, bool everything, vlm_error *err) {

@@ -53,7 +53,7 @@ static vlm_status measure(page *p, vlm_bundle_profile *costs, const vlm_bundle *
     own->made = vlm_graph_profile(&own->profile, p->context, g, inputs, &own->error) == VLM_OK;
     return VLM_OK;
   }
-  vlm_status st = vlm_costs_make(costs, &assumed, p->context, bundle, p->err);
+  vlm_status st = vlm_costs_make(costs, &assumed, p->context, bundle, NULL, p->err);
   vlm_text_free(&assumed);
   return st;
 }

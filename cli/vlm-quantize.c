@@ -88,7 +88,7 @@ out:
 static vlm_status measure(vlm_quantize_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle_profile costs = {0};
-  VLM_TRY(vlm_costs_make(&costs, &j->assumed, j->context, j->lowered.bundle, err));
+  VLM_TRY(vlm_costs_make(&costs, &j->assumed, j->context, j->lowered.bundle, j->stats, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
     if (costs.roles[r].made)
       vlm_coverage_add_run(j->coverage, vlm_role_name((vlm_role)r), &costs.roles[r].profile);

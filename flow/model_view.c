@@ -83,7 +83,7 @@ vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vl
   *out = (vlm_model_view){.bundle = bundle};
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
-  VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, err));
+  VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, NULL, err));
   if (quantizable) VLM_TRY(vlm_foresee(&out->plan, &out->coverage, bundle, &out->costs, err));
 out:
   vlm_context_free(context);

@@ -32,7 +32,8 @@ static vlm_status apply_dequantized(vlm_rewriter *r, vlm_graph *graph, const vlm
   if (plan->turned) VLM_TRY(vlm_lower_turn(graph, plan->index, r->err));
   if (plan->decision != VLM_DECIDE_STATIC) goto out;
   VLM_TRY(vlm_rewrite_activation(r, &activation, graph,
-                                 graph->nodes[plan->index].inputs[plan->slot.activation], &plan->range));
+                                 graph->nodes[plan->index].inputs[plan->slot.activation], &plan->range,
+                                 plan->constant.dtype));
   graph->nodes[plan->index].inputs[plan->slot.activation] = activation;
 out:
   return st;
@@ -49,17 +50,30 @@ static vlm_status apply_weight(vlm_rewriter *r, const vlm_node_plan *plan) {
 
 /* ---- everything ---- */
 
+static int32_t first_maker(const vlm_graph *graph, vlm_value_id from, vlm_value_id to) {
+  int32_t own = -1;
+  for (; to != from; to = graph->nodes[own].inputs[0]) own = graph->values[to].producer;
+  return own;
+}
+
+/* Whoever reads `from` reads `to` instead, but for the first of the nodes that make one of the other. */
 static void read_dequantized(vlm_graph *graph, vlm_value_id from, vlm_value_id to) {
-  int32_t quantizer = graph->nodes[graph->values[to].producer].inputs[0];
-  int32_t own = graph->values[quantizer].producer;
+  int32_t own = first_maker(graph, from, to);
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t k = 0; n != own && k < graph->nodes[n].n_inputs; k++)
       if (graph->nodes[n].inputs[k] == from) graph->nodes[n].inputs[k] = to;
 }
 
+/* The type of a value that is multiplied with a weight is the weight's; statistics of others are of float32. */
+static vlm_dtype type_of(const vlm_quant_plan *plan, const char *name) {
+  for (int32_t i = 0; i < plan->count; i++)
+    if (!strcmp(plan->nodes[i].input, name)) return plan->nodes[i].constant.dtype;
+  return VLM_F32;
+}
+
 /* The recipe without judgement: whatever is a float goes through 8 bits. */
 static vlm_status quantize_the_rest(vlm_rewriter *r, const vlm_body *body, int32_t n_values,
-                                    const vlm_stats *stats, const vlm_quant_opts *opts) {
+                                    const vlm_quant_plan *plan, const vlm_stats *stats, const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = body->graph;
   for (vlm_value_id id = 0; id < n_values; id++) {
@@ -69,7 +83,7 @@ static vlm_status quantize_the_rest(vlm_rewriter *r, const vlm_body *body, int32
     bool computed = graph->values[id].kind == VLM_VALUE_NODE || graph->values[id].kind == VLM_VALUE_INPUT;
     if (!seen || !seen->count || !computed || seen->max - seen->min > MASK_RANGE) continue;
     VLM_TRY(vlm_range_choose(&range, seen, opts->range, opts->percentile, r->err));
-    VLM_TRY(vlm_rewrite_activation(r, &to, graph, id, &range));
+    VLM_TRY(vlm_rewrite_activation(r, &to, graph, id, &range, type_of(plan, graph->values[id].name)));
     read_dequantized(graph, id, to);
   }
 out:
@@ -77,11 +91,12 @@ out:
 }
 
 /* Values that were there before: what the rewriting adds is in 8 bits already. */
-static vlm_status apply_everything(vlm_rewriter *r, const int32_t *n_values, const vlm_stats *stats,
+static vlm_status apply_everything(vlm_rewriter *r, const int32_t *n_values, const vlm_quant_plan *plan,
+                                   const vlm_stats *stats,
                                    const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   for (int32_t b = 0; b < r->bodies.count && stats && opts->everything; b++)
-    VLM_TRY(quantize_the_rest(r, &r->bodies.items[b], n_values[b], stats, opts));
+    VLM_TRY(quantize_the_rest(r, &r->bodies.items[b], n_values[b], plan, stats, opts));
 out:
   return st;
 }
@@ -95,7 +110,7 @@ vlm_status vlm_quant_apply(const vlm_quant_graph *target, const vlm_quant_plan *
   VLM_TRY(vlm_new(&n_values, r.bodies.count, err));
   for (int32_t b = 0; b < r.bodies.count; b++) n_values[b] = r.bodies.items[b].graph->n_values;
   for (int32_t i = 0; i < plan->count; i++) VLM_TRY(apply_weight(&r, &plan->nodes[i]));
-  VLM_TRY(apply_everything(&r, n_values, stats, opts));
+  VLM_TRY(apply_everything(&r, n_values, plan, stats, opts));
   VLM_TRY(vlm_graph_resolve(target->graph, err));
   VLM_TRY(vlm_graph_sweep(target->graph, err));
   VLM_TRY(vlm_graph_resolve(target->graph, err));

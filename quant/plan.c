@@ -8,32 +8,6 @@
 #include "quant/weight_store.h"
 #include "runtime/lower/turn.h"
 
-static const char *const NAMES[VLM_DECIDE_COUNT] = {
-#define X(name, text) text,
-    VLM_DECISIONS(X)
-#undef X
-};
-
-const char *vlm_decision_name(vlm_decision decision) {
-  return (unsigned)decision < VLM_DECIDE_COUNT ? NAMES[decision] : "?";
-}
-
-bool vlm_decision_parse(vlm_decision *out, const char *text) {
-  for (int d = 0; d < VLM_DECIDE_COUNT; d++)
-    if (!strcmp(NAMES[d], text)) {
-      *out = (vlm_decision)d;
-      return true;
-    }
-  return false;
-}
-
-vlm_form vlm_decision_form(vlm_decision decision) {
-  static const vlm_form FORMS[VLM_DECIDE_COUNT] = {
-      [VLM_DECIDE_STATIC] = VLM_FORM_STATIC, [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW, [VLM_DECIDE_WEIGHT_ONLY] =
-          VLM_FORM_WEIGHT_ONLY};
-  return FORMS[decision];
-}
-
 /* Noise powers of independent errors add. */
 static double join_db(double a, double b) { return -10 * log10(pow(10, -a / 10) + pow(10, -b / 10)); }
 
@@ -178,21 +152,4 @@ out:
   }
   *out = p.plan;
   return st;
-}
-
-void vlm_quant_plan_free(vlm_quant_plan *plan) {
-  if (!plan) return;
-  vlm_weight_store_release(plan->weights);
-  vlm_arena_free(plan->arena);
-  vlm_free(plan->nodes);
-  vlm_free(plan);
-}
-
-const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index,
-                                         int32_t input) {
-  for (int32_t i = 0; i < plan->count; i++) {
-    const vlm_node_plan *n = &plan->nodes[i];
-    if (n->index == index && (input < 0 || n->slot.input == input) && !strcmp(n->graph, graph)) return n;
-  }
-  return NULL;
 }

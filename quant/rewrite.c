@@ -141,10 +141,10 @@ out:
 }
 
 vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
-                                  const vlm_range *range) {
+                                  const vlm_range *range, vlm_dtype dtype) {
   vlm_status st = VLM_OK;
   vlm_qdq by = {.axis = -1};
-  vlm_value_id q;
+  vlm_value_id q, floats = id;
   const named_for at = {graph, graph->values[id].name};
   for (int32_t i = 0; i < r->n_through; i++)
     if (r->through[i].graph == graph && r->through[i].id == id) {
@@ -153,8 +153,10 @@ vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph 
     }
   VLM_TRY(add_scalar(r, &by.scale, at, "_scale", VLM_F32, (double)range->scale));
   VLM_TRY(add_scalar(r, &by.zero, at, "_zero_point", VLM_U8, range->zero_point));
-  VLM_TRY(vlm_qdq_quantize(graph, &q, at.base, id, &by, r->err));
+  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &floats, at.base, id, VLM_F32, r->err));
+  VLM_TRY(vlm_qdq_quantize(graph, &q, at.base, floats, &by, r->err));
   VLM_TRY(vlm_qdq_dequantize(graph, out, at.base, q, &by, r->err));
+  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, out, at.base, *out, dtype, r->err));
   VLM_TRY(remember(r, graph, id, *out));
 out:
   return st;

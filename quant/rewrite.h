@@ -45,8 +45,8 @@ vlm_status vlm_rewrite_weight(vlm_rewriter *r, const vlm_stored **out, vlm_graph
 /* The float that it stands for, of the constant's type, as a value of `graph`. */
 vlm_status vlm_rewrite_dequantized(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph,
                                    const vlm_node_plan *plan, bool rows);
-/* A value of `graph` rounded to the range. */
+/* A value of `graph`, of that float type, rounded to the range. */
 vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
-                                  const vlm_range *range);
+                                  const vlm_range *range, vlm_dtype dtype);
 
 #endif

@@ -7,12 +7,15 @@ static bool refuse(const char **why, const char *reason) {
   return false;
 }
 
+static bool is_f32(const vlm_tensor *w) { return w->dtype == VLM_F32 || w->dtype == VLM_S8; }
+
 static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
                 const char **why) {
   const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   if (form == VLM_FORM_WEIGHT_ONLY) return true;
-  if (w->dtype != VLM_F32 && w->dtype != VLM_S8)
-    return refuse(why, "integer convolutions give float32; the weights are of another type");
+  vlm_value_id bias = vlm_node_input(node, 2);
+  if (!is_f32(w) && bias != VLM_NO_VALUE && !vlm_is_channel_vector(graph, bias, w->dims[slot->axis], 1, 1))
+    return refuse(why, "its bias is computed, and no float32");
   if (w->rank < 3 || w->rank > 5) return refuse(why, "a convolution over more than 3 dims");
   vlm_activation own;
   return vlm_activation_of_name(node, &own)
@@ -33,6 +36,13 @@ out:
   return st;
 }
 
+/* A constant added behind, [channels, 1, ..]. */
+static vlm_status take_bias(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
+  int32_t rank = vlm_node_constant(l->graph, node, 1)->rank;
+  vlm_take_bias(l, t, channels, rank - 1, rank);
+  return t->bias == VLM_NO_VALUE ? VLM_OK : vlm_spread(l, &t->bias, channels, 1, 1);
+}
+
 /* Bias (constant or not), activation, quantization. A residual (input 3 of FusedConv) is added behind, before
  * the activation. */
 static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t channels, vlm_tail *t) {
@@ -47,6 +57,7 @@ static vlm_status read_tail(vlm_lowering *l, const vlm_node *node, int64_t chann
     goto out;
   }
   t->activation = own;
+  if (t->bias == VLM_NO_VALUE) VLM_TRY(take_bias(l, node, channels, t));
   vlm_take_activation(l, t);
   vlm_take_quantize(l, t);
 out:
@@ -97,7 +108,8 @@ static bool can_be_moved(const vlm_lowering *l, const vlm_node *node, int64_t ch
                          const vlm_operand *x) {
   vlm_value_id bias = vlm_node_input(node, 2);
   bool constant = bias == VLM_NO_VALUE || vlm_is_channel_vector(l->graph, bias, channels, 1, 1);
-  return constant && !x->is_signed && !*node->domain;
+  constant = constant && vlm_graph_constant(l->graph, x->scale);
+  return constant && !x->is_signed && !*node->domain && x->type == VLM_F32;
 }
 
 /* ---- the rule ---- */
@@ -111,6 +123,7 @@ static vlm_status make_static(vlm_lowering *l, int32_t n, int64_t channels, cons
   vlm_tail t = vlm_tail_of(node.outputs[0]);
   VLM_TRY(vlm_spread(l, &w->scale, channels, 1, 1));
   VLM_TRY(read_tail(l, &node, channels, &t));
+  VLM_TRY(vlm_cast_behind(l, x->type, &t));
   VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
   const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
   VLM_TRY(vlm_make_internal(l, n, &(vlm_node_form){.op_type = "QConv", .inputs = inputs, .n_inputs = 8,

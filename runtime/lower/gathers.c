@@ -22,8 +22,10 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &table));
   VLM_TRY(vlm_spread(l, &table.scale, rows, 1, 1));
   const vlm_value_id inputs[] = {table.data, table.scale, node.inputs[1]};
+  vlm_tail tail = vlm_tail_of(node.outputs[0]);
+  VLM_TRY(vlm_cast_behind(l, table.type, &tail));
   VLM_TRY(vlm_make_internal(l, n, &(vlm_node_form){.op_type = "QGather", .inputs = inputs, .n_inputs = 3},
-                            node.outputs[0]));
+                            tail.output));
   *form = VLM_FORM_WEIGHT_ONLY;
 out:
   return st;

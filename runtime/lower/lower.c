@@ -38,13 +38,18 @@ static bool is_stored(const vlm_graph *graph, const vlm_node *node, int32_t k) {
   return id != VLM_NO_VALUE && !vlm_graph_constant(graph, id) && vlm_node_constant(graph, node, k);
 }
 
+/* A Gather of a constant looks a table up. */
+static bool moves_activations(const vlm_graph *graph, const vlm_node *node) {
+  return node->traits->flags & VLM_TRAIT_MOVES && !vlm_node_constant(graph, node, 0);
+}
+
 static vlm_status lower_node(vlm_lowering *l, int32_t n) {
   vlm_status st = VLM_OK;
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
   const vlm_traits *traits = l->graph->nodes[n].traits;
   vlm_form form = 0;
   if (traits->flags & VLM_TRAIT_INTEGER) return report_integer(l, n);
-  if (traits->flags & VLM_TRAIT_MOVES) return vlm_lower_move(l, n);
+  if (moves_activations(l->graph, &l->graph->nodes[n])) return vlm_lower_move(l, n);
   int32_t count = traits->weights ? traits->weights(l->graph, &l->graph->nodes[n], slots) : 0;
   for (int32_t i = 0; i < count; i++) {
     vlm_form found = 0;
@@ -108,6 +113,8 @@ out:
 vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(each_graph(graph, vlm_lower_qoperators, err));
+  VLM_TRY(each_graph(graph, vlm_lower_integer_chains, err));
+  VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_zero_points, err));
   VLM_TRY(each_graph(graph, vlm_lower_bytes, err));

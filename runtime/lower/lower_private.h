@@ -38,12 +38,13 @@ vlm_status vlm_report_add(vlm_lowering *l, int32_t n, vlm_form form);
 /* What a DequantizeLinear reads, as values of this graph. */
 typedef struct vlm_operand {
   vlm_value_id data, scale, zero;
+  vlm_dtype type; /* of the floats that it stands for */
   bool is_signed; /* int8 that could not be moved (bytes.c): data is the float value, which the reader
                      quantizes again */
 } vlm_operand;
 
 bool vlm_is_scalar(const vlm_tensor *t);
-/* A computed 8-bit value with one scale and one zero point for all. */
+/* A computed 8-bit value with one scale and one zero point for all, constant or from DynamicQuantizeLinear. */
 bool vlm_dequantized_activation(const vlm_lowering *l, vlm_value_id id, vlm_operand *out);
 /* A constant s8 with one scale per index of `axis` (or one for all); *moved: it has zero points that are not
  * 0. */
@@ -94,6 +95,9 @@ vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const
 void vlm_take_bias(vlm_lowering *l, vlm_tail *t, int64_t channels, int32_t place, int32_t max_rank);
 void vlm_take_activation(vlm_lowering *l, vlm_tail *t);
 void vlm_take_quantize(vlm_lowering *l, vlm_tail *t);
+/* The operators give float32: floats of another type are cast behind what the tail ends with, unless that is
+ * bytes. */
+vlm_status vlm_cast_behind(vlm_lowering *l, vlm_dtype type, vlm_tail *t);
 
 /* ---- edit.c ---- */
 
@@ -120,6 +124,7 @@ vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form 
 /* ---- before the rules: models that were quantized elsewhere, in the spelling that the rules know ---- */
 
 vlm_status vlm_lower_qoperators(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
+vlm_status vlm_lower_integer_chains(vlm_graph *graph, vlm_error *err); /* likewise */
 vlm_status vlm_lower_zero_points(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_bytes(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_weights(vlm_graph *graph, vlm_error *err);

@@ -47,7 +47,7 @@ static bool read_product(const vlm_graph *graph, const vlm_node *node, const vlm
   p->beta = vlm_node_float(node, "beta", 1);
   p->addend = bias >= 0 && p->beta != 0 ? vlm_node_input(node, bias) : VLM_NO_VALUE;
   if (vlm_node_int(node, "transBatchA", 0) || vlm_node_int(node, "transBatchB", 0))
-    return refuse(why, "transBatch moves the batch inwards: no integer product reads it there");
+    return refuse(why, "transBatch of an input whose number of dims the file does not say");
   return vlm_activation_of_name(node, &p->activation)
              ? true
              : refuse(why, "its activation is none that an integer product applies");
@@ -60,10 +60,7 @@ static int32_t bias_rank(const product *p) { return p->matrix ? 2 : p->y_columns
 static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_slot *slot, vlm_form form,
                 const char **why) {
   product p;
-  const vlm_tensor *w = vlm_node_constant(graph, node, slot->input);
   if (form == VLM_FORM_WEIGHT_ONLY) return true; /* at least as a stored constant */
-  if (form == VLM_FORM_STATIC && w->dtype != VLM_F32 && w->dtype != VLM_S8)
-    return refuse(why, "a calibrated range is of float32; the weights are of another type");
   return read_product(graph, node, slot, &p, why);
 }
 
@@ -150,6 +147,7 @@ static vlm_status make_static(vlm_lowering *l, int32_t n, const product *p, cons
   vlm_status st = VLM_OK;
   vlm_tail t = vlm_tail_of(l->graph->nodes[n].outputs[0]);
   VLM_TRY(read_tail(l, p, TAKES_QUANTIZE, &t));
+  VLM_TRY(vlm_cast_behind(l, x->type, &t));
   const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
   VLM_TRY(make(l, n, p, &t, &(vlm_node_form){.op_type = "QMatMul", .inputs = inputs, .n_inputs = 8}));
 out:
@@ -159,17 +157,13 @@ out:
 /* The operators compute in float32: other floats are cast in front and behind. */
 static vlm_status cast_around(vlm_lowering *l, vlm_dtype type, vlm_value_id *x, vlm_tail *t) {
   vlm_status st = VLM_OK;
-  const vlm_attr to = vlm_int_attr("to", vlm_dtype_onnx(VLM_F32)),
-                 back = vlm_int_attr("to", vlm_dtype_onnx(type));
-  vlm_value_id floats = VLM_NO_VALUE, y;
+  const vlm_attr to = vlm_int_attr("to", vlm_dtype_onnx(VLM_F32));
+  vlm_value_id floats = VLM_NO_VALUE;
   if (type == VLM_F32) return VLM_OK;
   VLM_TRY(vlm_add_node(l, &floats, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = x,
                                                     .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
-  VLM_TRY(vlm_graph_add_value(l->graph, &y, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &t->output, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = &y,
-                                                       .n_inputs = 1, .attrs = &back, .n_attrs = 1}));
+  VLM_TRY(vlm_cast_behind(l, type, t));
   *x = floats;
-  t->output = y;
 out:
   return st;
 }
@@ -211,7 +205,7 @@ out:
 }
 
 static bool can_be_moved(const product *p, const vlm_operand *x) {
-  return !p->x_columns && !p->y_columns && !*p->activation.name && !x->is_signed;
+  return !p->x_columns && !p->y_columns && !*p->activation.name && !x->is_signed && x->type == VLM_F32;
 }
 
 /* The exact sums of MatMulIntegerToFloat. */
@@ -233,6 +227,12 @@ out:
 
 /* ---- the rule ---- */
 
+/* Stored as bytes, and not cast behind its DequantizeLinear. */
+static bool is_float32(const vlm_graph *graph, vlm_value_id weight) {
+  const vlm_graph *owner;
+  return vlm_dequantizer(graph, weight, &owner) != NULL;
+}
+
 static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot, vlm_form *form) {
   vlm_status st = VLM_OK;
   const vlm_node *node = &l->graph->nodes[n];
@@ -245,6 +245,8 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
       !vlm_dequantized_weight(l, node->inputs[slot->input], slot->axis, &moved))
     return VLM_OK;
   bool integer = vlm_dequantized_activation(l, node->inputs[slot->activation], &x);
+  if (integer) p.type = x.type;
+  else if (!is_float32(l->graph, node->inputs[slot->input])) return VLM_OK;
   if (moved && (!integer || !can_be_moved(&p, &x))) return VLM_OK;
   *form = integer ? VLM_FORM_STATIC : VLM_FORM_WEIGHT_ONLY;
   VLM_TRY(detach_attention(l, n));
@@ -266,10 +268,9 @@ vlm_status vlm_lower_row_form(vlm_graph *graph, int32_t n, const vlm_weight_slot
   vlm_lowering l = {.graph = graph, .err = err};
   const vlm_node *node = &graph->nodes[n];
   const char *why = "";
-  vlm_operand w = {data, scale, VLM_NO_VALUE, false};
+  vlm_operand w = {data, scale, VLM_NO_VALUE, VLM_F32, false};
   product p;
-  bool answer =
-      vlm_lower_can(graph, node, slot, VLM_FORM_ROW, &why) && read_product(graph, node, slot, &p, &why);
+  bool answer = node->traits->forms & VLM_FORM_ROW && read_product(graph, node, slot, &p, &why);
   VLM_CHECK(answer, err, VLM_INTERNAL, "node \"%s\" has no form with a range per row: %s", node->name, why);
   p.w_rows = true;
   VLM_TRY(detach_attention(&l, n));

@@ -50,8 +50,30 @@ out:
   return st;
 }
 
+/* The one QuantizeLinear behind, and the Cast to float32 in front of it, or NULL. */
+static const vlm_node *quantizer(const vlm_lowering *l, const vlm_tail *t, const vlm_node **cast) {
+  *cast = follower(l, t, "Cast");
+  if (!*cast) return follower(l, t, "QuantizeLinear");
+  const vlm_tail behind = {.output = (*cast)->outputs[0]};
+  bool floats = vlm_node_int(*cast, "to", 0) == vlm_dtype_onnx(VLM_F32);
+  return floats ? follower(l, &behind, "QuantizeLinear") : NULL;
+}
+
+vlm_status vlm_cast_behind(vlm_lowering *l, vlm_dtype type, vlm_tail *t) {
+  vlm_status st = VLM_OK;
+  const vlm_attr to = vlm_int_attr("to", vlm_dtype_onnx(type));
+  vlm_value_id y;
+  if (type == VLM_F32 || t->y_scale != VLM_NO_VALUE) return VLM_OK;
+  VLM_TRY(vlm_graph_add_value(l->graph, &y, NULL, VLM_VALUE_NODE, l->err));
+  VLM_TRY(vlm_add_node(l, &t->output, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = &y,
+                                                       .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
+  t->output = y;
+out:
+  return st;
+}
+
 void vlm_take_quantize(vlm_lowering *l, vlm_tail *t) {
-  const vlm_node *q = follower(l, t, "QuantizeLinear");
+  const vlm_node *cast, *q = quantizer(l, t, &cast);
   vlm_value_id id = q && !vlm_node_int(q, "block_size", 0) ? vlm_node_input(q, 2) : VLM_NO_VALUE;
   const vlm_tensor *zero = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(l->graph, id);
   const vlm_tensor *scale = q ? vlm_graph_constant(l->graph, q->inputs[1]) : NULL;
@@ -59,5 +81,6 @@ void vlm_take_quantize(vlm_lowering *l, vlm_tail *t) {
     return;
   t->y_scale = q->inputs[1];
   t->y_zero = id;
+  if (cast) take(l, cast, t);
   take(l, q, t);
 }

@@ -21,8 +21,6 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
   const vlm_attr *strides = vlm_node_attr(node, "strides"), *mode = vlm_node_attr(node, "auto_pad");
   vlm_value_id bias = vlm_node_input(node, 2);
   if (form == VLM_FORM_WEIGHT_ONLY) return true;
-  if (w->dtype != VLM_F32 && w->dtype != VLM_S8)
-    return refuse(why, "integer convolutions give float32; the weights are of another type");
   if (w->rank != 4 || w->dims[2] != w->dims[3])
     return refuse(why, "a transposed convolution whose kernel is no square");
   bool apart = strides ? all_are(node, "strides", w->dims[2]) : w->dims[2] == 1;
@@ -83,6 +81,7 @@ static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t sid
   t.bias = vlm_node_input(&l->graph->nodes[n], 2);
   vlm_take_activation(l, &t);
   vlm_take_quantize(l, &t);
+  VLM_TRY(vlm_cast_behind(l, x->type, &t));
   VLM_TRY(turn_weights(l, &w->data));
   VLM_TRY(repeat_each(l, &w->scale, channels, side * side));
   VLM_TRY(repeat_each(l, &t.bias, channels, side * side));

@@ -68,25 +68,25 @@ const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const v
   return node && !strcmp(node->op_type, "DequantizeLinear") ? node : NULL;
 }
 
-/* The maker of a value is a Cast: floats of another type than float32 are dequantized and cast. */
-static vlm_value_id behind_cast(const vlm_graph **graph, vlm_value_id id) {
-  const vlm_graph *g = *graph;
-  while (id != VLM_NO_VALUE && g->values[id].kind == VLM_VALUE_CAPTURE) {
-    id = g->values[id].parent_value;
-    g = g->parent;
+/* Floats of another type than float32 are dequantized and cast. */
+const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner, vlm_dtype *type) {
+  while (id != VLM_NO_VALUE && graph->values[id].kind == VLM_VALUE_CAPTURE) {
+    id = graph->values[id].parent_value;
+    graph = graph->parent;
   }
-  int32_t n = id == VLM_NO_VALUE ? -1 : g->values[id].producer;
-  *graph = g;
-  return n >= 0 && vlm_node_is(&g->nodes[n], "Cast") ? g->nodes[n].inputs[0] : id;
+  int32_t n = id == VLM_NO_VALUE ? -1 : graph->values[id].producer;
+  bool cast = n >= 0 && vlm_node_is(&graph->nodes[n], "Cast");
+  *type = cast ? vlm_dtype_from_onnx((int32_t)vlm_node_int(&graph->nodes[n], "to", 0)) : VLM_F32;
+  return vlm_dequantizer(graph, cast ? graph->nodes[n].inputs[0] : id, owner);
 }
 
 const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k) {
   vlm_value_id id = vlm_node_input(node, k);
   const vlm_graph *owner = graph;
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
+  vlm_dtype type;
   if (t || id == VLM_NO_VALUE) return t;
-  id = behind_cast(&owner, id);
-  const vlm_node *dequantizer = vlm_dequantizer(owner, id, &owner);
+  const vlm_node *dequantizer = vlm_dequantizer_behind_cast(graph, id, &owner, &type);
   return dequantizer ? vlm_graph_constant(owner, dequantizer->inputs[0]) : NULL;
 }
 

@@ -72,6 +72,8 @@ const vlm_traits *vlm_traits_table(int32_t *count);
 /* The DequantizeLinear that makes a value, looked for in the enclosing graphs when the value is captured; *owner is the graph that holds
  * it. NULL when something else makes the value. */
 const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner);
+/* The same, with a Cast to another float type between: *type is that of the value. */
+const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner, vlm_dtype *type);
 /* The constant that input k holds: as it is, or the stored one behind a DequantizeLinear (and a Cast). NULL when it
  * is computed. */
 const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k);

@@ -21,6 +21,7 @@ typedef struct {
   double min_db;        /* against the float graph, in every mode */
   double most_percent;  /* of the constants' bytes, each once; 0 = not looked at */
   double least_weights; /* percent of the weights in 8 bits */
+  int32_t least_static; /* nodes in integers with ranges, where ranges are asked for */
 } quant_case;
 
 static inline vlm_value_id add_drawn(vlm_graph *g, vlm_dtype dtype, int rank, const int64_t *dims) {
@@ -176,6 +177,8 @@ static inline void quantize_in_mode(const quant_case *c, int v, vlm_activation_m
   FINE(vlm_quant_compare(&differences, plan, &(vlm_quant_graph){"model", lowered}, &report, &error));
   if (vlm_differences_fail(&differences, &error) != VLM_OK) fail_msg("%s: %s", what, error.text);
   expect_left(what, coverage, graph.graph);
+  int32_t integers = vlm_lower_report_forms(&report, VLM_FORM_STATIC);
+  if (mode == VLM_ACTIVATIONS_STATIC && integers < c->least_static) fail_msg("%s: %d static", what, integers);
   double percent = 100 * stored_bytes(graph.graph) / before, int8 =
       vlm_coverage_weights_percent(&coverage->total);
   if (c->most_percent > 0 && percent > c->most_percent)

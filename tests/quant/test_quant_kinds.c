@@ -132,6 +132,33 @@ static vlm_graph *other_floats(int v) {
   return g;
 }
 
+/* Bias, activation and the next product behind each. */
+static vlm_graph *chains_of_other_floats(int v) {
+  static const vlm_dtype TYPES[] = {VLM_F16, VLM_F64, VLM_BF16};
+  static const int64_t TWO[] = {2, 2};
+  const vlm_attr strides[] = {{.name = "strides", .kind = VLM_ATTR_INTS, .count = 2, .u.ints = TWO}, END};
+  vlm_dtype t = TYPES[v % 3];
+  vlm_graph *g = start();
+  vlm_value_id x, bias = add_drawn(g, t, 1, (int64_t[]){32});
+  if (v < 3) {
+    x = add_input(g, "x", t, 2, (int64_t[]){16, 48});
+    x = add_two(g, "first", "MatMul", x, add_drawn(g, t, 2, (int64_t[]){48, 32}), NULL);
+    x = add_two(g, NULL, "Add", x, bias, NULL);
+    x = add_node(g, NULL, "Relu", 1, &x, NULL);
+    x = add_two(g, "second", "Gemm", x, add_drawn(g, t, 2, (int64_t[]){32, 40}), NULL);
+  } else {
+    x = add_input(g, "x", t, 4, (int64_t[]){1, 16, 6, 6});
+    x = add_node(g, NULL, "Relu", 1, &x, NULL);
+    x = add_node(g, "first", "Conv", 3,
+                 (vlm_value_id[]){x, add_drawn(g, t, 4, (int64_t[]){32, 16, 3, 3}), bias}, NULL);
+    x = add_node(g, NULL, "Relu", 1, &x, NULL);
+    x = add_node(g, "second", "ConvTranspose", 3,
+                 (vlm_value_id[]){x, add_drawn(g, t, 4, (int64_t[]){32, 32, 2, 2}), bias}, strides);
+  }
+  finish_graph(g, x);
+  return g;
+}
+
 /* ---- operators without an integer form, and odd sides ---- */
 
 static vlm_graph *forms(int v) {
@@ -193,12 +220,13 @@ static void run_case(void **state) { run_quant_case(*state); }
 
 int main(void) {
   static const quant_case CASES[] = {
-      {"one constant along two dims", two_axes, 6, 35, 54, 100},
-      {"a table and its head", tied_table, 4, 34, 26, 100},
-      {"weights in bodies", bodies, 5, 34, 28, 100},
-      {"other floats", other_floats, 6, 34, 0, 100},
-      {"other operators", forms, 7, 32, 0, 90},
-      {"names that are taken", taken_names, 2, 20, 0, 80},
+      {"one constant along two dims", two_axes, 6, 35, 54, 100, 0},
+      {"a table and its head", tied_table, 4, 34, 26, 100, 0},
+      {"weights in bodies", bodies, 5, 34, 28, 100, 0},
+      {"other floats", other_floats, 6, 34, 0, 100, 1},
+      {"chains of other floats", chains_of_other_floats, 6, 30, 0, 90, 2},
+      {"other operators", forms, 7, 32, 0, 90, 0},
+      {"names that are taken", taken_names, 2, 20, 0, 80, 0},
   };
   struct CMUnitTest tests[sizeof CASES / sizeof CASES[0]];
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
