@@ -102,6 +102,7 @@ conformance
 tap layers 60 tests/layers.sh
 tap style 120 tests/style.sh build
 tap change 600 tests/change/run.sh
+tap library 900 tests/library.sh build
 tap cli 600 tests/cli/run.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then

@@ -77,18 +77,19 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/vlmq-config.cmake.in $
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vlmq-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/vlmq-config.cmake ${PROJECT_BINARY_DIR}/vlmq-config-version.cmake DESTINATION ${VLMQ_PACKAGE_DIR})
 
-# pkg-config files find the prefix from their own place, so that cmake --install --prefix and moved trees work.
+# pkg-config files find the prefix from their own place, so that cmake --install --prefix and moved trees work. What the archive needs
+# stands in Libs.private by name: who links the shared library needs no .pc file of anybody else.
 file(RELATIVE_PATH VLMQ_UP "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
-# vlmq_pkgconfig(NAME DESCRIPTION REQUIRES_PRIVATE LIBS_PRIVATE)
-function(vlmq_pkgconfig name description requires libs)
+string(REGEX REPLACE "/$" "" VLMQ_UP "${VLMQ_UP}")
+function(vlmq_pkgconfig name description libs)
   set(file "prefix=\${pcfiledir}/${VLMQ_UP}\nincludedir=\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}\nlibdir=\${prefix}/${CMAKE_INSTALL_LIBDIR}\n\n")
   string(APPEND file "Name: ${name}\nDescription: ${description}\nVersion: ${PROJECT_VERSION}\n")
-  string(APPEND file "Requires.private: ${requires}\nLibs: -L\${libdir} -l${name}\nLibs.private: ${libs}\nCflags: -I\${includedir}\n")
+  string(APPEND file "Libs: -L\${libdir} -l${name}\nLibs.private: ${libs}\nCflags: -I\${includedir}\n")
   file(WRITE ${PROJECT_BINARY_DIR}/${name}.pc "${file}")
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
-vlmq_pkgconfig(vlmq-runtime "Runs packed vision-language models (.vlmq)" "jansson libpcre2-8 libutf8proc libzstd" "-pthread -lm")
+set(VLMQ_RUNTIME_LIBS "-ljansson -lpcre2-8 -lutf8proc -lzstd -lm -pthread")
+vlmq_pkgconfig(vlmq-runtime "Runs packed vision-language models (.vlmq)" "${VLMQ_RUNTIME_LIBS}")
 if(NOT VLMQ_RUNTIME_ONLY)
-  vlmq_pkgconfig(vlmq "Runs vision-language models: packed files, ONNX files, folders"
-    "jansson libpcre2-8 libutf8proc libzstd ${VLMQ_TOOL_REQUIRES}" "-pthread -lm")
+  vlmq_pkgconfig(vlmq "Runs vision-language models: packed files, ONNX files, folders of them" "${VLMQ_TOOL_LIBS} ${VLMQ_RUNTIME_LIBS}")
 endif()

@@ -114,7 +114,7 @@ vlm_status vlm_runner_generate(vlm_reply **out, vlm_runner *runner, const vlm_pr
   VLM_TRY(vlm_engine_enter(runner->engine, err));
   atomic_store(&runner->cancelled, false);
   if (own.deadline_ms > 0) talk.deadline = vlm_clock_ms() + own.deadline_ms;
-  st = answer(reply, &talk, picture, prompt ? prompt : "", err);
+  st = answer(reply, &talk, picture, prompt ? prompt : vlm_model_default_prompt(runner->model), err);
   vlm_engine_leave(runner->engine);
   VLM_TRY(st);
   *out = reply;

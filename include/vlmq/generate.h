@@ -42,9 +42,9 @@ typedef enum vlm_finish {
 /* An answer. It owns what the functions below return and needs neither runner nor prepared picture. */
 typedef struct vlm_reply vlm_reply;
 
-/* Answers `prompt` ("<CAPTION>", "" or NULL = the model's default) about a picture that this runner prepared. opts
- * NULL = defaults. An answer that was stopped is VLM_OK: vlm_reply_finish tells, the tokens so far are there.
- * VLM_INPUT: a single graph, or a prompt that is too long. Free with vlm_reply_free. */
+/* Answers `prompt` about a picture that this runner prepared: the name of a task ("<CAPTION>") or plain text; NULL =
+ * the model's default, "<CAPTION>" when it states none. opts NULL = defaults. An answer that was stopped is VLM_OK:
+ * vlm_reply_finish tells, the tokens so far are there. VLM_INPUT: a single graph, or a prompt that is too long. Free with vlm_reply_free. */
 VLM_API vlm_status vlm_runner_generate(vlm_reply **out, vlm_runner *runner, const vlm_prepared *picture,
                                        const char *prompt, const vlm_generate_opts *opts, vlm_error *err);
 /* Ends the answer under way, as a deadline does; when there is none, nothing happens. From any thread, from the

@@ -38,7 +38,7 @@ typedef struct vlm_answer {
   int64_t steps;                   /* runs of decoder_step */
   int64_t image_tokens, prompt_tokens;
   bool stopped;                    /* opts.stop said so */
-  bool ended;                      /* the last token is an end token */
+  bool ended;                      /* by an end token, before the length made one */
 } vlm_answer;
 /* Empties an answer for the next use or frees it (the same thing). */
 void vlm_answer_free(vlm_answer *answer);

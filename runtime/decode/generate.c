@@ -135,7 +135,7 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
     }
     VLM_TRY(run_rows(l, search));
   }
-  l->answer->ended = vlm_generation_is_eos(g, ids[count - 1]);
+  l->answer->ended = (int64_t)count < max_length && vlm_generation_is_eos(g, ids[count - 1]);
   VLM_TRY(vlm_ids_append(&l->answer->ids, ids + start->count - 1, count - start->count + 1, l->err));
 out:
   vlm_search_free(search);

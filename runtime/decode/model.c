@@ -112,6 +112,8 @@ size_t vlm_model_released_bytes(const vlm_model *m) { return m->release ? vlm_re
 
 /* ---- prompt ---- */
 
+const char *vlm_model_default_prompt(const vlm_model *m) { return m->prompt.fallback && *m->prompt.fallback ? m->prompt.fallback : VLM_DEFAULT_PROMPT; }
+
 vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
   const char *asked;
   if (!*prompt && m->prompt.fallback) prompt = m->prompt.fallback;

@@ -34,6 +34,9 @@ vlm_session *vlm_model_session(const vlm_model *model, vlm_role role);
 /* Constants that went back to the system so far; 0 without owns_constants. */
 size_t vlm_model_released_bytes(const vlm_model *model);
 
+/* What is asked when nobody says what: the default of vlm.json, else VLM_DEFAULT_PROMPT. */
+#define VLM_DEFAULT_PROMPT "<CAPTION>"
+const char *vlm_model_default_prompt(const vlm_model *model);
 /* The text that is sent for a prompt: task names ("<CAPTION>") become their questions, "" the default of vlm.json. Appends to `text`. A model whose
  * decoder alone reads text has no questions: there a task name that is no token of its own gives "". */
 vlm_status vlm_model_prompt(const vlm_model *model, const char *prompt, vlm_text *text, vlm_error *err);
