@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* strsep */
 /* Folders, lists and manifests of images. */
 #include <stdio.h>
 #include <string.h>

@@ -13,6 +13,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/base/pages.h"
+#include "runtime/base/unconst.h"
 
 vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err) {
   void *copy = NULL;
@@ -76,7 +77,7 @@ vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
 }
 
 void vlm_file_unmap(vlm_file *file) {
-  if (file->bytes) munmap((void *)file->data, file->bytes);
+  if (file->bytes) munmap(vlm_unconst(file->data), file->bytes);
   *file = (vlm_file){.data = (const unsigned char *)""};
 }
 
