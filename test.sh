@@ -82,9 +82,9 @@ conformance() {
   grep -E ' (unsupported|not here)$' "$file" | grep -v '^all ' | sed 's/^/  /'
 }
 
-build_clang() { vlmq_build build/clang -DCMAKE_C_COMPILER=clang; }
-build_sanitized() { vlmq_build build/sanitize -DVLMQ_SANITIZE=ON -DCMAKE_BUILD_TYPE=Sanitize "-DCMAKE_C_FLAGS_SANITIZE=-O1 -g1"; }
-export -f run_tap vlmq_build vlmq_configure build_clang build_sanitized
+build_main() { vlmq_build build -DVLMQ_TESTS=ON -DVLMQ_WERROR=ON; }
+build_sanitized() { vlmq_build build/sanitize -DVLMQ_WERROR=ON -DVLMQ_SANITIZE=ON -DCMAKE_BUILD_TYPE=Sanitize; }
+export -f run_tap vlmq_build vlmq_configure build_main build_sanitized
 
 finish() {
   local skips=''
@@ -95,12 +95,14 @@ finish() {
 }
 
 vlmq_install $VLMQ_PACKAGES_BUILD $VLMQ_PACKAGES_TEST || { failed=1; finish; }
-step "build" 900 bash -c "vlmq_build build -DVLMQ_TESTS=ON" || finish
+step "build" 900 bash -c build_main || finish
 
 programs "" build 400
 conformance
 tap layers 60 tests/layers.sh
 tap style 120 tests/style.sh build
+tap hardening 60 tests/hardening.sh build
+tap reproducible 300 tests/reproducible.sh
 tap change 600 tests/change/run.sh
 tap library 900 tests/library.sh build
 tap cli 600 tests/cli/run.sh build
@@ -108,5 +110,5 @@ tap cli 600 tests/cli/run.sh build
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then
   programs "sanitize-" build/sanitize 600
 fi
-step "build clang" 900 bash -c build_clang
+tap matrix 900 tests/matrix.sh build
 finish

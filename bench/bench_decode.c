@@ -43,7 +43,7 @@ static void print_steps(const step_clock *c) {
   printf("%-14s %12s %8s\n", "past", "ms per token", "ratio");
   for (int first = 1; first + GROUP <= c->count; first += GROUP) {
     double seconds = median(c, first, GROUP);
-    if (!base) base = seconds;
+    if (base == 0) base = seconds;
     printf("%5d to %-5d %12.3f %7.2fx\n", first, first + GROUP - 1, seconds * 1e3, seconds / base);
   }
 }

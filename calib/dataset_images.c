@@ -1,8 +1,10 @@
+#define _DEFAULT_SOURCE /* strsep */
 /* Folders, lists and manifests of images. */
 #include <stdio.h>
 #include <string.h>
 
 #include "calib/dataset_paths.h"
+#include "calib/image.h"
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
 
@@ -20,17 +22,6 @@ out:
 
 /* ---- folders ---- */
 
-/* A damaged image keeps its suffix, so that it is reported and not silently left out. */
-static bool looks_like_image(const char *path) {
-  static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".npy"};
-  for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
-    if (vlm_path_has_suffix(path, suffixes[i])) return true;
-  unsigned char start[8] = {0};
-  size_t n = vlm_file_begin(path, start, sizeof start);
-  return n == sizeof start && (memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0 || memcmp(start, "\xff\xd8\xff", 3) == 0 || memcmp(start,
-      "\x93NUMPY", 6) == 0);
-}
-
 static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_folder list = {0};
   vlm_status st = VLM_OK;
@@ -39,10 +30,11 @@ static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err)
   for (size_t i = 0; i < list.count; i++) {
     const char *file = NULL;
     VLM_TRY(vlm_path_join_in(&file, set->arena, path, list.names[i], err));
-    if (looks_like_image(file)) VLM_TRY(add_file(set, file, list.names[i], err));
+    if (vlm_image_looks_like(file)) VLM_TRY(add_file(set, file, list.names[i], err));
     else set->skipped++;
   }
-  VLM_CHECK(set->count > before, err, VLM_INPUT, "%s: no PNG, JPEG or .npy image in this folder (%zu other files)", path, list.count);
+  VLM_CHECK(set->count > before, err, VLM_INPUT, "%s: no image in this folder (%s are read; %zu other files)", path,
+            vlm_image_formats(), list.count);
 out:
   vlm_folder_free(&list);
   return st;

@@ -33,7 +33,9 @@ static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const
   VLM_TRY(vlm_new(&out->names, whole->count, err));
   VLM_TRY(vlm_new(&out->tensors, whole->count, err));
   for (size_t i = 0; i < whole->count; i++) {
-    VLM_TRY(vlm_strdup((char **)&out->names[i], whole->names[i], err));
+    char *name = NULL;
+    VLM_TRY(vlm_strdup(&name, whole->names[i], err));
+    out->names[i] = name;
     out->count++;
     VLM_TRY(slice(&out->tensors[i], &whole->tensors[i], sample->row, input_rank(set, whole->names[i]), err));
   }

@@ -5,10 +5,11 @@
 
 #include "calib/dataset_set.h"
 #include "runtime/base/file.h"
+#include "runtime/base/unconst.h"
 
 void vlm_sample_arrays_free(vlm_sample_arrays *a) {
   for (size_t i = 0; i < a->count; i++) {
-    vlm_free((void *)a->names[i]);
+    vlm_free(vlm_unconst(a->names[i]));
     vlm_free(a->tensors[i].data);
   }
   vlm_free(a->names);
@@ -95,7 +96,7 @@ static const char *graph_name(const vlm_dataset *set, const vlm_sample_arrays *a
 }
 
 static void drop(vlm_sample_arrays *a, size_t i) {
-  vlm_free((void *)a->names[i]);
+  vlm_free(vlm_unconst(a->names[i]));
   vlm_free(a->tensors[i].data);
   a->count--;
   memmove(a->names + i, a->names + i + 1, (a->count - i) * sizeof *a->names);
@@ -125,7 +126,7 @@ static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, co
       continue;
     }
     VLM_TRY(vlm_strdup(&copy, name, err));
-    vlm_free((void *)a->names[i]);
+    vlm_free(vlm_unconst(a->names[i]));
     a->names[i++] = copy;
   }
   VLM_TRY(check_inputs(set, a, path, had, err));

@@ -1,36 +1,74 @@
 #include "calib/image.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "calib/folder.h"
 #include "calib/image_codec.h"
 #include "runtime/base/file.h"
 
 #define MAX_PIXELS 100000000
 #define MAX_SIDE 262144
 
-/* Signatures at a byte offset. Types without a decoder are listed so that the message can name them. */
-static const struct {
+typedef struct image_type {
   size_t at, bytes;
-  const char *signature, *type;
+  const char *signature, *text, *suffixes;
   vlm_image_decoder *decode;
-} types[] = {
-  {0, 8, "\x89PNG\r\n\x1a\n", "PNG", vlm_image_decode_png},
-  {0, 3, "\xff\xd8\xff", "JPEG", vlm_image_decode_jpeg},
-  {0, 6, "\x93NUMPY", ".npy", vlm_image_decode_npy},
-  {0, 4, "GIF8", "GIF", NULL},
-  {8, 4, "WEBP", "WebP", NULL},
-  {0, 2, "BM", "BMP", NULL},
-  {0, 4, "II*\0", "TIFF", NULL},
-  {0, 4, "MM\0*", "TIFF", NULL},
-  {4, 8, "ftypavif", "AVIF", NULL},
-  {4, 8, "ftypheic", "HEIC", NULL},
-  {4, 8, "ftypmif1", "HEIF", NULL},
-  {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", NULL},
-  {0, 2, "\xff\x0a", "JPEG XL", NULL},
-  {0, 4, "%PDF", "PDF", NULL},
-  {0, 4, "PK\3\4", "zip or .npz", NULL},
-  {0, 4, "<svg", "SVG", NULL},
+} image_type;
+
+static const image_type read_types[] = {
+#define X(name, text, signature, bytes, suffixes) {0, bytes, signature, text, suffixes, vlm_image_decode_##name},
+#include "calib/image_formats.def"
+#undef X
 };
+enum { READ_TYPES = sizeof read_types / sizeof read_types[0] };
+
+/* Types without a decoder, so that the message can name them. */
+static const image_type other_types[] = {
+  {0, 4, "GIF8", "GIF", "", NULL},
+  {8, 4, "WEBP", "WebP", "", NULL},
+  {0, 2, "BM", "BMP", "", NULL},
+  {0, 4, "II*\0", "TIFF", "", NULL},
+  {0, 4, "MM\0*", "TIFF", "", NULL},
+  {4, 8, "ftypavif", "AVIF", "", NULL},
+  {4, 8, "ftypheic", "HEIC", "", NULL},
+  {4, 8, "ftypmif1", "HEIF", "", NULL},
+  {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", "", NULL},
+  {0, 2, "\xff\x0a", "JPEG XL", "", NULL},
+  {0, 4, "%PDF", "PDF", "", NULL},
+  {0, 4, "PK\3\4", "zip or .npz", "", NULL},
+  {0, 4, "<svg", "SVG", "", NULL},
+};
+
+static const image_type *find_type(const image_type *types, size_t count, const unsigned char *data, size_t bytes) {
+  for (const image_type *t = types; t < types + count; t++)
+    if (bytes >= t->at + t->bytes && memcmp(data + t->at, t->signature, t->bytes) == 0) return t;
+  return NULL;
+}
+
+const char *vlm_image_formats(void) {
+  static const char formats[] =
+#define X(name, text, signature, bytes, suffixes) ", " text
+#include "calib/image_formats.def"
+#undef X
+      ;
+  return formats + 2;
+}
+
+static bool has_suffix_of(const char *path, const image_type *type) {
+  char suffix[16];
+  int used;
+  for (const char *at = type->suffixes; sscanf(at, "%15s%n", suffix, &used) == 1; at += used)
+    if (vlm_path_has_suffix(path, suffix)) return true;
+  return false;
+}
+
+bool vlm_image_looks_like(const char *path) {
+  unsigned char start[16];
+  for (int i = 0; i < READ_TYPES; i++)
+    if (has_suffix_of(path, &read_types[i])) return true;
+  return find_type(read_types, READ_TYPES, start, vlm_file_begin(path, start, sizeof start)) != NULL;
+}
 
 vlm_status vlm_image_check_size(const vlm_image_source *s, uint64_t width, uint64_t height, uint64_t most_per_byte, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -54,13 +92,12 @@ vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, cons
   if (s.limits.max_pixels <= 0) s.limits.max_pixels = MAX_PIXELS;
   if (s.limits.max_side <= 0 || s.limits.max_side > MAX_SIDE) s.limits.max_side = MAX_SIDE;
   *out = (vlm_image){0};
-  VLM_CHECK(bytes > 0, err, VLM_INPUT, "%s: the file is empty; a PNG, JPEG or .npy image is wanted", name);
-  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-    if (bytes < types[i].at + types[i].bytes || memcmp(s.data + types[i].at, types[i].signature, types[i].bytes) != 0) continue;
-    if (types[i].decode) return types[i].decode(out, &s, err);
-    return vlm_fail(err, VLM_UNSUPPORTED, "%s: is a %s file; convert it to PNG, JPEG or .npy", name, types[i].type);
-  }
-  st = vlm_fail(err, VLM_INPUT, "%s: is not an image; PNG, JPEG and .npy are read", name);
+  VLM_CHECK(bytes > 0, err, VLM_INPUT, "%s: the file is empty; an image is wanted (%s)", name, vlm_image_formats());
+  const image_type *type = find_type(read_types, READ_TYPES, s.data, bytes);
+  if (type) return type->decode(out, &s, err);
+  type = find_type(other_types, sizeof other_types / sizeof other_types[0], s.data, bytes);
+  VLM_CHECK(!type, err, VLM_UNSUPPORTED, "%s: is a %s file; convert it to what is read (%s)", name, type->text, vlm_image_formats());
+  st = vlm_fail(err, VLM_INPUT, "%s: is not an image; read are %s", name, vlm_image_formats());
 out:
   return st;
 }

@@ -10,6 +10,8 @@
 #ifndef VLM_CALIB_IMAGE_H
 #define VLM_CALIB_IMAGE_H
 
+#include <stdbool.h>
+
 #include "runtime/image/image.h"
 
 /* Zero = the default. */
@@ -23,6 +25,11 @@ vlm_status vlm_image_read(vlm_image *out, const char *path, const vlm_image_limi
 /* The same from memory; `name` stands in messages. */
 vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_limits *limits,
                             vlm_error *err);
+
+/* What is read, for messages: "PNG, JPEG, .npy". */
+const char *vlm_image_formats(void);
+/* Told by its suffix or its first bytes. A damaged image keeps its suffix, so that it is reported and not silently left out. */
+bool vlm_image_looks_like(const char *path);
 
 /* Writes an 8-bit RGB PNG through vlm_writer. */
 vlm_status vlm_image_write_png(const vlm_image *image, const char *path, vlm_error *err);

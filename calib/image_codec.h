@@ -12,7 +12,9 @@ typedef struct vlm_image_source {
 } vlm_image_source;
 
 typedef vlm_status vlm_image_decoder(vlm_image *out, const vlm_image_source *source, vlm_error *err);
-vlm_image_decoder vlm_image_decode_png, vlm_image_decode_jpeg, vlm_image_decode_npy;
+#define X(name, text, signature, bytes, suffixes) vlm_image_decoder vlm_image_decode_##name;
+#include "calib/image_formats.def"
+#undef X
 
 /* Refuses sizes above the limits before anything is allocated. */
 vlm_status vlm_image_check_size(const vlm_image_source *source, uint64_t width, uint64_t height, uint64_t most_per_byte, vlm_error *err);

@@ -10,6 +10,7 @@
 
 #include "calib/image_codec.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/unconst.h"
 
 /* One bit per block of 64 pixels is 512 pixels per byte; arithmetic coding stays below this too for all that cameras and programs make. */
 enum { MOST_PIXELS = 2048 };
@@ -109,7 +110,7 @@ vlm_status vlm_image_decode_jpeg(vlm_image *out, const vlm_image_source *s, vlm_
   job->errors.emit_message = on_message;
   job->errors.output_message = no_output;
   job->progress.progress_monitor = on_progress;
-  VLM_CHECK(guarded(job, start_reading, (void *)s), err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name,
+  VLM_CHECK(guarded(job, start_reading, vlm_unconst(s)), err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name,
             job->message);
   VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err, VLM_UNSUPPORTED,
             "%s: JPEG with %d components; 1, 3 and 4 are read", s->name, jpeg->num_components);

@@ -7,6 +7,7 @@
 #include "calib/image_codec.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/unconst.h"
 
 enum { MAX_CHUNKS = 16, MAX_CHUNK_BYTES = 4 << 20 };
 
@@ -151,7 +152,7 @@ vlm_status vlm_image_write_png(const vlm_image *image, const char *path, vlm_err
   job.info = png_create_info_struct(job.png);
   VLM_CHECK(job.info, err, VLM_MEMORY, "%s: out of memory for the PNG writer", path);
   png_set_write_fn(job.png, &job, write_bytes, flush_bytes);
-  bool written = guarded(&job, write_all, (void *)image);
+  bool written = guarded(&job, write_all, vlm_unconst(image));
   VLM_TRY(job.st);
   VLM_CHECK(written, err, VLM_IO, "%s: %s", path, job.message);
   VLM_TRY(vlm_writer_commit(job.writer, err));

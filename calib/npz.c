@@ -7,6 +7,7 @@
 #include "calib/npy.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/unconst.h"
 
 enum { END_BYTES = 22, CENTRAL_BYTES = 46, LOCAL_BYTES = 30, LOCATOR_BYTES = 20, END64_BYTES = 56, METHOD_STORED = 0, METHOD_DEFLATED = 8 };
 enum { MAX_ENTRIES = 16384 };
@@ -178,7 +179,7 @@ static vlm_status inflate_entry(void *to, const unsigned char *from, const vlm_n
   uint64_t in_left = e->stored, out_left = e->raw;
   int code = inflateInit2(&s, -MAX_WBITS);
   VLM_CHECK(code == Z_OK, err, VLM_MEMORY, "%s: entry \"%s\": the decompressor does not start", z->path, e->name);
-  s.next_in = (unsigned char *)from;
+  s.next_in = vlm_unconst(from);
   s.next_out = to;
   const uInt most = 1u << 30;
   while (code == Z_OK) {

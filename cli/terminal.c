@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* fopencookie */
 #include "cli/terminal.h"
 
 #include <errno.h>

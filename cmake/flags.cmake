@@ -17,7 +17,8 @@ if("${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${CMAKE_BUILD_TYPE}}" MATCHES "-(Ofast|ffas
   message(FATAL_ERROR "CFLAGS hold ${CMAKE_MATCH_0}, which changes results; every build of vlmq gives the same ones: leave it out")
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith)
+add_compile_options(-Wconversion -Wvla -Wundef -Wcast-qual)
 if(VLMQ_WERROR)
   add_compile_options(-Werror)
 endif()

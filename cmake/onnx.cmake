@@ -1,5 +1,5 @@
 # The ONNX reader: C generated at build time from the proto file that libonnx-dev installs.
-find_file(ONNX_PROTO onnx/onnx.proto PATHS /usr/include REQUIRED)
+find_file(ONNX_PROTO onnx/onnx.proto PATHS /usr/include REQUIRED CMAKE_FIND_ROOT_PATH_BOTH) # the same text for every machine
 find_program(PROTOC_C protoc-c REQUIRED)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 get_filename_component(ONNX_PROTO_DIR ${ONNX_PROTO} DIRECTORY)

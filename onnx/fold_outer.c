@@ -2,6 +2,7 @@
 
 #include "onnx/fold.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/unconst.h"
 
 /* Below this size a copy per body is cheaper than a capture; operands up to it are told by their bytes. */
 enum { SHARED_BYTES = 4096 };
@@ -78,7 +79,7 @@ vlm_status vlm_fold_outer_name(vlm_graph *graph, const vlm_node *node, const vlm
   vlm_value_id largest = VLM_NO_VALUE;
   uint64_t hash = 0;
   *name = NULL;
-  *owner = (vlm_graph *)common_owner(graph, node, in, &largest);
+  *owner = vlm_unconst(common_owner(graph, node, in, &largest));
   if (*owner == NULL || node->n_outputs != 1) return VLM_OK;
   VLM_TRY(signature(graph, node, in, &hash, err));
   VLM_TRY(vlm_arena_format(graph->arena, name, err, "%s.%s_%016llx", (*owner)->values[largest].name, node->op_type,

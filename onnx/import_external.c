@@ -4,6 +4,7 @@
 
 #include "onnx/importer.h"
 #include "onnx/tensor_proto.h"
+#include "runtime/base/unconst.h"
 
 /* What the external_data entries of a tensor say. */
 typedef struct place {
@@ -132,7 +133,7 @@ vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto,
   VLM_TRY(check_place(im, &p, file, bytes, label));
   const unsigned char *data = file->data + p.offset;
   if ((uintptr_t)data % width == 0 && tensor->dtype != VLM_BOOL) {
-    tensor->data = (void *)data;
+    tensor->data = vlm_unconst(data);
     goto out;
   }
   VLM_TRY(vlm_arena_alloc(im->root->arena, &tensor->data, bytes > 0 ? bytes : 1, 1, im->err));

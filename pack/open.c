@@ -1,5 +1,6 @@
-#include "runtime/base/pages.h"
 #include "pack/opened.h"
+#include "runtime/base/pages.h"
+#include "runtime/base/unconst.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   VLM_CHECK(s->raw <= limit, err, VLM_LIMIT, "%s: section WGHT: %llu bytes of weights, the limit is %zu", pack->path, (unsigned long long)s->raw, limit);
   const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
   /* Mapped weights are read-only memory; the cast only serves vlm_tensor.data, which constants never write. */
-  unsigned char *raw = (unsigned char *)stored;
+  unsigned char *raw = vlm_unconst(stored);
   if (s->codec != VLM_SECTION_RAW) {
     void *pages = NULL;
     VLM_TRY(vlm_pages_take(&pages, (size_t)s->raw, err));

@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* syscall */
 #include "runtime/base/cpu.h"
 
 #include <string.h>

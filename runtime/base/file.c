@@ -14,6 +14,7 @@
 #include "runtime/base/mapped.h"
 #include "runtime/base/memory.h"
 #include "runtime/base/pages.h"
+#include "runtime/base/unconst.h"
 
 vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err) {
   void *copy = NULL;
@@ -80,7 +81,7 @@ vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
 void vlm_file_unmap(vlm_file *file) {
   if (file->bytes) {
     vlm_mapped_remove(file->data);
-    munmap((void *)file->data, file->bytes);
+    munmap(vlm_unconst(file->data), file->bytes);
   }
   *file = (vlm_file){.data = (const unsigned char *)""};
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/unconst.h"
 
 struct vlm_json_doc {
   json_t *root;
@@ -109,7 +110,7 @@ vlm_json vlm_json_at(vlm_json array, size_t index) {
 
 bool vlm_json_next(vlm_json object, vlm_json_iter *it) {
   if (vlm_json_type(object) != VLM_JSON_OBJECT) return false;
-  json_t *node = (json_t *)object.node; /* jansson iterates through a non-const pointer, but does not write */
+  json_t *node = vlm_unconst(object.node); /* jansson iterates through a non-const pointer, but does not write */
   it->state = it->state ? json_object_iter_next(node, it->state) : json_object_iter(node);
   if (!it->state) return false;
   it->key = json_object_iter_key(it->state);
@@ -124,12 +125,12 @@ static bool find_path(const json_t *node, const json_t *target, char *text, size
   if (node == target) return true;
   const char *key;
   json_t *child;
-  json_object_foreach((json_t *)node, key, child) {
+  json_object_foreach((json_t *)vlm_unconst(node), key, child) {
     const int n = snprintf(text + used, size - used, "%s%s", used ? "." : "", key);
     if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n)) return true;
   }
   size_t index;
-  json_array_foreach((json_t *)node, index, child) {
+  json_array_foreach((json_t *)vlm_unconst(node), index, child) {
     const int n = snprintf(text + used, size - used, "[%zu]", index);
     if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n)) return true;
   }

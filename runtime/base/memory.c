@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "runtime/base/memory.h"
 
 #include <stdarg.h>

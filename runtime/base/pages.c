@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* madvise, MAP_ANONYMOUS */
 #include "runtime/base/pages.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 /* Generated text to objects. The grammar is that of the regular expressions in processing_florence2.py, read with two differences: a label
  * never begins inside a location token, and locations that are too few for a shape are dropped together with their label. */
 #include <stdlib.h>

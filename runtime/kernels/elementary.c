@@ -72,17 +72,20 @@ double vlm_log64(double x) {
 /* Bits of 2 / pi behind the binary point, after one word of zeros. */
 static const uint64_t two_over_pi[] = {0, 0xa2f9836e4e441529ull, 0xfc2757d1f534ddc0ull, 0xdb6295993c439041ull, 0xfe5163abdebbc561ull};
 
+__extension__ typedef unsigned __int128 wide;
+__extension__ typedef __int128 signed_wide;
+
 /* |x| >= 2^20. With x = m 2^e, the bits of 2/pi above weight 4 / 2^e only add multiples of 4 quadrants; 126 bits below them are enough. */
 static double reduce_large(float x, int *quadrant) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   int e = (int)(bits >> 23 & 255) - 150, start = 64 + e - 2, word = start / 64, shift = start % 64;
   uint64_t mantissa = (bits & 0x7fffff) | 0x800000;
-  unsigned __int128 window = (unsigned __int128)two_over_pi[word] << 64 | two_over_pi[word + 1];
+  wide window = (wide)two_over_pi[word] << 64 | two_over_pi[word + 1];
   if (shift) window = window << shift | two_over_pi[word + 2] >> (64 - shift);
-  unsigned __int128 turns = window * mantissa;
-  *quadrant = (int)((turns + ((unsigned __int128)1 << 125)) >> 126);
-  __int128 rest = (__int128)(turns - ((unsigned __int128)*quadrant << 126));
+  wide turns = window * mantissa;
+  *quadrant = (int)((turns + ((wide)1 << 125)) >> 126);
+  signed_wide rest = (signed_wide)(turns - ((wide)*quadrant << 126));
   double r = (double)(int64_t)(rest >> 64) * 0x1p-62 * 1.5707963267948966;
   if (bits >> 31) {
     *quadrant = -*quadrant;

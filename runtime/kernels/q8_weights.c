@@ -25,9 +25,9 @@ static void pack_panel(int8_t *panel, int32_t *colsum, const vlm_q8_source *s, i
     uint32_t sum = 0;
     for (int64_t p = 0; p < steps; p += kr, group += nr * kr) {
       for (int64_t q = 0; q < kr; q++) {
-        int8_t v = p + q < known ? (int8_t)(column[(p + q) * step] ^ flip) : 0;
-        group[q] = v;
-        sum += (uint32_t)(int32_t)v;
+        int32_t v = p + q < known ? (int8_t)(column[(p + q) * step] ^ flip) : 0;
+        group[q] = (int8_t)v;
+        sum += (uint32_t)v;
       }
     }
     colsum[j] = (int32_t)sum;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "runtime/base/unconst.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/prepare.h"
 
@@ -65,4 +66,4 @@ static void row_task(void *user, int64_t i, int worker) {
   }
 }
 
-void vlm_requantize_run(vlm_op_call *c, const vlm_requantize *q) { vlm_threads_run(c->threads, q->rows, row_task, (void *)q); }
+void vlm_requantize_run(vlm_op_call *c, const vlm_requantize *q) { vlm_threads_run(c->threads, q->rows, row_task, vlm_unconst(q)); }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "runtime/text/tok_pattern.h"
 
 #include <string.h>

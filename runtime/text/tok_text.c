@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include <string.h>
 
 #include "runtime/text/tok.h"

@@ -111,7 +111,7 @@ static void test_arena(void **state) {
   for (int i = 0; i < 100; i++) {
     FINE(vlm_arena_new(arena, &items[i], i * i, &error));
     assert_true(is_zero(items[i], (size_t)(i * i) * sizeof(item)));
-    assert_int_equal((uintptr_t)items[i] % (i * i * sizeof(item) >= VLM_ALIGN ? VLM_ALIGN : 16), 0);
+    assert_int_equal((uintptr_t)items[i] % ((size_t)(i * i) * sizeof(item) >= VLM_ALIGN ? VLM_ALIGN : 16), 0);
     memset(items[i], i, (size_t)(i * i) * sizeof(item));
   }
   for (int i = 1; i < 100; i++) /* nobody wrote into a neighbour */

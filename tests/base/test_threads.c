@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* usleep */
 /* The thread pool: every item of every region runs once, on a worker of its own number, and is done when the call returns. */
 #include <setjmp.h>
 #include <stdarg.h>

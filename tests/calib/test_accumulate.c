@@ -18,12 +18,14 @@ enum { MOST = 300000, MOST_CHANNELS = 512 };
 
 /* ---- the slow twin ---- */
 
+__extension__ typedef __int128 exact;
+
 typedef struct {
   int64_t count, strange, bins[VLM_HISTOGRAM_BINS];
   float min, max;
   int exponent;
   float channel_min[MOST_CHANNELS], channel_max[MOST_CHANNELS];
-  __int128 channel_sum[MOST_CHANNELS];
+  exact channel_sum[MOST_CHANNELS];
 } twin;
 
 static int64_t bin_of(double x, int exponent) { return (int64_t)floor(ldexp(x, -exponent)) + VLM_HISTOGRAM_BINS / 2; }
@@ -106,7 +108,7 @@ static void same(const vlm_tensor_stats *s, const twin *w, const char *what) {
   for (int i = 0; i < VLM_HISTOGRAM_BINS; i++)
     if (s->histogram.bins[i] != w->bins[i]) fail_msg("%s: bin %d has %lld, wanted %lld", what, i, (long long)s->histogram.bins[i], (long long)w->bins[i]);
   for (int32_t c = 0; c < s->channels; c++) {
-    __int128 sum = (__int128)s->channel_sum[c].high * ((__int128)1 << 64) + s->channel_sum[c].low;
+    exact sum = (exact)s->channel_sum[c].high * ((exact)1 << 64) + s->channel_sum[c].low;
     if (sum != w->channel_sum[c]) fail_msg("%s: sum of channel %d is off by %lld", what, c, (long long)(sum - w->channel_sum[c]));
     if (s->channel_min[c] != w->channel_min[c] || s->channel_max[c] != w->channel_max[c]) fail_msg("%s: extent of channel %d", what, c);
   }

@@ -15,6 +15,7 @@
 #include "calib/npy.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/unconst.h"
 #include "tests/fine.h"
 
 #define IMAGES VLMQ_SOURCE_DIR "/tests/calib/data/images/"
@@ -55,7 +56,7 @@ static void put_copy(const char *name, const char *from) {
 }
 
 static void put_array(const char *name, vlm_dtype dtype, int rank, const int64_t *dims, const void *data) {
-  vlm_tensor t = vlm_tensor_make(dtype, rank, dims, (void *)data);
+  vlm_tensor t = vlm_tensor_make(dtype, rank, dims, vlm_unconst(data));
   put_text(name, "");
   FINE(vlm_npy_write(&t, at(name), &error));
 }
@@ -109,7 +110,7 @@ static void test_folder_order_is_by_bytes(void **state) {
   vlm_dataset_free(set);
   fails(true, at("nothing"), NULL, "does not exist");
   put_text("empty/readme", "x");
-  fails(true, at("empty"), NULL, "no PNG, JPEG");
+  fails(true, at("empty"), NULL, "no image in this folder (PNG, JPEG, .npy are read");
 }
 
 static void test_shards_cover_the_limited_set_once(void **state) {

@@ -20,6 +20,7 @@
 #include "pack/pack.h"
 #include "quant/plan.h"
 #include "runtime/base/file.h"
+#include "runtime/base/unconst.h"
 #include "runtime/lower/lower.h"
 #include "tests/fine.h"
 
@@ -204,6 +205,6 @@ static void run_case(void **state) {
 int main(void) {
   struct CMUnitTest tests[sizeof CASES / sizeof CASES[0]];
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
-    tests[i] = (struct CMUnitTest){.name = CASES[i].what, .test_func = run_case, .initial_state = (void *)&CASES[i]};
+    tests[i] = (struct CMUnitTest){.name = CASES[i].what, .test_func = run_case, .initial_state = vlm_unconst(&CASES[i])};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void step(setup *s, int64_t id, vlm_cache **past, bool keep, vlm_cache **
   int64_t vocab;
   FINE(vlm_decoder_step(s->decoder, id, past, keep, cache, &logits, &vocab, &error));
   assert_int_equal(vocab, 2);
-  assert_float_equal(logits[0], mean, 1e-4 * mean);
+  assert_float_equal(logits[0], mean, (float)(1e-4 * mean));
   assert_float_equal(logits[1], 1, 1e-5);
 }
 

@@ -8,6 +8,7 @@
 #include "eval/agreement.h"
 #include "eval/random.h"
 #include "eval/stats.h"
+#include "runtime/base/unconst.h"
 #include "tests/fine.h"
 
 static void near(double got, double want, double tolerance) {
@@ -122,7 +123,7 @@ static void test_sqnr(void **state) {
   near(vlm_sqnr_db(&s), 10 * log10(50 / 0.25), 1e-12);
   const int64_t dims[] = {2}, other[] = {1, 2};
   int8_t q[] = {3, 5};
-  const vlm_tensor a = vlm_tensor_make(VLM_F32, 1, dims, (void *)r), b = vlm_tensor_make(VLM_S8, 1, dims, q), d = vlm_tensor_make(VLM_F32, 2, other, (void *)c);
+  const vlm_tensor a = vlm_tensor_make(VLM_F32, 1, dims, vlm_unconst(r)), b = vlm_tensor_make(VLM_S8, 1, dims, q), d = vlm_tensor_make(VLM_F32, 2, other, vlm_unconst(c));
   vlm_sqnr t = {0};
   FINE(vlm_sqnr_add_tensor(&t, &a, &b, &error));
   near(vlm_sqnr_db(&t), 10 * log10(25), 1e-12);

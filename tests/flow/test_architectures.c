@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "flow/check.h"
+#include "runtime/base/unconst.h"
 #include "tests/fine.h"
 
 #define DATA VLMQ_SOURCE_DIR "/tests/cli/data/architectures/"
@@ -34,7 +35,7 @@ static void check(const architecture *a, int threads, const char *cpu) {
   const vlm_check_opts opts = {.rtol = 1e-4, .atol = 5e-5, .threads = threads, .cpu = cpu};
   vlm_check_counts counts = {0};
   snprintf(path, sizeof path, DATA "%s", a->name);
-  FINE(vlm_check_folders(folders, 1, &opts, report, (void *)a->name, &counts, &error));
+  FINE(vlm_check_folders(folders, 1, &opts, report, vlm_unconst(a->name), &counts, &error));
   assert_int_equal(counts.failed, 0);
   assert_int_equal(counts.unsupported, 0);
   assert_int_equal(counts.passed, a->graphs);

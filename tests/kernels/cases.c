@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "tests/kernels/cases.h"
 
 #include <math.h>

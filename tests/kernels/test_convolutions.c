@@ -121,7 +121,7 @@ static float conv_at(const vlm_conv_shape *s, const float *x, const float *w, in
 
 /* [batch][channels][positions] to [batch][positions][channels]. */
 static void *to_last(const void *x, int64_t batch, int64_t channels, int64_t positions, size_t bytes) {
-  char *y = take(batch * channels * positions, (int64_t)bytes);
+  char *y = take(batch * channels * positions, bytes);
   for (int64_t b = 0; b < batch; b++)
     for (int64_t c = 0; c < channels; c++)
       for (int64_t p = 0; p < positions; p++)

@@ -112,9 +112,9 @@ static void test_planted(void **state) {
   static const char *const words[HARMS] = {"is ", " of ", " of ", "touched byte"};
   (void)state;
   for (int i = 0; i < VLM_KERNEL_KINDS; i++) {
-    for (int h = 0; h < HARMS; h++) {
+    for (unsigned h = 0; h < HARMS; h++) {
       harm = h;
-      if (check_row(&planted[i])) fail_msg("%s passed with harm %d", planted[i].name, h);
+      if (check_row(&planted[i])) fail_msg("%s passed with harm %u", planted[i].name, h);
       if (strncmp(tested.text, planted[i].name, strlen(planted[i].name)) != 0 ||
           !strstr(tested.text, ", k ") || !strstr(tested.text, words[h]))
         fail_msg("harm %d is reported as: %s", h, tested.text);

@@ -31,7 +31,7 @@ static void fill(float *x, int64_t n, uint32_t seed, bool special) {
   uint32_t state = seed;
   for (int64_t i = 0; i < n; i++) x[i] = random_float(&state);
   if (special)
-    for (int64_t i = seed % 3; i < n; i += 3) x[i] = kinds[(i / 3 + seed) % (sizeof kinds / sizeof kinds[0])];
+    for (int64_t i = seed % 3; i < n; i += 3) x[i] = kinds[(i / 3 + seed) % (int64_t)(sizeof kinds / sizeof kinds[0])];
 }
 
 static bool same_bits(float a, float b) { return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0; }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "onnx/passes.h"
+#include "runtime/base/unconst.h"
 #include "runtime/exec/session.h"
 #include "runtime/ops/resolve.h"
 #include "tests/fine.h"
@@ -39,7 +40,7 @@ static inline void input(vlm_graph *graph, const char *name, int rank) {
 
 static inline void constant(vlm_graph *graph, const char *name, int rank, const int64_t *dims, const float *data) {
   vlm_value_id id;
-  vlm_tensor tensor = vlm_tensor_make(VLM_F32, rank, dims, (void *)data);
+  vlm_tensor tensor = vlm_tensor_make(VLM_F32, rank, dims, vlm_unconst(data));
   FINE(vlm_graph_add_constant(graph, &id, name, &tensor, true, &error));
 }
 

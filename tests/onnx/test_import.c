@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 /* The importer on files with every feature; they are written by tests/oracles/onnx_models.py. */
 #include <setjmp.h>
 #include <stdarg.h>

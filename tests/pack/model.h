@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pack/pack.h"
+#include "runtime/base/unconst.h"
 #include "runtime/ops/resolve.h"
 #include "tests/fine.h"
 
@@ -90,7 +91,7 @@ static inline vlm_graph *make_step(float *weights) {
   branch->attrs[1] = (vlm_attr){.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = make_branch(g, "else", x, false)};
   vlm_node *constant = add_node(g, "offsets", "Constant", 0, NULL, o, 1);
   FINE(vlm_arena_new(g->arena, &value, 1, &error));
-  *value = vlm_tensor_make(VLM_S64, 1, model_floats_dims, (void *)offsets);
+  *value = vlm_tensor_make(VLM_S64, 1, model_floats_dims, vlm_unconst(offsets));
   constant->attrs[0] = (vlm_attr){.name = "value", .kind = VLM_ATTR_TENSOR, .u.t = value};
   FINE(vlm_graph_add_output(g, y, &error));
   FINE(vlm_graph_add_output(g, o, &error));
@@ -119,8 +120,8 @@ static inline vlm_pack_content make_content(const vlm_bundle *bundle) {
   static const char *const names[] = {"x", "y"};
   static vlm_tensor tensors[2];
   static vlm_pack_golden golden;
-  tensors[0] = vlm_tensor_make(VLM_F32, 2, dims, (void *)in);
-  tensors[1] = vlm_tensor_make(VLM_F32, 2, dims, (void *)out);
+  tensors[0] = vlm_tensor_make(VLM_F32, 2, dims, vlm_unconst(in));
+  tensors[1] = vlm_tensor_make(VLM_F32, 2, dims, vlm_unconst(out));
   golden = (vlm_pack_golden){.graph = "decoder_step", .n_inputs = 1, .n_outputs = 1, .names = names, .tensors = tensors};
   return (vlm_pack_content){.bundle = bundle, .preprocess = "[{\"op\":\"layout\",\"order\":\"NCHW\"}]", .quantization = "{\"conv\":{}}",
                             .provenance = "{\"samples\":2}", .meta = meta, .n_meta = 2, .golden = &golden, .n_golden = 1};
