@@ -41,7 +41,7 @@ out:
 static vlm_status load(vlm_runner *runner, vlm_source *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = vlm_engine_context(runner->engine);
-  const vlm_model_opts opts = {.owns_constants = true};
+  const vlm_model_opts opts = {.session = {.owns_constants = true}};
   source->threads = vlm_context_threads(context);
   VLM_TRY(vlm_source_bundle(&runner->bundle, source, err));
   VLM_TRY(vlm_bundle_lower(runner->bundle, err));
