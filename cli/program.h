@@ -61,6 +61,9 @@ typedef struct vlm_progress {
 void vlm_progress_begin(vlm_progress *p, const vlm_cli *cli, const char *what, int64_t total);
 void vlm_progress_step(vlm_progress *p, int64_t done);
 void vlm_progress_end(vlm_progress *p);
+/* From now on the first SIGINT, SIGTERM or SIGHUP cancels the use case that has the watch, which may finish what it
+ * is at; the second ends the program at once. */
+void vlm_finish_when_asked(vlm_watch *watch);
 /* Shows what a use case tells of its progress. */
 vlm_watch vlm_progress_watch(vlm_progress *p);
 

@@ -112,6 +112,15 @@ static vlm_status check_options(const calibrate_job *j, vlm_error *err) {
   return vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err);
 }
 
+static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
+  vlm_finish_when_asked(&j->opts.watch);
+  vlm_status st = vlm_flow_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err);
+  vlm_progress_end(&j->progress);
+  if (st != VLM_INTERRUPTED) return st;
+  return vlm_fail(err, st, "interrupted; %s holds %d samples, and --resume goes on with them", j->output,
+                  vlm_stats_samples(j->stats));
+}
+
 static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -138,8 +147,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
           j->output ? j->output : "nothing");
   if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
-  VLM_TRY(vlm_flow_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err));
-  vlm_progress_end(&j->progress);
+  VLM_TRY(run_samples(j, err));
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
   VLM_TRY(print_json(j, err));
 out:

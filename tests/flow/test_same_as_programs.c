@@ -147,7 +147,7 @@ static void arrays_of_a_graph(void **state) {
   FINE(vlm_context_create(&context, NULL, &error));
   FINE(vlm_flow_open(&bundle, GRAPH, NULL, &error));
   FINE(vlm_graph_run_read(&run, bundle->graphs[VLM_ROLE_MODEL], FILES, 1, &error));
-  FINE(vlm_graph_run_start(&run, context, &error));
+  FINE(vlm_graph_run_start(&run, context, false, &error));
   FINE(vlm_output_names(&names, run.graph, &error));
   FINE(vlm_graph_run_write(&run, "flow", &names, &error));
   run_program("vlm-run " GRAPH " --input x=in/x.npy --output-dir program");
