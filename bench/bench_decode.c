@@ -5,11 +5,9 @@
 #include <stdlib.h>
 
 #include "calib/image.h"
-#include "onnx/bundle.h"
-#include "pack/pack.h"
+#include "flow/open.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
-#include "runtime/lower/lower.h"
 #include "runtime/decode/answer.h"
 
 enum { GROUP = 32, MOST = 4096 };
@@ -48,21 +46,6 @@ static void print_steps(const step_clock *c) {
   }
 }
 
-static vlm_status open_any(vlm_bundle **out, const char *path, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_pack *pack = NULL;
-  if (!vlm_pack_is_pack(path)) return vlm_bundle_open(out, path, NULL, err);
-  VLM_TRY(vlm_pack_open(&pack, path, NULL, err));
-  VLM_TRY(vlm_pack_bundle(out, pack, err));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    bool again = r > 0 && (*out)->graphs[r] == (*out)->graphs[r - 1];
-    if ((*out)->graphs[r] && !again) VLM_TRY(vlm_graph_lower((*out)->graphs[r], NULL, err));
-  }
-out:
-  vlm_pack_close(pack);
-  return st;
-}
-
 /* Two runs: the first makes the plans, the second is timed. */
 static vlm_status measure(vlm_model *model, const vlm_image *image, int tokens, step_clock *c, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -89,6 +72,7 @@ out:
 int main(int argc, char **argv) {
   vlm_status st = VLM_OK;
   static step_clock clock_of_steps;
+  static const vlm_flow_open_opts ready = {.lower = true};
   vlm_error error = {0}, *err = &error;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
@@ -98,7 +82,7 @@ int main(int argc, char **argv) {
   const vlm_context_opts opts = {.threads = argc > 4 ? atoi(argv[4]) : 0};
   VLM_CHECK(argc >= 3 && tokens > 0 && tokens <= MOST, err, VLM_USAGE, "usage: bench_decode MODEL IMAGE [TOKENS [THREADS]], TOKENS up to %d", MOST);
   VLM_TRY(vlm_context_create(&context, &opts, err));
-  VLM_TRY(open_any(&bundle, argv[1], err));
+  VLM_TRY(vlm_flow_open(&bundle, argv[1], &ready, err));
   VLM_TRY(vlm_model_create(&model, context, bundle, NULL, err));
   VLM_TRY(vlm_image_read(&image, argv[2], NULL, err));
   VLM_TRY(measure(model, &image, tokens, &clock_of_steps, err));

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/base/file.h"
-#include "runtime/base/json_writer.h"
+#include "cli/program.h"
 
 typedef struct sink {
   const vlm_check_output *output;
@@ -31,24 +30,18 @@ static void write_case(void *user, const vlm_check_case *c) {
 static vlm_status write_json(const sink *s, const vlm_check_counts *counts, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *text = NULL;
-  size_t bytes = 0;
-  vlm_writer *writer = NULL;
   vlm_json_close_array(s->json);
   vlm_json_put_int(s->json, "passed", counts->passed);
   vlm_json_put_int(s->json, "failed", counts->failed);
   vlm_json_put_int(s->json, "unsupported", counts->unsupported);
   vlm_json_close_object(s->json);
-  VLM_TRY(vlm_json_writer_text(s->json, &text, &bytes, err));
+  VLM_TRY(vlm_json_writer_text(s->json, &text, NULL, err));
   if (s->output->json_path == NULL) {
     VLM_CHECK(printf("%s\n", text) > 0 && fflush(stdout) == 0, err, VLM_IO, "standard output cannot be written");
     goto out;
   }
-  VLM_TRY(vlm_writer_open(&writer, s->output->json_path, err));
-  VLM_TRY(vlm_writer_write(writer, text, bytes, err));
-  VLM_TRY(vlm_writer_write(writer, "\n", 1, err));
-  VLM_TRY(vlm_writer_commit(writer, err));
+  VLM_TRY(vlm_write_text(s->output->json_path, text, err));
 out:
-  vlm_writer_free(writer);
   return st;
 }
 

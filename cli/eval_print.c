@@ -1,25 +1,5 @@
 #include "cli/eval_print.h"
 
-#include <math.h>
-
-static const struct {
-  const char *text;
-  vlm_status status;
-} VERDICTS[] = {
-#define X(name, text, status) {text, VLM_##status},
-    VLM_VERDICTS(X)
-#undef X
-};
-
-const char *vlm_verdict_text(vlm_verdict verdict) { return VERDICTS[verdict].text; }
-vlm_status vlm_verdict_status(vlm_verdict verdict) { return VERDICTS[verdict].status; }
-
-double vlm_eval_speedup(vlm_evaluation *e) {
-  if (!e->compared) return 0;
-  double reference = vlm_samples_summarize(&e->reference.total_ms).p50, candidate = vlm_samples_summarize(&e->candidate.total_ms).p50;
-  return candidate > 0 ? reference / candidate : 0;
-}
-
 /* ---- JSON ---- */
 
 void vlm_put_scores(vlm_json_writer *w, const char *key, const vlm_scores *s) {
@@ -68,7 +48,6 @@ typedef void put_side(vlm_json_writer *w, const char *key, vlm_eval_side *side);
 static void side_scores(vlm_json_writer *w, const char *key, vlm_eval_side *s) { vlm_put_scores(w, key, &s->scores); }
 static void side_memory(vlm_json_writer *w, const char *key, vlm_eval_side *s) { put_memory(w, key, &s->memory); }
 static void side_rate(vlm_json_writer *w, const char *key, vlm_eval_side *s) { vlm_json_put_double(w, key, tokens_per_s(s)); }
-static void side_size(vlm_json_writer *w, const char *key, vlm_eval_side *s) { vlm_json_put_int(w, key, (int64_t)s->size_bytes); }
 
 static void put_sides(vlm_json_writer *w, const char *key, vlm_evaluation *e, put_side *put) {
   vlm_json_open_object(w, key);
@@ -104,64 +83,55 @@ static void put_comparison(vlm_json_writer *w, vlm_evaluation *e) {
   vlm_json_put_double(w, "top1_agreement", e->top1_rows ? 100.0 * (double)e->top1_equal / (double)e->top1_rows : 0);
 }
 
-static vlm_status finish(const vlm_cli *cli, vlm_json_writer *w, const vlm_coverage_share *macs, vlm_verdict verdict,
-                         vlm_error *err) {
-  const char *text;
-  if (macs->measured) vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(macs));
-  vlm_json_put_text(w, "verdict", vlm_verdict_text(verdict));
-  vlm_json_put_int(w, "exit_code", vlm_status_exit_code(vlm_verdict_status(verdict)));
-  vlm_json_close_object(w);
-  vlm_status st = vlm_json_writer_text(w, &text, NULL, err);
-  return st == VLM_OK ? vlm_write_json(cli, text, err) : st;
-}
-
-vlm_status vlm_eval_json(const vlm_cli *cli, vlm_evaluation *e, const vlm_coverage_share *macs, vlm_verdict verdict,
-                         vlm_error *err) {
-  vlm_json_writer *w;
-  vlm_status st = vlm_json_writer_create(&w, 0, err);
-  if (st != VLM_OK) return st;
-  vlm_json_open_object(w, NULL);
+static void put_answers(vlm_json_writer *w, vlm_evaluation *e) {
   vlm_json_put_int(w, "images", e->images);
   if (e->scored) put_sides(w, "scores", e, side_scores);
   if (e->compared) put_comparison(w, e);
   put_sides(w, "latency_ms", e, put_latency);
-  if (e->compared) vlm_json_put_double(w, "speedup", vlm_eval_speedup(e));
+  if (e->compared) vlm_json_put_double(w, "speedup", vlm_speedup_of_answers(e));
   put_sides(w, "tokens_per_s", e, side_rate);
   put_sides(w, "memory_mib", e, side_memory);
-  put_sides(w, "size_bytes", e, side_size);
-  st = finish(cli, w, macs, verdict, err);
-  vlm_json_writer_free(w);
-  return st;
 }
 
-vlm_status vlm_graph_eval_json(const vlm_cli *cli, vlm_graph_eval *e, const size_t size_bytes[2],
-                               const vlm_coverage_share *macs, vlm_verdict verdict, vlm_error *err) {
-  vlm_json_writer *w;
+static const char *const SIDES[2] = {"reference", "candidate"};
+
+static void put_outputs(vlm_json_writer *w, vlm_graph_eval *e, bool compared) {
   vlm_samples *sides[2] = {&e->reference_ms, &e->candidate_ms};
-  static const char *const NAMES[2] = {"reference", "candidate"};
-  bool compared = e->candidate_ms.count > 0;
-  vlm_status st = vlm_json_writer_create(&w, 0, err);
-  if (st != VLM_OK) return st;
-  vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "samples", e->samples);
   if (compared) {
     vlm_json_open_object(w, "sqnr_db");
     for (int32_t i = 0; i < e->n_outputs; i++) vlm_json_put_double(w, e->names[i], vlm_sqnr_db(&e->sqnr[i]));
     vlm_json_close_object(w);
-    if (e->rows) vlm_json_put_double(w, "top1_agreement", 100.0 * (double)e->equal / (double)e->rows);
+    if (e->rows) vlm_json_put_double(w, "top1_agreement", vlm_agreement_of_outputs(e));
   }
   vlm_json_open_object(w, "latency_ms");
   for (int k = 0; k < 1 + compared; k++) {
-    vlm_json_open_object(w, NAMES[k]);
+    vlm_json_open_object(w, SIDES[k]);
     put_summary(w, "total", sides[k]);
     vlm_json_close_object(w);
   }
   vlm_json_close_object(w);
-  if (compared) vlm_json_put_double(w, "speedup", vlm_samples_summarize(sides[0]).p50 / vlm_samples_summarize(sides[1]).p50);
+  if (compared) vlm_json_put_double(w, "speedup", vlm_speedup_of_outputs(e));
+}
+
+vlm_status vlm_eval_json(const vlm_cli *cli, vlm_flow_evaluation *e, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  if (e->graph) put_outputs(w, &e->outputs, e->compared);
+  else put_answers(w, &e->answers);
   vlm_json_open_object(w, "size_bytes");
-  for (int k = 0; k < 1 + compared; k++) vlm_json_put_int(w, NAMES[k], (int64_t)size_bytes[k]);
+  for (int k = 0; k < 1 + e->compared; k++) vlm_json_put_int(w, SIDES[k], (int64_t)e->size_bytes[k]);
   vlm_json_close_object(w);
-  st = finish(cli, w, macs, verdict, err);
+  if (e->macs.measured) vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(&e->macs));
+  vlm_json_put_text(w, "verdict", vlm_verdict_text(e->verdict));
+  vlm_json_put_int(w, "exit_code", vlm_status_exit_code(vlm_verdict_status(e->verdict)));
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(cli, text, err));
+out:
   vlm_json_writer_free(w);
   return st;
 }
@@ -190,16 +160,16 @@ static void latency_row(const char *name, vlm_samples *a, vlm_samples *b, bool c
   puts("");
 }
 
-void vlm_eval_table(vlm_evaluation *e, bool verbose) {
+static void answers_table(vlm_evaluation *e, const size_t size_bytes[2], bool verbose) {
   printf("%-24s %12s%s\n", "", "reference", e->compared ? "    candidate" : "");
   if (e->scored) score_rows(e);
   for (int s = 0; s < VLM_STAGE_COUNT; s++)
     latency_row(s == VLM_STAGE_STEP ? "per token, median" : vlm_stage_name((vlm_stage)s), &e->reference.stage_ms[s], &e->candidate.stage_ms[s], e->compared);
   latency_row("first token, median", &e->reference.first_token_ms, &e->candidate.first_token_ms, e->compared);
   latency_row("total, median", &e->reference.total_ms, &e->candidate.total_ms, e->compared);
-  printf("  %-22s %9.2f MB", "size", (double)e->reference.size_bytes / 1e6);
+  printf("  %-22s %9.2f MB", "size", (double)size_bytes[0] / 1e6);
   if (e->compared)
-    printf(" %9.2f MB   %.1f %%", (double)e->candidate.size_bytes / 1e6, 100.0 * (double)e->candidate.size_bytes / (double)e->reference.size_bytes);
+    printf(" %9.2f MB   %.1f %%", (double)size_bytes[1] / 1e6, 100.0 * (double)size_bytes[1] / (double)size_bytes[0]);
   puts("");
   if (!e->compared) return;
   if (e->scored) printf("CIDEr-D drop             %.3f %%, 95 %% interval %.3f to %.3f %%\n", e->drop.percent, e->drop.low, e->drop.high);
@@ -213,13 +183,14 @@ void vlm_eval_table(vlm_evaluation *e, bool verbose) {
   }
 }
 
-void vlm_graph_eval_table(vlm_graph_eval *e) {
-  bool compared = e->candidate_ms.count > 0;
+static void outputs_table(vlm_graph_eval *e, bool compared) {
   for (int32_t i = 0; compared && i < e->n_outputs; i++) printf("  %-40s %7.2f dB\n", e->names[i], vlm_sqnr_db(&e->sqnr[i]));
-  if (compared && e->rows) printf("top-1 agreement          %.2f %% of %lld rows\n", 100.0 * (double)e->equal / (double)e->rows, (long long)e->rows);
+  if (compared && e->rows) printf("top-1 agreement          %.2f %% of %lld rows\n", vlm_agreement_of_outputs(e), (long long)e->rows);
   latency_row("total, median", &e->reference_ms, &e->candidate_ms, compared);
 }
 
-void vlm_macs_line(const vlm_coverage_share *macs) {
-  if (macs->measured) printf("MACs in 8 bits           %.1f %%\n", vlm_coverage_macs_percent(macs));
+void vlm_eval_table(vlm_flow_evaluation *e, bool verbose) {
+  if (e->graph) outputs_table(&e->outputs, e->compared);
+  else answers_table(&e->answers, e->size_bytes, verbose);
+  if (e->macs.measured) printf("MACs in 8 bits           %.1f %%\n", vlm_coverage_macs_percent(&e->macs));
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "cli/program.h"
-#include "quant/coverage.h"
-#include "runtime/base/buffer.h"
-#include "runtime/decode/bundle_profile.h"
+#include "flow/model_view.h"
+#include "flow/pack_view.h"
+#include "flow/stats_view.h"
 
 /* ---- entries: read the options, print text or JSON ---- */
 
@@ -15,22 +15,7 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
 vlm_status vlm_inspect_pack(const vlm_cli *cli, const char *path, vlm_error *err);
 vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *err);
 
-/* ---- a model: graphs and what they cost (inspect_view.c) ---- */
-
-typedef struct vlm_model_view {
-  const vlm_bundle *bundle;
-  vlm_weight_count weights[VLM_ROLE_COUNT], total;
-  vlm_bundle_profile costs;  /* a single graph is in the role MODEL */
-  vlm_quant_plan *plan;      /* what would be quantized; NULL for what is packed */
-  vlm_coverage *coverage;    /* the shares that this would give; NULL likewise */
-  vlm_text assumed;          /* "height = 1, width = 1": dims of a single graph that nobody bound */
-} vlm_model_view;
-
-/* quantizable: with what would be quantized. */
-vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err);
-void vlm_model_view_free(vlm_model_view *view);
-/* True for a graph that plays an earlier role too. */
-bool vlm_role_repeats(const vlm_bundle *bundle, int role);
+/* ---- a model (flow/model_view.h) ---- */
 
 /* The totals, as a line and a table. title: what the line begins with. */
 void vlm_model_view_print_totals(const vlm_model_view *view, const char *title);
@@ -39,20 +24,24 @@ vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, bool verbose,
 /* Members of the object that is open. */
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, vlm_error *err);
 
-/* ---- parts of a graph ---- */
-
-/* Nodes of one operator, bodies included. */
-typedef struct vlm_op_total {
-  const char *domain, *op_type;
-  int64_t nodes, macs;
-} vlm_op_total;
-/* Most work first, then most nodes, then by name; profile may be NULL. Free with vlm_free. */
-vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *graph, const vlm_profile *profile, vlm_error *err);
-/* "MatMul", "vlm.QMatMul" into text. */
-const char *vlm_op_total_name(const vlm_op_total *op, char text[96]);
-
 /* --dot FILE: every graph of the bundle in Graphviz text. */
 vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *err);
+
+/* ---- a packed file (flow/pack_view.h) ---- */
+
+vlm_status vlm_pack_view_print(const vlm_pack_view *view, bool verbose, vlm_error *err);
+vlm_status vlm_pack_view_put(vlm_json_writer *w, const vlm_pack_view *view, vlm_error *err);
+/* --verify (flow/verify.h): prints what was checked, or fails with VLM_INTEGRITY. */
+vlm_status vlm_inspect_verify(const vlm_cli *cli, const char *path, vlm_error *err);
+/* --diff */
+vlm_status vlm_inspect_diff(const vlm_cli *cli, const char *path, const char *other, vlm_error *err);
+
+/* ---- statistics (flow/stats_view.h) ---- */
+
+void vlm_stats_view_print(const vlm_stats_view *view, bool verbose);
+void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *view);
+/* --plot: one SVG per tensor, NNNN_GRAPH_NAME.svg with NNNN the tensor's place in the file. */
+vlm_status vlm_stats_view_plot(const vlm_stats_view *view, const char *folder, vlm_error *err);
 
 /* ---- text (inspect_text.c) ---- */
 
@@ -82,10 +71,5 @@ typedef struct vlm_show_list {
 void vlm_show_begin(vlm_show_list *list, const char *label);
 void vlm_show_word(vlm_show_list *list, const char *word);
 void vlm_show_end(vlm_show_list *list);
-
-/* Appends like printf; at most 1000 bytes per call. */
-vlm_status vlm_text_print(vlm_text *text, vlm_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The whole text as a file; nothing is added. */
-vlm_status vlm_text_write(const vlm_text *text, const char *path, vlm_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/inspect.h"
+#include "runtime/base/file.h"
 
 typedef struct {
   vlm_text text;
@@ -126,10 +127,10 @@ vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *
   dot d = {.err = err};
   VLM_TRY(vlm_text_print(&d.text, err, "digraph model {\n  node [shape=box, fontsize=10];\n  edge [fontsize=8];\n"));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (bundle->graphs[r] && !vlm_role_repeats(bundle, r))
+    if (vlm_bundle_graph_once(bundle, r))
       VLM_TRY(add_graph(&d, bundle->graphs[r], ++d.clusters, vlm_role_name((vlm_role)r)));
   VLM_TRY(vlm_text_print(&d.text, err, "}\n"));
-  VLM_TRY(vlm_text_write(&d.text, path, err));
+  VLM_TRY(vlm_file_write(path, vlm_text_get(&d.text), d.text.bytes, err));
 out:
   vlm_text_free(&d.text);
   return st;

@@ -26,12 +26,14 @@ static void print_line(void *user, const char *line) {
 vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_bundle *bundle = NULL;
+  vlm_context *context = NULL;
   vlm_model_view view = {.bundle = NULL};
   bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
   VLM_TRY(vlm_cli_open(&bundle, cli, path, VLM_OPEN_AS_IT_IS, err));
   if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
   if (cli->quiet && !json) goto out;
-  VLM_TRY(vlm_model_view_make(&view, cli, bundle, true, err));
+  VLM_TRY(vlm_cli_context(&context, cli, err));
+  VLM_TRY(vlm_model_view_make(&view, context, bundle, true, err));
   if (json) VLM_TRY(print_json(cli, &view, err));
   if (vlm_says_text(cli)) {
     vlm_model_view_print_totals(&view, path);
@@ -42,5 +44,6 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
 out:
   vlm_model_view_free(&view);
   vlm_bundle_free(bundle);
+  vlm_context_free(context);
   return st;
 }

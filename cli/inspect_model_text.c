@@ -182,7 +182,7 @@ static vlm_status print_graph(const vlm_model_view *v, int role, bool verbose, v
   VLM_TRY(print_ends("in", g, g->inputs, g->n_inputs, p ? p->inputs : NULL, verbose, err));
   VLM_TRY(print_ends("out", g, g->outputs, g->n_outputs, p ? p->outputs : NULL, verbose, err));
   if (!p) printf("  costs not known: %s\n", vlm_show_clean(clean, sizeof clean, v->costs.roles[role].error.text));
-  if (vlm_role_repeats(v->bundle, role)) {
+  if (!vlm_bundle_graph_once(v->bundle, role)) {
     puts("  the graph is the one above");
     goto out;
   }

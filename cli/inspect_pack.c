@@ -1,5 +1,5 @@
 /* A packed file: sections, tensors, preprocessing, provenance, decisions. */
-#include "flow/pack_view.h"
+#include "cli/inspect.h"
 
 static vlm_status print_json(const vlm_cli *cli, const vlm_pack_view *v, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -20,21 +20,27 @@ out:
 static vlm_status inspect(const vlm_cli *cli, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_pack_view v = {.pack = NULL};
+  vlm_context *context = NULL;
+  vlm_cli_open_opts opts;
   bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
-  VLM_TRY(vlm_pack_view_open(&v, cli, path, err));
+  VLM_TRY(vlm_cli_open_read(&opts, cli, VLM_OPEN_LOWERED, err));
+  VLM_TRY(vlm_cli_context(&context, cli, err));
+  VLM_TRY(vlm_pack_view_open(&v, context, path, &opts.flow, err));
   if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(v.bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
   if (vlm_args_has(cli->args, VLM_OPT_UNPACK)) VLM_TRY(vlm_pack_view_unpack(&v, vlm_args_text(cli->args, VLM_OPT_UNPACK, NULL), err));
   if (json) VLM_TRY(print_json(cli, &v, err));
   if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli->verbose, err));
 out:
   vlm_pack_view_free(&v);
+  vlm_context_free(context);
+  vlm_cli_open_free(&opts);
   return st;
 }
 
 vlm_status vlm_inspect_pack(const vlm_cli *cli, const char *path, vlm_error *err) {
   bool verify = vlm_args_has(cli->args, VLM_OPT_VERIFY), diff = vlm_args_has(cli->args, VLM_OPT_DIFF);
   if (verify && diff) return vlm_fail(err, VLM_USAGE, "--verify and --diff are two runs");
-  if (verify) return vlm_pack_view_verify(cli, path, err);
-  if (diff) return vlm_pack_view_diff(cli, path, vlm_args_text(cli->args, VLM_OPT_DIFF, NULL), err);
+  if (verify) return vlm_inspect_verify(cli, path, err);
+  if (diff) return vlm_inspect_diff(cli, path, vlm_args_text(cli->args, VLM_OPT_DIFF, NULL), err);
   return inspect(cli, path, err);
 }

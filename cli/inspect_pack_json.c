@@ -1,7 +1,8 @@
 /* A packed file as JSON. */
 #include <string.h>
 
-#include "flow/pack_view.h"
+#include "cli/inspect.h"
+#include "runtime/base/json.h"
 
 static void put_json(vlm_json_writer *w, const char *key, vlm_json v) {
   bool flag = false;

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/pack_view.h"
+#include "cli/inspect.h"
+#include "runtime/base/json.h"
 
 enum { TENSORS_SHOWN = 10 };
 

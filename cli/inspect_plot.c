@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/inspect.h"
 #include "flow/file_names.h"
-#include "flow/stats_view.h"
 #include "runtime/base/file.h"
 
 enum { HALF = VLM_HISTOGRAM_BINS / 2, COLUMNS = 240, LEFT = 40, TOP = 36, WIDTH = 480, HEIGHT = 150, FULL_WIDTH = 540, FULL_HEIGHT = 224 };
@@ -122,7 +122,7 @@ static vlm_status plot_one(const vlm_tensor_summary *s, const char *folder, vlm_
   vlm_text_clear(text);
   VLM_TRY(draw(text, s, err));
   VLM_TRY(vlm_path_join(&path, folder, name, err));
-  VLM_TRY(vlm_text_write(text, path, err));
+  VLM_TRY(vlm_file_write(path, vlm_text_get(text), text->bytes, err));
 out:
   vlm_free(path);
   return st;

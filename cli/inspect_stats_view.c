@@ -1,7 +1,7 @@
 /* Statistics as text and as JSON. */
 #include <string.h>
 
-#include "flow/stats_view.h"
+#include "cli/inspect.h"
 
 enum { TENSORS_SHOWN = 25, SAMPLES_SHOWN = 8, NAME = 47 };
 

@@ -1,10 +1,8 @@
 /* Numbers, names and lists for people. */
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "cli/inspect.h"
-#include "runtime/base/file.h"
 
 enum { COLUMNS = 100 };
 
@@ -112,27 +110,4 @@ void vlm_show_word(vlm_show_list *list, const char *word) {
 void vlm_show_end(vlm_show_list *list) {
   putchar('\n');
   list->column = list->indent;
-}
-
-/* ---- files ---- */
-
-vlm_status vlm_text_print(vlm_text *text, vlm_error *err, const char *format, ...) {
-  char piece[1000];
-  va_list list;
-  va_start(list, format);
-  int n = vsnprintf(piece, sizeof piece, format, list);
-  va_end(list);
-  if (n < 0) return vlm_fail(err, VLM_INTERNAL, "a text could not be formatted");
-  return vlm_text_append(text, piece, (size_t)n < sizeof piece ? (size_t)n : sizeof piece - 1, err);
-}
-
-vlm_status vlm_text_write(const vlm_text *text, const char *path, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_writer *w = NULL;
-  VLM_TRY(vlm_writer_open(&w, path, err));
-  VLM_TRY(vlm_writer_write(w, vlm_text_get(text), text->bytes, err));
-  VLM_TRY(vlm_writer_commit(w, err));
-out:
-  vlm_writer_free(w);
-  return st;
 }

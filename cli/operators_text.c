@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/inspect.h"
+#include "runtime/base/buffer.h"
 #include "runtime/base/memory.h"
 #include "runtime/ops/op.h"
 

@@ -13,8 +13,14 @@
 #include "runtime/base/file.h"
 #include "runtime/base/mapped.h"
 
+static volatile sig_atomic_t may_finish, asked;
+
 static void interrupted(int signal_number) {
   (void)signal_number;
+  if (may_finish && !asked) {
+    asked = 1;
+    return;
+  }
   vlm_writer_abort_all();
   _exit(130);
 }
@@ -41,12 +47,22 @@ static void cut_off(int signal_number, siginfo_t *info, void *context) {
 static void catch_signals(void) {
   struct sigaction bus = {.sa_sigaction = cut_off, .sa_flags = SA_SIGINFO};
   sigaction(SIGBUS, &bus, NULL);
-  struct sigaction action = {.sa_handler = interrupted};
+  struct sigaction action = {.sa_handler = interrupted, .sa_flags = SA_RESTART};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   if (signal(SIGHUP, SIG_IGN) != SIG_IGN) sigaction(SIGHUP, &action, NULL); /* nohup stays nohup */
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* over the file size limit: write fails and says so */
+}
+
+static bool is_asked(void *user) {
+  (void)user;
+  return asked;
+}
+
+void vlm_finish_when_asked(vlm_watch *watch) {
+  watch->cancelled = is_asked;
+  may_finish = 1;
 }
 
 static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_error *err) {

@@ -5,9 +5,10 @@
 #include <stdbool.h>
 
 #include "cli/options.h"
-#include "runtime/exec/session.h"
-#include "runtime/bundle/bundle.h"
+#include "flow/open.h"
+#include "flow/watch.h"
 #include "runtime/base/json_writer.h"
+#include "runtime/exec/session.h"
 
 typedef struct vlm_cli {
   const struct vlm_program *program;
@@ -36,10 +37,15 @@ vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err);
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err);
 /* How a model is opened: as it is; with its integer operators lowered; to be run and nothing else, so that weights may wait in the file. */
 typedef enum vlm_open_use { VLM_OPEN_AS_IT_IS, VLM_OPEN_LOWERED, VLM_OPEN_TO_RUN } vlm_open_use;
+/* --decoder and --shape. Free with vlm_cli_open_free in any case. */
+typedef struct vlm_cli_open_opts {
+  vlm_flow_open_opts flow;
+  vlm_shape_binding *shapes; /* with their names */
+} vlm_cli_open_opts;
+vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_open_use use, vlm_error *err);
+void vlm_cli_open_free(vlm_cli_open_opts *opts);
 /* Bundle folder, .onnx or .vlmq. The caller frees it with vlm_bundle_free. */
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err);
-/* True for a .vlmq file. */
-bool vlm_is_packed(const char *path);
 
 /* Seconds on a monotonic clock; peak resident memory of the process in MiB. */
 double vlm_now(void);
@@ -55,5 +61,10 @@ typedef struct vlm_progress {
 void vlm_progress_begin(vlm_progress *p, const vlm_cli *cli, const char *what, int64_t total);
 void vlm_progress_step(vlm_progress *p, int64_t done);
 void vlm_progress_end(vlm_progress *p);
+/* From now on the first SIGINT, SIGTERM or SIGHUP cancels the use case that has the watch, which may finish what it
+ * is at; the second ends the program at once. */
+void vlm_finish_when_asked(vlm_watch *watch);
+/* Shows what a use case tells of its progress. */
+vlm_watch vlm_progress_watch(vlm_progress *p);
 
 #endif

@@ -36,3 +36,11 @@ void vlm_progress_step(vlm_progress *p, int64_t done) {
 void vlm_progress_end(vlm_progress *p) {
   if (!p->cli->quiet && p->done != p->total && isatty(STDERR_FILENO)) fputc('\n', stderr);
 }
+
+static void show(void *user, int64_t done, int64_t total) {
+  vlm_progress *p = user;
+  p->total = total;
+  vlm_progress_step(p, done);
+}
+
+vlm_watch vlm_progress_watch(vlm_progress *p) { return (vlm_watch){.progress = show, .user = p}; }

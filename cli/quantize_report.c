@@ -3,14 +3,15 @@
 
 #include "cli/coverage_text.h"
 #include "cli/quantize.h"
+#include "quant/report.h"
 
 enum { HALF = 50 };
 
 void vlm_quantize_print_plan(const vlm_quantize_job *j) {
   int32_t counts[VLM_DECIDE_COUNT];
-  vlm_quant_plan_count(j->plan, counts);
-  for (int32_t i = 0; j->cli->verbose && i < j->plan->count; i++) {
-    const vlm_node_plan *n = &j->plan->nodes[i];
+  vlm_quant_plan_count(j->result->plan, counts);
+  for (int32_t i = 0; j->cli->verbose && i < j->result->plan->count; i++) {
+    const vlm_node_plan *n = &j->result->plan->nodes[i];
     vlm_say(j->cli, "  %-14s %-11s %6.1f dB  %s (%s): %s", n->graph, vlm_decision_name(n->decision),
             n->sqnr_db, n->node, n->op_type, n->reason);
   }
@@ -22,12 +23,12 @@ void vlm_quantize_print_plan(const vlm_quantize_job *j) {
 static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); }
 
 void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
-  double percent = vlm_coverage_weights_percent(&j->coverage->total);
-  vlm_coverage_print(j->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
-  if (j->assumed.bytes)
-    vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", vlm_text_get(&j->assumed));
-  for (int32_t i = 0; i < j->differences.count; i++) {
-    const vlm_difference *d = &j->differences.items[i];
+  double percent = vlm_coverage_weights_percent(&j->result->coverage->total);
+  vlm_coverage_print(j->result->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
+  if (*j->result->macs_assumed)
+    vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", j->result->macs_assumed);
+  for (int32_t i = 0; i < j->result->differences->count; i++) {
+    const vlm_difference *d = &j->result->differences->items[i];
     vlm_say(j->cli, "warning: %s: node \"%s\" (%s): planned %s, runs as %s: %s", d->graph, d->node,
             d->op_type, vlm_decision_name(d->planned),
             vlm_decision_name(d->got), d->why);
@@ -39,21 +40,13 @@ void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
 
 /* ---- files ---- */
 
-vlm_status vlm_quantize_plan_text(const vlm_quantize_job *j, vlm_json_writer *w, const char **text,
-                                  vlm_error *err) {
-  vlm_json_open_object(w, NULL);
-  vlm_quant_plan_put(w, j->plan);
-  vlm_json_close_object(w);
-  return vlm_json_writer_text(w, text, NULL, err);
-}
-
 vlm_status vlm_quantize_save_plans(const vlm_quantize_job *j, vlm_error *err) {
   static const vlm_option_id FILES[] = {VLM_OPT_SAVE_PLAN, VLM_OPT_REPORT};
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
   const char *text;
   VLM_TRY(vlm_json_writer_create(&w, 1, err));
-  VLM_TRY(vlm_quantize_plan_text(j, w, &text, err));
+  VLM_TRY(vlm_quantization_plan_text(j->work, w, &text, err));
   for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++)
     if (vlm_args_has(j->cli->args, FILES[i]))
       VLM_TRY(vlm_write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
@@ -66,8 +59,8 @@ out:
 
 static void put_sizes(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_open_object(w, "size_bytes");
-  vlm_json_put_int(w, "in", (int64_t)j->bytes_in);
-  if (j->bytes_out) vlm_json_put_int(w, "out", (int64_t)j->bytes_out);
+  vlm_json_put_int(w, "in", (int64_t)j->result->float_bytes);
+  if (j->result->bytes) vlm_json_put_int(w, "out", (int64_t)j->result->bytes);
   vlm_json_close_object(w);
   vlm_json_put_double(w, "seconds", vlm_now() - j->start);
   vlm_json_put_double(w, "peak_rss_mib", vlm_peak_rss_mib());
@@ -75,17 +68,17 @@ static void put_sizes(const vlm_quantize_job *j, vlm_json_writer *w) {
 
 static void put_counts(const vlm_quantize_job *j, vlm_json_writer *w) {
   int32_t counts[VLM_DECIDE_COUNT];
-  vlm_quant_plan_count(j->plan, counts);
+  vlm_quant_plan_count(j->result->plan, counts);
   vlm_json_open_object(w, "nodes");
-  vlm_json_put_int(w, "s8", j->plan->count - counts[VLM_DECIDE_FLOAT]);
+  vlm_json_put_int(w, "s8", j->result->plan->count - counts[VLM_DECIDE_FLOAT]);
   vlm_json_put_int(w, "f32", counts[VLM_DECIDE_FLOAT]);
   vlm_json_close_object(w);
 }
 
 static void put_differences(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_open_array(w, "not_as_planned");
-  for (int32_t i = 0; i < j->differences.count; i++) {
-    const vlm_difference *d = &j->differences.items[i];
+  for (int32_t i = 0; i < j->result->differences->count; i++) {
+    const vlm_difference *d = &j->result->differences->items[i];
     vlm_json_open_object(w, NULL);
     vlm_json_put_text(w, "graph", d->graph);
     vlm_json_put_text(w, "node", d->node);
@@ -105,9 +98,9 @@ vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err) {
   vlm_json_open_object(w, NULL);
   put_sizes(j, w);
   put_counts(j, w);
-  vlm_quant_plan_put(w, j->plan);
-  vlm_coverage_put(w, j->coverage);
-  if (j->assumed.bytes) vlm_json_put_text(w, "macs_assumed", vlm_text_get(&j->assumed));
+  vlm_quant_plan_put(w, j->result->plan);
+  vlm_coverage_put(w, j->result->coverage);
+  if (*j->result->macs_assumed) vlm_json_put_text(w, "macs_assumed", j->result->macs_assumed);
   put_differences(j, w);
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));

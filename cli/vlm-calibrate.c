@@ -1,9 +1,9 @@
 /* vlm-calibrate: the user's own samples through the model, statistics out. */
 #include <string.h>
 
-#include "calib/calibrate.h"
 #include "cli/data.h"
 #include "cli/program.h"
+#include "flow/calibrate.h"
 #include "runtime/base/file.h"
 
 static const char USAGE[] =
@@ -15,8 +15,6 @@ static const char EXAMPLES[] =
     "  vlm-calibrate florence2/ --images receipts/ --shard 0/3 -o part0.h5\n"
     "  vlm-calibrate --merge part0.h5 part1.h5 part2.h5 -o receipts.h5\n";
 
-enum { SAVE_SECONDS = 20 };
-
 typedef struct {
   const vlm_cli *cli;
   const char *output;
@@ -25,44 +23,18 @@ typedef struct {
   vlm_captions *captions;
   vlm_dataset *set;
   vlm_stats *stats;
-  vlm_calibrate_opts opts;
+  vlm_flow_calibrate_opts opts;
   vlm_prompts prompts;
   vlm_calibrate_report report;
   vlm_progress progress;
-  double start, saved;
+  double start;
 } calibrate_job;
 
-/* ---- statistics: new, or those of an interrupted run ---- */
-
 static vlm_status open_statistics(calibrate_job *j, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  char *preprocess = NULL;
-  vlm_digest model;
-  VLM_TRY(vlm_bundle_digest(&model, j->bundle, err));
-  VLM_TRY(vlm_calibrate_preprocess(&preprocess, j->bundle, err));
   bool resume = vlm_args_has(j->cli->args, VLM_OPT_RESUME) && j->output && vlm_file_exists(j->output);
-  if (!resume) {
-    VLM_TRY(vlm_stats_create(&j->stats, model, preprocess, err));
-    goto out;
-  }
-  VLM_TRY(vlm_stats_open(&j->stats, j->output, err));
-  vlm_digest seen = vlm_stats_model(j->stats);
-  VLM_CHECK(seen.high == model.high && seen.low == model.low && !strcmp(preprocess, vlm_stats_preprocess(j->stats)), err, VLM_INPUT,
-            "%s: belongs to another model or preprocessing; it cannot be resumed with %s", j->output, j->bundle->source);
-  vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
-out:
-  vlm_free(preprocess);
-  return st;
-}
-
-/* A kill loses at most SAVE_SECONDS of work. The first save comes after the first sample: a disk that cannot be written shows at once. */
-static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {
-  calibrate_job *j = user;
-  double now = vlm_now();
-  vlm_progress_step(&j->progress, done);
-  if (done == total || (j->saved > 0 && now - j->saved < SAVE_SECONDS)) return VLM_OK;
-  vlm_status st = vlm_stats_save(j->stats, j->output, err);
-  j->saved = vlm_now();
+  vlm_status st = vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, err);
+  if (st == VLM_OK && resume)
+    vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
   return st;
 }
 
@@ -116,20 +88,11 @@ static vlm_status merge(calibrate_job *j, vlm_error *err) {
                                            VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_DETAIL, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
                                            VLM_OPT_COUNT};
   vlm_status st = VLM_OK;
-  vlm_stats *part = NULL;
   const vlm_args *args = j->cli->args;
   const vlm_option_values *files = &args->options[VLM_OPT_MERGE];
   VLM_CHECK(args->positional.count == 0, err, VLM_USAGE, "--merge takes statistics files only, got %s too", args->positional.items[0]);
   VLM_TRY(vlm_args_refuse(args, FOR_RUNS, "--merge, which runs no model", err));
-  VLM_TRY(vlm_stats_open(&j->stats, files->items[0], err));
-  for (int i = 1; i < files->count; i++) {
-    VLM_TRY(vlm_stats_open(&part, files->items[i], err));
-    st = vlm_stats_merge(j->stats, part, err);
-    if (st != VLM_OK) vlm_error_context(err, "%s", files->items[i]);
-    vlm_stats_free(part);
-    part = NULL;
-    if (st != VLM_OK) goto out;
-  }
+  VLM_TRY(vlm_flow_merge(&j->stats, files->items, files->count, err));
   if (vlm_args_has(args, VLM_OPT_DRY_RUN)) {
     vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count, j->output ? j->output : "nothing");
     goto out;
@@ -147,6 +110,15 @@ static vlm_status check_options(const calibrate_job *j, vlm_error *err) {
   static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_COUNT};
   bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
   return vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err);
+}
+
+static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
+  vlm_finish_when_asked(&j->opts.watch);
+  vlm_status st = vlm_flow_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err);
+  vlm_progress_end(&j->progress);
+  if (st != VLM_INTERRUPTED) return st;
+  return vlm_fail(err, st, "interrupted; %s holds %d samples, and --resume goes on with them", j->output,
+                  vlm_stats_samples(j->stats));
 }
 
 static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
@@ -168,16 +140,14 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
   j->opts.detail = vlm_args_has(args, VLM_OPT_DETAIL);
   j->opts.owns_constants = true;
-  j->opts.between = between;
-  j->opts.user = j;
+  j->opts.output = j->output;
+  j->opts.watch = vlm_progress_watch(&j->progress);
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
   vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context),
           j->output ? j->output : "nothing");
   if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
-  VLM_TRY(vlm_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err));
-  vlm_progress_end(&j->progress);
-  VLM_TRY(vlm_stats_save(j->stats, j->output, err));
+  VLM_TRY(run_samples(j, err));
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
   VLM_TRY(print_json(j, err));
 out:

@@ -131,17 +131,17 @@ out:
 }
 
 static vlm_status play_all(match *m) {
-  vlm_status st = VLM_OK;
-  int64_t count = (int64_t)vlm_dataset_count(m->set), item = 0;
-  for (int64_t i = 0; i < count; i++)
-    for (int32_t p = 0; p < m->opts->n_prompts; p++) {
-      const vlm_sample *s = vlm_dataset_get(m->set, (size_t)i);
-      VLM_TRY(play_image(m, item++, (size_t)i, s->prompt && p == 0 ? s->prompt : m->opts->prompts[p]));
-      if (m->opts->progress) m->opts->progress(m->opts->user, item, m->out->images);
-    }
-out:
-  if (st != VLM_OK && count) vlm_error_context(m->err, "%s", vlm_dataset_get(m->set, (size_t)(item ? (item - 1) / m->opts->n_prompts : 0))->key);
-  return st;
+  const vlm_eval_opts *o = m->opts;
+  for (int64_t item = 0; item < m->out->images; item++) {
+    size_t i = (size_t)(item / o->n_prompts);
+    const vlm_sample *s = vlm_dataset_get(m->set, i);
+    int64_t p = item % o->n_prompts;
+    vlm_status st = play_image(m, item, i, s->prompt && p == 0 ? s->prompt : o->prompts[p]);
+    if (st != VLM_OK) vlm_error_context(m->err, "%s", s->key);
+    else if (o->between) st = o->between(o->user, item + 1, m->out->images, m->err);
+    if (st != VLM_OK) return st;
+  }
+  return VLM_OK;
 }
 
 /* ---- scores ---- */

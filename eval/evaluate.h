@@ -19,7 +19,6 @@ typedef struct vlm_eval_side {
   int64_t tokens;                        /* generated, all images */
   double decode_ms;                      /* spent on them after the encoder */
   vlm_memory_use memory;
-  size_t size_bytes;                     /* weights of the reference, file of the candidate: filled by the caller */
 } vlm_eval_side;
 
 typedef struct vlm_eval_opts {
@@ -28,7 +27,8 @@ typedef struct vlm_eval_opts {
   int64_t max_new_tokens, beams; /* 0 = the model's */
   vlm_bootstrap_opts bootstrap;
   bool owns_constants;           /* of both models: nobody else reads their graphs */
-  void (*progress)(void *user, int64_t done, int64_t total);
+  /* Called between samples; its error ends the run. NULL = not. */
+  vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
   void *user;
 } vlm_eval_opts;
 

@@ -70,7 +70,7 @@ static vlm_status run_all(graph_match *m, const vlm_graph_eval_opts *opts) {
   for (size_t i = 0; i < n; i++) {
     VLM_TRY(run_sample(m, i, true));
     m->out->samples++;
-    if (opts && opts->progress) opts->progress(opts->user, (int64_t)i + 1, (int64_t)n);
+    if (opts && opts->between) VLM_TRY(opts->between(opts->user, (int64_t)i + 1, (int64_t)n, m->err));
   }
 out:
   return st;

@@ -18,7 +18,8 @@ typedef struct vlm_graph_eval {
 
 typedef struct vlm_graph_eval_opts {
   bool owns_constants; /* of both graphs: nobody else reads them */
-  void (*progress)(void *user, int64_t done, int64_t total);
+  /* Called between samples; its error ends the run. NULL = not. */
+  vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
   void *user;
 } vlm_graph_eval_opts;
 

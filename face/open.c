@@ -44,7 +44,7 @@ static vlm_status load(vlm_runner *runner, vlm_source *source, vlm_error *err) {
   const vlm_model_opts opts = {.session = {.owns_constants = true}};
   source->threads = vlm_context_threads(context);
   VLM_TRY(vlm_source_bundle(&runner->bundle, source, err));
-  VLM_TRY(vlm_bundle_lower(runner->bundle, err));
+  VLM_TRY(vlm_bundle_lower(runner->bundle, NULL, err));
   VLM_TRY(make_calls(runner, err));
   if (runner->bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(make_session(runner, context, err));
   else VLM_TRY(vlm_model_create(&runner->model, context, runner->bundle, &opts, err));

@@ -1,10 +1,9 @@
 #include "flow/costs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "calib/shapes.h"
-
-#include "cli/inspect.h"
 
 /* Each dim is told once: by its name, or as INPUT[AXIS] where it has none. */
 static vlm_status assume(vlm_text *assumed, const vlm_value *v, int axis, vlm_error *err) {
@@ -100,7 +99,7 @@ vlm_status vlm_costs_share(vlm_coverage_share *out, vlm_context *context, const 
   VLM_TRY(vlm_costs_make(&costs, &assumed, context, lowered, NULL, err));
   out->measured = assumed.bytes == 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    if (!lowered->graphs[r] || (r > 0 && lowered->graphs[r] == lowered->graphs[r - 1])) continue;
+    if (!vlm_bundle_graph_once(lowered, r)) continue;
     out->measured &= costs.roles[r].made;
     if (costs.roles[r].made) vlm_coverage_count_macs(out, &costs.roles[r].profile);
   }

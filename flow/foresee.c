@@ -8,7 +8,7 @@ vlm_status vlm_foresee(vlm_quant_plan **plan, vlm_coverage **coverage, const vlm
   const vlm_role_profile *profiles[VLM_ROLE_COUNT];
   int32_t n = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    if (!bundle->graphs[r] || (r > 0 && bundle->graphs[r] == bundle->graphs[r - 1])) continue;
+    if (!vlm_bundle_graph_once(bundle, r)) continue;
     profiles[n] = &costs->roles[r];
     graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), bundle->graphs[r]};
   }

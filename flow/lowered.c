@@ -4,18 +4,13 @@
 #include "runtime/graph/copy.h"
 #include "runtime/ops/resolve.h"
 
-static vlm_status copy_graph(vlm_lowered_copy *o, const vlm_bundle *from, int r, vlm_error *err) {
+static vlm_status copy_graph(vlm_bundle *to, const vlm_bundle *from, int r, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const vlm_graph *g = from->graphs[r];
-  vlm_graph **copy = &o->bundle->graphs[r];
+  const vlm_graph *g = vlm_bundle_graph_once(from, r);
+  if (!g && from->graphs[r]) to->graphs[r] = to->graphs[r - 1];
   if (!g) return VLM_OK;
-  if (r > 0 && g == from->graphs[r - 1]) {
-    *copy = o->bundle->graphs[r - 1];
-    return VLM_OK;
-  }
-  VLM_TRY(vlm_graph_copy(copy, g, g->name, err));
-  VLM_TRY(vlm_graph_resolve(*copy, err));
-  VLM_TRY(vlm_graph_lower(*copy, &o->reports[r], err));
+  VLM_TRY(vlm_graph_copy(&to->graphs[r], g, g->name, err));
+  VLM_TRY(vlm_graph_resolve(to->graphs[r], err));
 out:
   return st;
 }
@@ -27,7 +22,8 @@ vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle
   out->bundle->family = bundle->family;
   for (int t = 0; t < VLM_TEXT_COUNT; t++)
     if (bundle->texts[t]) VLM_TRY(vlm_strdup(&out->bundle->texts[t], bundle->texts[t], err));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(copy_graph(out, bundle, r, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(copy_graph(out->bundle, bundle, r, err));
+  VLM_TRY(vlm_bundle_lower(out->bundle, out->reports, err));
 out:
   return st;
 }

@@ -2,8 +2,7 @@
 #ifndef VLM_FLOW_LOWERED_H
 #define VLM_FLOW_LOWERED_H
 
-#include "runtime/bundle/bundle.h"
-#include "runtime/lower/lower.h"
+#include "runtime/decode/bundle_lower.h"
 
 typedef struct vlm_lowered_copy {
   vlm_bundle *bundle;

@@ -1,12 +1,11 @@
-/* What a bundle or a single graph holds and what it costs, measured for those who print it. */
+#include "flow/model_view.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "flow/costs.h"
 #include "flow/foresee.h"
-#include "cli/inspect.h"
-
-bool vlm_role_repeats(const vlm_bundle *bundle, int role) { return role > 0 && bundle->graphs[role] == bundle->graphs[role - 1]; }
 
 /* ---- operators ---- */
 
@@ -77,16 +76,16 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
   return text;
 }
 
-vlm_status vlm_model_view_make(vlm_model_view *out, const vlm_cli *cli, const vlm_bundle *bundle, bool quantizable, vlm_error *err) {
+/* ---- the view ---- */
+
+vlm_status vlm_model_view_make(vlm_model_view *out, vlm_context *context, const vlm_bundle *bundle, bool quantizable,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_context *context = NULL;
   *out = (vlm_model_view){.bundle = bundle};
-  VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));
   VLM_TRY(vlm_costs_make(&out->costs, &out->assumed, context, bundle, NULL, err));
   if (quantizable) VLM_TRY(vlm_foresee(&out->plan, &out->coverage, bundle, &out->costs, err));
 out:
-  vlm_context_free(context);
   if (st != VLM_OK) vlm_model_view_free(out);
   return st;
 }
@@ -96,4 +95,5 @@ void vlm_model_view_free(vlm_model_view *view) {
   vlm_quant_plan_free(view->plan);
   vlm_bundle_profile_free(&view->costs);
   vlm_text_free(&view->assumed);
+  *view = (vlm_model_view){.bundle = NULL};
 }

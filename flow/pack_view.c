@@ -1,9 +1,8 @@
-/* A packed file as vlm-inspect sees it: the graphs as stored and as they run, and the names of its tensors. */
+#include "flow/pack_view.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "flow/pack_view.h"
-#include "runtime/lower/lower.h"
 
 /* ---- names of tensors: the table has none, the graphs' constants point into it ---- */
 
@@ -41,9 +40,8 @@ out:
 static vlm_status collect_names(vlm_pack_view *v, vlm_error *err) {
   int32_t capacity = 0, kept = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    const vlm_graph *g = v->stored->graphs[r];
-    if (!g || vlm_role_repeats(v->stored, r)) continue;
-    vlm_status st = add_names(v, g, vlm_role_name((vlm_role)r), &capacity, err);
+    const vlm_graph *g = vlm_bundle_graph_once(v->stored, r);
+    vlm_status st = g ? add_names(v, g, vlm_role_name((vlm_role)r), &capacity, err) : VLM_OK;
     if (st != VLM_OK) return st;
   }
   if (v->n_names) qsort(v->names, (size_t)v->n_names, sizeof *v->names, by_data_and_order);
@@ -63,25 +61,18 @@ const char *vlm_pack_tensor_name(const vlm_pack_view *v, const vlm_pack_tensor *
 
 /* ---- opening ---- */
 
-/* --shape is bound by the common opening, which reads the file once more. */
-static vlm_status open_lowered(vlm_pack_view *v, const vlm_cli *cli, vlm_error *err) {
+vlm_status vlm_pack_view_open(vlm_pack_view *v, vlm_context *context, const char *path,
+                              const vlm_flow_open_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  if (vlm_args_has(cli->args, VLM_OPT_SHAPE)) return vlm_cli_open(&v->bundle, cli, v->path, VLM_OPEN_LOWERED, err);
-  VLM_TRY(vlm_pack_bundle(&v->bundle, v->pack, err));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (v->bundle->graphs[r] && !vlm_role_repeats(v->bundle, r)) VLM_TRY(vlm_graph_lower(v->bundle->graphs[r], NULL, err));
-out:
-  return st;
-}
-
-vlm_status vlm_pack_view_open(vlm_pack_view *v, const vlm_cli *cli, const char *path, vlm_error *err) {
-  vlm_status st = VLM_OK;
+  vlm_flow_open_opts run = opts ? *opts : (vlm_flow_open_opts){.lower = true};
+  run.lower = true;
   v->path = path;
   VLM_TRY(vlm_pack_open(&v->pack, path, NULL, err));
   VLM_TRY(vlm_pack_bundle(&v->stored, v->pack, err));
   VLM_TRY(collect_names(v, err));
-  VLM_TRY(open_lowered(v, cli, err));
-  VLM_TRY(vlm_model_view_make(&v->model, cli, v->bundle, false, err));
+  VLM_TRY(vlm_pack_bundle(&v->bundle, v->pack, err));
+  VLM_TRY(vlm_flow_open_finish(v->bundle, &run, err));
+  VLM_TRY(vlm_model_view_make(&v->model, context, v->bundle, false, err));
 out:
   return st;
 }

@@ -1,5 +1,6 @@
 #include "flow/pictures.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,15 +60,15 @@ static bool gives_pictures(const char *prompt) {
   return task && task->kind != VLM_ANSWER_TEXT;
 }
 
-vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images, const vlm_prompts *prompts,
-                             vlm_error *err) {
+vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images,
+                             const char *const *prompts, int n_prompts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_new(&out->paths, (size_t)n_images * (size_t)prompts->count, err));
+  VLM_TRY(vlm_new(&out->paths, (size_t)n_images * (size_t)n_prompts, err));
   out->n_images = n_images;
-  out->n_prompts = prompts->count;
+  out->n_prompts = n_prompts;
   for (int i = 0; i < n_images; i++)
-    for (int k = 0; k < prompts->count; k++)
-      if (gives_pictures(prompts->items[k])) VLM_TRY(name_picture(out, i * prompts->count + k, folder, images[i], err));
+    for (int k = 0; k < n_prompts; k++)
+      if (gives_pictures(prompts[k])) VLM_TRY(name_picture(out, i * n_prompts + k, folder, images[i], err));
   VLM_TRY(check_inputs(out, images, err));
 out:
   return st;
@@ -79,33 +80,14 @@ void vlm_pictures_free(vlm_pictures *p) {
   *p = (vlm_pictures){0};
 }
 
-/* ---- writing ---- */
-
-vlm_status vlm_pictures_write(const vlm_pictures *p, const vlm_cli *cli, int image_index, int prompt_index, vlm_image *image,
-                              const vlm_objects *objects, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const char *path = p->paths ? p->paths[image_index * p->n_prompts + prompt_index] : NULL;
-  if (!path) return VLM_OK;
-  VLM_TRY(vlm_draw_objects(image, objects, err));
-  VLM_TRY(vlm_image_write_png(image, path, err));
-  if (objects->count == 0) vlm_say(cli, "%s: the answer has no objects, the picture is the plain image", path);
-  else vlm_say(cli, "%s: %zu object%s", path, objects->count, objects->count == 1 ? "" : "s");
-out:
-  return st;
+const char *vlm_pictures_path(const vlm_pictures *p, int image, int prompt) {
+  return p->paths ? p->paths[image * p->n_prompts + prompt] : NULL;
 }
 
-void vlm_objects_put_json(vlm_json_writer *w, const vlm_objects *objects) {
-  static const char *const KEYS[] = {[VLM_SHAPE_BOX] = "box", [VLM_SHAPE_QUAD] = "quad", [VLM_SHAPE_POLYGON] = "polygon"};
-  vlm_json_open_array(w, "objects");
-  for (size_t i = 0; i < objects->count; i++) {
-    const vlm_object *o = &objects->items[i];
-    vlm_json_open_object(w, NULL);
-    vlm_json_put_text(w, "label", o->label);
-    vlm_json_open_array(w, KEYS[o->shape]);
-    for (size_t k = 0; k < o->n_values; k++) vlm_json_put_double(w, NULL, o->values[k]);
-    vlm_json_close_array(w);
-    if (o->shape == VLM_SHAPE_POLYGON) vlm_json_put_int(w, "instance", o->instance);
-    vlm_json_close_object(w);
-  }
-  vlm_json_close_array(w);
+vlm_status vlm_picture_write(const char *path, vlm_image *image, const vlm_objects *objects, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_draw_objects(image, objects, err));
+  VLM_TRY(vlm_image_write_png(image, path, err));
+out:
+  return st;
 }

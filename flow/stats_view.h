@@ -1,9 +1,10 @@
-/* Private to vlm-inspect: a statistics file. */
+/* A statistics file to look at: which tensors have long tails, what clipping them costs, which samples stretch the
+ * ranges. */
 #ifndef VLM_FLOW_STATS_VIEW_H
 #define VLM_FLOW_STATS_VIEW_H
 
-#include "cli/inspect.h"
 #include "quant/range.h"
+#include "runtime/base/threads.h"
 
 /* One tensor, judged from its histogram. All ranges contain 0. */
 typedef struct vlm_tensor_summary {
@@ -35,13 +36,9 @@ typedef struct vlm_stats_view {
   int32_t n_samples;
 } vlm_stats_view;
 
-/* threads may be NULL; the result does not depend on it. */
+/* threads may be NULL; the result does not depend on it. `path` is the caller's to set; the statistics must outlive
+ * the view. Free with vlm_stats_view_free. */
 vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_threads *threads, vlm_error *err);
 void vlm_stats_view_free(vlm_stats_view *view);
-
-void vlm_stats_view_print(const vlm_stats_view *view, bool verbose);
-void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *view);
-/* --plot: one SVG per tensor, NNNN_GRAPH_NAME.svg with NNNN the tensor's place in the file. */
-vlm_status vlm_stats_view_plot(const vlm_stats_view *view, const char *folder, vlm_error *err);
 
 #endif

@@ -1,5 +1,4 @@
-/* --unpack: a packed file as files that other tools read; graphs are written as stored. Names inside the file never become paths: what is
- * not a letter, digit, ".", "-" or "_" becomes "_", and tensors carry their number. */
+#include <stdio.h>
 #include <string.h>
 
 #include "calib/npy.h"
@@ -20,13 +19,10 @@ out:
 static vlm_status write_text(const char *folder, const char *name, const char *content, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *path = NULL;
-  vlm_text text = {0};
   if (!content) return VLM_OK;
   VLM_TRY(vlm_path_join(&path, folder, name, err));
-  VLM_TRY(vlm_text_append(&text, content, strlen(content), err));
-  VLM_TRY(vlm_text_write(&text, path, err));
+  VLM_TRY(vlm_file_write(path, content, strlen(content), err));
 out:
-  vlm_text_free(&text);
   vlm_free(path);
   return st;
 }
@@ -57,8 +53,8 @@ static vlm_status write_graphs(const vlm_bundle *bundle, const char *folder, vlm
   vlm_text text = {0};
   char name[160];
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    const vlm_graph *g = bundle->graphs[r];
-    if (!g || vlm_role_repeats(bundle, r)) continue;
+    const vlm_graph *g = vlm_bundle_graph_once(bundle, r);
+    if (!g) continue;
     vlm_text_clear(&text);
     for (int32_t n = 0; n < g->n_nodes; n++) {
       VLM_TRY(vlm_text_print(&text, err, "%s = ", g->nodes[n].name));

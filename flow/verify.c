@@ -1,21 +1,18 @@
-/* --verify and --diff. */
+#include "flow/verify.h"
+
 #include <string.h>
 
 #include "calib/graph_inputs.h"
 #include "flow/golden.h"
-#include "flow/pack_view.h"
-#include "runtime/lower/lower.h"
-
-enum { WORDS = 96 };
 
 /* ---- golden cases ---- */
 
 typedef struct {
-  const vlm_cli *cli;
+  vlm_context *context;
   const char *path;
-  vlm_context *context; /* made for the first case */
-  vlm_bundle *bundle;   /* lowered, as the model runs */
-  int32_t passed, unnamed;
+  const vlm_flow_open_opts *opts;
+  vlm_bundle *bundle; /* as the model runs; opened for the first case */
+  vlm_verify_result *result;
 } golden_run;
 
 static vlm_status compare(const char *name, const vlm_tensor *got, const vlm_tensor *wanted, vlm_error *err) {
@@ -40,12 +37,7 @@ out:
 }
 
 static vlm_status open_model(golden_run *r, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  if (r->bundle) return VLM_OK;
-  VLM_TRY(vlm_cli_context(&r->context, r->cli, err));
-  VLM_TRY(vlm_cli_open(&r->bundle, r->cli, r->path, VLM_OPEN_LOWERED, err));
-out:
-  return st;
+  return r->bundle ? VLM_OK : vlm_flow_open(&r->bundle, r->path, r->opts, err);
 }
 
 static vlm_status run_case(golden_run *r, const vlm_graph *g, const vlm_pack_golden *c, vlm_error *err) {
@@ -87,127 +79,26 @@ static vlm_status check_golden(void *user, const vlm_bundle *bundle, const vlm_p
   if (st != VLM_OK) return st;
   if (!strcmp(c->graph, VLM_GOLDEN_ANSWER)) {
     st = run_answer(r, c, err);
-    r->passed += st == VLM_OK;
+    r->result->passed += st == VLM_OK;
     return st;
   }
   if (!vlm_role_parse(&role, c->graph) || !r->bundle->graphs[role]) {
-    r->unnamed++;
+    r->result->not_run++;
     return VLM_OK;
   }
   st = run_case(r, r->bundle->graphs[role], c, err);
-  r->passed += st == VLM_OK;
+  r->result->passed += st == VLM_OK;
   return st;
 }
 
-/* ---- --verify ---- */
-
-static vlm_status put_verdict(const vlm_cli *cli, const vlm_pack_report *p, const golden_run *r, const char *failure, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_json_writer *w = NULL;
-  const char *text;
-  VLM_TRY(vlm_json_writer_create(&w, 1, err));
-  vlm_json_open_object(w, NULL);
-  vlm_json_put_text(w, "kind", "verify");
-  vlm_json_put_bool(w, "ok", !failure);
-  vlm_json_put_text(w, "error", failure);
-  vlm_json_put_int(w, "sections", p->sections);
-  vlm_json_put_int(w, "tensors", p->tensors);
-  vlm_json_put_int(w, "graphs", p->graphs);
-  vlm_json_put_int(w, "golden_passed", r->passed);
-  vlm_json_put_int(w, "golden_not_run", r->unnamed);
-  vlm_json_put_int(w, "size_bytes", (int64_t)p->file_bytes);
-  vlm_json_put_int(w, "weight_bytes", (int64_t)p->weight_bytes);
-  vlm_json_close_object(w);
-  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
-  VLM_TRY(vlm_write_json(cli, text, err));
-out:
-  vlm_json_writer_free(w);
-  return st;
-}
-
-static void print_verdict(const char *path, const vlm_pack_report *p, const golden_run *r) {
-  printf("%s: intact: %s, %d sections, %d tensors (%s), %d graphs", path, vlm_show_bytes((double)p->file_bytes).text, p->sections,
-         p->tensors, vlm_show_bytes((double)p->weight_bytes).text, p->graphs);
-  if (p->golden) printf(", golden cases that hold: %d", r->passed);
-  else printf(", no golden cases in the file");
-  if (r->unnamed) printf(" (%d of no single graph were not run)", r->unnamed);
-  putchar('\n');
-}
-
-vlm_status vlm_pack_view_verify(const vlm_cli *cli, const char *path, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  golden_run run = {.cli = cli, .path = path};
-  vlm_pack_report report = {.sections = 0};
-  vlm_error failure = {0};
-  const vlm_pack_verify_opts opts = {.check = check_golden, .user = &run};
-  vlm_status verdict = vlm_pack_verify(path, &opts, &report, &failure);
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
-  if (json) VLM_TRY(put_verdict(cli, &report, &run, verdict == VLM_OK ? NULL : failure.text, err));
-  if (verdict != VLM_OK) VLM_TRY(vlm_fail(err, verdict, "%s", failure.text));
-  if (vlm_says_text(cli)) print_verdict(path, &report, &run);
-out:
-  vlm_bundle_free(run.bundle);
-  vlm_context_free(run.context);
-  return st;
-}
-
-/* ---- --diff ---- */
-
-typedef struct {
-  vlm_json_writer *json; /* or print */
-  bool quiet, verbose;
-} differences;
-
-static void tell(void *user, const char *where, const char *a, const char *b) {
-  differences *d = user;
-  char text[2048];
-  if (d->json) {
-    vlm_json_open_object(d->json, NULL);
-    vlm_json_put_text(d->json, "where", where);
-    vlm_json_put_text(d->json, "a", a);
-    vlm_json_put_text(d->json, "b", b);
-    vlm_json_close_object(d->json);
-  } else if (!d->quiet) {
-    int width = d->verbose ? 500 : WORDS;
-    const char *const sides[2] = {a, b};
-    puts(vlm_show_clean(text, sizeof text, where));
-    for (int i = 0; i < 2; i++) {
-      if (!*sides[i]) continue;
-      vlm_show_cell(text, sizeof text, sides[i], width);
-      size_t n = strlen(text);
-      while (n && text[n - 1] == ' ') text[--n] = 0;
-      printf("  %c %s\n", i ? '+' : '-', text);
-    }
-  }
-}
-
-vlm_status vlm_pack_view_diff(const vlm_cli *cli, const char *path, const char *other, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_pack *a = NULL, *b = NULL;
-  differences d = {.quiet = cli->quiet, .verbose = cli->verbose};
-  int64_t count;
-  const char *text;
-  VLM_TRY(vlm_pack_open(&a, path, NULL, err));
-  VLM_TRY(vlm_pack_open(&b, other, NULL, err));
-  if (vlm_args_has(cli->args, VLM_OPT_JSON)) {
-    VLM_TRY(vlm_json_writer_create(&d.json, 1, err));
-    vlm_json_open_object(d.json, NULL);
-    vlm_json_put_text(d.json, "kind", "diff");
-    vlm_json_open_array(d.json, "differences");
-  }
-  VLM_TRY(vlm_pack_diff(a, b, tell, &d, &count, err));
-  if (d.json) {
-    vlm_json_close_array(d.json);
-    vlm_json_put_int(d.json, "count", count);
-    vlm_json_close_object(d.json);
-    VLM_TRY(vlm_json_writer_text(d.json, &text, NULL, err));
-    VLM_TRY(vlm_write_json(cli, text, err));
-  } else if (!cli->quiet) {
-    printf("%lld differences\n", (long long)count);
-  }
-out:
-  vlm_json_writer_free(d.json);
-  vlm_pack_close(a);
-  vlm_pack_close(b);
+vlm_status vlm_flow_verify(vlm_verify_result *out, vlm_context *context, const char *path,
+                           const vlm_flow_open_opts *opts, vlm_error *err) {
+  vlm_flow_open_opts run = opts ? *opts : (vlm_flow_open_opts){.lower = true};
+  run.lower = true;
+  *out = (vlm_verify_result){.passed = 0};
+  golden_run golden = {.context = context, .path = path, .opts = &run, .result = out};
+  const vlm_pack_verify_opts verify = {.check = check_golden, .user = &golden};
+  vlm_status st = vlm_pack_verify(path, &verify, &out->file, err);
+  vlm_bundle_free(golden.bundle);
   return st;
 }

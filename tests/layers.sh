@@ -6,7 +6,8 @@ set -uo pipefail
 
 # folder: the folders it may include; its own always.
 layers='
-runtime/base:
+include/vlmq:
+runtime/base:     include/vlmq
 runtime/kernels:  runtime/base
 runtime/graph:    runtime/base
 runtime/ops:      runtime/base runtime/kernels runtime/graph
@@ -15,14 +16,18 @@ runtime/exec:     runtime/base runtime/kernels runtime/graph runtime/ops runtime
 runtime/text:     runtime/base
 runtime/image:    runtime/base
 runtime/bundle:   runtime/base runtime/graph runtime/text runtime/image
-runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/ops runtime/exec runtime/text runtime/image runtime/bundle
+runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/ops runtime/lower runtime/exec runtime/text runtime/image runtime/bundle
 onnx:             runtime
 calib:            runtime
 pack:             runtime
 quant:            runtime calib
 eval:             runtime calib
-cli:              runtime onnx calib pack quant eval
-bench:            calib onnx pack runtime tests/kernels
+face:             include/vlmq runtime pack
+face/packed:      include/vlmq runtime pack face
+face/any:         include/vlmq runtime pack face onnx
+flow:             include/vlmq runtime onnx calib pack quant eval
+cli:              flow runtime onnx calib pack quant eval
+bench:            flow onnx calib pack runtime tests/kernels
 '
 
 # header: the only file or folder that may include it, so that a library is replaced in one place.
@@ -52,9 +57,11 @@ signal.h:     cli/ runtime/base/file.c
 system='assert ctype dirent errno fcntl float fnmatch inttypes limits locale math setjmp stdalign stdarg stdatomic stdbool stddef
 stdint stdio stdlib string strings time unistd wchar sys/auxv sys/mman sys/prctl sys/resource sys/stat sys/time sys/types sys/wait'
 
+rooms='include runtime onnx calib pack quant eval face flow cli bench'
+
 # Prints "FILE:LINE: what is wrong" for every include of the tree $1 that the tables do not allow.
 violations() {
-  (cd "$1" && find runtime onnx calib pack quant eval cli bench -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort |
+  (cd "$1" && find $rooms -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort |
     xargs grep -nHE '^[[:space:]]*#[[:space:]]*include' |
     awk -v layers="$layers" -v libraries="$libraries" -v headers="$system" '
       function table(text, out,   rows, n, i, at, list) {
@@ -90,8 +97,10 @@ violations() {
         quoted = match(text, /"[^"]+"/)
         if (!quoted && !match(text, /<[^>]+>/)) { bad("an include that cannot be read"); next }
         name = substr(text, RSTART + 1, RLENGTH - 2)
+        public = !quoted && name ~ /^vlmq\// # as users write it
+        if (public) name = "include/" name
         if (!(from in may)) { bad("folder " from " is not in the table of layers"); next }
-        if (quoted) {
+        if (quoted || public) {
           to = folder(name)
           if (index(name, "/") == 0) bad("\"" name "\": include paths start at the repository root")
           else if (to != from && !inside(to, may[from])) bad(from " may not include " name)
@@ -106,7 +115,7 @@ violations() {
 plant() {
   local copy found
   copy=$(mktemp -d)
-  cp -r runtime onnx calib pack quant eval cli bench "$copy"
+  cp -r $rooms "$copy"
   echo "$4" >>"$copy/$3"
   found=$(violations "$copy" | grep -vxF "$known")
   rm -rf "$copy"
@@ -124,7 +133,7 @@ fi
 
 cd "$(dirname "$0")/.." || exit 1
 rc=0
-echo 1..8
+echo 1..11
 known=$(violations .)
 if [ -z "$known" ]; then
   echo "ok 1 - includes follow the layers"
@@ -141,4 +150,7 @@ plant 5 "quant may not include eval" quant/plan.h '#include "eval/scores.h"' 'qu
 plant 6 "a library in a second file" calib/npy.c '#include <png.h>' '<png.h> belongs to' || rc=1
 plant 7 "a library that nobody named" cli/open.c '#include <curl/curl.h>' '<curl/curl.h> is not in the table' || rc=1
 plant 8 "a private header from outside" cli/open.c '#include "runtime/decode/model_private.h"' '.* is private to' || rc=1
+plant 9 "flow may not include a program" flow/open.c '#include "cli/options.h"' 'flow may not include cli/options.h' || rc=1
+plant 10 "eval may not include flow" eval/stats.c '#include "flow/watch.h"' 'eval may not include flow/watch.h' || rc=1
+plant 11 "a public header stands alone" include/vlmq/vlmq.h '#include "runtime/base/status.h"' 'include/vlmq may not include runtime' || rc=1
 exit $rc

@@ -5,7 +5,7 @@
 #   tests/style.sh BUILD FOLDER    prints the violations of the tree in FOLDER; exit 1 when there are any
 set -uo pipefail
 
-rooms='runtime onnx calib quant pack eval cli bench'
+rooms='include runtime onnx calib quant pack eval face flow cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
 templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
@@ -162,7 +162,7 @@ parameters() {
 # Every header can be included alone.
 headers() {
   local flags
-  flags="-I. -I$1/generated $(pkg-config --cflags hdf5 2>/dev/null || pkg-config --cflags hdf5-serial)"
+  flags="-I. -Iinclude -I$1/generated $(pkg-config --cflags hdf5 2>/dev/null || pkg-config --cflags hdf5-serial)"
   find $rooms -name '*.h' | grep -vE "$bodies" | LC_ALL=C sort | xargs -P "$(nproc)" -I {} bash -c '
     said=$(echo "#include \"$0\"" | ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -Wall -Wpedantic -Werror -fsyntax-only $1 -xc - 2>&1)
     [ $? = 0 ] || echo "$0:1: does not compile alone: $(grep -m 1 error <<<"$said")"' {} "$flags"

@@ -1,5 +1,7 @@
 #include "runtime/base/buffer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/memory.h"
@@ -28,6 +30,16 @@ vlm_status vlm_text_append(vlm_text *text, const char *data, size_t bytes, vlm_e
   text->data[text->bytes] = 0;
 out:
   return st;
+}
+
+vlm_status vlm_text_print(vlm_text *text, vlm_error *err, const char *format, ...) {
+  char piece[1000];
+  va_list list;
+  va_start(list, format);
+  int n = vsnprintf(piece, sizeof piece, format, list);
+  va_end(list);
+  if (n < 0) return vlm_fail(err, VLM_INTERNAL, "a text could not be formatted");
+  return vlm_text_append(text, piece, (size_t)n < sizeof piece ? (size_t)n : sizeof piece - 1, err);
 }
 
 void vlm_text_clear(vlm_text *text) {

@@ -20,6 +20,9 @@ typedef struct vlm_text {
 } vlm_text;
 
 vlm_status vlm_text_append(vlm_text *text, const char *data, size_t bytes, vlm_error *err);
+/* Appends like printf; at most 1000 bytes per call. */
+vlm_status vlm_text_print(vlm_text *text, vlm_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Forgets the content, keeps the memory. */
 void vlm_text_clear(vlm_text *text);
 void vlm_text_free(vlm_text *text);

@@ -322,3 +322,14 @@ void vlm_writer_free(vlm_writer *w) {
   vlm_free(w->temporary);
   vlm_free(w);
 }
+
+vlm_status vlm_file_write(const char *path, const void *data, size_t bytes, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_writer *w = NULL;
+  VLM_TRY(vlm_writer_open(&w, path, err));
+  VLM_TRY(vlm_writer_write(w, data, bytes, err));
+  VLM_TRY(vlm_writer_commit(w, err));
+out:
+  vlm_writer_free(w);
+  return st;
+}

@@ -51,6 +51,8 @@ vlm_status vlm_writer_seek(vlm_writer *writer, size_t offset, vlm_error *err);
 vlm_status vlm_writer_commit(vlm_writer *writer, vlm_error *err);
 void vlm_writer_free(vlm_writer *writer);
 void vlm_writer_abort_all(void);
+/* A file of these bytes, whole or not at all. */
+vlm_status vlm_file_write(const char *path, const void *data, size_t bytes, vlm_error *err);
 
 /* folder + "/" + name in new memory (name alone when it is absolute); free with vlm_free. */
 vlm_status vlm_path_join(char **out, const char *folder, const char *name, vlm_error *err);

@@ -26,6 +26,11 @@ bool vlm_role_parse(vlm_role *out, const char *name) {
   return false;
 }
 
+vlm_graph *vlm_bundle_graph_once(const vlm_bundle *bundle, int role) {
+  vlm_graph *graph = bundle->graphs[role];
+  return role > 0 && graph == bundle->graphs[role - 1] ? NULL : graph;
+}
+
 vlm_status vlm_bundle_create(vlm_bundle **out, const char *source, vlm_error *err) {
   vlm_status st = vlm_new(out, 1, err);
   if (st == VLM_OK) st = vlm_strdup(&(*out)->source, source, err);

@@ -38,6 +38,10 @@ const char *vlm_role_name(vlm_role role);
 bool vlm_role_parse(vlm_role *out, const char *name);
 const char *vlm_text_file(vlm_bundle_text text);
 
+/* For loops that meet every graph once: the graph of the role, NULL where there is none and for one that plays an
+ * earlier role too. */
+vlm_graph *vlm_bundle_graph_once(const vlm_bundle *bundle, int role);
+
 vlm_status vlm_bundle_create(vlm_bundle **out, const char *source, vlm_error *err);
 void vlm_bundle_free(vlm_bundle *bundle);
 

@@ -1,13 +1,10 @@
 #include "runtime/decode/bundle_lower.h"
 
-#include "runtime/lower/lower.h"
-
-vlm_status vlm_bundle_lower(vlm_bundle *bundle, vlm_error *err) {
-  vlm_status st = VLM_OK;
+vlm_status vlm_bundle_lower(vlm_bundle *bundle, vlm_lower_report *reports, vlm_error *err) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    const bool again = r > 0 && bundle->graphs[r] == bundle->graphs[r - 1];
-    if (bundle->graphs[r] && !again) VLM_TRY(vlm_graph_lower(bundle->graphs[r], NULL, err));
+    vlm_graph *graph = vlm_bundle_graph_once(bundle, r);
+    vlm_status st = graph ? vlm_graph_lower(graph, reports ? &reports[r] : NULL, err) : VLM_OK;
+    if (st != VLM_OK) return st;
   }
-out:
-  return st;
+  return VLM_OK;
 }

@@ -15,10 +15,10 @@
 #include "pack/pack.h"
 #include "quant/plan.h"
 #include "runtime/base/file.h"
-#include "runtime/lower/lower.h"
 #include "runtime/decode/bundle_profile.h"
 #include "runtime/base/json.h"
 #include "runtime/decode/answer.h"
+#include "runtime/decode/bundle_lower.h"
 #include "tests/fine.h"
 
 #define LAYOUTS VLMQ_SOURCE_DIR "/tests/cli/data/layouts/"
@@ -278,7 +278,7 @@ static void quantize(vlm_bundle *b, const vlm_stats *stats, const vlm_quant_opts
   vlm_quant_plan *plan;
   int32_t n = 0, changed = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (b->graphs[r] && (r == 0 || b->graphs[r] != b->graphs[r - 1])) graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
+    if (vlm_bundle_graph_once(b, r)) graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
   FINE(vlm_quant_plan_make(&plan, graphs, n, stats, opts, &error));
   for (int32_t i = 0; i < plan->count; i++) changed += plan->nodes[i].decision != VLM_DECIDE_FLOAT;
   assert_true(changed > 8);
@@ -301,8 +301,7 @@ static vlm_bundle *pack_and_open(const vlm_bundle *b, const char *name) {
 }
 
 static void lower(vlm_bundle *b) {
-  for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (b->graphs[r] && (r == 0 || b->graphs[r] != b->graphs[r - 1])) FINE(vlm_graph_lower(b->graphs[r], NULL, &error));
+  FINE(vlm_bundle_lower(b, NULL, &error));
 }
 
 static void same_answers(player *a, player *b, int64_t beams) {

@@ -88,7 +88,7 @@ static vlm_stats *make_stats(const vlm_bundle *bundle) {
 static int32_t graphs_of(vlm_quant_graph *out, const vlm_bundle *b) {
   int32_t n = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (b->graphs[r] && (r == 0 || b->graphs[r] != b->graphs[r - 1]))
+    if (vlm_bundle_graph_once(b, r))
       out[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
   return n;
 }

@@ -11,12 +11,10 @@
 #include <cmocka.h>
 
 #include "calib/image.h"
-#include "onnx/bundle.h"
-#include "pack/pack.h"
+#include "flow/open.h"
 #include "runtime/decode/answer.h"
 #include "runtime/decode/model.h"
 #include "runtime/exec/session.h"
-#include "runtime/lower/lower.h"
 #include "tests/fine.h"
 
 #define BUNDLE VLMQ_SOURCE_DIR "/datasets/captioner/bundle"
@@ -61,22 +59,8 @@ vlm_status __wrap_vlm_session_run(vlm_session *s, const vlm_tensor *inputs, int3
   return st;
 }
 
-static void open_bundle(vlm_bundle **out) {
-  vlm_pack *pack = NULL;
-  if (!vlm_pack_is_pack(model_path)) {
-    FINE(vlm_bundle_open(out, model_path, NULL, &error));
-    return;
-  }
-  FINE(vlm_pack_open(&pack, model_path, &(vlm_pack_open_opts){.lazy = true}, &error));
-  FINE(vlm_pack_bundle(out, pack, &error));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    bool again = r > 0 && (*out)->graphs[r] == (*out)->graphs[r - 1];
-    if ((*out)->graphs[r] && !again) FINE(vlm_graph_lower((*out)->graphs[r], NULL, &error));
-  }
-  vlm_pack_close(pack);
-}
-
 static void a_step_looks_nothing_up(void **state) {
+  static const vlm_flow_open_opts ready = {.lazy = true};
   vlm_context *context;
   vlm_bundle *bundle;
   vlm_model *model;
@@ -86,7 +70,7 @@ static void a_step_looks_nothing_up(void **state) {
   const vlm_answer_opts opts = {.beams = 1, .max_new_tokens = 24};
   (void)state;
   FINE(vlm_context_create(&context, &one, &error));
-  open_bundle(&bundle);
+  FINE(vlm_flow_open(&bundle, model_path, &ready, &error));
   FINE(vlm_model_create(&model, context, bundle, NULL, &error));
   FINE(vlm_image_read(&image, image_path, NULL, &error));
   step_session = vlm_model_session(model, VLM_ROLE_DECODER_STEP);

@@ -8,6 +8,20 @@ for signal in INT TERM HUP; do
   that "calibrate, SIG$signal: exit 130" test $rc = 130
   if [ -e s.h5 ]; then that "calibrate, SIG$signal: the statistics so far can be read" vlm-inspect s.h5 --quiet; fi
 done
+# Once it runs samples, the one at work is finished and saved; the message says how to go on, and that gives the same bytes.
+mapfile -t list < <(images 40)
+rm -f s.h5
+vlm-calibrate "$BUNDLE" --images "${list[@]}" --threads 1 -o s.h5 >out 2>err & pid=$!
+for wait in {1..200}; do [ -e s.h5 ] && break; sleep 0.02; done
+kill -INT $pid
+rc=0
+wait $pid || rc=$?
+that "calibrate, interrupted at work: exit 130" test $rc = 130
+that "it says what is there and how to go on" grep -qE "^vlm-calibrate: interrupted; s.h5 holds [1-9][0-9]* samples, and --resume goes on with them$" err
+held=$(sed -nE 's/.*holds ([0-9]+) samples.*/\1/p' err)
+expect "it goes on" 0 "^s.h5: ${held:-no} samples are there already" vlm-calibrate "$BUNDLE" --images "${list[@]:0:$((held + 1))}" --resume -o s.h5
+that "a run without a break" vlm-calibrate "$BUNDLE" --images "${list[@]:0:$((held + 1))}" --quiet -o whole.h5
+same "and ends with the bytes of a run without a break" s.h5 whole.h5
 caught=0
 for delay in 0.3 0.6 0.9 1.2 1.5 2 3; do
   echo old >m.vlmq

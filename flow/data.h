@@ -1,0 +1,33 @@
+/* The samples and prompts that a model is run with. */
+#ifndef VLM_FLOW_DATA_H
+#define VLM_FLOW_DATA_H
+
+#include "calib/dataset.h"
+#include "runtime/bundle/bundle.h"
+
+typedef struct vlm_flow_data_opts {
+  const char *const *paths;     /* images for a pipeline, arrays for a single graph (calib/dataset.h) */
+  size_t n_paths;
+  size_t limit;                 /* the first N samples; 0 = all */
+  size_t shard, shards;         /* every shards-th sample, starting with shard; shards 0 = 1 */
+  bool sample_axis;             /* arrays have a leading sample axis */
+  const vlm_captions *captions; /* reference captions, or NULL; must outlive the set */
+} vlm_flow_data_opts;
+
+/* The set that fits the bundle: images, or arrays for the inputs of its graph. Free with vlm_dataset_free. */
+vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_flow_data_opts *opts,
+                         vlm_error *err);
+
+typedef struct vlm_prompts {
+  const char *const *items;
+  int32_t count;
+  char *own; /* the default */
+} vlm_prompts;
+
+/* Those given, or what the bundle asks by default ("<CAPTION>" when it does not say). Several prompts for a set
+ * (may be NULL) with prompts of its own are VLM_USAGE: a manifest's prompt takes the place of one, of which would
+ * be a guess. `out` must stay where it is. Free with vlm_free(out->own). */
+vlm_status vlm_prompts_choose(vlm_prompts *out, const vlm_bundle *bundle, const vlm_dataset *set,
+                              const char *const *given, int32_t n_given, vlm_error *err);
+
+#endif

@@ -1,0 +1,234 @@
+#include "flow/quantize.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "flow/costs.h"
+#include "flow/data.h"
+#include "flow/golden.h"
+#include "flow/lowered.h"
+#include "quant/report.h"
+
+struct vlm_quantization {
+  vlm_flow_quantize_opts opts;
+  vlm_context *context;
+  vlm_bundle *bundle;
+  vlm_stats *stats;
+  vlm_quant_graph graphs[VLM_ROLE_COUNT];
+  int32_t n_graphs;
+  vlm_quant_plan *plan;
+  vlm_coverage *coverage;
+  vlm_lowered_copy lowered;     /* of the quantized graphs */
+  vlm_difference_list differences;
+  vlm_text assumed;
+  vlm_json_writer *provenance;  /* told before the graphs change: by the digest that they have until then */
+  vlm_flow_quantize_result result;
+};
+
+static vlm_status stage(vlm_quantization *q, int64_t done, vlm_error *err) {
+  return vlm_watch_step(&q->opts.watch, done, VLM_QUANTIZE_STAGES, err);
+}
+
+/* ---- model and statistics ---- */
+
+static vlm_status open_statistics(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_digest model;
+  char got[33], wanted[33];
+  const char *path = q->opts.calib;
+  if (!path) return VLM_OK;
+  VLM_TRY(vlm_stats_open(&q->stats, path, err));
+  VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
+  vlm_digest seen = vlm_stats_model(q->stats);
+  VLM_CHECK(seen.high == model.high && seen.low == model.low, err, VLM_INPUT,
+            "%s: statistics of another model: digest %s, %s has %s; run vlm-calibrate on this model", path,
+            vlm_digest_text(seen, got), q->bundle->source, vlm_digest_text(model, wanted));
+out:
+  return st;
+}
+
+static vlm_status tell_provenance(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  char digest[33];
+  vlm_digest model, statistics;
+  VLM_TRY(vlm_json_writer_create(&q->provenance, 0, err));
+  VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
+  if (q->stats) VLM_TRY(vlm_stats_digest(&statistics, q->stats, true, err));
+  vlm_json_open_object(q->provenance, NULL);
+  vlm_json_put_text(q->provenance, "tool", "vlm-quantize " VLM_VERSION);
+  vlm_json_put_text(q->provenance, "model", vlm_digest_text(model, digest));
+  if (q->stats) {
+    vlm_json_put_text(q->provenance, "statistics", vlm_digest_text(statistics, digest));
+    vlm_json_put_int(q->provenance, "calibration_samples", vlm_stats_samples(q->stats));
+  }
+  vlm_json_close_object(q->provenance);
+out:
+  return st;
+}
+
+/* ---- the plan ---- */
+
+/* A glob that meets nothing is a typing error: the node would be quantized after all. */
+static vlm_status check_keep(const vlm_quantization *q, vlm_error *err) {
+  const vlm_quant_opts *quant = &q->opts.quant;
+  for (int32_t k = 0; k < quant->n_keep; k++) {
+    bool met = false;
+    for (int32_t i = 0; i < q->plan->count && !met; i++)
+      met = fnmatch(quant->keep[k], q->plan->nodes[i].node, 0) == 0;
+    if (!met)
+      return vlm_fail(err, VLM_INPUT,
+                      "--keep %s: none of the %d nodes of %s that could be quantized has such a name; "
+                      "-v --dry-run lists them",
+                      quant->keep[k], q->plan->count, q->bundle->source);
+  }
+  return VLM_OK;
+}
+
+static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_flow_quantize_opts *o = &q->opts;
+  bool ranges_known = q->stats || o->quant.activations == VLM_ACTIVATIONS_NONE ||
+                      o->quant.activations == VLM_ACTIVATIONS_DYNAMIC || o->weights_float;
+  VLM_CHECK(ranges_known, err, VLM_USAGE,
+            "--calib STATS.h5 is missing: static ranges come from vlm-calibrate; --activations dynamic or none "
+            "does without");
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    vlm_graph *g = vlm_bundle_graph_once(q->bundle, r);
+    if (g) q->graphs[q->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};
+  }
+  int32_t planned = o->weights_float ? 0 : q->n_graphs;
+  VLM_TRY(vlm_quant_plan_make(&q->plan, q->graphs, planned, q->stats, &o->quant, err));
+  if (!o->weights_float) VLM_TRY(check_keep(q, err));
+  if (o->plan) VLM_TRY(vlm_quant_plan_override(q->plan, o->plan, err));
+  VLM_TRY(vlm_coverage_make(&q->coverage, q->graphs, q->n_graphs, q->plan, err));
+  VLM_TRY(vlm_bundle_float_bytes(&q->result.float_bytes, q->bundle, err));
+out:
+  return st;
+}
+
+vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, vlm_bundle *bundle,
+                                  const vlm_flow_quantize_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_quantization *q = NULL;
+  *out = NULL;
+  VLM_TRY(vlm_new(&q, 1, err));
+  q->opts = *opts;
+  q->opts.quant.threads = q->opts.pack.threads = vlm_context_threads(context);
+  q->context = context;
+  q->bundle = bundle;
+  VLM_TRY(open_statistics(q, err));
+  VLM_TRY(make_plan(q, err));
+  VLM_TRY(tell_provenance(q, err));
+  q->result.plan = q->plan;
+  q->result.coverage = q->coverage;
+  q->result.differences = &q->differences;
+  q->result.macs_assumed = "";
+  VLM_TRY(stage(q, 1, err));
+  *out = q;
+  q = NULL;
+out:
+  vlm_quantization_free(q);
+  return st;
+}
+
+/* ---- applying it; plan = run ---- */
+
+static vlm_status compare(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t g = 0; g < q->n_graphs; g++) {
+    vlm_role role;
+    VLM_CHECK(vlm_role_parse(&role, q->graphs[g].role), err, VLM_INTERNAL, "role \"%s\"", q->graphs[g].role);
+    const vlm_quant_graph lowered = {q->graphs[g].role, q->lowered.bundle->graphs[role]};
+    VLM_TRY(vlm_quant_compare(&q->differences, q->plan, &lowered, &q->lowered.reports[role], err));
+  }
+  if (q->opts.strict) VLM_TRY(vlm_differences_fail(&q->differences, err));
+out:
+  return st;
+}
+
+/* Multiplications as they will run; a graph that cannot be profiled has none in the table. */
+static vlm_status measure(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_bundle_profile costs = {0};
+  VLM_TRY(vlm_costs_make(&costs, &q->assumed, q->context, q->lowered.bundle, q->stats, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    if (costs.roles[r].made)
+      vlm_coverage_add_run(q->coverage, vlm_role_name((vlm_role)r), &costs.roles[r].profile);
+  q->result.macs_assumed = vlm_text_get(&q->assumed);
+  q->result.measured = true;
+out:
+  vlm_bundle_profile_free(&costs);
+  return st;
+}
+
+vlm_status vlm_flow_quantize_apply(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t g = 0; g < q->n_graphs; g++)
+    VLM_TRY(vlm_quant_apply(&q->graphs[g], q->plan, q->stats, &q->opts.quant, err));
+  VLM_TRY(stage(q, 2, err));
+  VLM_TRY(vlm_lowered_copy_make(&q->lowered, q->bundle, err));
+  VLM_TRY(compare(q, err));
+  VLM_TRY(measure(q, err));
+  double percent = vlm_coverage_weights_percent(&q->coverage->total);
+  VLM_CHECK(percent >= q->opts.min_int8, err, VLM_QUALITY,
+            "%.1f %% of the weights are in 8 bits, --min-int8 wants %g %%; nothing was written", percent,
+            q->opts.min_int8);
+  VLM_TRY(stage(q, 3, err));
+out:
+  return st;
+}
+
+/* ---- the file ---- */
+
+/* A model that cannot answer yet, for want of a tokenizer say, is packed all the same. */
+static void make_golden(vlm_quantization *q, vlm_golden *golden) {
+  vlm_prompts prompts = {0};
+  vlm_error *why = &q->result.no_golden;
+  vlm_status st = vlm_prompts_choose(&prompts, q->bundle, NULL, q->opts.prompts, q->opts.n_prompts, why);
+  if (st == VLM_OK) vlm_golden_make(golden, q->context, q->lowered.bundle, prompts.items[0], why);
+  vlm_free(prompts.own);
+}
+
+vlm_status vlm_quantization_plan_text(const vlm_quantization *q, vlm_json_writer *w, const char **text,
+                                      vlm_error *err) {
+  vlm_json_open_object(w, NULL);
+  vlm_quant_plan_put(w, q->plan);
+  vlm_json_close_object(w);
+  return vlm_json_writer_text(w, text, NULL, err);
+}
+
+vlm_status vlm_flow_quantize_write(vlm_quantization *q, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *plan = NULL;
+  vlm_pack_content content = {.bundle = q->bundle};
+  vlm_golden golden = {0};
+  VLM_CHECK(q->result.measured, err, VLM_USAGE, "%s: the plan must be applied before it is written", path);
+  VLM_TRY(vlm_json_writer_text(q->provenance, &content.provenance, NULL, err));
+  VLM_TRY(vlm_json_writer_create(&plan, 0, err));
+  if (q->plan->count) VLM_TRY(vlm_quantization_plan_text(q, plan, &content.quantization, err));
+  if (q->stats && *vlm_stats_preprocess(q->stats)) content.preprocess = vlm_stats_preprocess(q->stats);
+  make_golden(q, &golden);
+  content.golden = &golden.item;
+  content.n_golden = golden.item.n_outputs;
+  VLM_TRY(stage(q, 4, err));
+  VLM_TRY(vlm_pack_write(path, &content, &q->opts.pack, &q->result.bytes, err));
+  VLM_TRY(stage(q, VLM_QUANTIZE_STAGES, err));
+out:
+  vlm_golden_free(&golden);
+  vlm_json_writer_free(plan);
+  return st;
+}
+
+const vlm_flow_quantize_result *vlm_quantization_result(const vlm_quantization *q) { return &q->result; }
+
+void vlm_quantization_free(vlm_quantization *q) {
+  if (!q) return;
+  vlm_json_writer_free(q->provenance);
+  vlm_differences_free(&q->differences);
+  vlm_lowered_copy_free(&q->lowered);
+  vlm_coverage_free(q->coverage);
+  vlm_text_free(&q->assumed);
+  vlm_quant_plan_free(q->plan);
+  vlm_stats_free(q->stats);
+  vlm_free(q);
+}
