@@ -1,12 +1,29 @@
 # libvlmq-runtime is to be small. Sections that nothing refers to are dropped when it is linked; nothing in it is unwound (callbacks may
-# not throw), debuggers have their own tables. What walks over tensors is compiled for speed; what runs once per model, graph or token, for
-# size: vlmq_small(TARGET [FILES that stay as the build type says]).
+# not throw), debuggers have their own tables. What walks over tensors, pixels or bytes is compiled for speed, everything else for size.
 option(VLMQ_SMALL "Compile for size what is not hot" ON)
 add_compile_options(-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables)
 
-function(vlmq_small target)
-  if(VLMQ_SMALL)
-    target_compile_options(${target} PRIVATE $<$<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>:-Os>)
-    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS $<$<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>:-O2>)
+# Files of runtime/ that stay fast. Found by counting instructions of whole answers with and without.
+set(VLMQ_FAST base/hash.c base/memory.c base/small_float.c
+  image/image.c image/resize.c image/preprocess_run.c decode/search.c decode/search_rules.c
+  ops/box.c ops/cache_attention.c ops/cast.c ops/gather.c ops/integer_product.c ops/nd_copy.c ops/norm_channel.c ops/norm_rows.c
+  ops/pool_window.c ops/quantize.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/rows.c ops/sdpa.c ops/softmax.c ops/table_copy.c
+  ops/tensor_stack.c ops/turn.c)
+
+# vlmq_small(LAYERS...): all but the fast files, in the build types for users.
+function(vlmq_small)
+  if(NOT VLMQ_SMALL)
+    return()
   endif()
+  set(released $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)
+  foreach(layer ${ARGN})
+    target_compile_options(vlmq-${layer} PRIVATE $<${released}:-Os>)
+  endforeach()
+  foreach(file ${VLMQ_FAST})
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O2>)
+  endforeach()
+  # Kernels have fixed shapes and no buffers: a canary would only cost. Row operations have one loop for whole vectors and one for the rest.
+  target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
+  file(GLOB rows ${PROJECT_SOURCE_DIR}/runtime/kernels/rowops_*.c)
+  set_property(SOURCE ${rows} APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:--param=vect-epilogues-nomask=0>)
 endfunction()

@@ -6,7 +6,7 @@
 /* gcc's -O2 leaves loops with unknown trip counts alone; clang's does not. In front of rowops_math.h, or its functions are not inlined. */
 #if defined(__GNUC__) && !defined(__clang__)
 #include <math.h>
-#pragma GCC optimize("O3", "no-trapping-math", "vect-cost-model=dynamic")
+#pragma GCC optimize("O2", "tree-loop-vectorize", "tree-slp-vectorize", "no-trapping-math", "vect-cost-model=dynamic")
 #endif
 #include "runtime/kernels/rowops_math.h"
 

@@ -7,34 +7,36 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A loop that calls is not vectorized, so whether they are inlined is not left to the compiler. */
+#define ROW_INLINE static inline __attribute__((always_inline))
 #define ROW_FMA(a, b, c) __builtin_fmaf(a, b, c)
 
-static inline float row_from_bits(uint32_t bits) {
+ROW_INLINE float row_from_bits(uint32_t bits) {
   float f;
   memcpy(&f, &bits, sizeof f);
   return f;
 }
 
-static inline uint32_t row_bits(float f) {
+ROW_INLINE uint32_t row_bits(float f) {
   uint32_t bits;
   memcpy(&bits, &f, sizeof bits);
   return bits;
 }
 
-static inline float row_abs(float x) { return row_from_bits(row_bits(x) & 0x7fffffffu); }
-static inline float row_with_sign(float magnitude, float sign) {
+ROW_INLINE float row_abs(float x) { return row_from_bits(row_bits(x) & 0x7fffffffu); }
+ROW_INLINE float row_with_sign(float magnitude, float sign) {
   return row_from_bits((row_bits(magnitude) & 0x7fffffffu) | (row_bits(sign) & 0x80000000u));
 }
 
 /* x = n ln 2 + r, |r| <= ln 2 / 2 for x in [-104, 89]; returns r. The product with the high part is exact. */
-static inline float row_exp_reduce(float x, float *n) {
+ROW_INLINE float row_exp_reduce(float x, float *n) {
   float k = ROW_FMA(x, 1.44269504f, 12582912.0f) - 12582912.0f;
   *n = k;
   return ROW_FMA(k, -1.4286068e-06f, ROW_FMA(k, -0.693145751953125f, x));
 }
 
 /* exp(r) - 1 on [-0.35, 0.35], relative error of the fit 3.4e-9. */
-static inline float row_expm1_core(float r) {
+ROW_INLINE float row_expm1_core(float r) {
   float p = 1.395166968e-03f;
   p = ROW_FMA(p, r, 8.369603194e-03f);
   p = ROW_FMA(p, r, 4.166618735e-02f);
@@ -43,7 +45,7 @@ static inline float row_expm1_core(float r) {
   return ROW_FMA(r * r, p, r);
 }
 
-static inline float row_exp(float x) {
+ROW_INLINE float row_exp(float x) {
   float c = x < 89.0f ? x : 89.0f, n;
   c = c > -104.0f ? c : -104.0f;
   float y = row_expm1_core(row_exp_reduce(c, &n)) + 1.0f;
@@ -53,13 +55,13 @@ static inline float row_exp(float x) {
   return x != x ? x : y;
 }
 
-static inline float row_expm1(float x) {
+ROW_INLINE float row_expm1(float x) {
   float n, small = row_expm1_core(row_exp_reduce(row_abs(x) < 0.34f ? x : 0.0f, &n));
   return row_abs(x) < 0.34f ? small : row_exp(x) - 1.0f;
 }
 
 /* log(1 + f) on [sqrt(1/2) - 1, sqrt(2) - 1], relative error of the fit 7.6e-10. */
-static inline float row_log(float x) {
+ROW_INLINE float row_log(float x) {
   float scaled = x < 1.17549435e-38f ? x * 8388608.0f : x;
   float shift = x < 1.17549435e-38f ? -23.0f : 0.0f;
   uint32_t bits = row_bits(scaled) - 0x3f3504f3u;
@@ -84,13 +86,13 @@ static inline float row_log(float x) {
 }
 
 /* log(1 + x) for x in [0, 1]: the rounding of 1 + x is put back. */
-static inline float row_log1p_unit(float x) {
+ROW_INLINE float row_log1p_unit(float x) {
   float u = 1.0f + x;
   return row_log(u) + (x - (u - 1.0f)) / u;
 }
 
 /* |x| < 0.6: x + x^3 P(x^2), error of the fit 2.7e-9; else 1 - 2 / (exp(2|x|) + 1). */
-static inline float row_tanh(float x) {
+ROW_INLINE float row_tanh(float x) {
   float a = row_abs(x), s = x * x;
   float p = -5.905681755e-03f;
   p = ROW_FMA(p, s, 2.080521546e-02f);
@@ -103,7 +105,7 @@ static inline float row_tanh(float x) {
 }
 
 /* |x| < 0.921875: x + x P(x^2), relative error of the fit 1.4e-8; else 1 - exp(Q(|x|)), error 1.6e-9. */
-static inline float row_erf(float x) {
+ROW_INLINE float row_erf(float x) {
   float a = row_abs(x), s = x * x, t = a < 4.0f ? a : 4.0f;
   float p = -6.013336242e-04f;
   p = ROW_FMA(p, s, 4.997988697e-03f);
@@ -124,19 +126,19 @@ static inline float row_erf(float x) {
   return x != x ? x : y;
 }
 
-static inline float row_sigmoid(float x) {
+ROW_INLINE float row_sigmoid(float x) {
   float e = row_exp(-row_abs(x));
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
-static inline float row_gelu(float x) { return 0.5f * x * (1.0f + row_erf(x * 0.70710678f)); }
-static inline float row_gelu_tanh(float x) {
+ROW_INLINE float row_gelu(float x) { return 0.5f * x * (1.0f + row_erf(x * 0.70710678f)); }
+ROW_INLINE float row_gelu_tanh(float x) {
   return 0.5f * x * (1.0f + row_tanh(0.79788456f * ROW_FMA(0.044715f * x * x, x, x)));
 }
-static inline float row_softplus(float x) { return (x > 0.0f || x != x ? x : 0.0f) + row_log1p_unit(row_exp(-row_abs(x))); }
+ROW_INLINE float row_softplus(float x) { return (x > 0.0f || x != x ? x : 0.0f) + row_log1p_unit(row_exp(-row_abs(x))); }
 
 /* x tanh(log(1 + exp x)), with the hyperbolic tangent written as a ratio of polynomials in exp(-|x|). */
-static inline float row_mish(float x) {
+ROW_INLINE float row_mish(float x) {
   float e = row_exp(-row_abs(x));
   float top = x < 0.0f ? ROW_FMA(e, e, 2.0f * e) : ROW_FMA(2.0f, e, 1.0f);
   float more = x < 0.0f ? 2.0f : 2.0f * e * e;
@@ -144,14 +146,14 @@ static inline float row_mish(float x) {
 }
 
 /* The exponent is moved by a multiplication, which makes subnormal halves right as well. */
-static inline float row_from_f16(uint16_t h) {
+ROW_INLINE float row_from_f16(uint16_t h) {
   uint32_t rest = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16;
   float finite = row_from_bits(rest) * 0x1p112f;
   uint32_t bits = rest >= 0x0f800000u ? rest + 0x70000000u : row_bits(finite);
   return row_from_bits(bits | sign);
 }
 
-static inline uint16_t row_to_f16(float f) {
+ROW_INLINE uint16_t row_to_f16(float f) {
   uint32_t bits = row_bits(f), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
   uint32_t normal = (rest + 0xfff + (rest >> 13 & 1) - 0x38000000u) >> 13;
   /* Results below 2^-14: adding 0.5 lets the adder round at the place of the last bit of a half. */
@@ -162,12 +164,12 @@ static inline uint16_t row_to_f16(float f) {
   return (uint16_t)(sign | half);
 }
 
-static inline uint16_t row_to_bf16(float f) {
+ROW_INLINE uint16_t row_to_bf16(float f) {
   uint32_t bits = row_bits(f), rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
   return (uint16_t)((bits & 0x7fffffff) > 0x7f800000u ? bits >> 16 | 0x40 : rounded);
 }
 
-static inline float row_min(float a, float b) { return a < b || a != a ? a : b; }
-static inline float row_max(float a, float b) { return a > b || a != a ? a : b; }
+ROW_INLINE float row_min(float a, float b) { return a < b || a != a ? a : b; }
+ROW_INLINE float row_max(float a, float b) { return a > b || a != a ? a : b; }
 
 #endif
