@@ -31,7 +31,7 @@ static vlm_status make_session(vlm_runner *runner, vlm_context *context, vlm_err
   vlm_graph **graph = &runner->bundle->graphs[VLM_ROLE_MODEL];
   VLM_CHECK(*graph, err, VLM_INPUT, "%s: holds no graph", runner->bundle->source);
   VLM_TRY(vlm_release_create(&runner->release, graph, 1, err));
-  const vlm_session_opts opts = {.release = runner->release};
+  const vlm_session_opts opts = {.release = runner->release, .gives_memory_back = true};
   VLM_TRY(vlm_session_create(&runner->session, context, *graph, &opts, err));
 out:
   return st;
@@ -41,7 +41,7 @@ out:
 static vlm_status load(vlm_runner *runner, vlm_source *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = vlm_engine_context(runner->engine);
-  const vlm_model_opts opts = {.session = {.owns_constants = true}};
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}};
   source->threads = vlm_context_threads(context);
   VLM_TRY(vlm_source_bundle(&runner->bundle, source, err));
   VLM_TRY(vlm_bundle_lower(runner->bundle, NULL, err));

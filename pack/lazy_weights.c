@@ -4,7 +4,6 @@
 
 #include "pack/codec.h"
 #include "runtime/base/hash.h"
-#include "runtime/base/pages.h"
 
 enum { SMALLEST = 1 << 14 }; /* bytes: below, pages of its own cost more than they save */
 
@@ -20,6 +19,7 @@ struct vlm_lazy_weights {
   vlm_lazy *blocks;
   source *sources; /* per block */
   int32_t count;
+  const vlm_file *mapping;
   const unsigned char *section;
   size_t section_bytes;
   char *file;
@@ -42,7 +42,7 @@ static vlm_status fill(void *user, int32_t i, void *block, vlm_error *err) {
   VLM_CHECK(hash == s->hash, err, VLM_INTEGRITY, "stored hash %016llx, computed %016llx", (unsigned long long)s->hash, (unsigned long long)hash);
 out:
   if (st != VLM_OK) vlm_error_context(err, "%s: section WGHT, tensor %d", w->file, (int)s->tensor);
-  vlm_pages_drop(w->section, w->section_bytes); /* what the system read around it too */
+  vlm_file_drop(w->mapping, w->section, w->section_bytes); /* what the system read around it too */
   return st;
 }
 
@@ -58,12 +58,13 @@ static vlm_status choose(vlm_lazy_weights *w, size_t *bytes, const vlm_tensor_ta
   return st;
 }
 
-vlm_status vlm_lazy_weights_create(vlm_lazy_weights **out, vlm_tensor_table *table, const unsigned char *stored, size_t stored_bytes, const char *file,
-                                    vlm_error *err) {
+vlm_status vlm_lazy_weights_create(vlm_lazy_weights **out, vlm_tensor_table *table, const vlm_file *mapping, const unsigned char *stored,
+                                    size_t stored_bytes, const char *file, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_lazy_weights *w = NULL;
   size_t *bytes = NULL;
   VLM_TRY(vlm_new(&w, 1, err));
+  w->mapping = mapping;
   w->section = stored;
   w->section_bytes = stored_bytes;
   VLM_TRY(vlm_strdup(&w->file, file, err));

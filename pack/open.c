@@ -37,10 +37,10 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   }
   if (opts->lazy && s->codec == VLM_SECTION_FRAMES) {
     if (!opts->trust_weights) VLM_TRY(vlm_pack_check_stored(pack, s, err)); /* damage is told now, not in the middle of an answer */
-    VLM_TRY(vlm_lazy_weights_create(&pack->storage->lazy, &pack->tensors, stored, (size_t)s->stored, pack->path, err));
+    VLM_TRY(vlm_lazy_weights_create(&pack->storage->lazy, &pack->tensors, &pack->storage->file, stored, (size_t)s->stored, pack->path, err));
     pack->tensors.lazy = pack->storage->lazy;
   }
-  VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, stored, s, opts->trust_weights, opts->threads, pack->path, err));
+  VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, &pack->storage->file, stored, s, opts->trust_weights, opts->threads, pack->path, err));
   pack->loaded = true;
 out:
   return st;

@@ -39,7 +39,7 @@ vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm
   for (uint64_t at = 0; at < s->stored; at += HASHED_BYTES) {
     const size_t n = s->stored - at < HASHED_BYTES ? (size_t)(s->stored - at) : HASHED_BYTES;
     vlm_xxh64_add(hash, stored + at, n);
-    vlm_pages_drop(stored + at, n);
+    vlm_file_drop(&pack->storage->file, stored + at, n);
   }
   VLM_TRY(check_hash(pack, s, "stored", vlm_xxh64_value(hash), s->stored_hash, err));
 out:

@@ -4,7 +4,6 @@
 #include "pack/codec.h"
 #include "pack/tensors.h"
 #include "runtime/base/hash.h"
-#include "runtime/base/pages.h"
 
 void vlm_tensor_table_free(vlm_tensor_table *table) {
   void *parts[] = {table->items, table->codecs, table->raw_offsets, table->stored_offsets, table->table};
@@ -115,6 +114,7 @@ typedef struct load_job {
   vlm_tensor_table *table;
   unsigned char *raw;
   const unsigned char *stored;
+  const vlm_file *mapping;
   bool mapped, trust;
   const char *file;
   atomic_int failed; /* whether any did */
@@ -133,7 +133,7 @@ static vlm_status load_one(const load_job *job, int64_t i, vlm_error *err) {
     const uint64_t hash = vlm_xxh64(data, item->bytes);
     VLM_CHECK(hash == item->hash, err, VLM_INTEGRITY, "stored hash %016llx, computed %016llx", (unsigned long long)item->hash, (unsigned long long)hash);
   }
-  if (!job->mapped && !inside) vlm_pages_drop(stored, item->stored_bytes); /* read once */
+  if (!job->mapped && !inside) vlm_file_drop(job->mapping, stored, item->stored_bytes); /* read once */
 out:
   return st;
 }
@@ -157,10 +157,10 @@ static vlm_status check_gaps(const vlm_tensor_table *table, const unsigned char 
   return VLM_OK;
 }
 
-vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const unsigned char *stored, const vlm_section *weights, bool trust,
-                                 vlm_threads *threads, const char *file, vlm_error *err) {
+vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const vlm_file *mapping, const unsigned char *stored,
+                                 const vlm_section *weights, bool trust, vlm_threads *threads, const char *file, vlm_error *err) {
   vlm_status st = VLM_OK;
-  load_job job = {.table = table, .raw = raw, .stored = stored, .mapped = weights->codec == VLM_SECTION_RAW, .trust = trust, .file = file};
+  load_job job = {.table = table, .raw = raw, .stored = stored, .mapping = mapping, .mapped = weights->codec == VLM_SECTION_RAW, .trust = trust, .file = file};
   if (!job.mapped || !trust) vlm_threads_run(threads, table->count, load_task, &job);
   /* Once more, in order, for the message; what failed for want of memory may succeed now. */
   for (int32_t i = 0; atomic_load(&job.failed) && i < table->count; i++) {

@@ -5,6 +5,7 @@
 #include "pack/encode.h"
 #include "pack/layout.h"
 #include "pack/pack.h"
+#include "runtime/base/file.h"
 
 /* How a tensor is stored. */
 typedef enum vlm_tensor_codec {
@@ -50,7 +51,7 @@ vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, co
 void vlm_tensor_table_free(vlm_tensor_table *table);
 /* Points every tensor into `raw` (the unpacked section), after unpacking into it from `stored` when the codec is frames, and checks hashes
  * unless `trust`; lazy ones are set already and left alone. `file` is for messages. */
-vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const unsigned char *stored, const vlm_section *weights, bool trust,
-                                 vlm_threads *threads, const char *file, vlm_error *err);
+vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const vlm_file *mapping, const unsigned char *stored,
+                                 const vlm_section *weights, bool trust, vlm_threads *threads, const char *file, vlm_error *err);
 
 #endif

@@ -63,7 +63,7 @@ vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t byte
   }
   void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
   VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", name, strerror(errno));
-  *out = (vlm_file){.data = data, .bytes = (size_t)bytes};
+  *out = (vlm_file){.data = data, .bytes = (size_t)bytes, .mapped = true};
   vlm_mapped_add(data, out->bytes, name);
 out:
   return st;
@@ -84,6 +84,10 @@ void vlm_file_unmap(vlm_file *file) {
     munmap(vlm_unconst(file->data), file->bytes);
   }
   *file = (vlm_file){.data = (const unsigned char *)""};
+}
+
+void vlm_file_drop(const vlm_file *file, const void *data, size_t bytes) {
+  if (file->mapped) vlm_pages_drop(data, bytes);
 }
 
 vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err) {

@@ -13,6 +13,7 @@
 typedef struct vlm_file {
   const unsigned char *data;
   size_t bytes;
+  bool mapped; /* the bytes come from the file whenever they are read; else they are a copy */
 } vlm_file;
 
 vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err);
@@ -22,6 +23,8 @@ vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t byte
 /* A copy of memory as if it were a mapped file. */
 vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err);
 void vlm_file_unmap(vlm_file *file);
+/* Gives the whole pages of a part back to the system; a copy keeps its own. */
+void vlm_file_drop(const vlm_file *file, const void *data, size_t bytes);
 /* Reads a text file into zero-terminated memory; free with vlm_free. */
 vlm_status vlm_file_read_text(char **out, const char *path, vlm_error *err);
 /* The first bytes of a regular file; returns how many were read, 0 when it is none or cannot be read. */

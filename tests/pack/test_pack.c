@@ -243,6 +243,106 @@ static void test_equal_bytes_of_other_shapes_stay_apart(void **state) {
   vlm_bundle_free(model);
 }
 
+/* ---- weights that wait in the file ---- */
+
+enum { CODE_ROWS = 256, CODE_COLUMNS = 128 };
+
+/* y = x * codes, with the codes as a table, as an attribute and as an output beside it. */
+static vlm_bundle *make_coded(int8_t *codes) {
+  static char source[] = "coded.onnx";
+  const int64_t dims[] = {CODE_ROWS, CODE_COLUMNS}, turned[] = {CODE_COLUMNS, CODE_ROWS}; /* two tensors in the file */
+  vlm_bundle *b;
+  vlm_graph *g;
+  vlm_tensor *value;
+  FINE(vlm_bundle_create(&b, source, &error));
+  FINE(vlm_graph_create(&g, "coded", source, &error));
+  b->graphs[VLM_ROLE_MODEL] = g;
+  g->opset = 17;
+  for (int i = 0; i < CODE_ROWS * CODE_COLUMNS; i++) codes[i] = (int8_t)(i * 7 % 251);
+  const vlm_value_id x = add_value(g, "x", VLM_VALUE_INPUT, VLM_U8, 2, (int64_t[]){-1, CODE_ROWS});
+  const vlm_value_id w = add_constant(g, "codes", VLM_S8, 2, dims, codes), y = add_value(g, "y", VLM_VALUE_NODE, VLM_S32, 2, (int64_t[]){-1, CODE_COLUMNS});
+  const vlm_value_id row = add_value(g, "row", VLM_VALUE_NODE, VLM_S8, 1, (int64_t[]){CODE_COLUMNS}), v = add_value(g, "v", VLM_VALUE_NODE, VLM_S8, 2, turned);
+  int64_t third = 3;
+  const vlm_value_id at = add_constant(g, "at", VLM_S64, 0, NULL, &third);
+  add_node(g, "product", "MatMulInteger", 2, (vlm_value_id[]){x, w}, y, 0);
+  add_node(g, "pick", "Gather", 2, (vlm_value_id[]){w, at}, row, 0);
+  vlm_node *constant = add_node(g, "value", "Constant", 0, NULL, v, 1);
+  FINE(vlm_arena_new(g->arena, &value, 1, &error));
+  *value = vlm_tensor_make(VLM_S8, 2, turned, codes);
+  constant->attrs[0] = (vlm_attr){.name = "value", .kind = VLM_ATTR_TENSOR, .u.t = value};
+  const vlm_value_id outputs[] = {y, row, v, w};
+  for (int i = 0; i < 4; i++) FINE(vlm_graph_add_output(g, outputs[i], &error));
+  FINE(vlm_graph_resolve(g, &error));
+  return b;
+}
+
+static void check_coded(const vlm_bundle *b, const int8_t *codes) {
+  vlm_context *context;
+  vlm_session *session;
+  uint8_t x[CODE_ROWS];
+  for (int i = 0; i < CODE_ROWS; i++) x[i] = (uint8_t)i;
+  const vlm_tensor in = vlm_tensor_make(VLM_U8, 2, (int64_t[]){1, CODE_ROWS}, x);
+  FINE(vlm_context_create(&context, &(vlm_context_opts){.threads = 1}, &error));
+  FINE(vlm_session_create(&session, context, b->graphs[VLM_ROLE_MODEL], NULL, &error));
+  FINE(vlm_session_run(session, &in, 1, &error));
+  const int32_t *y = vlm_session_output(session, 0)->data;
+  for (int c = 0; c < CODE_COLUMNS; c++) {
+    int32_t sum = 0;
+    for (int r = 0; r < CODE_ROWS; r++) sum += r * codes[r * CODE_COLUMNS + c];
+    assert_int_equal(y[c], sum);
+  }
+  assert_memory_equal(vlm_session_output(session, 1)->data, codes + 3 * CODE_COLUMNS, CODE_COLUMNS);
+  for (int i = 2; i < 4; i++) assert_memory_equal(vlm_session_output(session, i)->data, codes, CODE_ROWS * CODE_COLUMNS);
+  vlm_session_free(session);
+  vlm_context_free(context);
+}
+
+static void test_lazy_weights(void **state) {
+  (void)state;
+  static int8_t codes[CODE_ROWS * CODE_COLUMNS];
+  const vlm_pack_open_opts lazy = {.lazy = true};
+  vlm_bundle *model = make_coded(codes), *back;
+  vlm_pack *pack;
+  vlm_file file, copy;
+  for (int codec = VLM_PACK_ZSTD; codec <= VLM_PACK_RAW; codec++) {
+    FINE(vlm_pack_write(path_a, &(vlm_pack_content){.bundle = model}, &(vlm_pack_opts){.codec = (vlm_pack_codec)codec}, NULL, &error));
+    FINE(vlm_pack_open(&pack, path_a, &lazy, &error));
+    FINE(vlm_pack_bundle(&back, pack, &error));
+    vlm_pack_close(pack);
+    assert_int_equal(back->graphs[VLM_ROLE_MODEL]->lazy != NULL, codec == VLM_PACK_ZSTD); /* raw weights are mapped */
+    check_coded(back, codes);
+    vlm_bundle_free(back);
+    /* The same from memory: what is given back to the system there would not come again. */
+    FINE(vlm_file_map(&file, path_a, &error));
+    FINE(vlm_file_copy(&copy, file.data, file.bytes, &error));
+    vlm_file_unmap(&file);
+    FINE(vlm_pack_open_file(&pack, &copy, "memory", &lazy, &error));
+    FINE(vlm_pack_bundle(&back, pack, &error));
+    vlm_pack_close(pack);
+    check_coded(back, codes);
+    check_coded(back, codes);
+    vlm_bundle_free(back);
+  }
+  vlm_bundle_free(model);
+}
+
+/* Damage is told when the file is opened, whoever reads the weight and when. */
+static void test_damaged_lazy_weights(void **state) {
+  (void)state;
+  static int8_t codes[CODE_ROWS * CODE_COLUMNS];
+  vlm_bundle *model = make_coded(codes);
+  vlm_pack *pack;
+  vlm_file file, copy;
+  FINE(vlm_pack_write(path_a, &(vlm_pack_content){.bundle = model}, NULL, NULL, &error));
+  FINE(vlm_file_map(&file, path_a, &error));
+  FINE(vlm_file_copy(&copy, file.data, file.bytes, &error));
+  vlm_file_unmap(&file);
+  ((unsigned char *)(uintptr_t)copy.data)[100] ^= 1;
+  FAILS(VLM_INTEGRITY, vlm_pack_open_file(&pack, &copy, "memory", &(vlm_pack_open_opts){.lazy = true}, &error));
+  assert_non_null(strstr(error.text, "section WGHT"));
+  vlm_bundle_free(model);
+}
+
 /* Attributes that no operator of the table has: encoded and decoded without binding. */
 static void test_string_lists(void **state) {
   (void)state;
@@ -377,6 +477,8 @@ int main(void) {
       cmocka_unit_test(test_equal_bytes_of_other_shapes_stay_apart),
       cmocka_unit_test(test_string_lists),
       cmocka_unit_test(test_diff),
+      cmocka_unit_test(test_lazy_weights),
+      cmocka_unit_test(test_damaged_lazy_weights),
       cmocka_unit_test(test_verify_runs_golden_cases),
       cmocka_unit_test(test_failures_leave_no_file),
       cmocka_unit_test(test_memory_failures),
