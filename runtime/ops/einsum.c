@@ -165,7 +165,7 @@ typedef struct {
   vlm_nd_plan left, right, result;
   vlm_gemm_f32 g; /* all but the pointers of the run */
   size_t a, b, y, work;
-} einsum_product;
+} einsum_pair;
 
 /* Matrices that lie one behind the other. */
 static vlm_status place_matrices(vlm_op_call *c, vlm_gemm_f32 *g) {
@@ -182,7 +182,7 @@ out:
   return st;
 }
 
-static vlm_status prepare_product(vlm_op_call *c, einsum_product *p, const vlm_einsum *e, const einsum_groups *s) {
+static vlm_status prepare_product(vlm_op_call *c, einsum_pair *p, const vlm_einsum *e, const einsum_groups *s) {
   vlm_status st = VLM_OK;
   int64_t batch = group_size(e, s->batch, s->n_batch), m = group_size(e, s->m, s->n_m), n = group_size(e, s->n, s->n_n),
       k = group_size(e, s->k, s->n_k);
@@ -201,7 +201,7 @@ out:
   return st;
 }
 
-static void run_product(vlm_op_call *c, const einsum_product *p) {
+static void run_product(vlm_op_call *c, const einsum_pair *p) {
   vlm_gemm_f32 g = p->g;
   float *a = vlm_op_work(c, p->a), *b = vlm_op_work(c, p->b);
   vlm_nd_plan_run(&p->left, c->threads, a, c->in[0]->data);
@@ -219,7 +219,7 @@ typedef struct {
   int operands;
   bool nothing, is_product;
   einsum_walk walk;
-  einsum_product product;
+  einsum_pair product;
 } einsum_state;
 
 vlm_status vlm_prepare_Einsum(vlm_op_call *c) {

@@ -1,16 +1,16 @@
 /* The operator interface and table.
  *
- * An operator is two or three functions.
+ * An operator is three functions.
  *   infer    sets dtype, rank and dims of every output. It may read c->in[k]->data when that is not NULL, and returns VLM_UNKNOWN when it needs
  *            a value that is not there yet; when the step is reached every value is there.
- *   prepare  (may be missing) decides everything that does not depend on the values of a run: attributes decoded into c->state, weights packed,
- *            kernel and epilogue chosen, work space reserved (prepare.h, weights.h). It is called once per plan, after infer, with types and
+ *   prepare  decides everything that does not depend on the values of a run: attributes decoded into c->state, weights packed,
+ *            kernel and epilogue chosen, work space reserved (prepare.h, values.h, packed.h). It is called once per plan, after infer, with types and
  *            shapes of all inputs and outputs; c->in[k]->data is set for values that are known when planning. A step whose shapes are known only
  *            when it is reached is prepared each time it is reached, in the memory of the time before. VLM_UNKNOWN = a value is needed that is
  *            not there yet: the step is then prepared when it is reached, too.
- *   run      computes; outputs are allocated as inferred. With a prepare it takes no lock, compares no string, looks up no attribute and takes
- *            memory from c->work alone; only what depends on values can fail (an index out of range).
- * All see the node's attributes decoded, in the order of the table row: c->node->args[k]. All sizes come from the tensors; all functions must
+ *   run      computes; outputs are allocated as inferred. It takes no lock, compares no string, sees no attribute and takes memory from c->work
+ *            alone, but where sizes depend on values; only what depends on values can fail (an index out of range).
+ * The first two see the node's attributes decoded, in the order of the table row: c->node->args[k]. All sizes come from the tensors; all functions must
  * survive zero-sized dims. Errors say what was got and wanted; node and file are added by the caller. */
 #ifndef VLM_OPS_OP_H
 #define VLM_OPS_OP_H
@@ -33,8 +33,7 @@ struct vlm_op_call {
   bool caches_have_room;       /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
   void *work;                  /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */
   struct vlm_op_binding *binding; /* prepare only: what the step owns (prepare.h) */
-  /* Scratch memory, 64-byte aligned, zeroed by nobody, valid until the function returns: in prepare, and in run where there is no prepare or
-   * the size depends on values. */
+  /* Scratch memory, 64-byte aligned, zeroed by nobody, valid until the function returns: where the size depends on values. */
   vlm_status (*scratch)(vlm_op_call *c, void **out, size_t bytes);
   /* Operators flagged SELF_ALLOC (control flow, data-dependent sizes known only after work) set out[k]'s dtype and dims, then call this. */
   vlm_status (*allocate)(vlm_op_call *c, int32_t k);
@@ -71,7 +70,7 @@ typedef struct vlm_op {
   const char *types;          /* element types of input 0, for the documentation: "float", "any", "int64 float" */
   int32_t flags;
   vlm_op_infer *infer;
-  vlm_op_prepare *prepare;    /* NULL = run does all */
+  vlm_op_prepare *prepare;
   vlm_op_run *run;
 } vlm_op;
 

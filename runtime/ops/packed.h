@@ -5,7 +5,8 @@
 #include "runtime/ops/prepare.h"
 #include "runtime/ops/weights.h"
 
-/* Made when it is prepared if all inputs last, else at every run in its work space. */
+/* Made when it is prepared if all inputs last. Weights that are computed are packed at every run, in its work space; the function that packs may take
+ * memory for what it converts. */
 typedef struct vlm_packed {
   vlm_weight_form form;
   const void *block;

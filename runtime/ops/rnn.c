@@ -1,11 +1,11 @@
 /* RNN, GRU and LSTM: all input products of a direction at once, then one recurrent product per time step. */
 #include <string.h>
 
-#include "runtime/base/memory.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_gemm.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rnn_cell.h"
+#include "runtime/ops/rnn_weights.h"
 #include "runtime/ops/rows.h"
 
 enum { HIDDEN, DIRECTION, ACTIVATIONS, ALPHA, BETA, CLIP, LAYOUT, EXTRA }; /* EXTRA: GRU linear_before_reset, LSTM input_forget */
@@ -90,75 +90,24 @@ out:
   return st;
 }
 
-/* ---- the recurrent weights: one block per direction, the columns whose product comes first, then the others (the hidden gate of GRU) ---- */
-
-/* sizes: hidden, gates, directions */
-static int64_t first_columns(const int64_t *sizes) { return sizes[1] == 3 ? 2 * sizes[0] : sizes[1] * sizes[0]; }
-
-static int64_t direction_floats(const int64_t *sizes, const vlm_kernels *kernels) {
-  int64_t first = first_columns(sizes);
-  return vlm_gemm_f32_packed_count(kernels, sizes[0], first) + vlm_gemm_f32_packed_count(kernels, sizes[0], sizes[1] * sizes[0] - first);
-}
-
-static void pack_recurrent(float *block, const int64_t *sizes, const float *r, const vlm_kernels *kernels) {
-  int64_t hidden = sizes[0], first = first_columns(sizes);
-  vlm_f32_source source = {.b = r, .b_row = 1, .b_column = hidden, .k = hidden, .n = first};
-  for (int64_t d = 0; d < sizes[2]; d++, block += direction_floats(sizes, kernels), r += sizes[1] * hidden * hidden) {
-    source.b = r;
-    source.n = first;
-    vlm_gemm_f32_pack(block, &source, kernels->gemm_f32->nr);
-    source.b = r + first * hidden;
-    source.n = sizes[1] * hidden - first;
-    if (source.n) vlm_gemm_f32_pack(block + vlm_gemm_f32_packed_count(kernels, hidden, first), &source, kernels->gemm_f32->nr);
-  }
-}
-
-static vlm_status fill_recurrent(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  float *r;
-  int64_t count = vlm_tensor_count(from[0]);
-  VLM_TRY(vlm_new(&r, count, err));
-  vlm_floats_of(r, from[0], count);
-  pack_recurrent(block, sizes, r, kernels);
-out:
-  vlm_free(r);
-  return st;
-}
-
 /* ---- prepared ---- */
 
 typedef struct {
   rnn_shape s;
   vlm_rnn_cell cell[2]; /* per direction */
-  int64_t r_sizes[3];
-  vlm_packed r;         /* no block: r_values, packed by every run */
-  vlm_values x, bias, h0, c0, peephole, r_values;
+  vlm_rnn_weights r;
+  vlm_values x, bias, h0, c0, peephole;
   vlm_integers lengths;
   vlm_op_operand w;
   vlm_gemm_f32 g, first, rest; /* products of the inputs and, in two parts, of the state; all but the pointers of the run */
   vlm_result y, last_h, last_c;
-  size_t g_work, first_work, rest_work, panels, sum, inputs, recurrent, reset, h, c;
+  size_t g_work, first_work, rest_work, sum, inputs, recurrent, reset, h, c;
 } rnn_state;
-
-static vlm_status prepare_recurrent(vlm_op_call *c, rnn_state *s) {
-  vlm_status st = VLM_OK;
-  vlm_weight_form form = {.fill = fill_recurrent, .sizes = {s->s.hidden, s->s.gates, s->s.directions}, .inputs = {2}, .n_inputs = 1};
-  int64_t floats;
-  memcpy(s->r_sizes, form.sizes, sizeof s->r_sizes);
-  bool fits = !__builtin_mul_overflow(direction_floats(s->r_sizes, c->kernels), s->s.directions, &floats) &&
-              vlm_size_mul((size_t)floats, sizeof(float), &form.bytes);
-  VLM_CHECK(fits, c->err, VLM_LIMIT, "recurrent weights of %lld units are too large", (long long)s->s.hidden);
-  if (vlm_op_lasts(c, 2) && c->binding->weights) return vlm_op_pack(c, &s->r, &form);
-  VLM_TRY(vlm_floats_prepare(c, &s->r_values, 2));
-  VLM_TRY(vlm_op_reserve(c, &s->panels, floats, sizeof(float)));
-out:
-  return st;
-}
 
 static vlm_status prepare_products(vlm_op_call *c, rnn_state *s) {
   vlm_status st = VLM_OK;
   const rnn_shape *z = &s->s;
-  int64_t width = z->gates * z->hidden, rows = z->time * z->batch, first = first_columns(s->r_sizes);
+  int64_t width = z->gates * z->hidden, rows = z->time * z->batch, first = s->r.first;
   static const float some = 0;
   VLM_TRY(vlm_op_operand_prepare(c, &s->w, 1, &(vlm_matrices){.k = z->input, .n = width, .count = z->directions, .row = 1, .column = z->input,
                                                               .step = width * z->input}));
@@ -211,7 +160,7 @@ vlm_status vlm_prepare_Recurrent(vlm_op_call *c) {
   VLM_TRY(read_shape(c, &s->s));
   for (int64_t d = 0; d < s->s.directions; d++) VLM_TRY(read_cell(c, &s->s, d, &s->cell[d]));
   VLM_TRY(prepare_inputs(c, s));
-  VLM_TRY(prepare_recurrent(c, s));
+  VLM_TRY(vlm_rnn_weights_prepare(c, &s->r, 2, s->s.hidden, s->s.gates, s->s.directions));
   VLM_TRY(prepare_products(c, s));
   VLM_TRY(reserve_rows(c, s));
 out:
@@ -336,13 +285,6 @@ static void run_direction(const vlm_op_call *c, rnn_run *run) {
   for (int64_t step = 0; step < p->s.time; step++) run_step(c, run, step);
 }
 
-static const float *recurrent_panels(const vlm_op_call *c, const rnn_state *p) {
-  if (p->r.block) return p->r.block;
-  float *panels = vlm_op_work(c, p->panels);
-  pack_recurrent(panels, p->r_sizes, vlm_values_get(c, &p->r_values), c->kernels);
-  return panels;
-}
-
 static vlm_status start_run(vlm_op_call *c, rnn_run *run) {
   vlm_status st = VLM_OK;
   const rnn_state *p = run->p;
@@ -350,7 +292,7 @@ static vlm_status start_run(vlm_op_call *c, rnn_run *run) {
   for (int64_t b = 0; run->lengths && b < p->s.batch; b++)
     VLM_CHECK(run->lengths[b] >= 0 && run->lengths[b] <= p->s.time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b,
               (long long)run->lengths[b], (long long)p->s.time);
-  run->panels = recurrent_panels(c, p);
+  run->panels = vlm_rnn_weights_get(c, &p->r);
   run->inputs = vlm_op_work(c, p->inputs);
   run->recurrent = vlm_op_work(c, p->recurrent);
   run->reset = vlm_op_work(c, p->reset);
@@ -369,7 +311,7 @@ vlm_status vlm_run_Recurrent(vlm_op_call *c) {
   rnn_run run = {.p = p};
   float *last_h = vlm_result_get(c, &p->last_h), *last_c = vlm_result_get(c, &p->last_c);
   VLM_TRY(start_run(c, &run));
-  for (; run.direction < p->s.directions; run.direction++, run.panels += direction_floats(p->r_sizes, c->kernels)) {
+  for (; run.direction < p->s.directions; run.direction++, run.panels += p->r.direction) {
     run_direction(c, &run);
     save_state(&run, run.h, last_h);
     save_state(&run, run.state, last_c);
