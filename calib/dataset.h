@@ -38,7 +38,7 @@ typedef struct vlm_dataset_opts {
   const vlm_captions *refs; /* joined by file name; an image without any is an error; must outlive the set */
   vlm_image_limits image_limits;
   bool sample_axis; /* input sets only, as the two below */
-  /* File names are matched with these ("/" and ":" written as "_"); with one input a file may have any name. */
+  /* File names are matched with these ("/", ":" and their like written as "_"); with one input a file may have any name. */
   const vlm_dataset_input *inputs;
   size_t input_count;              /* 0 = take names as they are */
 } vlm_dataset_opts;
@@ -82,6 +82,7 @@ typedef struct vlm_sample_arrays {
   size_t count;
   const char **names;  /* owned, one block per name */
   vlm_tensor *tensors; /* data owned */
+  char renamed[200];   /* "a_b is read as input a/b": the last array whose name was changed; "" = none */
 } vlm_sample_arrays;
 vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err);
 void vlm_sample_arrays_free(vlm_sample_arrays *arrays);

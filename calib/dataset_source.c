@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "calib/dataset_set.h"
+#include "calib/graph_inputs.h"
 #include "runtime/base/file.h"
 #include "runtime/base/unconst.h"
 
@@ -79,20 +80,35 @@ out:
 
 /* ---- names ---- */
 
-/* File names cannot hold every character of an input's name. */
-static bool same_name(const char *input, const char *file) {
-  for (; *input && *file; input++, file++)
-    if (*input != *file && !(*file == '_' && strchr("/:", *input))) return false;
-  return *input == *file;
+static bool has_array(const vlm_sample_arrays *a, const char *name) {
+  for (size_t k = 0; k < a->count; k++)
+    if (strcmp(a->names[k], name) == 0) return true;
+  return false;
 }
 
-static const char *graph_name(const vlm_dataset *set, const vlm_sample_arrays *a, const char *name) {
+/* The inputs that the array can be meant for, those with an array of their own left out; *first is one of them. */
+static size_t meant_for(const vlm_dataset *set, const vlm_sample_arrays *a, const char *name, const char **first) {
+  const vlm_dataset_opts *o = &set->opts;
+  size_t found = 0;
+  for (size_t i = 0; i < o->input_count; i++)
+    if (vlm_input_is_called(o->inputs[i].name, name) && !has_array(a, o->inputs[i].name)) {
+      if (found++ == 0) *first = o->inputs[i].name;
+    }
+  return found;
+}
+
+/* *out: the input of exactly that name, else the only one that the array can be meant for, or NULL. */
+static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm_sample_arrays *a, const char *name, vlm_error *err) {
   const vlm_dataset_opts *o = &set->opts;
   for (size_t i = 0; i < o->input_count; i++)
-    if (strcmp(o->inputs[i].name, name) == 0) return o->inputs[i].name;
-  for (size_t i = 0; i < o->input_count; i++)
-    if (same_name(o->inputs[i].name, name)) return o->inputs[i].name;
-  return o->input_count == 1 && a->count == 1 ? o->inputs[0].name : NULL;
+    if (strcmp(o->inputs[i].name, name) == 0) {
+      *out = o->inputs[i].name;
+      return VLM_OK;
+    }
+  *out = o->input_count == 1 && a->count == 1 ? o->inputs[0].name : NULL;
+  if (meant_for(set, a, name, out) < 2) return VLM_OK;
+  return vlm_fail(err, VLM_INPUT, "array \"%s\" can be meant for \"%s\" and other inputs; name arrays as the graph names its inputs (in an .npz any name can be written)",
+                  name, *out);
 }
 
 static void drop(vlm_sample_arrays *a, size_t i) {
@@ -103,11 +119,21 @@ static void drop(vlm_sample_arrays *a, size_t i) {
   memmove(a->tensors + i, a->tensors + i + 1, (a->count - i) * sizeof *a->tensors);
 }
 
+/* Another input has the name that this one would have as a file. */
+static bool has_own_like(const vlm_dataset *set, const char *name) {
+  for (size_t i = 0; i < set->opts.input_count; i++) {
+    const char *other = set->opts.inputs[i].name;
+    if (strcmp(other, name) && vlm_input_is_called(name, other)) return true;
+  }
+  return false;
+}
+
 static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *a, const char *path, const char *had, vlm_error *err) {
   for (size_t i = 0; i < set->opts.input_count; i++) {
     size_t found = 0;
     for (size_t k = 0; k < a->count; k++) found += strcmp(a->names[k], set->opts.inputs[i].name) == 0;
-    if (found == 0) return vlm_fail(err, VLM_INPUT, "%s: no array for input \"%s\"; there are: %s", path, set->opts.inputs[i].name, had);
+    if (found == 0) return vlm_fail(err, VLM_INPUT, "%s: no array for input \"%s\"; there are: %s%s", path, set->opts.inputs[i].name, had,
+                                    has_own_like(set, set->opts.inputs[i].name) ? " (each input needs an array of its own name; in an .npz any name can be written)" : "");
     if (found > 1) return vlm_fail(err, VLM_INPUT, "%s: two arrays for input \"%s\"; there are: %s", path, set->opts.inputs[i].name, had);
   }
   return VLM_OK;
@@ -119,13 +145,15 @@ static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, co
   for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "",
                                                                                        a->names[i]);
   for (size_t i = 0; set->opts.input_count && i < a->count; ) {
-    const char *name = graph_name(set, a, a->names[i]);
+    const char *name;
     char *copy = NULL;
+    VLM_TRY(graph_name(&name, set, a, a->names[i], err));
     if (!name) {
       drop(a, i);
       continue;
     }
     VLM_TRY(vlm_strdup(&copy, name, err));
+    if (strcmp(name, a->names[i])) snprintf(a->renamed, sizeof a->renamed, "%.80s is read as input %.80s", a->names[i], name);
     vlm_free(vlm_unconst(a->names[i]));
     a->names[i++] = copy;
   }

@@ -3,13 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names of arrays come from files, where "/" and ":" cannot be written. */
-static bool same_name(const char *input, const char *array) {
-  for (; *input && *array; input++, array++) {
-    bool odd = *input == '/' || *input == ':';
-    if (*input != *array && !(odd && *array == '_')) return false;
-  }
-  return !*input && !*array;
+bool vlm_input_is_called(const char *input, const char *file) {
+  for (; *input && *file; input++, file++)
+    if (*input != *file && !(*file == '_' && strchr("/:\\*?\"<>|", *input))) return false;
+  return *input == *file;
 }
 
 static bool is_input(const vlm_graph *graph, const char *name) {
@@ -21,7 +18,7 @@ static size_t find_array(const vlm_graph *graph, const char *name, const char *c
   for (size_t k = 0; k < count; k++)
     if (strcmp(name, names[k]) == 0) return k;
   size_t k = 0;
-  while (k < count && (!same_name(name, names[k]) || is_input(graph, names[k]))) k++;
+  while (k < count && (!vlm_input_is_called(name, names[k]) || is_input(graph, names[k]))) k++;
   return k;
 }
 

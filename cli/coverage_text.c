@@ -2,7 +2,8 @@
 
 #include "cli/inspect.h"
 
-enum { LEFT_SHOWN = 12, NAME = 34, GRAPH = 20, REASON = 48, LINE = 400 };
+/* 80 columns: bytes, name, reason. */
+enum { LEFT_SHOWN = 12, NAME = 34, GRAPH = 20, REASON = 32, LINE = 400 };
 
 static void print_share(const char *name, const vlm_coverage_share *s, vlm_put_line *put, void *user) {
   char line[LINE], macs[96] = "not known", cell[64];

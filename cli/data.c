@@ -21,6 +21,15 @@ static vlm_status check_kind(const vlm_cli *cli, const vlm_bundle *bundle, vlm_e
   return VLM_OK;
 }
 
+/* A sample that cannot be read is an error of the run, which names it. */
+static void say_renamed(const vlm_cli *cli, const vlm_dataset *set) {
+  vlm_sample_arrays arrays;
+  vlm_error ignored;
+  if (vlm_dataset_count(set) == 0 || vlm_dataset_load_arrays(&arrays, set, 0, &ignored) != VLM_OK) return;
+  if (*arrays.renamed) vlm_say(cli, "array %s", arrays.renamed);
+  vlm_sample_arrays_free(&arrays);
+}
+
 vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_flow_data_opts opts = {.sample_axis = vlm_args_has(cli->args, VLM_OPT_SAMPLE_AXIS), .captions = captions};
@@ -34,6 +43,7 @@ vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle 
   opts.paths = paths->items;
   opts.n_paths = (size_t)paths->count;
   VLM_TRY(vlm_flow_data(out, bundle, &opts, err));
+  if (graph) say_renamed(cli, *out);
 out:
   return st;
 }

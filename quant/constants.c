@@ -21,9 +21,9 @@ typedef struct {
 
 static vlm_status reason_for(walk *w, const char **out, const vlm_node *node, int32_t k,
                              const vlm_tensor *t) {
-  *out = "vector: biases and scales stay float";
+  *out = "vector: a bias or a scale";
   if (t->rank < 2 || vlm_tensor_count(t) == vlm_tensor_span(t, t->rank - 1, t->rank)) return VLM_OK;
-  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\", which is no weight to it", k,
+  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\": no weight", k,
                           node->op_type, node->name);
 }
 

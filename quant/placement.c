@@ -78,8 +78,8 @@ static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const
   /* its result is what another graph multiplies */
   bool embeds = !strcmp(around->role, "embed") && !c->body->graph->parent;
   if (!embeds && !vlm_flow_meets_product(around->flow, c->body, c->node->outputs[0]))
-    return decide(p, VLM_DECIDE_FLOAT, "table whose rows go into results, not into a product");
-  if (!is_finite(&c->weight)) return decide(p, VLM_DECIDE_FLOAT, "table with elements that are not finite");
+    return decide(p, VLM_DECIDE_FLOAT, "table of results, no embeddings");
+  if (!is_finite(&c->weight)) return decide(p, VLM_DECIDE_FLOAT, "table with elements not finite");
   return stored(p, "embedding table, one scale per row");
 }
 
@@ -114,8 +114,8 @@ int64_t vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights) {
 
 /* Nothing is won in time: the bytes must be worth the error. */
 static vlm_placed store_unless_tiny(const vlm_placed *p, const vlm_candidate *c,
-                                    const vlm_surroundings *around, const char *reason) {
-  return is_tiny(c, around, MIN_STORED) ? decide(p, VLM_DECIDE_FLOAT, reason) : stored(p, reason);
+                                    const vlm_surroundings *around, const char *reason, const char *tiny) {
+  return is_tiny(c, around, MIN_STORED) ? decide(p, VLM_DECIDE_FLOAT, tiny) : stored(p, reason);
 }
 
 static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
@@ -123,9 +123,11 @@ static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
   const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
   if (vlm_node_int(c->node, "group", 1) > 1 && c->weight.dims[1] == 1)
-    return store_unless_tiny(p, c, around, "depthwise convolution: cheap, sensitive");
+    return store_unless_tiny(p, c, around, "depthwise convolution: cheap, sensitive",
+                             "tiny depthwise convolution");
   if (reads_graph_input(c->body->graph, c->activation))
-    return store_unless_tiny(p, c, around, "first convolution: sees raw pixels");
+    return store_unless_tiny(p, c, around, "first convolution: sees raw pixels",
+                             "tiny first convolution");
   if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS) return stored(p, "small convolution: cheap, sensitive");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
@@ -150,7 +152,7 @@ static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
   const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
   if (is_tiny(c, around, MIN_STORED))
-    return decide(p, VLM_DECIDE_FLOAT, "transposed convolution, and a small part of the model");
+    return decide(p, VLM_DECIDE_FLOAT, "tiny transposed convolution");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
   return calibrated(p, "transposed convolution");
@@ -158,14 +160,14 @@ static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
 
 vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
   const vlm_placed p = ask_lower(c);
-  if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by name");
+  if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by --keep");
   if (is_tiny(c, around, MIN_WEIGHTS))
-    return decide(&p, VLM_DECIDE_FLOAT, "small");
+    return decide(&p, VLM_DECIDE_FLOAT, "small: tiny part of the model");
   switch (c->node->traits->family) {
     case VLM_FAMILY_TABLE: return place_table(&p, c, around);
     case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around);
     case VLM_FAMILY_TRANSPOSED: return place_transposed(&p, c, around);
     case VLM_FAMILY_PRODUCT: return place_product(&p, around->role, around->opts);
-    default: return store_unless_tiny(&p, c, around, "no integer form");
+    default: return store_unless_tiny(&p, c, around, "no integer form", "tiny, no integer form");
   }
 }

@@ -40,7 +40,7 @@ static void give_up_range(vlm_node_plan *n, const char *reason) {
 static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate *c) {
   const vlm_tensor_stats *seen = stats_of(p, c);
   if (!seen || seen->count == 0) {
-    give_up_range(n, p->stats ? "never reached in calibration" : "no statistics were given");
+    give_up_range(n, p->stats ? "never reached in calibration: add inputs that reach it" : "no statistics: --calib makes it static");
     return VLM_OK;
   }
   vlm_status st = vlm_range_choose(&n->range, seen, p->opts->range, p->opts->percentile, p->err);
@@ -49,7 +49,7 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
       p->opts->activations == VLM_ACTIVATIONS_STATIC;
-  if (!enough) give_up_range(n, "one range for all inputs is too coarse here");
+  if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
   return VLM_OK;
 }
 

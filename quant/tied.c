@@ -59,7 +59,7 @@ static vlm_status give_way(vlm_quant_plan *plan, const vlm_quant_graph *graphs, 
     vlm_node_plan *n = &plan->nodes[i];
     if (n->decision != VLM_DECIDE_WEIGHT_ONLY || !is_read_as_float(&list, &n->constant)) continue;
     n->decision = VLM_DECIDE_FLOAT;
-    n->reason = "another node reads the constant as floats";
+    n->reason = "another node reads it as floats";
     *changed = true;
   }
 out:

@@ -359,6 +359,32 @@ static void test_archives_and_single_files(void **state) {
   fails(false, at("m.jsonl"), NULL, "neither");
 }
 
+/* "a_b" is input "a/b" when no other input can be meant. */
+static void test_names_that_files_cannot_hold(void **state) {
+  static const struct {
+    const char *inputs[2], *error;
+  } CASES[] = {{{"a/b", "c"}, NULL}, {{"a|b", "c"}, NULL}, {{"a/b", "a_b"}, "array of its own name"}, {{"a/b", "a:b"}, "can be meant for"}};
+  const int64_t dims[] = {6};
+  (void)state;
+  put_array("odd/s/a_b.npy", VLM_F32, 1, dims, ramp);
+  put_array("odd/s/c.npy", VLM_F32, 1, dims, ramp);
+  for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    const vlm_dataset_input inputs[] = {{CASES[i].inputs[0], 1}, {CASES[i].inputs[1], 1}};
+    vlm_dataset *set = open_inputs(at("odd"), &(vlm_dataset_opts){.inputs = inputs, .input_count = 2});
+    vlm_sample_arrays a = {0};
+    if (CASES[i].error) {
+      FAILS(VLM_INPUT, vlm_dataset_load_arrays(&a, set, 0, &error));
+      assert_non_null(strstr(error.text, CASES[i].error));
+    } else {
+      FINE(vlm_dataset_load_arrays(&a, set, 0, &error));
+      assert_string_equal(a.names[0], CASES[i].inputs[0]);
+      assert_non_null(strstr(a.renamed, "a_b is read as input a"));
+    }
+    vlm_sample_arrays_free(&a);
+    vlm_dataset_free(set);
+  }
+}
+
 static void test_sample_axis(void **state) {
   (void)state;
   int64_t dims[3] = {4, 2, 3}, flat[1] = {4}, three[1] = {3};
@@ -420,7 +446,8 @@ int main(void) {
     cmocka_unit_test(test_references_are_joined),
     cmocka_unit_test(test_folders_of_arrays),
     cmocka_unit_test(test_archives_and_single_files),
-    cmocka_unit_test(test_sample_axis),
+    cmocka_unit_test(test_names_that_files_cannot_hold),
+      cmocka_unit_test(test_sample_axis),
     cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

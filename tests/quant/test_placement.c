@@ -172,12 +172,12 @@ static vlm_graph *results_too(void) {
 #define FLOAT VLM_DECIDE_FLOAT
 
 static const placement_case CASES[] = {
-    {"anchors are results", anchors, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
+    {"anchors are results", anchors, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "of results"},
     {"a grid meets box arithmetic", decoded_boxes, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT,
-     "into results"},
-    {"thresholds are compared", compared, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
+     "of results"},
+    {"thresholds are compared", compared, "model", "rows", VLM_ACTIVATIONS_AUTO, FLOAT, "of results"},
     {"what is neither arranged nor scaled ends the way", positions_only, "model", "rows",
-     VLM_ACTIVATIONS_AUTO, FLOAT, "into results"},
+     VLM_ACTIVATIONS_AUTO, FLOAT, "of results"},
     {"an embedding graph's result is multiplied elsewhere", anchors, "embed", "rows", VLM_ACTIVATIONS_AUTO,
      WEIGHTS, "embedding"},
     {"rows are multiplied, small as the table is", embedding, "model", "rows", VLM_ACTIVATIONS_AUTO, WEIGHTS,
@@ -200,7 +200,7 @@ static const placement_case CASES[] = {
      "depthwise"},
     {"a small convolution", convolutions, "model", "last", VLM_ACTIVATIONS_AUTO, WEIGHTS, "small"},
     {"a first convolution that is next to nothing", convolutions_aside, "model", "first", VLM_ACTIVATIONS_AUTO,
-     FLOAT, "raw pixels"},
+     FLOAT, "tiny first convolution"},
     {"a depthwise one that is next to nothing", convolutions_aside, "model", "depthwise", VLM_ACTIVATIONS_AUTO,
      FLOAT, "depthwise"},
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
@@ -249,7 +249,7 @@ static void kept_by_name(void **state) {
   FINE(vlm_quant_plan_make(&plan, &graph, 1, NULL, &opts, &error));
   assert_int_equal(plan->count, 1);
   assert_int_equal(plan->nodes[0].decision, FLOAT);
-  assert_string_equal(plan->nodes[0].reason, "kept by name");
+  assert_string_equal(plan->nodes[0].reason, "kept by --keep");
   vlm_quant_plan_free(plan);
   vlm_graph_free(graph.graph);
 }
