@@ -14,9 +14,7 @@ static vlm_status on_token(void *user, int32_t id, vlm_error *err) {
   answering *t = user;
   vlm_status st = VLM_OK;
   vlm_text piece = {0};
-  bool cancelled = t->watch.cancelled && t->watch.cancelled(t->watch.user);
-  VLM_CHECK(!cancelled, err, VLM_INTERRUPTED, "interrupted after %lld of %lld", (long long)t->done,
-            (long long)t->total);
+  VLM_TRY(vlm_watch_go_on(&t->watch, err));
   if (!t->stream) goto out;
   VLM_TRY(vlm_token_stream_push(t->stream, id, &piece, err));
   VLM_TRY(t->opts->on_text(t->opts->user, vlm_text_get(&piece), err));

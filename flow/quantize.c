@@ -114,6 +114,8 @@ vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, 
   VLM_TRY(vlm_new(&q, 1, err));
   q->opts = *opts;
   q->opts.quant.threads = q->opts.pack.threads = vlm_context_threads(context);
+  q->opts.quant.go_on = q->opts.pack.go_on = vlm_watch_go_on;
+  q->opts.quant.user = q->opts.pack.user = &q->opts.watch;
   q->context = context;
   q->bundle = bundle;
   VLM_TRY(open_statistics(q, err));

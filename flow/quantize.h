@@ -16,8 +16,8 @@
 #include "runtime/exec/session.h"
 
 typedef struct vlm_flow_quantize_opts {
-  vlm_quant_opts quant;         /* threads: the context's */
-  vlm_pack_opts pack;           /* threads: the context's */
+  vlm_quant_opts quant;         /* threads, go_on, user: the use case's */
+  vlm_pack_opts pack;           /* threads, go_on, user: the use case's */
   bool weights_float;           /* pack as it is */
   const char *calib;            /* statistics file of this model; NULL = nothing is static */
   const char *plan;             /* file whose decisions win, or NULL */
@@ -25,7 +25,7 @@ typedef struct vlm_flow_quantize_opts {
   double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
   const char *const *prompts;   /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
-  vlm_watch watch;              /* unit: a stage, VLM_QUANTIZE_STAGES in all */
+  vlm_watch watch;              /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
 } vlm_flow_quantize_opts;
 
 enum { VLM_QUANTIZE_STAGES = 5 }; /* planned, applied, measured, golden answer, written */

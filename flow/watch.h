@@ -20,4 +20,7 @@ typedef struct vlm_watch {
  * no longer be. watch is a const vlm_watch *, so that this is a callback itself. */
 vlm_status vlm_watch_step(void *watch, int64_t done, int64_t total, vlm_error *err);
 
+/* The same without progress, inside a unit of work. */
+vlm_status vlm_watch_go_on(void *watch, vlm_error *err);
+
 #endif

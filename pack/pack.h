@@ -40,6 +40,9 @@ typedef struct vlm_pack_opts {
   vlm_pack_codec codec; /* RAW: weights can be mapped without a copy */
   int level;            /* zstd, 1 to 19; 0 = 3 */
   vlm_threads *threads; /* NULL = this thread; the bytes do not depend on it */
+  /* Asked between batches of tensors; its error ends the writing, and there is no file. NULL = not. */
+  vlm_status (*go_on)(void *user, vlm_error *err);
+  void *user;
 } vlm_pack_opts;
 
 /* Writes a complete file or none. Equal tensors of all graphs are stored once. *bytes (may be NULL) = its size. */

@@ -12,6 +12,8 @@ typedef struct vlm_packer {
   vlm_pack_codec codec;
   int level;
   vlm_threads *threads;
+  vlm_status (*go_on)(void *user, vlm_error *err);
+  void *user;
   vlm_writer *writer;
   vlm_layout layout;
   uint64_t at; /* bytes written */

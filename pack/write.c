@@ -125,7 +125,13 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   static const vlm_pack_opts defaults = {.level = 0};
   vlm_status st = VLM_OK;
   if (!opts) opts = &defaults;
-  vlm_packer p = {.content = content, .codec = opts->codec, .level = opts->level ? opts->level : DEFAULT_LEVEL, .threads = opts->threads, .err = err};
+  vlm_packer p = {.content = content,
+                  .codec = opts->codec,
+                  .level = opts->level ? opts->level : DEFAULT_LEVEL,
+                  .threads = opts->threads,
+                  .go_on = opts->go_on,
+                  .user = opts->user,
+                  .err = err};
   VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19", opts->level);
   VLM_TRY(vlm_arena_create(&p.arena, err));
   VLM_TRY(vlm_writer_open(&p.writer, path, err));

@@ -51,6 +51,7 @@ static vlm_status put_frames(vlm_packer *p, vlm_section *s, vlm_xxh64_stream *st
       bytes += p->pool.items[next++].bytes;
       b.count++;
     }
+    if (p->go_on && (st = p->go_on(p->user, p->err)) != VLM_OK) break;
     vlm_threads_run(p->threads, b.count, compress_task, &b);
     st = put_batch(&b, s, stored_hash);
     for (int32_t i = 0; i < b.count; i++) vlm_free(b.frames[i]);

@@ -102,7 +102,8 @@ static vlm_status plan_body(planner *p, const vlm_body *body) {
   for (int32_t n = 0; n < body->graph->n_nodes; n++) {
     int32_t count = vlm_candidates_of(candidates, body, n);
     for (int32_t i = 0; i < count; i++) {
-      vlm_status st = plan_weight(p, &candidates[i]);
+      vlm_status st = p->opts->go_on ? p->opts->go_on(p->opts->user, p->err) : VLM_OK;
+      if (st == VLM_OK) st = plan_weight(p, &candidates[i]);
       if (st != VLM_OK) return st;
     }
   }

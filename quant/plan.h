@@ -39,6 +39,9 @@ typedef struct vlm_quant_opts {
   const char *const *keep;        /* globs of node names that stay float */
   int32_t n_keep;
   vlm_threads *threads;           /* NULL = this thread; the result does not depend on it */
+  /* Asked before each node is measured; its error ends the plan. NULL = not. */
+  vlm_status (*go_on)(void *user, vlm_error *err);
+  void *user;
 } vlm_quant_opts;
 
 /* One per constant weight of a node. */

@@ -53,6 +53,35 @@ static void statistics_in_memory_make_no_file(void **state) {
   assert_int_equal(files_here(), before);
 }
 
+/* Asked inside stages as well, as often as there are nodes and batches of tensors. */
+static bool is_over_soon(void *user) { return ++((patience *)user)->asked > ((patience *)user)->units; }
+
+static void quantizing_stops_inside(void **state) {
+  int before = files_here();
+  int64_t asked = 1;
+  bool done = false;
+  (void)state;
+  for (int64_t units = 0; !done; units = units * 2 + 1) {
+    use u;
+    vlm_quantization *q;
+    patience p = {.units = units};
+    const vlm_flow_quantize_opts opts = {
+        .calib = "whole.h5", .pack = {.level = LEVEL}, .watch = {.cancelled = is_over_soon, .user = &p}};
+    begin(&u, false);
+    vlm_status st = vlm_flow_quantize_plan(&q, u.context, u.bundle, &opts, &error);
+    if (st == VLM_OK) st = vlm_flow_quantize_apply(q, &error);
+    if (st == VLM_OK) st = vlm_flow_quantize_write(q, "inside.vlmq", &error);
+    done = st == VLM_OK;
+    if (!done) assert_int_equal(st, VLM_INTERRUPTED);
+    if (!done) assert_int_equal(files_here(), before);
+    asked = p.asked;
+    vlm_quantization_free(q);
+    finish(&u);
+  }
+  assert_true(asked > 50 + VLM_QUANTIZE_STAGES);
+  assert_int_equal(unlink("inside.vlmq"), 0);
+}
+
 /* After each stage but the last, which is the file. */
 static void quantizing_writes_nothing(void **state) {
   int before = files_here();
@@ -144,6 +173,7 @@ static int tear_down(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(calibration_keeps_whole_samples), cmocka_unit_test(statistics_in_memory_make_no_file),
+      cmocka_unit_test(quantizing_stops_inside),
       cmocka_unit_test(quantizing_writes_nothing),       cmocka_unit_test(nothing_is_written_before_it_is_applied),
       cmocka_unit_test(evaluation_is_empty),             cmocka_unit_test(answers_stop_inside),
   };

@@ -120,7 +120,7 @@ static inline void make_pack(const char *path, const char *statistics) {
 
 /* Cancels after some units of work. */
 typedef struct patience {
-  int64_t units, seen;
+  int64_t units, seen, asked;
 } patience;
 
 static inline void count_unit(void *user, int64_t done, int64_t total) {
