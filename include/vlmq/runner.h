@@ -36,7 +36,7 @@ VLM_API vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, si
                                           vlm_error *err);
 /* The same from `bytes` bytes (0 = up to the end) of a regular file that is open for reading, from `offset` on: an
  * asset inside of an application's archive. The descriptor is not closed and its position not moved; it may be closed
- * when the call returns. At an offset that is a multiple of the page size the file is mapped, else it is read. */
+ * when the call returns. At an offset that is a multiple of the page size the file is mapped, else copied. */
 VLM_API vlm_status vlm_runner_open_fd(vlm_runner **out, int fd, uint64_t offset, uint64_t bytes,
                                       const vlm_open_opts *opts, vlm_error *err);
 /* Not while a call on the runner is under way. What came from the runner (prepared pictures, texts, arrays) goes
