@@ -10,6 +10,14 @@ set(VLMQ_FAST base/hash.c base/memory.c base/small_float.c
   ops/pool_window.c ops/quantize.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/rows.c ops/sdpa.c ops/softmax.c ops/table_copy.c
   ops/tensor_stack.c ops/turn.c)
 
+# gcc 12 and clang know a smaller size than -Os.
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-Oz VLMQ_HAS_OZ)
+set(VLMQ_OPTIMIZE_SIZE -Os)
+if(VLMQ_HAS_OZ)
+  set(VLMQ_OPTIMIZE_SIZE -Oz)
+endif()
+
 # vlmq_small(LAYERS...): all but the fast files, in the build types for users.
 function(vlmq_small)
   if(NOT VLMQ_SMALL)
@@ -17,13 +25,17 @@ function(vlmq_small)
   endif()
   set(released $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)
   foreach(layer ${ARGN})
-    target_compile_options(vlmq-${layer} PRIVATE $<${released}:-Os>)
+    target_compile_options(vlmq-${layer} PRIVATE $<${released}:${VLMQ_OPTIMIZE_SIZE}>)
   endforeach()
   foreach(file ${VLMQ_FAST})
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O2>)
   endforeach()
   # Kernels have fixed shapes and no buffers: a canary would only cost. Row operations have one loop for whole vectors and one for the rest.
   target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
+  # On x86-64 the C rows are the reference; every CPU since 2013 has faster ones.
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/rowops_c.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-Os> -DVLM_ROW_SMALL)
+  endif()
   file(GLOB rows ${PROJECT_SOURCE_DIR}/runtime/kernels/rowops_*.c)
   set_property(SOURCE ${rows} APPEND PROPERTY COMPILE_OPTIONS $<$<C_COMPILER_ID:GNU>:--param=vect-epilogues-nomask=0>)
 endfunction()

@@ -26,27 +26,27 @@ out:
   return st;
 }
 
-static vlm_status make_session(vlm_runner *runner, vlm_context *context, vlm_error *err) {
+static vlm_status make_session(vlm_runner *runner, vlm_context *context, bool low_memory, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph **graph = &runner->bundle->graphs[VLM_ROLE_MODEL];
   VLM_CHECK(*graph, err, VLM_INPUT, "%s: holds no graph", runner->bundle->source);
   VLM_TRY(vlm_release_create(&runner->release, graph, 1, err));
-  const vlm_session_opts opts = {.release = runner->release, .gives_memory_back = true};
+  const vlm_session_opts opts = {.release = runner->release, .gives_memory_back = low_memory};
   VLM_TRY(vlm_session_create(&runner->session, context, *graph, &opts, err));
 out:
   return st;
 }
 
 /* On the engine, which was entered: the bundle, and what runs it. */
-static vlm_status load(vlm_runner *runner, vlm_source *source, vlm_error *err) {
+static vlm_status load(vlm_runner *runner, vlm_source *source, bool low_memory, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = vlm_engine_context(runner->engine);
-  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = true}};
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = low_memory}, .stages_rest = low_memory};
   source->threads = vlm_context_threads(context);
   VLM_TRY(vlm_source_bundle(&runner->bundle, source, err));
   VLM_TRY(vlm_bundle_lower(runner->bundle, NULL, err));
   VLM_TRY(make_calls(runner, err));
-  if (runner->bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(make_session(runner, context, err));
+  if (runner->bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(make_session(runner, context, low_memory, err));
   else VLM_TRY(vlm_model_create(&runner->model, context, runner->bundle, &opts, err));
 out:
   return st;
@@ -62,7 +62,7 @@ static vlm_status open_source(vlm_runner **out, vlm_source *source, const vlm_op
   VLM_TRY(vlm_new(&runner, 1, err));
   VLM_TRY(make_engine(runner, opts->engine, err));
   VLM_TRY(vlm_engine_enter(runner->engine, err));
-  st = load(runner, source, err);
+  st = load(runner, source, opts->low_memory != 0, err);
   vlm_engine_leave(runner->engine);
   VLM_TRY(st);
   *out = runner;
@@ -94,7 +94,7 @@ vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t byt
   *out = NULL;
   VLM_GIVEN(data);
   VLM_TRY(take_options(&own, opts, err));
-  VLM_TRY(vlm_file_copy(&source.file, data, bytes, err));
+  VLM_TRY(vlm_file_copy(&source.file, data, bytes, source.name, err));
   VLM_TRY(open_source(out, &source, &own, err));
 out:
   return st;

@@ -77,7 +77,7 @@ by_pkgconfig() { # by_pkgconfig NAME COMPILER SOURCE
 by_archive() { # the archive and what pkg-config says that it needs
   local libs
   libs=$(pkg-config --cflags --libs --static vlmq-runtime)
-  cc -o "$work/static" examples/caption.c ${libs/-lvlmq-runtime/-l:libvlmq-runtime.a} && says "$work/static"
+  cc -o "$work/archive" examples/caption.c ${libs/-lvlmq-runtime/-l:libvlmq-runtime.a} && says "$work/archive"
 }
 by_find_package() { # by_find_package NAME OPTIONS...
   local folder=$work/$1

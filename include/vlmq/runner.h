@@ -14,6 +14,8 @@ typedef struct vlm_open_opts {
   const char *name;          /* stands for the model in messages; NULL = the path, "memory" or "descriptor N" */
   uint64_t max_weight_bytes; /* of weights in memory; more is VLM_LIMIT; 0 = 64 GiB */
   int32_t trust_weights;     /* 1: hashes of weights are not checked: faster, for files that were checked before */
+  int32_t low_memory;        /* 1: memory goes back to the system after each run, and encoders plan again at each answer:
+                              * for answers that come one at a time, not for frames in a row */
 } vlm_open_opts;
 
 static inline vlm_open_opts vlm_open_opts_init(void) {
@@ -34,7 +36,7 @@ VLM_API vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, si
                                           vlm_error *err);
 /* The same from `bytes` bytes (0 = up to the end) of a regular file that is open for reading, from `offset` on: an
  * asset inside of an application's archive. The descriptor is not closed and its position not moved; it may be closed
- * when the call returns. At an offset that is a multiple of the page size the file is mapped, else it is read. */
+ * when the call returns. At an offset that is a multiple of the page size the file is mapped, else copied. */
 VLM_API vlm_status vlm_runner_open_fd(vlm_runner **out, int fd, uint64_t offset, uint64_t bytes,
                                       const vlm_open_opts *opts, vlm_error *err);
 /* Not while a call on the runner is under way. What came from the runner (prepared pictures, texts, arrays) goes
@@ -62,7 +64,7 @@ VLM_API vlm_status vlm_runner_info(const vlm_runner *runner, vlm_model_info *out
 /* Bytes in memory on behalf of one runner, as of its last run. */
 typedef struct vlm_memory_info {
   size_t size;             /* sizeof(vlm_memory_info) */
-  uint64_t arena_bytes;    /* activations whose place is planned; given back to the system between runs */
+  uint64_t arena_bytes;    /* activations whose place is planned */
   uint64_t heap_bytes;     /* activations whose size only the run knows, most so far */
   uint64_t released_bytes; /* constants that were packed for the kernels and given back to the system */
   int64_t plans;           /* how often a graph was planned: once per set of shapes */

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memfd_create */
 #include "runtime/base/file.h"
 
 #include <dirent.h>
@@ -13,36 +14,40 @@
 
 #include "runtime/base/mapped.h"
 #include "runtime/base/memory.h"
-#include "runtime/base/pages.h"
 #include "runtime/base/unconst.h"
 
-vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err) {
-  void *copy = NULL;
-  *out = (vlm_file){.data = (const unsigned char *)""};
-  if (bytes == 0) return VLM_OK;
-  vlm_status st = vlm_pages_take(&copy, bytes, err);
-  if (st != VLM_OK) return st;
-  memcpy(copy, data, bytes);
-  *out = (vlm_file){.data = copy, .bytes = bytes};
+static vlm_status write_all(int fd, const void *data, size_t bytes, const char *name, vlm_error *err) {
+  for (const char *at = data; bytes;) {
+    const ssize_t n = write(fd, at, bytes > (1u << 30) ? 1u << 30 : bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return vlm_fail(err, VLM_IO, "%s: writing failed: %s", name, strerror(errno));
+    at += n;
+    bytes -= (size_t)n;
+  }
   return VLM_OK;
 }
 
-/* Into pages of our own, whatever the alignment in the file. */
-static vlm_status read_part(vlm_file *out, int fd, uint64_t offset, size_t bytes, const char *name, vlm_error *err) {
+/* A file without a name: pages that a reader gives back (base/pages.h) are there again when they are read again. */
+vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
-  void *copy = NULL;
-  VLM_TRY(vlm_pages_take(&copy, bytes, err));
-  for (size_t at = 0; at < bytes;) {
-    ssize_t n = pread(fd, (char *)copy + at, bytes - at, (off_t)(offset + at));
-    if (n < 0 && errno == EINTR) continue;
-    VLM_CHECK(n >= 0, err, VLM_IO, "%s: cannot be read: %s", name, strerror(errno));
-    VLM_CHECK(n > 0, err, VLM_IO, "%s: ends after %zu of %zu bytes", name, at, bytes);
-    at += (size_t)n;
-  }
-  *out = (vlm_file){.data = copy, .bytes = bytes};
-  copy = NULL;
+  *out = (vlm_file){.data = (const unsigned char *)""};
+  const int fd = memfd_create("vlmq", MFD_CLOEXEC);
+  VLM_CHECK(fd >= 0, err, VLM_MEMORY, "%s: no memory for %zu bytes: %s", name, bytes, strerror(errno));
+  VLM_TRY(write_all(fd, data, bytes, name, err));
+  VLM_TRY(vlm_file_map_fd(out, fd, 0, 0, name, err));
 out:
-  vlm_pages_free(copy, bytes);
+  if (fd >= 0) close(fd);
+  return st;
+}
+
+/* Where the file cannot be mapped: the pages around the part are, and it is copied. */
+static vlm_status copy_part(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name, vlm_error *err) {
+  vlm_file around;
+  const uint64_t inside = offset % (uint64_t)sysconf(_SC_PAGESIZE);
+  vlm_status st = vlm_file_map_fd(&around, fd, offset - inside, inside + bytes, name, err);
+  if (st != VLM_OK) return st;
+  st = vlm_file_copy(out, around.data + inside, (size_t)bytes, name, err);
+  vlm_file_unmap(&around);
   return st;
 }
 
@@ -58,7 +63,7 @@ vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t byte
   if (bytes == 0) bytes = size - offset;
   if (bytes == 0) goto out;
   if (offset % (uint64_t)sysconf(_SC_PAGESIZE)) {
-    VLM_TRY(read_part(out, fd, offset, (size_t)bytes, name, err));
+    VLM_TRY(copy_part(out, fd, offset, bytes, name, err));
     goto out;
   }
   void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
@@ -275,15 +280,7 @@ out:
 const char *vlm_writer_path(const vlm_writer *w) { return w->temporary; }
 
 vlm_status vlm_writer_write(vlm_writer *w, const void *data, size_t bytes, vlm_error *err) {
-  const char *at = data;
-  while (bytes) {
-    ssize_t n = write(w->fd, at, bytes > (1u << 30) ? 1u << 30 : bytes);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return vlm_fail(err, VLM_IO, "%s: writing failed: %s", w->path, strerror(errno));
-    at += n;
-    bytes -= (size_t)n;
-  }
-  return VLM_OK;
+  return write_all(w->fd, data, bytes, w->path, err);
 }
 
 vlm_status vlm_writer_seek(vlm_writer *w, size_t offset, vlm_error *err) {

@@ -4,7 +4,7 @@
 #include "runtime/kernels/rowops.h"
 
 /* gcc's -O2 leaves loops with unknown trip counts alone; clang's does not. In front of rowops_math.h, or its functions are not inlined. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(VLM_ROW_SMALL)
 #include <math.h>
 #pragma GCC optimize("O2", "tree-loop-vectorize", "tree-slp-vectorize", "no-trapping-math", "vect-cost-model=dynamic")
 #endif

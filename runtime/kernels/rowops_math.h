@@ -8,7 +8,11 @@
 #include <string.h>
 
 /* A loop that calls is not vectorized, so whether they are inlined is not left to the compiler. */
+#if defined(VLM_ROW_SMALL)
+#define ROW_INLINE static inline
+#else
 #define ROW_INLINE static inline __attribute__((always_inline))
+#endif
 #define ROW_FMA(a, b, c) __builtin_fmaf(a, b, c)
 
 ROW_INLINE float row_from_bits(uint32_t bits) {

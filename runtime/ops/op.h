@@ -61,9 +61,9 @@ enum {
 
 typedef struct vlm_op {
   const char *domain, *name;
-  int32_t since, until;       /* opset versions for which this row holds, inclusive; until 0 = newest known */
-  int32_t min_in, max_in;     /* max_in -1 = variadic */
-  int32_t min_out, max_out;
+  int16_t since, until;       /* opset versions for which this row holds, inclusive; until 0 = newest known */
+  int16_t min_in, max_in;     /* max_in -1 = variadic */
+  int16_t min_out, max_out;
   /* Attributes: "name:type=default name:type ..." with type i f s t g is fs ss; no default = absent has kind NONE; "!" after the type = required.
    * Example: "axis:i=-1 keepdims:i=1 axes:is body:g!" */
   const char *attrs;

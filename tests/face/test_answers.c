@@ -148,6 +148,7 @@ static void test_limits(void **state) {
   FAILS(VLM_LIMIT, vlm_runner_open(&r, raw_file, &opts, &error));
   opts.max_weight_bytes = 0;
   opts.trust_weights = 1;
+  opts.low_memory = 1;
   opts.name = "a name";
   FINE(vlm_runner_open(&r, raw_file, &opts, &error));
   check_caption(r);
