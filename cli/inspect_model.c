@@ -28,9 +28,9 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   vlm_bundle *bundle = NULL;
   vlm_context *context = NULL;
   vlm_model_view view = {.bundle = NULL};
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
+  bool json = VLM_GIVEN(cli->args, json);
   VLM_TRY(vlm_cli_open(&bundle, cli, path, VLM_OPEN_AS_IT_IS, err));
-  if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
+  if (cli->args->dot) VLM_TRY(vlm_dot_write(bundle, cli->args->dot, err));
   if (cli->quiet && !json) goto out;
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_model_view_make(&view, context, bundle, true, err));

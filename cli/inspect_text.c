@@ -7,7 +7,7 @@
 enum { COLUMNS = 100 };
 
 bool vlm_says_text(const vlm_cli *cli) {
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+  bool json = VLM_GIVEN(cli->args, json) && !cli->args->json;
   return !json && !cli->quiet;
 }
 

@@ -3,6 +3,7 @@
 #define VLM_CLI_PROGRAM_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "cli/options.h"
 #include "flow/open.h"
@@ -16,14 +17,25 @@ typedef struct vlm_cli {
   bool quiet, verbose;
 } vlm_cli;
 
+/* A row of programs.def. */
 typedef struct vlm_program {
-  const char *name, *summary, *usage, *examples;
-  char letter; /* in options.def */
-  vlm_status (*run)(const vlm_cli *cli, vlm_error *err);
+  char letter;
+  const char *name, *summary, *arguments;
+  int least, most;
+  const char *wanted, *usage, *examples;
 } vlm_program;
 
-/* The body of main: parses, runs, prints the error, gives the exit code. SIGINT, SIGTERM and SIGHUP remove half-written files. */
-int vlm_program_main(const vlm_program *program, int argc, char **argv);
+enum {
+  VLM_PROGRAM_COUNT = 0
+#define X(...) +1
+#include "cli/programs.def"
+#undef X
+};
+extern const vlm_program vlm_programs[VLM_PROGRAM_COUNT];
+
+/* The body of main of the program with that letter: parses, checks, runs, prints the error, gives the exit code. SIGINT, SIGTERM and
+ * SIGHUP remove half-written files. */
+int vlm_program_main(char letter, vlm_status (*run)(const vlm_cli *cli, vlm_error *err), int argc, char **argv);
 
 /* A line on standard error unless --quiet. */
 void vlm_say(const vlm_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
