@@ -22,7 +22,7 @@ typedef struct vlm_program {
   char letter;
   const char *name, *summary, *arguments;
   int least, most;
-  const char *wanted, *usage, *examples;
+  const char *wanted, *about, *usage, *examples;
 } vlm_program;
 
 enum {

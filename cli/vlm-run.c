@@ -68,6 +68,34 @@ static void tell_files(const vlm_cli *cli, const vlm_graph *graph, const vlm_fil
   }
 }
 
+/* {"outputs": [{"name", "file", "type", "shape"}]}. */
+static vlm_status put_outputs(const vlm_cli *cli, const vlm_graph_run *work, const vlm_file_names *files, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_open_array(w, "outputs");
+  for (int32_t i = 0; i < work->graph->n_outputs; i++) {
+    const vlm_tensor *t = vlm_graph_run_output(work, i);
+    vlm_json_open_object(w, NULL);
+    vlm_json_put_text(w, "name", work->graph->values[work->graph->outputs[i]].name);
+    vlm_json_put_text(w, "file", files->items[i]);
+    vlm_json_put_text(w, "type", vlm_dtype_name(t->dtype));
+    vlm_json_open_array(w, "shape");
+    for (int d = 0; d < t->rank; d++) vlm_json_put_int(w, NULL, t->dims[d]);
+    vlm_json_close_array(w);
+    vlm_json_close_object(w);
+  }
+  vlm_json_close_array(w);
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  return st;
+}
+
 static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph_run work = {0};
@@ -84,6 +112,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
   VLM_TRY(vlm_graph_run_start(&work, context, true, err));
   VLM_TRY(vlm_graph_run_write(&work, folder, &names, err));
   tell_files(cli, graph, &names);
+  if (VLM_GIVEN(cli->args, json)) VLM_TRY(put_outputs(cli, &work, &names, err));
 out:
   vlm_file_names_free(&names);
   vlm_graph_run_free(&work);
