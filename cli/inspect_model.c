@@ -37,9 +37,9 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   if (json) VLM_TRY(print_json(cli, &view, err));
   if (vlm_says_text(cli)) {
     vlm_model_view_print_totals(&view, path);
-    VLM_TRY(vlm_model_view_print_graphs(&view, cli->verbose, err));
+    VLM_TRY(vlm_model_view_print_graphs(&view, cli, err));
     puts("\nwhat vlm-quantize would put in 8 bits, before it looks at statistics:");
-    vlm_coverage_print(view.coverage, cli->verbose, print_line, NULL);
+    vlm_coverage_print(view.coverage, cli, print_line, NULL);
   }
 out:
   vlm_model_view_free(&view);

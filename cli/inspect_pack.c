@@ -29,7 +29,7 @@ static vlm_status inspect(const vlm_cli *cli, const char *path, vlm_error *err) 
   if (cli->args->dot) VLM_TRY(vlm_dot_write(v.bundle, cli->args->dot, err));
   if (cli->args->unpack) VLM_TRY(vlm_pack_view_unpack(&v, cli->args->unpack, err));
   if (json) VLM_TRY(print_json(cli, &v, err));
-  if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli->verbose, err));
+  if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli, err));
 out:
   vlm_pack_view_free(&v);
   vlm_context_free(context);

@@ -11,6 +11,11 @@ bool vlm_says_text(const vlm_cli *cli) {
   return !json && !cli->quiet;
 }
 
+int32_t vlm_rows_shown(const vlm_cli *cli, int32_t rows, int32_t usual) {
+  int32_t most = cli->verbose ? rows : usual;
+  return rows < most ? rows : most;
+}
+
 static vlm_show scaled(double n, const char *const units[5]) {
   vlm_show s;
   int u = 0;

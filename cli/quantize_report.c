@@ -24,7 +24,7 @@ static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); 
 
 void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   double percent = vlm_coverage_weights_percent(&j->result->coverage->total);
-  vlm_coverage_print(j->result->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
+  vlm_coverage_print(j->result->coverage, j->cli, say_line, (void *)(uintptr_t)j->cli);
   if (*j->result->macs_assumed)
     vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", j->result->macs_assumed);
   for (int32_t i = 0; i < j->result->differences->count; i++) {
