@@ -62,8 +62,10 @@ static vlm_status check_new(vlm_mistakes *all, const char *path, const char *wha
   vlm_status st = VLM_OK;
   char *folder = NULL;
   VLM_TRY(folder_of(&folder, path, err));
-  if (access(folder, W_OK | X_OK) == 0) goto out;
-  int cause = errno;
+  struct stat info;
+  bool there = stat(folder, &info) == 0;
+  if (there && S_ISDIR(info.st_mode) && access(folder, W_OK | X_OK) == 0) goto out;
+  int cause = there && !S_ISDIR(info.st_mode) ? ENOTDIR : errno;
   if (cause == ENOENT) vlm_mistake(all, VLM_IO, "%s: %s: %s; make the folder %s first", path, what, strerror(cause), folder);
   else vlm_mistake(all, VLM_IO, "%s: %s: %s: %s; give another folder", path, what, folder, strerror(cause));
 out:

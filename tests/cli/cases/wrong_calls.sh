@@ -26,7 +26,7 @@ wrong "nothing like it" 1 "unknown option --colour; see vlm-run --help" vlm-run 
 
 # Values
 wrong "a file behind --json" 1 "--json takes its file behind \"=\": type --json=out.json" vlm-run "$PACK" photo.png --json out.json
-wrong "a file behind --json, of two models" 1 "--json takes its file behind \"=\": type --json=out.txt; .*" vlm-eval "$BUNDLE" "$PACK" --images photo.png --json out.txt
+wrong "a file behind --json, of two models" 1 "--json takes its file behind \"=\": type --json=out.txt" vlm-eval "$BUNDLE" "$PACK" --images photo.png --json out.txt
 wrong "--json= without a file" 1 "--json is empty: wanted FILE" vlm-run "$PACK" photo.png --json=
 wrong "no value" 1 "--prompt wants a value: --prompt TEXT" vlm-run "$PACK" photo.png --prompt
 wrong "a value that begins with a dash" 1 "--prompt wants a value: write --prompt=-x" vlm-run "$PACK" photo.png --prompt -x
@@ -53,7 +53,8 @@ wrong "options of another kind of model" 1 "--prompt and --beams do not go with 
 wrong "help as a word" 2 "help: no such file or folder; type --help" vlm-run help
 wrong "files that are not there" 2 "one.png: no such file or folder; two.png: no such file or folder" vlm-run "$PACK" one.png two.png
 wrong "references that are not there, told before any work" 2 "refs.json: no such file" vlm-eval "$BUNDLE" "$PACK" --images photo.png --refs refs.json
-wrong "a folder that is not there" 2 "out/m.vlmq: cannot be written: No such file or directory; make the folder out first" vlm-quantize "$BUNDLE" --calib "$STATS" -o out/m.vlmq
+wrong "a folder that is not there" 2 "new/m.vlmq: cannot be written: No such file or directory; make the folder new first" vlm-quantize "$BUNDLE" --calib "$STATS" -o new/m.vlmq
+wrong "a file as a folder" 2 "photo.png/m.vlmq: cannot be written: photo.png: Not a directory; give another folder" vlm-quantize "$BUNDLE" --calib "$STATS" -o photo.png/m.vlmq
 wrong "two outputs that cannot be written" 2 "a/p: cannot be written: No such file or directory; make the folder a first; b/r: .* first" \
   vlm-quantize "$BUNDLE" --calib "$STATS" -o m.vlmq --save-plan a/p --report b/r
 mkdir folder
