@@ -86,3 +86,16 @@ if command -v fish >/dev/null; then
     that "fish: options of $program" eval 'grep -q -- "^--threads" offered && test ! -s said'
   done
 fi
+
+# ---- install ----
+if command -v cmake >/dev/null && [ -e "$BIN/cmake_install.cmake" ]; then
+  expect "cmake --install" 0 "" cmake --install "$BIN" --prefix "$PWD/prefix"
+  for program in $programs; do
+    for file in man/man1/$program.1 bash-completion/completions/$program zsh/site-functions/_$program fish/vendor_completions.d/$program.fish; do
+      that "installed: share/$file" test -s "prefix/share/$file"
+    done
+  done
+  if command -v man >/dev/null; then expect "man finds the page" 0 "vlm-quantize - turns" env MANPATH="$PWD/prefix/share/man" LC_ALL=C.UTF-8 MANPAGER=cat man vlm-quantize; fi
+else
+  skip "install" "no cmake here"
+fi
