@@ -5,7 +5,8 @@
 #include "cli/help_text.h"
 
 static bool is_path(const vlm_option_row *row) {
-  return row->type == VLM_TYPE_file_in || row->type == VLM_TYPE_paths || row->type == VLM_TYPE_file_out || row->type == VLM_TYPE_json_out;
+  return row->type == VLM_TYPE_file_in || row->type == VLM_TYPE_paths || row->type == VLM_TYPE_file_out ||
+         row->type == VLM_TYPE_json_out;
 }
 static bool is_folder(const vlm_option_row *row) { return row->type == VLM_TYPE_folder_out; }
 
@@ -31,7 +32,8 @@ static void put_function(FILE *file, const vlm_program *program) {
   for (const char *c = program->name; *c; c++) fputc(*c == '-' ? '_' : *c, file);
 }
 
-/* In single quotes; what a quote inside is written as, each shell says. Characters of `escaped` get a backslash. */
+/* In single quotes; what a quote inside is written as, each shell says. Characters of `escaped` get a
+ * backslash. */
 static void put_quoted(FILE *file, const char *text, const char *quote, const char *escaped) {
   for (; *text; text++) {
     if (*text == '\'') fputs(quote, file);
@@ -64,7 +66,8 @@ static void put_bash_names(FILE *file, const vlm_program *program) {
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
     const vlm_option_row *row = &vlm_option_rows[i];
     if (!vlm_option_in(row, program->letter)) continue;
-    fprintf(file, "%s%s%s%s", any ? "\\n" : "", row->name, row->also ? "\\n" : "", row->also ? row->also : "");
+    fprintf(file, "%s%s%s%s", any ? "\\n" : "", row->name, row->also ? "\\n" : "",
+            row->also ? row->also : "");
     any = true;
   }
 }
@@ -72,18 +75,24 @@ static void put_bash_names(FILE *file, const vlm_program *program) {
 void vlm_print_bash_completion(FILE *file, const vlm_program *program) {
   fprintf(file, "# bash completion of %s %s\n_", program->name, VLM_VERSION);
   put_function(file, program);
-  fputs("() {\n"
-        "  local IFS=$'\\n' word=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]}\n"
-        "  # \"--name=value\" comes as three words\n"
-        "  if [ \"$word\" = = ]; then word=; elif [ \"$option\" = = ]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-        "  case $option in\n", file);
+  fputs(
+      "() {\n"
+      "  local IFS=$'\\n' word=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]}\n"
+      "  # \"--name=value\" comes as three words\n"
+      "  if [ \"$word\" = = ]; then word=; elif [ \"$option\" = = ]; then "
+      "option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+      "  case $option in\n",
+      file);
   for (int i = 0; i < VLM_OPT_COUNT; i++)
     if (vlm_option_in(&vlm_option_rows[i], program->letter) && vlm_option_takes_value(&vlm_option_rows[i]))
       put_bash_case(file, &vlm_option_rows[i]);
   fputs("  esac\n  if [[ $word == -* ]]; then\n    COMPREPLY=($(compgen -W $'", file);
   put_bash_names(file, program);
-  fputs("' -- \"$word\"))\n    return\n  fi\n  compopt -o filenames 2>/dev/null\n  COMPREPLY=($(compgen -f -- \"$word\"))\n}\n"
-        "complete -F _", file);
+  fputs(
+      "' -- \"$word\"))\n    return\n  fi\n  compopt -o filenames 2>/dev/null\n  COMPREPLY=($(compgen -f -- "
+      "\"$word\"))\n}\n"
+      "complete -F _",
+      file);
   put_function(file, program);
   fprintf(file, " %s\n", program->name);
 }
@@ -106,7 +115,8 @@ static void put_zsh_value(FILE *file, const vlm_option_row *row) {
 }
 
 static void put_zsh_name(FILE *file, const vlm_option_row *row, const char *name) {
-  fprintf(file, "    '%s%s%s[", vlm_option_is_list(row) || row->type == VLM_TYPE_flag ? "*" : "", name, row->type == VLM_TYPE_json_out ? "=-" : "");
+  fprintf(file, "    '%s%s%s[", vlm_option_is_list(row) || row->type == VLM_TYPE_flag ? "*" : "", name,
+          row->type == VLM_TYPE_json_out ? "=-" : "");
   put_quoted(file, row->help, "'\\''", ":[]\\");
   fputc(']', file);
   if (row->type == VLM_TYPE_json_out) fputc(':', file); /* the value may be left out */
@@ -115,7 +125,8 @@ static void put_zsh_name(FILE *file, const vlm_option_row *row, const char *name
 }
 
 void vlm_print_zsh_completion(FILE *file, const vlm_program *program) {
-  fprintf(file, "#compdef %s\n# zsh completion of %s %s\n_arguments -S -s \\\n", program->name, program->name, VLM_VERSION);
+  fprintf(file, "#compdef %s\n# zsh completion of %s %s\n_arguments -S -s \\\n", program->name, program->name,
+          VLM_VERSION);
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
     const vlm_option_row *row = &vlm_option_rows[i];
     if (!vlm_option_in(row, program->letter)) continue;
@@ -153,5 +164,6 @@ static void put_fish_option(FILE *file, const vlm_program *program, const vlm_op
 void vlm_print_fish_completion(FILE *file, const vlm_program *program) {
   fprintf(file, "# fish completion of %s %s\n", program->name, VLM_VERSION);
   for (int i = 0; i < VLM_OPT_COUNT; i++)
-    if (vlm_option_in(&vlm_option_rows[i], program->letter)) put_fish_option(file, program, &vlm_option_rows[i]);
+    if (vlm_option_in(&vlm_option_rows[i], program->letter))
+      put_fish_option(file, program, &vlm_option_rows[i]);
 }

@@ -9,9 +9,8 @@ vlm_status vlm_shard_parse(size_t *shard, size_t *shards, const char *text, vlm_
 }
 
 static vlm_status check_kind(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
-  bool images = cli->args->images.count, inputs = cli->args->inputs.count;
+  bool images = cli->args->images.count > 0, inputs = cli->args->inputs.count > 0;
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
-  if (!images && !inputs) return vlm_fail(err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
   if (graph && images) return vlm_fail(err, VLM_USAGE, "%s is a single graph: give its inputs with --inputs, as .npy or .npz", bundle->source);
   if (!graph && inputs) return vlm_fail(err, VLM_USAGE, "%s is a pipeline: give it --images", bundle->source);
   return VLM_OK;

@@ -42,7 +42,8 @@ static void put_words(text_lines *t, const char *text, const char *joint) {
 
 /* ---- parts ---- */
 
-/* Lines of programs.def: what does not fit goes on further in. joint: how a shell is told that the line goes on. */
+/* Lines of programs.def: what does not fit goes on further in. joint: how a shell is told that the line goes
+ * on. */
 static void put_calls(text_lines *t, const char *calls, const char *joint) {
   vlm_slice line;
   while (vlm_next_line(&calls, &line)) {
@@ -71,7 +72,8 @@ static void put_option(text_lines *t, const vlm_option_row *row, int left) {
   end_line(t);
 }
 
-static void put_group(text_lines *t, const vlm_program *program, vlm_option_group group, const char *title, int left) {
+static void put_group(text_lines *t, const vlm_program *program, vlm_option_group group, const char *title,
+                      int left) {
   bool any = false;
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
     const vlm_option_row *row = &vlm_option_rows[i];
@@ -96,7 +98,8 @@ void vlm_print_help(FILE *file, const vlm_program *program, int width) {
   end_line(&t);
   fputs("\nUsage:\n", file);
   put_calls(&t, program->usage, "");
-  for (int g = 0; g < VLM_GROUP_COUNT; g++) put_group(&t, program, (vlm_option_group)g, TITLES[g], width < 72 ? 12 : 28);
+  for (int g = 0; g < VLM_GROUP_COUNT; g++)
+    put_group(&t, program, (vlm_option_group)g, TITLES[g], width < 72 ? 12 : 28);
   fputs("\nExamples:\n", file);
   put_calls(&t, program->examples, " \\");
   fputc('\n', file);

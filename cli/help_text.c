@@ -33,7 +33,11 @@ static void list_choices(char *out, size_t size, const char *choices) {
   bool more = vlm_next_word(&choices, &word);
   for (bool first = true; more && used < size; first = false) {
     more = vlm_next_word(&choices, &next);
-    used += (size_t)snprintf(out + used, size - used, "%s%.*s", first ? "" : more ? ", " : " or ", (int)word.bytes, word.data);
+    used += (size_t)snprintf(out + used, size - used, "%s%.*s",
+                             first  ? ""
+                             : more ? ", "
+                                    : " or ",
+                             (int)word.bytes, word.data);
     word = next;
   }
 }

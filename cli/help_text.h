@@ -4,8 +4,9 @@
 
 #include "cli/option_row.h"
 
-#define VLM_EXIT_CODES \
-  "0 fine, 1 usage, 2 bad input, 3 quality below budget, 4 slower, 5 integrity, 70 our bug, 130 interrupted."
+#define VLM_EXIT_CODES                                                                            \
+  "0 fine, 1 usage, 2 bad input, 3 quality below budget, 4 slower, 5 integrity, 70 our bug, 130 " \
+  "interrupted."
 
 /* "--threads N", "-h, --help", "--json[=FILE]", "--images PATH...". */
 void vlm_option_synopsis(char *out, size_t size, const vlm_option_row *row);

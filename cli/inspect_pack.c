@@ -22,7 +22,7 @@ static vlm_status inspect(const vlm_cli *cli, const char *path, vlm_error *err) 
   vlm_pack_view v = {.pack = NULL};
   vlm_context *context = NULL;
   vlm_cli_open_opts opts;
-  bool json = VLM_GIVEN(cli->args, json);
+  bool json = VLM_OPTION_GIVEN(cli->args, json);
   VLM_TRY(vlm_cli_open_read(&opts, cli, VLM_OPEN_LOWERED, err));
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_pack_view_open(&v, context, path, &opts.flow, err));

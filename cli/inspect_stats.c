@@ -27,7 +27,7 @@ vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *er
   VLM_TRY(vlm_stats_view_make(&v, stats, threads, err));
   v.path = path;
   if (cli->args->plot) VLM_TRY(vlm_stats_view_plot(&v, cli->args->plot, err));
-  if (VLM_GIVEN(cli->args, json)) VLM_TRY(print_json(cli, &v, err));
+  if (VLM_OPTION_GIVEN(cli->args, json)) VLM_TRY(print_json(cli, &v, err));
   if (vlm_says_text(cli)) vlm_stats_view_print(&v, cli);
 out:
   vlm_stats_view_free(&v);

@@ -7,7 +7,7 @@
 enum { COLUMNS = 100 };
 
 bool vlm_says_text(const vlm_cli *cli) {
-  bool json = VLM_GIVEN(cli->args, json) && !cli->args->json;
+  bool json = VLM_OPTION_GIVEN(cli->args, json) && !cli->args->json;
   return !json && !cli->quiet;
 }
 

@@ -29,7 +29,8 @@ static void put_synopsis(FILE *file, const vlm_option_row *row) {
   char text[96];
   vlm_option_synopsis(text, sizeof text, row);
   size_t name = strcspn(text, "[ "), length = strlen(text);
-  if (text[name] == ' ' && text[name + 1] == '-') name += 1 + strcspn(text + name + 1, "[ "); /* a second name */
+  if (text[name] == ' ' && text[name + 1] == '-')
+    name += 1 + strcspn(text + name + 1, "[ "); /* a second name */
   fputs("\\fB", file);
   put_text(file, text, name);
   fputs("\\fR\\fI", file);
@@ -108,7 +109,8 @@ static void put_exit_codes(FILE *file) {
                {"70", "a bug of this program"},
                {"130", "interrupted"}};
   fputs(".SH EXIT STATUS\n", file);
-  for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++) fprintf(file, ".TP\n%s\n%s.\n", CODES[i].code, CODES[i].meaning);
+  for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++)
+    fprintf(file, ".TP\n%s\n%s.\n", CODES[i].code, CODES[i].meaning);
 }
 
 static void put_others(FILE *file, const vlm_program *program) {

@@ -45,3 +45,8 @@ out:
   vlm_cli_open_free(&opts);
   return st;
 }
+
+vlm_status vlm_cli_fit(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  return vlm_args_fit(cli->args, graph ? "graph" : "pipeline", graph ? "a single graph" : "a pipeline", err);
+}

@@ -19,7 +19,8 @@ static bool holds(const vlm_args *args, const vlm_program *program, const vlm_sl
   char shown[256];
   if (condition->data[0] != '-') return argument_at(program, condition) < args->positional.count;
   const char *equals = memchr(condition->data, '=', condition->bytes);
-  size_t name = equals ? (size_t)(equals - condition->data) : condition->bytes, length = condition->bytes - name;
+  size_t name = equals ? (size_t)(equals - condition->data) : condition->bytes,
+         length = condition->bytes - name;
   const vlm_option_row *row = vlm_option_find(condition->data, name);
   if (!row || !args->given[vlm_option_id_of(row)]) return false;
   if (!equals) return true;
@@ -28,7 +29,8 @@ static bool holds(const vlm_args *args, const vlm_program *program, const vlm_sl
 }
 
 /* The first of the conditions that holds. */
-static bool any_holds(vlm_slice *which, const vlm_args *args, const vlm_program *program, const char *conditions) {
+static bool any_holds(vlm_slice *which, const vlm_args *args, const vlm_program *program,
+                      const char *conditions) {
   while (vlm_next_word(&conditions, which))
     if (holds(args, program, which)) return true;
   return false;
@@ -36,28 +38,39 @@ static bool any_holds(vlm_slice *which, const vlm_args *args, const vlm_program 
 
 /* ---- one row ---- */
 
-static void check_needs(vlm_mistakes *all, const vlm_args *args, const vlm_program *program, const vlm_option_row *row) {
+static void check_needs(vlm_mistakes *all, const vlm_args *args, const vlm_program *program,
+                        const vlm_option_row *row) {
   vlm_slice word;
   for (const char *at = row->needs; vlm_next_word(&at, &word);) {
     if (holds(args, program, &word)) continue;
     const vlm_option_row *other = vlm_option_find(word.data, word.bytes);
-    if (other) vlm_mistake(all, VLM_USAGE, "%s needs %s %s: add it", row->name, other->name, other->value ? other->value : "");
-    else vlm_mistake(all, VLM_USAGE, "%s needs a %.*s: %s %s", row->name, (int)word.bytes, word.data, program->name, program->arguments);
+    if (other)
+      vlm_mistake(all, VLM_USAGE, "%s needs %s %s: add it", row->name, other->name,
+                  other->value ? other->value : "");
+    else
+      vlm_mistake(all, VLM_USAGE, "%s needs a %.*s: %s %s", row->name, (int)word.bytes, word.data,
+                  program->name, program->arguments);
   }
 }
 
-static void check_excludes(vlm_mistakes *all, const vlm_args *args, const vlm_program *program, const vlm_option_row *row) {
+static void check_excludes(vlm_mistakes *all, const vlm_args *args, const vlm_program *program,
+                           const vlm_option_row *row) {
   vlm_slice word;
   const char *at = row->excludes;
   while (vlm_next_word(&at, &word)) {
     if (!holds(args, program, &word)) continue;
     bool bare = word.data[word.bytes - 1] == '=';
-    if (bare) vlm_mistake(all, VLM_USAGE, "%s and %.*s both want standard output: type %.*sFILE", row->name, (int)word.bytes - 1, word.data, (int)word.bytes, word.data);
-    else vlm_mistake(all, VLM_USAGE, "%s does not go with %.*s: leave one of them out", row->name, (int)word.bytes, word.data);
+    if (bare)
+      vlm_mistake(all, VLM_USAGE, "%s and %.*s both want standard output: type %.*sFILE", row->name,
+                  (int)word.bytes - 1, word.data, (int)word.bytes, word.data);
+    else
+      vlm_mistake(all, VLM_USAGE, "%s does not go with %.*s: leave one of them out", row->name,
+                  (int)word.bytes, word.data);
   }
 }
 
-static void check_missing(vlm_mistakes *all, const vlm_args *args, const vlm_program *program, const vlm_option_row *row) {
+static void check_missing(vlm_mistakes *all, const vlm_args *args, const vlm_program *program,
+                          const vlm_option_row *row) {
   vlm_slice which;
   if (!any_holds(&which, args, program, row->unless))
     vlm_mistake(all, VLM_USAGE, "%s %s is missing: %s", row->name, row->value, row->missing);
@@ -83,7 +96,8 @@ vlm_status vlm_args_fit(const vlm_args *args, const char *uses, const char *what
     count++;
   }
   if (!count) return VLM_OK;
-  return vlm_fail(err, VLM_USAGE, "%s %s not go with %s: leave %s out", names, count > 1 ? "do" : "does", what, count > 1 ? "them" : "it");
+  return vlm_fail(err, VLM_USAGE, "%s %s not go with %s: leave %s out", names, count > 1 ? "do" : "does",
+                  what, count > 1 ? "them" : "it");
 }
 
 /* ---- arguments ---- */
@@ -92,7 +106,8 @@ vlm_status vlm_args_fit(const vlm_args *args, const char *uses, const char *what
 static vlm_status check_only(const vlm_args *args, const vlm_option_row *row, vlm_error *err) {
   char what[96];
   if (args->positional.count)
-    return vlm_fail(err, VLM_USAGE, "%s takes %s only, got %s too", row->name, row->only, args->positional.items[0]);
+    return vlm_fail(err, VLM_USAGE, "%s takes %s only, got %s too", row->name, row->only,
+                    args->positional.items[0]);
   snprintf(what, sizeof what, "%s%s%s", row->name, row->idle ? ", which " : "", row->idle ? row->idle : "");
   return vlm_args_fit(args, row->name, what, err);
 }
@@ -109,9 +124,12 @@ static void check_arguments(vlm_mistakes *all, const vlm_args *args, const vlm_p
   if (count >= program->least && count <= program->most) return;
   const vlm_option_row *list = count ? NULL : greedy(args);
   all->wants_help = true;
-  if (list) vlm_mistake(all, VLM_USAGE, "wanted %s, got 0: %s takes all words behind it, so name the %s first", program->wanted, list->name, program->arguments);
+  if (list)
+    vlm_mistake(all, VLM_USAGE, "wanted %s, got 0: %s takes all words behind it, so name the %s first",
+                program->wanted, list->name, program->arguments);
   else if (count > program->most)
-    vlm_mistake(all, VLM_USAGE, "wanted %s, got %d: leave out %s", program->wanted, count, args->positional.items[program->most]);
+    vlm_mistake(all, VLM_USAGE, "wanted %s, got %d: leave out %s", program->wanted, count,
+                args->positional.items[program->most]);
   else vlm_mistake(all, VLM_USAGE, "wanted %s, got %d", program->wanted, count);
 }
 

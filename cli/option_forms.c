@@ -28,6 +28,7 @@ vlm_status vlm_form_shape(const char *text, vlm_error *err) {
   const char *equals = strrchr(text, '=');
   char *end = NULL;
   long long size = equals && equals > text ? strtoll(equals + 1, &end, 10) : -1;
-  if (size < 0 || end == equals + 1 || *end) return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);
+  if (size < 0 || end == equals + 1 || *end)
+    return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);
   return VLM_OK;
 }

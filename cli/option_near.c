@@ -10,7 +10,8 @@ enum { LONGEST = 32 };
 static size_t plain(char out[LONGEST], const char *name, size_t length) {
   size_t n = 0;
   while (length && (*name == '-' || *name == '_')) name++, length--;
-  for (; n < length && n < LONGEST; n++) out[n] = name[n] == '_' ? '-' : (char)tolower((unsigned char)name[n]);
+  for (; n < length && n < LONGEST; n++)
+    out[n] = name[n] == '_' ? '-' : (char)tolower((unsigned char)name[n]);
   return n;
 }
 
@@ -26,7 +27,8 @@ static int distance(const char *a, size_t n, const char *b, size_t m) {
       int best = last[k - 1] + (a[i - 1] != b[k - 1]);
       if (last[k] + 1 < best) best = last[k] + 1;
       if (now[k - 1] + 1 < best) best = now[k - 1] + 1;
-      if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && before[k - 2] + 1 < best) best = before[k - 2] + 1;
+      if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && before[k - 2] + 1 < best)
+        best = before[k - 2] + 1;
       now[k] = best;
     }
   }
@@ -49,7 +51,9 @@ static int how_far_row(const vlm_option_row *row, const char *name, size_t lengt
   for (int i = 0; i < 2; i++) {
     vlm_slice word;
     for (const char *at = others[i]; vlm_next_word(&at, &word);) {
-      int that = length == word.bytes && memcmp(word.data, name, length) == 0 ? 0 : how_far(name, length, word.data, word.bytes);
+      int that = length == word.bytes && memcmp(word.data, name, length) == 0
+                     ? 0
+                     : how_far(name, length, word.data, word.bytes);
       if (that < far) far = that;
     }
   }

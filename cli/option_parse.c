@@ -37,16 +37,20 @@ typedef struct {
   const vlm_program *program;
   char **words;
   int count, at;
-  int json_before;  /* the argument right behind a --json without "="; -1 = none */
+  int json_before;     /* the argument right behind a --json without "="; -1 = none */
   bool only_arguments; /* "--" has been met */
   vlm_mistakes mistakes;
 } command_line;
 
-static bool is_option(const char *word) { return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]) && word[1] != '.'; }
+static bool is_option(const char *word) {
+  return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]) && word[1] != '.';
+}
 
 /* Dashes that a text program made of hyphens: U+2010 to U+2015, and the minus sign. */
 static bool is_typeset_dash(const char *word) {
-  return (!strncmp(word, "\xe2\x80", 2) && (unsigned char)word[2] >= 0x90 && (unsigned char)word[2] <= 0x95) || !strncmp(word, "\xe2\x88\x92", 3);
+  return (!strncmp(word, "\xe2\x80", 2) && (unsigned char)word[2] >= 0x90 &&
+          (unsigned char)word[2] <= 0x95) ||
+         !strncmp(word, "\xe2\x88\x92", 3);
 }
 
 static const vlm_program *program_with(const vlm_option_row *row) {
@@ -64,13 +68,19 @@ static void name_programs(char *out, size_t size, const vlm_option_row *row) {
     if (vlm_option_in(row, vlm_programs[i].letter)) names[count++] = vlm_programs[i].name;
   *out = 0;
   for (int i = 0; i < count && used < size; i++)
-    used += (size_t)snprintf(out + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", names[i]);
+    used += (size_t)snprintf(out + used, size - used, "%s%s",
+                             i == 0           ? ""
+                             : i + 1 == count ? " and "
+                                              : ", ",
+                             names[i]);
 }
 
 static void tell_unknown(command_line *line, const char *name, size_t length) {
   const vlm_option_row *near = vlm_option_near(name, length, line->program->letter);
   line->mistakes.wants_help = true;
-  if (near) vlm_mistake(&line->mistakes, VLM_USAGE, "unknown option %.*s, did you mean %s?", (int)length, name, near->name);
+  if (near)
+    vlm_mistake(&line->mistakes, VLM_USAGE, "unknown option %.*s, did you mean %s?", (int)length, name,
+                near->name);
   else vlm_mistake(&line->mistakes, VLM_USAGE, "unknown option %.*s", (int)length, name);
 }
 
@@ -85,20 +95,25 @@ static void tell_foreign(command_line *line, const vlm_option_row *row) {
   vlm_mistake(&line->mistakes, VLM_USAGE, "%s does not belong to this program but to %s", row->name, owners);
 }
 
-static bool takes_one(const vlm_option_row *row) { return vlm_option_takes_value(row) && !vlm_option_is_list(row); }
+static bool takes_one(const vlm_option_row *row) {
+  return vlm_option_takes_value(row) && !vlm_option_is_list(row);
+}
 
 /* Two different values, of which one would be ignored. */
-static bool is_second(const command_line *line, const vlm_option_row *row, const char *text, char *first, size_t size) {
+static bool is_second(const command_line *line, const vlm_option_row *row, const char *text, char *first,
+                      size_t size) {
   if (!line->args->given[vlm_option_id_of(row)] || !takes_one(row)) return false;
   vlm_option_show(first, size, line->args, row);
   return strcmp(first, text) != 0;
 }
 
-static vlm_status take_value(command_line *line, const vlm_option_row *row, const char *text, vlm_error *err) {
+static vlm_status take_value(command_line *line, const vlm_option_row *row, const char *text,
+                             vlm_error *err) {
   vlm_error why = {0};
   char first[256];
   if (is_second(line, row, text, first, sizeof first)) {
-    vlm_mistake(&line->mistakes, VLM_USAGE, "%s is given twice, %s and %s: give it once", row->name, first, text);
+    vlm_mistake(&line->mistakes, VLM_USAGE, "%s is given twice, %s and %s: give it once", row->name, first,
+                text);
     return VLM_OK;
   }
   vlm_status st = vlm_option_read(line->args, row, text, &why);
@@ -112,8 +127,9 @@ static void tell_no_value(command_line *line, const vlm_option_row *row) {
   const char *next = line->at + 1 < line->count ? line->words[line->at + 1] : NULL;
   bool text = row->type == VLM_TYPE_texts || row->type == VLM_TYPE_paths || row->type == VLM_TYPE_file_in;
   bool meant = text && next && strcmp(next, "--") != 0 && !vlm_option_find(next, strcspn(next, "=")) &&
-      !vlm_option_near(next, strcspn(next, "="), line->program->letter);
-  if (meant) vlm_mistake(&line->mistakes, VLM_USAGE, "%s wants a value: write %s=%s", row->name, row->name, next);
+               !vlm_option_near(next, strcspn(next, "="), line->program->letter);
+  if (meant)
+    vlm_mistake(&line->mistakes, VLM_USAGE, "%s wants a value: write %s=%s", row->name, row->name, next);
   else vlm_mistake(&line->mistakes, VLM_USAGE, "%s wants a value: %s %s", row->name, row->name, row->value);
   if (meant) line->at++;
 }
@@ -122,7 +138,8 @@ static void tell_no_value(command_line *line, const vlm_option_row *row) {
 static vlm_status take_values(command_line *line, const vlm_option_row *row, vlm_error *err) {
   vlm_status st = VLM_OK;
   int taken = 0;
-  while (line->at + 1 < line->count && !is_option(line->words[line->at + 1]) && (row->type == VLM_TYPE_paths || !taken)) {
+  while (line->at + 1 < line->count && !is_option(line->words[line->at + 1]) &&
+         (row->type == VLM_TYPE_paths || !taken)) {
     VLM_TRY(take_value(line, row, line->words[++line->at], err));
     taken++;
   }
@@ -141,7 +158,8 @@ static vlm_status take_option(command_line *line, const char *word, vlm_error *e
   }
   bool here = vlm_option_in(row, line->program->letter);
   if (!here) tell_foreign(line, row);
-  else if (equals && row->type == VLM_TYPE_flag) vlm_mistake(&line->mistakes, VLM_USAGE, "%s takes no value", row->name);
+  else if (equals && row->type == VLM_TYPE_flag)
+    vlm_mistake(&line->mistakes, VLM_USAGE, "%s takes no value", row->name);
   else if (equals) return take_value(line, row, equals + 1, err);
   else if (vlm_option_takes_value(row)) return take_values(line, row, err);
   if (!here) return VLM_OK;
@@ -154,7 +172,8 @@ static vlm_status take_argument(command_line *line, const char *word, vlm_error 
   vlm_option_values *list = &line->args->positional;
   vlm_status st = VLM_OK;
   if (!line->only_arguments && is_typeset_dash(word)) {
-    vlm_mistake(&line->mistakes, VLM_USAGE, "%s begins with a typeset dash: type --%s", word, word + 3 + strspn(word + 3, "-"));
+    vlm_mistake(&line->mistakes, VLM_USAGE, "%s begins with a typeset dash: type --%s", word,
+                word + 3 + strspn(word + 3, "-"));
     return VLM_OK;
   }
   VLM_TRY(vlm_more(&list->items, list->count, list->count + 1, err));
@@ -171,7 +190,8 @@ static void check_json(command_line *line) {
   const char *dot = strrchr(list->items[k], '.');
   bool named = dot && (!strcmp(dot, ".json") || !strcmp(dot, ".jsonl"));
   if (named || list->count > line->program->most)
-    vlm_mistake(&line->mistakes, VLM_USAGE, "--json takes its file behind \"=\": type --json=%s", list->items[k]);
+    vlm_mistake(&line->mistakes, VLM_USAGE, "--json takes its file behind \"=\": type --json=%s",
+                list->items[k]);
 }
 
 static vlm_status set_defaults(vlm_args *args, char program, vlm_error *err) {

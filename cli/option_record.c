@@ -10,7 +10,8 @@ static vlm_status append_word(vlm_text *out, const char *word, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (*word && strspn(word, PLAIN) == strlen(word)) return vlm_text_append(out, word, strlen(word), err);
   VLM_TRY(vlm_text_append(out, "'", 1, err));
-  for (const char *c = word; *c; c++) VLM_TRY(vlm_text_append(out, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1, err));
+  for (const char *c = word; *c; c++)
+    VLM_TRY(vlm_text_append(out, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1, err));
   VLM_TRY(vlm_text_append(out, "'", 1, err));
 out:
   return st;
@@ -49,7 +50,8 @@ out:
 vlm_status vlm_args_record(vlm_text *out, const vlm_args *args, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int i = 0; i < VLM_OPT_COUNT; i++)
-    if (args->given[i] && vlm_option_rows[i].recorded) VLM_TRY(record_row(out, args, &vlm_option_rows[i], err));
+    if (args->given[i] && vlm_option_rows[i].recorded)
+      VLM_TRY(record_row(out, args, &vlm_option_rows[i], err));
 out:
   return st;
 }

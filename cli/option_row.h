@@ -27,8 +27,8 @@ typedef enum vlm_option_group {
       VLM_GROUP_COUNT
 } vlm_option_group;
 
-/* Lists are words with blanks between them. A condition is "--name" (given), "--name=VALUE" (with that value), "--name=" (without one)
- * or, in capitals, an argument of the program. */
+/* Lists are words with blanks between them. A condition is "--name" (given), "--name=VALUE" (with that
+ * value), "--name=" (without one) or, in capitals, an argument of the program. */
 typedef struct vlm_option_row {
   size_t target; /* offset in vlm_args */
   vlm_option_type type;
@@ -42,14 +42,15 @@ typedef struct vlm_option_row {
   const char *choices;   /* all values; "name[:P]" takes a parameter */
   const char *standard;  /* the default, read like a value */
   const char *otherwise; /* the default in words, for the help */
-  const char *fits;      /* what it goes with: pipeline, graph, packed, statistics, or the option that replaces the arguments; NULL = all */
-  const char *only;      /* what it takes instead of the program's arguments */
-  const char *idle;      /* with `only`: what does not happen then */
-  const char *needs, *excludes; /* conditions */
-  const char *missing;   /* must be given, and why ... */
-  const char *unless;    /* ... unless one of these conditions holds */
-  bool named;            /* values are NAME=PATH */
-  bool recorded;         /* shapes the result: vlm_args_record */
+  const char *fits; /* what it goes with: pipeline, graph, packed, statistics, or the option that replaces the
+                       arguments; NULL = all */
+  const char *only; /* what it takes instead of the program's arguments */
+  const char *idle; /* with `only`: what does not happen then */
+  const char *needs, *excludes;                          /* conditions */
+  const char *missing;                                   /* must be given, and why ... */
+  const char *unless;                                    /* ... unless one of these conditions holds */
+  bool named;                                            /* values are NAME=PATH */
+  bool recorded;                                         /* shapes the result: vlm_args_record */
   vlm_status (*check)(const char *text, vlm_error *err); /* of a text's form */
 } vlm_option_row;
 
@@ -100,11 +101,12 @@ vlm_status vlm_form_shape(const char *text, vlm_error *err);
 typedef struct vlm_mistakes {
   vlm_status status; /* of the first */
   int count;
-  bool wants_help;   /* closes with "see PROGRAM --help" */
+  bool wants_help; /* closes with "see PROGRAM --help" */
   char text[700];
 } vlm_mistakes;
 /* Adds what went wrong. */
-void vlm_mistake(vlm_mistakes *all, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void vlm_mistake(vlm_mistakes *all, vlm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* VLM_OK when there was none. */
 vlm_status vlm_mistakes_end(const vlm_mistakes *all, const vlm_program *program, vlm_error *err);
 

@@ -17,7 +17,8 @@ typedef vlm_status read_value(void *field, const vlm_option_row *row, const char
 static bool has_bounds(const vlm_option_row *row) { return row->low != 0 || row->high != 0; }
 
 static vlm_status wanted(const vlm_option_row *row, const char *text, const char *what, vlm_error *err) {
-  return vlm_fail(err, VLM_USAGE, "%s %s: wanted %s from %lld to %lld", row->name, text, what, (long long)row->low, (long long)row->high);
+  return vlm_fail(err, VLM_USAGE, "%s %s: wanted %s from %lld to %lld", row->name, text, what,
+                  (long long)row->low, (long long)row->high);
 }
 
 static vlm_status read_integer(void *field, const vlm_option_row *row, const char *text, vlm_error *err) {
@@ -25,8 +26,10 @@ static vlm_status read_integer(void *field, const vlm_option_row *row, const cha
   errno = 0;
   long long value = strtoll(text, &end, 10);
   bool good = !*end && end != text && !errno;
-  if (!good && !has_bounds(row)) return vlm_fail(err, VLM_USAGE, "%s %s: wanted a whole number", row->name, text);
-  if (!good || (has_bounds(row) && (value < row->low || value > row->high))) return wanted(row, text, "a whole number", err);
+  if (!good && !has_bounds(row))
+    return vlm_fail(err, VLM_USAGE, "%s %s: wanted a whole number", row->name, text);
+  if (!good || (has_bounds(row) && (value < row->low || value > row->high)))
+    return wanted(row, text, "a whole number", err);
   *(int64_t *)field = value;
   return VLM_OK;
 }
@@ -41,11 +44,14 @@ static bool parse_number(double *out, const char *text, const char *unit) {
   return !*end || (unit && strcasecmp(end, unit) == 0);
 }
 
-static vlm_status read_scaled(void *field, const vlm_option_row *row, const char *text, const char *unit, vlm_error *err) {
+static vlm_status read_scaled(void *field, const vlm_option_row *row, const char *text, const char *unit,
+                              vlm_error *err) {
   double value;
   const char *comma = strchr(text, ',');
   if (!parse_number(&value, text, unit)) {
-    if (comma) return vlm_fail(err, VLM_USAGE, "%s %s: write %.*s.%s", row->name, text, (int)(comma - text), text, comma + 1);
+    if (comma)
+      return vlm_fail(err, VLM_USAGE, "%s %s: write %.*s.%s", row->name, text, (int)(comma - text), text,
+                      comma + 1);
     return vlm_fail(err, VLM_USAGE, "%s %s: wanted a number", row->name, text);
   }
   if (has_bounds(row) && (value < (double)row->low || value > (double)row->high)) {
@@ -98,7 +104,8 @@ static vlm_status check_text(const vlm_option_row *row, const char *text, vlm_er
   if (row->check) VLM_TRY(row->check(text, err));
   if (row->named) {
     const char *equals = strchr(text, '=');
-    VLM_CHECK(equals && equals > text && equals[1], err, VLM_USAGE, "%s %s: wanted %s", row->name, text, row->value);
+    VLM_CHECK(equals && equals > text && equals[1], err, VLM_USAGE, "%s %s: wanted %s", row->name, text,
+              row->value);
   }
 out:
   return st;
@@ -160,7 +167,8 @@ void vlm_option_show(char *out, size_t size, const vlm_args *args, const vlm_opt
   vlm_slice choice = {"", 0};
   *out = 0;
   if (row->type == VLM_TYPE_integer) snprintf(out, size, "%lld", (long long)*(const int64_t *)field);
-  else if (row->type == VLM_TYPE_number || row->type == VLM_TYPE_percent) snprintf(out, size, "%.15g", *(const double *)field);
+  else if (row->type == VLM_TYPE_number || row->type == VLM_TYPE_percent)
+    snprintf(out, size, "%.15g", *(const double *)field);
   else if (row->type == VLM_TYPE_choice) {
     for (int i = *(const int *)field; i >= 0 && vlm_next_word(&at, &choice);) i--;
     snprintf(out, size, "%.*s", (int)choice.bytes, choice.data);

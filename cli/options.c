@@ -10,15 +10,24 @@ static const char cpu_levels[] = ""
     ;
 
 const vlm_option_row vlm_option_rows[VLM_OPT_COUNT] = {
-#define X(field, kind, title, letters, section, shown, ...)                                                              \
-  [VLM_OPT_##field] = {.target = offsetof(vlm_args, field), .type = VLM_TYPE_##kind, .name = title, .programs = letters, \
-                       .group = VLM_GROUP_##section, .value = shown, .help = __VA_ARGS__},
+#define X(field, kind, title, letters, section, shown, ...) \
+  [VLM_OPT_##field] = {.target = offsetof(vlm_args, field), \
+                       .type = VLM_TYPE_##kind,             \
+                       .name = title,                       \
+                       .programs = letters,                 \
+                       .group = VLM_GROUP_##section,        \
+                       .value = shown,                      \
+                       .help = __VA_ARGS__},
 #include "cli/options.def"
 #undef X
 };
 
-bool vlm_option_takes_value(const vlm_option_row *row) { return row->type != VLM_TYPE_flag && row->type != VLM_TYPE_json_out; }
-bool vlm_option_is_list(const vlm_option_row *row) { return row->type == VLM_TYPE_texts || row->type == VLM_TYPE_paths; }
+bool vlm_option_takes_value(const vlm_option_row *row) {
+  return row->type != VLM_TYPE_flag && row->type != VLM_TYPE_json_out;
+}
+bool vlm_option_is_list(const vlm_option_row *row) {
+  return row->type == VLM_TYPE_texts || row->type == VLM_TYPE_paths;
+}
 bool vlm_option_in(const vlm_option_row *row, char program) { return strchr(row->programs, program) != NULL; }
 vlm_option_id vlm_option_id_of(const vlm_option_row *row) { return (vlm_option_id)(row - vlm_option_rows); }
 
@@ -68,8 +77,8 @@ vlm_option_values vlm_option_given_values(const vlm_args *args, const vlm_option
   const void *field = (const char *)args + row->target;
   vlm_option_values none = {NULL, 0};
   if (vlm_option_is_list(row)) return *(const vlm_option_values *)field;
-  if (row->type == VLM_TYPE_flag || row->type == VLM_TYPE_integer || row->type == VLM_TYPE_number || row->type == VLM_TYPE_percent ||
-      row->type == VLM_TYPE_choice)
+  if (row->type == VLM_TYPE_flag || row->type == VLM_TYPE_integer || row->type == VLM_TYPE_number ||
+      row->type == VLM_TYPE_percent || row->type == VLM_TYPE_choice)
     return none;
   *one = *(const char *const *)field;
   return (vlm_option_values){one, *one != NULL};

@@ -79,7 +79,7 @@ static const vlm_program *program_of(char letter) {
   return program;
 }
 
-static vlm_status run_program(vlm_cli *cli, vlm_status (*run)(const vlm_cli *cli, vlm_error *err), vlm_error *err) {
+static vlm_status run_program(vlm_cli *cli, vlm_run_program *run, vlm_error *err) {
   vlm_status st = VLM_OK;
   cli->quiet = cli->args->quiet;
   cli->verbose = cli->args->verbose;
@@ -94,7 +94,7 @@ out:
   return st;
 }
 
-int vlm_program_main(char letter, vlm_status (*run)(const vlm_cli *cli, vlm_error *err), int argc, char **argv) {
+int vlm_program_main(char letter, vlm_run_program *run, int argc, char **argv) {
   vlm_error err = {0};
   vlm_args args;
   vlm_cli cli = {.program = program_of(letter), .args = &args};
@@ -103,7 +103,8 @@ int vlm_program_main(char letter, vlm_status (*run)(const vlm_cli *cli, vlm_erro
   vlm_status st = vlm_args_parse(&args, cli.program, argc, argv, &err);
   if (st == VLM_OK) st = run_program(&cli, run, &err);
   for (char *p = err.text; (p = strchr(p, '\n'));) *p = ' '; /* a message is one line, whatever a name holds */
-  if (st != VLM_OK) fprintf(stderr, "%s: %s\n", cli.program->name, err.text[0] ? err.text : vlm_status_text(st));
+  const char *why = err.text[0] ? err.text : vlm_status_text(st);
+  if (st != VLM_OK) fprintf(stderr, "%s: %s\n", cli.program->name, why);
   vlm_args_free(&args);
   return vlm_status_exit_code(st);
 }
@@ -131,13 +132,14 @@ out:
 
 vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) {
   if (cli->args->json) return vlm_write_text(cli->args->json, text, err);
-  if (VLM_GIVEN(cli->args, json)) puts(text);
+  if (VLM_OPTION_GIVEN(cli->args, json)) puts(text);
   return VLM_OK;
 }
 
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err) {
+  const vlm_args *args = cli->args;
   const vlm_context_opts opts = {
-      .threads = (int)cli->args->threads, .cpu_level = cli->args->cpu, .max_loop_runs = cli->args->max_loop_runs};
+      .threads = (int)args->threads, .cpu_level = args->cpu, .max_loop_runs = args->max_loop_runs};
   return vlm_context_create(out, &opts, err);
 }
 

@@ -90,12 +90,6 @@ out:
   return st;
 }
 
-/* An option of the other kind of model would be ignored silently. */
-static vlm_status check_options(const calibrate_job *j, vlm_error *err) {
-  bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
-  return vlm_args_fit(j->cli->args, graph ? "graph" : "pipeline", graph ? "a single graph" : "a pipeline", err);
-}
-
 static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
   vlm_finish_when_asked(&j->opts.watch);
   vlm_status st = vlm_flow_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err);
@@ -110,7 +104,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   const vlm_args *args = j->cli->args;
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
   VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], VLM_OPEN_AS_IT_IS, err));
-  VLM_TRY(check_options(j, err));
+  VLM_TRY(vlm_cli_fit(j->cli, j->bundle, err));
   if (args->teacher) VLM_TRY(vlm_captions_load(&j->captions, args->teacher, err));
   j->opts.teacher = j->captions;
   VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
@@ -139,7 +133,7 @@ out:
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   calibrate_job j = {.cli = cli, .start = vlm_now(), .output = cli->args->output};
-  VLM_TRY(VLM_GIVEN(cli->args, merge) ? merge(&j, err) : calibrate(&j, err));
+  VLM_TRY(VLM_OPTION_GIVEN(cli->args, merge) ? merge(&j, err) : calibrate(&j, err));
 out:
   vlm_free(j.prompts.own);
   vlm_dataset_free(j.set);

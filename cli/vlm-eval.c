@@ -17,12 +17,6 @@ typedef struct {
   vlm_flow_evaluation result;
 } eval_job;
 
-/* An option of the other kind of model would be ignored silently. */
-static vlm_status check_options(const eval_job *j, vlm_error *err) {
-  bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
-  return vlm_args_fit(j->cli->args, graph ? "graph" : "pipeline", graph ? "a single graph" : "a pipeline", err);
-}
-
 /* ---- --metrics-only ---- */
 
 static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
@@ -35,7 +29,7 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], NULL, err));
   const vlm_scores *s = &metrics.corpus;
   if (metrics.line_breaks) vlm_say(cli, "%lld captions have line breaks inside; they count as blanks", (long long)metrics.line_breaks);
-  if (!VLM_GIVEN(cli->args, json))
+  if (!VLM_OPTION_GIVEN(cli->args, json))
     printf("BLEU-1 %.4f\nBLEU-2 %.4f\nBLEU-3 %.4f\nBLEU-4 %.4f\nROUGE-L %.4f\nCIDEr-D %.4f\nCIDEr %.4f\n", s->bleu[0], s->bleu[1], s->bleu[2], s->bleu[3],
            s->rouge_l, s->cider_d, s->cider);
   VLM_TRY(vlm_json_writer_create(&w, 0, err));
@@ -70,7 +64,7 @@ out:
 
 /* ---- options of the run ---- */
 
-#define LIMIT(field) {.set = VLM_GIVEN(args, field), .value = args->field}
+#define LIMIT(field) {.set = VLM_OPTION_GIVEN(args, field), .value = args->field}
 
 static void read_options(eval_job *j) {
   const vlm_args *args = j->cli->args;
@@ -89,7 +83,7 @@ static void read_options(eval_job *j) {
 /* ---- results ---- */
 
 static vlm_status print_result(eval_job *j, vlm_error *err) {
-  bool json = VLM_GIVEN(j->cli->args, json);
+  bool json = VLM_OPTION_GIVEN(j->cli->args, json);
   const vlm_limit *drop = &j->opts.budget.max_drop_percent;
   if (!j->cli->quiet && !json) vlm_eval_table(&j->result, j->cli->verbose);
   vlm_status st = vlm_eval_json(j->cli, &j->result, err);
@@ -110,11 +104,11 @@ static vlm_status refuse(const eval_job *j, vlm_error *err) {
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   eval_job j = {.cli = cli};
-  if (VLM_GIVEN(cli->args, metrics_only)) return metrics_only(cli, err);
+  if (VLM_OPTION_GIVEN(cli->args, metrics_only)) return metrics_only(cli, err);
   read_options(&j);
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(open_models(&j, err));
-  VLM_TRY(check_options(&j, err));
+  VLM_TRY(vlm_cli_fit(cli, j.bundles[0], err));
   if (cli->args->refs) VLM_TRY(vlm_captions_load(&j.captions, cli->args->refs, err));
   VLM_TRY(vlm_cli_data(&j.set, cli, j.bundles[0], j.captions, err));
   vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[0], j.n_paths > 1 ? " against " : "",

@@ -12,9 +12,12 @@
 
 static vlm_status run_check(const vlm_cli *cli, vlm_error *err) {
   const vlm_args *args = cli->args;
-  const vlm_check_opts opts = {.cpu = args->cpu, .threads = (int)args->threads, .rtol = args->rtol, .atol = args->atol};
-  const vlm_check_output output = {
-      .json = VLM_GIVEN(args, json), .json_path = args->json, .verbose = cli->verbose, .quiet = cli->quiet};
+  const vlm_check_opts opts = {
+      .cpu = args->cpu, .threads = (int)args->threads, .rtol = args->rtol, .atol = args->atol};
+  const vlm_check_output output = {.json = VLM_OPTION_GIVEN(args, json),
+                                   .json_path = args->json,
+                                   .verbose = cli->verbose,
+                                   .quiet = cli->quiet};
   return vlm_check_report(args->check.items, args->check.count, &opts, &output, err);
 }
 
@@ -69,7 +72,8 @@ static void tell_files(const vlm_cli *cli, const vlm_graph *graph, const vlm_fil
 }
 
 /* {"outputs": [{"name", "file", "type", "shape"}]}. */
-static vlm_status put_outputs(const vlm_cli *cli, const vlm_graph_run *work, const vlm_file_names *files, vlm_error *err) {
+static vlm_status put_outputs(const vlm_cli *cli, const vlm_graph_run *work, const vlm_file_names *files,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
   const char *text;
@@ -112,7 +116,7 @@ static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_
   VLM_TRY(vlm_graph_run_start(&work, context, true, err));
   VLM_TRY(vlm_graph_run_write(&work, folder, &names, err));
   tell_files(cli, graph, &names);
-  if (VLM_GIVEN(cli->args, json)) VLM_TRY(put_outputs(cli, &work, &names, err));
+  if (VLM_OPTION_GIVEN(cli->args, json)) VLM_TRY(put_outputs(cli, &work, &names, err));
 out:
   vlm_file_names_free(&names);
   vlm_graph_run_free(&work);
@@ -196,7 +200,7 @@ static vlm_status print_answer(void *user, const vlm_flow_answer *told, vlm_erro
   bool several = t->opts.n_images > 1, streamed = args->stream;
   if (streamed) puts("");
   if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, a->total_ms, a->ids.count);
-  if (VLM_GIVEN(args, json)) return put_json(t, path, prompt, a, told->objects, err);
+  if (VLM_OPTION_GIVEN(args, json)) return put_json(t, path, prompt, a, told->objects, err);
   if (!streamed) printf("%s%s%s\n", several ? path : "", several ? ": " : "", vlm_text_get(&a->text));
   return VLM_OK;
 }
@@ -279,11 +283,11 @@ static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vl
   const vlm_option_values *given = &cli->args->positional;
   vlm_status st = VLM_OK;
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
-  VLM_CHECK(!VLM_GIVEN(cli->args, decoder) || graph || !vlm_is_packed(given->items[0]), err, VLM_USAGE,
+  VLM_CHECK(!VLM_OPTION_GIVEN(cli->args, decoder) || graph || !vlm_is_packed(given->items[0]), err, VLM_USAGE,
             "--decoder chooses between files of a folder; %s is packed and has one form", given->items[0]);
-  VLM_CHECK(!graph || given->count == 1, err, VLM_USAGE, "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0],
-            given->items[1]);
-  VLM_TRY(vlm_args_fit(cli->args, graph ? "graph" : "pipeline", graph ? "a single graph" : "a pipeline", err));
+  VLM_CHECK(!graph || given->count == 1, err, VLM_USAGE,
+            "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
+  VLM_TRY(vlm_cli_fit(cli, bundle, err));
 out:
   return st;
 }
@@ -292,7 +296,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
-  if (VLM_GIVEN(cli->args, check)) return run_check(cli, err);
+  if (VLM_OPTION_GIVEN(cli->args, check)) return run_check(cli, err);
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));

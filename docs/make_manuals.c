@@ -1,4 +1,5 @@
-/* Writes the manual pages and the completion files of all programs: make_manuals FOLDER. The build runs it (cmake/manuals.cmake). */
+/* Writes the manual pages and the completion files of all programs: make_manuals FOLDER. The build runs it
+ * (cmake/manuals.cmake). */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,8 @@ static int write_page(const char *folder, int page, const vlm_program *program) 
   char path[1024];
   snprintf(path, sizeof path, "%s/%s", folder, PAGES[page].folder);
   mkdir(path, 0777);
-  snprintf(path, sizeof path, "%s/%s/%s%s%s", folder, PAGES[page].folder, PAGES[page].before, program->name, PAGES[page].after);
+  snprintf(path, sizeof path, "%s/%s/%s%s%s", folder, PAGES[page].folder, PAGES[page].before, program->name,
+           PAGES[page].after);
   FILE *file = fopen(path, "w");
   if (!file) {
     perror(path);

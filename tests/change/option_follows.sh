@@ -7,8 +7,8 @@ check() { "${@:2}" >/dev/null 2>&1 || { echo "not so: $1"; wrong=1; }; }
 prints() { grep -qE -- "$1" <<<"$("${@:2}" 2>&1)"; }
 left() { "$build/vlm-inspect" "$bundle" "$@" | sed '1,/^weights left float/d' | grep -cvE 'B  in [0-9]+ more'; }
 
-check "the help has it" prints '^  --top N +only the N largest' env COLUMNS=100 "$build/vlm-inspect" --help
-check "its bounds are checked" prints '--top 0: wanted a whole number from 1 to 100000$' "$build/vlm-inspect" "$bundle" --top 0
+check "the help has it" prints '^  --top N +the N largest' env COLUMNS=100 "$build/vlm-inspect" --help
+check "its bounds are checked" prints '--top 0: wanted a whole number from 1 to 10000$' "$build/vlm-inspect" "$bundle" --top 0
 check "it is suggested" prints 'unknown option --tip, did you mean --top\?' "$build/vlm-inspect" "$bundle" --tip 3
 check "another program says whose it is" prints '--top does not belong to this program but to vlm-inspect' "$build/vlm-run" x --top 3
 check "the manual page has it" grep -qF '\fB\-\-top\fR\fI N\fR' "$build/manuals/man1/vlm-inspect.1"
