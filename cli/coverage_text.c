@@ -30,9 +30,9 @@ static void print_left(const vlm_coverage *c, int32_t shown, bool every, vlm_put
   }
 }
 
-void vlm_coverage_print(const vlm_coverage *c, bool every, vlm_put_line *put, void *user) {
+void vlm_coverage_print(const vlm_coverage *c, const vlm_cli *cli, vlm_put_line *put, void *user) {
   char line[LINE];
-  int32_t shown = every || c->n_left <= LEFT_SHOWN + 1 ? c->n_left : LEFT_SHOWN;
+  int32_t shown = vlm_rows_shown(cli, c->n_left, c->n_left == LEFT_SHOWN + 1 ? c->n_left : LEFT_SHOWN);
   int64_t left = c->small_bytes, rest = c->small_bytes;
   for (int32_t i = 0; i < c->n_left; i++) left += c->left[i].bytes;
   for (int32_t i = shown; i < c->n_left; i++) rest += c->left[i].bytes;
@@ -43,7 +43,7 @@ void vlm_coverage_print(const vlm_coverage *c, bool every, vlm_put_line *put, vo
   if (!left) return;
   snprintf(line, sizeof line, "weights left float: %s", vlm_show_bytes((double)left).text);
   put(user, line);
-  print_left(c, shown, every, put, user);
+  print_left(c, shown, cli->verbose, put, user);
   if (!rest) return;
   snprintf(line, sizeof line, "%10s  in %d more%s", vlm_show_bytes((double)rest).text,
            c->small_count + c->n_left - shown,

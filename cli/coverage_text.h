@@ -9,9 +9,8 @@
 /* A line of text for people; `user` is handed on. */
 typedef void vlm_put_line(void *user, const char *line);
 
-/* Shares per graph and in all, then what stayed float, largest first; `every`: all of it, else some and a
- * sum. */
-void vlm_coverage_print(const vlm_coverage *coverage, bool every, vlm_put_line *put, void *user);
+/* Shares per graph and in all, then what stayed float, largest first; some of it and a sum, all with -v. */
+void vlm_coverage_print(const vlm_coverage *coverage, const vlm_cli *cli, vlm_put_line *put, void *user);
 /* Members "weights_int8_percent", "macs_int8_percent" (when measured), "coverage" and "left_float" of the
  * object that is open. */
 void vlm_coverage_put(vlm_json_writer *w, const vlm_coverage *coverage);

@@ -1,21 +1,16 @@
 #include "cli/data.h"
 
-static vlm_status read_shard(const vlm_cli *cli, vlm_flow_data_opts *opts, vlm_error *err) {
-  const char *text = vlm_args_text(cli->args, VLM_OPT_SHARD, NULL);
-  unsigned long shard, shards;
+#include <stdio.h>
+
+vlm_status vlm_shard_parse(size_t *shard, size_t *shards, const char *text, vlm_error *err) {
   int used = 0;
-  if (!text) return VLM_OK;
-  if (sscanf(text, "%lu/%lu%n", &shard, &shards, &used) != 2 || text[used] || shard >= shards)
-    return vlm_fail(err, VLM_USAGE, "--shard %s: wanted I/N with I from 0 to N-1, such as 0/3", text);
-  opts->shard = shard;
-  opts->shards = shards;
-  return VLM_OK;
+  if (sscanf(text, "%zu/%zu%n", shard, shards, &used) == 2 && !text[used] && *shard < *shards) return VLM_OK;
+  return vlm_fail(err, VLM_USAGE, "--shard %s: wanted I/N with I from 0 to N-1, such as 0/3", text);
 }
 
 static vlm_status check_kind(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
-  bool images = cli->args->options[VLM_OPT_IMAGES].count, inputs = cli->args->options[VLM_OPT_INPUTS].count;
+  bool images = cli->args->images.count > 0, inputs = cli->args->inputs.count > 0;
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
-  if (!images && !inputs) return vlm_fail(err, VLM_USAGE, "%s PATH is missing: which data should be run?", graph ? "--inputs" : "--images");
   if (graph && images) return vlm_fail(err, VLM_USAGE, "%s is a single graph: give its inputs with --inputs, as .npy or .npz", bundle->source);
   if (!graph && inputs) return vlm_fail(err, VLM_USAGE, "%s is a pipeline: give it --images", bundle->source);
   return VLM_OK;
@@ -32,14 +27,11 @@ static void say_renamed(const vlm_cli *cli, const vlm_dataset *set) {
 
 vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_flow_data_opts opts = {.sample_axis = vlm_args_has(cli->args, VLM_OPT_SAMPLE_AXIS), .captions = captions};
-  int64_t limit;
+  vlm_flow_data_opts opts = {.limit = (size_t)cli->args->limit, .sample_axis = cli->args->sample_axis, .captions = captions};
   VLM_TRY(check_kind(cli, bundle, err));
-  VLM_TRY(vlm_args_int(&limit, cli->args, VLM_OPT_LIMIT, 0, 1, INT32_MAX, err));
-  opts.limit = (size_t)limit;
-  VLM_TRY(read_shard(cli, &opts, err));
+  if (cli->args->shard) VLM_TRY(vlm_shard_parse(&opts.shard, &opts.shards, cli->args->shard, err));
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
-  const vlm_option_values *paths = &cli->args->options[graph ? VLM_OPT_INPUTS : VLM_OPT_IMAGES];
+  const vlm_option_values *paths = graph ? &cli->args->inputs : &cli->args->images;
   opts.paths = paths->items;
   opts.n_paths = (size_t)paths->count;
   VLM_TRY(vlm_flow_data(out, bundle, &opts, err));
@@ -49,6 +41,6 @@ out:
 }
 
 vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err) {
-  const vlm_option_values *given = &cli->args->options[VLM_OPT_PROMPT];
+  const vlm_option_values *given = &cli->args->prompt;
   return vlm_prompts_choose(out, bundle, set, given->items, given->count, err);
 }

@@ -9,6 +9,9 @@
  * VLM_USAGE when the wrong one was given. Free with vlm_dataset_free. */
 vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err);
 
+/* "I/N", as --shard takes it. VLM_USAGE when the text has not the form. */
+vlm_status vlm_shard_parse(size_t *shard, size_t *shards, const char *text, vlm_error *err);
+
 /* Of --prompt (vlm_prompts_choose). `out` must stay where it is. Free with vlm_free(out->own). */
 vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err);
 

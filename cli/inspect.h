@@ -20,7 +20,7 @@ vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *er
 /* The totals, as a line and a table. title: what the line begins with. */
 void vlm_model_view_print_totals(const vlm_model_view *view, const char *title);
 /* Graph by graph. */
-vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, bool verbose, vlm_error *err);
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, const vlm_cli *cli, vlm_error *err);
 /* Members of the object that is open. */
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, vlm_error *err);
 
@@ -29,7 +29,7 @@ vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *
 
 /* ---- a packed file (flow/pack_view.h) ---- */
 
-vlm_status vlm_pack_view_print(const vlm_pack_view *view, bool verbose, vlm_error *err);
+vlm_status vlm_pack_view_print(const vlm_pack_view *view, const vlm_cli *cli, vlm_error *err);
 vlm_status vlm_pack_view_put(vlm_json_writer *w, const vlm_pack_view *view, vlm_error *err);
 /* --verify (flow/verify.h): prints what was checked, or fails with VLM_INTEGRITY. */
 vlm_status vlm_inspect_verify(const vlm_cli *cli, const char *path, vlm_error *err);
@@ -38,7 +38,7 @@ vlm_status vlm_inspect_diff(const vlm_cli *cli, const char *path, const char *ot
 
 /* ---- statistics (flow/stats_view.h) ---- */
 
-void vlm_stats_view_print(const vlm_stats_view *view, bool verbose);
+void vlm_stats_view_print(const vlm_stats_view *view, const vlm_cli *cli);
 void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *view);
 /* --plot: one SVG per tensor, NNNN_GRAPH_NAME.svg with NNNN the tensor's place in the file. */
 vlm_status vlm_stats_view_plot(const vlm_stats_view *view, const char *folder, vlm_error *err);
@@ -47,6 +47,8 @@ vlm_status vlm_stats_view_plot(const vlm_stats_view *view, const char *folder, v
 
 /* Standard output is for people: neither --quiet nor taken by JSON (--json=FILE leaves it free). */
 bool vlm_says_text(const vlm_cli *cli);
+/* How many rows a table shows of those that it has, the first ones first: all with -v, else at most `usual`. */
+int32_t vlm_rows_shown(const vlm_cli *cli, int32_t rows, int32_t usual);
 
 typedef struct vlm_show {
   char text[32];

@@ -28,18 +28,18 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   vlm_bundle *bundle = NULL;
   vlm_context *context = NULL;
   vlm_model_view view = {.bundle = NULL};
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
+  bool json = VLM_OPTION_GIVEN(cli->args, json);
   VLM_TRY(vlm_cli_open(&bundle, cli, path, VLM_OPEN_AS_IT_IS, err));
-  if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
+  if (cli->args->dot) VLM_TRY(vlm_dot_write(bundle, cli->args->dot, err));
   if (cli->quiet && !json) goto out;
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_model_view_make(&view, context, bundle, true, err));
   if (json) VLM_TRY(print_json(cli, &view, err));
   if (vlm_says_text(cli)) {
     vlm_model_view_print_totals(&view, path);
-    VLM_TRY(vlm_model_view_print_graphs(&view, cli->verbose, err));
+    VLM_TRY(vlm_model_view_print_graphs(&view, cli, err));
     puts("\nwhat vlm-quantize would put in 8 bits, before it looks at statistics:");
-    vlm_coverage_print(view.coverage, cli->verbose, print_line, NULL);
+    vlm_coverage_print(view.coverage, cli, print_line, NULL);
   }
 out:
   vlm_model_view_free(&view);

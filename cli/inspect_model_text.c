@@ -89,13 +89,14 @@ static vlm_status print_ends(const char *label, const vlm_graph *g, const vlm_va
 
 /* ---- operators ---- */
 
-static vlm_status print_operators(const vlm_graph *g, const vlm_profile *p, vlm_error *err) {
+static vlm_status print_operators(const vlm_graph *g, const vlm_profile *p, const vlm_cli *cli, vlm_error *err) {
   char name[96], word[160];
   vlm_op_total *ops;
   int32_t n;
   vlm_show_list list;
   vlm_status st = vlm_op_totals(&ops, &n, g, p, err);
   if (st != VLM_OK) return st;
+  n = vlm_rows_shown(cli, n, n);
   vlm_show_begin(&list, "  operators  ");
   for (int32_t i = 0; i < n; i++) {
     snprintf(word, sizeof word, "%s %lld", vlm_op_total_name(&ops[i], name), (long long)ops[i].nodes);
@@ -172,22 +173,22 @@ static const char *file_name(const char *path) {
   return slash ? slash + 1 : path ? path : "";
 }
 
-static vlm_status print_graph(const vlm_model_view *v, int role, bool verbose, vlm_error *err) {
+static vlm_status print_graph(const vlm_model_view *v, int role, const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *g = v->bundle->graphs[role];
   const vlm_profile *p = profile_of(v, role);
   char clean[400];
   printf("\n%s: %s, opset %d%s\n", vlm_role_name((vlm_role)role), vlm_show_clean(clean, sizeof clean, file_name(g->source)), g->opset,
          p && p->executed ? ", shapes depend on data (run once on zeros, masks on ones)" : "");
-  VLM_TRY(print_ends("in", g, g->inputs, g->n_inputs, p ? p->inputs : NULL, verbose, err));
-  VLM_TRY(print_ends("out", g, g->outputs, g->n_outputs, p ? p->outputs : NULL, verbose, err));
+  VLM_TRY(print_ends("in", g, g->inputs, g->n_inputs, p ? p->inputs : NULL, cli->verbose, err));
+  VLM_TRY(print_ends("out", g, g->outputs, g->n_outputs, p ? p->outputs : NULL, cli->verbose, err));
   if (!p) printf("  costs not known: %s\n", vlm_show_clean(clean, sizeof clean, v->costs.roles[role].error.text));
   if (!vlm_bundle_graph_once(v->bundle, role)) {
     puts("  the graph is the one above");
     goto out;
   }
-  VLM_TRY(print_operators(g, p, err));
-  if (v->plan) print_decisions(v->plan, vlm_role_name((vlm_role)role), verbose);
+  VLM_TRY(print_operators(g, p, cli, err));
+  if (v->plan) print_decisions(v->plan, vlm_role_name((vlm_role)role), cli->verbose);
 out:
   return st;
 }
@@ -197,10 +198,10 @@ void vlm_model_view_print_totals(const vlm_model_view *v, const char *title) {
   print_costs(v);
 }
 
-vlm_status vlm_model_view_print_graphs(const vlm_model_view *v, bool verbose, vlm_error *err) {
+vlm_status vlm_model_view_print_graphs(const vlm_model_view *v, const vlm_cli *cli, vlm_error *err) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     if (!v->bundle->graphs[r]) continue;
-    vlm_status st = print_graph(v, r, verbose, err);
+    vlm_status st = print_graph(v, r, cli, err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;

@@ -22,14 +22,14 @@ static vlm_status inspect(const vlm_cli *cli, const char *path, vlm_error *err) 
   vlm_pack_view v = {.pack = NULL};
   vlm_context *context = NULL;
   vlm_cli_open_opts opts;
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
+  bool json = VLM_OPTION_GIVEN(cli->args, json);
   VLM_TRY(vlm_cli_open_read(&opts, cli, VLM_OPEN_LOWERED, err));
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_pack_view_open(&v, context, path, &opts.flow, err));
-  if (vlm_args_has(cli->args, VLM_OPT_DOT)) VLM_TRY(vlm_dot_write(v.bundle, vlm_args_text(cli->args, VLM_OPT_DOT, NULL), err));
-  if (vlm_args_has(cli->args, VLM_OPT_UNPACK)) VLM_TRY(vlm_pack_view_unpack(&v, vlm_args_text(cli->args, VLM_OPT_UNPACK, NULL), err));
+  if (cli->args->dot) VLM_TRY(vlm_dot_write(v.bundle, cli->args->dot, err));
+  if (cli->args->unpack) VLM_TRY(vlm_pack_view_unpack(&v, cli->args->unpack, err));
   if (json) VLM_TRY(print_json(cli, &v, err));
-  if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli->verbose, err));
+  if (vlm_says_text(cli)) VLM_TRY(vlm_pack_view_print(&v, cli, err));
 out:
   vlm_pack_view_free(&v);
   vlm_context_free(context);
@@ -38,9 +38,7 @@ out:
 }
 
 vlm_status vlm_inspect_pack(const vlm_cli *cli, const char *path, vlm_error *err) {
-  bool verify = vlm_args_has(cli->args, VLM_OPT_VERIFY), diff = vlm_args_has(cli->args, VLM_OPT_DIFF);
-  if (verify && diff) return vlm_fail(err, VLM_USAGE, "--verify and --diff are two runs");
-  if (verify) return vlm_inspect_verify(cli, path, err);
-  if (diff) return vlm_inspect_diff(cli, path, vlm_args_text(cli->args, VLM_OPT_DIFF, NULL), err);
+  if (cli->args->verify) return vlm_inspect_verify(cli, path, err);
+  if (cli->args->diff) return vlm_inspect_diff(cli, path, cli->args->diff, err);
   return inspect(cli, path, err);
 }

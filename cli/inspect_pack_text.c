@@ -129,7 +129,7 @@ static void print_types(const vlm_pack_tensor *t, int32_t n) {
   }
 }
 
-static vlm_status print_tensors(const vlm_pack_view *v, bool verbose, vlm_error *err) {
+static vlm_status print_tensors(const vlm_pack_view *v, const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t n;
   const vlm_pack_tensor *t = vlm_pack_tensors(v->pack, &n), **sorted = NULL;
@@ -139,7 +139,7 @@ static vlm_status print_tensors(const vlm_pack_view *v, bool verbose, vlm_error 
   if (n) qsort(sorted, (size_t)n, sizeof *sorted, by_size);
   printf("\ntensors\n");
   print_types(t, n);
-  int32_t shown = verbose || n <= TENSORS_SHOWN ? n : TENSORS_SHOWN;
+  int32_t shown = vlm_rows_shown(cli, n, TENSORS_SHOWN);
   for (int32_t i = 0; i < shown; i++) {
     const vlm_pack_tensor *one = sorted[i];
     vlm_pack_tensor_name(v, one, name, sizeof name);
@@ -235,7 +235,7 @@ static void print_golden(const vlm_pack *pack) {
   vlm_show_end(&list);
 }
 
-vlm_status vlm_pack_view_print(const vlm_pack_view *v, bool verbose, vlm_error *err) {
+vlm_status vlm_pack_view_print(const vlm_pack_view *v, const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t sections, tensors;
   vlm_pack_sections(v->pack, &sections);
@@ -246,10 +246,10 @@ vlm_status vlm_pack_view_print(const vlm_pack_view *v, bool verbose, vlm_error *
   print_sections(v->pack);
   VLM_TRY(print_text("preprocessing", vlm_pack_preprocess(v->pack), err));
   VLM_TRY(print_text("provenance", vlm_pack_provenance(v->pack), err));
-  VLM_TRY(print_quantization(v->pack, verbose, err));
-  VLM_TRY(print_tensors(v, verbose, err));
+  VLM_TRY(print_quantization(v->pack, cli->verbose, err));
+  VLM_TRY(print_tensors(v, cli, err));
   print_golden(v->pack);
-  if (verbose) VLM_TRY(vlm_model_view_print_graphs(&v->model, true, err));
+  if (cli->verbose) VLM_TRY(vlm_model_view_print_graphs(&v->model, cli, err));
   else puts("\n-v shows each graph, every decision and every tensor");
 out:
   return st;

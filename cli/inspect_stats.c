@@ -22,15 +22,13 @@ vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *er
   vlm_stats *stats = NULL;
   vlm_threads *threads = NULL;
   vlm_stats_view v = {.path = NULL};
-  int64_t n_threads;
-  VLM_TRY(vlm_args_int(&n_threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err));
-  VLM_TRY(vlm_threads_create(&threads, (int)n_threads, err));
+  VLM_TRY(vlm_threads_create(&threads, (int)cli->args->threads, err));
   VLM_TRY(vlm_stats_open(&stats, path, err));
   VLM_TRY(vlm_stats_view_make(&v, stats, threads, err));
   v.path = path;
-  if (vlm_args_has(cli->args, VLM_OPT_PLOT)) VLM_TRY(vlm_stats_view_plot(&v, vlm_args_text(cli->args, VLM_OPT_PLOT, NULL), err));
-  if (vlm_args_has(cli->args, VLM_OPT_JSON)) VLM_TRY(print_json(cli, &v, err));
-  if (vlm_says_text(cli)) vlm_stats_view_print(&v, cli->verbose);
+  if (cli->args->plot) VLM_TRY(vlm_stats_view_plot(&v, cli->args->plot, err));
+  if (VLM_OPTION_GIVEN(cli->args, json)) VLM_TRY(print_json(cli, &v, err));
+  if (vlm_says_text(cli)) vlm_stats_view_print(&v, cli);
 out:
   vlm_stats_view_free(&v);
   vlm_stats_free(stats);

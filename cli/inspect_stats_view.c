@@ -61,30 +61,31 @@ static void print_tensor(const vlm_tensor_summary *s, bool verbose) {
   if (verbose && t->count) print_detail(s);
 }
 
-static void print_samples(const vlm_stats_view *v) {
+static void print_samples(const vlm_stats_view *v, const vlm_cli *cli) {
   char cell[256];
   int64_t all = 0;
   for (int32_t i = 0; i < v->n_samples; i++) all += v->samples[i].extremes;
   if (!all) return;
   printf("\nsamples that widen most: of %lld minima and maxima, an even share would be %.1f each\n", (long long)all,
          (double)all / v->n_samples);
-  for (int32_t i = 0; i < v->n_samples && i < SAMPLES_SHOWN && v->samples[i].extremes; i++)
+  int32_t shown = vlm_rows_shown(cli, v->n_samples, SAMPLES_SHOWN);
+  for (int32_t i = 0; i < shown && v->samples[i].extremes; i++)
     printf("  %s %6lld  %s\n", vlm_show_cell(cell, sizeof cell, v->samples[i].name, 60), (long long)v->samples[i].extremes,
            vlm_show_share((double)v->samples[i].extremes / (double)all).text);
   printf("enough samples? one more that is like these widens an end with probability 1/%d, about %.1f of them\n", v->n_samples + 1,
          (double)all / (v->n_samples + 1));
 }
 
-void vlm_stats_view_print(const vlm_stats_view *v, bool verbose) {
+void vlm_stats_view_print(const vlm_stats_view *v, const vlm_cli *cli) {
   print_head(v);
   printf("\n%-*s %8s %8s %8s %8s %8s %7s\n", NAME, "longest tail first", "min", "max", "from", "to", "outside", "tail");
-  int32_t shown = verbose || v->n_tensors <= TENSORS_SHOWN ? v->n_tensors : TENSORS_SHOWN;
-  for (int32_t i = 0; i < shown; i++) print_tensor(&v->tensors[i], verbose);
+  int32_t shown = vlm_rows_shown(cli, v->n_tensors, TENSORS_SHOWN);
+  for (int32_t i = 0; i < shown; i++) print_tensor(&v->tensors[i], cli->verbose);
   if (shown < v->n_tensors) printf("and %d more with shorter tails (-v lists them)\n", v->n_tensors - shown);
   puts(
       "from, to: the 8-bit range of least error; outside: elements it saturates;\ntail: what the range loses when its longer end is cut to "
       "99.99 % of the elements");
-  print_samples(v);
+  print_samples(v, cli);
 }
 
 /* ---- JSON ---- */

@@ -7,8 +7,13 @@
 enum { COLUMNS = 100 };
 
 bool vlm_says_text(const vlm_cli *cli) {
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
+  bool json = VLM_OPTION_GIVEN(cli->args, json) && !cli->args->json;
   return !json && !cli->quiet;
+}
+
+int32_t vlm_rows_shown(const vlm_cli *cli, int32_t rows, int32_t usual) {
+  int32_t most = cli->verbose ? rows : usual;
+  return rows < most ? rows : most;
 }
 
 static vlm_show scaled(double n, const char *const units[5]) {

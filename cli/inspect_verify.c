@@ -50,7 +50,7 @@ vlm_status vlm_inspect_verify(const vlm_cli *cli, const char *path, vlm_error *e
   VLM_TRY(vlm_cli_open_read(&opts, cli, VLM_OPEN_LOWERED, err));
   VLM_TRY(vlm_cli_context(&context, cli, err));
   vlm_status verdict = vlm_flow_verify(&result, context, path, &opts.flow, &failure);
-  bool json = vlm_args_has(cli->args, VLM_OPT_JSON);
+  bool json = VLM_OPTION_GIVEN(cli->args, json);
   if (json) VLM_TRY(put_verdict(cli, &result, verdict == VLM_OK ? NULL : failure.text, err));
   if (verdict != VLM_OK) VLM_TRY(vlm_fail(err, verdict, "%s", failure.text));
   if (vlm_says_text(cli)) print_verdict(path, &result);
@@ -98,7 +98,7 @@ vlm_status vlm_inspect_diff(const vlm_cli *cli, const char *path, const char *ot
   const char *text;
   VLM_TRY(vlm_pack_open(&a, path, NULL, err));
   VLM_TRY(vlm_pack_open(&b, other, NULL, err));
-  if (vlm_args_has(cli->args, VLM_OPT_JSON)) {
+  if (VLM_OPTION_GIVEN(cli->args, json)) {
     VLM_TRY(vlm_json_writer_create(&d.json, 1, err));
     vlm_json_open_object(d.json, NULL);
     vlm_json_put_text(d.json, "kind", "diff");

@@ -5,27 +5,14 @@
 #include "cli/program.h"
 #include "runtime/base/memory.h"
 
-static vlm_status read_decoder(vlm_decoder_form *out, const vlm_cli *cli, vlm_error *err) {
-  static const char *const FORMS[] = {[VLM_DECODER_ANY] = "any", [VLM_DECODER_MERGED] = "merged", [VLM_DECODER_SEPARATE] = "separate"};
-  const char *text = vlm_args_text(cli->args, VLM_OPT_DECODER, "any");
-  for (int i = 0; i < 3; i++)
-    if (!strcmp(FORMS[i], text)) {
-      *out = (vlm_decoder_form)i;
-      return VLM_OK;
-    }
-  return vlm_fail(err, VLM_USAGE, "--decoder %s: wanted merged or separate", text);
-}
-
 /* The binding points into its own copy of the text. */
 static vlm_status read_shape(vlm_shape_binding *out, const char *text, vlm_error *err) {
   const char *equals = strrchr(text, '=');
-  char *end = NULL, *dim = NULL;
-  long long size = equals ? strtoll(equals + 1, &end, 10) : -1;
-  if (size < 0 || *end) return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);
+  char *dim = NULL;
   vlm_status st = vlm_strdup(&dim, text, err);
   if (st != VLM_OK) return st;
   dim[equals - text] = 0;
-  *out = (vlm_shape_binding){dim, size};
+  *out = (vlm_shape_binding){dim, strtoll(equals + 1, NULL, 10)};
   return VLM_OK;
 }
 
@@ -36,9 +23,8 @@ void vlm_cli_open_free(vlm_cli_open_opts *opts) {
 
 vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_open_use use, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const vlm_option_values *given = &cli->args->options[VLM_OPT_SHAPE];
-  *out = (vlm_cli_open_opts){.flow = {.lower = use != VLM_OPEN_AS_IT_IS, .lazy = use == VLM_OPEN_TO_RUN}};
-  VLM_TRY(read_decoder(&out->flow.decoder, cli, err));
+  const vlm_option_values *given = &cli->args->shape;
+  *out = (vlm_cli_open_opts){.flow = {.decoder = (vlm_decoder_form)cli->args->decoder, .lower = use != VLM_OPEN_AS_IT_IS, .lazy = use == VLM_OPEN_TO_RUN}};
   VLM_TRY(vlm_new(&out->shapes, given->count, err));
   out->flow.shapes = out->shapes;
   for (int i = 0; i < given->count; i++) {
@@ -58,4 +44,9 @@ vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, 
 out:
   vlm_cli_open_free(&opts);
   return st;
+}
+
+vlm_status vlm_cli_fit(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  return vlm_args_fit(cli->args, graph ? "graph" : "pipeline", graph ? "a single graph" : "a pipeline", err);
 }

@@ -1,142 +1,96 @@
-#include "cli/options.h"
-
-#include <ctype.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/program.h"
+#include "cli/option_row.h"
 #include "runtime/base/memory.h"
 
-typedef enum { FLAG, ONE, EACH, MANY, EQUALS } option_kind;
+static const char cpu_levels[] = ""
+#define X(name, text) text " "
+#include "runtime/base/cpu.def"
+#undef X
+    ;
 
-typedef struct {
-  const char *name;
-  option_kind kind;
-  const char *programs, *value, *help;
-} option_row;
-
-static const option_row ROWS[VLM_OPT_COUNT] = {
-#define X(id, name, kind, programs, value, help) [VLM_OPT_##id] = {name, kind, programs, value, help},
+const vlm_option_row vlm_option_rows[VLM_OPT_COUNT] = {
+#define X(field, kind, title, letters, section, shown, ...) \
+  [VLM_OPT_##field] = {.target = offsetof(vlm_args, field), \
+                       .type = VLM_TYPE_##kind,             \
+                       .name = title,                       \
+                       .programs = letters,                 \
+                       .group = VLM_GROUP_##section,        \
+                       .value = shown,                      \
+                       .help = __VA_ARGS__},
 #include "cli/options.def"
 #undef X
 };
 
-const char *vlm_option_name(vlm_option_id id) { return ROWS[id].name; }
+bool vlm_option_takes_value(const vlm_option_row *row) {
+  return row->type != VLM_TYPE_flag && row->type != VLM_TYPE_json_out;
+}
+bool vlm_option_is_list(const vlm_option_row *row) {
+  return row->type == VLM_TYPE_texts || row->type == VLM_TYPE_paths;
+}
+bool vlm_option_in(const vlm_option_row *row, char program) { return strchr(row->programs, program) != NULL; }
+vlm_option_id vlm_option_id_of(const vlm_option_row *row) { return (vlm_option_id)(row - vlm_option_rows); }
 
-/* ---- parsing ---- */
+bool vlm_option_planned(const vlm_option_row *row, char program) {
+  return vlm_option_in(row, program) || strchr(row->programs, program - 'a' + 'A') != NULL;
+}
 
-static bool built(const option_row *row, char program) { return strchr(row->programs, program) != NULL; }
-static bool planned(const option_row *row, char program) { return strchr(row->programs, toupper(program)) != NULL; }
+static bool is_name(const char *name, const char *text, size_t length) {
+  return name && strlen(name) == length && memcmp(name, text, length) == 0;
+}
 
-static vlm_status find_option(int *out, const vlm_program *program, const char *name, size_t length, vlm_error *err) {
+/* "-vv" is "-v" twice. */
+static size_t one_letter(const char *name, size_t length) {
+  if (length < 2 || name[0] != '-' || name[1] == '-') return length;
+  for (size_t i = 2; i < length; i++)
+    if (name[i] != name[1]) return length;
+  return 2;
+}
+
+const vlm_option_row *vlm_option_find(const char *name, size_t length) {
+  size_t one = one_letter(name, length);
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
-    if (strlen(ROWS[i].name) != length || strncmp(ROWS[i].name, name, length)) continue;
-    *out = i;
-    if (built(&ROWS[i], program->letter)) return VLM_OK;
-    if (planned(&ROWS[i], program->letter)) return vlm_fail(err, VLM_USAGE, "%s is not built yet", ROWS[i].name);
-    return vlm_fail(err, VLM_USAGE, "%s does not belong to this program; see %s --help", ROWS[i].name, program->name);
+    const vlm_option_row *row = &vlm_option_rows[i];
+    size_t n = row->type == VLM_TYPE_flag ? one : length;
+    if (is_name(row->name, name, n) || is_name(row->also, name, n)) return row;
   }
-  return vlm_fail(err, VLM_USAGE, "unknown option %.*s; see %s --help", (int)length, name, program->name);
+  return NULL;
 }
 
-static vlm_status add_value(vlm_option_values *v, const char *text, vlm_error *err) {
-  vlm_status st = vlm_more(&v->items, v->count, (size_t)v->count + 1, err);
-  if (st == VLM_OK) v->items[v->count++] = text;
-  return st;
+bool vlm_next_word(const char **at, vlm_slice *word) {
+  if (!*at) return false;
+  *at += strspn(*at, " ");
+  word->data = *at;
+  word->bytes = strcspn(*at, " ");
+  *at += word->bytes;
+  return word->bytes > 0;
 }
 
-static bool is_option(const char *text) { return text[0] == '-' && text[1] && !isdigit((unsigned char)text[1]); }
-
-static vlm_status take_values(vlm_args *args, int id, int *i, int argc, char **argv, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const option_row *row = &ROWS[id];
-  int before = args->options[id].count;
-  while (*i + 1 < argc && !is_option(argv[*i + 1]) && (row->kind == MANY || args->options[id].count == before))
-    VLM_TRY(add_value(&args->options[id], argv[++*i], err));
-  VLM_CHECK(args->options[id].count > before, err, VLM_USAGE, "%s wants a value: %s %s", row->name, row->name, row->value);
-out:
-  return st;
+bool vlm_has_word(const char *words, const char *word, size_t length) {
+  vlm_slice item;
+  while (vlm_next_word(&words, &item))
+    if (item.bytes == length && memcmp(item.data, word, length) == 0) return true;
+  return false;
 }
 
-static vlm_status parse_option(vlm_args *args, const vlm_program *program, int *i, int argc, char **argv, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const char *text = argv[*i], *equals = strchr(text, '=');
-  int id = 0;
-  VLM_TRY(find_option(&id, program, text, equals ? (size_t)(equals - text) : strlen(text), err));
-  args->options[id].given = true;
-  VLM_CHECK(!(equals && ROWS[id].kind == FLAG), err, VLM_USAGE, "%s takes no value", ROWS[id].name);
-  if (equals) VLM_TRY(add_value(&args->options[id], equals + 1, err));
-  else if (ROWS[id].kind != FLAG && ROWS[id].kind != EQUALS) VLM_TRY(take_values(args, id, i, argc, argv, err));
-out:
-  return st;
-}
-
-vlm_status vlm_args_parse(vlm_args *args, const vlm_program *program, int argc, char **argv, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  memset(args, 0, sizeof *args);
-  for (int i = 1; i < argc; i++) {
-    if (is_option(argv[i])) VLM_TRY(parse_option(args, program, &i, argc, argv, err));
-    else VLM_TRY(add_value(&args->positional, argv[i], err));
-  }
-out:
-  return st;
+vlm_option_values vlm_option_given_values(const vlm_args *args, const vlm_option_row *row, const char **one) {
+  const void *field = (const char *)args + row->target;
+  vlm_option_values none = {NULL, 0};
+  if (vlm_option_is_list(row)) return *(const vlm_option_values *)field;
+  if (row->type == VLM_TYPE_flag || row->type == VLM_TYPE_integer || row->type == VLM_TYPE_number ||
+      row->type == VLM_TYPE_percent || row->type == VLM_TYPE_choice)
+    return none;
+  *one = *(const char *const *)field;
+  return (vlm_option_values){one, *one != NULL};
 }
 
 void vlm_args_free(vlm_args *args) {
-  for (int i = 0; i < VLM_OPT_COUNT; i++) vlm_free(args->options[i].items);
-  vlm_free(args->positional.items);
-}
-
-/* ---- values ---- */
-
-bool vlm_args_has(const vlm_args *args, vlm_option_id id) { return args->options[id].given; }
-
-const char *vlm_args_text(const vlm_args *args, vlm_option_id id, const char *fallback) {
-  const vlm_option_values *v = &args->options[id];
-  return v->count ? v->items[v->count - 1] : fallback;
-}
-
-vlm_status vlm_args_int(int64_t *out, const vlm_args *args, vlm_option_id id, int64_t fallback, int64_t low, int64_t high, vlm_error *err) {
-  const char *text = vlm_args_text(args, id, NULL);
-  char *end;
-  *out = fallback;
-  if (!text) return VLM_OK;
-  *out = strtoll(text, &end, 10);
-  if (*end || end == text || *out < low || *out > high)
-    return vlm_fail(err, VLM_USAGE, "%s %s: wanted a whole number from %lld to %lld", ROWS[id].name, text, (long long)low, (long long)high);
-  return VLM_OK;
-}
-
-vlm_status vlm_args_number(double *out, const vlm_args *args, vlm_option_id id, double fallback, vlm_error *err) {
-  const char *text = vlm_args_text(args, id, NULL);
-  char *end;
-  *out = fallback;
-  if (!text) return VLM_OK;
-  *out = strtod(text, &end);
-  bool percent = !strcmp(end, "%") && strchr(ROWS[id].value, '%');
-  if (end == text || (*end && !percent) || !isfinite(*out)) return vlm_fail(err, VLM_USAGE, "%s %s: wanted a number", ROWS[id].name, text);
-  return VLM_OK;
-}
-
-vlm_status vlm_args_refuse(const vlm_args *args, const vlm_option_id *ids, const char *what, vlm_error *err) {
-  for (; *ids != VLM_OPT_COUNT; ids++)
-    if (args->options[*ids].given) return vlm_fail(err, VLM_USAGE, "%s does not go with %s", ROWS[*ids].name, what);
-  return VLM_OK;
-}
-
-/* ---- help ---- */
-
-void vlm_print_help(FILE *file, const vlm_program *program) {
-  fprintf(file, "%s: %s\n\nUsage:\n%s\nOptions:\n", program->name, program->summary, program->usage);
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
-    char left[64];
-    if (!built(&ROWS[i], program->letter)) continue;
-    const char *dots = ROWS[i].kind == MANY ? "…" : "";
-    if (ROWS[i].kind == EQUALS) snprintf(left, sizeof left, "%s[=%s]", ROWS[i].name, ROWS[i].value);
-    else snprintf(left, sizeof left, "%s%s%s%s", ROWS[i].name, ROWS[i].value ? " " : "", ROWS[i].value ? ROWS[i].value : "", dots);
-    fprintf(file, "  %-*s  %s\n", *dots ? 28 : 26, left, ROWS[i].help);
+    vlm_option_values *list = (void *)((char *)args + vlm_option_rows[i].target);
+    if (!vlm_option_is_list(&vlm_option_rows[i])) continue;
+    vlm_free(list->items);
+    *list = (vlm_option_values){NULL, 0};
   }
-  fprintf(file, "\nExamples:\n%s\nExit codes: 0 fine, 1 usage, 2 bad input, 3 quality below budget, 4 slower, 5 integrity, 70 our bug, 130 interrupted.\n",
-          program->examples);
+  vlm_free(args->positional.items);
+  args->positional = (vlm_option_values){NULL, 0};
 }

@@ -1,47 +1,81 @@
-/* The command line: one table of options (options.def) for all programs, parsing, help. */
+/* The command line: one table of options (options.def) for all programs; what was given lands in one struct.
+ */
 #ifndef VLM_CLI_OPTIONS_H
 #define VLM_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "runtime/base/buffer.h"
 #include "runtime/base/status.h"
 
+typedef struct vlm_option_values {
+  const char **items; /* pointers into argv */
+  int count;
+} vlm_option_values;
+
+/* The types of options.def and what each leaves in its field. Values are checked when they are read. */
+typedef bool vlm_option_flag;
+typedef int64_t vlm_option_integer;  /* within the bounds of the row */
+typedef double vlm_option_number;    /* finite; a unit may follow the digits */
+typedef double vlm_option_percent;   /* "5%" and "5" are 5 */
+typedef int vlm_option_choice;       /* index into the choices of the row */
+typedef const char *vlm_option_text; /* NULL = not given; one of the choices of the row when it has some */
+typedef vlm_option_values vlm_option_texts; /* repeatable, one value each */
+typedef const char *vlm_option_file_in;     /* can be read */
+typedef vlm_option_values
+    vlm_option_paths; /* values up to the next option: files and folders that can be read */
+typedef const char *vlm_option_file_out; /* can be written, and is none of what the command reads */
+typedef const char *vlm_option_folder_out;
+typedef const char
+    *vlm_option_json_out; /* --name or --name=FILE: NULL is standard output when the option was given */
+
+/* Sections of the help: X(NAME, title), in their order. */
+#define VLM_OPTION_GROUPS(X)              \
+  X(SAMPLES, "Samples and prompts")       \
+  X(MEASURE, "Statistics")                \
+  X(RECIPE, "What is quantized, and how") \
+  X(ANSWERS, "Answers")                   \
+  X(BUDGETS, "Budgets and scores")        \
+  X(GRAPHS, "Single graphs")              \
+  X(LOOK, "What to look at")              \
+  X(FILES, "Output")                      \
+  X(MACHINE, "Machine and model")         \
+  X(GENERAL, "General")
+
 typedef enum vlm_option_id {
-#define X(id, name, kind, programs, value, help) VLM_OPT_##id,
+#define X(field, ...) VLM_OPT_##field,
 #include "cli/options.def"
 #undef X
   VLM_OPT_COUNT
 } vlm_option_id;
 
-typedef struct vlm_option_values {
-  const char **items; /* pointers into argv */
-  int count;
-  bool given;
-} vlm_option_values;
-
+/* What the command line says. A field that was not given has the default of its row, or is 0. */
 typedef struct vlm_args {
-  vlm_option_values options[VLM_OPT_COUNT];
+#define X(field, type, ...) vlm_option_##type field;
+#include "cli/options.def"
+#undef X
+  bool given[VLM_OPT_COUNT];
   vlm_option_values positional;
 } vlm_args;
 
+#define VLM_OPTION_GIVEN(args, field) ((args)->given[VLM_OPT_##field])
+
 struct vlm_program;
-/* Fills args; VLM_USAGE names the option, what was wrong and where the help is. Free with vlm_args_free. */
-vlm_status vlm_args_parse(vlm_args *args, const struct vlm_program *program, int argc, char **argv, vlm_error *err);
+/* Reads and checks the whole line. VLM_USAGE names every option that is wrong, what was wrong and what to
+ * type instead; nothing on disk is looked at. --help and --version end the checks. Free with vlm_args_free,
+ * on failure too. */
+vlm_status vlm_args_parse(vlm_args *args, const struct vlm_program *program, int argc, char **argv,
+                          vlm_error *err);
 void vlm_args_free(vlm_args *args);
 
-bool vlm_args_has(const vlm_args *args, vlm_option_id id);
-/* Last value, or fallback. */
-const char *vlm_args_text(const vlm_args *args, vlm_option_id id, const char *fallback);
-/* Value within [low, high], or fallback when the option was not given. */
-vlm_status vlm_args_int(int64_t *out, const vlm_args *args, vlm_option_id id, int64_t fallback, int64_t low, int64_t high, vlm_error *err);
-/* A finite number; a trailing "%" is accepted where the help shows one. */
-vlm_status vlm_args_number(double *out, const vlm_args *args, vlm_option_id id, double fallback, vlm_error *err);
-const char *vlm_option_name(vlm_option_id id);
-/* VLM_USAGE "OPTION does not go with WHAT" when one of the ids was given; VLM_OPT_COUNT ends the list. So no option is ignored. */
-vlm_status vlm_args_refuse(const vlm_args *args, const vlm_option_id *ids, const char *what, vlm_error *err);
+/* VLM_USAGE when an option was given that does not go with such a thing, so that none is ignored. uses: words
+ * of `fits` in options.def, such as "graph"; what: how the message calls it, such as "a single graph". */
+vlm_status vlm_args_fit(const vlm_args *args, const char *uses, const char *what, vlm_error *err);
 
-void vlm_print_help(FILE *file, const struct vlm_program *program);
+/* The options that shape the result and differ from their defaults, as they would be typed, in the order of
+ * the table: the same text for the same recipe. Nothing is appended when all are defaults. */
+vlm_status vlm_args_record(vlm_text *out, const vlm_args *args, vlm_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cli/program.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cli/outputs.h"
+#include "cli/help.h"
+#include "cli/paths.h"
 #include "cli/terminal.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
@@ -65,30 +67,44 @@ void vlm_finish_when_asked(vlm_watch *watch) {
   may_finish = 1;
 }
 
-static vlm_status run(vlm_cli *cli, int argc, char **argv, vlm_args *args, vlm_error *err) {
+const vlm_program vlm_programs[VLM_PROGRAM_COUNT] = {
+#define X(...) {__VA_ARGS__},
+#include "cli/programs.def"
+#undef X
+};
+
+static const vlm_program *program_of(char letter) {
+  const vlm_program *program = vlm_programs;
+  while (program->letter != letter) program++;
+  return program;
+}
+
+static vlm_status run_program(vlm_cli *cli, vlm_run_program *run, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_args_parse(args, cli->program, argc, argv, err));
-  cli->quiet = vlm_args_has(args, VLM_OPT_QUIET);
-  cli->verbose = vlm_args_has(args, VLM_OPT_VERBOSE);
-  VLM_TRY(vlm_outputs_check(args, err));
-  if (vlm_args_has(args, VLM_OPT_HELP)) vlm_print_help(stdout, cli->program);
-  else if (vlm_args_has(args, VLM_OPT_VERSION)) printf("%s %s\n", cli->program->name, VLM_VERSION);
-  else VLM_TRY(cli->program->run(cli, err));
+  cli->quiet = cli->args->quiet;
+  cli->verbose = cli->args->verbose;
+  if (cli->args->help) vlm_print_help(stdout, cli->program, vlm_terminal_width());
+  else if (cli->args->version) printf("%s %s\n", cli->program->name, VLM_VERSION);
+  else {
+    VLM_TRY(vlm_paths_check(cli->args, err));
+    VLM_TRY(run(cli, err));
+  }
   VLM_CHECK(fflush(stdout) == 0 && !ferror(stdout), err, VLM_IO, "standard output cannot be written");
 out:
   return st;
 }
 
-int vlm_program_main(const vlm_program *program, int argc, char **argv) {
+int vlm_program_main(char letter, vlm_run_program *run, int argc, char **argv) {
   vlm_error err = {0};
   vlm_args args;
-  vlm_cli cli = {.program = program, .args = &args};
-  memset(&args, 0, sizeof args);
+  vlm_cli cli = {.program = program_of(letter), .args = &args};
   catch_signals();
   vlm_clean_streams();
-  vlm_status st = run(&cli, argc, argv, &args, &err);
+  vlm_status st = vlm_args_parse(&args, cli.program, argc, argv, &err);
+  if (st == VLM_OK) st = run_program(&cli, run, &err);
   for (char *p = err.text; (p = strchr(p, '\n'));) *p = ' '; /* a message is one line, whatever a name holds */
-  if (st != VLM_OK) fprintf(stderr, "%s: %s\n", program->name, err.text[0] ? err.text : vlm_status_text(st));
+  const char *why = err.text[0] ? err.text : vlm_status_text(st);
+  if (st != VLM_OK) fprintf(stderr, "%s: %s\n", cli.program->name, why);
   vlm_args_free(&args);
   return vlm_status_exit_code(st);
 }
@@ -115,19 +131,15 @@ out:
 }
 
 vlm_status vlm_write_json(const vlm_cli *cli, const char *text, vlm_error *err) {
-  const char *path = vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
-  if (path) return vlm_write_text(path, text, err);
-  if (vlm_args_has(cli->args, VLM_OPT_JSON)) puts(text);
+  if (cli->args->json) return vlm_write_text(cli->args->json, text, err);
+  if (VLM_OPTION_GIVEN(cli->args, json)) puts(text);
   return VLM_OK;
 }
 
 vlm_status vlm_cli_context(vlm_context **out, const vlm_cli *cli, vlm_error *err) {
-  int64_t threads, loop_runs;
-  vlm_status st = vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err);
-  if (st == VLM_OK) st = vlm_args_int(&loop_runs, cli->args, VLM_OPT_MAX_LOOP_RUNS, 0, 1, INT64_MAX, err);
-  if (st != VLM_OK) return st;
+  const vlm_args *args = cli->args;
   const vlm_context_opts opts = {
-      .threads = (int)threads, .cpu_level = vlm_args_text(cli->args, VLM_OPT_CPU, NULL), .max_loop_runs = loop_runs};
+      .threads = (int)args->threads, .cpu_level = args->cpu, .max_loop_runs = args->max_loop_runs};
   return vlm_context_create(out, &opts, err);
 }
 

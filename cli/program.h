@@ -3,6 +3,7 @@
 #define VLM_CLI_PROGRAM_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "cli/options.h"
 #include "flow/open.h"
@@ -16,14 +17,26 @@ typedef struct vlm_cli {
   bool quiet, verbose;
 } vlm_cli;
 
+/* A row of programs.def. */
 typedef struct vlm_program {
-  const char *name, *summary, *usage, *examples;
-  char letter; /* in options.def */
-  vlm_status (*run)(const vlm_cli *cli, vlm_error *err);
+  char letter;
+  const char *name, *summary, *arguments;
+  int least, most;
+  const char *wanted, *about, *usage, *examples;
 } vlm_program;
 
-/* The body of main: parses, runs, prints the error, gives the exit code. SIGINT, SIGTERM and SIGHUP remove half-written files. */
-int vlm_program_main(const vlm_program *program, int argc, char **argv);
+enum {
+  VLM_PROGRAM_COUNT = 0
+#define X(...) +1
+#include "cli/programs.def"
+#undef X
+};
+extern const vlm_program vlm_programs[VLM_PROGRAM_COUNT];
+
+typedef vlm_status vlm_run_program(const vlm_cli *cli, vlm_error *err);
+/* The body of main of the program with that letter: parses, checks, runs, prints the error, gives the exit
+ * code. SIGINT, SIGTERM and SIGHUP remove half-written files. */
+int vlm_program_main(char letter, vlm_run_program *run, int argc, char **argv);
 
 /* A line on standard error unless --quiet. */
 void vlm_say(const vlm_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -46,6 +59,8 @@ vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_ope
 void vlm_cli_open_free(vlm_cli_open_opts *opts);
 /* Bundle folder, .onnx or .vlmq. The caller frees it with vlm_bundle_free. */
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err);
+/* VLM_USAGE when an option was given that does not go with such a model: it would be ignored. */
+vlm_status vlm_cli_fit(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err);
 
 /* Seconds on a monotonic clock; peak resident memory of the process in MiB. */
 double vlm_now(void);

@@ -9,8 +9,9 @@ typedef struct vlm_quantize_job {
   const vlm_cli *cli;
   const char *model, *output;
   char **keep;                      /* globs of --keep without their type */
-  double min_int8;                  /* percent of the weights; below 0 = not asked for */
+  double min_int8;                  /* percent of the weights */
   bool weights_float;
+  vlm_text options;                 /* as typed, for the file */
   vlm_quant_opts opts;
   vlm_pack_opts pack;
   vlm_context *context;

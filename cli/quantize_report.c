@@ -24,7 +24,7 @@ static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); 
 
 void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   double percent = vlm_coverage_weights_percent(&j->result->coverage->total);
-  vlm_coverage_print(j->result->coverage, j->cli->verbose, say_line, (void *)(uintptr_t)j->cli);
+  vlm_coverage_print(j->result->coverage, j->cli, say_line, (void *)(uintptr_t)j->cli);
   if (*j->result->macs_assumed)
     vlm_say(j->cli, "MACs counted with %s (not stated; --shape DIM=N)", j->result->macs_assumed);
   for (int32_t i = 0; i < j->result->differences->count; i++) {
@@ -41,15 +41,14 @@ void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
 /* ---- files ---- */
 
 vlm_status vlm_quantize_save_plans(const vlm_quantize_job *j, vlm_error *err) {
-  static const vlm_option_id FILES[] = {VLM_OPT_SAVE_PLAN, VLM_OPT_REPORT};
+  const char *const files[] = {j->cli->args->save_plan, j->cli->args->report};
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
   const char *text;
   VLM_TRY(vlm_json_writer_create(&w, 1, err));
   VLM_TRY(vlm_quantization_plan_text(j->work, w, &text, err));
-  for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++)
-    if (vlm_args_has(j->cli->args, FILES[i]))
-      VLM_TRY(vlm_write_text(vlm_args_text(j->cli->args, FILES[i], NULL), text, err));
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    if (files[i]) VLM_TRY(vlm_write_text(files[i], text, err));
 out:
   vlm_json_writer_free(w);
   return st;

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "runtime/base/memory.h"
@@ -79,4 +81,13 @@ void vlm_clean_streams(void) {
   static edge out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
   stdout = wrapped(&out, stdout);
   stderr = wrapped(&err, stderr);
+}
+
+int vlm_terminal_width(void) {
+  struct winsize size = {.ws_col = 0};
+  const char *columns = getenv("COLUMNS");
+  int width = columns ? atoi(columns) : 0;
+  if (width <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) width = size.ws_col;
+  if (width <= 0) width = 80;
+  return width < 40 ? 40 : width > 200 ? 200 : width;
 }

@@ -6,15 +6,6 @@
 #include "flow/calibrate.h"
 #include "runtime/base/file.h"
 
-static const char USAGE[] =
-    "  vlm-calibrate MODEL (--images PATH... | --inputs PATH...) -o STATS.h5 [options]\n"
-    "  vlm-calibrate --merge A.h5 B.h5 ... -o STATS.h5\n";
-static const char EXAMPLES[] =
-    "  vlm-calibrate florence2/ --images receipts/ --prompt \"<CAPTION>\" -o receipts.h5\n"
-    "  vlm-calibrate detector.onnx --inputs samples/ -o street.h5\n"
-    "  vlm-calibrate florence2/ --images receipts/ --shard 0/3 -o part0.h5\n"
-    "  vlm-calibrate --merge part0.h5 part1.h5 part2.h5 -o receipts.h5\n";
-
 typedef struct {
   const vlm_cli *cli;
   const char *output;
@@ -31,7 +22,7 @@ typedef struct {
 } calibrate_job;
 
 static vlm_status open_statistics(calibrate_job *j, vlm_error *err) {
-  bool resume = vlm_args_has(j->cli->args, VLM_OPT_RESUME) && j->output && vlm_file_exists(j->output);
+  bool resume = j->cli->args->resume && j->output && vlm_file_exists(j->output);
   vlm_status st = vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, err);
   if (st == VLM_OK && resume)
     vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
@@ -84,16 +75,11 @@ out:
 }
 
 static vlm_status merge(calibrate_job *j, vlm_error *err) {
-  static const vlm_option_id FOR_RUNS[] = {VLM_OPT_IMAGES,         VLM_OPT_INPUTS, VLM_OPT_SAMPLE_AXIS, VLM_OPT_PROMPT,     VLM_OPT_TEACHER, VLM_OPT_LIMIT,
-                                           VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_SHARD,  VLM_OPT_RESUME,      VLM_OPT_EVERYTHING, VLM_OPT_DETAIL, VLM_OPT_SHAPE,   VLM_OPT_DECODER,
-                                           VLM_OPT_COUNT};
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
-  const vlm_option_values *files = &args->options[VLM_OPT_MERGE];
-  VLM_CHECK(args->positional.count == 0, err, VLM_USAGE, "--merge takes statistics files only, got %s too", args->positional.items[0]);
-  VLM_TRY(vlm_args_refuse(args, FOR_RUNS, "--merge, which runs no model", err));
+  const vlm_option_values *files = &args->merge;
   VLM_TRY(vlm_flow_merge(&j->stats, files->items, files->count, err));
-  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) {
+  if (args->dry_run) {
     vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count, j->output ? j->output : "nothing");
     goto out;
   }
@@ -102,14 +88,6 @@ static vlm_status merge(calibrate_job *j, vlm_error *err) {
   VLM_TRY(print_json(j, err));
 out:
   return st;
-}
-
-/* An option of the other kind of model would be ignored silently. */
-static vlm_status check_options(const calibrate_job *j, vlm_error *err) {
-  static const vlm_option_id PIPELINE[] = {VLM_OPT_PROMPT, VLM_OPT_TEACHER, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_DECODER, VLM_OPT_COUNT};
-  static const vlm_option_id GRAPH[] = {VLM_OPT_SAMPLE_AXIS, VLM_OPT_COUNT};
-  bool graph = j->bundle->family == VLM_FAMILY_GRAPH;
-  return vlm_args_refuse(j->cli->args, graph ? PIPELINE : GRAPH, graph ? "a single graph" : "a pipeline", err);
 }
 
 static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
@@ -124,28 +102,26 @@ static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
 static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
-  VLM_CHECK(args->positional.count == 1, err, VLM_USAGE, "wanted one model, got %d; see vlm-calibrate --help", args->positional.count);
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
   VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], VLM_OPEN_AS_IT_IS, err));
-  VLM_TRY(check_options(j, err));
-  const char *teacher = vlm_args_text(args, VLM_OPT_TEACHER, NULL);
-  if (teacher) VLM_TRY(vlm_captions_load(&j->captions, teacher, err));
+  VLM_TRY(vlm_cli_fit(j->cli, j->bundle, err));
+  if (args->teacher) VLM_TRY(vlm_captions_load(&j->captions, args->teacher, err));
   j->opts.teacher = j->captions;
   VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
   VLM_TRY(open_statistics(j, err));
   VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, j->set, err));
   j->opts.prompts = j->prompts.items;
   j->opts.n_prompts = j->prompts.count;
-  VLM_TRY(vlm_args_int(&j->opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
-  j->opts.everything = vlm_args_has(args, VLM_OPT_EVERYTHING);
-  j->opts.detail = vlm_args_has(args, VLM_OPT_DETAIL);
+  j->opts.max_new_tokens = args->max_new_tokens;
+  j->opts.everything = args->everything;
+  j->opts.detail = args->detail;
   j->opts.owns_constants = true;
   j->opts.output = j->output;
   j->opts.watch = vlm_progress_watch(&j->progress);
   int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
   vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context),
           j->output ? j->output : "nothing");
-  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) goto out;
+  if (args->dry_run) goto out;
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
   VLM_TRY(run_samples(j, err));
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
@@ -156,9 +132,8 @@ out:
 
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
-  calibrate_job j = {.cli = cli, .start = vlm_now(), .output = vlm_args_text(cli->args, VLM_OPT_OUTPUT, NULL)};
-  VLM_CHECK(j.output || vlm_args_has(cli->args, VLM_OPT_DRY_RUN), err, VLM_USAGE, "-o STATS.h5 is missing: where should the statistics go?");
-  VLM_TRY(vlm_args_has(cli->args, VLM_OPT_MERGE) ? merge(&j, err) : calibrate(&j, err));
+  calibrate_job j = {.cli = cli, .start = vlm_now(), .output = cli->args->output};
+  VLM_TRY(VLM_OPTION_GIVEN(cli->args, merge) ? merge(&j, err) : calibrate(&j, err));
 out:
   vlm_free(j.prompts.own);
   vlm_dataset_free(j.set);
@@ -169,12 +144,4 @@ out:
   return st;
 }
 
-int main(int argc, char **argv) {
-  static const vlm_program program = {.name = "vlm-calibrate",
-                                      .summary = "measures a model's activations on your own data",
-                                      .usage = USAGE,
-                                      .examples = EXAMPLES,
-                                      .letter = 'c',
-                                      .run = run};
-  return vlm_program_main(&program, argc, argv);
-}
+int main(int argc, char **argv) { return vlm_program_main('c', run, argc, argv); }

@@ -2,22 +2,16 @@
 #include "cli/inspect.h"
 #include "cli/quantize.h"
 
-static const char USAGE[] = "  vlm-quantize MODEL [--calib STATS.h5] -o OUT.vlmq [options]\n";
-static const char EXAMPLES[] =
-    "  vlm-quantize florence2/ --calib receipts.h5 -o florence2.vlmq\n"
-    "  vlm-quantize detector.onnx --calib street.h5 --range mse -o detector.vlmq\n"
-    "  vlm-quantize florence2/ --activations none -o weight-only.vlmq\n"
-    "  vlm-quantize florence2/ --calib receipts.h5 --save-plan plan.json --dry-run\n";
-
 static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
   const vlm_args *args = j->cli->args;
   return (vlm_flow_quantize_opts){.quant = j->opts,
                                   .pack = j->pack,
                                   .weights_float = j->weights_float,
-                                  .calib = vlm_args_text(args, VLM_OPT_CALIB, NULL),
-                                  .plan = vlm_args_text(args, VLM_OPT_PLAN, NULL),
-                                  .strict = vlm_args_has(args, VLM_OPT_STRICT),
-                                  .min_int8 = j->min_int8};
+                                  .calib = args->calib,
+                                  .plan = args->plan,
+                                  .strict = args->strict,
+                                  .min_int8 = j->min_int8,
+                                  .options = vlm_text_get(&j->options)};
 }
 
 static vlm_status write_pack(vlm_quantize_job *j, vlm_error *err) {
@@ -50,7 +44,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_quantize_print_plan(&j);
   VLM_TRY(vlm_quantize_save_plans(&j, err));
   VLM_TRY(apply(&j, err));
-  if (!vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) VLM_TRY(write_pack(&j, err));
+  if (!cli->args->dry_run) VLM_TRY(write_pack(&j, err));
   VLM_TRY(vlm_quantize_print_json(&j, err));
 out:
   vlm_quantization_free(j.work);
@@ -60,12 +54,4 @@ out:
   return st;
 }
 
-int main(int argc, char **argv) {
-  static const vlm_program program = {.name = "vlm-quantize",
-                                      .summary = "turns a model into one packed INT8 file",
-                                      .usage = USAGE,
-                                      .examples = EXAMPLES,
-                                      .letter = 'q',
-                                      .run = run};
-  return vlm_program_main(&program, argc, argv);
-}
+int main(int argc, char **argv) { return vlm_program_main('q', run, argc, argv); }

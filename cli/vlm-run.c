@@ -3,46 +3,22 @@
 
 #include "cli/check_report.h"
 #include "cli/data.h"
-#include "cli/outputs.h"
+#include "cli/paths.h"
 #include "flow/answers.h"
 #include "flow/run_graph.h"
 #include "runtime/base/file.h"
 
-static const char USAGE[] =
-    "  vlm-run MODEL IMAGE... [--prompt TEXT] [--beams N] [--max-new-tokens N] [--draw DIR]\n"
-    "  vlm-run MODEL --input NAME=FILE.npy ... --output-dir DIR\n"
-    "  vlm-run --check DIR...\n"
-    "\n"
-    "  --draw writes DIR/NAME.png for each image, NAME without its suffix; names that are taken go on with NAME-2.png, in the order of the\n"
-    "  command line (images of the same name, several prompts). Tasks that answer with text alone give no picture.\n";
-static const char EXAMPLES[] =
-    "  vlm-run florence2.vlmq photo.png --prompt \"<CAPTION>\"\n"
-    "  vlm-run florence2/ *.jpg --prompt \"<DETAILED_CAPTION>\" --json=answers.jsonl\n"
-    "  vlm-run florence2/ street.jpg --prompt \"<OD>\" --draw boxes/\n"
-    "  vlm-run detector.onnx --input image=street.npy --output-dir out/\n"
-    "  vlm-run --check backend-tests/ --json\n";
-
 /* ---- --check ---- */
 
 static vlm_status run_check(const vlm_cli *cli, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  int64_t threads;
-  vlm_check_opts opts = {.cpu = vlm_args_text(cli->args, VLM_OPT_CPU, NULL)};
-  const vlm_check_output output = {.json = vlm_args_has(cli->args, VLM_OPT_JSON),
-                                   .json_path = vlm_args_text(cli->args, VLM_OPT_JSON, NULL),
+  const vlm_args *args = cli->args;
+  const vlm_check_opts opts = {
+      .cpu = args->cpu, .threads = (int)args->threads, .rtol = args->rtol, .atol = args->atol};
+  const vlm_check_output output = {.json = VLM_OPTION_GIVEN(args, json),
+                                   .json_path = args->json,
                                    .verbose = cli->verbose,
                                    .quiet = cli->quiet};
-  const vlm_option_values *folders = &cli->args->options[VLM_OPT_CHECK];
-  VLM_CHECK(cli->args->positional.count == 0, err, VLM_USAGE, "--check takes folders only, got %s too", cli->args->positional.items[0]);
-  VLM_TRY(vlm_args_int(&threads, cli->args, VLM_OPT_THREADS, 0, 1, 256, err));
-  VLM_TRY(vlm_args_number(&opts.rtol, cli->args, VLM_OPT_RTOL, -1, err));
-  VLM_TRY(vlm_args_number(&opts.atol, cli->args, VLM_OPT_ATOL, -1, err));
-  VLM_CHECK(!vlm_args_has(cli->args, VLM_OPT_RTOL) || opts.rtol >= 0, err, VLM_USAGE, "--rtol %g: wanted 0 or more", opts.rtol);
-  VLM_CHECK(!vlm_args_has(cli->args, VLM_OPT_ATOL) || opts.atol >= 0, err, VLM_USAGE, "--atol %g: wanted 0 or more", opts.atol);
-  opts.threads = (int)threads;
-  VLM_TRY(vlm_check_report(folders->items, folders->count, &opts, &output, err));
-out:
-  return st;
+  return vlm_check_report(args->check.items, args->check.count, &opts, &output, err);
 }
 
 /* ---- a single graph ---- */
@@ -52,7 +28,6 @@ static vlm_status read_input(vlm_input_file *out, const char *spec, vlm_error *e
   vlm_status st = VLM_OK;
   char *name;
   const char *equals = strchr(spec, '=');
-  VLM_CHECK(equals, err, VLM_USAGE, "--input %s: wanted NAME=FILE.npy", spec);
   VLM_TRY(vlm_strdup(&name, spec, err));
   name[equals - spec] = 0;
   *out = (vlm_input_file){.name = name, .path = equals + 1};
@@ -62,7 +37,7 @@ out:
 
 static vlm_status read_inputs(vlm_graph_run *out, const vlm_cli *cli, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const vlm_option_values *given = &cli->args->options[VLM_OPT_INPUT];
+  const vlm_option_values *given = &cli->args->input;
   vlm_input_file *files = NULL;
   VLM_TRY(vlm_new(&files, given->count, err));
   for (int i = 0; i < given->count; i++) VLM_TRY(read_input(&files[i], given->items[i], err));
@@ -96,22 +71,52 @@ static void tell_files(const vlm_cli *cli, const vlm_graph *graph, const vlm_fil
   }
 }
 
+/* {"outputs": [{"name", "file", "type", "shape"}]}. */
+static vlm_status put_outputs(const vlm_cli *cli, const vlm_graph_run *work, const vlm_file_names *files,
+                              vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_open_array(w, "outputs");
+  for (int32_t i = 0; i < work->graph->n_outputs; i++) {
+    const vlm_tensor *t = vlm_graph_run_output(work, i);
+    vlm_json_open_object(w, NULL);
+    vlm_json_put_text(w, "name", work->graph->values[work->graph->outputs[i]].name);
+    vlm_json_put_text(w, "file", files->items[i]);
+    vlm_json_put_text(w, "type", vlm_dtype_name(t->dtype));
+    vlm_json_open_array(w, "shape");
+    for (int d = 0; d < t->rank; d++) vlm_json_put_int(w, NULL, t->dims[d]);
+    vlm_json_close_array(w);
+    vlm_json_close_object(w);
+  }
+  vlm_json_close_array(w);
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  return st;
+}
+
 static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph_run work = {0};
   vlm_file_names names = {0};
-  const char *folder = vlm_args_text(cli->args, VLM_OPT_OUTPUT_DIR, NULL);
+  const char *folder = cli->args->output_dir;
   VLM_CHECK(folder, err, VLM_USAGE, "--output-dir DIR is missing: where should the outputs go?");
   VLM_TRY(read_inputs(&work, cli, graph, err));
   VLM_TRY(vlm_output_names(&names, graph, err));
   VLM_TRY(check_outputs(cli, &names, folder, err));
-  if (vlm_args_has(cli->args, VLM_OPT_DRY_RUN)) {
+  if (cli->args->dry_run) {
     vlm_say(cli, "plan: %d inputs, %d outputs into %s", graph->n_inputs, graph->n_outputs, folder);
     goto out;
   }
   VLM_TRY(vlm_graph_run_start(&work, context, true, err));
   VLM_TRY(vlm_graph_run_write(&work, folder, &names, err));
   tell_files(cli, graph, &names);
+  if (VLM_OPTION_GIVEN(cli->args, json)) VLM_TRY(put_outputs(cli, &work, &names, err));
 out:
   vlm_file_names_free(&names);
   vlm_graph_run_free(&work);
@@ -139,7 +144,7 @@ static vlm_status print_piece(void *user, const char *text, vlm_error *err) {
 
 static vlm_status put_line(talk *t, const char *text, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const char *path = vlm_args_text(t->cli->args, VLM_OPT_JSON, NULL);
+  const char *path = t->cli->args->json;
   if (!path) return vlm_write_json(t->cli, text, err);
   if (!t->lines) VLM_TRY(vlm_writer_open(&t->lines, path, err));
   VLM_TRY(vlm_writer_write(t->lines, text, strlen(text), err));
@@ -192,10 +197,10 @@ static vlm_status print_answer(void *user, const vlm_flow_answer *told, vlm_erro
   const vlm_args *args = t->cli->args;
   const vlm_answer *a = told->answer;
   const char *path = t->opts.images[told->image], *prompt = t->opts.prompts[told->prompt];
-  bool several = t->opts.n_images > 1, streamed = vlm_args_has(args, VLM_OPT_STREAM);
+  bool several = t->opts.n_images > 1, streamed = args->stream;
   if (streamed) puts("");
   if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, a->total_ms, a->ids.count);
-  if (vlm_args_has(args, VLM_OPT_JSON)) return put_json(t, path, prompt, a, told->objects, err);
+  if (VLM_OPTION_GIVEN(args, json)) return put_json(t, path, prompt, a, told->objects, err);
   if (!streamed) printf("%s%s%s\n", several ? path : "", several ? ": " : "", vlm_text_get(&a->text));
   return VLM_OK;
 }
@@ -209,14 +214,14 @@ static void tell_picture(void *user, const char *path, size_t objects) {
 static vlm_status plan_pictures(talk *t, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = t->cli->args;
-  const char *folder = vlm_args_text(args, VLM_OPT_DRAW, NULL);
+  const char *folder = args->draw;
   const vlm_flow_answers_opts *o = &t->opts;
   if (!folder) return VLM_OK;
   VLM_TRY(vlm_pictures_plan(&t->pictures, folder, o->images, o->n_images, o->prompts, o->n_prompts, err));
   for (int p = 0; p < o->n_prompts; p++)
     if (!vlm_pictures_path(&t->pictures, 0, p))
       vlm_say(t->cli, "--draw: %s answers with text alone: no picture", o->prompts[p]);
-  if (!vlm_args_has(args, VLM_OPT_DRY_RUN)) VLM_TRY(vlm_folder_make(folder, err));
+  if (!args->dry_run) VLM_TRY(vlm_folder_make(folder, err));
 out:
   return st;
 }
@@ -240,7 +245,7 @@ static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bu
   VLM_TRY(vlm_json_writer_create(&t->json, 0, err));
   t->opts.owns_constants = true;
   t->opts.pictures = &t->pictures;
-  t->opts.on_text = vlm_args_has(t->cli->args, VLM_OPT_STREAM) ? print_piece : NULL;
+  t->opts.on_text = t->cli->args->stream ? print_piece : NULL;
   t->opts.on_answer = print_answer;
   t->opts.on_picture = tell_picture;
   t->opts.user = t;
@@ -260,10 +265,10 @@ static vlm_status run_answers(const vlm_cli *cli, vlm_context *context, const vl
   t.opts.n_images = args->positional.count - 1;
   t.opts.prompts = t.prompts.items;
   t.opts.n_prompts = t.prompts.count;
-  VLM_TRY(vlm_args_int(&t.opts.max_new_tokens, args, VLM_OPT_MAX_NEW_TOKENS, 0, 1, 4096, err));
-  VLM_TRY(vlm_args_int(&t.opts.beams, args, VLM_OPT_BEAMS, 0, 1, 64, err));
+  t.opts.max_new_tokens = args->max_new_tokens;
+  t.opts.beams = args->beams;
   VLM_TRY(plan_pictures(&t, err));
-  if (vlm_args_has(args, VLM_OPT_DRY_RUN)) VLM_TRY(print_plan(&t, err));
+  if (args->dry_run) VLM_TRY(print_plan(&t, err));
   else VLM_TRY(answer_all(&t, context, bundle, err));
 out:
   vlm_writer_free(t.lines);
@@ -275,36 +280,23 @@ out:
 
 /* An option of another use would be ignored silently. */
 static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
-#define OF_ANSWERS VLM_OPT_PROMPT, VLM_OPT_BEAMS, VLM_OPT_MAX_NEW_TOKENS, VLM_OPT_STREAM, VLM_OPT_DECODER, VLM_OPT_DRAW
-#define OF_GRAPHS VLM_OPT_INPUT, VLM_OPT_OUTPUT_DIR
-#define OF_CHECK VLM_OPT_RTOL, VLM_OPT_ATOL
-  static const vlm_option_id NOT_CHECK[] = {OF_ANSWERS, OF_GRAPHS, VLM_OPT_SHAPE, VLM_OPT_DRY_RUN, VLM_OPT_COUNT};
-  static const vlm_option_id NOT_GRAPH[] = {OF_ANSWERS, OF_CHECK, VLM_OPT_JSON, VLM_OPT_COUNT};
-  static const vlm_option_id NOT_PIPELINE[] = {OF_GRAPHS, OF_CHECK, VLM_OPT_COUNT};
-  static const vlm_option_id NOT_STREAM[] = {VLM_OPT_JSON, VLM_OPT_COUNT};
-  if (!bundle) return vlm_args_refuse(cli->args, NOT_CHECK, "--check", err);
-  if (bundle->family != VLM_FAMILY_GRAPH) {
-    bool both = vlm_args_has(cli->args, VLM_OPT_STREAM) && vlm_args_has(cli->args, VLM_OPT_JSON) && !vlm_args_text(cli->args, VLM_OPT_JSON, NULL);
-    if (vlm_args_has(cli->args, VLM_OPT_DECODER) && vlm_is_packed(cli->args->positional.items[0]))
-      return vlm_fail(err, VLM_USAGE, "--decoder chooses between files of a folder; %s is packed and has one form", cli->args->positional.items[0]);
-    if (both) return vlm_args_refuse(cli->args, NOT_STREAM, "--stream on one output; use --json=FILE", err);
-    return vlm_args_refuse(cli->args, NOT_PIPELINE, "a pipeline", err);
-  }
   const vlm_option_values *given = &cli->args->positional;
-  if (given->count > 1) return vlm_fail(err, VLM_USAGE, "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
-  return vlm_args_refuse(cli->args, NOT_GRAPH, "a single graph", err);
+  vlm_status st = VLM_OK;
+  bool graph = bundle->family == VLM_FAMILY_GRAPH;
+  VLM_CHECK(!VLM_OPTION_GIVEN(cli->args, decoder) || graph || !vlm_is_packed(given->items[0]), err, VLM_USAGE,
+            "--decoder chooses between files of a folder; %s is packed and has one form", given->items[0]);
+  VLM_CHECK(!graph || given->count == 1, err, VLM_USAGE,
+            "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
+  VLM_TRY(vlm_cli_fit(cli, bundle, err));
+out:
+  return st;
 }
 
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
-  if (vlm_args_has(cli->args, VLM_OPT_CHECK)) {
-    VLM_TRY(check_options(cli, NULL, err));
-    VLM_TRY(run_check(cli, err));
-    goto out;
-  }
-  VLM_CHECK(cli->args->positional.count > 0, err, VLM_USAGE, "wanted a model; see vlm-run --help");
+  if (VLM_OPTION_GIVEN(cli->args, check)) return run_check(cli, err);
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));
@@ -316,12 +308,4 @@ out:
   return st;
 }
 
-int main(int argc, char **argv) {
-  static const vlm_program program = {.name = "vlm-run",
-                                      .summary = "answers for images, outputs of a graph, conformance check",
-                                      .usage = USAGE,
-                                      .examples = EXAMPLES,
-                                      .letter = 'r',
-                                      .run = run};
-  return vlm_program_main(&program, argc, argv);
-}
+int main(int argc, char **argv) { return vlm_program_main('r', run, argc, argv); }

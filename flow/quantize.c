@@ -61,6 +61,7 @@ static vlm_status tell_provenance(vlm_quantization *q, vlm_error *err) {
     vlm_json_put_text(q->provenance, "statistics", vlm_digest_text(statistics, digest));
     vlm_json_put_int(q->provenance, "calibration_samples", vlm_stats_samples(q->stats));
   }
+  if (q->opts.options && *q->opts.options) vlm_json_put_text(q->provenance, "options", q->opts.options);
   vlm_json_close_object(q->provenance);
 out:
   return st;

@@ -25,6 +25,7 @@ typedef struct vlm_flow_quantize_opts {
   double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
   const char *const *prompts;   /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
+  const char *options;          /* the recipe as its user wrote it, told in the file; NULL or "" = nothing to tell */
   vlm_watch watch;              /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
 } vlm_flow_quantize_opts;
 

@@ -51,6 +51,7 @@ sys/syscall.h: runtime/base/cpu.c
 pthread.h:    runtime/base/threads.c
 sched.h:      runtime/base/threads.c
 signal.h:     cli/ runtime/base/file.c
+sys/ioctl.h:  cli/terminal.c
 '
 
 # C and POSIX, open to all.

@@ -66,6 +66,8 @@ touches_promised() {
       entry="$file:$added"
       if [ ! -f "$copy/$file" ]; then
         [[ "+$file" == $promise ]] && found=$promise
+      elif [[ "~$entry" == $promise ]] && [ "$removed" = 0 ] && grep -qF "the code that uses" <<<"$row"; then
+        found=$promise
       elif [ "$promise" = "$entry" ] && [ "$removed" = 0 ] && grep -qF "\`$file\`" <<<"$row"; then
         found=$promise
       fi

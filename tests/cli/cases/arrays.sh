@@ -1,6 +1,6 @@
 # symbolic.onnx and friends: single graphs fed with .npy files.
 expect "a graph without inputs" 2 'input "x" is missing; the inputs are x, u$' vlm-run "$MODELS/symbolic.onnx" --output-dir o
-expect "no folder for the outputs" 1 "^vlm-run: --output-dir DIR is missing" vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/f4.npy"
+expect "no folder for the outputs" 1 "^vlm-run: --input needs --output-dir DIR: add it$" vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/f4.npy"
 expect "an input without a file" 1 "^vlm-run: --input x: wanted NAME=FILE.npy$" vlm-run "$MODELS/unsorted.onnx" --input x --output-dir o
 expect "no such array" 2 "nowhere.npy" vlm-run "$MODELS/unsorted.onnx" --input x=nowhere.npy --output-dir o
 expect "no array file" 2 "text.npy" vlm-run "$MODELS/unsorted.onnx" --input x="$ARRAYS/text.npy" --output-dir o
@@ -13,7 +13,7 @@ printf '\0\0\200\77\0\0\0\300' >>x.npy # 1, -2
 expect "a graph runs" 0 "" vlm-run "$MODELS/unsorted.onnx" --input x=x.npy --output-dir o
 # c = relu(-x + x) = 0
 that "its output is written" cmp <(tail -c 8 o/c.npy) <(printf '\0\0\0\0\0\0\0\0')
-expect "calibration arrays: no such folder" 2 "^vlm-calibrate: nowhere: does not exist" vlm-calibrate "$MODELS/unsorted.onnx" --inputs nowhere -o s.h5
+expect "calibration arrays: no such folder" 2 "^vlm-calibrate: nowhere: no such file or folder$" vlm-calibrate "$MODELS/unsorted.onnx" --inputs nowhere -o s.h5
 mkdir in && cp "$ARRAYS/i4.npy" in/x.npy
 expect "calibration arrays: wrong type" 2 "^vlm-calibrate: .*x" vlm-calibrate "$MODELS/unsorted.onnx" --inputs in -o s.h5
 cp x.npy in/x.npy

@@ -19,7 +19,7 @@ expect "a dry run with -v lists everything above 1 KB" 0 "more, none above 1 KB$
 expect "--min-int8 that holds" 0 "" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 --min-int8 98% -o b.vlmq
 expect "--min-int8 that does not" 3 "^vlm-quantize: 99\.[0-9] % of the weights are in 8 bits, --min-int8 wants 99.5 %; nothing was written$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 --min-int8 99.5% -o c.vlmq
 absent "nothing is written then" c.vlmq
-expect "--min-int8 above all" 1 "^vlm-quantize: --min-int8 101: wanted percent of the weights, at most 100$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 --min-int8 101% -o c.vlmq
+expect "--min-int8 above all" 1 "^vlm-quantize: --min-int8 101%: wanted a number from 0 to 100$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 --min-int8 101% -o c.vlmq
 expect "less than half is told" 0 "^warning: only [0-4]?[0-9]\.[0-9] % of the weights are in 8 bits" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 --keep '*decoder*' --keep '*layers*' --keep '*mlp*' --keep '*MatMul' --dry-run
 expect "float weights were asked for: no warning" 0 "" vlm-quantize "$BUNDLE" --weights f32 --level 1 -o f.vlmq
 that "and none was given" test -z "$(grep -i warning err)"

@@ -1,5 +1,5 @@
 # A full disk: a message, exit 2, no temporary file, and what was there before stays.
-expect "an output folder that does not exist" 2 "^vlm-quantize: .*nowhere/m.vlmq: cannot be written: No such file or directory$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o nowhere/m.vlmq
+expect "an output folder that does not exist" 2 "^vlm-quantize: nowhere/m.vlmq: cannot be written: No such file or directory; make the folder nowhere first$" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o nowhere/m.vlmq
 expect "an output that is a folder" 2 "is a folder, a file name is wanted" vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o .
 echo old >m.vlmq; echo old >m.h5; echo old >old
 expect "quantize over the file size limit" 2 "m.vlmq: writing failed: File too large$" bash -c 'ulimit -f 64; exec "$@"' limited vlm-quantize "$BUNDLE" --calib "$STATS" --level 1 -o m.vlmq

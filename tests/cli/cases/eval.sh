@@ -1,7 +1,7 @@
 # Scores, verdicts and their exit codes.
 mkdir few && for i in 0 1 2 3 4 5; do ln -s "$SCREENS/test/test_000$i.png" few/; done
 REFS=$SCREENS/test.json
-expect "no such references" 2 "^vlm-eval: nowhere.json: cannot be opened" vlm-eval "$BUNDLE" "$PACK" --images few --refs nowhere.json
+expect "no such references" 2 "^vlm-eval: nowhere.json: no such file$" vlm-eval "$BUNDLE" "$PACK" --images few --refs nowhere.json
 expect "references that are no JSON" 2 "^vlm-eval: .*text.png" vlm-eval "$BUNDLE" "$PACK" --images few --refs "$IMAGES/text.png"
 cp "$SCREENS/calibration/calibration_0000.png" few/zz.png
 expect "references that miss an image" 2 '^vlm-eval: image "zz.png" has no reference captions; the references have 400 images' vlm-eval "$BUNDLE" "$PACK" --images few --refs "$REFS"

@@ -1,4 +1,4 @@
-expect "no such image" 2 "^vlm-run: nowhere.png: cannot be opened: No such file or directory$" vlm-run "$PACK" nowhere.png
+expect "no such image" 2 "^vlm-run: nowhere.png: no such file or folder$" vlm-run "$PACK" nowhere.png
 expect "a folder" 2 "images: is not a file$" vlm-run "$PACK" "$IMAGES"
 expect "text named .png" 2 "text.png: is not an image; read are PNG, JPEG, .npy$" vlm-run "$PACK" "$IMAGES/text.png"
 expect "an empty file" 2 "empty.png: the file is empty" vlm-run "$PACK" "$IMAGES/empty.png"
@@ -11,7 +11,7 @@ expect "an array of the wrong shape" 2 "digits.npy: " vlm-run "$PACK" "$ARRAYS/d
 for good in rgb.png palette4.png gray16.png rgba.png rgb.jpg progressive.jpg gray.jpg rgb.npy; do
   expect "read: $good" 0 "." vlm-run "$PACK" "$IMAGES/$good"
 done
-expect "calibration data: no such folder" 2 "^vlm-calibrate: nowhere: does not exist" vlm-calibrate "$BUNDLE" --images nowhere -o s.h5
+expect "calibration data: no such folder" 2 "^vlm-calibrate: nowhere: no such file or folder$" vlm-calibrate "$BUNDLE" --images nowhere -o s.h5
 mkdir none
 expect "calibration data: an empty folder" 2 "^vlm-calibrate: none: .*no " vlm-calibrate "$BUNDLE" --images none -o s.h5
 printf '{"image": "%s"}\n{"image": 3}\n' "$IMAGE" >list.jsonl

@@ -28,3 +28,16 @@ expect "vlm-inspect --verify: with plain C kernels" 0 "golden cases that hold: 1
 expect "a model that cannot answer is packed all the same" 0 "no golden answer in the file: .*tokenizer.json" bash -c 'cp -r "$0" b && rm b/tokenizer.json && vlm-quantize b --activations none --level 1 -o b.vlmq' "$BUNDLE"
 expect "vlm-inspect --verify: damaged" 5 "^vlm-inspect: flip.vlmq: " vlm-inspect flip.vlmq --verify
 expect "vlm-eval: damaged" 5 "^vlm-eval: flip.vlmq: " vlm-eval "$BUNDLE" flip.vlmq --images "$IMAGE"
+
+# The recipe as typed is in the file: options that shape the result, nothing of paths, threads or defaults, in one form.
+small="$MODELS/half.onnx"
+quantize() { local out=$1; shift; vlm-quantize "$small" --activations dynamic -o "$out" --quiet "$@"; }
+that "options of the recipe" quantize a.vlmq --level 3 --weights s8-tensor --threads 1
+that "in another order and form" quantize b.vlmq --weights=s8-tensor --threads 2 --cpu c --level=03
+same "the same bytes" a.vlmq b.vlmq
+expect "vlm-inspect shows the recipe" 0 "options.*--weights s8-tensor --activations dynamic --level 3" vlm-inspect a.vlmq
+that "defaults" vlm-quantize "$small" --activations dynamic -o c.vlmq --quiet
+that "defaults that were typed" vlm-quantize "$small" --activations dynamic -o d.vlmq --quiet --level 19 --weights s8 --codec zstd
+same "make the same file" c.vlmq d.vlmq
+that "no options" vlm-quantize "$BUNDLE" --calib "$STATS" --level 19 -o e.vlmq --quiet
+that "no record" eval '! vlm-inspect e.vlmq | grep -q "options"'

@@ -6,7 +6,7 @@ expect "statistics of another model" 2 "stats.h5: statistics of another model: d
   vlm-quantize "$MODELS/symbolic.onnx" --calib "$STATS" -o m.vlmq
 expect "the same samples twice" 2 "^vlm-calibrate: .*(sample|calibration_)" vlm-calibrate --merge "$STATS" "$STATS" -o m.h5
 expect "a merge of nothing" 1 "^vlm-calibrate: --merge wants a value" vlm-calibrate --merge -o m.h5
-expect "a merge with a missing part" 2 "^vlm-calibrate: nowhere.h5: no such file$" vlm-calibrate --merge "$STATS" nowhere.h5 -o m.h5
+expect "a merge with a missing part" 2 "^vlm-calibrate: nowhere.h5: no such file or folder$" vlm-calibrate --merge "$STATS" nowhere.h5 -o m.h5
 cp "$STATS" other.h5
 expect "resuming with another model" 2 "other.h5: belongs to another model or preprocessing" vlm-calibrate "$BUNDLE/embed_tokens.onnx" --inputs "$ARRAYS/i8.npy" --resume -o other.h5
 same "a refused resume leaves the file alone" "$STATS" other.h5
