@@ -47,6 +47,11 @@ without_cmocka() {
   PKG_CONFIG_LIBDIR=$work/pc configured bare && grep -q 'tests are left out: cmocka is not here' "$work/bare.txt" &&
     ! grep -rq test_memory "$work/bare" --include=CTestTestfile.cmake --include=build.ninja --include=Makefile
 }
+fortifies() {
+  configured plain -DVLMQ_TESTS=OFF -DCMAKE_BUILD_TYPE=Debug && hasnt plain -D_FORTIFY_SOURCE=2 &&
+    configured none -DVLMQ_TESTS=OFF -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O0 && hasnt none -D_FORTIFY_SOURCE=2 &&
+    has default -D_FORTIFY_SOURCE=2
+}
 # Tests of test.sh and of ctest are the same.
 same_tests() {
   local known
@@ -68,6 +73,7 @@ ok "Release is the default, warnings are no errors" "$work/log" by_default
 ok "warnings are errors on request" "$work/log" on_request
 ok "CFLAGS are kept, and cannot take the numeric contract back" "$work/log" keeps_contract
 ok "CFLAGS that change results are refused" "$work/log" refuses_fast_math
+ok "FORTIFY where an optimizer runs" "$work/log" fortifies
 ok "without cmocka the tests are left out" "$work/log" without_cmocka
 ok "ctest knows every test" "$work/log" same_tests
 ok "the version stands in one place" "$work/log" one_version
