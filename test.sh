@@ -101,9 +101,10 @@ programs "" build 400
 conformance
 tap layers 60 tests/layers.sh
 tap style 120 tests/style.sh build
+tap configure 120 tests/configure.sh build
 tap hardening 60 tests/hardening.sh build
 tap reproducible 300 tests/reproducible.sh
-tap change 600 tests/change/run.sh
+tap change 900 tests/change/run.sh
 tap library 900 tests/library.sh build
 tap cli 600 tests/cli/run.sh build
 

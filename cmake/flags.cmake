@@ -11,10 +11,17 @@ if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+# What the user and the build type say.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+set(given "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${type}}")
+
 # No multiply-add where the source has none: results do not depend on what the compiler may contract.
 add_compile_options(-fno-math-errno -ffp-contract=off)
-if("${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${CMAKE_BUILD_TYPE}}" MATCHES "-(Ofast|ffast-math|f(un)?safe-math-optimizations|ffinite-math-only|fassociative-math)")
-  message(FATAL_ERROR "CFLAGS hold ${CMAKE_MATCH_0}, which changes results; every build of vlmq gives the same ones: leave it out")
+set(other_arithmetic Ofast ffast-math funsafe-math-optimizations ffinite-math-only fassociative-math freciprocal-math fno-signed-zeros
+    fsingle-precision-constant ffp-model=fast mfpmath=387)
+list(JOIN other_arithmetic "|" other_arithmetic)
+if(given MATCHES "-(${other_arithmetic})( |$)")
+  message(FATAL_ERROR "CFLAGS hold -${CMAKE_MATCH_1}, which changes results; every build of vlmq gives the same ones: leave it out")
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith)
@@ -32,7 +39,16 @@ elseif(VLMQ_HARDENING)
   check_pie_supported(LANGUAGES C)
   add_compile_options(-fstack-protector-strong)
   # FORTIFY needs an optimizer; a level that CFLAGS ask for is taken back first, else it would be defined twice.
-  add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+  string(REGEX MATCHALL "(^| )-O[^ ]*" levels "${given}")
+  list(POP_BACK levels level)
+  if(multi_config)
+    set(optimized $<NOT:$<CONFIG:Debug>>)
+  elseif(NOT level OR level MATCHES "-O0$")
+    set(optimized 0)
+  else()
+    set(optimized 1)
+  endif()
+  add_compile_options($<${optimized}:-U_FORTIFY_SOURCE> $<${optimized}:-D_FORTIFY_SOURCE=2>)
   add_link_options(-Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 endif()
 
@@ -40,8 +56,12 @@ endif()
 add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -ffile-prefix-map=${PROJECT_BINARY_DIR}=build)
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 
-# clang's bitcode needs clang's archiver.
-if("${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${CMAKE_BUILD_TYPE}}" MATCHES "-flto" AND CMAKE_C_COMPILER_AR)
-  set(CMAKE_AR ${CMAKE_C_COMPILER_AR})
-  set(CMAKE_RANLIB ${CMAKE_C_COMPILER_RANLIB})
+# Link-time optimisation through CFLAGS: clang's bitcode needs clang's archiver, gcc says how many jobs it would like.
+if(given MATCHES "-flto")
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-flto=auto)
+  elseif(CMAKE_C_COMPILER_AR)
+    set(CMAKE_AR ${CMAKE_C_COMPILER_AR})
+    set(CMAKE_RANLIB ${CMAKE_C_COMPILER_RANLIB})
+  endif()
 endif()

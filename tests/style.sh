@@ -93,7 +93,7 @@ macros() {
       if (match(line, /^ *# *define [A-Za-z0-9_]+/)) {
         name = substr(line, RSTART, RLENGTH)
         sub(/.* /, "", name)
-        if (!is_in(name, templates)) note("macro", name)
+        if (!is_in(name, templates) && name !~ /^_[A-Z]+_SOURCE$/) note("macro", name) # a file asks for what it needs
       } else if (FILENAME ~ /\.h$/ && FILENAME !~ bodies && line ~ /^static inline .*\(/) {
         sub(/\(.*/, "", line)
         sub(/.*[ *]/, "", line)
@@ -164,7 +164,7 @@ headers() {
   local flags
   flags="-I. -Iinclude -I$1/generated $(pkg-config --cflags hdf5 2>/dev/null || pkg-config --cflags hdf5-serial)"
   find $rooms -name '*.h' | grep -vE "$bodies" | LC_ALL=C sort | xargs -P "$(nproc)" -I {} bash -c '
-    said=$(echo "#include \"$0\"" | ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -Wall -Wpedantic -Werror -fsyntax-only $1 -xc - 2>&1)
+    said=$(echo "#include \"$0\"" | ${CC:-cc} -std=c11 -D_XOPEN_SOURCE=700 -Wall -Werror -fsyntax-only $1 -xc - 2>&1)
     [ $? = 0 ] || echo "$0:1: does not compile alone: $(grep -m 1 error <<<"$said")"' {} "$flags"
 }
 
