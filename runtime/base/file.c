@@ -14,6 +14,7 @@
 
 #include "runtime/base/mapped.h"
 #include "runtime/base/memory.h"
+#include "runtime/base/pages.h"
 #include "runtime/base/unconst.h"
 
 static vlm_status write_all(int fd, const void *data, size_t bytes, const char *name, vlm_error *err) {
