@@ -24,7 +24,7 @@ configure_file(${PROJECT_BINARY_DIR}/vlmq.map.new ${PROJECT_BINARY_DIR}/vlmq.map
 # vlmq_library(NAME DESCRIPTION LAYERS... [LINK LIBRARIES...]): NAME is that of the files; LIBRARIES are those of the system.
 # Relative relocations, most of them in the tables of operators, take a bit each instead of 24 bytes where the linker can.
 include(CheckCSourceCompiles)
-set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs -Wl,--fatal-warnings)
+set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,--fatal-warnings -Wl,-z,pack-relative-relocs) # in this order: it warns when it reads it
 check_c_source_compiles("int main(void) { return 0; }" VLMQ_PACKED_RELOCATIONS)
 unset(CMAKE_REQUIRED_LINK_OPTIONS)
 
