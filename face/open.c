@@ -98,7 +98,7 @@ vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t byt
   *out = NULL;
   VLM_GIVEN(data);
   VLM_TRY(take_options(&own, opts, err));
-  VLM_TRY(vlm_file_copy(&source.file, data, bytes, source.name, err));
+  VLM_TRY(vlm_file_copy(&source.file, data, bytes, err));
   VLM_TRY(open_source(out, &source, &own, err));
 out:
   return st;
