@@ -30,6 +30,7 @@ function(vlmq_small)
   foreach(file ${VLMQ_FAST})
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O2>)
   endforeach()
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/q8_weights.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O3>) # packs all
   # Canaries stay where texts and files are read, and wherever a function has a buffer of characters; kernels have none of either.
   foreach(layer ops lower exec)
     target_compile_options(vlmq-${layer} PRIVATE -fno-stack-protector -fstack-protector)
