@@ -21,7 +21,23 @@ endforeach()
 file(WRITE ${PROJECT_BINARY_DIR}/vlmq.map.new "{\n  global:\n${VLMQ_SYMBOLS}  local:\n    *;\n};\n")
 configure_file(${PROJECT_BINARY_DIR}/vlmq.map.new ${PROJECT_BINARY_DIR}/vlmq.map COPYONLY)
 
-# vlmq_library(NAME DESCRIPTION LAYERS... [LINK LIBRARIES...]): NAME is that of the files; LIBRARIES are those of the system.
+# The archive holds one object in which all but the public symbols are local: no name of ours, or of the generated reader, can clash with
+# one of the program's. Where objects are no machine code (-flto), they go in as they are.
+function(vlmq_archive_objects out name)
+  set(${out} ${ARGN} PARENT_SCOPE)
+  if("${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${CMAKE_BUILD_TYPE}}" MATCHES "-flto" OR NOT CMAKE_OBJCOPY)
+    return()
+  endif()
+  set(joined ${PROJECT_BINARY_DIR}/${name}-joined.o)
+  add_custom_command(OUTPUT ${joined} DEPENDS ${ARGN} COMMAND_EXPAND_LISTS VERBATIM
+    COMMAND ${CMAKE_LINKER} -r -o ${joined} ${ARGN}
+    COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${joined}
+    COMMENT "Joining ${name}")
+  set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  set(${out} ${joined} PARENT_SCOPE)
+endfunction()
+
+# vlmq_library(NAME LAYERS... [LINK LIBRARIES...]): NAME is that of the files; LIBRARIES are those of the system.
 # Relative relocations, most of them in the tables of operators, take a bit each instead of 24 bytes where the linker can.
 include(CheckCSourceCompiles)
 set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,--fatal-warnings -Wl,-z,pack-relative-relocs) # in this order: it warns when it reads it
@@ -35,7 +51,8 @@ function(vlmq_library name)
     list(APPEND objects $<TARGET_OBJECTS:${layer}>)
   endforeach()
   add_library(${name} SHARED ${objects})
-  add_library(${name}-static STATIC ${objects})
+  vlmq_archive_objects(archived ${name} ${objects})
+  add_library(${name}-static STATIC ${archived})
   set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${VLMQ_ABI} LINKER_LANGUAGE C
     LINK_DEPENDS ${PROJECT_BINARY_DIR}/vlmq.map)
   set_target_properties(${name}-static PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)

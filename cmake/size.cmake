@@ -30,7 +30,12 @@ function(vlmq_small)
   foreach(file ${VLMQ_FAST})
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O2>)
   endforeach()
-  # Kernels have fixed shapes and no buffers: a canary would only cost. Row operations have one loop for whole vectors and one for the rest.
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/q8_weights.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O3>) # packs all
+  # Canaries stay where texts and files are read, and wherever a function has a buffer of characters; kernels have none of either.
+  foreach(layer ops lower exec)
+    target_compile_options(vlmq-${layer} PRIVATE -fno-stack-protector -fstack-protector)
+  endforeach()
+  # Row operations have one loop for whole vectors and one for the rest.
   target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
   # On x86-64 the C rows are the reference; every CPU since 2013 has faster ones.
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

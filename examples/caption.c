@@ -9,8 +9,8 @@ static unsigned char *read_ppm(vlm_picture *picture, const char *path) {
   unsigned char *pixels = NULL;
   FILE *file = fopen(path, "rb");
   if (!file) return NULL;
-  if (fscanf(file, "P6 %d %d 255", &picture->width, &picture->height) == 2 && fgetc(file) != EOF && picture->width > 0 &&
-      picture->height > 0 && picture->width <= 16384 && picture->height <= 16384) {
+  if (fscanf(file, "P6 %d %d 255", &picture->width, &picture->height) == 2 && fgetc(file) != EOF &&
+      picture->width > 0 && picture->height > 0 && picture->width <= 16384 && picture->height <= 16384) {
     picture->bytes = (size_t)picture->width * (size_t)picture->height * 3;
     pixels = malloc(picture->bytes);
     if (pixels && fread(pixels, 1, picture->bytes, file) != picture->bytes) {

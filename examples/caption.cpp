@@ -27,10 +27,12 @@ static std::vector<char> read_ppm(vlm_picture &picture, const char *path) {
   std::string magic;
   int levels = 0;
   file >> magic >> picture.width >> picture.height >> levels;
-  if (!file || magic != "P6" || levels != 255 || picture.width < 1 || picture.height < 1) throw std::runtime_error("no binary PPM");
+  if (!file || magic != "P6" || levels != 255 || picture.width < 1 || picture.height < 1)
+    throw std::runtime_error("no binary PPM");
   std::vector<char> pixels(std::size_t(picture.width) * std::size_t(picture.height) * 3);
   file.get();
-  if (!file.read(pixels.data(), std::streamsize(pixels.size()))) throw std::runtime_error("the PPM is cut off");
+  file.read(pixels.data(), std::streamsize(pixels.size()));
+  if (!file) throw std::runtime_error("the PPM is cut off");
   picture.data = pixels.data();
   picture.bytes = pixels.size();
   return pixels;
@@ -41,10 +43,13 @@ int main(int argc, char **argv) try {
   vlm_picture picture = vlm_picture_init();
   const std::vector<char> pixels = read_ppm(picture, argv[2]);
   vlm_generate_opts opts = vlm_generate_opts_init();
-  opts.on_token = [](void *, int32_t, const char *text, std::size_t) { return std::cout << text << std::flush ? 0 : 1; };
+  opts.on_token = [](void *, int32_t, const char *text, std::size_t) {
+    return std::cout << text << std::flush ? 0 : 1;
+  };
   const auto runner = make<Runner>(vlm_runner_open, argv[1], nullptr);
   const auto prepared = make<Prepared>(vlm_runner_prepare, runner.get(), &picture);
-  const auto reply = make<Reply>(vlm_runner_generate, runner.get(), prepared.get(), argc > 3 ? argv[3] : nullptr, &opts);
+  const char *prompt = argc > 3 ? argv[3] : nullptr;
+  const auto reply = make<Reply>(vlm_runner_generate, runner.get(), prepared.get(), prompt, &opts);
   std::cout << '\n';
   return 0;
 } catch (const std::exception &problem) {

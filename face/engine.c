@@ -20,7 +20,8 @@ vlm_status vlm_engine_create(vlm_engine **out, const vlm_engine_opts *opts, vlm_
   VLM_GIVEN(out);
   *out = NULL;
   if (opts) VLM_TRY(VLM_TAKE(vlm_engine_opts, own, opts, err));
-  VLM_CHECK(own.threads >= 0 && own.threads <= MOST_THREADS, err, VLM_USAGE, "threads %d: wanted 0 (all) to %d", own.threads, MOST_THREADS);
+  VLM_CHECK(own.threads >= 0 && own.threads <= MOST_THREADS, err, VLM_USAGE,
+            "threads %d: wanted 0 (all) to %d", own.threads, MOST_THREADS);
   VLM_TRY(vlm_new(&engine, 1, err));
   atomic_store(&engine->owners, 1);
   const vlm_context_opts context = {.threads = own.threads, .cpu_level = own.cpu_level};
@@ -42,13 +43,19 @@ void vlm_engine_hold(vlm_engine *engine) { atomic_fetch_add(&engine->owners, 1);
 
 vlm_context *vlm_engine_context(vlm_engine *engine) { return engine->context; }
 
-const char *vlm_engine_cpu(const vlm_engine *engine) { return engine ? vlm_context_cpu(engine->context) : NULL; }
+const char *vlm_engine_cpu(const vlm_engine *engine) {
+  return engine ? vlm_context_cpu(engine->context) : NULL;
+}
 
-int32_t vlm_engine_threads(const vlm_engine *engine) { return engine ? vlm_threads_count(vlm_context_threads(engine->context)) : 0; }
+int32_t vlm_engine_threads(const vlm_engine *engine) {
+  return engine ? vlm_threads_count(vlm_context_threads(engine->context)) : 0;
+}
 
 vlm_status vlm_engine_enter(vlm_engine *engine, vlm_error *err) {
   if (!atomic_exchange(&engine->busy, true)) return VLM_OK;
-  return vlm_fail(err, VLM_USAGE, "the engine computes for another call; let calls on one engine follow each other, or use one engine per thread");
+  return vlm_fail(err, VLM_USAGE,
+                  "the engine computes for another call; let calls on one engine follow each other, or use "
+                  "one engine per thread");
 }
 
 void vlm_engine_leave(vlm_engine *engine) { atomic_store(&engine->busy, false); }

@@ -17,9 +17,10 @@ typedef struct vlm_talk {
 
 static vlm_status check(const vlm_generate_opts *o, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(o->beams >= 0 && o->beams <= MOST_BEAMS, err, VLM_USAGE, "beams %lld: wanted 0 (the model's) to %d", (long long)o->beams, MOST_BEAMS);
-  VLM_CHECK(o->max_new_tokens >= 0 && o->max_new_tokens <= MOST_TOKENS, err, VLM_USAGE, "max_new_tokens %lld: wanted 0 (the model's) to %d",
-            (long long)o->max_new_tokens, MOST_TOKENS);
+  VLM_CHECK(o->beams >= 0 && o->beams <= MOST_BEAMS, err, VLM_USAGE,
+            "beams %lld: wanted 0 (the model's) to %d", (long long)o->beams, MOST_BEAMS);
+  VLM_CHECK(o->max_new_tokens >= 0 && o->max_new_tokens <= MOST_TOKENS, err, VLM_USAGE,
+            "max_new_tokens %lld: wanted 0 (the model's) to %d", (long long)o->max_new_tokens, MOST_TOKENS);
   VLM_CHECK(o->deadline_ms >= 0, err, VLM_USAGE, "deadline_ms %g: wanted 0 (none) or more", o->deadline_ms);
 out:
   return st;
@@ -33,7 +34,8 @@ static bool told_to_stop(void *user) {
 }
 
 static void call_back(vlm_talk *t, int32_t id, const vlm_text *piece) {
-  if (t->opts->on_token(t->opts->user, id, vlm_text_get(piece), piece->bytes) != 0) atomic_store(&t->runner->cancelled, true);
+  if (t->opts->on_token(t->opts->user, id, vlm_text_get(piece), piece->bytes) != 0)
+    atomic_store(&t->runner->cancelled, true);
 }
 
 static vlm_status show_token(void *user, int32_t id, vlm_error *err) {
@@ -58,7 +60,8 @@ static vlm_status show_rest(vlm_talk *t, vlm_error *err) {
 /* Beams know their tokens at the end. */
 static vlm_status show_late(vlm_talk *t, const vlm_answer *a, vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = 1 + t->shown; i < a->ids.count && !atomic_load(&t->runner->cancelled); i++) VLM_TRY(show_token(t, a->ids.data[i], err));
+  for (size_t i = 1 + t->shown; i < a->ids.count && !atomic_load(&t->runner->cancelled); i++)
+    VLM_TRY(show_token(t, a->ids.data[i], err));
   VLM_TRY(show_rest(t, err));
 out:
   return st;
@@ -70,21 +73,24 @@ static vlm_finish finish_of(const vlm_talk *t, const vlm_answer *a) {
 }
 
 /* Boxes, quadrilaterals and polygons, in pixels of the picture. */
-static vlm_status find_objects(vlm_reply *reply, const vlm_runner *runner, const vlm_prepared *picture, const char *prompt, vlm_error *err) {
+static vlm_status find_objects(vlm_reply *reply, const vlm_runner *runner, const vlm_prepared *picture,
+                               const char *prompt, vlm_error *err) {
   const vlm_task *task = vlm_task_find(prompt);
   const vlm_answer *a = &reply->answer;
   if (!task) return VLM_OK;
-  return vlm_task_parse_ids(&reply->objects, task->kind, vlm_model_tokenizer(runner->model), a->ids.data, a->ids.count, picture->width,
-                            picture->height, err);
+  return vlm_task_parse_ids(&reply->objects, task->kind, vlm_model_tokenizer(runner->model), a->ids.data,
+                            a->ids.count, picture->width, picture->height, err);
 }
 
 /* On the engine, which was entered. */
-static vlm_status answer(vlm_reply *reply, vlm_talk *t, const vlm_prepared *picture, const char *prompt, vlm_error *err) {
+static vlm_status answer(vlm_reply *reply, vlm_talk *t, const vlm_prepared *picture, const char *prompt,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_generate_opts *o = t->opts;
   const bool streams = o->on_token != NULL;
   vlm_model *model = t->runner->model;
-  vlm_answer_opts opts = {.max_new_tokens = o->max_new_tokens, .beams = o->beams, .stop = told_to_stop, .user = t};
+  vlm_answer_opts opts = {
+      .max_new_tokens = o->max_new_tokens, .beams = o->beams, .stop = told_to_stop, .user = t};
   if (streams) VLM_TRY(vlm_token_stream_create(&t->stream, vlm_model_tokenizer(model), true, err));
   opts.on_token = streams ? show_token : NULL;
   VLM_TRY(vlm_model_answer_prepared(model, &picture->pixels, prompt, &opts, &reply->answer, err));
@@ -96,8 +102,8 @@ out:
   return st;
 }
 
-vlm_status vlm_runner_generate(vlm_reply **out, vlm_runner *runner, const vlm_prepared *picture, const char *prompt, const vlm_generate_opts *opts,
-                               vlm_error *err) {
+vlm_status vlm_runner_generate(vlm_reply **out, vlm_runner *runner, const vlm_prepared *picture,
+                               const char *prompt, const vlm_generate_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_generate_opts own = vlm_generate_opts_init();
   vlm_reply *reply = NULL;
@@ -108,8 +114,10 @@ vlm_status vlm_runner_generate(vlm_reply **out, vlm_runner *runner, const vlm_pr
   VLM_GIVEN(picture);
   if (opts) VLM_TRY(VLM_TAKE(vlm_generate_opts, own, opts, err));
   VLM_TRY(check(&own, err));
-  VLM_CHECK(runner->model, err, VLM_INPUT, "%s: is a single graph, which answers no prompts; use vlm_runner_run", runner->bundle->source);
-  VLM_CHECK(picture->runner == runner, err, VLM_USAGE, "%s: the picture was prepared by another runner", runner->bundle->source);
+  VLM_CHECK(runner->model, err, VLM_INPUT,
+            "%s: is a single graph, which answers no prompts; use vlm_runner_run", runner->bundle->source);
+  VLM_CHECK(picture->runner == runner, err, VLM_USAGE, "%s: the picture was prepared by another runner",
+            runner->bundle->source);
   VLM_TRY(vlm_new(&reply, 1, err));
   VLM_TRY(vlm_engine_enter(runner->engine, err));
   atomic_store(&runner->cancelled, false);

@@ -21,7 +21,8 @@ static vlm_status make_engine(vlm_runner *runner, vlm_engine *given, vlm_error *
 static vlm_status make_calls(vlm_runner *runner, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (runner->bundle->graphs[r]) VLM_TRY(vlm_new(&runner->calls[r].inputs, runner->bundle->graphs[r]->n_inputs, err));
+    if (runner->bundle->graphs[r])
+      VLM_TRY(vlm_new(&runner->calls[r].inputs, runner->bundle->graphs[r]->n_inputs, err));
 out:
   return st;
 }
@@ -41,7 +42,8 @@ out:
 static vlm_status load(vlm_runner *runner, vlm_source *source, bool low_memory, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = vlm_engine_context(runner->engine);
-  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = low_memory}, .stages_rest = low_memory};
+  const vlm_model_opts opts = {.session = {.owns_constants = true, .gives_memory_back = low_memory},
+                               .stages_rest = low_memory};
   source->threads = vlm_context_threads(context);
   VLM_TRY(vlm_source_bundle(&runner->bundle, source, err));
   VLM_TRY(vlm_bundle_lower(runner->bundle, NULL, err));
@@ -53,7 +55,8 @@ out:
 }
 
 /* Takes the file of the source over. */
-static vlm_status open_source(vlm_runner **out, vlm_source *source, const vlm_open_opts *opts, vlm_error *err) {
+static vlm_status open_source(vlm_runner **out, vlm_source *source, const vlm_open_opts *opts,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_runner *runner = NULL;
   if (opts->name) source->name = opts->name;
@@ -86,7 +89,8 @@ out:
   return st;
 }
 
-vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t bytes, const vlm_open_opts *opts, vlm_error *err) {
+vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t bytes, const vlm_open_opts *opts,
+                                  vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_open_opts own;
   vlm_source source = {.name = "memory"};
@@ -94,13 +98,14 @@ vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t byt
   *out = NULL;
   VLM_GIVEN(data);
   VLM_TRY(take_options(&own, opts, err));
-  VLM_TRY(vlm_file_copy(&source.file, data, bytes, source.name, err));
+  VLM_TRY(vlm_file_copy(&source.file, data, bytes, err));
   VLM_TRY(open_source(out, &source, &own, err));
 out:
   return st;
 }
 
-vlm_status vlm_runner_open_fd(vlm_runner **out, int fd, uint64_t offset, uint64_t bytes, const vlm_open_opts *opts, vlm_error *err) {
+vlm_status vlm_runner_open_fd(vlm_runner **out, int fd, uint64_t offset, uint64_t bytes,
+                              const vlm_open_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_open_opts own;
   char name[32];

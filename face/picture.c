@@ -7,7 +7,8 @@
 enum { MOST_PIXELS = 100000000 };
 
 /* X(order, bytes per pixel, where red, green and blue are) */
-#define ORDERS(X) X(RGB, 3, 0, 1, 2) X(BGR, 3, 2, 1, 0) X(RGBA, 4, 0, 1, 2) X(BGRA, 4, 2, 1, 0) X(GREY, 1, 0, 0, 0)
+#define ORDERS(X) \
+  X(RGB, 3, 0, 1, 2) X(BGR, 3, 2, 1, 0) X(RGBA, 4, 0, 1, 2) X(BGRA, 4, 2, 1, 0) X(GREY, 1, 0, 0, 0)
 typedef struct order_row {
   int bytes, red, green, blue;
 } order_row;
@@ -22,19 +23,22 @@ enum { ORDER_COUNT = sizeof ORDER_ROWS / sizeof ORDER_ROWS[0] };
 static vlm_status check(vlm_picture *p, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(p->data, err, VLM_USAGE, "picture: data is NULL");
-  VLM_CHECK(p->width > 0 && p->height > 0, err, VLM_USAGE, "picture: %d x %d pixels, wanted at least 1 x 1", p->width, p->height);
-  VLM_CHECK((int64_t)p->width * p->height <= MOST_PIXELS, err, VLM_LIMIT, "picture: %d x %d pixels, at most %d are read", p->width, p->height,
-            MOST_PIXELS);
-  VLM_CHECK((unsigned)p->order < ORDER_COUNT, err, VLM_USAGE, "picture: order %d is none of vlm_pixel_order", (int)p->order);
+  VLM_CHECK(p->width > 0 && p->height > 0, err, VLM_USAGE, "picture: %d x %d pixels, wanted at least 1 x 1",
+            p->width, p->height);
+  VLM_CHECK((int64_t)p->width * p->height <= MOST_PIXELS, err, VLM_LIMIT,
+            "picture: %d x %d pixels, at most %d are read", p->width, p->height, MOST_PIXELS);
+  VLM_CHECK((unsigned)p->order < ORDER_COUNT, err, VLM_USAGE, "picture: order %d is none of vlm_pixel_order",
+            (int)p->order);
   const int64_t row = (int64_t)p->width * ORDER_ROWS[p->order].bytes;
   if (p->stride == 0) p->stride = row;
   const int64_t step = p->stride < 0 ? -p->stride : p->stride;
-  VLM_CHECK(p->stride > INT64_MIN && step >= row, err, VLM_USAGE, "picture: rows of %lld bytes do not fit a stride of %lld", (long long)row,
-            (long long)p->stride);
+  VLM_CHECK(p->stride > INT64_MIN && step >= row, err, VLM_USAGE,
+            "picture: rows of %lld bytes do not fit a stride of %lld", (long long)row, (long long)p->stride);
   VLM_CHECK(step <= INT32_MAX, err, VLM_USAGE, "picture: a stride of %lld bytes", (long long)p->stride);
   const uint64_t wanted = (uint64_t)step * (uint64_t)(p->height - 1) + (uint64_t)row;
-  VLM_CHECK(p->stride < 0 || p->bytes == 0 || p->bytes >= wanted, err, VLM_USAGE, "picture: %zu bytes, %d rows with this stride have %llu", p->bytes,
-            p->height, (unsigned long long)wanted);
+  VLM_CHECK(p->stride < 0 || p->bytes == 0 || p->bytes >= wanted, err, VLM_USAGE,
+            "picture: %zu bytes, %d rows with this stride have %llu", p->bytes, p->height,
+            (unsigned long long)wanted);
 out:
   return st;
 }
@@ -55,7 +59,8 @@ static vlm_status convert(vlm_image *out, const vlm_picture *p, vlm_error *err) 
   return st;
 }
 
-static vlm_status prepare(vlm_prepared *prepared, const vlm_runner *runner, const vlm_picture *picture, vlm_error *err) {
+static vlm_status prepare(vlm_prepared *prepared, const vlm_runner *runner, const vlm_picture *picture,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image image = {0};
   const double start = vlm_clock_ms();
@@ -70,7 +75,8 @@ out:
   return st;
 }
 
-vlm_status vlm_runner_prepare(vlm_prepared **out, vlm_runner *runner, const vlm_picture *picture, vlm_error *err) {
+vlm_status vlm_runner_prepare(vlm_prepared **out, vlm_runner *runner, const vlm_picture *picture,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_picture own;
   vlm_prepared *prepared = NULL;
@@ -79,7 +85,8 @@ vlm_status vlm_runner_prepare(vlm_prepared **out, vlm_runner *runner, const vlm_
   VLM_GIVEN(runner);
   VLM_TRY(VLM_TAKE(vlm_picture, own, picture, err));
   VLM_TRY(check(&own, err));
-  VLM_CHECK(runner->model, err, VLM_INPUT, "%s: is a single graph, which takes arrays and not pictures", runner->bundle->source);
+  VLM_CHECK(runner->model, err, VLM_INPUT, "%s: is a single graph, which takes arrays and not pictures",
+            runner->bundle->source);
   VLM_TRY(vlm_new(&prepared, 1, err));
   VLM_TRY(vlm_engine_enter(runner->engine, err));
   st = prepare(prepared, runner, &own, err);

@@ -10,7 +10,9 @@ void vlm_reply_free(vlm_reply *reply) {
   vlm_free(reply);
 }
 
-const char *vlm_reply_text(const vlm_reply *reply) { return reply ? vlm_text_get(&reply->answer.text) : NULL; }
+const char *vlm_reply_text(const vlm_reply *reply) {
+  return reply ? vlm_text_get(&reply->answer.text) : NULL;
+}
 
 const int32_t *vlm_reply_ids(const vlm_reply *reply, size_t *count) {
   if (count) *count = reply ? reply->answer.ids.count : 0;
@@ -42,14 +44,17 @@ out:
 size_t vlm_reply_findings(const vlm_reply *reply) { return reply ? reply->objects.count : 0; }
 
 static vlm_outline outline_of(vlm_shape shape) {
-  return shape == VLM_SHAPE_BOX ? VLM_OUTLINE_BOX : shape == VLM_SHAPE_QUAD ? VLM_OUTLINE_QUAD : VLM_OUTLINE_POLYGON;
+  return shape == VLM_SHAPE_BOX    ? VLM_OUTLINE_BOX
+         : shape == VLM_SHAPE_QUAD ? VLM_OUTLINE_QUAD
+                                   : VLM_OUTLINE_POLYGON;
 }
 
 vlm_status vlm_reply_finding(const vlm_reply *reply, size_t index, vlm_finding *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_finding finding = vlm_finding_init();
   VLM_GIVEN(reply);
-  VLM_CHECK(index < reply->objects.count, err, VLM_USAGE, "finding %zu: the answer has %zu", index, reply->objects.count);
+  VLM_CHECK(index < reply->objects.count, err, VLM_USAGE, "finding %zu: the answer has %zu", index,
+            reply->objects.count);
   const vlm_object *object = &reply->objects.items[index];
   finding.label = object->label;
   finding.outline = outline_of(object->shape);

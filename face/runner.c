@@ -4,7 +4,9 @@
 #include "face/sized.h"
 
 vlm_session *vlm_runner_session(const vlm_runner *runner, vlm_role role) {
-  return runner->model ? vlm_model_session(runner->model, role) : role == VLM_ROLE_MODEL ? runner->session : NULL;
+  return runner->model            ? vlm_model_session(runner->model, role)
+         : role == VLM_ROLE_MODEL ? runner->session
+                                  : NULL;
 }
 
 static int32_t count_graphs(const vlm_bundle *bundle) {
@@ -48,7 +50,8 @@ vlm_status vlm_runner_memory(const vlm_runner *runner, vlm_memory_info *out, vlm
     if (session && session != last) add_session(&info, session);
     last = session;
   }
-  info.released_bytes = runner->model ? vlm_model_released_bytes(runner->model) : vlm_release_bytes(runner->release);
+  info.released_bytes =
+      runner->model ? vlm_model_released_bytes(runner->model) : vlm_release_bytes(runner->release);
   VLM_TRY(VLM_GIVE(vlm_memory_info, out, info, err));
 out:
   return st;

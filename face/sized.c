@@ -10,7 +10,8 @@ static vlm_status read_size(size_t *out, const void *theirs, const char *what, v
   vlm_status st = VLM_OK;
   VLM_CHECK(theirs, err, VLM_USAGE, "%s: the pointer is NULL", what);
   memcpy(out, theirs, sizeof *out);
-  VLM_CHECK(*out >= sizeof *out && *out <= LARGEST, err, VLM_USAGE, "%s: size is %zu; make it with %s_init()", what, *out, what);
+  VLM_CHECK(*out >= sizeof *out && *out <= LARGEST, err, VLM_USAGE, "%s: size is %zu; make it with %s_init()",
+            what, *out, what);
 out:
   return st;
 }
@@ -21,7 +22,8 @@ vlm_status vlm_sized_take(void *ours, size_t bytes, const void *theirs, const ch
   const unsigned char *from = theirs;
   VLM_TRY(read_size(&size, theirs, what, err));
   for (size_t i = bytes; i < size; i++)
-    VLM_CHECK(from[i] == 0, err, VLM_UNSUPPORTED, "%s: byte %zu is set, this library knows %zu; it is older than the program", what, i, bytes);
+    VLM_CHECK(from[i] == 0, err, VLM_UNSUPPORTED,
+              "%s: byte %zu is set, this library knows %zu; it is older than the program", what, i, bytes);
   memset(ours, 0, bytes);
   memcpy(ours, theirs, size < bytes ? size : bytes);
 out:
@@ -33,7 +35,8 @@ vlm_status vlm_sized_give(void *theirs, const void *ours, size_t bytes, const ch
   size_t size = 0;
   VLM_TRY(read_size(&size, theirs, what, err));
   memset((char *)theirs + sizeof size, 0, size - sizeof size);
-  memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size, (size < bytes ? size : bytes) - sizeof size);
+  memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
+         (size < bytes ? size : bytes) - sizeof size);
 out:
   return st;
 }

@@ -1,4 +1,5 @@
-/* Structs of the public headers that begin with their size, between programs and libraries of different age. */
+/* Structs of the public headers that begin with their size, between programs and libraries of different
+ * age. */
 #ifndef VLM_FACE_SIZED_H
 #define VLM_FACE_SIZED_H
 
@@ -6,8 +7,9 @@
 
 #include "runtime/base/status.h"
 
-/* Fills `ours` (`bytes` bytes, a struct of this library) from `theirs`; what they do not know is zero. VLM_USAGE when
- * theirs->size cannot be one, VLM_UNSUPPORTED when a field that we do not know is not zero. `what` names the type. */
+/* Fills `ours` (`bytes` bytes, a struct of this library) from `theirs`; what they do not know is zero.
+ * VLM_USAGE when theirs->size cannot be one, VLM_UNSUPPORTED when a field that we do not know is not zero.
+ * `what` names the type. */
 vlm_status vlm_sized_take(void *ours, size_t bytes, const void *theirs, const char *what, vlm_error *err);
 /* The other way: as much as they know; theirs->size stays. */
 vlm_status vlm_sized_give(void *theirs, const void *ours, size_t bytes, const char *what, vlm_error *err);

@@ -15,8 +15,8 @@ typedef struct vlm_source {
   vlm_threads *threads;
 } vlm_source;
 
-/* The bundle of a source, not lowered yet; free with vlm_bundle_free. Each library has its own: face/packed knows
- * packed files only, face/any everything. */
+/* The bundle of a source, not lowered yet; free with vlm_bundle_free. Each library has its own:
+ * face/packed knows packed files only, face/any everything. */
 vlm_status vlm_source_bundle(vlm_bundle **out, vlm_source *source, vlm_error *err);
 /* A packed file; both use it. */
 vlm_status vlm_source_packed(vlm_bundle **out, vlm_source *source, vlm_error *err);

@@ -9,7 +9,8 @@ static vlm_status onnx_bytes(vlm_bundle **out, const vlm_source *source, vlm_err
   vlm_bundle *bundle = NULL;
   *out = NULL;
   VLM_TRY(vlm_bundle_create(&bundle, source->name, err));
-  VLM_TRY(vlm_onnx_import_memory(&bundle->graphs[VLM_ROLE_MODEL], source->file.data, source->file.bytes, source->name, NULL, err));
+  VLM_TRY(vlm_onnx_import_memory(&bundle->graphs[VLM_ROLE_MODEL], source->file.data, source->file.bytes,
+                                 source->name, NULL, err));
   *out = bundle;
   bundle = NULL;
 out:
@@ -19,6 +20,7 @@ out:
 
 vlm_status vlm_source_bundle(vlm_bundle **out, vlm_source *source, vlm_error *err) {
   if (source->path && !vlm_pack_is_pack(source->path)) return vlm_bundle_open(out, source->path, NULL, err);
-  if (source->path || vlm_pack_begins(source->file.data, source->file.bytes)) return vlm_source_packed(out, source, err);
+  if (source->path || vlm_pack_begins(source->file.data, source->file.bytes))
+    return vlm_source_packed(out, source, err);
   return onnx_bytes(out, source, err);
 }

@@ -8,19 +8,20 @@
 
 #include <vlmq/status.h>
 
-/* Grows with every change that old programs would not survive; it is the number in the name of the shared library. */
+/* Grows with every change that old programs would not survive; it is the number in the name of the shared
+ * library. */
 #define VLMQ_ABI_VERSION 1
 
 VLM_BEGIN_DECLS
 
-/* VLMQ_ABI_VERSION of the library that runs. It equals the one compiled in, or the program would not have started;
- * for those who load the library by hand. */
+/* VLMQ_ABI_VERSION of the library that runs. It equals the one compiled in, or the program would not have
+ * started; for those who load the library by hand. */
 VLM_API uint32_t vlm_abi_version(void);
 /* "MAJOR.MINOR.PATCH" of the library that runs. Static text. */
 VLM_API const char *vlm_version(void);
 
-/* Element types, with the numbers of ONNX (TensorProto.DataType). Elements of 4 and 2 bits share a byte, the first
- * in the lowest bits. */
+/* Element types, with the numbers of ONNX (TensorProto.DataType). Elements of 4 and 2 bits share a byte,
+ * the first in the lowest bits. */
 typedef enum vlm_type {
   VLM_TYPE_NONE = 0, /* not known before the run */
   VLM_TYPE_FLOAT32 = 1,
@@ -58,10 +59,10 @@ typedef struct vlm_array {
   size_t size;      /* sizeof(vlm_array) */
   const char *name; /* of the input or output */
   vlm_type type;
-  int32_t rank;     /* 0 = scalar; at most VLM_ARRAY_RANK */
+  int32_t rank; /* 0 = scalar; at most VLM_ARRAY_RANK */
   int64_t dims[VLM_ARRAY_RANK];
   const void *data;
-  size_t bytes;     /* readable at data */
+  size_t bytes; /* readable at data */
 } vlm_array;
 
 static inline vlm_array vlm_array_init(void) {

@@ -21,8 +21,8 @@ static inline vlm_engine_opts vlm_engine_opts_init(void) {
   return opts;
 }
 
-/* opts NULL = defaults. VLM_USAGE: a level that does not exist or that this CPU lacks. Results do not depend on
- * threads and level: they are the same bytes. Free with vlm_engine_free. */
+/* opts NULL = defaults. VLM_USAGE: a level that does not exist or that this CPU lacks. Results do not
+ * depend on threads and level: they are the same bytes. Free with vlm_engine_free. */
 VLM_API vlm_status vlm_engine_create(vlm_engine **out, const vlm_engine_opts *opts, vlm_error *err);
 /* Models that use the engine keep it: the order of freeing does not matter. */
 VLM_API void vlm_engine_free(vlm_engine *engine);

@@ -22,8 +22,9 @@ typedef struct vlm_picture {
   size_t bytes;          /* readable from data on; 0 = as many as width, height and stride ask for */
   int32_t width, height; /* in pixels; 1 or more, 100 million pixels at most */
   vlm_pixel_order order;
-  int64_t stride;        /* bytes from one row to the next below it; 0 = rows without gaps; negative = stored bottom up
-                          * (`bytes` is not looked at then) */
+  /* Bytes from one row to the next below it; 0 = rows without gaps; negative = stored bottom up (`bytes`
+   * is not looked at then). */
+  int64_t stride;
 } vlm_picture;
 
 static inline vlm_picture vlm_picture_init(void) {
@@ -36,14 +37,15 @@ static inline vlm_picture vlm_picture_init(void) {
 /* A picture as the model takes it. */
 typedef struct vlm_prepared vlm_prepared;
 
-/* Converts, resizes, normalises as the model states; the picture may go when the call returns. One prepared picture
- * serves any number of prompts. It belongs to the runner's model and must be freed (vlm_prepared_free) before it.
- * VLM_USAGE: sizes and strides that cannot be. VLM_INPUT: a model that takes no pictures, or does not state how. */
+/* Converts, resizes, normalises as the model states; the picture may go when the call returns. One
+ * prepared picture serves any number of prompts. It belongs to the runner's model and must be freed
+ * (vlm_prepared_free) before it. VLM_USAGE: sizes and strides that cannot be. VLM_INPUT: a model that
+ * takes no pictures, or does not state how. */
 VLM_API vlm_status vlm_runner_prepare(vlm_prepared **out, vlm_runner *runner, const vlm_picture *picture,
                                       vlm_error *err);
 VLM_API void vlm_prepared_free(vlm_prepared *prepared);
-/* The tensor "pixel_values": float32 [1,3,H,W] or [1,H,W,3], with tiles [1,N,3,H,W] or [1,N,H,W,3]. Its data lives as
- * long as the prepared picture. */
+/* The tensor "pixel_values": float32 [1,3,H,W] or [1,H,W,3], with tiles [1,N,3,H,W] or [1,N,H,W,3]. Its
+ * data lives as long as the prepared picture. */
 VLM_API vlm_status vlm_prepared_array(const vlm_prepared *prepared, vlm_array *out, vlm_error *err);
 /* Milliseconds that the preparation took; 0 for NULL. */
 VLM_API double vlm_prepared_ms(const vlm_prepared *prepared);

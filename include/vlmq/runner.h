@@ -9,13 +9,14 @@ VLM_BEGIN_DECLS
 typedef struct vlm_runner vlm_runner;
 
 typedef struct vlm_open_opts {
-  size_t size;               /* sizeof(vlm_open_opts) */
-  vlm_engine *engine;        /* shared with other models; NULL = one of its own, with default options */
-  const char *name;          /* stands for the model in messages; NULL = the path, "memory" or "descriptor N" */
+  size_t size;        /* sizeof(vlm_open_opts) */
+  vlm_engine *engine; /* shared with other models; NULL = one of its own, with default options */
+  const char *name;   /* stands for the model in messages; NULL = the path, "memory" or "descriptor N" */
   uint64_t max_weight_bytes; /* of weights in memory; more is VLM_LIMIT; 0 = 64 GiB */
-  int32_t trust_weights;     /* 1: hashes of weights are not checked: faster, for files that were checked before */
-  int32_t low_memory;        /* 1: memory goes back to the system after each run, and encoders plan again at each answer:
-                              * for answers that come one at a time, not for frames in a row */
+  int32_t trust_weights;     /* 1: hashes of weights are not checked: for files that were checked before */
+  /* 1: memory goes back to the system after each run, and encoders plan again at each answer: for answers
+   * that come one at a time, not for frames in a row. */
+  int32_t low_memory;
 } vlm_open_opts;
 
 static inline vlm_open_opts vlm_open_opts_init(void) {
@@ -25,30 +26,33 @@ static inline vlm_open_opts vlm_open_opts_init(void) {
   return opts;
 }
 
-/* Opens a model. libvlmq-runtime reads packed files (.vlmq); libvlmq reads them, ONNX files and, by path, folders of
- * ONNX and JSON files (docs/bundles.md). opts NULL = defaults. Files are untrusted: every number in them is checked.
- * VLM_INPUT: no such file, or none of these. VLM_INTEGRITY: truncated or altered. VLM_UNSUPPORTED: a newer format, or
- * an operator that is not there. VLM_LIMIT, VLM_MEMORY. Free with vlm_runner_free. */
-VLM_API vlm_status vlm_runner_open(vlm_runner **out, const char *path, const vlm_open_opts *opts, vlm_error *err);
-/* The same from `bytes` bytes of memory, which may be changed and freed when the call returns. An ONNX file in memory
- * has its weights inside. */
-VLM_API vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t bytes, const vlm_open_opts *opts,
-                                          vlm_error *err);
-/* The same from `bytes` bytes (0 = up to the end) of a regular file that is open for reading, from `offset` on: an
- * asset inside of an application's archive. The descriptor is not closed and its position not moved; it may be closed
- * when the call returns. At an offset that is a multiple of the page size the file is mapped, else copied. */
+/* Opens a model. libvlmq-runtime reads packed files (.vlmq); libvlmq reads them, ONNX files and, by path,
+ * folders of ONNX and JSON files (docs/bundles.md). opts NULL = defaults. Files are untrusted: every
+ * number in them is checked. VLM_INPUT: no such file, or none of these. VLM_INTEGRITY: truncated or
+ * altered. VLM_UNSUPPORTED: a newer format, or an operator that is not there. VLM_LIMIT, VLM_MEMORY. Free
+ * with vlm_runner_free. */
+VLM_API vlm_status vlm_runner_open(vlm_runner **out, const char *path, const vlm_open_opts *opts,
+                                   vlm_error *err);
+/* The same from `bytes` bytes of memory, which may be changed and freed when the call returns. An ONNX
+ * file in memory has its weights inside. */
+VLM_API vlm_status vlm_runner_open_memory(vlm_runner **out, const void *data, size_t bytes,
+                                          const vlm_open_opts *opts, vlm_error *err);
+/* The same from `bytes` bytes (0 = up to the end) of a regular file that is open for reading, from
+ * `offset` on: an asset inside of an application's archive. The descriptor is not closed and its position
+ * not moved; it may be closed when the call returns. At an offset that is a multiple of the page size the
+ * file is mapped, else copied. */
 VLM_API vlm_status vlm_runner_open_fd(vlm_runner **out, int fd, uint64_t offset, uint64_t bytes,
                                       const vlm_open_opts *opts, vlm_error *err);
-/* Not while a call on the runner is under way. What came from the runner (prepared pictures, texts, arrays) goes
- * with it, but for replies. */
+/* Not while a call on the runner is under way. What came from the runner (prepared pictures, texts,
+ * arrays) goes with it, but for replies. */
 VLM_API void vlm_runner_free(vlm_runner *runner);
 
 typedef struct vlm_model_info {
-  size_t size;          /* sizeof(vlm_model_info) */
-  const char *source;   /* path or name; lives as long as the runner */
-  int32_t generates;    /* 1: pictures and prompts in, text out (generate.h); 0: a single graph (graph.h) */
-  int32_t graphs;       /* how many (graph.h) */
-  int32_t image_width;  /* what the preprocessing makes of every picture; 0 = depends on the picture, or is not stated */
+  size_t size;         /* sizeof(vlm_model_info) */
+  const char *source;  /* path or name; lives as long as the runner */
+  int32_t generates;   /* 1: pictures and prompts in, text out (generate.h); 0: a single graph (graph.h) */
+  int32_t graphs;      /* how many (graph.h) */
+  int32_t image_width; /* of what the preprocessing makes; 0 = depends on the picture, or not stated */
   int32_t image_height;
 } vlm_model_info;
 

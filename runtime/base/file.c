@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memfd_create */
 #include "runtime/base/file.h"
 
 #include <dirent.h>
@@ -17,28 +16,15 @@
 #include "runtime/base/pages.h"
 #include "runtime/base/unconst.h"
 
-static vlm_status write_all(int fd, const void *data, size_t bytes, const char *name, vlm_error *err) {
-  for (const char *at = data; bytes;) {
-    const ssize_t n = write(fd, at, bytes > (1u << 30) ? 1u << 30 : bytes);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return vlm_fail(err, VLM_IO, "%s: writing failed: %s", name, strerror(errno));
-    at += n;
-    bytes -= (size_t)n;
-  }
-  return VLM_OK;
-}
-
-/* A file without a name: pages that a reader gives back (base/pages.h) are there again when they are read again. */
-vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, const char *name, vlm_error *err) {
-  vlm_status st = VLM_OK;
+vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err) {
+  void *copy = NULL;
   *out = (vlm_file){.data = (const unsigned char *)""};
-  const int fd = memfd_create("vlmq", MFD_CLOEXEC);
-  VLM_CHECK(fd >= 0, err, VLM_MEMORY, "%s: no memory for %zu bytes: %s", name, bytes, strerror(errno));
-  VLM_TRY(write_all(fd, data, bytes, name, err));
-  VLM_TRY(vlm_file_map_fd(out, fd, 0, 0, name, err));
-out:
-  if (fd >= 0) close(fd);
-  return st;
+  if (bytes == 0) return VLM_OK;
+  vlm_status st = vlm_pages_take(&copy, bytes, err);
+  if (st != VLM_OK) return st;
+  memcpy(copy, data, bytes);
+  *out = (vlm_file){.data = copy, .bytes = bytes};
+  return VLM_OK;
 }
 
 /* Where the file cannot be mapped: the pages around the part are, and it is copied. */
@@ -47,7 +33,7 @@ static vlm_status copy_part(vlm_file *out, int fd, uint64_t offset, uint64_t byt
   const uint64_t inside = offset % (uint64_t)sysconf(_SC_PAGESIZE);
   vlm_status st = vlm_file_map_fd(&around, fd, offset - inside, inside + bytes, name, err);
   if (st != VLM_OK) return st;
-  st = vlm_file_copy(out, around.data + inside, (size_t)bytes, name, err);
+  st = vlm_file_copy(out, around.data + inside, (size_t)bytes, err);
   vlm_file_unmap(&around);
   return st;
 }
@@ -281,7 +267,14 @@ out:
 const char *vlm_writer_path(const vlm_writer *w) { return w->temporary; }
 
 vlm_status vlm_writer_write(vlm_writer *w, const void *data, size_t bytes, vlm_error *err) {
-  return write_all(w->fd, data, bytes, w->path, err);
+  for (const char *at = data; bytes;) {
+    const ssize_t n = write(w->fd, at, bytes > (1u << 30) ? 1u << 30 : bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return vlm_fail(err, VLM_IO, "%s: writing failed: %s", w->path, strerror(errno));
+    at += n;
+    bytes -= (size_t)n;
+  }
+  return VLM_OK;
 }
 
 vlm_status vlm_writer_seek(vlm_writer *w, size_t offset, vlm_error *err) {

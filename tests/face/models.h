@@ -14,7 +14,8 @@
 #define CAPTIONER VLMQ_SOURCE_DIR "/datasets/captioner/bundle"
 #define GEMM VLMQ_SOURCE_DIR "/tests/onnx/data/gemm_rows.onnx" /* float32 x [8, 64] to y [8, 64] */
 #define SCREEN VLMQ_SOURCE_DIR "/tests/face/data/screen.ppm"
-#define CAPTION "a light phone calendar with a green day in the fifth week, that day on the left and no events"
+#define CAPTION \
+  "a light phone calendar with a green day in the fifth week, that day on the left and no events"
 enum { SCREEN_WIDTH = 108, SCREEN_HEIGHT = 192, SCREEN_HEADER = 15 };
 
 /* A packed file of the model at `path`, in /tmp; unlink it. */

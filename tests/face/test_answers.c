@@ -1,4 +1,4 @@
-/* Answers through the public interface: however a model is opened and a picture is laid out, they are the same. */
+/* Answers through the public interface: the same however a model is opened and a picture is laid out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -189,13 +189,17 @@ static void test_orders(void **state) {
   static const struct {
     vlm_pixel_order order;
     int bytes, place[3];
-  } orders[] = {{VLM_ORDER_RGB, 3, {0, 1, 2}}, {VLM_ORDER_BGR, 3, {2, 1, 0}}, {VLM_ORDER_RGBA, 4, {0, 1, 2}}, {VLM_ORDER_BGRA, 4, {2, 1, 0}}};
+  } orders[] = {{VLM_ORDER_RGB, 3, {0, 1, 2}},
+                {VLM_ORDER_BGR, 3, {2, 1, 0}},
+                {VLM_ORDER_RGBA, 4, {0, 1, 2}},
+                {VLM_ORDER_BGRA, 4, {2, 1, 0}}};
   (void)state;
   for (int i = 0; i < 12; i++) {
     vlm_picture picture = screen(&file);
     const int64_t row = (int64_t)SCREEN_WIDTH * orders[i / 3].bytes;
     picture.order = orders[i / 3].order;
-    unsigned char *pixels = lay_out(&picture, orders[i / 3].bytes, orders[i / 3].place, i % 3 ? row + 13 : row, i % 3 == 2);
+    unsigned char *pixels =
+        lay_out(&picture, orders[i / 3].bytes, orders[i / 3].place, i % 3 ? row + 13 : row, i % 3 == 2);
     check_same_pixels(&picture);
     free(pixels);
   }
@@ -208,7 +212,8 @@ static void test_grey(void **state) {
   vlm_picture picture = vlm_picture_init();
   vlm_prepared *one, *three;
   (void)state;
-  for (int i = 0; i < SIDE * SIDE; i++) grey[i] = rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = (unsigned char)(i * 7);
+  for (int i = 0; i < SIDE * SIDE; i++)
+    grey[i] = rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = (unsigned char)(i * 7);
   picture.width = picture.height = SIDE;
   picture.data = rgb;
   FINE(vlm_runner_prepare(&three, runner, &picture, &error));
@@ -320,8 +325,10 @@ static void test_numbers(void **state) {
   FINE(vlm_reply_timing(reply, &timing, &error));
   vlm_reply_ids(reply, &count);
   assert_int_equal(timing.steps, count - 2);
-  assert_true(timing.vision_ms > 0 && timing.first_ms > 0 && timing.steps_ms > 0 && timing.first_token_ms < timing.total_ms);
-  assert_true(timing.vision_ms + timing.embed_ms + timing.encoder_ms + timing.first_ms <= timing.first_token_ms);
+  assert_true(timing.vision_ms > 0 && timing.first_ms > 0 && timing.steps_ms > 0 &&
+              timing.first_token_ms < timing.total_ms);
+  assert_true(timing.vision_ms + timing.embed_ms + timing.encoder_ms + timing.first_ms <=
+              timing.first_token_ms);
   FINE(vlm_runner_memory(runner, &memory, &error));
   assert_true(memory.arena_bytes > 100000 && memory.plans >= 5);
   assert_true(memory.released_bytes > 1000000);
@@ -354,17 +361,26 @@ static void test_findings(void **state) {
   for (size_t i = 0; i < vlm_reply_findings(reply); i++) {
     FINE(vlm_reply_finding(reply, i, &finding, &error));
     assert_true(finding.outline == VLM_OUTLINE_BOX && finding.count == 4 && finding.label[0]);
-    assert_true(finding.values[0] < finding.values[2] && finding.values[2] <= WIDTH && finding.values[3] <= HEIGHT);
+    assert_true(finding.values[0] < finding.values[2] && finding.values[2] <= WIDTH &&
+                finding.values[3] <= HEIGHT);
   }
   vlm_reply_free(reply);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_memory),   cmocka_unit_test(test_descriptor), cmocka_unit_test(test_descriptor_refused),
-      cmocka_unit_test(test_onnx),     cmocka_unit_test(test_limits),     cmocka_unit_test(test_orders),
-      cmocka_unit_test(test_grey),     cmocka_unit_test(test_callback),   cmocka_unit_test(test_cancel),
-      cmocka_unit_test(test_ends),     cmocka_unit_test(test_numbers),    cmocka_unit_test(test_findings),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_descriptor),
+      cmocka_unit_test(test_descriptor_refused),
+      cmocka_unit_test(test_onnx),
+      cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_orders),
+      cmocka_unit_test(test_grey),
+      cmocka_unit_test(test_callback),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_ends),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_findings),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -55,7 +55,8 @@ static void check_runs(vlm_runner *runner) {
     FINE(vlm_runner_run(runner, seed ? "model" : NULL, &error));
     FINE(vlm_runner_get(runner, NULL, seed ? "y" : NULL, &out, &error));
     assert_string_equal(out.name, "y");
-    assert_true(out.type == VLM_TYPE_FLOAT32 && out.rank == 2 && out.dims[0] == ROWS && out.dims[1] == COLUMNS);
+    assert_true(out.type == VLM_TYPE_FLOAT32 && out.rank == 2 && out.dims[0] == ROWS &&
+                out.dims[1] == COLUMNS);
     assert_int_equal(out.bytes, sizeof wanted);
     assert_memory_equal(out.data, wanted, sizeof wanted);
     FAILS(VLM_INPUT, vlm_runner_run(runner, NULL, &error)); /* inputs are forgotten */
@@ -102,7 +103,8 @@ static void test_ports(void **state) {
   assert_int_equal(vlm_runner_ports(runner, "model", VLM_SIDE_OUTPUTS), 1);
   FINE(vlm_runner_port(runner, NULL, VLM_SIDE_INPUTS, 0, &port, &error));
   assert_string_equal(port.name, "x");
-  assert_true(port.type == VLM_TYPE_FLOAT32 && port.rank >= 2 && port.dims[0] == -1 && port.dims[port.rank - 1] == 2);
+  assert_true(port.type == VLM_TYPE_FLOAT32 && port.rank >= 2 && port.dims[0] == -1 &&
+              port.dims[port.rank - 1] == 2);
   assert_string_equal(vlm_type_name(port.type), "float32");
   vlm_runner_free(runner);
 }
@@ -149,8 +151,11 @@ static void test_graph_of_pipeline(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_packed),      cmocka_unit_test(test_onnx_memory),       cmocka_unit_test(test_ports),
-      cmocka_unit_test(test_wrong_shape), cmocka_unit_test(test_graph_of_pipeline),
+      cmocka_unit_test(test_packed),
+      cmocka_unit_test(test_onnx_memory),
+      cmocka_unit_test(test_ports),
+      cmocka_unit_test(test_wrong_shape),
+      cmocka_unit_test(test_graph_of_pipeline),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Every public function with NULL or wrong arguments: refused with a status and a text, and nothing crashes.
- *   test_wrong_calls --functions     prints the functions that have a row: tests/library.sh compares them with the libraries' symbols */
+ *   test_wrong_calls --functions     prints the functions that have a row, for tests/library.sh */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,8 @@ static struct {
 static float data[8 * 64];
 
 static void make_wrong_pictures(vlm_picture good) {
-  wrong.no_data = wrong.no_width = wrong.order = wrong.stride = wrong.least_stride = wrong.bytes = wrong.huge = good;
+  wrong.no_data = wrong.no_width = wrong.order = wrong.stride = wrong.least_stride = wrong.bytes =
+      wrong.huge = good;
   wrong.no_data.data = NULL;
   wrong.no_width.width = 0;
   wrong.order.order = (vlm_pixel_order)5;
@@ -65,7 +66,8 @@ static vlm_array good_array(void) {
 }
 
 static void make_wrong_arrays(vlm_array good) {
-  wrong.no_name = wrong.type = wrong.rank = wrong.dim = wrong.short_data = wrong.null_data = wrong.other_name = wrong.other_type = good;
+  wrong.no_name = wrong.type = wrong.rank = wrong.dim = wrong.short_data = wrong.null_data =
+      wrong.other_name = wrong.other_type = good;
   wrong.no_name.name = NULL;
   wrong.type.type = (vlm_type)8;
   wrong.rank.rank = VLM_ARRAY_RANK + 1;
@@ -133,10 +135,10 @@ static void test_wrong_calls(void **state) {
   size_t count = 1;
   int wrong_rows = 0;
   (void)state;
-#define X(function, call)                           \
-  if (!(call)) {                                    \
+#define X(function, call)                              \
+  if (!(call)) {                                       \
     print_error("not refused as wanted: %s\n", #call); \
-    wrong_rows++;                                   \
+    wrong_rows++;                                      \
   }
 #include "tests/face/wrong_calls.def"
 #undef X

@@ -314,7 +314,7 @@ static void test_lazy_weights(void **state) {
     vlm_bundle_free(back);
     /* The same from memory: what is given back to the system there would not come again. */
     FINE(vlm_file_map(&file, path_a, &error));
-    FINE(vlm_file_copy(&copy, file.data, file.bytes, "", &error));
+    FINE(vlm_file_copy(&copy, file.data, file.bytes, &error));
     vlm_file_unmap(&file);
     FINE(vlm_pack_open_file(&pack, &copy, "memory", &lazy, &error));
     FINE(vlm_pack_bundle(&back, pack, &error));
@@ -335,7 +335,7 @@ static void test_damaged_lazy_weights(void **state) {
   vlm_file file, copy;
   FINE(vlm_pack_write(path_a, &(vlm_pack_content){.bundle = model}, NULL, NULL, &error));
   FINE(vlm_file_map(&file, path_a, &error));
-  FINE(vlm_file_copy(&copy, file.data, file.bytes, "", &error));
+  FINE(vlm_file_copy(&copy, file.data, file.bytes, &error));
   vlm_file_unmap(&file);
   ((unsigned char *)(uintptr_t)copy.data)[100] ^= 1;
   FAILS(VLM_INTEGRITY, vlm_pack_open_file(&pack, &copy, "memory", &(vlm_pack_open_opts){.lazy = true}, &error));
