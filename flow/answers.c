@@ -23,8 +23,8 @@ out:
   return st;
 }
 
-static vlm_status find_objects(const answering *t, const vlm_image *image, const char *prompt, const vlm_answer *a,
-                               vlm_objects *out, vlm_error *err) {
+static vlm_status find_objects(const answering *t, const vlm_image *image, const char *prompt,
+                               const vlm_answer *a, vlm_objects *out, vlm_error *err) {
   const vlm_task *task = vlm_task_find(prompt);
   vlm_answer_kind kind = task ? task->kind : VLM_ANSWER_TEXT;
   return vlm_task_parse_ids(out, kind, vlm_model_tokenizer(t->model), a->ids.data, a->ids.count, image->width,

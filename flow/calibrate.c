@@ -10,16 +10,19 @@ enum { SAVE_SECONDS = 20 };
 
 /* ---- statistics: new, or those of an interrupted run ---- */
 
-static vlm_status check_resumed(const vlm_stats *stats, vlm_digest model, const char *preprocess, const char *path,
-                                const vlm_bundle *bundle, vlm_error *err) {
+static vlm_status check_resumed(const vlm_stats *stats, vlm_digest model, const char *preprocess,
+                                const char *path, const vlm_bundle *bundle, vlm_error *err) {
   vlm_digest seen = vlm_stats_model(stats);
-  bool same = seen.high == model.high && seen.low == model.low && !strcmp(preprocess, vlm_stats_preprocess(stats));
+  bool same =
+      seen.high == model.high && seen.low == model.low && !strcmp(preprocess, vlm_stats_preprocess(stats));
   if (same) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "%s: belongs to another model or preprocessing; it cannot be resumed with %s", path,
+  return vlm_fail(err, VLM_INPUT,
+                  "%s: belongs to another model or preprocessing; it cannot be resumed with %s", path,
                   bundle->source);
 }
 
-vlm_status vlm_flow_statistics(vlm_stats **out, const vlm_bundle *bundle, const char *resume, vlm_error *err) {
+vlm_status vlm_flow_statistics(vlm_stats **out, const vlm_bundle *bundle, const char *resume,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   char *preprocess = NULL;
   vlm_digest model;
@@ -101,7 +104,8 @@ vlm_status vlm_flow_calibrate(vlm_stats *stats, vlm_context *context, const vlm_
   vlm_prompts prompts = {0};
   if (!opts) opts = &DEFAULTS;
   double seconds = opts->save_seconds > 0 ? opts->save_seconds : SAVE_SECONDS;
-  checkpoints c = {.stats = stats, .watch = opts->watch, .output = opts->output, .interval_ms = 1e3 * seconds};
+  checkpoints c = {
+      .stats = stats, .watch = opts->watch, .output = opts->output, .interval_ms = 1e3 * seconds};
   VLM_TRY(vlm_prompts_choose(&prompts, bundle, set, opts->prompts, opts->n_prompts, err));
   const vlm_calibrate_opts run = {.prompts = prompts.items,
                                   .n_prompts = prompts.count,

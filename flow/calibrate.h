@@ -10,15 +10,16 @@
 vlm_status vlm_flow_statistics(vlm_stats **out, const vlm_bundle *bundle, const char *resume, vlm_error *err);
 
 typedef struct vlm_flow_calibrate_opts {
-  const char *const *prompts;  /* each image is run with each (vlm_prompts_choose); NULL = the model's default */
+  const char *const
+      *prompts; /* each image is run with each (vlm_prompts_choose); NULL = the model's default */
   int32_t n_prompts;
   int64_t max_new_tokens;      /* 0 = the model's */
   bool everything, detail;     /* as in vlm_calibrate_opts */
   const vlm_captions *teacher; /* as in vlm_calibrate_opts */
-  bool owns_constants;         /* nobody else reads the bundle's graphs: what was packed goes back to the system */
-  const char *output;          /* statistics file; NULL = in memory only */
-  double save_seconds;         /* a kill loses at most this much work; 0 = 20 */
-  vlm_watch watch;             /* unit: a sample with one prompt */
+  bool owns_constants; /* nobody else reads the bundle's graphs: what was packed goes back to the system */
+  const char *output;  /* statistics file; NULL = in memory only */
+  double save_seconds; /* a kill loses at most this much work; 0 = 20 */
+  vlm_watch watch;     /* unit: a sample with one prompt */
 } vlm_flow_calibrate_opts;
 
 /* Adds the samples that `stats` does not know yet. The file is written whole after the first sample (a disk that

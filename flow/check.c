@@ -11,7 +11,7 @@ typedef struct check_walk {
   void (*report)(void *user, const vlm_check_case *result);
   void *user;
   vlm_check_counts *counts;
-  size_t skip;          /* characters of the given folder and the slash in front of a case's name */
+  size_t skip; /* characters of the given folder and the slash in front of a case's name */
 } check_walk;
 
 const char *vlm_check_result_name(vlm_check_result result) {
@@ -75,19 +75,23 @@ static vlm_status walk_root(check_walk *w, const char *given, vlm_error *err) {
   for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--) folder[n - 1] = '\0';
   w->skip = strlen(folder) + 1;
   VLM_TRY(walk_folder(w, folder, 0, err));
-  VLM_CHECK(memcmp(&before, w->counts, sizeof before) != 0, err, VLM_INPUT, "%s: holds no folder with a model.onnx", given);
+  VLM_CHECK(memcmp(&before, w->counts, sizeof before) != 0, err, VLM_INPUT,
+            "%s: holds no folder with a model.onnx", given);
 out:
   vlm_free(folder);
   return st;
 }
 
 vlm_status vlm_check_folders(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
-                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts,
-                             vlm_error *err) {
+                             void (*report)(void *user, const vlm_check_case *result), void *user,
+                             vlm_check_counts *counts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context_opts context = {.threads = opts->threads, .cpu_level = opts->cpu};
-  check_walk w = {.report = report, .user = user, .counts = counts, .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol,
-            .atol = opts->atol < 0 ? 1e-7 : opts->atol};
+  check_walk w = {.report = report,
+                  .user = user,
+                  .counts = counts,
+                  .rtol = opts->rtol < 0 ? 1e-3 : opts->rtol,
+                  .atol = opts->atol < 0 ? 1e-7 : opts->atol};
   *counts = (vlm_check_counts){0};
   VLM_TRY(vlm_context_create(&w.context, &context, err));
   for (int32_t k = 0; k < n_folders; k++) VLM_TRY(walk_root(&w, folders[k], err));

@@ -15,15 +15,15 @@ typedef enum vlm_check_result { VLM_CHECK_PASSED, VLM_CHECK_FAILED, VLM_CHECK_UN
 const char *vlm_check_result_name(vlm_check_result result); /* "passed", ... */
 
 typedef struct vlm_check_opts {
-  double rtol, atol;   /* negative = 1e-3 and 1e-7, as the ONNX suite */
-  int threads;         /* 0 = all */
-  const char *cpu;     /* NULL = best */
+  double rtol, atol; /* negative = 1e-3 and 1e-7, as the ONNX suite */
+  int threads;       /* 0 = all */
+  const char *cpu;   /* NULL = best */
 } vlm_check_opts;
 
 typedef struct vlm_check_case {
-  const char *name;    /* path below the folder that was given; the folder's own name when it is the case */
+  const char *name; /* path below the folder that was given; the folder's own name when it is the case */
   vlm_check_result result;
-  const char *detail;  /* "" when passed */
+  const char *detail; /* "" when passed */
 } vlm_check_case;
 
 typedef struct vlm_check_counts {
@@ -32,7 +32,7 @@ typedef struct vlm_check_counts {
 
 /* `report` is called after each case. Fails only when a folder cannot be read or holds no case. */
 vlm_status vlm_check_folders(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
-                             void (*report)(void *user, const vlm_check_case *result), void *user, vlm_check_counts *counts,
-                             vlm_error *err);
+                             void (*report)(void *user, const vlm_check_case *result), void *user,
+                             vlm_check_counts *counts, vlm_error *err);
 
 #endif

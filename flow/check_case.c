@@ -52,7 +52,8 @@ static void free_set(tensor_set *set) {
   vlm_free(set->storage);
 }
 
-static vlm_status read_set(tensor_set *set, const char *folder, const char *prefix, int32_t most, vlm_error *err) {
+static vlm_status read_set(tensor_set *set, const char *folder, const char *prefix, int32_t most,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   char name[32];
   char *path = NULL;
@@ -73,21 +74,26 @@ out:
 
 /* Writers before onnx 1.13 stored bfloat16 as uint16. */
 static void restore_bfloat16(tensor_set *set, int32_t k, vlm_dtype expected) {
-  if (k < set->count && set->tensors[k].dtype == VLM_U16 && expected == VLM_BF16) set->tensors[k].dtype = VLM_BF16;
+  if (k < set->count && set->tensors[k].dtype == VLM_U16 && expected == VLM_BF16)
+    set->tensors[k].dtype = VLM_BF16;
 }
 
-static vlm_status run_set(const vlm_graph *graph, vlm_session *session, const char *folder, double rtol, double atol, vlm_error *err) {
+static vlm_status run_set(const vlm_graph *graph, vlm_session *session, const char *folder, double rtol,
+                          double atol, vlm_error *err) {
   vlm_status st = VLM_OK;
   tensor_set in = {0}, out_set = {0};
   VLM_TRY(read_set(&in, folder, "input", graph->n_inputs, err));
-  VLM_CHECK(in.count == graph->n_inputs, err, VLM_INPUT, "%s: holds %d inputs, the model has %d", folder, in.count, graph->n_inputs);
-  for (int32_t k = 0; k < in.count; k++) restore_bfloat16(&in, k, graph->values[graph->inputs[k]].tensor.dtype);
+  VLM_CHECK(in.count == graph->n_inputs, err, VLM_INPUT, "%s: holds %d inputs, the model has %d", folder,
+            in.count, graph->n_inputs);
+  for (int32_t k = 0; k < in.count; k++)
+    restore_bfloat16(&in, k, graph->values[graph->inputs[k]].tensor.dtype);
   VLM_TRY(read_set(&out_set, folder, "output", graph->n_outputs, err));
   VLM_CHECK(out_set.count > 0, err, VLM_INPUT, "%s: holds no outputs to compare with", folder);
   VLM_TRY(vlm_session_run(session, in.tensors, in.count, err));
   for (int32_t k = 0; k < out_set.count; k++) {
     restore_bfloat16(&out_set, k, vlm_session_output(session, k)->dtype);
-    VLM_TRY(vlm_check_compare(vlm_session_output(session, k), &out_set.tensors[k], graph->values[graph->outputs[k]].name, rtol, atol, err));
+    VLM_TRY(vlm_check_compare(vlm_session_output(session, k), &out_set.tensors[k],
+                              graph->values[graph->outputs[k]].name, rtol, atol, err));
   }
 out:
   free_set(&in);
@@ -95,7 +101,8 @@ out:
   return st;
 }
 
-static vlm_status run_sets(const vlm_graph *graph, vlm_session *session, const char *folder, double rtol, double atol, vlm_error *err) {
+static vlm_status run_sets(const vlm_graph *graph, vlm_session *session, const char *folder, double rtol,
+                           double atol, vlm_error *err) {
   vlm_status st = VLM_OK;
   char **names = NULL, *path = NULL;
   int32_t count = 0, sets = 0;
@@ -115,7 +122,8 @@ out:
   return st;
 }
 
-vlm_status vlm_check_run_case(const char *folder, vlm_context *context, double rtol, double atol, vlm_error *err) {
+vlm_status vlm_check_run_case(const char *folder, vlm_context *context, double rtol, double atol,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   char *path = NULL;
   vlm_graph *graph = NULL;

@@ -27,7 +27,8 @@ vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_
     set.inputs = names;
     set.input_count = (size_t)g->n_inputs;
   }
-  VLM_TRY((g ? vlm_dataset_open_inputs : vlm_dataset_open_images)(out, opts->paths, opts->n_paths, &set, err));
+  VLM_TRY(
+      (g ? vlm_dataset_open_inputs : vlm_dataset_open_images)(out, opts->paths, opts->n_paths, &set, err));
 out:
   vlm_free(names); /* the set has copies */
   return st;

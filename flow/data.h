@@ -6,7 +6,7 @@
 #include "runtime/bundle/bundle.h"
 
 typedef struct vlm_flow_data_opts {
-  const char *const *paths;     /* images for a pipeline, arrays for a single graph (calib/dataset.h) */
+  const char *const *paths; /* images for a pipeline, arrays for a single graph (calib/dataset.h) */
   size_t n_paths;
   size_t limit;                 /* the first N samples; 0 = all */
   size_t shard, shards;         /* every shards-th sample, starting with shard; shards 0 = 1 */

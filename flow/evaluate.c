@@ -9,7 +9,8 @@ static bool is_graph(const vlm_bundle *bundle) { return bundle->family == VLM_FA
 
 vlm_status vlm_flow_evaluate_check(const vlm_bundle *reference, const vlm_bundle *candidate, vlm_error *err) {
   if (!candidate || is_graph(reference) == is_graph(candidate)) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "%s and %s are not the same kind of model", reference->source, candidate->source);
+  return vlm_fail(err, VLM_INPUT, "%s and %s are not the same kind of model", reference->source,
+                  candidate->source);
 }
 
 /* References for some images only would score nothing, and a budget on nothing would pass. */
@@ -22,18 +23,20 @@ static vlm_status check_references(const vlm_dataset *set, const vlm_budget *bud
     else if (!without) without = s->key;
   }
   if (with && without)
-    return vlm_fail(err, VLM_INPUT,
-                    "image \"%s\" has no reference captions, %zu of %zu images have; add its \"refs\" or --refs "
-                    "CAPTIONS.json",
-                    without, with, count);
+    return vlm_fail(
+        err, VLM_INPUT,
+        "image \"%s\" has no reference captions, %zu of %zu images have; add its \"refs\" or --refs "
+        "CAPTIONS.json",
+        without, with, count);
   if (!with && budget->max_drop_percent.set)
     return vlm_fail(err, VLM_USAGE, "--max-drop needs captions to score against: add --refs CAPTIONS.json");
   return VLM_OK;
 }
 
-static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
-                                   const vlm_bundle *candidate, const vlm_dataset *set,
-                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
+static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context,
+                                   const vlm_bundle *reference, const vlm_bundle *candidate,
+                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_watch watch = opts->watch;
   vlm_prompts prompts = {0};
@@ -54,14 +57,16 @@ out:
   return st;
 }
 
-static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
-                                   const vlm_bundle *candidate, const vlm_dataset *set,
-                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
+static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context,
+                                   const vlm_bundle *reference, const vlm_bundle *candidate,
+                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
+                                   vlm_error *err) {
   vlm_watch watch = opts->watch;
   const vlm_graph_eval_opts run = {
       .between = vlm_watch_step, .user = &watch, .owns_constants = opts->owns_constants};
   const vlm_graph *other = candidate ? candidate->graphs[VLM_ROLE_MODEL] : NULL;
-  vlm_status st = vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
+  vlm_status st =
+      vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
   if (st == VLM_OK) out->verdict = vlm_judge_outputs(&out->outputs, &opts->budget);
   return st;
 }
@@ -77,7 +82,8 @@ vlm_status vlm_flow_evaluate(vlm_flow_evaluation *out, vlm_context *context, con
   VLM_TRY(vlm_flow_size_bytes(&out->size_bytes[0], reference, err));
   if (candidate) VLM_TRY(vlm_flow_size_bytes(&out->size_bytes[1], candidate, err));
   if (candidate) VLM_TRY(vlm_costs_share(&out->macs, context, candidate, err));
-  VLM_TRY((out->graph ? evaluate_outputs : evaluate_answers)(out, context, reference, candidate, set, opts, err));
+  VLM_TRY(
+      (out->graph ? evaluate_outputs : evaluate_answers)(out, context, reference, candidate, set, opts, err));
 out:
   if (st != VLM_OK) vlm_flow_evaluation_free(out);
   return st;

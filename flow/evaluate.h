@@ -7,22 +7,23 @@
 #include "quant/coverage.h"
 
 typedef struct vlm_flow_evaluate_opts {
-  const char *const *prompts;   /* each image is run with each (vlm_prompts_choose); NULL = the model's default */
+  const char *const
+      *prompts; /* each image is run with each (vlm_prompts_choose); NULL = the model's default */
   int32_t n_prompts;
   int64_t max_new_tokens, beams; /* 0 = the model's */
   vlm_bootstrap_opts bootstrap;
-  bool owns_constants;          /* nobody else reads the graphs of both, which are two: what was packed goes back */
+  bool owns_constants; /* nobody else reads the graphs of both, which are two: what was packed goes back */
   vlm_budget budget;
-  vlm_watch watch;              /* unit: a sample with one prompt */
+  vlm_watch watch; /* unit: a sample with one prompt */
 } vlm_flow_evaluate_opts;
 
 typedef struct vlm_flow_evaluation {
-  bool graph;                   /* single graphs: `outputs` is filled, else `answers` */
+  bool graph; /* single graphs: `outputs` is filled, else `answers` */
   vlm_evaluation answers;
   vlm_graph_eval outputs;
   bool compared;
-  size_t size_bytes[2];         /* reference, candidate (vlm_flow_size_bytes) */
-  vlm_coverage_share macs;      /* of the candidate */
+  size_t size_bytes[2];    /* reference, candidate (vlm_flow_size_bytes) */
+  vlm_coverage_share macs; /* of the candidate */
   vlm_verdict verdict;
 } vlm_flow_evaluation;
 

@@ -6,14 +6,17 @@
 
 #include "runtime/base/memory.h"
 
-enum { MOST = 200 }; /* of 255 bytes that file systems allow: a number, the suffix and the writer's temporary name follow */
+enum {
+  MOST = 200
+}; /* of 255 bytes that file systems allow: a number, the suffix and the writer's temporary name follow */
 static const char SUFFIX[] = ".npy";
 
 void vlm_file_name_plain(char *out, size_t size, const char *prefix, const char *name, const char *suffix) {
   size_t n = (size_t)snprintf(out, size, "%s%.120s", prefix, name);
   for (size_t i = strlen(prefix); i < n; i++) {
     char c = out[i];
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                 c == '-' || c == '_';
     if (!plain) out[i] = '_';
   }
   snprintf(out + n, size - n, "%s", suffix);
@@ -41,7 +44,8 @@ static vlm_status name_one(vlm_file_names *out, const char *const *names, int at
   char stem[MOST + 1], file[MOST + 32];
   make_stem(stem, names[at]);
   snprintf(file, sizeof file, "%s%s", stem, SUFFIX);
-  for (int number = 2; is_taken(out, names, at, file); number++) snprintf(file, sizeof file, "%s-%d%s", stem, number, SUFFIX);
+  for (int number = 2; is_taken(out, names, at, file); number++)
+    snprintf(file, sizeof file, "%s-%d%s", stem, number, SUFFIX);
   VLM_TRY(vlm_strdup(&out->items[at], file, err));
 out:
   return st;

@@ -17,10 +17,12 @@ typedef struct vlm_golden {
 
 /* Answers with a lowered bundle. `prompt` as the user gives it. out->item.n_outputs is 0 when there is nothing to ask: a single graph. Free
  * with vlm_golden_free in any case. */
-vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *lowered, const char *prompt, vlm_error *err);
+vlm_status vlm_golden_make(vlm_golden *out, vlm_context *context, const vlm_bundle *lowered,
+                           const char *prompt, vlm_error *err);
 void vlm_golden_free(vlm_golden *golden);
 
 /* Answers a stored case with a lowered bundle: *ids is int64 [tokens]; free its data with vlm_free. VLM_INTEGRITY when the case is none of ours. */
-vlm_status vlm_golden_answer(vlm_tensor *ids, vlm_context *context, const vlm_bundle *lowered, const vlm_pack_golden *item, vlm_error *err);
+vlm_status vlm_golden_answer(vlm_tensor *ids, vlm_context *context, const vlm_bundle *lowered,
+                             const vlm_pack_golden *item, vlm_error *err);
 
 #endif

@@ -37,7 +37,8 @@ static vlm_status count_nodes(total_list *list, const vlm_graph *g, vlm_error *e
     VLM_TRY(find_total(list, &g->nodes[n], &total, err));
     total->nodes++;
     for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
-      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(count_nodes(list, g->nodes[n].attrs[a].u.g, err));
+      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(count_nodes(list, g->nodes[n].attrs[a].u.g, err));
   }
 out:
   return st;
@@ -51,7 +52,8 @@ static int by_work(const void *a, const void *b) {
   return order ? order : strcmp(x->op_type, y->op_type);
 }
 
-vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *graph, const vlm_profile *profile, vlm_error *err) {
+vlm_status vlm_op_totals(vlm_op_total **out, int32_t *count, const vlm_graph *graph,
+                         const vlm_profile *profile, vlm_error *err) {
   vlm_status st = VLM_OK;
   total_list list = {0};
   vlm_op_total *total;
@@ -78,8 +80,8 @@ const char *vlm_op_total_name(const vlm_op_total *op, char text[96]) {
 
 /* ---- the view ---- */
 
-vlm_status vlm_model_view_make(vlm_model_view *out, vlm_context *context, const vlm_bundle *bundle, bool quantizable,
-                               vlm_error *err) {
+vlm_status vlm_model_view_make(vlm_model_view *out, vlm_context *context, const vlm_bundle *bundle,
+                               bool quantizable, vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = (vlm_model_view){.bundle = bundle};
   VLM_TRY(vlm_bundle_count_weights(out->weights, &out->total, bundle, err));

@@ -93,7 +93,8 @@ vlm_status vlm_flow_open(vlm_bundle **out, const char *path, const vlm_flow_open
   if (!opts) opts = &DEFAULTS;
   const vlm_bundle_opts folder = {.decoder = opts->decoder};
   *out = NULL;
-  VLM_TRY(vlm_is_packed(path) ? open_pack(out, path, opts->lazy, err) : vlm_bundle_open(out, path, &folder, err));
+  VLM_TRY(vlm_is_packed(path) ? open_pack(out, path, opts->lazy, err)
+                              : vlm_bundle_open(out, path, &folder, err));
   VLM_TRY(vlm_flow_open_finish(*out, opts, err));
 out:
   if (st != VLM_OK) {

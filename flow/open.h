@@ -18,11 +18,11 @@ typedef struct vlm_shape_binding {
 } vlm_shape_binding;
 
 typedef struct vlm_flow_open_opts {
-  vlm_decoder_form decoder;         /* when a folder has both forms */
-  const vlm_shape_binding *shapes;  /* for single graphs */
+  vlm_decoder_form decoder;        /* when a folder has both forms */
+  const vlm_shape_binding *shapes; /* for single graphs */
   int32_t n_shapes;
-  bool lower;                       /* ready to run: quantized graphs become integer operators */
-  bool lazy;                        /* for a bundle that is run, and neither written nor compared: lowered, and packed
+  bool lower; /* ready to run: quantized graphs become integer operators */
+  bool lazy;  /* for a bundle that is run, and neither written nor compared: lowered, and packed
                                      * weights may wait in the file until a session wants them */
 } vlm_flow_open_opts;
 

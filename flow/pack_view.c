@@ -17,7 +17,8 @@ static int by_data_and_order(const void *a, const void *b) {
   return order ? order : ((const vlm_pack_name *)a)->order - ((const vlm_pack_name *)b)->order;
 }
 
-static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *role, int32_t *capacity, vlm_error *err) {
+static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *role, int32_t *capacity,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < g->n_values; i++) {
     if (g->values[i].kind != VLM_VALUE_CONSTANT) continue;
@@ -31,7 +32,8 @@ static vlm_status add_names(vlm_pack_view *v, const vlm_graph *g, const char *ro
   }
   for (int32_t n = 0; n < g->n_nodes; n++)
     for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
-      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(add_names(v, g->nodes[n].attrs[a].u.g, role, capacity, err));
+      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(add_names(v, g->nodes[n].attrs[a].u.g, role, capacity, err));
 out:
   return st;
 }
@@ -51,9 +53,11 @@ static vlm_status collect_names(vlm_pack_view *v, vlm_error *err) {
   return VLM_OK;
 }
 
-const char *vlm_pack_tensor_name(const vlm_pack_view *v, const vlm_pack_tensor *tensor, char *text, size_t size) {
+const char *vlm_pack_tensor_name(const vlm_pack_view *v, const vlm_pack_tensor *tensor, char *text,
+                                 size_t size) {
   const vlm_pack_name key = {.data = tensor->tensor.data};
-  const vlm_pack_name *found = v->n_names ? bsearch(&key, v->names, (size_t)v->n_names, sizeof *v->names, by_data) : NULL;
+  const vlm_pack_name *found =
+      v->n_names ? bsearch(&key, v->names, (size_t)v->n_names, sizeof *v->names, by_data) : NULL;
   text[0] = 0;
   if (found) snprintf(text, size, "%s/%s", found->role, found->name);
   return text;

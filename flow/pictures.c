@@ -18,7 +18,8 @@ static bool is_taken(const vlm_pictures *p, int before, const char *path) {
 }
 
 /* FOLDER/STEM.png, or with the first number from 2 on that is free. */
-static vlm_status name_picture(vlm_pictures *p, int at, const char *folder, const char *image, vlm_error *err) {
+static vlm_status name_picture(vlm_pictures *p, int at, const char *folder, const char *image,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   char *name = NULL;
   const char *base = vlm_path_base(image);
@@ -48,8 +49,8 @@ static vlm_status check_inputs(const vlm_pictures *p, const char *const *images,
   for (int i = 0; i < p->n_images * p->n_prompts; i++) {
     if (!p->paths[i] || !vlm_file_exists(p->paths[i])) continue;
     for (int k = 0; k < p->n_images; k++)
-      VLM_CHECK(!same_file(p->paths[i], images[k]), err, VLM_USAGE, "--draw: %s would replace the image %s; give another folder", p->paths[i],
-                images[k]);
+      VLM_CHECK(!same_file(p->paths[i], images[k]), err, VLM_USAGE,
+                "--draw: %s would replace the image %s; give another folder", p->paths[i], images[k]);
   }
 out:
   return st;

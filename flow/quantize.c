@@ -18,10 +18,10 @@ struct vlm_quantization {
   int32_t n_graphs;
   vlm_quant_plan *plan;
   vlm_coverage *coverage;
-  vlm_lowered_copy lowered;     /* of the quantized graphs */
+  vlm_lowered_copy lowered; /* of the quantized graphs */
   vlm_difference_list differences;
   vlm_text assumed;
-  vlm_json_writer *provenance;  /* told before the graphs change: by the digest that they have until then */
+  vlm_json_writer *provenance; /* told before the graphs change: by the digest that they have until then */
   vlm_flow_quantize_result result;
 };
 
@@ -90,9 +90,10 @@ static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
   const vlm_flow_quantize_opts *o = &q->opts;
   bool ranges_known = q->stats || o->quant.activations == VLM_ACTIVATIONS_NONE ||
                       o->quant.activations == VLM_ACTIVATIONS_DYNAMIC || o->weights_float;
-  VLM_CHECK(ranges_known, err, VLM_USAGE,
-            "--calib STATS.h5 is missing: static ranges come from vlm-calibrate; --activations dynamic or none "
-            "does without");
+  VLM_CHECK(
+      ranges_known, err, VLM_USAGE,
+      "--calib STATS.h5 is missing: static ranges come from vlm-calibrate; --activations dynamic or none "
+      "does without");
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     vlm_graph *g = vlm_bundle_graph_once(q->bundle, r);
     if (g) q->graphs[q->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};

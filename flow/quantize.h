@@ -16,30 +16,31 @@
 #include "runtime/exec/session.h"
 
 typedef struct vlm_flow_quantize_opts {
-  vlm_quant_opts quant;         /* threads, go_on, user: the use case's */
-  vlm_pack_opts pack;           /* threads, go_on, user: the use case's */
-  bool weights_float;           /* pack as it is */
-  const char *calib;            /* statistics file of this model; NULL = nothing is static */
-  const char *plan;             /* file whose decisions win, or NULL */
-  bool strict;                  /* a node that does not run as planned is VLM_INTERNAL */
-  double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
-  const char *const *prompts;   /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
+  vlm_quant_opts quant; /* threads, go_on, user: the use case's */
+  vlm_pack_opts pack;   /* threads, go_on, user: the use case's */
+  bool weights_float;   /* pack as it is */
+  const char *calib;    /* statistics file of this model; NULL = nothing is static */
+  const char *plan;     /* file whose decisions win, or NULL */
+  bool strict;          /* a node that does not run as planned is VLM_INTERNAL */
+  double min_int8;      /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
+  const char *const
+      *prompts; /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
-  const char *options;          /* the recipe as its user wrote it, told in the file; NULL or "" = nothing to tell */
-  vlm_watch watch;              /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
+  const char *options; /* the recipe as its user wrote it, told in the file; NULL or "" = nothing to tell */
+  vlm_watch watch;     /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
 } vlm_flow_quantize_opts;
 
 enum { VLM_QUANTIZE_STAGES = 5 }; /* planned, applied, measured, golden answer, written */
 
 typedef struct vlm_flow_quantize_result {
   const vlm_quant_plan *plan;
-  const vlm_coverage *coverage;    /* what was multiplied is counted when `measured` */
+  const vlm_coverage *coverage;           /* what was multiplied is counted when `measured` */
   const vlm_difference_list *differences; /* nodes that do not run as planned */
-  const char *macs_assumed;        /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
-  bool measured;                   /* apply came as far as to coverage, also where it then failed min_int8 */
-  vlm_error no_golden;             /* why the file has no golden answer; VLM_OK: it has one, or is a single graph */
-  size_t float_bytes;              /* of the weights as floats (vlm_bundle_float_bytes) */
-  size_t bytes;                    /* of the file; 0 = nothing was written */
+  const char *macs_assumed; /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
+  bool measured;            /* apply came as far as to coverage, also where it then failed min_int8 */
+  vlm_error no_golden;      /* why the file has no golden answer; VLM_OK: it has one, or is a single graph */
+  size_t float_bytes;       /* of the weights as floats (vlm_bundle_float_bytes) */
+  size_t bytes;             /* of the file; 0 = nothing was written */
 } vlm_flow_quantize_result;
 
 typedef struct vlm_quantization vlm_quantization;

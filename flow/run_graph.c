@@ -30,14 +30,14 @@ static vlm_status check_used(const vlm_graph_run *run, const vlm_input_file *fil
     int32_t i = 0;
     while (i < graph->n_inputs && run->inputs[i].data != run->arrays.tensors[k].data) i++;
     if (i == graph->n_inputs)
-      return vlm_fail(err, VLM_USAGE, "--input %s=%s: %s has no such input, or it is given twice", files[k].name,
-                      files[k].path, graph->source);
+      return vlm_fail(err, VLM_USAGE, "--input %s=%s: %s has no such input, or it is given twice",
+                      files[k].name, files[k].path, graph->source);
   }
   return VLM_OK;
 }
 
-vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const vlm_input_file *files, int32_t n_files,
-                              vlm_error *err) {
+vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const vlm_input_file *files,
+                              int32_t n_files, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays *a = &out->arrays;
   out->graph = graph;
@@ -51,7 +51,8 @@ out:
 
 /* ---- running ---- */
 
-vlm_status vlm_graph_run_start(vlm_graph_run *run, vlm_context *context, bool owns_constants, vlm_error *err) {
+vlm_status vlm_graph_run_start(vlm_graph_run *run, vlm_context *context, bool owns_constants,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_session_opts opts = {.owns_constants = owns_constants};
   VLM_TRY(vlm_session_create(&run->session, context, run->graph, &opts, err));

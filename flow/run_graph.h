@@ -22,8 +22,8 @@ typedef struct vlm_graph_run {
 /* Reads the files and puts them into the order of the graph, which must outlive the run. VLM_INPUT names what is
  * missing, VLM_USAGE what is not asked for or given twice. `out` must be zeroed; free with vlm_graph_run_free in any
  * case. */
-vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const vlm_input_file *files, int32_t n_files,
-                              vlm_error *err);
+vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const vlm_input_file *files,
+                              int32_t n_files, vlm_error *err);
 /* Runs it once. owns_constants: nobody else reads the graph, what was packed goes back to the system. */
 vlm_status vlm_graph_run_start(vlm_graph_run *run, vlm_context *context, bool owns_constants, vlm_error *err);
 /* Output i, once it ran; owned by the run. */

@@ -103,18 +103,22 @@ static void credit_samples(vlm_stats_view *v) {
   }
 }
 
-vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_threads *threads,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_stats_view v = {.stats = stats, .n_tensors = vlm_stats_count(stats), .n_samples = vlm_stats_samples(stats)};
+  vlm_stats_view v = {
+      .stats = stats, .n_tensors = vlm_stats_count(stats), .n_samples = vlm_stats_samples(stats)};
   summary_job job = {.view = &v};
   VLM_TRY(vlm_stats_digest(&v.digest, stats, true, err));
   VLM_TRY(vlm_new(&v.tensors, v.n_tensors, err));
   VLM_TRY(vlm_new(&v.samples, v.n_samples, err));
   VLM_TRY(vlm_new(&job.errors, v.n_tensors, err));
-  for (int32_t i = 0; i < v.n_tensors; i++) v.tensors[i] = (vlm_tensor_summary){.stats = vlm_stats_at(stats, i), .index = i};
+  for (int32_t i = 0; i < v.n_tensors; i++)
+    v.tensors[i] = (vlm_tensor_summary){.stats = vlm_stats_at(stats, i), .index = i};
   vlm_threads_run(threads, v.n_tensors, summarize_one, &job);
   for (int32_t i = 0; i < v.n_tensors; i++)
-    if (job.errors[i].status != VLM_OK) VLM_TRY(vlm_fail(err, job.errors[i].status, "%s", job.errors[i].text));
+    if (job.errors[i].status != VLM_OK)
+      VLM_TRY(vlm_fail(err, job.errors[i].status, "%s", job.errors[i].text));
   credit_samples(&v);
   if (v.n_tensors) qsort(v.tensors, (size_t)v.n_tensors, sizeof *v.tensors, by_tail);
   if (v.n_samples) qsort(v.samples, (size_t)v.n_samples, sizeof *v.samples, by_extremes);

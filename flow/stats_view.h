@@ -22,7 +22,7 @@ typedef struct vlm_tensor_summary {
 /* How often a sample gave a tensor its minimum or maximum. */
 typedef struct vlm_sample_weight {
   const char *name;
-  int32_t index;     /* in order of digest */
+  int32_t index; /* in order of digest */
   int64_t extremes;
 } vlm_sample_weight;
 
@@ -31,14 +31,15 @@ typedef struct vlm_stats_view {
   const vlm_stats *stats;
   vlm_tensor_summary *tensors; /* longest tail first, then by graph and name */
   int32_t n_tensors;
-  vlm_sample_weight *samples;  /* most extremes first */
+  vlm_sample_weight *samples; /* most extremes first */
   vlm_digest digest;
   int32_t n_samples;
 } vlm_stats_view;
 
 /* threads may be NULL; the result does not depend on it. `path` is the caller's to set; the statistics must outlive
  * the view. Free with vlm_stats_view_free. */
-vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_threads *threads, vlm_error *err);
+vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_threads *threads,
+                               vlm_error *err);
 void vlm_stats_view_free(vlm_stats_view *view);
 
 #endif

@@ -43,7 +43,8 @@ static vlm_status write_texts(const vlm_pack *pack, const char *folder, vlm_erro
   VLM_TRY(write_text(folder, "quantization.json", vlm_pack_quantization(pack), err));
   VLM_TRY(write_text(folder, "provenance.json", vlm_pack_provenance(pack), err));
   for (int t = 0; t < VLM_TEXT_COUNT; t++)
-    VLM_TRY(write_text(folder, vlm_text_file((vlm_bundle_text)t), vlm_pack_text(pack, (vlm_bundle_text)t), err));
+    VLM_TRY(
+        write_text(folder, vlm_text_file((vlm_bundle_text)t), vlm_pack_text(pack, (vlm_bundle_text)t), err));
 out:
   return st;
 }
@@ -96,7 +97,8 @@ static vlm_status write_golden(const vlm_pack *pack, const char *folder, vlm_err
     vlm_file_name_plain(file, sizeof file, prefix, g[i].graph, "");
     VLM_TRY(make_folder(&inside, top, file, err));
     for (int32_t k = 0; k < g[i].n_inputs + g[i].n_outputs; k++) {
-      snprintf(prefix, sizeof prefix, "%s_%d_", k < g[i].n_inputs ? "in" : "out", k < g[i].n_inputs ? k : k - g[i].n_inputs);
+      snprintf(prefix, sizeof prefix, "%s_%d_", k < g[i].n_inputs ? "in" : "out",
+               k < g[i].n_inputs ? k : k - g[i].n_inputs);
       vlm_file_name_plain(file, sizeof file, prefix, g[i].names[k], ".npy");
       VLM_TRY(write_array(inside, file, &g[i].tensors[k], err));
     }

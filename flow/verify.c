@@ -19,19 +19,24 @@ static vlm_status compare(const char *name, const vlm_tensor *got, const vlm_ten
   vlm_status st = VLM_OK;
   char a[128], b[128];
   VLM_CHECK(got->dtype == wanted->dtype && vlm_tensor_same_shape(got, wanted), err, VLM_INTEGRITY,
-            "output \"%s\" is %s %s, the file says %s %s", name, vlm_dtype_name(got->dtype), vlm_tensor_shape_text(got, a, sizeof a),
-            vlm_dtype_name(wanted->dtype), vlm_tensor_shape_text(wanted, b, sizeof b));
+            "output \"%s\" is %s %s, the file says %s %s", name, vlm_dtype_name(got->dtype),
+            vlm_tensor_shape_text(got, a, sizeof a), vlm_dtype_name(wanted->dtype),
+            vlm_tensor_shape_text(wanted, b, sizeof b));
   size_t bytes = vlm_tensor_bytes(wanted);
   if (!bytes || !memcmp(got->data, wanted->data, bytes)) return VLM_OK;
   int64_t n = vlm_tensor_count(wanted), differing = 0, first = -1;
   size_t size = (size_t)(vlm_dtype_bits(wanted->dtype) + 7) / 8;
   for (int64_t i = 0; i < n && vlm_dtype_bits(wanted->dtype) >= 8; i++) {
-    if (!memcmp((const char *)got->data + (size_t)i * size, (const char *)wanted->data + (size_t)i * size, size)) continue;
+    if (!memcmp((const char *)got->data + (size_t)i * size, (const char *)wanted->data + (size_t)i * size,
+                size))
+      continue;
     if (!differing++) first = i;
   }
   VLM_CHECK(first >= 0, err, VLM_INTEGRITY, "output \"%s\" differs from the file", name);
-  st = vlm_fail(err, VLM_INTEGRITY, "output \"%s\": element %lld is %.9g, the file says %.9g (%lld of %lld differ)", name, (long long)first,
-                vlm_tensor_get(got, first), vlm_tensor_get(wanted, first), (long long)differing, (long long)n);
+  st = vlm_fail(err, VLM_INTEGRITY,
+                "output \"%s\": element %lld is %.9g, the file says %.9g (%lld of %lld differ)", name,
+                (long long)first, vlm_tensor_get(got, first), vlm_tensor_get(wanted, first),
+                (long long)differing, (long long)n);
 out:
   return st;
 }
@@ -71,7 +76,8 @@ out:
 
 /* The graphs handed over are as stored; the case is run the way models run. A case that does not belong to one graph is left to its writer.
  */
-static vlm_status check_golden(void *user, const vlm_bundle *bundle, const vlm_pack_golden *c, vlm_error *err) {
+static vlm_status check_golden(void *user, const vlm_bundle *bundle, const vlm_pack_golden *c,
+                               vlm_error *err) {
   golden_run *r = user;
   vlm_role role;
   (void)bundle;

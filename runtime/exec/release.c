@@ -103,7 +103,7 @@ static constant *find_constant(const vlm_release *r, const char *data) {
 /* One entry per address; constants that share only a part of their bytes, or are small, are read for good. */
 static void join_constants(vlm_release *r) {
   int32_t kept = 0;
-  qsort(r->constants, (size_t)r->n_constants, sizeof *r->constants, by_address);
+  if (r->n_constants) qsort(r->constants, (size_t)r->n_constants, sizeof *r->constants, by_address);
   for (int32_t i = 0; i < r->n_constants; i++) {
     constant *c = &r->constants[i], *last = kept ? &r->constants[kept - 1] : NULL;
     if (last && last->data == c->data) {
@@ -122,7 +122,7 @@ static vlm_status list_readers(vlm_release *r, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < r->n_graphs; i++) VLM_TRY(list_graph(r, r->graphs[i], err));
   join_constants(r);
-  qsort(r->readers, (size_t)r->n_readers, sizeof *r->readers, by_node);
+  if (r->n_readers) qsort(r->readers, (size_t)r->n_readers, sizeof *r->readers, by_node);
   for (int32_t i = 0; i < r->n_readers; i++) find_constant(r, r->readers[i].data)->readers++;
 out:
   return st;
@@ -207,7 +207,8 @@ out:
 vlm_status vlm_release_note(vlm_release *r, const vlm_node *node, int k, vlm_weight *weight, vlm_error *err) {
   vlm_status st = VLM_OK;
   const reader wanted = {.node = node, .k = k};
-  reader *found = bsearch(&wanted, r->readers, (size_t)r->n_readers, sizeof *r->readers, by_node);
+  reader *found = NULL;
+  if (r->n_readers) found = bsearch(&wanted, r->readers, (size_t)r->n_readers, sizeof *r->readers, by_node);
   if (!found || found->done) goto out;
   if (weight) VLM_TRY(hold(r, weight, err));
   found->done = true;

@@ -19,13 +19,15 @@ typedef struct {
 } architecture;
 
 static const architecture ARCHITECTURES[] = {
-    {"bert_base", 3}, {"blip", 3}, {"clip_vit_l14_336", 2}, {"fastvlm", 4}, {"llava", 3}, {"mobilenet_v3", 2}, {"mobilevlm", 5},
-    {"siglip_so400m", 2}, {"smolvlm", 4}, {"tinyllava_imp", 4}, {"trocr", 3}, {"vit_gpt2", 3}, {"wavenet", 2},
+    {"bert_base", 3},    {"blip", 3},      {"clip_vit_l14_336", 2}, {"fastvlm", 4}, {"llava", 3},
+    {"mobilenet_v3", 2}, {"mobilevlm", 5}, {"siglip_so400m", 2},    {"smolvlm", 4}, {"tinyllava_imp", 4},
+    {"trocr", 3},        {"vit_gpt2", 3},  {"wavenet", 2},
 };
 enum { COUNT = sizeof ARCHITECTURES / sizeof ARCHITECTURES[0] };
 
 static void report(void *user, const vlm_check_case *c) {
-  if (c->result != VLM_CHECK_PASSED) print_error("%s %s/%s: %s\n", vlm_check_result_name(c->result), (const char *)user, c->name, c->detail);
+  if (c->result != VLM_CHECK_PASSED)
+    print_error("%s %s/%s: %s\n", vlm_check_result_name(c->result), (const char *)user, c->name, c->detail);
 }
 
 /* Outputs are of size 1 to 20. */

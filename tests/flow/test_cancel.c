@@ -90,7 +90,8 @@ static void quantizing_writes_nothing(void **state) {
     use u;
     vlm_quantization *q;
     patience p = {.units = units};
-    const vlm_flow_quantize_opts opts = {.calib = "whole.h5", .pack = {.level = LEVEL}, .watch = watch_with(&p)};
+    const vlm_flow_quantize_opts opts = {
+        .calib = "whole.h5", .pack = {.level = LEVEL}, .watch = watch_with(&p)};
     begin(&u, false);
     vlm_status st = vlm_flow_quantize_plan(&q, u.context, u.bundle, &opts, &error);
     if (st == VLM_OK) st = vlm_flow_quantize_apply(q, &error);
@@ -172,10 +173,13 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(calibration_keeps_whole_samples), cmocka_unit_test(statistics_in_memory_make_no_file),
+      cmocka_unit_test(calibration_keeps_whole_samples),
+      cmocka_unit_test(statistics_in_memory_make_no_file),
       cmocka_unit_test(quantizing_stops_inside),
-      cmocka_unit_test(quantizing_writes_nothing),       cmocka_unit_test(nothing_is_written_before_it_is_applied),
-      cmocka_unit_test(evaluation_is_empty),             cmocka_unit_test(answers_stop_inside),
+      cmocka_unit_test(quantizing_writes_nothing),
+      cmocka_unit_test(nothing_is_written_before_it_is_applied),
+      cmocka_unit_test(evaluation_is_empty),
+      cmocka_unit_test(answers_stop_inside),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

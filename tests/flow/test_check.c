@@ -17,12 +17,14 @@ static const struct {
   const char *detail;
 } rows[] = {
     {"bad/garbage", VLM_CHECK_FAILED, "is not a valid ONNX file"},
-    {"bad/integer", VLM_CHECK_FAILED, "output \"y0\": element 0 is -100000, expected -100001 (1 of 1 elements differ)"},
+    {"bad/integer", VLM_CHECK_FAILED,
+     "output \"y0\": element 0 is -100000, expected -100001 (1 of 1 elements differ)"},
     {"bad/nan", VLM_CHECK_FAILED, "output \"y0\": element 0 is -1, expected nan"},
     {"bad/no_sets", VLM_CHECK_FAILED, "holds no folder test_data_set_*"},
     {"bad/shape", VLM_CHECK_FAILED, "output \"y0\" has shape [1], expected [1, 1]"},
     {"bad/type", VLM_CHECK_FAILED, "output \"y0\" is float32, expected float64"},
-    {"bad/value", VLM_CHECK_FAILED, "output \"y0\": element 1 is -2, expected -2.0999999 (1 of 3 elements differ)"},
+    {"bad/value", VLM_CHECK_FAILED,
+     "output \"y0\": element 1 is -2, expected -2.0999999 (1 of 3 elements differ)"},
     {"good/close", VLM_CHECK_PASSED, ""},
     {"good/deep/neg", VLM_CHECK_PASSED, ""},
     {"good/integers", VLM_CHECK_PASSED, ""},
@@ -36,12 +38,14 @@ static void compare_row(void *user, const vlm_check_case *c) {
   if (*k >= ROWS) fail_msg("one case too many: %s", c->name);
   assert_string_equal(c->name, rows[*k].name);
   assert_int_equal(c->result, rows[*k].result);
-  if (strstr(c->detail, rows[*k].detail) == NULL) fail_msg("%s: \"%s\" lacks \"%s\"", c->name, c->detail, rows[*k].detail);
+  if (strstr(c->detail, rows[*k].detail) == NULL)
+    fail_msg("%s: \"%s\" lacks \"%s\"", c->name, c->detail, rows[*k].detail);
   if (c->result == VLM_CHECK_PASSED) assert_string_equal(c->detail, "");
   ++*k;
 }
 
-static vlm_check_counts check(const char *folder, double rtol, double atol, void (*report)(void *, const vlm_check_case *), void *user) {
+static vlm_check_counts check(const char *folder, double rtol, double atol,
+                              void (*report)(void *, const vlm_check_case *), void *user) {
   vlm_check_counts counts;
   const vlm_check_opts opts = {.rtol = rtol, .atol = atol, .threads = 1};
   FINE(vlm_check_folders(&folder, 1, &opts, report, user, &counts, &error));

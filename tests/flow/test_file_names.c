@@ -15,7 +15,8 @@ static void expect(const char *const *names, const char *const *files, int count
   for (int k = 0; k < count; k++) assert_string_equal(made.items[k], files[k]);
   vlm_file_names_free(&made);
 }
-#define EXPECT(names, ...) expect(names, (const char *const[]){__VA_ARGS__}, (int)(sizeof names / sizeof names[0]))
+#define EXPECT(names, ...) \
+  expect(names, (const char *const[]){__VA_ARGS__}, (int)(sizeof names / sizeof names[0]))
 
 static void plain_names_are_kept(void **state) {
   (void)state;

@@ -24,11 +24,13 @@ static void statistics_and_pack(void **state) {
   char command[2048];
   (void)state;
   make_statistics("flow.h5");
-  snprintf(command, sizeof command, "vlm-calibrate " BUNDLE " --images " CALIBRATION " --limit %d -o program.h5", SAMPLES);
+  snprintf(command, sizeof command,
+           "vlm-calibrate " BUNDLE " --images " CALIBRATION " --limit %d -o program.h5", SAMPLES);
   run_program(command);
   assert_same_file("flow.h5", "program.h5");
   make_pack("flow.vlmq", "flow.h5");
-  snprintf(command, sizeof command, "vlm-quantize " BUNDLE " --calib program.h5 --level %d -o program.vlmq", LEVEL);
+  snprintf(command, sizeof command, "vlm-quantize " BUNDLE " --calib program.h5 --level %d -o program.vlmq",
+           LEVEL);
   run_program(command);
   assert_same_file("flow.vlmq", "program.vlmq");
 }
@@ -40,7 +42,8 @@ static void parts_merge_to_the_whole(void **state) {
   for (int k = 0; k < 2; k++) {
     char command[2048];
     snprintf(command, sizeof command,
-             "vlm-calibrate " BUNDLE " --images " CALIBRATION " --limit %d --shard %d/2 -o %s", SAMPLES, k, PARTS[k]);
+             "vlm-calibrate " BUNDLE " --images " CALIBRATION " --limit %d --shard %d/2 -o %s", SAMPLES, k,
+             PARTS[k]);
     run_program(command);
   }
   FINE(vlm_flow_merge(&merged, PARTS, 2, &error));
@@ -72,7 +75,8 @@ static double figure(vlm_json root, const char *object, const char *key) {
 
 static void assert_figure(double got, vlm_json root, const char *object, const char *key) {
   double wanted = figure(root, object, key);
-  if (fabs(got - wanted) > 1e-12 * fabs(wanted)) fail_msg("%s: %.17g, the program says %.17g", key, got, wanted);
+  if (fabs(got - wanted) > 1e-12 * fabs(wanted))
+    fail_msg("%s: %.17g, the program says %.17g", key, got, wanted);
 }
 
 static vlm_json_doc *program_json(const char *command) {
@@ -310,11 +314,16 @@ static int tear_down(void **state) {
 int main(void) {
   /* In this order: later ones read what earlier ones wrote. */
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(statistics_and_pack), cmocka_unit_test(parts_merge_to_the_whole),
-      cmocka_unit_test(verified),            cmocka_unit_test(figures_of_a_pipeline),
-      cmocka_unit_test(arrays_of_a_graph),   cmocka_unit_test(inputs_are_named),
-      cmocka_unit_test(figures_of_a_graph),  cmocka_unit_test(answer_to_an_image),
-      cmocka_unit_test(files_are_told_apart), cmocka_unit_test(shapes_are_bound),
+      cmocka_unit_test(statistics_and_pack),
+      cmocka_unit_test(parts_merge_to_the_whole),
+      cmocka_unit_test(verified),
+      cmocka_unit_test(figures_of_a_pipeline),
+      cmocka_unit_test(arrays_of_a_graph),
+      cmocka_unit_test(inputs_are_named),
+      cmocka_unit_test(figures_of_a_graph),
+      cmocka_unit_test(answer_to_an_image),
+      cmocka_unit_test(files_are_told_apart),
+      cmocka_unit_test(shapes_are_bound),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

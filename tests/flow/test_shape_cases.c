@@ -13,7 +13,8 @@
 
 static void report(void *user, const vlm_check_case *c) {
   (void)user;
-  if (c->result != VLM_CHECK_PASSED) print_error("%s %s: %s\n", vlm_check_result_name(c->result), c->name, c->detail);
+  if (c->result != VLM_CHECK_PASSED)
+    print_error("%s %s: %s\n", vlm_check_result_name(c->result), c->name, c->detail);
 }
 
 static void test_cases(void **state) {
@@ -21,7 +22,8 @@ static void test_cases(void **state) {
   static const char *const folder[] = {VLMQ_SOURCE_DIR "/tests/cli/data/shape_cases"};
   uint32_t mask = vlm_cpu_detect();
   for (int level = 0; level < VLM_CPU_COUNT; level++) {
-    vlm_check_opts opts = {.rtol = 1e-4, .atol = 3e-5, .threads = 1 + level % 3, .cpu = vlm_cpu_name((vlm_cpu_level)level)};
+    vlm_check_opts opts = {
+        .rtol = 1e-4, .atol = 3e-5, .threads = 1 + level % 3, .cpu = vlm_cpu_name((vlm_cpu_level)level)};
     vlm_check_counts counts = {0};
     if (!(mask >> level & 1)) continue;
     FINE(vlm_check_folders(folder, 1, &opts, report, NULL, &counts, &error));

@@ -24,7 +24,9 @@
 /* ---- costs ---- */
 
 static void costs_are_those_of_pytorch(void **state) {
-  static const struct { vlm_role role; int64_t macs;
+  static const struct {
+    vlm_role role;
+    int64_t macs;
   } macs[] = {{VLM_ROLE_VISION, 149750784},
               {VLM_ROLE_EMBED, 0},
               {VLM_ROLE_ENCODER, 45196032},
@@ -123,8 +125,9 @@ static vlm_bundle *small_model(void) {
   FINE(vlm_graph_add_input(g, x, &error));
   FINE(vlm_graph_add_value(g, &y, "y", VLM_VALUE_NODE, &error));
   g->values[y].tensor = g->values[x].tensor;
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = "relu", .op_type = "Relu", .opset = 17, .n_inputs = 1,
-                                             .n_outputs = 1}, &error));
+  FINE(vlm_graph_add_node(
+      g, &n, &(vlm_node){.name = "relu", .op_type = "Relu", .opset = 17, .n_inputs = 1, .n_outputs = 1},
+      &error));
   g->nodes[n].inputs[0] = x;
   vlm_node_set_output(g, n, 0, y);
   FINE(vlm_graph_add_output(g, y, &error));
@@ -149,7 +152,8 @@ static vlm_status verify_with(const float *outputs, const char *graph) {
   const char *const names[] = {"x", "y"};
   const vlm_tensor tensors[] = {vlm_tensor_make(VLM_F32, 1, (int64_t[]){4}, (void *)(uintptr_t)IN),
                                 vlm_tensor_make(VLM_F32, 1, (int64_t[]){4}, (void *)(uintptr_t)outputs)};
-  const vlm_pack_golden golden = {.graph = graph, .n_inputs = 1, .n_outputs = 1, .names = names, .tensors = tensors};
+  const vlm_pack_golden golden = {
+      .graph = graph, .n_inputs = 1, .n_outputs = 1, .names = names, .tensors = tensors};
   vlm_bundle *bundle = small_model();
   const vlm_pack_content content = {.bundle = bundle, .golden = &golden, .n_golden = 1};
   int file = mkstemp(path);
@@ -168,7 +172,8 @@ static void golden_cases(void **state) {
   (void)state;
   FINE(verify_with(right, "model"));
   assert_int_equal(verify_with(wrong, "model"), VLM_INTEGRITY);
-  assert_non_null(strstr(error.text, "golden case 0 (model): output \"y\": element 3 is 0, the file says 1 (1 of 4 differ)"));
+  assert_non_null(strstr(
+      error.text, "golden case 0 (model): output \"y\": element 3 is 0, the file says 1 (1 of 4 differ)"));
   FINE(verify_with(wrong, "pipeline")); /* belongs to no graph: not run */
 }
 

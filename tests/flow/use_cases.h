@@ -20,6 +20,8 @@
 #define CALIBRATION VLMQ_SOURCE_DIR "/datasets/screens/calibration"
 
 enum { SAMPLES = 2, LEVEL = 3 };
+/* As the program tells them in the file. */
+#define OPTIONS "--level 3"
 
 /* A folder of its own, entered. */
 static inline void enter_new_folder(void) {
@@ -107,7 +109,7 @@ static inline void make_statistics(const char *path) {
 static inline void make_pack(const char *path, const char *statistics) {
   use u;
   vlm_quantization *q;
-  const vlm_flow_quantize_opts opts = {.calib = statistics, .pack = {.level = LEVEL}};
+  const vlm_flow_quantize_opts opts = {.calib = statistics, .pack = {.level = LEVEL}, .options = OPTIONS};
   begin(&u, false);
   FINE(vlm_flow_quantize_plan(&q, u.context, u.bundle, &opts, &error));
   FINE(vlm_flow_quantize_apply(q, &error));
