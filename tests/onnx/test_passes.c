@@ -137,6 +137,27 @@ static void batch_norm_goes_into_conv(void **state) {
   }
 }
 
+/* The addend as it is exported, [1, C, 1] or [C, 1]; one per position stays. */
+static void addends_of_channels_are_biases(void **state) {
+  static const int64_t dims[3][3] = {{1, 3, 1}, {3, 1, 0}, {3, 0, 0}};
+  static const int ranks[3] = {3, 2, 1};
+  (void)state;
+  for (int form = 0; form < 3; form++) {
+    vlm_graph *graph = new_graph();
+    float w[3 * 2 * 4], b[3] = {0.5f, -1, 2};
+    for (int k = 0; k < 24; k++) w[k] = 0.1f * (float)(k % 7) - 0.2f;
+    input(graph, "x", 3);
+    constant(graph, "w", 3, (int64_t[]){3, 2, 4}, w);
+    constant(graph, "b", ranks[form], dims[form], b);
+    node(graph, "Conv: x w -> c", 0);
+    node(graph, "Add: b c -> y", 0);
+    output(graph, "y");
+    clean_and_compare(graph, 3, (int64_t[]){1, 2, 6}, 0);
+    assert_int_equal(graph->n_nodes, form < 2 ? 1 : 2);
+    vlm_graph_free(graph);
+  }
+}
+
 static void batch_norm_stays_when_the_conv_is_read_elsewhere(void **state) {
   (void)state;
   vlm_graph *graph = new_graph();
@@ -328,6 +349,7 @@ int main(void) {
       cmocka_unit_test(batches_are_turned_in_front_of_the_product),
       cmocka_unit_test(no_ops_are_dropped),
       cmocka_unit_test(pads_that_pad_and_outputs_that_are_inputs_stay),
+      cmocka_unit_test(addends_of_channels_are_biases),
       cmocka_unit_test(batch_norm_goes_into_conv),
       cmocka_unit_test(batch_norm_stays_when_the_conv_is_read_elsewhere),
       cmocka_unit_test(layer_norm_is_recognised),
