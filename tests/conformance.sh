@@ -15,11 +15,11 @@ passed=0 failed=0 unsupported=0
 # line NAME PASSED FAILED UNSUPPORTED
 line() { printf '%-34s %6d passed %4d failed %4d unsupported\n' "$@"; }
 
-# suite NAME FOLDER
+# suite NAME FOLDER [OPTION]...
 suite() {
   local out rc=0 p f u known
   [ -d "$2" ] || { printf '%-34s not here\n' "$1"; return; }
-  out=$("$run" --check "$2" -v 2>&1) || rc=$?
+  out=$("$run" --check "$2" -v "${@:3}" 2>&1) || rc=$?
   read -r p f u < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) unsupported$/\1 \2 \3/p' <<<"$out" | tail -1)
   if [ -z "${u:-}" ]; then # no closing line: the program itself went wrong
     p=0 f=1 u=0
@@ -45,7 +45,8 @@ done
 
 suite "ONNX backend suite" "$build/suites/onnx-backend-data"
 suite "libonnx-testdata (Debian)" /usr/share/libonnx-testdata/data
-suite "libonnx models" "$build/suites/libonnx-models"
+# Whole models: outputs near 1 are sums of sums, and their float32 step is above the usual 1e-7.
+suite "libonnx models" "$build/suites/libonnx-models" --atol 1e-6
 suite "trained models" ../shared/data/models
 line "all" $passed $failed $unsupported
 [ $failed = 0 ] && [ $passed != 0 ]
