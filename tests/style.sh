@@ -8,11 +8,11 @@ set -uo pipefail
 rooms='include runtime onnx calib quant pack eval face flow cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
-templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
+templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z_]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
 # Headers of that kind: they do not stand alone.
-bodies='_(body|tile)\.h$'
+bodies='_(body|tile)\.h$|/vec_[a-z0-9]*\.h$'
 # Functions of more than six parameters, to be cut; nothing may be added here.
-wide_functions='vlm_decoder_first vlm_decoder_step vlm_frame_run_body vlm_run_body vlm_task_parse_ids vlm_tok_grow window_sum'
+wide_functions='vlm_decoder_first vlm_decoder_step vlm_task_parse_ids vlm_tok_grow window_sum'
 # Where operators are still told by name; nothing may be added here.
 operators_by_name=''
 # Who knows operators by name: their rows, lowering, graphs, files. Tokenizers have steps of the same names.

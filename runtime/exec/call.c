@@ -37,7 +37,8 @@ out:
 
 static vlm_status call_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs) {
   vlm_call_host *host = c->executor;
-  return host->run_body(host->runner, body, inputs, n_inputs, outputs, n_outputs, c->err);
+  const vlm_body_call call = {body, inputs, n_inputs, outputs, n_outputs};
+  return host->run_body(host->runner, &call, c->err);
 }
 
 vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err) {

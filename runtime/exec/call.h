@@ -6,8 +6,15 @@
 #include "runtime/exec/heap.h"
 #include "runtime/ops/op.h"
 
-typedef vlm_status vlm_run_body(void *runner, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs,
-                                vlm_error *err);
+/* A body and what goes in; outputs are copies, valid until the run after the next. */
+typedef struct vlm_body_call {
+  vlm_graph *body;
+  const vlm_tensor *inputs;
+  int32_t n_inputs;
+  vlm_tensor *outputs; /* written */
+  int32_t n_outputs;
+} vlm_body_call;
+typedef vlm_status vlm_run_body(void *runner, const vlm_body_call *call, vlm_error *err);
 
 /* One per frame: its calls run one after another. */
 typedef struct vlm_call_host {

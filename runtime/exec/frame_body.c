@@ -28,17 +28,18 @@ out:
   return st;
 }
 
-static vlm_status run_body(void *runner, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs,
-                           vlm_error *err) {
+static vlm_status run_body(void *runner, const vlm_body_call *call, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_frame *frame = runner, *child = child_of(frame, body);
+  vlm_frame *frame = runner, *child = child_of(frame, call->body);
   vlm_frame_shared *shared = frame->shared;
-  VLM_CHECK(child, err, VLM_INTERNAL, "body \"%s\" has no frame", body->name);
-  VLM_CHECK(n_outputs <= body->n_outputs, err, VLM_INPUT, "body \"%s\" has %d outputs, wanted %d", body->name, body->n_outputs, n_outputs);
+  const char *name = call->body->name;
+  VLM_CHECK(child, err, VLM_INTERNAL, "body \"%s\" has no frame", name);
+  VLM_CHECK(call->n_outputs <= call->body->n_outputs, err, VLM_INPUT, "body \"%s\" has %d outputs, wanted %d", name, call->body->n_outputs,
+            call->n_outputs);
   VLM_CHECK(shared->body_runs++ < shared->context->max_loop_runs, err, VLM_LIMIT,
             "loops have run their bodies %lld times together; --max-loop-runs raises the limit", (long long)shared->context->max_loop_runs);
-  VLM_TRY(vlm_frame_run(child, inputs, n_inputs, err));
-  VLM_TRY(copy_outputs(child, outputs, n_outputs, err));
+  VLM_TRY(vlm_frame_run(child, call->inputs, call->n_inputs, err));
+  VLM_TRY(copy_outputs(child, call->outputs, call->n_outputs, err));
 out:
   return st;
 }

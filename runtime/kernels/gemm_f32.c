@@ -87,18 +87,18 @@ typedef struct {
   size_t stride, panel_stride;
   int64_t tail; /* column of the block from which `tail_panel` is used; direct form only */
   const float *tail_panel;
-} block;
+} column_block;
 
-static block take_block(const plan *p, float *room, int64_t batch, int64_t column, int64_t n) {
+static column_block take_block(const plan *p, float *room, int64_t batch, int64_t column, int64_t n) {
   const vlm_gemm_f32 *g = p->g;
   int nr = p->kernels->gemm_f32->nr;
   const float *b = g->b ? g->b + (g->b_offset ? g->b_offset[batch] : 0) + column * g->b_column : NULL;
   const vlm_f32_source source = {.b = b, .b_row = g->b_row, .b_column = g->b_column, .k = g->k, .n = n};
-  block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
+  column_block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
   if (g->panels) {
     k.data = g->panels + (g->b_offset ? g->b_offset[batch] : 0) + column / nr * (int64_t)p->panel_floats;
   } else if (p->direct) {
-    k = (block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
+    k = (column_block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
     if (k.tail < n) pack_panel(room, &source, k.tail, nr);
   } else {
     vlm_gemm_f32_pack(room, &source, nr);
@@ -112,7 +112,7 @@ static void gather_rows(float *dst, const float *a, int64_t a_row, int64_t a_col
 }
 
 /* Columns [from, n) of one row tile, panel by panel. `t` has the rows; c and b are set here. */
-static void run_panels(const plan *p, const block *b, vlm_gemm_f32_args t, int64_t from, int64_t n) {
+static void run_panels(const plan *p, const column_block *b, vlm_gemm_f32_args t, int64_t from, int64_t n) {
   const vlm_kernel *kernel = p->kernels->gemm_f32;
   float room[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS], *c = t.c;
   size_t ldc = t.ldc, nr = (size_t)kernel->nr;
@@ -128,7 +128,7 @@ static void run_panels(const plan *p, const block *b, vlm_gemm_f32_args t, int64
 }
 
 /* Whole groups of panels of one row; returns the columns done. */
-static int64_t run_wide(const plan *p, const block *b, const vlm_gemm_f32_args *t, int64_t n) {
+static int64_t run_wide(const plan *p, const column_block *b, const vlm_gemm_f32_args *t, int64_t n) {
   const vlm_kernel *kernel = p->kernels->gemv_f32;
   int64_t wide = (int64_t)kernel->nr * VLM_GEMV_PANELS, done = 0;
   vlm_gemv_f32_args v = {.a = t->a, .b_stride = b->stride, .panel_stride = b->panel_stride, .k = t->k};
@@ -140,7 +140,7 @@ static int64_t run_wide(const plan *p, const block *b, const vlm_gemm_f32_args *
   return done;
 }
 
-static void run_tile(const plan *p, const block *b, const vlm_gemm_f32_args *t, int64_t n) {
+static void run_tile(const plan *p, const column_block *b, const vlm_gemm_f32_args *t, int64_t n) {
   int64_t done = t->rows == 1 ? run_wide(p, b, t, min64(b->tail, n)) : 0;
   assert(t->rows >= 1 && t->rows <= p->kernels->gemm_f32->mr);
   run_panels(p, b, *t, done, n);
@@ -157,7 +157,7 @@ static void task(void *user, int64_t index, int worker) {
   vlm_epilogue_f32 epilogue = g->epilogue;
   if (epilogue.row_bias && g->row_bias_offset) epilogue.row_bias += g->row_bias_offset[batch];
   if (epilogue.add) epilogue.add += batch * g->add_batch;
-  block b = take_block(p, room, batch, column, n);
+  column_block b = take_block(p, room, batch, column, n);
   for (int64_t i = row0; i < row1; i += p->kernels->gemm_f32->mr) {
     vlm_gemm_f32_args t = {.c = g->c + batch * g->c_batch + i * g->ldc + column, .ldc = (size_t)g->ldc, .k = (size_t)g->k};
     t.rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
