@@ -12,11 +12,11 @@ typedef struct {
   const vlm_kernels *kernels;
   bool by_rows;
   int64_t blocks;
-} job;
+} turn_job;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void turn_part(const job *j, int64_t at, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+static void turn_part(const turn_job *j, int64_t at, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   const vlm_turn *t = j->t;
   int64_t to = at + column * t->rows + row, from = at + row * t->columns + column;
   if (t->bytes == 1) {
@@ -35,7 +35,7 @@ static void turn_part(const job *j, int64_t at, int64_t row, int64_t rows, int64
 }
 
 static void task(void *user, int64_t index, int worker) {
-  const job *j = user;
+  const turn_job *j = user;
   const vlm_turn *t = j->t;
   int64_t at = index / j->blocks * t->rows * t->columns, from = index % j->blocks * BLOCK;
   (void)worker;
@@ -44,7 +44,7 @@ static void task(void *user, int64_t index, int worker) {
 }
 
 void vlm_turn_run(const vlm_turn *t, const vlm_kernels *kernels, vlm_threads *threads) {
-  job j = {.t = t, .kernels = kernels, .by_rows = t->rows > t->columns};
+  turn_job j = {.t = t, .kernels = kernels, .by_rows = t->rows > t->columns};
   int64_t count = t->batch * t->rows * t->columns;
   if (t->rows == 1 || t->columns == 1) {
     memcpy(t->y, t->x, (size_t)count * (size_t)t->bytes);

@@ -9,10 +9,10 @@ typedef struct {
   vlm_conv_blocks blocks;
   char *scratch;
   size_t ring_bytes, worker_bytes; /* of a worker: the ring, then one output row */
-} job;
+} depthwise_job;
 
-static job make_job(const vlm_conv_shape *s, const vlm_threads *threads) {
-  job j = {.blocks = vlm_conv_split(s, (size_t)s->channels * sizeof(float), vlm_threads_count(threads))};
+static depthwise_job make_job(const vlm_conv_shape *s, const vlm_threads *threads) {
+  depthwise_job j = {.blocks = vlm_conv_split(s, (size_t)s->channels * sizeof(float), vlm_threads_count(threads))};
   j.ring_bytes = vlm_conv_ring_bytes(s, j.blocks.columns, sizeof(float));
   j.worker_bytes = j.ring_bytes + vlm_size_align((size_t)(j.blocks.columns * s->channels) * sizeof(float));
   return j;
@@ -23,7 +23,7 @@ size_t vlm_conv_depthwise_scratch(const vlm_conv_shape *s, const vlm_threads *th
 }
 
 static void task(void *user, int64_t index, int worker) {
-  const job *j = user;
+  const depthwise_job *j = user;
   const vlm_conv_depthwise *conv = j->conv;
   const vlm_conv_shape *s = conv->in->shape;
   const vlm_conv_block b = vlm_conv_block_at(&j->blocks, index);
@@ -49,7 +49,7 @@ static void task(void *user, int64_t index, int worker) {
 }
 
 void vlm_conv_depthwise_run(const vlm_conv_depthwise *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
-  job j = make_job(conv->in->shape, threads);
+  depthwise_job j = make_job(conv->in->shape, threads);
   j.conv = conv;
   j.kernels = kernels;
   j.scratch = scratch;

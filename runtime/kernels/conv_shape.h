@@ -40,17 +40,32 @@ static inline bool vlm_conv_has_rows(const vlm_conv_shape *s) {
   return plane && !s->transposed && vlm_conv_extent(s) <= VLM_CONV_RING;
 }
 
-/* By rows, one output channel per input channel. */
+/* By rows, each output channel from one input channel. */
 static inline bool vlm_conv_is_depthwise(const vlm_conv_shape *s) {
-  return s->groups == s->channels && s->out_channels == s->channels && s->groups > 0 && vlm_conv_has_rows(s);
+  return s->groups == s->channels && s->groups > 0 && vlm_conv_has_rows(s);
+}
+
+/* The same with every input channel as often as it has outputs: one channel in, one out. */
+static inline vlm_conv_shape vlm_conv_spread(const vlm_conv_shape *s) {
+  vlm_conv_shape spread = *s;
+  spread.channels = spread.groups = s->out_channels;
+  return spread;
 }
 
 /* Each output position reads the input position of the same number and no other. */
 static inline bool vlm_conv_is_pointwise(const vlm_conv_shape *s) {
-  bool same = !s->transposed && s->groups == 1;
+  bool same = !s->transposed;
   for (int i = 0; i < 3; i++)
     same = same && s->kernel[i] == 1 && s->stride[i] == 1 && s->pad[i] == 0 && s->in[i] == s->out[i];
   return same;
+}
+
+/* Transposed, and each input position makes a block of outputs of its own: the kernel is the stride. */
+static inline bool vlm_conv_is_tiled(const vlm_conv_shape *s) {
+  bool tiled = s->transposed && s->groups == 1 && s->kernel[0] == 1 && s->in[0] == 1 && s->out[0] == 1;
+  for (int i = 1; i < 3; i++)
+    tiled = tiled && s->kernel[i] == s->stride[i] && s->pad[i] == 0 && s->out[i] == s->in[i] * s->stride[i];
+  return tiled;
 }
 
 #endif

@@ -1,4 +1,4 @@
 #include "runtime/kernels/vec_avx2.h"
 
-#define DEPTHWISE vlm_depthwise_f32_avx2
+#define TILE_DEPTHWISE vlm_depthwise_f32_avx2
 #include "runtime/kernels/depthwise_tile.h"

@@ -1,4 +1,4 @@
 #include "runtime/kernels/vec_avx512vnni.h"
 
-#define DEPTHWISE vlm_depthwise_f32_avx512vnni
+#define TILE_DEPTHWISE vlm_depthwise_f32_avx512vnni
 #include "runtime/kernels/depthwise_tile.h"

@@ -1,4 +1,4 @@
 #include "runtime/kernels/vec_neon.h"
 
-#define DEPTHWISE vlm_depthwise_f32_neon
+#define TILE_DEPTHWISE vlm_depthwise_f32_neon
 #include "runtime/kernels/depthwise_tile.h"

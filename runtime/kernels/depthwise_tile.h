@@ -1,5 +1,5 @@
 /* Template of the depthwise kernels; a level file includes its vector vocabulary (vec_LEVEL.h), names the function
- * (DEPTHWISE) and includes this once.
+ * (TILE_DEPTHWISE) and includes this once.
  *
  * A block of neighbouring pixels by one vector of channels: the weights of a tap are loaded once per block, and each
  * output has one accumulator that walks the taps upwards, as the contract says. */
@@ -41,7 +41,7 @@ static VLM_INLINE void depthwise_pixels(const vlm_depthwise_f32_args *d, size_t 
   if (channel < d->channels) depthwise_block(d, at, channel, (int)(d->channels - channel), pixels);
 }
 
-void DEPTHWISE(const vlm_depthwise_f32_args *args) {
+void TILE_DEPTHWISE(const vlm_depthwise_f32_args *args) {
   const vlm_depthwise_f32_args d = *args; /* a copy whose fields can stay in registers */
   size_t at = 0;
   for (; at + DEPTHWISE_PIXELS <= d.n; at += DEPTHWISE_PIXELS) depthwise_pixels(&d, at, DEPTHWISE_PIXELS);

@@ -21,7 +21,7 @@ struct vlm_gemm_f32_args {
   int columns; /* 1 … nr; 0 = nr. b has nr columns */
   const float *const *a_more; /* n_more starts of rows */
   size_t n_more;
-  const float *bias; /* `columns` floats; NULL = none */
+  const float *bias; /* `columns` floats; NULL = 0 */
 };
 
 /* The same for one row times VLM_GEMV_PANELS panels at once. */

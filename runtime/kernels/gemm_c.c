@@ -14,7 +14,7 @@ static float float_sum(const vlm_gemm_f32_args *g, size_t i, size_t j) {
     for (size_t p = 0; p < g->k; p++, b += g->b_stride) sum = fmaf(a[p], *b, sum);
     if (s < g->n_more) a = g->a_more[s] + i * g->lda;
   }
-  return g->bias ? sum + g->bias[j] : sum;
+  return sum + (g->bias ? g->bias[j] : 0.0f);
 }
 
 void vlm_gemm_f32_c(const vlm_gemm_f32_args *g) {

@@ -8,13 +8,22 @@
 #include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/unroll.h"
 
+/* Columns that end within a vector: bias and stores through memory, once for all tiles. */
+static __attribute__((noinline)) void tile_partial(const vlm_gemm_f32_args *g, const float *sums, size_t width) {
+  for (size_t i = 0; i < (size_t)g->rows; i++) {
+    for (int j = 0; j < g->columns; j += VEC_WIDTH) {
+      VEC bias = g->bias ? vec_load_some(g->bias + j, g->columns - j) : vec_zero();
+      vec_store_some(g->c + i * g->ldc + j, vec_add(vec_load(sums + i * width + j), bias), g->columns - j);
+    }
+  }
+}
+
 /* Sums, then bias, of `rows` rows by `vecs` vectors: constants at every call, so that all loops over the tile unroll.
  * Fields become locals: stores to c could change them. */
 static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs) {
   float *c = g->c;
   const float *a = g->a, *b = g->b, *bias = g->bias;
   size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, steps = g->k;
-  int columns = g->columns ? g->columns : TILE_VECS * VEC_WIDTH;
   VEC acc[TILE_ROWS][TILE_VECS];
   VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
   for (size_t s = 0;; s++) {
@@ -30,14 +39,17 @@ static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs) 
     if (s == g->n_more) break;
     a = g->a_more[s];
   }
-  VLM_UNROLL for (int j = 0; j < vecs; j++) {
-    int lanes = columns - j * VEC_WIDTH;
-    VEC add = bias ? vec_load_some(bias + j * VEC_WIDTH, lanes) : vec_zero();
+  if (g->columns && g->columns != vecs * VEC_WIDTH) {
+    float room[TILE_ROWS * TILE_VECS * VEC_WIDTH];
     VLM_UNROLL for (int i = 0; i < rows; i++) {
-      VEC v = bias ? vec_add(acc[i][j], add) : acc[i][j];
-      if (lanes >= VEC_WIDTH) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, v);
-      else vec_store_some(c + (size_t)i * ldc + j * VEC_WIDTH, v, lanes);
+      VLM_UNROLL for (int j = 0; j < vecs; j++) vec_store(room + (i * vecs + j) * VEC_WIDTH, acc[i][j]);
     }
+    tile_partial(g, room, (size_t)vecs * VEC_WIDTH);
+    return;
+  }
+  VLM_UNROLL for (int j = 0; j < vecs; j++) {
+    VEC add = bias ? vec_load(bias + j * VEC_WIDTH) : vec_zero();
+    VLM_UNROLL for (int i = 0; i < rows; i++) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, vec_add(acc[i][j], add));
   }
 }
 

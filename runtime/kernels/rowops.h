@@ -41,6 +41,7 @@ typedef struct vlm_row_map {
  * add_scaled   z = a + b * factor, the accumulation step of column reductions
  * quantize     q = saturate(round(x / scale) + zero), round to nearest even, true division; NaN gives the lowest value
  * dequantize   x = (q - zero) * scale
+ * max_u8       z = the larger byte
  * f16, bf16    IEEE half and bfloat16, to nearest even; the same bits as the functions of base/tensor.h */
 typedef struct vlm_rowops {
   const char *name;

@@ -105,6 +105,10 @@ static void affine_row(float *z, const float *x, int64_t n, const vlm_row_map *m
   for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - p.shift, p.factor, p.offset);
 }
 
+static void max_u8_row(uint8_t *z, const uint8_t *a, const uint8_t *b, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = a[i] > b[i] ? a[i] : b[i];
+}
+
 static void add_scaled_row(float *z, const float *a, const float *b, float factor, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(b[i], factor, a[i]);
 }

@@ -8,10 +8,12 @@
 #define vec_store(p, v) _mm256_storeu_ps(p, v)
 #define vec_splat(p) _mm256_broadcast_ss(p)
 #define vec_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define vec_load_some(p, n) avx2_load_some(p, n)
+#define vec_store_some(p, v, n) avx2_store_some(p, v, n)
 #define vec_add(a, b) _mm256_add_ps(a, b)
 
-static inline __m256i vec_first(int n) {
+static inline __m256i avx2_first(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-static inline VEC vec_load_some(const float *p, int n) { return _mm256_maskload_ps(p, vec_first(n)); }
-static inline void vec_store_some(float *p, VEC v, int n) { _mm256_maskstore_ps(p, vec_first(n), v); }
+static inline VEC avx2_load_some(const float *p, int n) { return _mm256_maskload_ps(p, avx2_first(n)); }
+static inline void avx2_store_some(float *p, VEC v, int n) { _mm256_maskstore_ps(p, avx2_first(n), v); }

@@ -8,10 +8,12 @@
 #define vec_store(p, v) _mm512_storeu_ps(p, v)
 #define vec_splat(p) _mm512_set1_ps(*(p))
 #define vec_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define vec_load_some(p, n) avx512vnni_load_some(p, n)
+#define vec_store_some(p, v, n) avx512vnni_store_some(p, v, n)
 #define vec_add(a, b) _mm512_add_ps(a, b)
 
-static inline __mmask16 vec_first(int n) {
+static inline __mmask16 avx512vnni_first(int n) {
   return n >= VEC_WIDTH ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1);
 }
-static inline VEC vec_load_some(const float *p, int n) { return _mm512_maskz_loadu_ps(vec_first(n), p); }
-static inline void vec_store_some(float *p, VEC v, int n) { _mm512_mask_storeu_ps(p, vec_first(n), v); }
+static inline VEC avx512vnni_load_some(const float *p, int n) { return _mm512_maskz_loadu_ps(avx512vnni_first(n), p); }
+static inline void avx512vnni_store_some(float *p, VEC v, int n) { _mm512_mask_storeu_ps(p, avx512vnni_first(n), v); }

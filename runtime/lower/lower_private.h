@@ -128,6 +128,10 @@ vlm_status vlm_lower_integer_chains(vlm_graph *graph, vlm_error *err); /* likewi
 vlm_status vlm_lower_zero_points(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_bytes(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_weights(vlm_graph *graph, vlm_error *err);
+/* ---- behind the rules ---- */
+
+vlm_status vlm_lower_layout(vlm_graph *graph, vlm_error *err); /* of a resolved graph, which must be swept and resolved again */
+
 /* *zero (int8, or VLM_NO_VALUE for 0) becomes a uint8 constant 128 above it. */
 vlm_status vlm_zero_plus_128(vlm_graph *graph, vlm_value_id *zero, vlm_error *err);
 

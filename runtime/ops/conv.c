@@ -16,11 +16,17 @@ typedef struct {
   size_t scratch;
 } conv_state;
 
-/* sizes: channels, output channels, groups, kernel, transposed, depthwise: a shape that packs as the convolution's own does */
+/* sizes: channels, output channels, groups, kernel, transposed, form (1 = depthwise, 3 = tiled): a shape that packs as the convolution's own
+ * does */
 static vlm_conv_shape shape_of(const int64_t *sizes) {
   vlm_conv_shape s = {.channels = sizes[0], .out_channels = sizes[1], .groups = sizes[2], .kernel = {sizes[3], sizes[4], sizes[5]}};
   s.transposed = sizes[6] != 0;
-  for (int i = 0; i < 3; i++) s.in[i] = s.out[i] = sizes[7]; /* more than one plane is not depthwise */
+  for (int i = 0; i < 3; i++) s.in[i] = s.out[i] = sizes[7]; /* more than one plane is neither */
+  if (sizes[7] != 3) return s;
+  for (int i = 0; i < 3; i++) {
+    s.in[i] = 1;
+    s.out[i] = s.stride[i] = s.kernel[i];
+  }
   return s;
 }
 
@@ -37,11 +43,13 @@ out:
   return st;
 }
 
+static int64_t form_of(const vlm_conv_shape *s) { return vlm_conv_is_depthwise(s) ? 1 : vlm_conv_is_tiled(s) ? 3 : 2; }
+
 static vlm_status pack_weights(vlm_op_call *c, conv_state *s) {
   const vlm_conv_shape *shape = &s->conv.shape;
   const vlm_weight_form form = {.fill = fill,
                                 .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1],
-                                          shape->kernel[2], shape->transposed, vlm_conv_is_depthwise(shape) ? 1 : 2},
+                                          shape->kernel[2], shape->transposed, form_of(shape)},
                                 .inputs = {1},
                                 .n_inputs = 1,
                                 .bytes = (size_t)vlm_conv_f32_packed_count(shape, c->kernels) * sizeof(float)};
@@ -101,12 +109,11 @@ out:
   return st;
 }
 
-vlm_status vlm_prepare_FusedConv(vlm_op_call *c) {
+/* Residual and activation. */
+static vlm_status prepare_epilogue(vlm_op_call *c, conv_state *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *residual = vlm_in(c, 3);
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
-  VLM_TRY(vlm_prepare_Conv(c));
-  conv_state *s = c->state;
   VLM_CHECK(!residual || vlm_tensor_same_shape(residual, c->out[0]), c->err, VLM_INPUT, "the residual must have the shape of the output");
   VLM_TRY(vlm_values_prepare(c, &s->residual, 3, residual ? vlm_tensor_count(residual) : 0, "the residual"));
   VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
@@ -115,7 +122,59 @@ out:
   return st;
 }
 
-/* ---- ConvTranspose ---- */
+vlm_status vlm_prepare_FusedConv(vlm_op_call *c) {
+  vlm_status st = vlm_prepare_Conv(c);
+  return st == VLM_OK ? prepare_epilogue(c, c->state) : st;
+}
+
+/* ---- vlm.Conv: FusedConv of channels last; weights as ONNX has them ---- */
+
+vlm_status vlm_infer_ConvLast(vlm_op_call *c) {
+  vlm_conv_shape s;
+  const vlm_tensor x = vlm_channels_first(c->in[0]);
+  vlm_status st = vlm_conv_read(c, &x, c->in[1], &s);
+  if (st == VLM_OK) vlm_conv_out_shape_last(c, c->in[0]->dtype, &x, &s);
+  return st;
+}
+
+vlm_status vlm_prepare_ConvLast(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  conv_state *s;
+  const vlm_tensor x = vlm_channels_first(c->in[0]);
+  VLM_TRY(vlm_op_state_new(c, &s));
+  s->conv.last = true;
+  VLM_TRY(vlm_conv_read(c, &x, c->in[1], &s->conv.shape));
+  VLM_TRY(prepare_rest(c, s));
+  VLM_TRY(prepare_epilogue(c, s));
+out:
+  return st;
+}
+
+/* ---- ConvTranspose; vlm.ConvTranspose of channels last with an activation ---- */
+
+vlm_status vlm_infer_ConvTransposeLast(vlm_op_call *c) {
+  vlm_conv_shape s;
+  const vlm_tensor x = vlm_channels_first(c->in[0]);
+  vlm_status st = vlm_conv_transpose_read(c, &x, c->in[1], &s);
+  if (st == VLM_OK) vlm_conv_out_shape_last(c, c->in[0]->dtype, &x, &s);
+  return st;
+}
+
+vlm_status vlm_prepare_ConvTransposeLast(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  conv_state *s;
+  const vlm_tensor x = vlm_channels_first(c->in[0]);
+  const char *activation = vlm_arg_string(c, VLM_CONV_MORE + 2, "");
+  VLM_TRY(vlm_op_state_new(c, &s));
+  s->conv.last = true;
+  VLM_TRY(vlm_conv_transpose_read(c, &x, c->in[1], &s->conv.shape));
+  VLM_TRY(vlm_values_prepare(c, &s->residual, -1, 0, ""));
+  VLM_TRY(prepare_rest(c, s));
+  VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
+  vlm_activation_params(s->conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 3), NULL);
+out:
+  return st;
+}
 
 vlm_status vlm_infer_ConvTranspose(vlm_op_call *c) {
   vlm_conv_shape s;

@@ -156,8 +156,22 @@ out:
 }
 
 void vlm_conv_out_shape(vlm_op_call *c, vlm_dtype dtype, const vlm_tensor *x, const vlm_conv_shape *s) {
-  int64_t dims[5] = {s->batch, s->out_channels};
-  int rank = x->rank - 2;
-  for (int i = 0; i < rank; i++) dims[2 + i] = s->out[3 - rank + i];
+  int64_t dims[VLM_MAX_RANK] = {s->batch, s->out_channels};
+  for (int i = 2; i < x->rank; i++) dims[i] = s->out[3 - x->rank + i];
+  vlm_out_shape(c, 0, dtype, x->rank, dims);
+}
+
+vlm_tensor vlm_channels_first(const vlm_tensor *x) {
+  vlm_tensor view = *x;
+  if (x->rank < 3) return view;
+  view.dims[1] = x->dims[x->rank - 1];
+  for (int i = 2; i < x->rank; i++) view.dims[i] = x->dims[i - 1];
+  return view;
+}
+
+void vlm_conv_out_shape_last(vlm_op_call *c, vlm_dtype dtype, const vlm_tensor *x, const vlm_conv_shape *s) {
+  int64_t dims[VLM_MAX_RANK] = {s->batch};
+  for (int i = 2; i < x->rank; i++) dims[i - 1] = s->out[3 - x->rank + i];
+  dims[x->rank - 1] = s->out_channels;
   vlm_out_shape(c, 0, dtype, x->rank, dims);
 }

@@ -13,5 +13,9 @@ vlm_status vlm_conv_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *
 vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *w, vlm_conv_shape *shape);
 /* Output 0 gets [N, O, spatial…] with as many spatial dims as x. */
 void vlm_conv_out_shape(vlm_op_call *c, vlm_dtype dtype, const vlm_tensor *x, const vlm_conv_shape *shape);
+/* [N, spatial…, O]. */
+void vlm_conv_out_shape_last(vlm_op_call *c, vlm_dtype dtype, const vlm_tensor *x, const vlm_conv_shape *shape);
+/* The dims of [N, spatial…, C] in the order [N, C, spatial…]; the data stays where it is. */
+vlm_tensor vlm_channels_first(const vlm_tensor *x);
 
 #endif

@@ -78,27 +78,13 @@ typedef struct pool_job {
   bool divide, include_pad;
 } pool_job;
 
-/* Entries of the window along d that lie inside the input or its padding. */
-static int64_t padded_taps(const vlm_pool_window *w, int d, int64_t at) {
-  int64_t start = at * w->stride[d] - w->before[d], room = w->in[d] + w->after[d] - start;
-  int64_t n = (room + w->dilation[d] - 1) / w->dilation[d];
-  return n < w->kernel[d] ? n : w->kernel[d];
-}
-
-static int64_t window_count(const pool_job *j, int d, int64_t at) {
-  int64_t from, to;
-  if (j->include_pad) return padded_taps(&j->w, d, at);
-  vlm_pool_taps(&j->w, d, at, &from, &to);
-  return to - from;
-}
-
 static void divide_plane(const pool_job *j, int64_t plane) {
   const vlm_pool_window *w = &j->w;
   int64_t at = plane * j->out_size;
   for (int64_t z = 0; z < w->out[0]; z++)
     for (int64_t r = 0; r < w->out[1]; r++)
-      for (int64_t i = 0, rows = window_count(j, 0, z) * window_count(j, 1, r); i < w->out[2]; i++, at++) {
-        int64_t n = rows * window_count(j, 2, i);
+      for (int64_t i = 0, rows = vlm_pool_count(w, j->include_pad, 0, z) * vlm_pool_count(w, j->include_pad, 1, r); i < w->out[2]; i++, at++) {
+        int64_t n = rows * vlm_pool_count(w, j->include_pad, 2, i);
         n = n > 0 ? n : 1;
         if (j->wide) ((double *)j->y)[at] /= (double)n;
         else ((float *)j->y)[at] /= (float)n;

@@ -76,3 +76,16 @@ void vlm_pool_taps(const vlm_pool_window *w, int d, int64_t at, int64_t *from, i
   *to = high < w->kernel[d] ? high : w->kernel[d];
   *from = low < *to ? low : *to;
 }
+
+static int64_t padded_taps(const vlm_pool_window *w, int d, int64_t at) {
+  int64_t start = at * w->stride[d] - w->before[d], room = w->in[d] + w->after[d] - start;
+  int64_t n = (room + w->dilation[d] - 1) / w->dilation[d];
+  return n < w->kernel[d] ? n : w->kernel[d];
+}
+
+int64_t vlm_pool_count(const vlm_pool_window *w, bool include_pad, int d, int64_t at) {
+  int64_t from, to;
+  if (include_pad) return padded_taps(w, d, at);
+  vlm_pool_taps(w, d, at, &from, &to);
+  return to - from;
+}

@@ -20,5 +20,7 @@ typedef struct vlm_pool_window {
 vlm_status vlm_pool_window_read(vlm_op_call *c, vlm_pool_window *w);
 /* Kernel taps [*from, *to) of output position `at` along dim d that fall inside the input. */
 void vlm_pool_taps(const vlm_pool_window *w, int d, int64_t at, int64_t *from, int64_t *to);
+/* How many taps an average divides by along dim d: those inside the input, or inside its padding too. */
+int64_t vlm_pool_count(const vlm_pool_window *w, bool include_pad, int d, int64_t at);
 
 #endif

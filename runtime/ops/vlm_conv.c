@@ -1,5 +1,5 @@
 /* vlm.QConv: x (float32, quantized here, or uint8), x_scale, x_zero, w int8, w_scale, [bias], [y_scale], [y_zero];
- * attributes of Conv and FusedConv. Output float32, or uint8 when y_scale is given. */
+ * attributes of Conv and FusedConv, channels_last: x and the output are [N, spatial..., channels]. Output float32, or uint8 when y_scale is given. */
 #include <string.h>
 
 #include "runtime/ops/conv_attrs.h"
@@ -19,12 +19,21 @@ typedef struct {
   size_t scratch;
 } vlm_conv_state;
 
+static bool is_last(const vlm_op_call *c) { return vlm_arg_int(c, VLM_CONV_MORE + 2, 0) != 0; }
+
+static vlm_status read_shape(vlm_op_call *c, vlm_conv_shape *s) {
+  const vlm_tensor x = is_last(c) ? vlm_channels_first(c->in[0]) : *c->in[0];
+  return vlm_conv_read(c, &x, c->in[W], s);
+}
+
 vlm_status vlm_infer_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
+  vlm_dtype type = vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32;
   vlm_conv_shape s;
   VLM_CHECK(c->in[W]->dtype == VLM_S8, c->err, VLM_INPUT, "weights of type %s; wanted int8", vlm_dtype_name(c->in[W]->dtype));
-  VLM_TRY(vlm_conv_read(c, c->in[0], c->in[W], &s));
-  vlm_conv_out_shape(c, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32, c->in[0], &s);
+  VLM_TRY(read_shape(c, &s));
+  if (is_last(c)) vlm_conv_out_shape_last(c, type, c->in[0], &s);
+  else vlm_conv_out_shape(c, type, c->in[0], &s);
 out:
   return st;
 }
@@ -37,7 +46,8 @@ vlm_status vlm_prepare_QConv(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
             vlm_dtype_name(x->dtype));
-  VLM_TRY(vlm_conv_read(c, x, c->in[W], &s->conv.shape));
+  VLM_TRY(read_shape(c, &s->conv.shape));
+  s->conv.last = is_last(c);
   int64_t channels = s->conv.shape.out_channels;
   VLM_TRY(vlm_conv_q8_pack(c, &s->w, W, &s->conv.shape));
   VLM_TRY(vlm_values_prepare(c, &s->w_scale, W_SCALE, channels, "the scale of the weights"));

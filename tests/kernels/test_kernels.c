@@ -133,7 +133,7 @@ static float rounded_sum(const vlm_gemm_f32_args *g, size_t i, size_t j) {
       sum = sum + product;
     }
   }
-  return g->bias ? sum + g->bias[j] : sum;
+  return sum + (g->bias ? g->bias[j] : 0.0f);
 }
 
 static void two_roundings(const vlm_gemm_f32_args *g) {

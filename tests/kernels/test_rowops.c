@@ -148,6 +148,14 @@ COMPARE(add_scaled) {
 COMPARE_QUANTIZED(uint8_t, u8, 131)
 COMPARE_QUANTIZED(int8_t, s8, -3)
 
+COMPARE(max_u8) {
+  uint8_t got[LONG_SIZE], want[LONG_SIZE];
+  const uint8_t *x = (const uint8_t *)a, *y = (const uint8_t *)b;
+  v->max_u8(got, x, y, n), c->max_u8(want, x, y, n);
+  assert_memory_equal(got, want, (size_t)n);
+  for (int64_t i = 0; i < n; i++) assert_int_equal(got[i], x[i] > y[i] ? x[i] : y[i]);
+}
+
 /* test_halves has every value; here the lengths. */
 #define COMPARE_HALVES(half)                                                    \
   COMPARE(f32_to_##half) {                                                      \
