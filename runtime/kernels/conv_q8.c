@@ -7,6 +7,7 @@
 #include "runtime/kernels/channels.h"
 #include "runtime/kernels/conv_depthwise.h"
 #include "runtime/kernels/conv_input.h"
+#include "runtime/kernels/conv_q8_rows.h"
 #include "runtime/kernels/row_args.h"
 #include "runtime/kernels/transpose_args.h"
 
@@ -179,6 +180,10 @@ static vlm_gemm_q8 as_product(const vlm_conv_q8 *conv, conv_q8_job *j) {
 
 static void run_product(conv_q8_job *j, vlm_threads *threads, void *scratch) {
   j->in = (vlm_conv_input){.shape = &j->conv->shape, .bytes = 1, .pad = (uint8_t)j->conv->x_zero, .copy = copy_bytes, .user = j};
+  if (vlm_conv_q8_has_rows(j->conv, j->kernels)) {
+    vlm_conv_q8_rows_run(j->conv, &j->in, j->kernels, threads, scratch);
+    return;
+  }
   vlm_gemm_q8 g = as_product(j->conv, j);
   vlm_gemm_q8_run(&g, j->kernels, threads, scratch);
 }
@@ -200,6 +205,7 @@ size_t vlm_conv_q8_scratch(const vlm_conv_q8 *conv, const vlm_kernels *kernels, 
   if (runs_depthwise(s))
     return room_bytes(conv) + vlm_size_align((size_t)s->out_channels * sizeof(float)) + vlm_conv_depthwise_scratch(&spread, threads) +
            (conv->last ? 0 : output_bytes(s));
+  if (vlm_conv_q8_has_rows(conv, kernels)) return room_bytes(conv) + vlm_conv_q8_rows_scratch(conv, threads);
   vlm_gemm_q8 g = as_product(conv, &j);
   return room_bytes(conv) + vlm_gemm_q8_scratch(&g, kernels, threads);
 }

@@ -44,6 +44,8 @@ struct vlm_gemm_u8s8_args {
   size_t groups; /* k / kr rounded up; the weights of the steps behind k are 0, the activations there
                     arbitrary */
   int rows; /* 1 … mr */
+  const void *const *a_more; /* n_more further starts of rows: groups * kr steps each, while b goes on */
+  size_t n_more;
 };
 #define VLM_PANEL_ALIGN 32
 
@@ -57,6 +59,8 @@ struct vlm_gemm_u8s16_args {
   const int16_t *b; /* [groups][nr][kr]; aligned to VLM_PANEL_ALIGN bytes */
   size_t groups;
   int rows;
+  const void *const *a_more;
+  size_t n_more;
 };
 
 /* c[i][j] = sum over p < k of a[i][p] * (float)b[p][j], i < rows, j < VLM_W8_COLUMNS, in the order of

@@ -35,31 +35,37 @@ void vlm_gemv_f32_c(const vlm_gemv_f32_args *g) {
   }
 }
 
-/* The sum is exact modulo 2^32, and K up to 66 000 cannot leave the int32 range. */
+/* Sums are exact modulo 2^32, and K up to 66 000 cannot leave the int32 range. */
+static int32_t byte_sum(const vlm_gemm_u8s8_args *g, size_t i, size_t j) {
+  uint32_t sum = 0;
+  size_t steps = g->groups * BYTE_GROUP;
+  for (size_t p = 0; p < steps * (g->n_more + 1); p++) {
+    const uint8_t *a = p < steps ? g->a : g->a_more[p / steps - 1];
+    sum += (uint32_t)(a[i * g->lda + p % steps] * g->b[(p / BYTE_GROUP * COLUMNS + j) * BYTE_GROUP + p % BYTE_GROUP]);
+  }
+  return (int32_t)sum;
+}
+
 void vlm_gemm_u8s8_c(const vlm_gemm_u8s8_args *g) {
   assert(g->rows >= 1 && g->rows <= ROWS && (uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
-  for (size_t i = 0; i < (size_t)g->rows; i++) {
-    const uint8_t *a = (const uint8_t *)g->a + i * g->lda;
-    for (size_t j = 0; j < COLUMNS; j++) {
-      uint32_t sum = 0;
-      for (size_t p = 0; p < g->groups * BYTE_GROUP; p++)
-        sum += (uint32_t)(a[p] * g->b[(p / BYTE_GROUP * COLUMNS + j) * BYTE_GROUP + p % BYTE_GROUP]);
-      g->c[i * g->ldc + j] = (int32_t)sum;
-    }
+  for (size_t i = 0; i < (size_t)g->rows; i++)
+    for (size_t j = 0; j < COLUMNS; j++) g->c[i * g->ldc + j] = byte_sum(g, i, j);
+}
+
+static int32_t wide_sum(const vlm_gemm_u8s16_args *g, size_t i, size_t j) {
+  uint32_t sum = 0;
+  size_t steps = g->groups * WIDE_GROUP;
+  for (size_t p = 0; p < steps * (g->n_more + 1); p++) {
+    const uint16_t *a = p < steps ? g->a : g->a_more[p / steps - 1];
+    sum += (uint32_t)(a[i * g->lda + p % steps] * g->b[(p / WIDE_GROUP * COLUMNS + j) * WIDE_GROUP + p % WIDE_GROUP]);
   }
+  return (int32_t)sum;
 }
 
 void vlm_gemm_u8s16_c(const vlm_gemm_u8s16_args *g) {
   assert(g->rows >= 1 && g->rows <= ROWS && (uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
-  for (size_t i = 0; i < (size_t)g->rows; i++) {
-    const uint16_t *a = g->a + i * g->lda;
-    for (size_t j = 0; j < COLUMNS; j++) {
-      uint32_t sum = 0;
-      for (size_t p = 0; p < g->groups * WIDE_GROUP; p++)
-        sum += (uint32_t)(a[p] * g->b[(p / WIDE_GROUP * COLUMNS + j) * WIDE_GROUP + p % WIDE_GROUP]);
-      g->c[i * g->ldc + j] = (int32_t)sum;
-    }
-  }
+  for (size_t i = 0; i < (size_t)g->rows; i++)
+    for (size_t j = 0; j < COLUMNS; j++) g->c[i * g->ldc + j] = wide_sum(g, i, j);
 }
 
 void vlm_gemm_f32s8_c(const vlm_gemm_f32s8_args *g) {

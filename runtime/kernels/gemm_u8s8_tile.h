@@ -21,17 +21,21 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   VEC sums[TILE_VECS];
   VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_zero();
 #endif
-  for (; groups > 0; groups--, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
-    VEC_IN column[TILE_VECS];
-    __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
+  for (size_t s = 0;; s++) {
+    for (size_t k = groups; k > 0; k--, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
+      VEC_IN column[TILE_VECS];
+      __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
+      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
 #ifdef TILE_OFFSET
-    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_dot(sums[j], vec_ones(), column[j]);
+      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_dot(sums[j], vec_ones(), column[j]);
 #endif
-    VLM_UNROLL for (int i = 0; i < rows; i++) {
-      VEC_IN x = vec_group(a + (size_t)i * lda);
-      VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_dot(acc[i][j], x, column[j]);
+      VLM_UNROLL for (int i = 0; i < rows; i++) {
+        VEC_IN x = vec_group(a + (size_t)i * lda);
+        VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_dot(acc[i][j], x, column[j]);
+      }
     }
+    if (s == g->n_more) break;
+    a = g->a_more[s];
   }
   VLM_UNROLL for (int i = 0; i < rows; i++) {
 #ifdef TILE_OFFSET

@@ -100,66 +100,83 @@ static size_t groups_of(const kernel_case *c) {
   return ((size_t)c->problem.depth + (size_t)c->row->kr - 1) / (size_t)c->row->kr;
 }
 
-/* Activations; those behind k stay poison. */
-static const void *byte_rows(kernel_case *c, size_t *lda) {
-  sizes s = sizes_of(c);
-  case_type type = c->row->a_bytes == 2 ? CASE_U16 : CASE_U8;
-  void *a = case_input(c, type, s.m, groups_of(c) * (size_t)c->row->kr, 4);
-  *lda = case_stride(c);
-  for (size_t i = 0; i < s.m; i++) {
-    for (size_t p = 0; p < s.k; p++) {
-      if (type == CASE_U16)
-        ((uint16_t *)a)[i * *lda + p] = case_u8(c);
-      else
-        ((uint8_t *)a)[i * *lda + p] = case_u8(c);
+/* Layouts 1 and 2 have the rows in three segments; the weights of all follow one another. */
+static size_t byte_segments(const kernel_case *c) { return c->problem.layout == 0 ? 1 : 3; }
+
+static void fill_activations(kernel_case *c, void *a, size_t stride, const sizes *s, size_t segments) {
+  size_t steps = groups_of(c) * (size_t)c->row->kr;
+  for (size_t i = 0; i < s->m; i++) {
+    for (size_t p = 0; p < s->k * segments; p++) {
+      size_t at = i * stride + p / s->k * steps + p % s->k;
+      if (c->row->a_bytes == 2) ((uint16_t *)a)[at] = case_u8(c);
+      else ((uint8_t *)a)[at] = case_u8(c);
     }
   }
+}
+
+/* Activations; those behind the k of a segment stay poison. */
+static const char *byte_rows(kernel_case *c, size_t *lda) {
+  sizes s = sizes_of(c);
+  size_t segments = byte_segments(c), steps = groups_of(c) * (size_t)c->row->kr;
+  void *a = case_input(c, c->row->a_bytes == 2 ? CASE_U16 : CASE_U8, s.m, segments * steps, 4);
+  *lda = case_stride(c);
+  if (s.k) fill_activations(c, a, *lda, &s, segments);
   return a;
 }
 
+/* Weight (p, j) of segment q. */
+static int8_t byte_weight(kernel_case *c, size_t p) { return p < (size_t)c->problem.depth ? case_s8(c) : 0; }
+
 void kernel_case_gemm_u8s8(kernel_case *c) {
   sizes s = sizes_of(c);
-  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr,
-         bytes = (size_t)c->row->a_bytes;
-  vlm_gemm_u8s8_args t = {.groups = groups};
+  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr, bytes = (size_t)c->row->a_bytes;
+  size_t segments = byte_segments(c), steps = groups * (size_t)c->row->kr;
+  vlm_gemm_u8s8_args t = {.groups = groups, .n_more = segments - 1};
   int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
   t.ldc = case_stride(c);
   const char *a = byte_rows(c, &t.lda);
-  int8_t *b = case_input(c, CASE_U8, 1, groups * (size_t)c->row->kr * s.n, 0);
-  for (size_t p = 0; p < groups * (size_t)c->row->kr; p++)
-    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, groups, p, j)] = p < s.k ? case_s8(c) : 0;
+  int8_t *b = case_input(c, CASE_U8, 1, segments * steps * s.n, 0);
+  for (size_t p = 0; p < segments * steps; p++)
+    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
+  const void **more = case_input(c, CASE_U8, 1, 2 * CASE_CALLS * sizeof *more, 0);
   for (size_t i = 0; i < s.m; i += mr) {
-    for (size_t j = 0; j < s.n; j += nr) {
+    for (size_t j = 0; j < s.n; j += nr, more += 2) {
+      for (size_t q = 1; q < segments; q++) more[q - 1] = a + (i * t.lda + q * steps) * bytes;
+      t.a_more = more;
       t.c = out + i * t.ldc + j;
       t.a = a + i * t.lda * bytes;
-      t.b = b + panel_at(c->row, groups, 0, j);
+      t.b = b + panel_at(c->row, segments * groups, 0, j);
       t.rows = at_most(s.m - i, c->row->mr);
       case_call(c, &t, sizeof t);
     }
   }
-  c->work = 2.0 * (double)(s.m * s.n * s.k);
+  c->work = 2.0 * (double)(s.m * s.n * s.k * segments);
 }
 
 void kernel_case_gemm_u8s16(kernel_case *c) {
   sizes s = sizes_of(c);
   size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr;
-  vlm_gemm_u8s16_args t = {.groups = groups};
+  size_t segments = byte_segments(c), steps = groups * (size_t)c->row->kr;
+  vlm_gemm_u8s16_args t = {.groups = groups, .n_more = segments - 1};
   int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
   t.ldc = case_stride(c);
-  const uint16_t *a = byte_rows(c, &t.lda);
-  int16_t *b = case_input(c, CASE_U16, 1, groups * (size_t)c->row->kr * s.n, 0);
-  for (size_t p = 0; p < groups * (size_t)c->row->kr; p++)
-    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, groups, p, j)] = p < s.k ? case_s8(c) : 0;
+  const uint16_t *a = (const uint16_t *)(const void *)byte_rows(c, &t.lda);
+  int16_t *b = case_input(c, CASE_U16, 1, segments * steps * s.n, 0);
+  for (size_t p = 0; p < segments * steps; p++)
+    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
+  const void **more = case_input(c, CASE_U8, 1, 2 * CASE_CALLS * sizeof *more, 0);
   for (size_t i = 0; i < s.m; i += mr) {
-    for (size_t j = 0; j < s.n; j += nr) {
+    for (size_t j = 0; j < s.n; j += nr, more += 2) {
+      for (size_t q = 1; q < segments; q++) more[q - 1] = a + i * t.lda + q * steps;
+      t.a_more = more;
       t.c = out + i * t.ldc + j;
       t.a = a + i * t.lda;
-      t.b = b + panel_at(c->row, groups, 0, j);
+      t.b = b + panel_at(c->row, segments * groups, 0, j);
       t.rows = at_most(s.m - i, c->row->mr);
       case_call(c, &t, sizeof t);
     }
   }
-  c->work = 2.0 * (double)(s.m * s.n * s.k);
+  c->work = 2.0 * (double)(s.m * s.n * s.k * segments);
 }
 
 void kernel_case_gemm_f32s8(kernel_case *c) {
