@@ -287,6 +287,24 @@ out:
   return st;
 }
 
+/* ---- blocks ---- */
+
+static vlm_status convert_blocks(vlm_reorder *l, int32_t n) {
+  vlm_status st = VLM_OK;
+  int32_t rank = made_rank(l, n, 0);
+  const vlm_attr *mode = vlm_node_attr(node_at(l, n), "mode");
+  bool by_column = mode && mode->kind == VLM_ATTR_STRING && !strcmp(mode->u.s, "CRD");
+  vlm_node *node = node_at(l, n);
+  if (rank != 4 || by_column) return VLM_OK;
+  const vlm_attr size = vlm_int_attr("blocksize", vlm_node_int(node, "blocksize", 0));
+  vlm_value_id x = vlm_layout_twin(l, node->inputs[0]), y = node->outputs[0];
+  VLM_TRY(vlm_make_internal(&l->low, n, &(vlm_node_form){.op_type = "DepthToSpace", .inputs = &x, .n_inputs = 1, .attrs = &size,
+                                                        .n_attrs = 1}, y));
+  VLM_TRY(vlm_layout_give(l, n, 0, rank));
+out:
+  return st;
+}
+
 /* ---- Transpose ---- */
 
 /* To channels last it is the twin itself, from there it makes one; any other order reads the twin. */
@@ -333,6 +351,7 @@ static const struct {
     {"", "Pad", convert_pad},
     {"", "MaxPool", convert_pool},
     {"", "AveragePool", convert_pool},
+    {"", "DepthToSpace", convert_blocks},
     {"", "Transpose", convert_transpose},
 };
 

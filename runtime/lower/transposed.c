@@ -37,16 +37,18 @@ static bool can(const vlm_graph *graph, const vlm_node *node, const vlm_weight_s
   return true;
 }
 
-/* [C, O, k, k] as [O * k * k, C, 1, 1]. */
+/* [C, O, k, k] as [k * k * O, C, 1, 1]: the channels of an output position lie together. */
 static vlm_status turn_weights(vlm_lowering *l, vlm_value_id *id) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = vlm_graph_constant(l->graph, *id);
   const int8_t *from = t->data;
   int8_t *to;
-  int64_t inputs = t->dims[0], rows = vlm_tensor_span(t, 1, 4);
+  int64_t inputs = t->dims[0], channels = t->dims[1], taps = t->dims[2] * t->dims[3], rows = channels * taps;
   VLM_TRY(vlm_arena_new(l->graph->arena, &to, inputs * rows, l->err));
   VLM_TRY(vlm_lazy_take(l->graph->lazy, from, l->err));
-  for (int64_t i = 0; i < inputs * rows; i++) to[i % rows * inputs + i / rows] = from[i];
+  for (int64_t c = 0; c < inputs; c++)
+    for (int64_t o = 0; o < channels; o++)
+      for (int64_t k = 0; k < taps; k++) to[(k * channels + o) * inputs + c] = from[(c * channels + o) * taps + k];
   vlm_lazy_give(l->graph->lazy, from);
   const vlm_tensor turned = vlm_tensor_make(VLM_S8, 4, (int64_t[]){rows, inputs, 1, 1}, to);
   VLM_TRY(vlm_graph_add_constant(l->graph, id, NULL, &turned, false, l->err));
@@ -54,26 +56,10 @@ out:
   return st;
 }
 
-/* Each of the channels' floats `times` over, one behind the other. */
-static vlm_status repeat_each(vlm_lowering *l, vlm_value_id *id, int64_t channels, int64_t times) {
-  vlm_status st = VLM_OK;
-  int64_t total = channels * times;
-  float *values;
-  if (*id == VLM_NO_VALUE) return VLM_OK;
-  VLM_TRY(vlm_spread(l, id, channels, 1, 1));
-  const float *from = vlm_graph_constant(l->graph, *id)->data;
-  VLM_TRY(vlm_arena_new(l->graph->arena, &values, total, l->err));
-  for (int64_t i = 0; i < total; i++) values[i] = from[i / times];
-  const vlm_tensor t = vlm_tensor_make(VLM_F32, 1, &total, values);
-  VLM_TRY(vlm_graph_add_constant(l->graph, id, NULL, &t, false, l->err));
-out:
-  return st;
-}
-
 static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t side, const vlm_operand *x,
                        vlm_operand *w) {
   vlm_status st = VLM_OK;
-  const vlm_attr layout[] = {vlm_int_attr("blocksize", side), vlm_text_attr("mode", "CRD")};
+  const vlm_attr layout[] = {vlm_int_attr("blocksize", side), vlm_text_attr("mode", "DCR")};
   vlm_attr attrs[2];
   int32_t n_attrs = 0;
   vlm_value_id blocks;
@@ -83,8 +69,8 @@ static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t sid
   vlm_take_quantize(l, &t);
   VLM_TRY(vlm_cast_behind(l, x->type, &t));
   VLM_TRY(turn_weights(l, &w->data));
-  VLM_TRY(repeat_each(l, &w->scale, channels, side * side));
-  VLM_TRY(repeat_each(l, &t.bias, channels, side * side));
+  VLM_TRY(vlm_spread(l, &w->scale, channels, side * side, 1));
+  if (t.bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t.bias, channels, side * side, 1));
   VLM_TRY(vlm_activation_attrs(l, &t.activation, attrs, &n_attrs));
   VLM_TRY(vlm_graph_add_value(l->graph, &blocks, NULL, VLM_VALUE_NODE, l->err));
   VLM_TRY(vlm_add_node(l, &t.output, &(vlm_node_form){.op_type = "DepthToSpace", .opset = 13,

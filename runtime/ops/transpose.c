@@ -93,6 +93,38 @@ out:
   return st;
 }
 
+/* ---- vlm.DepthToSpace: [N, H, W, C] with channels in the order row of the block, column, channel ---- */
+
+vlm_status vlm_infer_DepthToSpaceLast(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  const vlm_tensor *x = c->in[0];
+  int64_t b;
+  VLM_TRY(block_size(c, &b));
+  VLM_CHECK(x->dims[3] % (b * b) == 0, c->err, VLM_INPUT, "%lld channels do not divide by blocksize^2 = %lld", (long long)x->dims[3],
+            (long long)(b * b));
+  int64_t dims[4] = {x->dims[0], x->dims[1] * b, x->dims[2] * b, x->dims[3] / (b * b)};
+  vlm_out_shape(c, 0, x->dtype, 4, dims);
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_DepthToSpaceLast(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  vlm_tensor x = vlm_whole(c->in[0]), y = vlm_whole(c->out[0]);
+  int64_t b, s[4], d[4];
+  VLM_TRY(block_size(c, &b));
+  vlm_byte_strides(&x, s);
+  vlm_byte_strides(&y, d);
+  vlm_nd nd = {0};
+  vlm_nd_push(&nd, x.dims[0] * x.dims[1], d[1] * b, s[1]);
+  vlm_nd_push(&nd, b, d[1], s[3] * b * y.dims[3]);
+  vlm_nd_push(&nd, x.dims[2], d[2] * b, s[2]);
+  vlm_nd_push(&nd, b * y.dims[3], d[3], s[3]);
+  VLM_TRY(vlm_box_prepare(c, &nd, 0, 0, false));
+out:
+  return st;
+}
+
 vlm_status vlm_infer_SpaceToDepth(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];

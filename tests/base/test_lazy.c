@@ -1,5 +1,6 @@
 /* Blocks that are filled while somebody holds them. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -100,7 +101,10 @@ static void test_reading_what_nobody_holds(void **state) {
   FINE(vlm_lazy_take(lazy, vlm_lazy_block(lazy, 1), &error));
   vlm_lazy_give(lazy, vlm_lazy_block(lazy, 1));
   pid_t child = fork();
-  if (child == 0) _exit(*data == 99 ? 1 : 0);
+  if (child == 0) {
+    signal(SIGSEGV, SIG_DFL); /* the test runner would take it for a failed test */
+    _exit(*data == 99 ? 1 : 0);
+  }
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   vlm_lazy_free(lazy);
