@@ -40,19 +40,44 @@
     }                                                                       \
   }
 
+/* Long expressions exist once, which costs the fastest of them 15 % and saves half of their code: whole blocks and the rest, padded, go
+ * through the same loop. P: how many parameters. */
+#if defined(VLM_ROW_SMALL)
+enum { ROW_BLOCK = 1 };
+#else
+enum { ROW_BLOCK = 16 };
+#endif
+#define ROW_HEAVY(name, P, expression)                                          \
+  static void name##_row(float *z, const float *a, int64_t n, const float *q) { \
+    const float p[2] = {P > 0 ? q[0] : 0, P > 1 ? q[1] : 0};                    \
+    (void)p;                                                                    \
+    for (int64_t i = 0; i < n; i += ROW_BLOCK) {                                \
+      float in[ROW_BLOCK] = {0}, out[ROW_BLOCK];                                \
+      size_t bytes = n - i < ROW_BLOCK ? (size_t)(n - i) * 4 : sizeof in;       \
+      if (bytes == sizeof in) memcpy(in, a + i, sizeof in);                     \
+      else memcpy(in, a + i, bytes);                                            \
+      for (int k = 0; k < ROW_BLOCK; k++) {                                     \
+        float x = in[k];                                                        \
+        out[k] = expression;                                                    \
+      }                                                                         \
+      if (bytes == sizeof in) memcpy(z + i, out, sizeof out);                   \
+      else memcpy(z + i, out, bytes);                                           \
+    }                                                                           \
+  }
+
 ROW_UNARY(exp, row_exp(x))
-ROW_UNARY(log, row_log(x))
-ROW_UNARY(erf, row_erf(x))
+ROW_HEAVY(log, 0, row_log(x))
+ROW_HEAVY(erf, 0, row_erf(x))
 ROW_UNARY(tanh, row_tanh(x))
 ROW_UNARY(sigmoid, row_sigmoid(x))
-ROW_UNARY(gelu, row_gelu(x))
-ROW_UNARY(gelu_tanh, row_gelu_tanh(x))
+ROW_HEAVY(gelu, 0, row_gelu(x))
+ROW_HEAVY(gelu_tanh, 0, row_gelu_tanh(x))
 ROW_UNARY_P1(swish, x *row_sigmoid(p0 *x))
-ROW_UNARY(softplus, row_softplus(x))
-ROW_UNARY(mish, row_mish(x))
-ROW_UNARY_P1(elu, x < 0.0f ? p0 * row_expm1(x) : x)
-ROW_UNARY_P1(celu, x < 0.0f ? p0 * row_expm1(x / p0) : x)
-ROW_UNARY_P2(selu, p1 *(x < 0.0f ? p0 * row_expm1(x) : x))
+ROW_HEAVY(softplus, 0, row_softplus(x))
+ROW_HEAVY(mish, 0, row_mish(x))
+ROW_HEAVY(elu, 1, x < 0.0f ? p[0] * row_expm1(x) : x)
+ROW_HEAVY(celu, 1, x < 0.0f ? p[0] * row_expm1(x / p[0]) : x)
+ROW_HEAVY(selu, 2, p[1] *(x < 0.0f ? p[0] * row_expm1(x) : x))
 ROW_UNARY(relu, x < 0.0f ? 0.0f : x)
 ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
 ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
