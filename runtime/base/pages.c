@@ -38,6 +38,18 @@ void vlm_pages_free(void *data, size_t bytes) {
   else if (data) munmap(data, bytes);
 }
 
+enum { LARGE_PAGE = 2 << 20 };
+
+void vlm_pages_all_used(void *data, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const uintptr_t begin = ((uintptr_t)data + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+  const uintptr_t end = ((uintptr_t)data + bytes) / LARGE_PAGE * LARGE_PAGE;
+  if (bytes >= 2 * LARGE_PAGE) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
 void vlm_pages_drop(const void *data, size_t bytes) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) / page * page;
   const uintptr_t end = ((uintptr_t)data + bytes) / page * page;

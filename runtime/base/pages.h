@@ -9,6 +9,8 @@
 /* `bytes` zero bytes, page-aligned; pages are taken from the system when they are first written. Free with vlm_pages_free, same size. */
 vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err);
 void vlm_pages_free(void *data, size_t bytes);
+/* Memory of vlm_pages_take that will be touched whole: the system may back it with large pages, one fault instead of hundreds. */
+void vlm_pages_all_used(void *data, size_t bytes);
 /* Addresses alone: touching them ends the process until vlm_pages_open gives whole pages of them memory; vlm_pages_close takes it away again.
  * Free with vlm_pages_free. */
 vlm_status vlm_pages_reserve(void **out, size_t bytes, vlm_error *err);

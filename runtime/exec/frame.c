@@ -185,6 +185,7 @@ static vlm_status grow_bytes(vlm_frame *frame, size_t bytes, vlm_error *err) {
   frame->bound = 0;
   vlm_status st = vlm_pages_take(&frame->bytes, bytes, err);
   if (st != VLM_OK) return st;
+  vlm_pages_all_used(frame->bytes, bytes);
   frame->bytes_size = bytes;
   frame->shared->arena_allocations++;
   return VLM_OK;

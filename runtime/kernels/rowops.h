@@ -33,7 +33,7 @@ typedef struct vlm_row_map {
 
 /* The fused operations (VLM_ROW_FUSED):
  * minmax       smallest and largest value; NaN is skipped. n = 0: +inf, -inf
- * softmax      z = exp(x - max) / sum; log_softmax: z = x - max - log(sum)
+ * softmax      z = exp(x - max) / sum, 0 where x - max < -60; log_softmax: z = x - max - log(sum)
  * layer_norm   z = (x - mean) / sqrt(var + eps) * scale + bias; mean and inverse deviation are stored
  * rms_norm     z = x / sqrt(mean(x^2) + eps) * scale; the inverse is stored
  * moments      mean and mean squared deviation; n = 0 gives NaN

@@ -76,7 +76,10 @@ static vlm_weight **bucket_of(vlm_weights *weights, const void *data) {
 enum { OWN_PAGES = 1 << 16 }; /* bytes: from here on a form has pages of its own, which go back to the system with it */
 
 static vlm_status take_block(void **out, size_t bytes, vlm_error *err) {
-  return bytes < OWN_PAGES ? vlm_alloc(out, bytes, 1, err) : vlm_pages_take(out, bytes, err);
+  if (bytes < OWN_PAGES) return vlm_alloc(out, bytes, 1, err);
+  vlm_status st = vlm_pages_take(out, bytes, err);
+  if (st == VLM_OK) vlm_pages_all_used(*out, bytes);
+  return st;
 }
 
 static void give_block(void *block, size_t bytes) {

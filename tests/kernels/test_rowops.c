@@ -333,6 +333,8 @@ static void test_special_values(void **state) {
   assert_true(y[0] == 0.0f && y[2] == 1.0f);
   r->softmax(y, inf, 2);
   assert_true(isnan(y[0]) && isnan(y[1]));
+  r->softmax(y, (const float[]){10.0f, -50.0f, -50.1f, -90.0f}, 4);
+  assert_true(y[0] == 1.0f && y[1] > 0.0f && y[2] == 0.0f && y[3] == 0.0f);
 }
 
 static void test_quantize_rounds_to_even(void **state) {
