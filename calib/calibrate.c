@@ -4,6 +4,7 @@
 
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
+#include "calib/rows.h"
 #include "calib/shapes.h"
 #include "calib/taps.h"
 #include "runtime/kernels/kernels.h"
@@ -52,6 +53,7 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
     c->report->tensors[place->role]++;
   }
   const vlm_token_layout layout = layout_of(c, place->role, tensor);
+  if (place->by_row) vlm_rows_add(place->entry, tensor);
   return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample, vlm_context_threads(c->context), err);
 }
 

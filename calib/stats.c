@@ -186,6 +186,7 @@ vlm_status vlm_tensor_stats_merge(vlm_tensor_stats *a, const vlm_tensor_stats *b
   VLM_TRY(merge_histogram(a, b, err));
   VLM_TRY(merge_channels(a, b, err));
   merge_kinds(a, b);
+  for (int i = 0; i < VLM_ROW_BINS; i++) a->rows[i] += b->rows[i];
   a->runs += b->runs;
   a->count += b->count;
   a->not_finite += b->not_finite;
@@ -255,6 +256,13 @@ out:
 
 /* ---- digest of the content ---- */
 
+/* Files of before know nothing of rows, and keep their digest. */
+static void hash_rows(vlm_hasher *h, const vlm_tensor_stats *t) {
+  bool any = false;
+  for (int i = 0; i < VLM_ROW_BINS; i++) any |= t->rows[i] != 0;
+  if (any) vlm_hasher_add(h, t->rows, sizeof t->rows);
+}
+
 static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add_text(h, t->graph);
   vlm_hasher_add_text(h, t->name);
@@ -272,6 +280,7 @@ static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add(h, t->kind_min, sizeof t->kind_min);
   vlm_hasher_add(h, t->kind_max, sizeof t->kind_max);
   vlm_hasher_add(h, t->kind_count, sizeof t->kind_count);
+  hash_rows(h, t);
 }
 
 vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm_error *err) {

@@ -13,6 +13,7 @@
 #include "runtime/base/tensor.h"
 
 #define VLM_HISTOGRAM_BINS 4096
+#define VLM_ROW_BINS 128
 
 /* Zero-anchored histogram: bin i counts values in [(i - BINS/2) * w, (i + 1 - BINS/2) * w), w = 2^exponent.
  * Growth doubles w and merges pairs exactly: new bin j takes old bins 2j - BINS/2 and 2j + 1 - BINS/2. */
@@ -47,6 +48,7 @@ typedef struct vlm_tensor_stats {
   vlm_sum128 *channel_sum;     /* [channels] */
   float kind_min[VLM_TOKEN_KINDS], kind_max[VLM_TOKEN_KINDS];
   int64_t kind_count[VLM_TOKEN_KINDS];
+  int64_t rows[VLM_ROW_BINS];  /* of what products read, by extent (calib/rows.h) */
   vlm_digest widest_low, widest_high; /* digest of the sample that gave min and max (smallest digest on ties) */
 } vlm_tensor_stats;
 

@@ -24,6 +24,9 @@ enum { VLM_STORE_VERSION = 1, VLM_STORE_DIGEST_TEXT = 33, VLM_STORE_MAX_TEXT = 4
   X("kind_max", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, kind_max, VLM_TOKEN_KINDS) \
   X("kind_count", H5T_STD_I64LE, H5T_NATIVE_INT64, kind_count, VLM_TOKEN_KINDS)
 
+/* Fields that files of before lack; they are zero then. */
+#define VLM_STORE_LATER_FIELDS(X) X("rows", H5T_STD_I64LE, H5T_NATIVE_INT64, rows, VLM_ROW_BINS)
+
 typedef struct vlm_stats_file {
   hid_t file;
   const char *path;

@@ -141,6 +141,8 @@ static bool plausible(const vlm_tensor_stats *t) {
     if (t->histogram.bins[i] < 0 || sum > INT64_MAX - t->histogram.bins[i]) return false;
     sum += t->histogram.bins[i];
   }
+  for (int i = 0; i < VLM_ROW_BINS; i++)
+    if (t->rows[i] < 0 || t->rows[i] > t->count) return false;
   return t->count >= 0 && sum == t->count && isfinite(t->min) && isfinite(t->max) && t->min <= t->max && t->histogram.exponent >= -200 &&
          t->histogram.exponent <= 200 && t->channels >= -1 && t->channels <= (1 << 16);
 }
@@ -219,6 +221,11 @@ static vlm_status get_tensors(const vlm_stats_file *s, vlm_stats *stats) {
 #define X(name, file_type, memory_type, member, width)                                                                                           \
   VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_FIELDS(X)
+#undef X
+#define X(name, file_type, memory_type, member, width)                   \
+  if (H5Lexists(s->file, "/tensors/" name, H5P_DEFAULT) > 0)             \
+    VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
+  VLM_STORE_LATER_FIELDS(X)
 #undef X
   VLM_TRY(get_histograms(s, tensors, rows));
   VLM_TRY(get_channels(s, tensors, rows));

@@ -133,6 +133,7 @@ static vlm_status put_tensors(const vlm_stats_file *s, const vlm_stats *stats) {
 #define X(name, file_type, memory_type, member, width)                                                                                       \
   VLM_TRY(put_field(s, stats, name, file_type, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_FIELDS(X)
+  VLM_STORE_LATER_FIELDS(X)
 #undef X
   VLM_TRY(put_texts(s, "/tensors/widest_low", tensor_low, stats, rows));
   VLM_TRY(put_texts(s, "/tensors/widest_high", tensor_high, stats, rows));

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "calib/rows.h"
 #include "quant/placement.h"
 #include "quant/tied.h"
 #include "quant/weight_store.h"
@@ -36,6 +37,15 @@ static void give_up_range(vlm_node_plan *n, const char *reason) {
   n->sqnr_db = n->weight_sqnr_db;
 }
 
+/* A range for all gives the typical row fewer steps than the eight bits have: its own range is taken where it is
+ * to be had. */
+static bool rows_differ(const planner *p, const vlm_node_plan *n, const vlm_tensor_stats *seen) {
+  const double worth = 2; /* 6 dB */
+  double typical = vlm_rows_extent(seen, 0.5), all = (double)n->range.high - (double)n->range.low;
+  bool asked = p->opts->activations == VLM_ACTIVATIONS_AUTO && !p->opts->everything;
+  return asked && n->forms & VLM_FORM_ROW && typical > 0 && all > worth * typical;
+}
+
 /* A static node needs a range that is good enough. */
 static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate *c) {
   const vlm_tensor_stats *seen = stats_of(p, c);
@@ -49,7 +59,8 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
       p->opts->activations == VLM_ACTIVATIONS_STATIC;
-  if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
+  if (rows_differ(p, n, seen)) give_up_range(n, "rows differ in extent: a range for each");
+  else if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
   return VLM_OK;
 }
 
