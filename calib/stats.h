@@ -67,6 +67,10 @@ vlm_status vlm_tensor_stats_merge(vlm_tensor_stats *a, const vlm_tensor_stats *b
 vlm_status vlm_stats_add_sample(vlm_stats *stats, vlm_digest sample, const char *name, vlm_error *err);
 bool vlm_stats_has_sample(const vlm_stats *stats, vlm_digest sample);
 int32_t vlm_stats_samples(const vlm_stats *stats);
+/* Marks a sample that is there: it was kept apart, and nothing else of the statistics knows it. */
+void vlm_stats_hold_out(vlm_stats *stats, vlm_digest sample);
+bool vlm_stats_is_held_out(const vlm_stats *stats, vlm_digest sample);
+int32_t vlm_stats_held_out(const vlm_stats *stats); /* how many */
 /* Samples in order of digest. */
 vlm_digest vlm_stats_sample(const vlm_stats *stats, int32_t index, const char **name);
 
@@ -77,6 +81,10 @@ const char *vlm_stats_preprocess(const vlm_stats *stats);
 /* Shapes of the inputs in each graph's largest run (calib/shapes.h); merged with the rest. No part of the digest. */
 struct vlm_shape_list *vlm_stats_shapes(vlm_stats *stats);
 const struct vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *stats);
+
+/* Inputs to run again (calib/kept.h), of a single graph; merged with the rest. No part of the digest. */
+struct vlm_kept_list *vlm_stats_kept(vlm_stats *stats);
+const struct vlm_kept_list *vlm_stats_kept_samples(const vlm_stats *stats);
 
 /* Writes the store atomically; the bytes are a function of the content. */
 vlm_status vlm_stats_save(const vlm_stats *stats, const char *path, vlm_error *err);

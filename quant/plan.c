@@ -34,7 +34,7 @@ static void give_up_range(vlm_node_plan *n, const char *reason) {
   n->decision = vlm_placement_without_range(n->forms);
   n->reason = reason;
   n->has_range = false;
-  n->sqnr_db = n->weight_sqnr_db;
+  n->local_db = n->weight_sqnr_db;
 }
 
 /* A range for all gives the typical row fewer steps than the eight bits have: its own range is taken where it is
@@ -56,7 +56,7 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   vlm_status st = vlm_range_choose(&n->range, seen, p->opts->range, p->opts->percentile, p->err);
   if (st != VLM_OK) return st;
   n->has_range = true;
-  n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
+  n->local_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
       p->opts->activations == VLM_ACTIVATIONS_STATIC;
   if (rows_differ(p, n, seen)) give_up_range(n, "rows differ in extent: a range for each");
@@ -100,7 +100,7 @@ static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
   n->turns = vlm_lower_can_turn(c->body->graph, c->node, &c->slot);
   if (n->decision == VLM_DECIDE_FLOAT || p->opts->placement_only) goto out;
   VLM_TRY(vlm_weight_store_get(&weight, p->plan->weights, &c->weight, c->slot.axis, false, p->err));
-  n->weight_sqnr_db = n->sqnr_db = weight->sqnr_db;
+  n->weight_sqnr_db = n->local_db = weight->sqnr_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));
 out:
   if (st != VLM_OK)
