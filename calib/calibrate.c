@@ -4,6 +4,8 @@
 
 #include "calib/accumulate.h"
 #include "calib/graph_inputs.h"
+#include "calib/kept.h"
+#include "calib/rows.h"
 #include "calib/shapes.h"
 #include "calib/taps.h"
 #include "runtime/kernels/kernels.h"
@@ -20,7 +22,8 @@ typedef struct {
   vlm_calibrate_report *report;
   vlm_model *model;        /* pipelines */
   vlm_session *session;    /* single graphs */
-  vlm_digest sample;       /* the one that runs now */
+  vlm_digest content, sample; /* of the one that runs now: itself; with its prompt */
+  double holdout;          /* percent */
   vlm_taps *taps;
 } calibration;
 
@@ -52,16 +55,15 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
     c->report->tensors[place->role]++;
   }
   const vlm_token_layout layout = layout_of(c, place->role, tensor);
+  if (place->by_row) vlm_rows_add(place->entry, tensor);
   return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample, vlm_context_threads(c->context), err);
 }
 
 /* ---- samples ---- */
 
-static vlm_status sample_digest(calibration *c, size_t i, const char *prompt, vlm_digest *out, vlm_error *err) {
+vlm_status vlm_calibrate_digest(vlm_digest *out, vlm_digest content, const char *prompt, vlm_error *err) {
   vlm_hasher *h = NULL;
-  vlm_digest content;
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_dataset_digest(&content, c->set, i, err));
   VLM_TRY(vlm_hasher_create(&h, err));
   vlm_hasher_add(h, &content, sizeof content);
   vlm_hasher_add_text(h, prompt);
@@ -113,6 +115,27 @@ out:
   return st;
 }
 
+/* By the content alone: an image stays apart with all its prompts, and on every machine. */
+static bool is_held_out(const calibration *c) {
+  return (double)(c->content.low % 10000) < 100 * c->holdout;
+}
+
+static vlm_status keep_inputs(calibration *c, const vlm_graph *g, const vlm_tensor *inputs, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const char **names = NULL;
+  vlm_kept_sample *kept;
+  vlm_kept_list *list = vlm_stats_kept(c->stats);
+  if (g->n_inputs > VLM_KEPT_INPUTS) return VLM_OK;
+  if (!vlm_kept_wants(list, c->sample, is_held_out(c), vlm_kept_bytes(inputs, g->n_inputs))) return VLM_OK;
+  VLM_TRY(vlm_new(&names, g->n_inputs, err));
+  for (int32_t i = 0; i < g->n_inputs; i++) names[i] = g->values[g->inputs[i]].name;
+  VLM_TRY(vlm_kept_sample_make(&kept, c->sample, is_held_out(c), names, inputs, g->n_inputs, err));
+  vlm_kept_add(list, kept);
+out:
+  vlm_free(names);
+  return st;
+}
+
 static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays arrays = {0};
@@ -121,6 +144,8 @@ static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
   VLM_TRY(vlm_dataset_load_arrays(&arrays, c->set, i, err));
   VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
+  VLM_TRY(keep_inputs(c, g, inputs, err));
+  if (is_held_out(c)) goto out;
   VLM_TRY(vlm_session_run(c->session, inputs, g->n_inputs, err));
   VLM_TRY(see_shapes(c, g, inputs, err));
   c->report->runs[VLM_ROLE_MODEL]++;
@@ -133,14 +158,17 @@ out:
 static vlm_status run_sample(calibration *c, size_t i, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_sample *s = vlm_dataset_get(c->set, i);
-  VLM_TRY(sample_digest(c, i, prompt, &c->sample, err));
+  VLM_TRY(vlm_dataset_digest(&c->content, c->set, i, err));
+  VLM_TRY(vlm_calibrate_digest(&c->sample, c->content, prompt, err));
   if (vlm_stats_has_sample(c->stats, c->sample)) {
     c->report->skipped++;
     return VLM_OK;
   }
-  VLM_TRY(c->model ? run_image(c, i, prompt, err) : run_arrays(c, i, err));
+  bool apart = is_held_out(c);
+  if (!c->model || !apart) VLM_TRY(c->model ? run_image(c, i, prompt, err) : run_arrays(c, i, err));
   VLM_TRY(vlm_stats_add_sample(c->stats, c->sample, s->key, err));
-  c->report->samples++;
+  if (apart) vlm_stats_hold_out(c->stats, c->sample);
+  *(apart ? &c->report->held_out : &c->report->samples) += 1;
 out:
   if (st != VLM_OK) vlm_error_context(err, "sample %s", s->key);
   return st;
@@ -169,6 +197,8 @@ vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundl
   calibration c = {.stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
   const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants,
                                                  .owns_constants = opts->owns_constants}};
+  report->too_few = opts->holdout > 0 && vlm_dataset_of_all(set) < VLM_HOLDOUT_LEAST;
+  if (!report->too_few) c.holdout = opts->holdout;
   VLM_TRY(vlm_taps_make(&c.taps, bundle, opts->everything, err));
   if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
   else VLM_TRY(vlm_model_create(&c.model, context, bundle, &model_opts, err));

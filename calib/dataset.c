@@ -29,5 +29,6 @@ const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i) {
   assert(i < set->count);
   return &set->samples[i];
 }
+size_t vlm_dataset_of_all(const vlm_dataset *set) { return set->of_all; }
 bool vlm_dataset_is_images(const vlm_dataset *set) { return set->images; }
 size_t vlm_dataset_skipped(const vlm_dataset *set) { return set->skipped; }

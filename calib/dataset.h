@@ -59,6 +59,8 @@ void vlm_dataset_free(vlm_dataset *set);
 
 /* Samples of this shard; owned by the set. */
 size_t vlm_dataset_count(const vlm_dataset *set);
+/* Samples of all shards. */
+size_t vlm_dataset_of_all(const vlm_dataset *set);
 const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i);
 bool vlm_dataset_is_images(const vlm_dataset *set);
 /* Files that the folders hold and that are no images. */

@@ -39,6 +39,7 @@ out:
 
 static void cut(vlm_dataset *set) {
   size_t kept = 0;
+  set->of_all = set->count;
   for (size_t i = 0; i < set->count; i++)
     if (i % set->opts.shards == set->opts.shard) set->samples[kept++] = set->samples[i];
   set->count = kept;

@@ -13,6 +13,7 @@ struct vlm_dataset {
   size_t skipped;
   vlm_sample *samples;
   size_t count, capacity;
+  size_t of_all; /* samples before they were cut into shards */
   vlm_sample_arrays *whole; /* with sample_axis: the arrays of each source */
   size_t whole_count;
 };

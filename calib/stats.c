@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "calib/accumulate_parts.h"
+#include "calib/kept.h"
 #include "calib/shapes.h"
 #include "runtime/base/memory.h"
 
 typedef struct {
   vlm_digest digest;
   char *name;
+  bool held_out;
 } sample;
 
 struct vlm_stats {
@@ -22,6 +24,7 @@ struct vlm_stats {
   sample *samples;
   int32_t n_samples, cap_samples;
   vlm_shape_list shapes;
+  vlm_kept_list kept;
 };
 
 vlm_status vlm_stats_create(vlm_stats **out, vlm_digest model, const char *preprocess, vlm_error *err) {
@@ -49,6 +52,7 @@ void vlm_stats_free(vlm_stats *s) {
   vlm_free(s->tensors);
   vlm_free(s->samples);
   vlm_shape_list_free(&s->shapes);
+  vlm_kept_free(&s->kept);
   vlm_free(s->preprocess);
   vlm_free(s);
 }
@@ -56,6 +60,8 @@ void vlm_stats_free(vlm_stats *s) {
 vlm_digest vlm_stats_model(const vlm_stats *s) { return s->model; }
 const char *vlm_stats_preprocess(const vlm_stats *s) { return s->preprocess; }
 vlm_shape_list *vlm_stats_shapes(vlm_stats *s) { return &s->shapes; }
+vlm_kept_list *vlm_stats_kept(vlm_stats *s) { return &s->kept; }
+const vlm_kept_list *vlm_stats_kept_samples(const vlm_stats *s) { return &s->kept; }
 const vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *s) { return &s->shapes; }
 
 /* ---- tensors ---- */
@@ -186,6 +192,7 @@ vlm_status vlm_tensor_stats_merge(vlm_tensor_stats *a, const vlm_tensor_stats *b
   VLM_TRY(merge_histogram(a, b, err));
   VLM_TRY(merge_channels(a, b, err));
   merge_kinds(a, b);
+  for (int i = 0; i < VLM_ROW_BINS; i++) a->rows[i] += b->rows[i];
   a->runs += b->runs;
   a->count += b->count;
   a->not_finite += b->not_finite;
@@ -222,13 +229,28 @@ vlm_status vlm_stats_add_sample(vlm_stats *s, vlm_digest digest, const char *nam
   char *copy;
   VLM_TRY(vlm_strdup(&copy, name, err));
   memmove(s->samples + at + 1, s->samples + at, (size_t)(s->n_samples - at) * sizeof *s->samples);
-  s->samples[at] = (sample){digest, copy};
+  s->samples[at] = (sample){.digest = digest, .name = copy};
   s->n_samples++;
 out:
   return st;
 }
 
 int32_t vlm_stats_samples(const vlm_stats *s) { return s->n_samples; }
+
+void vlm_stats_hold_out(vlm_stats *s, vlm_digest digest) {
+  assert(vlm_stats_has_sample(s, digest));
+  s->samples[sample_place(s, digest)].held_out = true;
+}
+
+bool vlm_stats_is_held_out(const vlm_stats *s, vlm_digest digest) {
+  return vlm_stats_has_sample(s, digest) && s->samples[sample_place(s, digest)].held_out;
+}
+
+int32_t vlm_stats_held_out(const vlm_stats *s) {
+  int32_t n = 0;
+  for (int32_t i = 0; i < s->n_samples; i++) n += s->samples[i].held_out;
+  return n;
+}
 
 vlm_digest vlm_stats_sample(const vlm_stats *s, int32_t i, const char **name) {
   if (name) *name = s->samples[i].name;
@@ -242,18 +264,29 @@ vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err) {
             "statistics of different models cannot be merged: %s and %s", vlm_digest_text(a->model, wanted), vlm_digest_text(b->model, got));
   VLM_CHECK(!strcmp(a->preprocess, b->preprocess), err, VLM_INPUT, "statistics with different preprocessing cannot be merged: %s and %s", a->preprocess,
             b->preprocess);
-  for (int32_t i = 0; i < b->n_samples; i++) VLM_TRY(vlm_stats_add_sample(a, b->samples[i].digest, b->samples[i].name, err));
+  for (int32_t i = 0; i < b->n_samples; i++) {
+    VLM_TRY(vlm_stats_add_sample(a, b->samples[i].digest, b->samples[i].name, err));
+    if (b->samples[i].held_out) vlm_stats_hold_out(a, b->samples[i].digest);
+  }
   for (int32_t i = 0; i < b->n_tensors; i++) {
     vlm_tensor_stats *t;
     VLM_TRY(vlm_stats_entry(&t, a, b->tensors[i]->graph, b->tensors[i]->name, err));
     VLM_TRY(vlm_tensor_stats_merge(t, b->tensors[i], err));
   }
   VLM_TRY(vlm_shape_list_merge(&a->shapes, &b->shapes, err));
+  VLM_TRY(vlm_kept_merge(&a->kept, &b->kept, err));
 out:
   return st;
 }
 
 /* ---- digest of the content ---- */
+
+/* Files of before know nothing of rows, and keep their digest. */
+static void hash_rows(vlm_hasher *h, const vlm_tensor_stats *t) {
+  bool any = false;
+  for (int i = 0; i < VLM_ROW_BINS; i++) any |= t->rows[i] != 0;
+  if (any) vlm_hasher_add(h, t->rows, sizeof t->rows);
+}
 
 static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add_text(h, t->graph);
@@ -272,6 +305,7 @@ static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add(h, t->kind_min, sizeof t->kind_min);
   vlm_hasher_add(h, t->kind_max, sizeof t->kind_max);
   vlm_hasher_add(h, t->kind_count, sizeof t->kind_count);
+  hash_rows(h, t);
 }
 
 vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm_error *err) {
@@ -283,6 +317,7 @@ vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm
   for (int32_t i = 0; i < s->n_samples; i++) {
     vlm_hasher_add(h, &s->samples[i].digest, sizeof(vlm_digest));
     if (names) vlm_hasher_add_text(h, s->samples[i].name);
+    if (s->samples[i].held_out) vlm_hasher_add_text(h, "held out");
   }
   for (int32_t i = 0; i < s->n_tensors; i++) hash_tensor(h, s->tensors[i]);
   *out = vlm_hasher_digest(h);

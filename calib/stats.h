@@ -13,6 +13,7 @@
 #include "runtime/base/tensor.h"
 
 #define VLM_HISTOGRAM_BINS 4096
+#define VLM_ROW_BINS 128
 
 /* Zero-anchored histogram: bin i counts values in [(i - BINS/2) * w, (i + 1 - BINS/2) * w), w = 2^exponent.
  * Growth doubles w and merges pairs exactly: new bin j takes old bins 2j - BINS/2 and 2j + 1 - BINS/2. */
@@ -47,6 +48,7 @@ typedef struct vlm_tensor_stats {
   vlm_sum128 *channel_sum;     /* [channels] */
   float kind_min[VLM_TOKEN_KINDS], kind_max[VLM_TOKEN_KINDS];
   int64_t kind_count[VLM_TOKEN_KINDS];
+  int64_t rows[VLM_ROW_BINS];  /* of what products read, by extent (calib/rows.h) */
   vlm_digest widest_low, widest_high; /* digest of the sample that gave min and max (smallest digest on ties) */
 } vlm_tensor_stats;
 
@@ -65,6 +67,10 @@ vlm_status vlm_tensor_stats_merge(vlm_tensor_stats *a, const vlm_tensor_stats *b
 vlm_status vlm_stats_add_sample(vlm_stats *stats, vlm_digest sample, const char *name, vlm_error *err);
 bool vlm_stats_has_sample(const vlm_stats *stats, vlm_digest sample);
 int32_t vlm_stats_samples(const vlm_stats *stats);
+/* Marks a sample that is there: it was kept apart, and nothing else of the statistics knows it. */
+void vlm_stats_hold_out(vlm_stats *stats, vlm_digest sample);
+bool vlm_stats_is_held_out(const vlm_stats *stats, vlm_digest sample);
+int32_t vlm_stats_held_out(const vlm_stats *stats); /* how many */
 /* Samples in order of digest. */
 vlm_digest vlm_stats_sample(const vlm_stats *stats, int32_t index, const char **name);
 
@@ -75,6 +81,10 @@ const char *vlm_stats_preprocess(const vlm_stats *stats);
 /* Shapes of the inputs in each graph's largest run (calib/shapes.h); merged with the rest. No part of the digest. */
 struct vlm_shape_list *vlm_stats_shapes(vlm_stats *stats);
 const struct vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *stats);
+
+/* Inputs to run again (calib/kept.h), of a single graph; merged with the rest. No part of the digest. */
+struct vlm_kept_list *vlm_stats_kept(vlm_stats *stats);
+const struct vlm_kept_list *vlm_stats_kept_samples(const vlm_stats *stats);
 
 /* Writes the store atomically; the bytes are a function of the content. */
 vlm_status vlm_stats_save(const vlm_stats *stats, const char *path, vlm_error *err);

@@ -23,14 +23,14 @@ static vlm_status put_attribute(const vlm_stats_file *s, const char *name, hid_t
   return fine ? VLM_OK : not_written(s, name);
 }
 
-static vlm_status put_text_attribute(const vlm_stats_file *s, const char *name, const char *text) {
+vlm_status vlm_store_put_text_attribute(const vlm_stats_file *s, const char *name, const char *text) {
   hid_t type = vlm_store_text_type(strlen(text) + 1);
   vlm_status st = put_attribute(s, name, type, type, text);
   H5Tclose(type);
   return st;
 }
 
-static vlm_status put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows, hsize_t width, const void *data) {
+vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows, hsize_t width, const void *data) {
   hsize_t dims[2] = {rows, width};
   hid_t space = H5Screate_simple(width > 1 ? 2 : 1, dims, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(options, false);
@@ -66,7 +66,7 @@ static vlm_status put_histograms(const vlm_stats_file *s, const vlm_stats *stats
   return fine ? VLM_OK : not_written(s, "/tensors/histogram");
 }
 
-static vlm_status put_group(const vlm_stats_file *s, const char *name) {
+vlm_status vlm_store_put_group(const vlm_stats_file *s, const char *name) {
   hid_t options = H5Pcreate(H5P_GROUP_CREATE);
   H5Pset_obj_track_times(options, false);
   hid_t group = H5Gcreate2(s->file, name, H5P_DEFAULT, options, H5P_DEFAULT);
@@ -75,8 +75,6 @@ static vlm_status put_group(const vlm_stats_file *s, const char *name) {
   H5Gclose(group);
   return VLM_OK;
 }
-
-typedef const char *text_at(const void *owner, int32_t row, char digest[VLM_STORE_DIGEST_TEXT]);
 
 static const char *tensor_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, vlm_stats_at(o, i)->graph; }
 static const char *tensor_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, vlm_stats_at(o, i)->name; }
@@ -90,7 +88,7 @@ static const char *sample_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST
   return name;
 }
 
-static vlm_status put_texts(const vlm_stats_file *s, const char *name, text_at *get, const void *owner, int32_t rows) {
+vlm_status vlm_store_put_texts(const vlm_stats_file *s, const char *name, vlm_store_text_at *get, const void *owner, int32_t rows) {
   vlm_status st = VLM_OK;
   char digest[VLM_STORE_DIGEST_TEXT];
   void *block = NULL;
@@ -102,7 +100,7 @@ static vlm_status put_texts(const vlm_stats_file *s, const char *name, text_at *
   VLM_TRY(vlm_alloc(&block, (size_t)rows, width, s->err));
   for (int32_t i = 0; i < rows; i++) strcpy((char *)block + (size_t)i * width, get(owner, i, digest));
   hid_t type = vlm_store_text_type(width);
-  st = put(s, name, type, type, (hsize_t)rows, 1, block);
+  st = vlm_store_put(s, name, type, type, (hsize_t)rows, 1, block);
   H5Tclose(type);
 out:
   vlm_free(block);
@@ -118,7 +116,7 @@ static vlm_status put_field(const vlm_stats_file *s, const vlm_stats *stats, con
   snprintf(path, sizeof path, "/tensors/%s", name);
   VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
   for (int32_t i = 0; i < rows; i++) memcpy((char *)column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
-  VLM_TRY(put(s, path, file_type, memory_type, (hsize_t)rows, width, column));
+  VLM_TRY(vlm_store_put(s, path, file_type, memory_type, (hsize_t)rows, width, column));
 out:
   vlm_free(column);
   return st;
@@ -127,15 +125,16 @@ out:
 static vlm_status put_tensors(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
   int32_t rows = vlm_stats_count(stats);
-  VLM_TRY(put_group(s, "/tensors"));
-  VLM_TRY(put_texts(s, "/tensors/graph", tensor_graph, stats, rows));
-  VLM_TRY(put_texts(s, "/tensors/name", tensor_name, stats, rows));
+  VLM_TRY(vlm_store_put_group(s, "/tensors"));
+  VLM_TRY(vlm_store_put_texts(s, "/tensors/graph", tensor_graph, stats, rows));
+  VLM_TRY(vlm_store_put_texts(s, "/tensors/name", tensor_name, stats, rows));
 #define X(name, file_type, memory_type, member, width)                                                                                       \
   VLM_TRY(put_field(s, stats, name, file_type, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_FIELDS(X)
+  VLM_STORE_LATER_FIELDS(X)
 #undef X
-  VLM_TRY(put_texts(s, "/tensors/widest_low", tensor_low, stats, rows));
-  VLM_TRY(put_texts(s, "/tensors/widest_high", tensor_high, stats, rows));
+  VLM_TRY(vlm_store_put_texts(s, "/tensors/widest_low", tensor_low, stats, rows));
+  VLM_TRY(vlm_store_put_texts(s, "/tensors/widest_high", tensor_high, stats, rows));
   VLM_TRY(put_histograms(s, stats));
 out:
   return st;
@@ -153,7 +152,7 @@ static vlm_status put_channels(const vlm_stats_file *s, const vlm_stats *stats) 
   size_t n = all_channels(stats), at = 0;
   float *low = NULL, *high = NULL;
   vlm_sum128 *sum = NULL;
-  VLM_TRY(put_group(s, "/channels"));
+  VLM_TRY(vlm_store_put_group(s, "/channels"));
   VLM_TRY(vlm_new(&low, n, s->err));
   VLM_TRY(vlm_new(&high, n, s->err));
   VLM_TRY(vlm_new(&sum, n, s->err));
@@ -167,9 +166,9 @@ static vlm_status put_channels(const vlm_stats_file *s, const vlm_stats *stats) 
     }
     at += c;
   }
-  VLM_TRY(put(s, "/channels/min", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, low));
-  VLM_TRY(put(s, "/channels/max", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, high));
-  VLM_TRY(put(s, "/channels/sum", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 2, sum));
+  VLM_TRY(vlm_store_put(s, "/channels/min", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, low));
+  VLM_TRY(vlm_store_put(s, "/channels/max", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, n, 1, high));
+  VLM_TRY(vlm_store_put(s, "/channels/sum", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 2, sum));
 out:
   vlm_free(low);
   vlm_free(high);
@@ -191,8 +190,8 @@ static vlm_status put_dims(const vlm_stats_file *s, const vlm_shape_list *list) 
     ranks[i] = list->items[i].rank;
     for (int32_t d = 0; d < list->items[i].rank; d++) dims[n++] = list->items[i].dims[d];
   }
-  VLM_TRY(put(s, "/shapes/rank", H5T_STD_I64LE, H5T_NATIVE_INT64, (hsize_t)list->count, 1, ranks));
-  VLM_TRY(put(s, "/shapes/dims", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 1, dims));
+  VLM_TRY(vlm_store_put(s, "/shapes/rank", H5T_STD_I64LE, H5T_NATIVE_INT64, (hsize_t)list->count, 1, ranks));
+  VLM_TRY(vlm_store_put(s, "/shapes/dims", H5T_STD_I64LE, H5T_NATIVE_INT64, n, 1, dims));
 out:
   vlm_free(ranks);
   vlm_free(dims);
@@ -206,12 +205,25 @@ static vlm_status put_shapes(const vlm_stats_file *s, const vlm_shape_list *list
   vlm_digest digest;
   if (list->count == 0) return VLM_OK;
   VLM_TRY(vlm_shape_list_digest(&digest, list, s->err));
-  VLM_TRY(put_text_attribute(s, "shapes_digest", vlm_digest_text(digest, text)));
-  VLM_TRY(put_group(s, "/shapes"));
-  VLM_TRY(put_texts(s, "/shapes/graph", shape_graph, list, list->count));
-  VLM_TRY(put_texts(s, "/shapes/name", shape_name, list, list->count));
+  VLM_TRY(vlm_store_put_text_attribute(s, "shapes_digest", vlm_digest_text(digest, text)));
+  VLM_TRY(vlm_store_put_group(s, "/shapes"));
+  VLM_TRY(vlm_store_put_texts(s, "/shapes/graph", shape_graph, list, list->count));
+  VLM_TRY(vlm_store_put_texts(s, "/shapes/name", shape_name, list, list->count));
   VLM_TRY(put_dims(s, list));
 out:
+  return st;
+}
+
+static vlm_status put_held_out(const vlm_stats_file *s, const vlm_stats *stats) {
+  vlm_status st = VLM_OK;
+  int64_t *held = NULL;
+  int32_t rows = vlm_stats_samples(stats);
+  if (!vlm_stats_held_out(stats)) return VLM_OK;
+  VLM_TRY(vlm_new(&held, rows, s->err));
+  for (int32_t i = 0; i < rows; i++) held[i] = vlm_stats_is_held_out(stats, vlm_stats_sample(stats, i, NULL));
+  VLM_TRY(vlm_store_put(s, "/samples/held_out", H5T_STD_I64LE, H5T_NATIVE_INT64, (hsize_t)rows, 1, held));
+out:
+  vlm_free(held);
   return st;
 }
 
@@ -221,18 +233,20 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   const int64_t version = VLM_STORE_VERSION;
   vlm_digest digest;
   VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
-  VLM_TRY(put_text_attribute(s, "format", VLM_STORE_FORMAT));
+  VLM_TRY(vlm_store_put_text_attribute(s, "format", VLM_STORE_FORMAT));
   VLM_TRY(put_attribute(s, "version", H5T_STD_I64LE, H5T_NATIVE_INT64, &version));
-  VLM_TRY(put_text_attribute(s, "model", vlm_digest_text(vlm_stats_model(stats), text)));
-  VLM_TRY(put_text_attribute(s, "preprocess", vlm_stats_preprocess(stats)));
-  VLM_TRY(put_text_attribute(s, "tool", VLM_VERSION));
-  VLM_TRY(put_text_attribute(s, "digest", vlm_digest_text(digest, text)));
-  VLM_TRY(put_group(s, "/samples"));
-  VLM_TRY(put_texts(s, "/samples/digest", sample_digest, stats, vlm_stats_samples(stats)));
-  VLM_TRY(put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));
+  VLM_TRY(vlm_store_put_text_attribute(s, "model", vlm_digest_text(vlm_stats_model(stats), text)));
+  VLM_TRY(vlm_store_put_text_attribute(s, "preprocess", vlm_stats_preprocess(stats)));
+  VLM_TRY(vlm_store_put_text_attribute(s, "tool", VLM_VERSION));
+  VLM_TRY(vlm_store_put_text_attribute(s, "digest", vlm_digest_text(digest, text)));
+  VLM_TRY(vlm_store_put_group(s, "/samples"));
+  VLM_TRY(vlm_store_put_texts(s, "/samples/digest", sample_digest, stats, vlm_stats_samples(stats)));
+  VLM_TRY(vlm_store_put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));
+  VLM_TRY(put_held_out(s, stats));
   VLM_TRY(put_tensors(s, stats));
   VLM_TRY(put_channels(s, stats));
   VLM_TRY(put_shapes(s, vlm_stats_seen_shapes(stats)));
+  VLM_TRY(vlm_store_put_kept(s, vlm_stats_kept_samples(stats)));
 out:
   return st;
 }

@@ -57,6 +57,7 @@ static void want_activations(vlm_taps *taps, vlm_graph *graph, const vlm_node *n
     vlm_origin made = vlm_value_origin(graph, id);
     vlm_tap_place *place = vlm_taps_find(taps, made.graph, made.id);
     place->wanted = place->multiplied = true;
+    place->by_row |= (node->traits->forms & VLM_FORM_ROW) != 0;
   }
 }
 

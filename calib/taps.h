@@ -9,6 +9,7 @@ typedef struct vlm_taps vlm_taps;
 
 typedef struct vlm_tap_place {
   bool wanted, multiplied; /* with a constant weight */
+  bool by_row;             /* by a node that can have ranges per row */
   int role;                /* of the root graph */
   /* of the graph that makes the value: key of its statistics (runtime/graph/bodies.h) */
   const char *path;

@@ -30,6 +30,8 @@ void vlm_quantize_options_free(vlm_quantize_job *j);
 
 /* What was decided, in a line; -v: node by node. */
 void vlm_quantize_print_plan(const vlm_quantize_job *j);
+/* What comes out, where it was measured. */
+void vlm_quantize_print_outputs(const vlm_quantize_job *j);
 /* How much is in 8 bits, what is not, and what does not run as planned. */
 void vlm_quantize_print_coverage(const vlm_quantize_job *j);
 /* --save-plan and --report. */

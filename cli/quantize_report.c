@@ -1,19 +1,23 @@
 /* What vlm-quantize says: the plan, what became of it, JSON. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/coverage_text.h"
 #include "cli/quantize.h"
 #include "quant/report.h"
 
-enum { HALF = 50 };
+enum { HALF = 50, LOW_DB = 25 };
 
 void vlm_quantize_print_plan(const vlm_quantize_job *j) {
   int32_t counts[VLM_DECIDE_COUNT];
   vlm_quant_plan_count(j->result->plan, counts);
   for (int32_t i = 0; j->cli->verbose && i < j->result->plan->count; i++) {
     const vlm_node_plan *n = &j->result->plan->nodes[i];
-    vlm_say(j->cli, "  %-14s %-11s %6.1f dB  %s (%s): %s", n->graph, vlm_decision_name(n->decision),
-            n->sqnr_db, n->node, n->op_type, n->reason);
+    char db[32] = "";
+    if (n->measured) snprintf(db, sizeof db, "%.1f dB", n->output_db);
+    vlm_say(j->cli, "  %-14s %-11s %9s  %s (%s): %s", n->graph, vlm_decision_name(n->decision), db, n->node,
+            n->op_type, n->reason);
   }
   vlm_say(j->cli, "plan: %d static, %d dynamic, %d weight-only, %d float", counts[VLM_DECIDE_STATIC],
           counts[VLM_DECIDE_DYNAMIC],
@@ -36,6 +40,47 @@ void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   if (percent < HALF && !j->weights_float)
     vlm_say(j->cli,
             "warning: only %.1f %% of the weights are in 8 bits; the list above says why (--min-int8 makes this an error)", percent);
+}
+
+/* ---- what comes out ---- */
+
+/* The nodes that cost the outputs most, loudest first. */
+static void name_loudest(const vlm_quantize_job *j) {
+  enum { NAMED = 3 };
+  const vlm_quant_plan *plan = j->result->plan;
+  double above = -INFINITY;
+  for (int k = 0; k < NAMED; k++) {
+    const vlm_node_plan *next = NULL;
+    for (int32_t i = 0; i < plan->count; i++) {
+      const vlm_node_plan *n = &plan->nodes[i];
+      bool counts = n->measured && n->decision != VLM_DECIDE_FLOAT && n->output_db > above;
+      if (counts && (!next || n->output_db < next->output_db)) next = n;
+    }
+    if (!next) break;
+    vlm_say(j->cli, "  %s (%s, %s) alone gives %.1f dB", next->node, next->op_type,
+            vlm_decision_name(next->decision), next->output_db);
+    above = next->output_db;
+  }
+}
+
+void vlm_quantize_print_outputs(const vlm_quantize_job *j) {
+  const vlm_flow_quantize_result *r = j->result;
+  bool low = false;
+  if (!r->n_outputs) return;
+  vlm_say(j->cli, "measured on %d samples%s:", r->n_samples,
+          r->held_out ? " that no range knows" : " of those that were calibrated with (too few to keep some apart)");
+  for (int32_t i = 0; i < r->n_outputs; i++) {
+    const vlm_trial_output *o = &r->outputs[i];
+    double db = vlm_trial_db(o);
+    if (!(o->signal > 0)) continue;
+    vlm_say(j->cli, "  %-34s %6.2f dB, 95 %% of its rows above %.1f dB", o->name, db, o->row_db);
+    low |= db < LOW_DB;
+  }
+  if (r->changed) vlm_say(j->cli, "%d nodes changed for the outputs' sake; -v says which and why", r->changed);
+  if (!low) return;
+  vlm_say(j->cli, "warning: an output is below %d dB; --target-sqnr %d makes more nodes float. What costs most:", LOW_DB,
+          LOW_DB);
+  name_loudest(j);
 }
 
 /* ---- files ---- */
@@ -74,6 +119,23 @@ static void put_counts(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_close_object(w);
 }
 
+static void put_outputs(const vlm_quantize_job *j, vlm_json_writer *w) {
+  const vlm_flow_quantize_result *r = j->result;
+  if (!r->n_outputs) return;
+  vlm_json_open_object(w, "output_sqnr_db");
+  for (int32_t i = 0; i < r->n_outputs; i++)
+    if (r->outputs[i].signal > 0) vlm_json_put_double(w, r->outputs[i].name, vlm_trial_db(&r->outputs[i]));
+  vlm_json_close_object(w);
+  vlm_json_open_object(w, "output_row_sqnr_db");
+  for (int32_t i = 0; i < r->n_outputs; i++)
+    if (r->outputs[i].signal > 0) vlm_json_put_double(w, r->outputs[i].name, r->outputs[i].row_db);
+  vlm_json_close_object(w);
+  vlm_json_open_object(w, "measured_on");
+  vlm_json_put_int(w, "samples", r->n_samples);
+  vlm_json_put_bool(w, "held_out", r->held_out);
+  vlm_json_close_object(w);
+}
+
 static void put_differences(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_open_array(w, "not_as_planned");
   for (int32_t i = 0; i < j->result->differences->count; i++) {
@@ -100,6 +162,7 @@ vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err) {
   vlm_quant_plan_put(w, j->result->plan);
   vlm_coverage_put(w, j->result->coverage);
   if (*j->result->macs_assumed) vlm_json_put_text(w, "macs_assumed", j->result->macs_assumed);
+  put_outputs(j, w);
   put_differences(j, w);
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));

@@ -59,6 +59,7 @@ static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));
   vlm_json_put_int(w, "samples_run", j->report.samples);
+  vlm_json_put_int(w, "held_out", vlm_stats_held_out(j->stats));
   vlm_json_open_object(w, "graphs");
   for (int r = 0; r < VLM_ROLE_COUNT; r++) put_graph(w, j->stats, vlm_role_name((vlm_role)r));
   vlm_json_close_object(w);
@@ -99,6 +100,13 @@ static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
                   vlm_stats_samples(j->stats));
 }
 
+static void say_held_out(const calibrate_job *j) {
+  int32_t held_out = vlm_stats_held_out(j->stats);
+  if (held_out) vlm_say(j->cli, "%d of them kept apart, to measure on what is packed", held_out);
+  else if (j->report.too_few)
+    vlm_say(j->cli, "none kept apart: below %d samples all are calibrated with", VLM_HOLDOUT_LEAST);
+}
+
 static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -113,6 +121,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   j->opts.prompts = j->prompts.items;
   j->opts.n_prompts = j->prompts.count;
   j->opts.max_new_tokens = args->max_new_tokens;
+  j->opts.holdout = args->holdout > 0 ? args->holdout : -1;
   j->opts.everything = args->everything;
   j->opts.detail = args->detail;
   j->opts.owns_constants = true;
@@ -125,6 +134,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
   VLM_TRY(run_samples(j, err));
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
+  say_held_out(j);
   VLM_TRY(print_json(j, err));
 out:
   return st;

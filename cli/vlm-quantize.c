@@ -42,6 +42,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_flow_quantize_plan(&j.work, j.context, j.bundle, &opts, err));
   j.result = vlm_quantization_result(j.work);
   vlm_quantize_print_plan(&j);
+  vlm_quantize_print_outputs(&j);
   VLM_TRY(vlm_quantize_save_plans(&j, err));
   VLM_TRY(apply(&j, err));
   if (!cli->args->dry_run) VLM_TRY(write_pack(&j, err));

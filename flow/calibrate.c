@@ -6,7 +6,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
 
-enum { SAVE_SECONDS = 20 };
+enum { SAVE_SECONDS = 20, HOLDOUT = 10 /* percent */ };
 
 /* ---- statistics: new, or those of an interrupted run ---- */
 
@@ -110,6 +110,7 @@ vlm_status vlm_flow_calibrate(vlm_stats *stats, vlm_context *context, const vlm_
   const vlm_calibrate_opts run = {.prompts = prompts.items,
                                   .n_prompts = prompts.count,
                                   .max_new_tokens = opts->max_new_tokens,
+                                  .holdout = opts->holdout < 0 ? 0 : opts->holdout > 0 ? opts->holdout : HOLDOUT,
                                   .everything = opts->everything,
                                   .detail = opts->detail,
                                   .owns_constants = opts->owns_constants,

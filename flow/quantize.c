@@ -7,6 +7,8 @@
 #include "flow/data.h"
 #include "flow/golden.h"
 #include "flow/lowered.h"
+#include "flow/repair.h"
+#include "flow/samples.h"
 #include "quant/report.h"
 
 struct vlm_quantization {
@@ -23,6 +25,7 @@ struct vlm_quantization {
   vlm_text assumed;
   vlm_json_writer *provenance; /* told before the graphs change: by the digest that they have until then */
   vlm_flow_quantize_result result;
+  vlm_repair_result measured;
 };
 
 static vlm_status stage(vlm_quantization *q, int64_t done, vlm_error *err) {
@@ -59,7 +62,8 @@ static vlm_status tell_provenance(vlm_quantization *q, vlm_error *err) {
   vlm_json_put_text(q->provenance, "model", vlm_digest_text(model, digest));
   if (q->stats) {
     vlm_json_put_text(q->provenance, "statistics", vlm_digest_text(statistics, digest));
-    vlm_json_put_int(q->provenance, "calibration_samples", vlm_stats_samples(q->stats));
+    vlm_json_put_int(q->provenance, "calibration_samples",
+                     vlm_stats_samples(q->stats) - vlm_stats_held_out(q->stats));
   }
   if (q->opts.options && *q->opts.options) vlm_json_put_text(q->provenance, "options", q->opts.options);
   vlm_json_close_object(q->provenance);
@@ -85,6 +89,54 @@ static vlm_status check_keep(const vlm_quantization *q, vlm_error *err) {
   return VLM_OK;
 }
 
+/* ---- measuring it ---- */
+
+/* What was asked for in detail stays as it is. */
+static bool is_free(const vlm_flow_quantize_opts *o) {
+  const vlm_quant_opts *q = &o->quant;
+  bool recipe = q->activations != VLM_ACTIVATIONS_AUTO || q->range != VLM_RANGE_AUTO || q->everything ||
+                q->per_tensor_weights || q->no_weight_search || o->plan;
+  return o->target_db > 0 || !recipe;
+}
+
+static vlm_status repair_with(vlm_quantization *q, const vlm_sample_list *samples, vlm_error *err) {
+  enum { TARGET_DB = 30 };
+  vlm_status st = VLM_OK;
+  vlm_bundle_profile costs = {.image_width = 0};
+  vlm_text assumed = {0};
+  vlm_trials *trials = NULL;
+  double target = q->opts.target_db;
+  VLM_TRY(vlm_costs_make(&costs, &assumed, q->context, q->bundle, q->stats, err));
+  const vlm_role_profile *profile = &costs.roles[VLM_ROLE_MODEL];
+  const vlm_repair_opts how = {.target_db = target > 0 ? target : TARGET_DB,
+                               .least_share = target > 0 ? 0 : 0.6,
+                               .costs = profile->made ? &profile->profile : NULL,
+                               .only_measure = !is_free(&q->opts)};
+  VLM_TRY(vlm_trials_open(&trials, q->context, q->graphs[0].graph, samples->items, samples->count, err));
+  VLM_TRY(vlm_repair(&q->measured, trials, q->plan, &q->graphs[0], q->stats, &q->opts.quant, &how, err));
+  q->result.outputs = q->measured.outputs;
+  q->result.n_outputs = q->measured.n_outputs;
+  q->result.n_samples = samples->count;
+  q->result.held_out = samples->held_out;
+  q->result.changed = q->measured.changed;
+out:
+  vlm_trials_free(trials);
+  vlm_text_free(&assumed);
+  vlm_bundle_profile_free(&costs);
+  return st;
+}
+
+static vlm_status measure_plan(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample_list samples = {.count = 0};
+  if (q->bundle->family != VLM_FAMILY_GRAPH || q->opts.weights_float) return VLM_OK;
+  VLM_TRY(vlm_sample_list_make(&samples, q->bundle, q->stats, q->opts.samples, err));
+  if (samples.count) VLM_TRY(repair_with(q, &samples, err));
+out:
+  vlm_sample_list_free(&samples);
+  return st;
+}
+
 static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_flow_quantize_opts *o = &q->opts;
@@ -102,6 +154,7 @@ static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
   VLM_TRY(vlm_quant_plan_make(&q->plan, q->graphs, planned, q->stats, &o->quant, err));
   if (!o->weights_float) VLM_TRY(check_keep(q, err));
   if (o->plan) VLM_TRY(vlm_quant_plan_override(q->plan, o->plan, err));
+  VLM_TRY(measure_plan(q, err));
   VLM_TRY(vlm_coverage_make(&q->coverage, q->graphs, q->n_graphs, q->plan, err));
   VLM_TRY(vlm_bundle_float_bytes(&q->result.float_bytes, q->bundle, err));
 out:
@@ -228,6 +281,7 @@ const vlm_flow_quantize_result *vlm_quantization_result(const vlm_quantization *
 void vlm_quantization_free(vlm_quantization *q) {
   if (!q) return;
   vlm_json_writer_free(q->provenance);
+  vlm_repair_free(&q->measured);
   vlm_differences_free(&q->differences);
   vlm_lowered_copy_free(&q->lowered);
   vlm_coverage_free(q->coverage);

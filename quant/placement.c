@@ -83,33 +83,46 @@ static vlm_placed place_table(const vlm_placed *p, const vlm_candidate *c, const
   return stored(p, "embedding table, one scale per row");
 }
 
+/* A channel sees one channel: few values each, which an output depends on with their whole error. */
+static bool is_depthwise(const vlm_candidate *c) {
+  return c->node->traits->family == VLM_FAMILY_CONVOLUTION && c->weight.rank > 1 && c->weight.dims[1] == 1 &&
+         vlm_node_int(c->node, "group", 1) > 1;
+}
+
 /* The smallest weights stay float as long as they are little together: a model of small ones alone is
  * quantized. */
 static bool is_tiny(const vlm_candidate *c, const vlm_surroundings *around, int64_t below) {
   int64_t n = vlm_tensor_count(&c->weight);
-  return n < below && n <= around->tiny && !around->opts->everything;
+  int64_t most = is_depthwise(c) && around->tiny.depthwise > around->tiny.any ? around->tiny.depthwise
+                                                                              : around->tiny.any;
+  return n < below && n <= most && !around->opts->everything;
 }
 
-static int64_t elements_up_to(const vlm_body_list *bodies, int64_t most) {
+static int64_t elements_up_to(const vlm_body_list *bodies, bool depthwise, int64_t most) {
   vlm_candidate found[VLM_MAX_WEIGHT_SLOTS];
   int64_t sum = 0;
   for (int32_t b = 0; b < bodies->count; b++)
     for (int32_t n = 0; n < bodies->items[b].graph->n_nodes; n++)
       for (int32_t i = vlm_candidates_of(found, &bodies->items[b], n) - 1; i >= 0; i--) {
         int64_t elements = vlm_tensor_count(&found[i].weight);
-        if (elements <= most) sum += elements;
+        if (elements <= most && (!depthwise || is_depthwise(&found[i]))) sum += elements;
       }
   return sum;
 }
 
-int64_t vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights) {
+/* The largest size up to which all weights together are a share of the graph that is worth no error. */
+static int64_t share_of(const vlm_body_list *bodies, bool depthwise, int64_t weights) {
   int64_t low = 0, high = MIN_STORED - 1;
   while (low < high) {
     int64_t middle = (low + high + 1) / 2;
-    if (elements_up_to(bodies, middle) <= weights / TINY_SHARE) low = middle;
+    if (elements_up_to(bodies, depthwise, middle) <= weights / TINY_SHARE) low = middle;
     else high = middle - 1;
   }
   return low;
+}
+
+vlm_tiny_sizes vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights) {
+  return (vlm_tiny_sizes){share_of(bodies, false, weights), share_of(bodies, true, weights)};
 }
 
 /* Nothing is won in time: the bytes must be worth the error. */
@@ -122,7 +135,7 @@ static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
                                     const vlm_surroundings *around) {
   const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
-  if (vlm_node_int(c->node, "group", 1) > 1 && c->weight.dims[1] == 1)
+  if (is_depthwise(c))
     return store_unless_tiny(p, c, around, "depthwise convolution: cheap, sensitive",
                              "tiny depthwise convolution");
   if (reads_graph_input(c->body->graph, c->activation))

@@ -14,11 +14,16 @@ typedef struct vlm_placed {
   const char *why_not; /* why an integer form is missing, or NULL */
 } vlm_placed;
 
+/* Elements of a weight up to which it is not worth its error. */
+typedef struct vlm_tiny_sizes {
+  int64_t any, depthwise;
+} vlm_tiny_sizes;
+
 /* What a candidate stands in. */
 typedef struct vlm_surroundings {
   const char *role;       /* of the root graph */
   vlm_flow *flow;         /* of its bodies */
-  int64_t tiny;           /* elements of a weight up to which it is not worth its error */
+  vlm_tiny_sizes tiny;
   const vlm_quant_opts *opts;
 } vlm_surroundings;
 
@@ -26,7 +31,7 @@ typedef struct vlm_surroundings {
 vlm_placed vlm_placement(const vlm_candidate *candidate, const vlm_surroundings *around);
 
 /* `tiny` of a graph whose constants have `weights` elements in all. */
-int64_t vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights);
+vlm_tiny_sizes vlm_placement_tiny(const vlm_body_list *bodies, int64_t weights);
 
 /* What is left for a node that cannot have its static range: a range per row, else float activations, else
  * nothing. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "calib/rows.h"
 #include "quant/placement.h"
 #include "quant/tied.h"
 #include "quant/weight_store.h"
@@ -33,7 +34,16 @@ static void give_up_range(vlm_node_plan *n, const char *reason) {
   n->decision = vlm_placement_without_range(n->forms);
   n->reason = reason;
   n->has_range = false;
-  n->sqnr_db = n->weight_sqnr_db;
+  n->local_db = n->weight_sqnr_db;
+}
+
+/* A range for all gives the typical row fewer steps than the eight bits have: its own range is taken where it is
+ * to be had. */
+static bool rows_differ(const planner *p, const vlm_node_plan *n, const vlm_tensor_stats *seen) {
+  const double worth = 2; /* 6 dB */
+  double typical = vlm_rows_extent(seen, 0.5), all = (double)n->range.high - (double)n->range.low;
+  bool asked = p->opts->activations == VLM_ACTIVATIONS_AUTO && !p->opts->everything;
+  return asked && n->forms & VLM_FORM_ROW && typical > 0 && all > worth * typical;
 }
 
 /* A static node needs a range that is good enough. */
@@ -46,10 +56,11 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   vlm_status st = vlm_range_choose(&n->range, seen, p->opts->range, p->opts->percentile, p->err);
   if (st != VLM_OK) return st;
   n->has_range = true;
-  n->sqnr_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
+  n->local_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
       p->opts->activations == VLM_ACTIVATIONS_STATIC;
-  if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
+  if (rows_differ(p, n, seen)) give_up_range(n, "rows differ in extent: a range for each");
+  else if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
   return VLM_OK;
 }
 
@@ -89,7 +100,7 @@ static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
   n->turns = vlm_lower_can_turn(c->body->graph, c->node, &c->slot);
   if (n->decision == VLM_DECIDE_FLOAT || p->opts->placement_only) goto out;
   VLM_TRY(vlm_weight_store_get(&weight, p->plan->weights, &c->weight, c->slot.axis, false, p->err));
-  n->weight_sqnr_db = n->sqnr_db = weight->sqnr_db;
+  n->weight_sqnr_db = n->local_db = weight->sqnr_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));
 out:
   if (st != VLM_OK)

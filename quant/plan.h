@@ -62,7 +62,10 @@ typedef struct vlm_node_plan {
   const char *reason;
   bool has_range;
   vlm_range range;                /* of the activation, when static */
-  double weight_sqnr_db, sqnr_db; /* weights alone; both together */
+  double weight_sqnr_db;          /* of the weights */
+  double local_db;                /* of weights and range, as if errors stayed where they are made: no promise */
+  bool measured;                  /* the output was, with this node alone quantized: */
+  double output_db;               /* its SQNR there, the worst of all outputs */
 } vlm_node_plan;
 
 typedef struct vlm_quant_plan {

@@ -34,7 +34,7 @@ static void put_node(vlm_json_writer *w, const vlm_node_plan *n) {
   vlm_json_put_text(w, "reason", n->reason);
   vlm_json_put_int(w, "weights", n->weights);
   if (n->decision != VLM_DECIDE_FLOAT) {
-    vlm_json_put_double(w, "sqnr_db", n->sqnr_db);
+    if (n->measured) vlm_json_put_double(w, "sqnr_db", n->output_db);
     vlm_json_put_double(w, "weight_sqnr_db", n->weight_sqnr_db);
   }
   if (n->has_range) put_range(w, &n->range);

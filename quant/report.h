@@ -5,7 +5,8 @@
 #include "quant/plan.h"
 #include "runtime/base/json_writer.h"
 
-/* Member "graphs": {role: [{node, op, input, decision, reason, weights, sqnr_db, weight_sqnr_db, range, candidates, scale, zero_point}]}. */
+/* Member "graphs": {role: [{node, op, input, decision, reason, weights, sqnr_db (measured: at the worst output with
+ * this node alone quantized), weight_sqnr_db, range, candidates, scale, zero_point}]}. */
 void vlm_quant_plan_put(vlm_json_writer *writer, const vlm_quant_plan *plan);
 
 /* Takes decisions (and ranges, where given) from a file that vlm_quant_plan_put wrote inside an object. Nodes that the file does not name keep

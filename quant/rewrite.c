@@ -128,14 +128,14 @@ out:
 
 /* ---- activations ---- */
 
-static vlm_status remember(vlm_rewriter *r, vlm_graph *graph, vlm_value_id id, vlm_value_id dequantized) {
+static vlm_status remember(vlm_rewriter *r, const vlm_through *made) {
   vlm_status st = VLM_OK;
   if (r->n_through == r->cap_through) {
     int32_t wanted = r->cap_through ? 2 * r->cap_through : 64;
     VLM_TRY(vlm_more(&r->through, r->n_through, wanted, r->err));
     r->cap_through = wanted;
   }
-  r->through[r->n_through++] = (vlm_through){graph, id, dequantized};
+  r->through[r->n_through++] = *made;
 out:
   return st;
 }
@@ -146,18 +146,19 @@ vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph 
   vlm_qdq by = {.axis = -1};
   vlm_value_id q, floats = id;
   const named_for at = {graph, graph->values[id].name};
-  for (int32_t i = 0; i < r->n_through; i++)
-    if (r->through[i].graph == graph && r->through[i].id == id) {
-      *out = r->through[i].dequantized;
-      return VLM_OK;
-    }
+  for (int32_t i = 0; i < r->n_through; i++) {
+    const vlm_through *t = &r->through[i];
+    if (t->graph != graph || t->id != id || t->scale != range->scale || t->zero_point != range->zero_point) continue;
+    *out = t->dequantized;
+    return VLM_OK;
+  }
   VLM_TRY(add_scalar(r, &by.scale, at, "_scale", VLM_F32, (double)range->scale));
   VLM_TRY(add_scalar(r, &by.zero, at, "_zero_point", VLM_U8, range->zero_point));
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &floats, at.base, id, VLM_F32, r->err));
   VLM_TRY(vlm_qdq_quantize(graph, &q, at.base, floats, &by, r->err));
   VLM_TRY(vlm_qdq_dequantize(graph, out, at.base, q, &by, r->err));
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, out, at.base, *out, dtype, r->err));
-  VLM_TRY(remember(r, graph, id, *out));
+  VLM_TRY(remember(r, &(vlm_through){graph, id, *out, range->scale, range->zero_point}));
 out:
   return st;
 }

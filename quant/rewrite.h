@@ -20,6 +20,8 @@ typedef struct vlm_stored {
 typedef struct vlm_through { /* an activation through 8 bits */
   vlm_graph *graph;
   vlm_value_id id, dequantized;
+  float scale;
+  int32_t zero_point;
 } vlm_through;
 
 typedef struct vlm_rewriter {

@@ -36,7 +36,7 @@ png.h:        calib/image_png.c
 jpeglib.h:    calib/image_jpeg.c
 jerror.h:     calib/image_jpeg.c
 zlib.h:       calib/npz.c
-hdf5.h:       calib/store.h calib/store.c calib/store_read.c calib/store_write.c
+hdf5.h:       calib/store.h calib/store.c calib/store_read.c calib/store_write.c calib/store_kept.c
 zstd.h:       pack/codec_zstd.c
 xxhash.h:     runtime/base/hash.c
 jansson.h:    runtime/base/json.c

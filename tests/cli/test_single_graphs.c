@@ -132,9 +132,9 @@ static void print_worst(const vlm_quant_plan *plan) {
   const vlm_node_plan *worst = NULL;
   for (int32_t i = 0; i < plan->count; i++) {
     const vlm_node_plan *n = &plan->nodes[i];
-    if (n->decision != VLM_DECIDE_FLOAT && (!worst || n->sqnr_db < worst->sqnr_db)) worst = n;
+    if (n->decision != VLM_DECIDE_FLOAT && (!worst || n->local_db < worst->local_db)) worst = n;
   }
-  if (worst) print_message("  worst node %.1f dB: %s (%s)\n", worst->sqnr_db, worst->node, worst->op_type);
+  if (worst) print_message("  worst node %.1f dB: %s (%s)\n", worst->local_db, worst->node, worst->op_type);
 }
 
 /* Plan, QDQ form, packed file, and the file opened again and lowered. */

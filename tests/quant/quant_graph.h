@@ -4,6 +4,7 @@
 #define VLM_TESTS_QUANT_GRAPH_H
 
 #include "calib/accumulate.h"
+#include "calib/rows.h"
 #include "calib/taps.h"
 #include "quant/compare.h"
 #include "quant/coverage.h"
@@ -83,6 +84,7 @@ static inline vlm_status observe(void *user, const vlm_graph *graph, vlm_value_i
   vlm_tap_place *place = vlm_taps_find(o->taps, graph, value);
   const vlm_token_layout layout = {.rest = VLM_TOKEN_GENERATED};
   vlm_status st = vlm_stats_entry(&place->entry, o->stats, place->path, graph->values[value].name, err);
+  if (st == VLM_OK && place->by_row) vlm_rows_add(place->entry, t);
   return st == VLM_OK ? vlm_accumulate(place->entry, t, &layout, (vlm_digest){1, 1}, NULL, err) : st;
 }
 

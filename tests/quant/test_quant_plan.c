@@ -238,7 +238,7 @@ static void test_what_runs_keeps_the_promise(void **state) {
     job_of j;
     start(&j, NET, "vision", true, (vlm_quant_opts){.activations = MODES[m]});
     run(j.graph, NULL, 0, want);
-    const double told = fmin(find(&j, "MatMul_0")->sqnr_db, find(&j, "MatMul_3")->sqnr_db);
+    const double told = fmin(find(&j, "MatMul_0")->local_db, find(&j, "MatMul_3")->local_db);
     apply(&j);
     run(j.graph, NULL, 0, got);
     FINE(vlm_graph_lower(j.graph, NULL, &error));

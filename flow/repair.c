@@ -1,0 +1,317 @@
+#include "flow/repair.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/tied.h"
+#include "runtime/base/memory.h"
+
+enum { MOST_RANKED = 96, RANK_SAMPLES = 2, MOST_ROUNDS = 6, CHEAP_TRIALS = 8 };
+static const double BETTER = 0.8;         /* of the noise: what a rung must reach to be taken */
+static const double CHEAP_MACS = 4e9;     /* nodes are measured for the report alone where it costs no more */
+
+typedef struct {
+  const vlm_trials *trials;
+  vlm_quant_plan *plan;
+  const vlm_quant_graph *graph;
+  const vlm_stats *stats;
+  const vlm_quant_opts *opts;
+  const vlm_repair_opts *how;
+  vlm_repair_result *out;
+  int32_t n_outputs;
+  vlm_decision *saved;      /* decisions while one node is tried alone */
+  double *noise;            /* [nodes][outputs]: of the node alone */
+  double *budget;           /* [outputs]: noise that the target allows, on the ranking samples */
+  bool *ranked, *spent;     /* per node: measured alone; has no better form */
+  int64_t *macs;            /* per node */
+  int64_t in_integers, least;
+  vlm_trial_output *tried;  /* [outputs] */
+  vlm_error *err;
+} repair;
+
+static bool runs_in_integers(vlm_decision d) { return d == VLM_DECIDE_STATIC || d == VLM_DECIDE_DYNAMIC; }
+
+/* ---- trials ---- */
+
+static vlm_status try_plan(repair *r, vlm_trial_output *out, int32_t samples) {
+  vlm_status st = r->opts->go_on ? r->opts->go_on(r->opts->user, r->err) : VLM_OK;
+  vlm_quant_plan_tie(r->plan);
+  r->out->trials++;
+  return st == VLM_OK ? vlm_trials_run(r->trials, out, r->plan, r->stats, r->opts, samples, r->err) : st;
+}
+
+/* All but node i float. */
+static vlm_status try_alone(repair *r, int32_t i) {
+  for (int32_t k = 0; k < r->plan->count; k++) {
+    r->saved[k] = r->plan->nodes[k].decision;
+    if (k != i) r->plan->nodes[k].decision = VLM_DECIDE_FLOAT;
+  }
+  vlm_status st = try_plan(r, r->tried, RANK_SAMPLES);
+  for (int32_t k = 0; k < r->plan->count; k++)
+    if (k != i) r->plan->nodes[k].decision = r->saved[k];
+  return st;
+}
+
+static void keep_noise(repair *r, int32_t i) {
+  vlm_node_plan *n = &r->plan->nodes[i];
+  for (int32_t o = 0; o < r->n_outputs; o++) r->noise[i * r->n_outputs + o] = r->tried[o].noise;
+  int32_t worst = vlm_trial_worst(r->tried, r->n_outputs);
+  n->measured = worst >= 0;
+  if (worst >= 0) n->output_db = vlm_trial_db(&r->tried[worst]);
+  r->ranked[i] = true;
+}
+
+/* The locally worst when there are too many. */
+static int32_t next_to_rank(const repair *r) {
+  int32_t next = -1;
+  for (int32_t i = 0; i < r->plan->count; i++) {
+    const vlm_node_plan *n = &r->plan->nodes[i];
+    if (n->decision == VLM_DECIDE_FLOAT || r->ranked[i]) continue;
+    if (next < 0 || n->local_db < r->plan->nodes[next].local_db) next = i;
+  }
+  return next;
+}
+
+static vlm_status rank(repair *r) {
+  vlm_status st = VLM_OK;
+  for (int32_t done = 0; done < MOST_RANKED; done++) {
+    int32_t i = next_to_rank(r);
+    if (i < 0) break;
+    VLM_TRY(try_alone(r, i));
+    keep_noise(r, i);
+  }
+  r->out->ranked = true;
+out:
+  return st;
+}
+
+/* ---- rungs: what a node can become ---- */
+
+typedef struct {
+  vlm_decision decision;
+  vlm_range range;
+  bool has_range;
+  const char *reason;
+} form;
+
+static form form_of(const vlm_node_plan *n) {
+  return (form){n->decision, n->range, n->has_range, n->reason};
+}
+
+static void set_form(vlm_node_plan *n, const form *f) {
+  n->decision = f->decision;
+  n->range = f->range;
+  n->has_range = f->has_range;
+  n->reason = f->reason;
+}
+
+/* Where the extent that calibration saw is wider than the range that was chosen. */
+static bool whole_range(const repair *r, const vlm_node_plan *n, form *f) {
+  const vlm_tensor_stats *seen = vlm_stats_find(r->stats, n->graph, n->input);
+  vlm_error ignored;
+  if (n->decision != VLM_DECIDE_STATIC || n->range.method == VLM_RANGE_MINMAX || !seen) return false;
+  if (vlm_range_choose(&f->range, seen, VLM_RANGE_MINMAX, 0, &ignored) != VLM_OK) return false;
+  f->reason = "the whole extent measures better at the output";
+  return true;
+}
+
+/* Rung k of the ladder; false when the node has none such, or is past it. */
+static bool rung(const repair *r, int32_t i, int k, form *f) {
+  static const struct {
+    vlm_decision decision;
+    vlm_form form;
+    const char *reason;
+  } RUNGS[] = {{VLM_DECIDE_DYNAMIC, VLM_FORM_ROW, "a range per row measures better at the output"},
+               {VLM_DECIDE_WEIGHT_ONLY, VLM_FORM_WEIGHT_ONLY, "float activations: the output needs them"},
+               {VLM_DECIDE_FLOAT, 0, "float: the output needs it"}};
+  const vlm_node_plan *n = &r->plan->nodes[i];
+  *f = form_of(n);
+  if (k == 0) return whole_range(r, n, f);
+  vlm_decision to = RUNGS[k - 1].decision, at = n->decision;
+  bool past = at == VLM_DECIDE_WEIGHT_ONLY ? to != VLM_DECIDE_FLOAT : at == to;
+  if (past || (RUNGS[k - 1].form && !(n->forms & (int32_t)RUNGS[k - 1].form))) return false;
+  if (runs_in_integers(at) && !runs_in_integers(to) && r->in_integers - r->macs[i] < r->least) return false;
+  *f = (form){.decision = to, .reason = RUNGS[k - 1].reason};
+  return true;
+}
+
+/* The first rung that lowers the noise at output o is taken. */
+static vlm_status improve(repair *r, int32_t i, int32_t o) {
+  enum { RUNG_COUNT = 4 };
+  vlm_status st = VLM_OK;
+  vlm_node_plan *n = &r->plan->nodes[i];
+  const form before = form_of(n);
+  double noise = r->noise[i * r->n_outputs + o];
+  for (int k = 0; k < RUNG_COUNT; k++) {
+    form f;
+    if (!rung(r, i, k, &f)) continue;
+    set_form(n, &f);
+    if (f.decision == VLM_DECIDE_FLOAT)
+      for (int32_t p = 0; p < r->n_outputs; p++) r->tried[p].noise = 0;
+    else VLM_TRY(try_alone(r, i));
+    if (r->tried[o].noise <= BETTER * noise) {
+      if (runs_in_integers(before.decision) && !runs_in_integers(f.decision)) r->in_integers -= r->macs[i];
+      if (f.decision == VLM_DECIDE_FLOAT) memset(&r->noise[i * r->n_outputs], 0, (size_t)r->n_outputs * sizeof *r->noise);
+      else keep_noise(r, i);
+      return VLM_OK;
+    }
+    set_form(n, &before);
+  }
+  r->spent[i] = true;
+out:
+  return st;
+}
+
+/* ---- until the target holds ---- */
+
+/* Noise of independent errors adds; *output is where it exceeds its budget most. */
+static double excess(const repair *r, int32_t *output) {
+  double worst = 0;
+  *output = -1;
+  for (int32_t o = 0; o < r->n_outputs; o++) {
+    double sum = 0;
+    for (int32_t i = 0; i < r->plan->count; i++) sum += r->noise[i * r->n_outputs + o];
+    if (!(r->budget[o] > 0) || (*output >= 0 && sum / r->budget[o] <= worst)) continue;
+    worst = sum / r->budget[o];
+    *output = o;
+  }
+  return worst;
+}
+
+static int32_t loudest(const repair *r, int32_t o) {
+  int32_t best = -1;
+  for (int32_t i = 0; i < r->plan->count; i++) {
+    double noise = r->noise[i * r->n_outputs + o];
+    if (r->spent[i] || !(noise > 0)) continue;
+    if (best < 0 || noise > r->noise[best * r->n_outputs + o]) best = i;
+  }
+  return best;
+}
+
+/* Until the sum of what was measured node by node fits, or nobody can give more. */
+static vlm_status climb(repair *r, bool *stuck) {
+  vlm_status st = VLM_OK;
+  int32_t o;
+  *stuck = false;
+  while (excess(r, &o) > 1) {
+    int32_t i = loudest(r, o);
+    *stuck = i < 0;
+    if (*stuck) break;
+    VLM_TRY(improve(r, i, o));
+  }
+out:
+  return st;
+}
+
+static double target_ratio(const repair *r) { return pow(10, -r->how->target_db / 10); }
+
+/* Full measurements correct the sum: what adds up in another way gets a smaller budget. */
+static vlm_status search(repair *r) {
+  vlm_status st = VLM_OK;
+  bool stuck = false;
+  VLM_TRY(try_plan(r, r->tried, RANK_SAMPLES));
+  for (int32_t o = 0; o < r->n_outputs; o++) r->budget[o] = target_ratio(r) * r->tried[o].signal;
+  for (int round = 0; round < MOST_ROUNDS && !stuck; round++) {
+    VLM_TRY(climb(r, &stuck));
+    VLM_TRY(vlm_quant_plan_share(r->plan, r->graph, 1, r->err));
+    VLM_TRY(try_plan(r, r->out->outputs, 0));
+    int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
+    double over = worst < 0 ? 0 : r->out->outputs[worst].noise / (target_ratio(r) * r->out->outputs[worst].signal);
+    if (over <= 1) break;
+    int32_t o;
+    double predicted = excess(r, &o);
+    if (isfinite(over) && predicted > 0) r->budget[worst] *= fmin(0.9, predicted / over);
+    else r->budget[worst] *= 0.5;
+  }
+out:
+  return st;
+}
+
+/* ---- all of it ---- */
+
+static void count_macs(repair *r) {
+  const vlm_profile *p = r->how->costs;
+  for (int32_t i = 0; i < r->plan->count; i++) {
+    const vlm_node_plan *n = &r->plan->nodes[i];
+    for (int32_t k = 0; p && k < p->n_nodes; k++)
+      if (p->nodes[k].graph == r->graph->graph && p->nodes[k].node == n->index && !strcmp(n->graph, r->graph->role))
+        r->macs[i] = p->nodes[k].macs;
+    if (runs_in_integers(n->decision)) r->in_integers += r->macs[i];
+  }
+  r->least = (int64_t)(r->how->least_share * (double)r->in_integers);
+}
+
+static vlm_status prepare(repair *r) {
+  vlm_status st = VLM_OK;
+  int64_t nodes = r->plan->count;
+  r->n_outputs = r->out->n_outputs = vlm_trials_outputs(r->trials);
+  VLM_TRY(vlm_new(&r->out->outputs, r->n_outputs, r->err));
+  VLM_TRY(vlm_new(&r->tried, r->n_outputs, r->err));
+  VLM_TRY(vlm_new(&r->budget, r->n_outputs, r->err));
+  VLM_TRY(vlm_new(&r->noise, nodes * r->n_outputs, r->err));
+  VLM_TRY(vlm_new(&r->saved, nodes, r->err));
+  VLM_TRY(vlm_new(&r->ranked, nodes, r->err));
+  VLM_TRY(vlm_new(&r->spent, nodes, r->err));
+  VLM_TRY(vlm_new(&r->macs, nodes, r->err));
+  count_macs(r);
+out:
+  return st;
+}
+
+static bool is_cheap(const repair *r) {
+  if (r->plan->count <= CHEAP_TRIALS) return true;
+  return r->how->costs && (double)r->how->costs->macs * RANK_SAMPLES * r->plan->count < CHEAP_MACS;
+}
+
+static int32_t count_changes(const repair *r, const vlm_node_plan *before) {
+  int32_t n = 0;
+  for (int32_t i = 0; i < r->plan->count; i++) {
+    const vlm_node_plan *a = &before[i], *b = &r->plan->nodes[i];
+    n += a->decision != b->decision || (b->has_range && a->range.method != b->range.method);
+  }
+  return n;
+}
+
+static vlm_status measure_and_search(repair *r) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(try_plan(r, r->out->outputs, 0));
+  int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
+  bool low = worst >= 0 && vlm_trial_db(&r->out->outputs[worst]) < r->how->target_db;
+  if (worst < 0 || (!low && !is_cheap(r))) return VLM_OK;
+  VLM_TRY(rank(r));
+  if (low && !r->how->only_measure) VLM_TRY(search(r));
+out:
+  return st;
+}
+
+vlm_status vlm_repair(vlm_repair_result *out, const vlm_trials *trials, vlm_quant_plan *plan,
+                      const vlm_quant_graph *graph, const vlm_stats *stats, const vlm_quant_opts *opts,
+                      const vlm_repair_opts *how, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_node_plan *before = NULL;
+  *out = (vlm_repair_result){.n_outputs = 0};
+  repair r = {.trials = trials, .plan = plan, .graph = graph, .stats = stats, .opts = opts, .how = how, .out = out,
+              .err = err};
+  VLM_TRY(prepare(&r));
+  VLM_TRY(vlm_new(&before, plan->count, err));
+  if (plan->count) memcpy(before, plan->nodes, (size_t)plan->count * sizeof *before);
+  VLM_TRY(measure_and_search(&r));
+  out->changed = count_changes(&r, before);
+  vlm_quant_plan_tie(plan);
+out:
+  vlm_free(before);
+  vlm_free(r.tried);
+  vlm_free(r.budget);
+  vlm_free(r.noise);
+  vlm_free(r.saved);
+  vlm_free(r.ranked);
+  vlm_free(r.spent);
+  vlm_free(r.macs);
+  if (st != VLM_OK) vlm_repair_free(out);
+  return st;
+}
+
+void vlm_repair_free(vlm_repair_result *result) {
+  vlm_free(result->outputs);
+  *result = (vlm_repair_result){.n_outputs = 0};
+}

@@ -1,0 +1,97 @@
+#include "flow/samples.h"
+
+#include <stdlib.h>
+
+#include "calib/calibrate.h"
+#include "calib/graph_inputs.h"
+#include "runtime/base/memory.h"
+
+/* ---- what the statistics keep ---- */
+
+static void take_kept(vlm_sample_list *out, const vlm_kept_list *list) {
+  out->held_out = list->count > 0 && list->items[0]->held_out;
+  for (int32_t i = 0; i < list->count && out->count < VLM_SAMPLES_MOST; i++)
+    if (list->items[i]->held_out == out->held_out) out->items[out->count++] = list->items[i];
+}
+
+/* ---- a data set ---- */
+
+typedef enum { HELD_OUT, UNKNOWN, CALIBRATED } sample_kind;
+
+typedef struct {
+  sample_kind kind;
+  vlm_digest digest;
+  size_t index;
+} found_sample;
+
+static sample_kind kind_of(const vlm_stats *stats, vlm_digest digest) {
+  if (!stats || !vlm_stats_has_sample(stats, digest)) return UNKNOWN;
+  return vlm_stats_is_held_out(stats, digest) ? HELD_OUT : CALIBRATED;
+}
+
+static int by_kind(const void *a, const void *b) {
+  const found_sample *x = a, *y = b;
+  if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+  if (x->digest.high != y->digest.high) return x->digest.high < y->digest.high ? -1 : 1;
+  return x->digest.low < y->digest.low ? -1 : x->digest.low > y->digest.low;
+}
+
+static vlm_status load(vlm_sample_list *out, const vlm_graph *g, const vlm_dataset *set, const found_sample *found,
+                       vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample_arrays arrays = {0};
+  vlm_tensor *inputs = NULL;
+  const char **names = NULL;
+  VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
+  VLM_TRY(vlm_new(&names, g->n_inputs, err));
+  VLM_TRY(vlm_dataset_load_arrays(&arrays, set, found->index, err));
+  VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
+  for (int32_t i = 0; i < g->n_inputs; i++) names[i] = g->values[g->inputs[i]].name;
+  VLM_TRY(vlm_kept_sample_make(&out->items[out->count], found->digest, found->kind != CALIBRATED, names, inputs,
+                               g->n_inputs, err));
+  out->count++;
+out:
+  if (st != VLM_OK) vlm_error_context(err, "sample %s", vlm_dataset_get(set, found->index)->key);
+  vlm_free(names);
+  vlm_free(inputs);
+  vlm_sample_arrays_free(&arrays);
+  return st;
+}
+
+static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats, const vlm_dataset *set,
+                           vlm_error *err) {
+  vlm_status st = VLM_OK;
+  found_sample *found = NULL;
+  size_t count = vlm_dataset_count(set);
+  VLM_TRY(vlm_new(&found, count + 1, err));
+  for (size_t i = 0; i < count; i++) {
+    vlm_digest content;
+    found[i].index = i;
+    VLM_TRY(vlm_dataset_digest(&content, set, i, err));
+    VLM_TRY(vlm_calibrate_digest(&found[i].digest, content, "", err));
+    found[i].kind = kind_of(stats, found[i].digest);
+  }
+  if (count) qsort(found, count, sizeof *found, by_kind);
+  out->owned = true;
+  out->held_out = count > 0 && found[0].kind != CALIBRATED;
+  for (size_t i = 0; i < count && found[i].kind == found[0].kind && out->count < VLM_SAMPLES_MOST; i++)
+    VLM_TRY(load(out, g, set, &found[i], err));
+out:
+  vlm_free(found);
+  return st;
+}
+
+vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
+                                const vlm_dataset *set, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  *out = (vlm_sample_list){.count = 0};
+  if (set) st = take_set(out, bundle->graphs[VLM_ROLE_MODEL], stats, set, err);
+  else if (stats) take_kept(out, vlm_stats_kept_samples(stats));
+  if (st != VLM_OK) vlm_sample_list_free(out);
+  return st;
+}
+
+void vlm_sample_list_free(vlm_sample_list *list) {
+  for (int32_t i = 0; list->owned && i < list->count; i++) vlm_kept_sample_free(list->items[i]);
+  *list = (vlm_sample_list){.count = 0};
+}

@@ -1,0 +1,25 @@
+/* The samples that a plan is measured on. */
+#ifndef VLM_FLOW_SAMPLES_H
+#define VLM_FLOW_SAMPLES_H
+
+#include "calib/dataset.h"
+#include "calib/kept.h"
+#include "runtime/bundle/bundle.h"
+
+enum { VLM_SAMPLES_MOST = 16 };
+
+typedef struct vlm_sample_list {
+  vlm_kept_sample *items[VLM_SAMPLES_MOST];
+  int32_t count;
+  bool held_out; /* no range knows any of them */
+  bool owned;
+} vlm_sample_list;
+
+/* Of a single graph. From the set: those that the statistics hold out, else those they do not know, else all, by
+ * digest; set NULL: what the statistics (may be NULL) keep. Both must outlive the list. Free with
+ * vlm_sample_list_free. */
+vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
+                                const vlm_dataset *set, vlm_error *err);
+void vlm_sample_list_free(vlm_sample_list *list);
+
+#endif
