@@ -36,7 +36,7 @@ typedef struct vlm_dataset_opts {
   size_t limit;             /* the first N samples; 0 = all */
   size_t shard, shards;     /* samples whose index is shard modulo shards; shards 0 = 1 */
   const vlm_captions *refs; /* joined by file name; an image without any is an error; must outlive the set */
-  vlm_image_limits image_limits;
+  vlm_image_opts image;
   bool sample_axis; /* input sets only, as the two below */
   /* File names are matched with these ("/", ":" and their like written as "_"); with one input a file may have any name. */
   const vlm_dataset_input *inputs;

@@ -79,7 +79,7 @@ static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const
   vlm_tensor t = {0};
   vlm_status st = vlm_npy_decode(&t, file->data, file->bytes, path, err);
   if (st == VLM_OK && !is_byte_image(&t)) st = to_float(&out->values, &t, path, err);
-  else if (st == VLM_OK) st = vlm_image_decode(&out->image, file->data, file->bytes, path, &set->opts.image_limits, err);
+  else if (st == VLM_OK) st = vlm_image_decode(&out->image, file->data, file->bytes, path, &set->opts.image, err);
   vlm_free(t.data);
   return st;
 }
@@ -91,7 +91,7 @@ vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *se
   vlm_status st = vlm_file_map(&file, path, err);
   if (st != VLM_OK) return st;
   if (file.bytes >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0) st = load_npy(out, set, &file, path, err);
-  else st = vlm_image_decode(&out->image, file.data, file.bytes, path, &set->opts.image_limits, err);
+  else st = vlm_image_decode(&out->image, file.data, file.bytes, path, &set->opts.image, err);
   vlm_file_unmap(&file);
   return st;
 }

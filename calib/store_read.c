@@ -9,10 +9,20 @@
 #include "calib/stats.h"
 #include "calib/store.h"
 #include "runtime/base/file.h"
+#include "runtime/base/foreign.h"
 #include "runtime/base/memory.h"
 
 vlm_status vlm_store_broken(const vlm_stats_file *s, const char *what) {
   return vlm_fail(s->err, VLM_INPUT, "%s: is no readable statistics file: %s; write it anew with vlm-calibrate", s->path, what);
+}
+
+static vlm_status no_hdf5(const vlm_stats_file *s) {
+  unsigned char start[64];
+  size_t n = vlm_file_begin(s->path, start, sizeof start);
+  const vlm_foreign *f = vlm_foreign_find(start, n);
+  if (!f || n == 0) return vlm_store_broken(s, "not HDF5");
+  return vlm_fail(s->err, VLM_INPUT, "%s: is %s, no statistics of vlm-calibrate%s%s", s->path, f->name, f->stands_in ? ": " : "",
+                  f->stands_in ? f->advice : "");
 }
 
 vlm_status vlm_store_get_text_attribute(const vlm_stats_file *s, const char *name, char **out) {
@@ -384,7 +394,7 @@ vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
   VLM_CHECK(vlm_file_exists(path), err, VLM_INPUT, "%s: no such file", path);
   VLM_CHECK(vlm_file_is_regular(path, &s.bytes), err, VLM_INPUT, "%s: is not a file", path);
   s.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (s.file < 0) VLM_TRY(vlm_store_broken(&s, "not HDF5"));
+  if (s.file < 0) VLM_TRY(no_hdf5(&s));
   VLM_TRY(get_all(&s, out));
 out:
   if (s.file >= 0) H5Fclose(s.file);

@@ -4,6 +4,7 @@
 
 #include "onnx/importer.h"
 #include "onnx/proto.h"
+#include "runtime/base/foreign.h"
 #include "runtime/ops/resolve.h"
 
 enum { KNOWN_IR = 14, MAX_NODES = 1000000, MAX_NESTING = 64 };
@@ -15,6 +16,13 @@ static vlm_onnx_opts with_defaults(const vlm_onnx_opts *given) {
   if (opts.max_nodes <= 0) opts.max_nodes = MAX_NODES;
   if (opts.max_nesting <= 0 || opts.max_nesting > MAX_NESTING) opts.max_nesting = MAX_NESTING;
   return opts;
+}
+
+/* A message of protobuf says nothing to somebody who gave the wrong file. */
+static vlm_status refuse_foreign(const vlm_file *file, const char *path, vlm_error *err) {
+  const vlm_foreign *f = vlm_foreign_find(file->data, file->bytes);
+  if (!f) return VLM_OK;
+  return vlm_fail(err, VLM_INPUT, "%s: is %s, no ONNX model: %s", path, f->name, f->advice);
 }
 
 /* A newer IR version is read as long as the file uses nothing that it brought. */
@@ -81,6 +89,7 @@ vlm_status vlm_onnx_import(vlm_graph **out, const char *path, const vlm_onnx_opt
   vlm_onnx_opts mine = opts != NULL ? *opts : (vlm_onnx_opts){0};
   *out = NULL;
   VLM_TRY(vlm_file_map(&file, path, err));
+  VLM_TRY(refuse_foreign(&file, path, err));
   if (mine.folder == NULL) {
     VLM_TRY(vlm_strdup(&folder, path, err));
     char *slash = strrchr(folder, '/');

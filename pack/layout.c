@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pack/codec.h"
+#include "runtime/base/foreign.h"
 #include "runtime/base/hash.h"
 
 static const unsigned char magic[8] = {0x89, 'V', 'L', 'M', '\r', '\n', 0x1A, '\n'};
@@ -67,6 +68,8 @@ static vlm_status check_magic(const vlm_layout_reader *r) {
     return vlm_fail(r->err, VLM_INTEGRITY, "%s: %zu bytes, the header alone has %d: the file is truncated", r->file,
                     r->bytes, VLM_PACK_HEADER_BYTES);
   if (same >= 5) return vlm_fail(r->err, VLM_INTEGRITY, "%s: the first 8 bytes are damaged, as a text-mode transfer does", r->file);
+  const vlm_foreign *f = vlm_foreign_find(r->data, r->bytes);
+  if (f) return vlm_fail(r->err, VLM_INPUT, "%s: is %s, not a packed model (.vlmq): %s", r->file, f->name, f->advice);
   return vlm_fail(r->err, VLM_INPUT, "%s: is not a packed model (.vlmq)", r->file);
 }
 

@@ -33,6 +33,8 @@ bench:            flow onnx calib pack runtime tests/kernels
 # header: the only file or folder that may include it, so that a library is replaced in one place.
 libraries='
 png.h:        calib/image_png.c
+webp/decode.h: calib/image_webp.c
+webp/demux.h:  calib/image_webp.c
 jpeglib.h:    calib/image_jpeg.c
 jerror.h:     calib/image_jpeg.c
 zlib.h:       calib/npz.c

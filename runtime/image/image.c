@@ -1,5 +1,6 @@
 #include "runtime/image/image.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
@@ -51,12 +52,27 @@ vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image
   return st;
 }
 
-vlm_status vlm_image_turn(vlm_image *out, const vlm_image *in, vlm_error *err) {
-  vlm_status st = vlm_image_create(out, in->height, in->width, err);
+/* Where a pixel comes from: axes swapped, then counted from the right, from below. */
+static const struct {
+  bool swap, from_right, from_below;
+} orientations[9] = {
+  [2] = {false, true, false}, [3] = {false, true, true}, [4] = {false, false, true}, [5] = {true, false, false},
+  [6] = {true, false, true},  [7] = {true, true, true},  [8] = {true, true, false},
+};
+
+vlm_status vlm_image_orient(vlm_image *out, const vlm_image *in, int orientation, vlm_error *err) {
+  assert(orientation >= 1 && orientation <= 8);
+  const bool swap = orientations[orientation].swap;
+  const bool from_right = orientations[orientation].from_right, from_below = orientations[orientation].from_below;
+  vlm_status st = vlm_image_create(out, swap ? in->height : in->width, swap ? in->width : in->height, err);
   if (st != VLM_OK) return st;
-  for (int y = 0; y < in->height; y++)
-    for (int x = 0; x < in->width; x++)
-      memcpy(out->data + ((size_t)x * (size_t)out->width + (size_t)(out->width - 1 - y)) * 3,
-             in->data + ((size_t)y * (size_t)in->width + (size_t)x) * 3, 3);
+  uint8_t *to = out->data;
+  for (int y = 0; y < out->height; y++)
+    for (int x = 0; x < out->width; x++, to += 3) {
+      int u = swap ? y : x, v = swap ? x : y;
+      if (from_right) u = in->width - 1 - u;
+      if (from_below) v = in->height - 1 - v;
+      memcpy(to, in->data + ((size_t)v * (size_t)in->width + (size_t)u) * 3, 3);
+    }
   return st;
 }

@@ -5,6 +5,8 @@
  * files carry.
  *
  * JSON, one object per operation:
+ *   {"op": "flatten"}
+ *       transparency is blended on white when the image is read (else it is dropped); the RGB image itself stays
  *   {"op": "align_long_axis", "width": W, "height": H}
  *       a quarter turn clockwise when W x H is portrait and the image landscape, or the reverse
  *   {"op": "resize", "width": W, "height": H, "filter": "nearest|bilinear|bicubic|lanczos|box|hamming", "fit": FIT}
@@ -85,6 +87,9 @@ vlm_status vlm_preprocess_check(const vlm_preprocess *ops, vlm_error *err);
  * processors (with and without "Fast"; the older "feature_extractor_type" too) and files without a type that state everything.
  * `model` is config.json or absent: there original LLaVA-style models keep "image_aspect_ratio": "pad". */
 vlm_status vlm_preprocess_from_config(vlm_preprocess *out, vlm_json config, vlm_json model, vlm_error *err);
+
+/* Whoever reads the images blends transparency on white. */
+bool vlm_preprocess_on_white(const vlm_preprocess *ops);
 
 /* True when every image comes out in the same height and width. */
 bool vlm_preprocess_fixed_size(const vlm_preprocess *ops, int *width, int *height);

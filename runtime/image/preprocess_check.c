@@ -41,7 +41,7 @@ out:
 static vlm_status check_op(const vlm_preprocess_op *op, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK((unsigned)op->kind < VLM_PREPROCESS_KIND_COUNT, err, VLM_INPUT, "preprocessing operation %d does not exist", (int)op->kind);
-  if (kinds[op->kind].stage < 2) VLM_TRY(check_size(op, err));
+  if (kinds[op->kind].stage < 2 && op->kind != VLM_PREPROCESS_FLATTEN) VLM_TRY(check_size(op, err));
   VLM_TRY(check_numbers(op, err));
   VLM_CHECK((unsigned)op->filter < VLM_FILTER_COUNT && (unsigned)op->fit < VLM_FIT_COUNT, err, VLM_INPUT,
             "preprocessing \"%s\": filter or fit does not exist", kinds[op->kind].name);

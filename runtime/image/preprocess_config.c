@@ -144,12 +144,26 @@ out:
   return st;
 }
 
+/* Idefics3 and SmolVLM blend transparency on white; their "Fast" forms drop it, as all others do. */
+static vlm_status add_flatten(vlm_config_reading *r) {
+  const char *type = NULL;
+  bool wanted = true;
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_json_get_text(&type, r->config, "image_processor_type", VLM_JSON_OPTIONAL, r->err));
+  if (!vlm_json_is_null(vlm_json_member(r->config, "do_convert_rgb"))) VLM_TRY(vlm_config_flag(&wanted, r, "do_convert_rgb", VLM_JSON_OPTIONAL));
+  size_t n = type ? strlen(type) : 0;
+  if (wanted && !(n > 4 && strcmp(type + n - 4, "Fast") == 0)) add(r, VLM_PREPROCESS_FLATTEN);
+out:
+  return st;
+}
+
 static vlm_status read_tiles(vlm_config_reading *r) {
   vlm_resize_filter filter = VLM_FILTER_COUNT;
   bool resize = false, split = false;
   int side = 0;
   vlm_json size, tile;
   vlm_status st = VLM_OK;
+  VLM_TRY(add_flatten(r));
   VLM_TRY(vlm_config_flag(&resize, r, "do_resize", VLM_JSON_REQUIRED));
   VLM_TRY(vlm_config_flag(&split, r, "do_image_splitting", VLM_JSON_REQUIRED));
   VLM_TRY(vlm_config_filter(&filter, r));

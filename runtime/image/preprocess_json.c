@@ -110,8 +110,16 @@ static vlm_status read_layout(vlm_preprocess_op *op, vlm_json object, vlm_error 
   return st;
 }
 
+static vlm_status read_flatten(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  (void)op;
+  (void)object;
+  (void)err;
+  return VLM_OK;
+}
+
 typedef vlm_status read_op(vlm_preprocess_op *, vlm_json, vlm_error *);
 static read_op *const readers[VLM_PREPROCESS_KIND_COUNT] = {
+  [VLM_PREPROCESS_FLATTEN] = read_flatten,
   [VLM_PREPROCESS_ALIGN_LONG_AXIS] = get_size, [VLM_PREPROCESS_RESIZE] = read_resize, [VLM_PREPROCESS_CENTER_CROP] = get_size,
   [VLM_PREPROCESS_PAD] = read_pad,             [VLM_PREPROCESS_TILE] = read_tile,     [VLM_PREPROCESS_SCALE] = read_scale,
   [VLM_PREPROCESS_NORMALIZE] = read_normalize, [VLM_PREPROCESS_LAYOUT] = read_layout,

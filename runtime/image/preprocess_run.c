@@ -4,6 +4,7 @@
 #include "runtime/image/preprocess_size.h"
 
 #define MAX_TILES 256
+#define QUARTER_TURN 6 /* clockwise */
 #define MAX_BETWEEN ((int64_t)1 << 28) /* of an intermediate image: a cover resize of a very long strip would explode */
 
 static const uint8_t black[3] = {0, 0, 0};
@@ -39,7 +40,7 @@ static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preproce
 }
 
 static vlm_status align(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
-  return vlm_preprocess_turns(op, in->width, in->height) ? vlm_image_turn(out, in, err) : vlm_image_copy(out, in, err);
+  return vlm_preprocess_turns(op, in->width, in->height) ? vlm_image_orient(out, in, QUARTER_TURN, err) : vlm_image_copy(out, in, err);
 }
 
 /* Replaces *image by the result. */
@@ -145,6 +146,8 @@ static const vlm_preprocess_op *find_op(const vlm_preprocess *ops, vlm_preproces
     if (ops->ops[i].kind == kind) return &ops->ops[i];
   return NULL;
 }
+
+bool vlm_preprocess_on_white(const vlm_preprocess *ops) { return find_op(ops, VLM_PREPROCESS_FLATTEN) != NULL; }
 
 static vlm_tensor values_shape(const tiles *t, bool tiled, bool nhwc) {
   int64_t w = t->images[0].width, h = t->images[0].height;

@@ -6,7 +6,7 @@ expect "a truncated PNG" 2 "truncated.png: damaged PNG: the file is truncated" v
 expect "a truncated JPEG" 2 "truncated.jpg: the JPEG data is truncated" vlm-run "$PACK" "$IMAGES/truncated.jpg"
 expect "a PNG that lies about its size" 2 "lying.png: damaged PNG" vlm-run "$PACK" "$IMAGES/lying.png"
 expect "a PNG of 40 gigapixels" 2 "huge.png: image of 200000 x 200000 pixels; at most" vlm-run "$PACK" "$IMAGES/huge.png"
-expect "another image format" 2 "bmp.png: is a BMP file; convert it" vlm-run "$PACK" "$IMAGES/bmp.png"
+expect "another image format" 2 "bmp.png: BMP is not supported: convert it to PNG or JPEG" vlm-run "$PACK" "$IMAGES/bmp.png"
 expect "an array of the wrong shape" 2 "digits.npy: " vlm-run "$PACK" "$ARRAYS/digits.npy"
 for good in rgb.png palette4.png gray16.png rgba.png rgb.jpg progressive.jpg gray.jpg rgb.npy; do
   expect "read: $good" 0 "." vlm-run "$PACK" "$IMAGES/$good"
