@@ -5,6 +5,7 @@
 
 #include "runtime/base/memory.h"
 #include "runtime/kernels/gemm_args.h"
+#include "runtime/kernels/transpose_args.h"
 
 /* A column block of b stays in the second-level cache while all rows pass; small products are not worth waking a thread. */
 enum { BLOCK_BYTES = 256 << 10, INLINE_WORK = 1 << 18, TASKS_PER_THREAD = 4 };
@@ -81,6 +82,27 @@ void vlm_gemm_f32_pack(float *panels, const vlm_f32_source *s, int nr) {
   for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) pack_panel(panels, s, j, nr);
 }
 
+/* y[j][i] = x[i][j], i < rows, j < columns. */
+static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, const float *x, int64_t x_stride, int64_t rows, int64_t columns) {
+  const vlm_transpose_32_args t = {(uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x, (size_t)x_stride, (size_t)rows,
+                                   (size_t)columns};
+  kernels->transpose_32->fn.transpose_32(&t);
+}
+
+/* As vlm_gemm_f32_pack; columns that lie together, such as keys, are turned panel by panel. */
+static void pack_block(const plan *p, float *panels, const vlm_f32_source *s) {
+  const int64_t nr = p->kernels->gemm_f32->nr;
+  if (s->b_row != 1 || s->b_column == 1 || s->k == 0) {
+    vlm_gemm_f32_pack(panels, s, (int)nr);
+    return;
+  }
+  for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) {
+    const int64_t n = min64(nr, s->n - j);
+    turn(p->kernels, panels, nr, s->b + j * s->b_column, s->b_column, n, s->k);
+    for (int64_t i = 0; n < nr && i < s->k; i++) memset(panels + i * nr + n, 0, (size_t)(nr - n) * sizeof *panels);
+  }
+}
+
 /* Where the panels of a column block lie, and how far apart their rows and the panels themselves are. */
 typedef struct {
   const float *data;
@@ -101,14 +123,18 @@ static column_block take_block(const plan *p, float *room, int64_t batch, int64_
     k = (column_block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
     if (k.tail < n) pack_panel(room, &source, k.tail, nr);
   } else {
-    vlm_gemm_f32_pack(room, &source, nr);
+    pack_block(p, room, &source);
   }
   return k;
 }
 
-static void gather_rows(float *dst, const float *a, int64_t a_row, int64_t a_column, int64_t k, int rows) {
-  for (int64_t p = 0; p < k; p++)
-    for (int i = 0; i < rows; i++) dst[i * k + p] = a[i * a_row + p * a_column];
+static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, const vlm_gemm_f32 *g, int rows) {
+  if (g->a_row == 1) {
+    turn(kernels, dst, g->k, a, g->a_column, g->k, rows);
+    return;
+  }
+  for (int64_t p = 0; p < g->k; p++)
+    for (int i = 0; i < rows; i++) dst[i * g->k + p] = a[i * g->a_row + p * g->a_column];
 }
 
 /* Columns [from, n) of one row tile, panel by panel. `t` has the rows; c and b are set here. */
@@ -163,7 +189,7 @@ static void task(void *user, int64_t index, int worker) {
     t.rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
     t.a = p->pack_rows ? row_room : a + i * g->a_row;
     t.lda = (size_t)(p->pack_rows ? g->k : g->a_row);
-    if (p->pack_rows) gather_rows(row_room, a + i * g->a_row, g->a_row, g->a_column, g->k, t.rows);
+    if (p->pack_rows) gather_rows(p->kernels, row_room, a + i * g->a_row, g, t.rows);
     run_tile(p, &b, &t, n);
     for (int r = 0; r < t.rows; r++) {
       vlm_row_part part = {.row = i + r, .column = column, .n = n};

@@ -64,6 +64,11 @@ out:
   return st;
 }
 
+void vlm_node_unlink(vlm_graph *graph, int32_t n) {
+  vlm_node *node = &graph->nodes[n];
+  for (int32_t k = 0; k < node->n_outputs; k++) node->outputs[k] = VLM_NO_VALUE;
+}
+
 vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form *form) {
   vlm_status st = VLM_OK;
   int32_t n;

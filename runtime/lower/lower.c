@@ -67,12 +67,6 @@ static bool is_row_product(const vlm_node *node) {
   return !strcmp(node->domain, "vlm") && !strcmp(node->op_type, "QMatMulDynamic");
 }
 
-/* Nodes taken into another lose their outputs' producer; sweep then removes them. */
-static void unlink_gone(vlm_lowering *l, int32_t n) {
-  vlm_node *node = &l->graph->nodes[n];
-  for (int32_t k = 0; k < node->n_outputs; k++) node->outputs[k] = VLM_NO_VALUE;
-}
-
 static vlm_status lower_one(vlm_graph *graph, vlm_lower_report *report, vlm_error *err);
 
 static vlm_status lower_bodies(vlm_graph *graph, int32_t n, vlm_lower_report *report, vlm_error *err) {
@@ -88,7 +82,7 @@ static vlm_status lower_one(vlm_graph *graph, vlm_lower_report *report, vlm_erro
   vlm_lowering l = {0};
   VLM_TRY(vlm_lowering_open(&l, graph, report, err));
   for (int32_t n = 0; n < l.n_nodes; n++) {
-    if (l.gone[n]) unlink_gone(&l, n);
+    if (l.gone[n]) vlm_node_unlink(graph, n);
     else if (is_row_product(&graph->nodes[n])) VLM_TRY(vlm_lower_row_product(&l, n));
     else VLM_TRY(lower_node(&l, n));
     VLM_TRY(lower_bodies(graph, n, report, err));
@@ -120,6 +114,9 @@ vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error
   VLM_TRY(each_graph(graph, vlm_lower_bytes, err));
   VLM_TRY(each_graph(graph, vlm_lower_weights, err));
   VLM_TRY(lower_one(graph, report, err));
+  VLM_TRY(vlm_graph_sweep(graph, err));
+  VLM_TRY(vlm_graph_resolve(graph, err));
+  VLM_TRY(each_graph(graph, vlm_lower_attention, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_layout, err));

@@ -118,6 +118,8 @@ vlm_status vlm_replace_node(vlm_lowering *l, int32_t n, const vlm_node_form *for
 vlm_status vlm_make_internal(vlm_lowering *l, int32_t n, const vlm_node_form *form, vlm_value_id output);
 /* Input k of node n, which may have fewer inputs so far. */
 vlm_status vlm_set_input(vlm_graph *graph, int32_t n, int32_t k, vlm_value_id value, vlm_error *err);
+/* A node that was taken into another: its outputs are made by nobody, and a sweep removes it. */
+void vlm_node_unlink(vlm_graph *graph, int32_t n);
 /* A new node with one output, which is *out, or a new value when *out is VLM_NO_VALUE. */
 vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form *form);
 
@@ -134,6 +136,10 @@ vlm_status vlm_lower_layout(vlm_graph *graph, vlm_error *err); /* of a resolved 
 
 /* *zero (int8, or VLM_NO_VALUE for 0) becomes a uint8 constant 128 above it. */
 vlm_status vlm_zero_plus_128(vlm_graph *graph, vlm_value_id *zero, vlm_error *err);
+
+/* ---- behind the rules: what belongs together becomes one operator ---- */
+
+vlm_status vlm_lower_attention(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
 
 /* ---- the rules, one per family of traits ---- */
 

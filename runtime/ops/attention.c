@@ -1,4 +1,4 @@
-/* Attention of the default domain (opset 23 to 25) and our own vlm.Attention. */
+/* Attention of the default domain (opset 23 to 25). */
 #include <math.h>
 
 #include "runtime/ops/kv_present.h"
@@ -163,60 +163,4 @@ vlm_status vlm_run_Attention(vlm_op_call *c) {
   if (a.scores) vlm_store_f32(c, 3, a.scores);
 out:
   return st;
-}
-
-/* ---- vlm.Attention: q [.., T, D], k [.., S, D], v [.., S, Dv] of rank 3 or 4, mask added, scale given ---- */
-
-vlm_status vlm_infer_FusedAttention(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
-  int r = q->rank;
-  VLM_CHECK((r == 3 || r == 4) && k->rank == r && v->rank == r, c->err, VLM_INPUT, "q, k and v have %d, %d and %d dims, wanted 3 or 4", r,
-            k->rank, v->rank);
-  for (int i = 0; i < r - 2; i++)
-    VLM_CHECK(q->dims[i] == k->dims[i] && q->dims[i] == v->dims[i], c->err, VLM_INPUT, "dim %d of q, k and v is %lld, %lld and %lld", i,
-              (long long)q->dims[i],
-              (long long)k->dims[i], (long long)v->dims[i]);
-  VLM_CHECK(q->dims[r - 1] == k->dims[r - 1] && k->dims[r - 2] == v->dims[r - 2], c->err, VLM_INPUT, "the shapes of q, k and v do not fit");
-  VLM_CHECK(q->dtype == VLM_F32 && k->dtype == VLM_F32 && v->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "vlm.Attention takes float32 only");
-  VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){r == 4 ? q->dims[0] : 1, q->dims[r - 3], q->dims[r - 2], k->dims[r - 2]}));
-  vlm_tensor y = *q;
-  y.dims[r - 1] = v->dims[r - 1];
-  vlm_out_shape(c, 0, VLM_F32, r, y.dims);
-out:
-  return st;
-}
-
-/* Sizes and strides; rank 3 is one head per batch entry, and its mask of rank 3, [N, T, S], means [N, 1, T, S]. */
-vlm_status vlm_prepare_FusedAttention(vlm_op_call *c) {
-  vlm_status st = VLM_OK;
-  vlm_sdpa *a;
-  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *mask = vlm_in(c, 3);
-  int r = q->rank;
-  int64_t heads = r == 4 ? q->dims[1] : 1;
-  VLM_TRY(vlm_op_state_new(c, &a));
-  *a = (vlm_sdpa){.batch = q->dims[0], .heads = heads, .kv_heads = heads, .t = q->dims[r - 2], .s = k->dims[r - 2], .d = q->dims[r - 1],
-                  .dv = v->dims[r - 1], .scale = vlm_arg_float(c, 0, 1), .causal = vlm_arg_int(c, 1, 0) != 0};
-  vlm_heads y = vlm_heads_of(NULL, c->out[0], 1);
-  a->q = vlm_heads_of(NULL, q, 1);
-  a->k = vlm_heads_of(NULL, k, 1);
-  a->v = vlm_heads_of(NULL, v, 1);
-  a->y_batch = y.batch, a->y_head = y.head, a->y_row = y.row;
-  vlm_tensor shape = mask ? *mask : (vlm_tensor){0};
-  if (r == 3 && shape.rank == 3) shape = vlm_tensor_make(mask->dtype, 4, (int64_t[]){mask->dims[0], 1, mask->dims[1], mask->dims[2]}, NULL);
-  VLM_TRY(vlm_sdpa_mask_prepare(c, a, 3, &shape));
-  VLM_TRY(vlm_sdpa_prepare(c, a));
-out:
-  return st;
-}
-
-vlm_status vlm_run_FusedAttention(vlm_op_call *c) {
-  vlm_sdpa a = *(const vlm_sdpa *)c->state;
-  a.q.data = c->in[0]->data;
-  a.k.data = c->in[1]->data;
-  a.v.data = c->in[2]->data;
-  a.y = c->out[0]->data;
-  vlm_sdpa_mask_get(c, &a);
-  vlm_sdpa_run(c, &a);
-  return VLM_OK;
 }

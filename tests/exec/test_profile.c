@@ -127,7 +127,7 @@ static const node_row ROWS[] = {
      {"q_num_heads=4", "kv_num_heads=2"},
      2 * 5 * 7 * (12 + 16)},
     {"", "Attention", 23, 1, {"float32 2,4,5,3", "float32 2,4,7,3", "float32 2,4,7,6"}, {0}, 2 * 4 * 5 * 7 * (3 + 6)},
-    {"vlm", "Attention", 1, 1, {"float32 2,4,5,3", "float32 2,4,7,3", "float32 2,4,7,6"}, {0}, 2 * 4 * 5 * 7 * (3 + 6)},
+    {"vlm", "Attention", 1, 1, {"float32 2,4,5,3", "float32 2,4,3,7", "float32 2,4,7,6"}, {0}, 2 * 4 * 5 * 7 * (3 + 6)},
     {"com.microsoft",
      "MultiHeadAttention",
      1,

@@ -55,7 +55,7 @@ static void test_against_reference(void **state) {
     const vlm_tensor tq = OP_TENSOR(VLM_F32, q, B, H, t, D), tk = OP_TENSOR(VLM_F32, k, B, H, S, D), tv = OP_TENSOR(VLM_F32, v, B, H, S, V);
     const vlm_tensor tm = OP_TENSOR(VLM_F32, mask, B, 1, t, S);
     const vlm_attr scale = OP_FLOAT("scale", 0.25f);
-    op_apply(&h, "vlm", "Attention", 1, (const vlm_attr *[]){&scale, NULL}, (const vlm_tensor *[]){&tq, &tk, &tv, &tm}, 4, 1);
+    op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&scale, NULL}, (const vlm_tensor *[]){&tq, &tk, &tv, &tm}, 4, 1);
     reference(want, q, k, v, mask, t);
     op_expect(&h, 0, want, B * H * t * V, 3e-6);
     op_release(&h);
@@ -71,17 +71,17 @@ static void test_mask_forms(void **state) {
   (void)state;
   op_harness h = {0};
   float *x = random_values(2 * 4 * 3 * 8, 7), causal[9] = {0, -INFINITY, -INFINITY, 0, 0, -INFINITY, 0, 0, 0};
-  const vlm_tensor deep = OP_TENSOR(VLM_F32, x, 2, 4, 3, 8), flat = OP_TENSOR(VLM_F32, x, 8, 3, 8), mask = OP_TENSOR(VLM_F32, causal, 3, 3);
+  const vlm_tensor deep = OP_TENSOR(VLM_F32, x, 2, 4, 3, 8), mask = OP_TENSOR(VLM_F32, causal, 3, 3);
   const vlm_tensor one = OP_TENSOR(VLM_F32, causal, 1, 3, 3), odd = OP_TENSOR(VLM_F32, causal, 9, 1);
-  const vlm_attr on = OP_INT("causal", 1);
+  const vlm_attr on = OP_INT("is_causal", 1);
   float first[2 * 4 * 3 * 8];
-  op_apply(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &mask}, 4, 1);
+  op_apply(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &mask}, 4, 1);
   memcpy(first, h.out[0].data, sizeof first);
-  op_apply(&h, "vlm", "Attention", 1, (const vlm_attr *[]){&on, NULL}, (const vlm_tensor *[]){&deep, &deep, &deep}, 3, 1);
+  op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&on, NULL}, (const vlm_tensor *[]){&deep, &deep, &deep}, 3, 1);
   assert_memory_equal(first, h.out[0].data, sizeof first);
-  op_apply(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&flat, &flat, &flat, &one}, 4, 1);
+  op_apply(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &one}, 4, 1);
   assert_memory_equal(first, h.out[0].data, sizeof first);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "vlm", "Attention", 1, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1));
+  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1));
   op_release(&h);
   vlm_free(x);
 }
@@ -137,11 +137,12 @@ static void test_same_bytes(void **state) {
   const vlm_tensor s = OP_TENSOR(VLM_F32, scales, 4), seq = OP_TENSOR(VLM_F32, a, 7, 3, 10), w = OP_TENSOR(VLM_F32, b, 1, 44, 10),
       r = OP_TENSOR(VLM_F32, b, 1, 44, 11);
   const vlm_tensor left = OP_TENSOR(VLM_F32, a, 3, 17, 4, 9), right = OP_TENSOR(VLM_F32, b, 3, 9, 4, 21);
+  const vlm_attr keys = OP_INTS("k_view", ((int64_t[]){-1, 0, 0, 0, 1, 3, 2}), 7);
   const vlm_attr kernel = OP_INTS("kernel_shape", ((int64_t[]){3, 2}), 2), pads = OP_INTS("pads", ((int64_t[]){1, 0, 1, 1}), 4);
   const vlm_attr cubic = OP_STRING("mode", "cubic"), equation = OP_STRING("equation", "bihk,bkhj->bhij"),
       hidden = OP_INT("hidden_size", 11);
   const byte_case cases[] = {
-      {"vlm", "Attention", 1, 3, NULL, (const vlm_tensor *[]){&q, &k, &k}},
+      {"vlm", "Attention", 1, 3, (const vlm_attr *[]){&keys, NULL}, (const vlm_tensor *[]){&q, &k, &k}},
       {"", "AveragePool", 11, 1, (const vlm_attr *[]){&kernel, &pads, NULL}, (const vlm_tensor *[]){&image}},
       {"", "GlobalAveragePool", 1, 1, NULL, (const vlm_tensor *[]){&image}},
       {"", "Resize", 13, 3, (const vlm_attr *[]){&cubic, NULL}, (const vlm_tensor *[]){&image, NULL, &s}},
