@@ -16,6 +16,7 @@ typedef struct vlm_quantize_job {
   vlm_pack_opts pack;
   vlm_context *context;
   vlm_bundle *bundle;
+  vlm_dataset *samples;             /* to measure on; NULL = what the statistics keep */
   vlm_quantization *work;
   const vlm_flow_quantize_result *result;
   double start;

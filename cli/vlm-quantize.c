@@ -1,4 +1,5 @@
 /* vlm-quantize: a model and its statistics in, one packed INT8 file out. */
+#include "cli/data.h"
 #include "cli/inspect.h"
 #include "cli/quantize.h"
 
@@ -11,6 +12,8 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
                                   .plan = args->plan,
                                   .strict = args->strict,
                                   .min_int8 = j->min_int8,
+                                  .samples = j->samples,
+                                  .target_db = args->target_sqnr,
                                   .options = vlm_text_get(&j->options)};
 }
 
@@ -38,6 +41,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_quantize_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, VLM_OPEN_AS_IT_IS, err));
+  if (cli->args->inputs.count) VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, err));
   const vlm_flow_quantize_opts opts = flow_opts(&j);
   VLM_TRY(vlm_flow_quantize_plan(&j.work, j.context, j.bundle, &opts, err));
   j.result = vlm_quantization_result(j.work);
@@ -50,6 +54,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
 out:
   vlm_quantization_free(j.work);
   vlm_quantize_options_free(&j);
+  vlm_dataset_free(j.samples);
   vlm_bundle_free(j.bundle);
   vlm_context_free(j.context);
   return st;

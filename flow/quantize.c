@@ -100,7 +100,7 @@ static bool is_free(const vlm_flow_quantize_opts *o) {
 }
 
 static vlm_status repair_with(vlm_quantization *q, const vlm_sample_list *samples, vlm_error *err) {
-  enum { TARGET_DB = 30 };
+  enum { TARGET_DB = 30, FLOOR_DB = 25 };
   vlm_status st = VLM_OK;
   vlm_bundle_profile costs = {.image_width = 0};
   vlm_text assumed = {0};
@@ -109,7 +109,10 @@ static vlm_status repair_with(vlm_quantization *q, const vlm_sample_list *sample
   VLM_TRY(vlm_costs_make(&costs, &assumed, q->context, q->bundle, q->stats, err));
   const vlm_role_profile *profile = &costs.roles[VLM_ROLE_MODEL];
   const vlm_repair_opts how = {.target_db = target > 0 ? target : TARGET_DB,
-                               .least_share = target > 0 ? 0 : 0.6,
+                               .floor_db = FLOOR_DB,
+                               .may_leave = 0.4,
+                               .may_leave_below = 0.5,
+                               .at_any_price = target > 0,
                                .costs = profile->made ? &profile->profile : NULL,
                                .only_measure = !is_free(&q->opts)};
   VLM_TRY(vlm_trials_open(&trials, q->context, q->graphs[0].graph, samples->items, samples->count, err));

@@ -6,9 +6,17 @@
 #include "quant/tied.h"
 #include "runtime/base/memory.h"
 
-enum { MOST_RANKED = 96, RANK_SAMPLES = 2, MOST_ROUNDS = 6, CHEAP_TRIALS = 8 };
+enum { MOST_RANKED = 96, LEAST_SAMPLES = 2, MOST_ROUNDS = 6, CHEAP_TRIALS = 8 };
 static const double BETTER = 0.8;         /* of the noise: what a rung must reach to be taken */
 static const double CHEAP_MACS = 4e9;     /* nodes are measured for the report alone where it costs no more */
+static const double RANK_MACS = 2e10;     /* of one ranking: fewer samples where it would cost more */
+static const double WORTH = 4, WORTH_LOW = 1.5; /* of the noise, what a share of the price must bring */
+static const double NEAR = 2;             /* times the noise that nobody can lower: the rest is not worth its price */
+
+/* What a node gives up: its multiplications in integers, its bytes in 8 bits. As shares of the graph. */
+typedef struct {
+  double macs, bytes;
+} price;
 
 typedef struct {
   const vlm_trials *trials;
@@ -24,7 +32,9 @@ typedef struct {
   double *budget;           /* [outputs]: noise that the target allows, on the ranking samples */
   bool *ranked, *spent;     /* per node: measured alone; has no better form */
   int64_t *macs;            /* per node */
-  int64_t in_integers, least;
+  int32_t samples;          /* to rank with */
+  int64_t weights;          /* elements of all */
+  price paid;
   vlm_trial_output *tried;  /* [outputs] */
   vlm_error *err;
 } repair;
@@ -46,7 +56,7 @@ static vlm_status try_alone(repair *r, int32_t i) {
     r->saved[k] = r->plan->nodes[k].decision;
     if (k != i) r->plan->nodes[k].decision = VLM_DECIDE_FLOAT;
   }
-  vlm_status st = try_plan(r, r->tried, RANK_SAMPLES);
+  vlm_status st = try_plan(r, r->tried, r->samples);
   for (int32_t k = 0; k < r->plan->count; k++)
     if (k != i) r->plan->nodes[k].decision = r->saved[k];
   return st;
@@ -92,13 +102,13 @@ typedef struct {
   vlm_range range;
   bool has_range;
   const char *reason;
-} form;
+} node_form;
 
-static form form_of(const vlm_node_plan *n) {
-  return (form){n->decision, n->range, n->has_range, n->reason};
+static node_form form_of(const vlm_node_plan *n) {
+  return (node_form){n->decision, n->range, n->has_range, n->reason};
 }
 
-static void set_form(vlm_node_plan *n, const form *f) {
+static void set_form(vlm_node_plan *n, const node_form *f) {
   n->decision = f->decision;
   n->range = f->range;
   n->has_range = f->has_range;
@@ -106,7 +116,7 @@ static void set_form(vlm_node_plan *n, const form *f) {
 }
 
 /* Where the extent that calibration saw is wider than the range that was chosen. */
-static bool whole_range(const repair *r, const vlm_node_plan *n, form *f) {
+static bool whole_range(const repair *r, const vlm_node_plan *n, node_form *f) {
   const vlm_tensor_stats *seen = vlm_stats_find(r->stats, n->graph, n->input);
   vlm_error ignored;
   if (n->decision != VLM_DECIDE_STATIC || n->range.method == VLM_RANGE_MINMAX || !seen) return false;
@@ -115,8 +125,35 @@ static bool whole_range(const repair *r, const vlm_node_plan *n, form *f) {
   return true;
 }
 
+static double sum_at(const repair *r, int32_t o, bool spent_only) {
+  double sum = 0;
+  for (int32_t i = 0; i < r->plan->count; i++)
+    if (!spent_only || r->spent[i]) sum += r->noise[i * r->n_outputs + o];
+  return sum;
+}
+
+static price price_of(const repair *r, int32_t i, vlm_decision to) {
+  const vlm_node_plan *n = &r->plan->nodes[i];
+  double all = r->how->costs ? (double)r->how->costs->macs : 0;
+  price p = {0, 0};
+  if (runs_in_integers(n->decision) && !runs_in_integers(to) && all > 0) p.macs = (double)r->macs[i] / all;
+  if (to == VLM_DECIDE_FLOAT && r->weights > 0) p.bytes = (double)n->weights / (double)r->weights;
+  return p;
+}
+
+/* The worse the output, the more it may cost, and the less of the noise each share must bring. */
+static bool is_worth(const repair *r, int32_t i, int32_t o, vlm_decision to) {
+  double sum = sum_at(r, o, false), part = r->noise[i * r->n_outputs + o] / sum;
+  bool low = sum > pow(10, (r->how->target_db - r->how->floor_db) / 10) * r->budget[o];
+  double most = low ? r->how->may_leave_below : r->how->may_leave, worth = low ? WORTH_LOW : WORTH;
+  price p = price_of(r, i, to);
+  if (r->how->at_any_price) return true;
+  if (r->paid.macs + p.macs > most || r->paid.bytes + p.bytes > most) return false;
+  return part >= worth * p.macs && part >= worth * p.bytes;
+}
+
 /* Rung k of the ladder; false when the node has none such, or is past it. */
-static bool rung(const repair *r, int32_t i, int k, form *f) {
+static bool rung(const repair *r, int32_t i, int32_t o, int k, node_form *f) {
   static const struct {
     vlm_decision decision;
     vlm_form form;
@@ -130,8 +167,8 @@ static bool rung(const repair *r, int32_t i, int k, form *f) {
   vlm_decision to = RUNGS[k - 1].decision, at = n->decision;
   bool past = at == VLM_DECIDE_WEIGHT_ONLY ? to != VLM_DECIDE_FLOAT : at == to;
   if (past || (RUNGS[k - 1].form && !(n->forms & (int32_t)RUNGS[k - 1].form))) return false;
-  if (runs_in_integers(at) && !runs_in_integers(to) && r->in_integers - r->macs[i] < r->least) return false;
-  *f = (form){.decision = to, .reason = RUNGS[k - 1].reason};
+  if (!is_worth(r, i, o, to)) return false;
+  *f = (node_form){.decision = to, .reason = RUNGS[k - 1].reason};
   return true;
 }
 
@@ -140,19 +177,21 @@ static vlm_status improve(repair *r, int32_t i, int32_t o) {
   enum { RUNG_COUNT = 4 };
   vlm_status st = VLM_OK;
   vlm_node_plan *n = &r->plan->nodes[i];
-  const form before = form_of(n);
+  const node_form before = form_of(n);
   double noise = r->noise[i * r->n_outputs + o];
   for (int k = 0; k < RUNG_COUNT; k++) {
-    form f;
-    if (!rung(r, i, k, &f)) continue;
+    node_form f;
+    if (!rung(r, i, o, k, &f)) continue;
+    const price cost = price_of(r, i, f.decision);
     set_form(n, &f);
     if (f.decision == VLM_DECIDE_FLOAT)
       for (int32_t p = 0; p < r->n_outputs; p++) r->tried[p].noise = 0;
     else VLM_TRY(try_alone(r, i));
     if (r->tried[o].noise <= BETTER * noise) {
-      if (runs_in_integers(before.decision) && !runs_in_integers(f.decision)) r->in_integers -= r->macs[i];
-      if (f.decision == VLM_DECIDE_FLOAT) memset(&r->noise[i * r->n_outputs], 0, (size_t)r->n_outputs * sizeof *r->noise);
-      else keep_noise(r, i);
+      r->paid.macs += cost.macs;
+      r->paid.bytes += cost.bytes;
+      keep_noise(r, i);
+      n->measured = f.decision != VLM_DECIDE_FLOAT;
       return VLM_OK;
     }
     set_form(n, &before);
@@ -169,8 +208,7 @@ static double excess(const repair *r, int32_t *output) {
   double worst = 0;
   *output = -1;
   for (int32_t o = 0; o < r->n_outputs; o++) {
-    double sum = 0;
-    for (int32_t i = 0; i < r->plan->count; i++) sum += r->noise[i * r->n_outputs + o];
+    double sum = sum_at(r, o, false);
     if (!(r->budget[o] > 0) || (*output >= 0 && sum / r->budget[o] <= worst)) continue;
     worst = sum / r->budget[o];
     *output = o;
@@ -195,7 +233,7 @@ static vlm_status climb(repair *r, bool *stuck) {
   *stuck = false;
   while (excess(r, &o) > 1) {
     int32_t i = loudest(r, o);
-    *stuck = i < 0;
+    *stuck = i < 0 || sum_at(r, o, false) <= NEAR * sum_at(r, o, true);
     if (*stuck) break;
     VLM_TRY(improve(r, i, o));
   }
@@ -209,7 +247,7 @@ static double target_ratio(const repair *r) { return pow(10, -r->how->target_db 
 static vlm_status search(repair *r) {
   vlm_status st = VLM_OK;
   bool stuck = false;
-  VLM_TRY(try_plan(r, r->tried, RANK_SAMPLES));
+  VLM_TRY(try_plan(r, r->tried, r->samples));
   for (int32_t o = 0; o < r->n_outputs; o++) r->budget[o] = target_ratio(r) * r->tried[o].signal;
   for (int round = 0; round < MOST_ROUNDS && !stuck; round++) {
     VLM_TRY(climb(r, &stuck));
@@ -233,12 +271,13 @@ static void count_macs(repair *r) {
   const vlm_profile *p = r->how->costs;
   for (int32_t i = 0; i < r->plan->count; i++) {
     const vlm_node_plan *n = &r->plan->nodes[i];
+    r->weights += n->weights;
     for (int32_t k = 0; p && k < p->n_nodes; k++)
       if (p->nodes[k].graph == r->graph->graph && p->nodes[k].node == n->index && !strcmp(n->graph, r->graph->role))
         r->macs[i] = p->nodes[k].macs;
-    if (runs_in_integers(n->decision)) r->in_integers += r->macs[i];
   }
-  r->least = (int64_t)(r->how->least_share * (double)r->in_integers);
+  double one = p ? (double)p->macs * r->plan->count : 0;
+  r->samples = one * LEAST_SAMPLES > RANK_MACS ? LEAST_SAMPLES : one > 0 ? (int32_t)fmin(RANK_MACS / one, 1000) : 0;
 }
 
 static vlm_status prepare(repair *r) {
@@ -260,7 +299,7 @@ out:
 
 static bool is_cheap(const repair *r) {
   if (r->plan->count <= CHEAP_TRIALS) return true;
-  return r->how->costs && (double)r->how->costs->macs * RANK_SAMPLES * r->plan->count < CHEAP_MACS;
+  return r->how->costs && (double)r->how->costs->macs * r->samples * r->plan->count < CHEAP_MACS;
 }
 
 static int32_t count_changes(const repair *r, const vlm_node_plan *before) {

@@ -8,7 +8,10 @@
 
 typedef struct vlm_repair_opts {
   double target_db;         /* of every output */
-  double least_share;       /* of the multiplications that the plan has in integers: no fewer remain */
+  double floor_db;          /* below, more may leave integers */
+  /* Shares of the multiplications and of the weights that may leave 8 bits: for the target; below the floor. */
+  double may_leave, may_leave_below;
+  bool at_any_price;        /* the target counts alone */
   const vlm_profile *costs; /* of the float graph; NULL = not known, then they are not looked at */
   bool only_measure;        /* the plan stays as it is */
 } vlm_repair_opts;

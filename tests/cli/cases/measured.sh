@@ -1,0 +1,34 @@
+# What vlm-quantize says of the outputs is what comes out, with no flags, for every thread and CPU level.
+Q=$ROOT/tests/cli/data/quant/outlier_rare
+expect "statistics of a few samples" 0 "none kept apart: below 32 samples all are calibrated with" \
+  vlm-calibrate "$Q/model.onnx" --inputs "$Q/s" -o rare.h5
+expect "told where it was measured" 0 "^measured on 4 samples of those that were calibrated with" \
+  vlm-quantize "$Q/model.onnx" --calib rare.h5 -o rare.vlmq
+told=$(sed -n 's/^  y  *\([0-9.]*\) dB, 95 % of its rows above [0-9.]* dB$/\1/p' err)
+that "a huge value in one row costs the others nothing" awk "BEGIN { exit !($told > 35) }"
+expect "every multiplication is in 8 bits" 0 "^model .* 100.0 % of 131.1 K$" \
+  vlm-quantize "$Q/model.onnx" --calib rare.h5 --dry-run
+expect "what was told comes out" 0 "^  y +$told dB$" vlm-eval "$Q/model.onnx" rare.vlmq --inputs "$Q/s"
+expect "the figures in JSON" 0 '"output_sqnr_db": \{"y": [0-9.]+\}, "output_row_sqnr_db": \{"y": [0-9.]+\}, "measured_on": \{"samples": 4, "held_out": false\}' \
+  vlm-quantize "$Q/model.onnx" --calib rare.h5 --dry-run --quiet --json
+that "each node has what it costs" grep -qE '"node": "a", .*"sqnr_db": [0-9.]+' out
+
+expect "one range for all is measured too" 0 "^warning: an output is below 25 dB" \
+  vlm-quantize "$Q/model.onnx" --calib rare.h5 --activations static --dry-run
+that "the node is named" grep -qE '^  a \(MatMul, static\) alone gives [0-9.]+ dB$' err
+expect "a target is reached at any price" 0 "^1 nodes changed for the outputs' sake" \
+  vlm-quantize "$Q/model.onnx" --calib rare.h5 --activations static --target-sqnr 80dB --dry-run -v
+that "by what helps" grep -qE "model +float +a \(MatMul\): float: the output needs it" err
+mkdir half && cp "$Q"/s/00[01].npz half/
+expect "statistics of half of them" 0 "" vlm-calibrate "$Q/model.onnx" --inputs half -o half.h5
+expect "given samples that are not calibrated with" 0 "^measured on 2 samples that no range knows:$" \
+  vlm-quantize "$Q/model.onnx" --calib half.h5 --inputs "$Q/s" --dry-run
+expect "nothing at hand, nothing told" 0 "" vlm-quantize "$Q/model.onnx" --activations dynamic --dry-run --json=none.json
+that "no figure that was not measured" test "$(grep -c sqnr_db none.json)" = "$(grep -c weight_sqnr_db none.json)"
+that "no outputs in it" test -z "$(grep output_sqnr_db none.json)"
+
+that "packed with one thread on plain C kernels" vlm-quantize "$Q/model.onnx" --calib rare.h5 --threads 1 --cpu c --quiet -o c.vlmq
+same "equal bytes for every thread and CPU level" rare.vlmq c.vlmq
+for i in 0 1; do vlm-calibrate "$Q/model.onnx" --inputs "$Q/s" --shard $i/2 --quiet -o part$i.h5; done
+vlm-calibrate --merge part1.h5 part0.h5 -o merged.h5 --quiet
+same "kept samples: equal from two shards" rare.h5 merged.h5
