@@ -44,8 +44,12 @@ static void put_conditions(FILE *file, const char *what, const char *conditions)
   while (vlm_next_word(&conditions, &word)) {
     if (word.data[word.bytes - 1] == '=') word.bytes--;
     fprintf(file, "%s ", any ? "," : what);
+    const char *bar = memchr(word.data, '|', word.bytes);
+    const size_t first = bar ? (size_t)(bar - word.data) : word.bytes;
     fputs("\\fB", file);
-    put_text(file, word.data, word.bytes);
+    put_text(file, word.data, first);
+    if (bar) fputs("\\fR or \\fB", file);
+    if (bar) put_text(file, bar + 1, word.bytes - first - 1);
     fputs("\\fR", file);
     any = true;
   }

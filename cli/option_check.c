@@ -36,13 +36,27 @@ static bool any_holds(vlm_slice *which, const vlm_args *args, const vlm_program 
   return false;
 }
 
+/* "A|B": one of them. */
+static bool one_holds(const vlm_args *args, const vlm_program *program, const vlm_slice *either) {
+  const char *at = either->data, *end = at + either->bytes;
+  while (at < end) {
+    const char *bar = memchr(at, '|', (size_t)(end - at));
+    const vlm_slice part = {at, (size_t)((bar ? bar : end) - at)};
+    if (holds(args, program, &part)) return true;
+    at = bar ? bar + 1 : end;
+  }
+  return false;
+}
+
 /* ---- one row ---- */
 
 static void check_needs(vlm_mistakes *all, const vlm_args *args, const vlm_program *program,
                         const vlm_option_row *row) {
   vlm_slice word;
   for (const char *at = row->needs; vlm_next_word(&at, &word);) {
-    if (holds(args, program, &word)) continue;
+    if (one_holds(args, program, &word)) continue;
+    const char *bar = memchr(word.data, '|', word.bytes);
+    if (bar) word.bytes = (size_t)(bar - word.data); /* the first is what to add */
     const vlm_option_row *other = vlm_option_find(word.data, word.bytes);
     if (other)
       vlm_mistake(all, VLM_USAGE, "%s needs %s %s: add it", row->name, other->name,

@@ -46,7 +46,7 @@ typedef struct vlm_option_row {
                        arguments; NULL = all */
   const char *only; /* what it takes instead of the program's arguments */
   const char *idle; /* with `only`: what does not happen then */
-  const char *needs, *excludes;                          /* conditions */
+  const char *needs, *excludes; /* conditions; of "A|B" one is enough */
   const char *missing;                                   /* must be given, and why ... */
   const char *unless;                                    /* ... unless one of these conditions holds */
   bool named;                                            /* values are NAME=PATH */
@@ -95,6 +95,7 @@ vlm_status vlm_form_shard(const char *text, vlm_error *err);
 vlm_status vlm_form_range(const char *text, vlm_error *err);
 vlm_status vlm_form_keep(const char *text, vlm_error *err);
 vlm_status vlm_form_shape(const char *text, vlm_error *err);
+vlm_status vlm_form_records(const char *text, vlm_error *err); /* eval_records.c */
 
 /* ---- several mistakes, one message ---- */
 

@@ -1,21 +1,7 @@
 /* vlm-eval: what quantization cost and gained, with a verdict as exit code. */
 #include "cli/data.h"
-#include "cli/eval_print.h"
-#include "cli/program.h"
+#include "cli/eval.h"
 #include "eval/metrics_only.h"
-
-typedef struct {
-  const vlm_cli *cli;
-  const char *paths[2];
-  int n_paths;
-  vlm_context *context;
-  vlm_bundle *bundles[2];
-  vlm_captions *captions;
-  vlm_dataset *set;
-  vlm_progress progress;
-  vlm_flow_evaluate_opts opts;
-  vlm_flow_evaluation result;
-} eval_job;
 
 /* ---- --metrics-only ---- */
 
@@ -49,15 +35,38 @@ out:
 
 /* ---- models and data ---- */
 
-static vlm_status open_models(eval_job *j, vlm_error *err) {
-  vlm_status st = VLM_OK;
+/* One model and a baseline: the older is the reference of the newer. */
+static void choose_models(vlm_eval_job *j) {
   const vlm_option_values *given = &j->cli->args->positional;
-  j->n_paths = given->count;
-  for (int k = 0; k < given->count; k++) {
-    j->paths[k] = given->items[k];
-    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, given->items[k], VLM_OPEN_TO_RUN, err));
+  const char *baseline = j->cli->args->baseline;
+  j->watched = baseline != NULL;
+  j->paths[VLM_EVAL_REFERENCE] = given->items[0];
+  if (given->count > 1) {
+    j->paths[VLM_EVAL_CANDIDATE] = given->items[1];
+    j->paths[VLM_EVAL_BASELINE] = baseline;
+  } else if (baseline) {
+    j->paths[VLM_EVAL_REFERENCE] = baseline;
+    j->paths[VLM_EVAL_CANDIDATE] = given->items[0];
   }
-  VLM_TRY(vlm_flow_evaluate_check(j->bundles[0], j->bundles[1], err));
+}
+
+static vlm_status open_models(vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int k = 0; k < VLM_EVAL_MODELS; k++) {
+    if (!j->paths[k]) continue;
+    VLM_TRY(vlm_cli_open(&j->bundles[k], j->cli, j->paths[k], VLM_OPEN_TO_RUN, err));
+    VLM_TRY(vlm_flow_evaluate_check(j->bundles[0], j->bundles[k], err));
+  }
+out:
+  return st;
+}
+
+static vlm_status open_data(vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_args *args = j->cli->args;
+  if (args->refs) VLM_TRY(vlm_captions_load(&j->captions, args->refs, err));
+  if (args->labels) VLM_TRY(vlm_labels_load(&j->labels, args->labels, err));
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundles[0], j->captions, err));
 out:
   return st;
 }
@@ -66,68 +75,117 @@ out:
 
 #define LIMIT(field) {.set = VLM_OPTION_GIVEN(args, field), .value = args->field}
 
-static void read_options(eval_job *j) {
+static void read_options(vlm_eval_job *j) {
   const vlm_args *args = j->cli->args;
   j->opts.budget = (vlm_budget){.max_drop_percent = LIMIT(max_drop),
+                                .max_accuracy_drop = LIMIT(max_accuracy_drop),
                                 .min_agreement_percent = LIMIT(min_agreement),
                                 .min_speedup = LIMIT(min_speedup),
-                                .min_sqnr_db = LIMIT(min_sqnr)};
+                                .min_sqnr_db = LIMIT(min_sqnr),
+                                .gate = (vlm_gate)args->gate};
   j->opts.prompts = args->prompt.items;
   j->opts.n_prompts = args->prompt.count;
   j->opts.max_new_tokens = args->max_new_tokens;
   j->opts.beams = args->beams;
   j->opts.bootstrap.resamples = args->bootstrap;
   j->opts.bootstrap.seed = (uint64_t)args->seed;
+  j->opts.labels = j->labels;
+}
+
+/* ---- running ---- */
+
+/* The baseline against the same reference, for what each image was like before. */
+static vlm_status run_shadow(vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_flow_evaluate_opts opts = j->opts;
+  if (!j->watched) return VLM_OK;
+  opts.budget = (vlm_budget){.gate = VLM_GATE_CI};
+  opts.on_answer = NULL;
+  opts.on_output = NULL;
+  const bool apart = j->bundles[VLM_EVAL_BASELINE] != NULL;
+  if (apart)
+    VLM_TRY(vlm_flow_evaluate(&j->shadow, j->context, j->bundles[VLM_EVAL_REFERENCE], j->bundles[VLM_EVAL_BASELINE], j->set, &opts, err));
+  VLM_TRY(vlm_regressions_find(&j->regressions, &j->result, apart ? &j->shadow : NULL, err));
+out:
+  return st;
+}
+
+static vlm_status run_models(vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_eval_records_open(&j->records, j, err));
+  vlm_progress_begin(&j->progress, j->cli, "evaluating", 0);
+  j->opts.watch = vlm_progress_watch(&j->progress);
+  j->opts.owns_constants = !j->bundles[VLM_EVAL_BASELINE]; /* else the reference runs twice */
+  j->opts.on_answer = vlm_eval_records_answer;
+  j->opts.on_output = vlm_eval_records_output;
+  j->opts.user = j->records;
+  VLM_TRY(vlm_flow_evaluate(&j->result, j->context, j->bundles[VLM_EVAL_REFERENCE], j->bundles[VLM_EVAL_CANDIDATE], j->set, &j->opts, err));
+  VLM_TRY(run_shadow(j, err));
+  vlm_progress_end(&j->progress);
+  VLM_TRY(vlm_eval_records_close(j->records, &j->result, err));
+out:
+  return st;
 }
 
 /* ---- results ---- */
 
-static vlm_status print_result(eval_job *j, vlm_error *err) {
-  bool json = VLM_OPTION_GIVEN(j->cli->args, json);
-  const vlm_limit *drop = &j->opts.budget.max_drop_percent;
-  if (!j->cli->quiet && !json) vlm_eval_table(&j->result, j->cli->verbose);
-  vlm_status st = vlm_eval_json(j->cli, &j->result, err);
-  if (st != VLM_OK || json || j->cli->quiet || j->n_paths < 2) return st;
-  printf("verdict: %s", vlm_verdict_text(j->result.verdict));
-  if (drop->set) printf("  (drop budget %g %%)", drop->value);
-  puts("");
-  return VLM_OK;
+static vlm_status print_result(vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  bool talk = !j->cli->quiet && !VLM_OPTION_GIVEN(j->cli->args, json);
+  if (talk) vlm_eval_table(j);
+  VLM_TRY(vlm_eval_json(j, err));
+  VLM_TRY(vlm_eval_reports(j, err));
+  if (talk) VLM_TRY(vlm_eval_verdict(j, err));
+out:
+  return st;
 }
 
-static vlm_status refuse(const eval_job *j, vlm_error *err) {
+static vlm_status refuse(const vlm_eval_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_text text = {0};
   vlm_verdict v = j->result.verdict;
-  if (v == VLM_VERDICT_PASS) return VLM_OK;
+  const vlm_check *check = vlm_checks_decisive(&j->result.checks, v);
+  if (!check) return VLM_OK;
   fflush(stdout);
-  return vlm_fail(err, vlm_verdict_status(v), "%s is refused: %s", j->paths[1], vlm_verdict_text(v));
+  VLM_TRY(vlm_check_text(&text, check, err));
+  st = vlm_fail(err, vlm_verdict_status(v), "%s is refused: %s: %s", j->paths[VLM_EVAL_CANDIDATE], vlm_verdict_text(v), vlm_text_get(&text));
+out:
+  vlm_text_free(&text);
+  return st;
+}
+
+static void close_job(vlm_eval_job *j) {
+  vlm_regressions_free(&j->regressions);
+  vlm_flow_evaluation_free(&j->result);
+  vlm_flow_evaluation_free(&j->shadow);
+  vlm_eval_records_free(j->records);
+  vlm_dataset_free(j->set);
+  vlm_captions_free(j->captions);
+  vlm_labels_free(j->labels);
+  for (int k = 0; k < VLM_EVAL_MODELS; k++) vlm_bundle_free(j->bundles[k]);
+  vlm_context_free(j->context);
 }
 
 static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
-  eval_job j = {.cli = cli};
+  vlm_eval_job j = {.cli = cli};
   if (VLM_OPTION_GIVEN(cli->args, metrics_only)) return metrics_only(cli, err);
-  read_options(&j);
+  choose_models(&j);
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(open_models(&j, err));
   VLM_TRY(vlm_cli_fit(cli, j.bundles[0], err));
-  if (cli->args->refs) VLM_TRY(vlm_captions_load(&j.captions, cli->args->refs, err));
-  VLM_TRY(vlm_cli_data(&j.set, cli, j.bundles[0], j.captions, err));
-  vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[0], j.n_paths > 1 ? " against " : "",
-          j.n_paths > 1 ? j.paths[1] : "", vlm_context_cpu(j.context));
+  VLM_TRY(open_data(&j, err));
+  read_options(&j);
+  const char *candidate = j.paths[VLM_EVAL_CANDIDATE];
+  vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[VLM_EVAL_REFERENCE], candidate ? " against " : "",
+          candidate ? candidate : "", vlm_context_cpu(j.context));
+  if (cli->args->dry_run) VLM_TRY(vlm_eval_plan_json(&j, err));
   if (cli->args->dry_run) goto out;
-  vlm_progress_begin(&j.progress, cli, "evaluating", 0);
-  j.opts.watch = vlm_progress_watch(&j.progress);
-  j.opts.owns_constants = true;
-  VLM_TRY(vlm_flow_evaluate(&j.result, j.context, j.bundles[0], j.bundles[1], j.set, &j.opts, err));
-  vlm_progress_end(&j.progress);
+  VLM_TRY(run_models(&j, err));
   VLM_TRY(print_result(&j, err));
   VLM_TRY(refuse(&j, err));
 out:
-  vlm_flow_evaluation_free(&j.result);
-  vlm_dataset_free(j.set);
-  vlm_captions_free(j.captions);
-  vlm_bundle_free(j.bundles[0]);
-  vlm_bundle_free(j.bundles[1]);
-  vlm_context_free(j.context);
+  close_job(&j);
   return st;
 }
 

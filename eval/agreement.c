@@ -76,10 +76,17 @@ double vlm_kl_divergence(const float *reference, const float *candidate, int64_t
   return kl > 0 ? kl : 0; /* rounding may leave -1e-17 */
 }
 
+static bool both_finite(vlm_sqnr *s, double r, double c) {
+  if (isfinite(r) && isfinite(c)) return true;
+  s->lost += !(r == c || (isnan(r) && isnan(c)));
+  return false;
+}
+
 void vlm_sqnr_add(vlm_sqnr *s, const float *reference, const float *candidate, int64_t n) {
   double signal = 0, noise = 0;
   for (int64_t i = 0; i < n; i++) {
     const double r = reference[i], d = r - candidate[i];
+    if (!isfinite(d) && !both_finite(s, r, candidate[i])) continue;
     signal += r * r;
     noise += d * d;
   }
@@ -99,9 +106,10 @@ vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const v
     goto out;
   }
   for (int64_t i = 0; i < n; i++) {
-    const double r = vlm_tensor_get(reference, i), d = r - vlm_tensor_get(candidate, i);
+    const double r = vlm_tensor_get(reference, i), c = vlm_tensor_get(candidate, i);
+    if (!both_finite(s, r, c)) continue;
     s->signal += r * r;
-    s->noise += d * d;
+    s->noise += (r - c) * (r - c);
   }
   s->count += n;
 out:
@@ -110,6 +118,7 @@ out:
 
 double vlm_sqnr_db(const vlm_sqnr *s) {
   if (s->count == 0) return NAN;
+  if (s->lost) return -INFINITY;
   if (s->noise == 0) return INFINITY;
   return 10 * log10(s->signal / s->noise);
 }

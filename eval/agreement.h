@@ -36,15 +36,18 @@ int64_t vlm_top1(const float *logits, int64_t n);
 
 /* ---- tensors ---- */
 
+/* Infinities and NaN that are equal on both sides agree and count nothing else; where only one side is finite, or both are not and differ,
+ * the value is lost. */
 typedef struct vlm_sqnr {
   double signal, noise; /* sums of squares of the reference and of the difference */
   int64_t count;
+  int64_t lost;
 } vlm_sqnr;
 
 void vlm_sqnr_add(vlm_sqnr *s, const float *reference, const float *candidate, int64_t n);
 /* Any element types; shapes must be equal (VLM_INPUT). */
 vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const vlm_tensor *candidate, vlm_error *err);
-/* 10 log10(signal / noise); +infinity without noise, NaN when nothing was added or a value was NaN. */
+/* 10 log10(signal / noise); +infinity without noise, -infinity when a value was lost, NaN when nothing was added. */
 double vlm_sqnr_db(const vlm_sqnr *s);
 
 #endif

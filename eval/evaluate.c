@@ -1,9 +1,9 @@
 #include "eval/evaluate.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
-#include "eval/ptb_tokenize.h"
+#include "eval/evaluate_scores.h"
 
 /* Rows of logits of one answer. */
 typedef struct {
@@ -16,7 +16,6 @@ typedef struct {
   vlm_eval_side *side;
   vlm_answer answer;
   logit_rows logits;
-  const char **captions; /* per image */
 } player;
 
 typedef struct {
@@ -54,9 +53,10 @@ static vlm_status play(match *m, player *p, const vlm_sample_pixels *pixels, con
   return vlm_model_answer(p->model, &pixels->image, prompt, &opts, &p->answer, m->err);
 }
 
-static vlm_status note_times(match *m, player *p) {
+static vlm_status note_answer(match *m, player *p, vlm_eval_item *item) {
   vlm_status st = VLM_OK;
   const vlm_answer *a = &p->answer;
+  const size_t side = (size_t)(p - m->players);
   for (int s = 0; s < VLM_STAGE_COUNT; s++) {
     double ms = a->stage_ms[s];
     if (s == VLM_STAGE_STEP) ms = a->steps ? ms / (double)a->steps : 0;
@@ -66,6 +66,9 @@ static vlm_status note_times(match *m, player *p) {
   VLM_TRY(vlm_samples_add(&p->side->total_ms, a->total_ms, m->err));
   p->side->tokens += (int64_t)a->ids.count - 1;
   p->side->decode_ms += a->stage_ms[VLM_STAGE_FIRST] + a->stage_ms[VLM_STAGE_STEP];
+  item->total_ms[side] = a->total_ms;
+  item->tokens[side] = (int64_t)a->ids.count - 1;
+  VLM_TRY(vlm_arena_strdup(m->out->arena, &item->captions[side], vlm_text_get(&a->text), m->err));
 out:
   return st;
 }
@@ -79,141 +82,80 @@ static vlm_status compare_session(match *m, vlm_role role) {
 }
 
 /* Both decoders saw the same tokens up to the first difference: up to there rows of logits answer the same question. */
-static vlm_status compare_logits(match *m) {
+static vlm_status compare_logits(match *m, vlm_eval_item *item) {
   vlm_status st = VLM_OK;
+  const int64_t before = m->out->kl.count;
+  double sum = 0;
   const player *a = &m->players[0], *b = &m->players[1];
   int64_t rows = a->logits.count < b->logits.count ? a->logits.count : b->logits.count;
   for (int64_t i = 0; i < rows && a->logits.vocab == b->logits.vocab; i++) {
     const float *x = a->logits.rows + i * a->logits.vocab, *y = b->logits.rows + i * b->logits.vocab;
     VLM_TRY(vlm_samples_add(&m->out->kl, vlm_kl_divergence(x, y, a->logits.vocab), m->err));
+    sum += m->out->kl.values[m->out->kl.count - 1];
     vlm_sqnr_add(&m->out->sqnr[VLM_ROLE_DECODER_STEP], x, y, a->logits.vocab);
     m->out->top1_rows++;
     m->out->top1_equal += vlm_top1(x, a->logits.vocab) == vlm_top1(y, a->logits.vocab);
     if (a->answer.ids.data[i + 1] != b->answer.ids.data[i + 1]) break;
   }
+  if (m->out->kl.count > before) item->kl_mean = sum / (double)(m->out->kl.count - before);
 out:
   return st;
 }
 
-static vlm_status compare(match *m) {
+static vlm_status compare(match *m, vlm_eval_item *item) {
   vlm_status st = VLM_OK;
   const vlm_ids *a = &m->players[0].answer.ids, *b = &m->players[1].answer.ids;
+  const int64_t sum = m->out->agreement.divergence_sum;
   vlm_agreement_add(&m->out->agreement, a->data, (int64_t)a->count, b->data, (int64_t)b->count);
+  item->exact = a->count == b->count && !memcmp(a->data, b->data, a->count * sizeof *a->data);
+  if (!item->exact) item->first_divergence = m->out->agreement.divergence_sum - sum;
   VLM_TRY(compare_session(m, VLM_ROLE_VISION));
   VLM_TRY(compare_session(m, VLM_ROLE_ENCODER));
-  VLM_TRY(compare_logits(m));
+  VLM_TRY(compare_logits(m, item));
 out:
   return st;
 }
 
 /* ---- all images ---- */
 
-static vlm_status play_image(match *m, int64_t item, size_t i, const char *prompt) {
+static vlm_status play_image(match *m, vlm_eval_item *item, size_t i) {
   vlm_status st = VLM_OK;
   vlm_sample_pixels pixels = {0};
   VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, i, m->err));
   for (int k = 0; k < m->n_players; k++) {
-    player *p = &m->players[(k + item) % m->n_players]; /* turn by turn: neither side is always first */
-    VLM_TRY(play(m, p, &pixels, prompt));
-    VLM_TRY(note_times(m, p));
-    VLM_TRY(vlm_arena_strdup(m->out->arena, &p->captions[item], vlm_text_get(&p->answer.text), m->err));
+    player *p = &m->players[(k + (int)(item - m->out->items)) % m->n_players]; /* turn by turn: neither side is always first */
+    VLM_TRY(play(m, p, &pixels, item->prompt));
+    VLM_TRY(note_answer(m, p, item));
   }
-  if (m->n_players == 2) VLM_TRY(compare(m));
-  const vlm_ids *a = &m->players[0].answer.ids, *b = &m->players[m->n_players - 1].answer.ids;
-  vlm_eval_item *out = &m->out->items[item];
-  VLM_TRY(vlm_arena_strdup(m->out->arena, &out->key, vlm_dataset_get(m->set, i)->key, m->err));
-  out->reference = m->players[0].captions[item];
-  out->candidate = m->players[m->n_players - 1].captions[item];
-  out->exact = a->count == b->count && !memcmp(a->data, b->data, a->count * sizeof *a->data);
+  if (m->n_players == 2) VLM_TRY(compare(m, item));
+  if (m->opts->on_item) VLM_TRY(m->opts->on_item(m->opts->user, item, m->err));
 out:
   vlm_sample_pixels_free(&pixels);
   return st;
 }
 
+static vlm_status begin_item(match *m, vlm_eval_item *item, const vlm_sample *s, int64_t p) {
+  vlm_status st = VLM_OK;
+  const char *prompt = s->prompt && p == 0 ? s->prompt : m->opts->prompts[p];
+  *item = (vlm_eval_item){.kl_mean = NAN, .cider_d = {NAN, NAN}, .total_ms = {NAN, NAN}, .first_divergence = -1};
+  VLM_TRY(vlm_arena_strdup(m->out->arena, &item->key, s->key, m->err));
+  VLM_TRY(vlm_arena_strdup(m->out->arena, &item->prompt, prompt, m->err));
+out:
+  return st;
+}
+
 static vlm_status play_all(match *m) {
   const vlm_eval_opts *o = m->opts;
-  for (int64_t item = 0; item < m->out->images; item++) {
-    size_t i = (size_t)(item / o->n_prompts);
+  for (int64_t k = 0; k < m->out->images; k++) {
+    size_t i = (size_t)(k / o->n_prompts);
     const vlm_sample *s = vlm_dataset_get(m->set, i);
-    int64_t p = item % o->n_prompts;
-    vlm_status st = play_image(m, item, i, s->prompt && p == 0 ? s->prompt : o->prompts[p]);
+    vlm_status st = begin_item(m, &m->out->items[k], s, k % o->n_prompts);
+    if (st == VLM_OK) st = play_image(m, &m->out->items[k], i);
     if (st != VLM_OK) vlm_error_context(m->err, "%s", s->key);
-    else if (o->between) st = o->between(o->user, item + 1, m->out->images, m->err);
+    else if (o->between) st = o->between(o->user, k + 1, m->out->images, m->err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;
-}
-
-/* ---- scores ---- */
-
-static bool has_references(const match *m) {
-  size_t n = vlm_dataset_count(m->set);
-  for (size_t i = 0; i < n; i++)
-    if (vlm_dataset_get(m->set, i)->ref_count == 0) return false;
-  return n > 0;
-}
-
-/* References of all items in one block, tokenized in item order, as coco-caption does. */
-static vlm_status tokenize_references(match *m, const char ***tokens, int32_t *counts) {
-  vlm_status st = VLM_OK;
-  const char **texts = NULL;
-  int64_t total = 0, at = 0;
-  for (int64_t i = 0; i < m->out->images; i++) {
-    counts[i] = (int32_t)vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->ref_count;
-    total += counts[i];
-  }
-  VLM_TRY(vlm_new(&texts, total, m->err));
-  VLM_TRY(vlm_arena_new(m->out->arena, tokens, total, m->err));
-  for (int64_t i = 0; i < m->out->images; i++)
-    for (int32_t k = 0; k < counts[i]; k++) texts[at++] = vlm_dataset_get(m->set, (size_t)(i / m->opts->n_prompts))->refs[k];
-  VLM_TRY(vlm_ptb_tokenize(*tokens, m->out->arena, texts, total, NULL, m->err));
-out:
-  vlm_free(texts);
-  return st;
-}
-
-static vlm_status score_player(match *m, player *p, const char **refs, const int32_t *counts, double *cider_d) {
-  vlm_status st = VLM_OK;
-  int64_t n = m->out->images, at = 0;
-  const char **tokens = NULL;
-  vlm_score_image *images = NULL;
-  vlm_scores *each = NULL;
-  VLM_TRY(vlm_new(&tokens, n, m->err));
-  VLM_TRY(vlm_new(&images, n, m->err));
-  VLM_TRY(vlm_new(&each, n, m->err));
-  VLM_TRY(vlm_ptb_tokenize(tokens, m->out->arena, p->captions, n, NULL, m->err));
-  for (int64_t i = 0; i < n; i++) {
-    images[i] = (vlm_score_image){.candidate = tokens[i], .refs = refs + at, .n_refs = counts[i]};
-    at += counts[i];
-  }
-  VLM_TRY(vlm_scores_compute(&p->side->scores, each, NULL, images, n, NULL, m->err));
-  for (int64_t i = 0; i < n; i++) cider_d[i] = each[i].cider_d;
-out:
-  vlm_free(tokens);
-  vlm_free(images);
-  vlm_free(each);
-  return st;
-}
-
-static vlm_status score(match *m) {
-  vlm_status st = VLM_OK;
-  const char **refs;
-  int32_t *counts = NULL;
-  double *cider[2] = {NULL, NULL};
-  size_t n = (size_t)m->out->images;
-  VLM_TRY(vlm_new(&counts, n, m->err));
-  VLM_TRY(tokenize_references(m, &refs, counts));
-  for (int k = 0; k < m->n_players; k++) {
-    VLM_TRY(vlm_new(&cider[k], n, m->err));
-    VLM_TRY(score_player(m, &m->players[k], refs, counts, cider[k]));
-  }
-  if (m->n_players == 2) VLM_TRY(vlm_bootstrap_drop(&m->out->drop, cider[0], cider[1], m->out->images, &m->opts->bootstrap, m->err));
-  m->out->scored = true;
-out:
-  vlm_free(counts);
-  vlm_free(cider[0]);
-  vlm_free(cider[1]);
-  return st;
 }
 
 /* ---- set-up ---- */
@@ -226,7 +168,6 @@ static vlm_status enter(match *m, const vlm_bundle *bundle, vlm_eval_side *side)
   vlm_memory_use before = vlm_memory_now();
   p->side = side;
   m->n_players++;
-  VLM_TRY(vlm_arena_new(m->out->arena, &p->captions, m->out->images, m->err));
   const vlm_model_opts opts = {.session = {.owns_constants = m->opts->owns_constants}};
   VLM_TRY(vlm_model_create(&p->model, m->context, bundle, &opts, m->err));
   VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, 0, m->err));
@@ -258,7 +199,7 @@ vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bun
   VLM_TRY(enter(&m, reference, &out->reference));
   if (candidate) VLM_TRY(enter(&m, candidate, &out->candidate));
   VLM_TRY(play_all(&m));
-  if (has_references(&m)) VLM_TRY(score(&m));
+  VLM_TRY(vlm_evaluation_score(out, set, opts, err));
   out->kl_mean = 0;
   for (int64_t i = 0; i < out->kl.count; i++) out->kl_mean += out->kl.values[i] / (double)out->kl.count;
 out:

@@ -47,7 +47,11 @@ vlm_summary vlm_samples_summarize(vlm_samples *samples) {
                        .p90 = vlm_percentile(v, n, 90), .p95 = vlm_percentile(v, n, 95), .p99 = vlm_percentile(v, n, 99)};
 }
 
-static double relative_drop(double reference, double candidate) { return reference != 0 ? 100 * (reference - candidate) / reference : 0; }
+/* Of two sums over n samples. */
+static double drop_of(double reference, double candidate, int64_t n, bool points) {
+  const double whole = points ? (double)n : reference;
+  return whole != 0 ? 100 * (reference - candidate) / whole : 0;
+}
 
 static double deviation(const double *values, int64_t n) {
   double mean = 0, squares = 0;
@@ -69,7 +73,7 @@ vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const doub
   VLM_CHECK(resamples > 0 && level < 1, err, VLM_INPUT, "bootstrap: %lld resamples at level %g; wanted at least 1, level below 1", (long long)resamples, level);
   VLM_TRY(vlm_new(&drops, resamples, err));
   for (int64_t i = 0; i < n; i++) sum_r += reference[i], sum_c += candidate[i];
-  *out = (vlm_drop){.reference = sum_r / (double)n, .candidate = sum_c / (double)n, .percent = relative_drop(sum_r, sum_c)};
+  *out = (vlm_drop){.reference = sum_r / (double)n, .candidate = sum_c / (double)n, .percent = drop_of(sum_r, sum_c, n, opts->points)};
   for (int64_t k = 0; k < resamples; k++) {
     sum_r = sum_c = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -77,7 +81,7 @@ vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const doub
       sum_r += reference[pick];
       sum_c += candidate[pick];
     }
-    drops[k] = relative_drop(sum_r, sum_c);
+    drops[k] = drop_of(sum_r, sum_c, n, opts->points);
   }
   out->standard_error = deviation(drops, resamples);
   qsort(drops, (size_t)resamples, sizeof(*drops), compare);

@@ -2,6 +2,7 @@
 #ifndef VLM_EVAL_STATS_H
 #define VLM_EVAL_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/base/status.h"
@@ -27,7 +28,8 @@ double vlm_percentile(const double *sorted, int64_t n, double p);
 /* All fields NaN when there is no sample. The samples are sorted in place. */
 vlm_summary vlm_samples_summarize(vlm_samples *samples);
 
-/* Relative drop of a mean, in percent: 100 * (mean(reference) - mean(candidate)) / mean(reference); 0 when the reference's mean is 0. */
+/* Relative drop of a mean, in percent: 100 * (mean(reference) - mean(candidate)) / mean(reference); 0 when the reference's mean is 0.
+ * In points: 100 * (mean(reference) - mean(candidate)). */
 typedef struct vlm_drop {
   double reference, candidate; /* means */
   double percent;
@@ -39,6 +41,7 @@ typedef struct vlm_bootstrap_opts {
   int64_t resamples; /* 0 = 1000 */
   uint64_t seed;     /* the same seed gives the same interval */
   double level;      /* 0 = 0.95 */
+  bool points;       /* of shares: the drop in percentage points, not relative */
 } vlm_bootstrap_opts;
 
 /* Paired bootstrap over images: image i contributes reference[i] and candidate[i] together. For CIDEr-D give the per-image values of

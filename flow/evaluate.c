@@ -33,12 +33,31 @@ static vlm_status check_references(const vlm_dataset *set, const vlm_budget *bud
   return VLM_OK;
 }
 
-static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context,
-                                   const vlm_bundle *reference, const vlm_bundle *candidate,
-                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
-                                   vlm_error *err) {
+typedef struct {
+  const vlm_flow_evaluate_opts *opts;
+  vlm_watch watch;
+} evaluating;
+
+static vlm_status on_step(void *user, int64_t done, int64_t total, vlm_error *err) {
+  evaluating *run = user;
+  return vlm_watch_step(&run->watch, done, total, err);
+}
+
+static vlm_status on_answer(void *user, const vlm_eval_item *item, vlm_error *err) {
+  const vlm_flow_evaluate_opts *o = ((evaluating *)user)->opts;
+  return o->on_answer ? o->on_answer(o->user, item, err) : VLM_OK;
+}
+
+static vlm_status on_output(void *user, const vlm_graph_item *item, vlm_error *err) {
+  const vlm_flow_evaluate_opts *o = ((evaluating *)user)->opts;
+  return o->on_output ? o->on_output(o->user, item, err) : VLM_OK;
+}
+
+static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
+                                   const vlm_bundle *candidate, const vlm_dataset *set,
+                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_watch watch = opts->watch;
+  evaluating user = {.opts = opts, .watch = opts->watch};
   vlm_prompts prompts = {0};
   VLM_TRY(vlm_prompts_choose(&prompts, reference, set, opts->prompts, opts->n_prompts, err));
   VLM_TRY(check_references(set, &opts->budget, err));
@@ -48,27 +67,30 @@ static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *contex
                              .beams = opts->beams,
                              .bootstrap = opts->bootstrap,
                              .owns_constants = opts->owns_constants,
-                             .between = vlm_watch_step,
-                             .user = &watch};
+                             .between = on_step,
+                             .on_item = on_answer,
+                             .user = &user};
   VLM_TRY(vlm_evaluate(&out->answers, context, reference, candidate, set, &run, err));
-  out->verdict = vlm_judge_answers(&out->answers, &opts->budget);
+  VLM_TRY(vlm_judge_answers(&out->verdict, &out->checks, &out->answers, &opts->budget, err));
 out:
   vlm_free(prompts.own);
   return st;
 }
 
-static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context,
-                                   const vlm_bundle *reference, const vlm_bundle *candidate,
-                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
-                                   vlm_error *err) {
-  vlm_watch watch = opts->watch;
-  const vlm_graph_eval_opts run = {
-      .between = vlm_watch_step, .user = &watch, .owns_constants = opts->owns_constants};
+static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
+                                   const vlm_bundle *candidate, const vlm_dataset *set,
+                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
+  evaluating user = {.opts = opts, .watch = opts->watch};
+  const vlm_graph_eval_opts run = {.between = on_step,
+                                   .on_item = on_output,
+                                   .user = &user,
+                                   .labels = opts->labels,
+                                   .bootstrap = opts->bootstrap,
+                                   .owns_constants = opts->owns_constants};
   const vlm_graph *other = candidate ? candidate->graphs[VLM_ROLE_MODEL] : NULL;
-  vlm_status st =
-      vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
-  if (st == VLM_OK) out->verdict = vlm_judge_outputs(&out->outputs, &opts->budget);
-  return st;
+  vlm_status st = vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
+  if (st != VLM_OK) return st;
+  return vlm_judge_outputs(&out->verdict, &out->checks, &out->outputs, &opts->budget, err);
 }
 
 vlm_status vlm_flow_evaluate(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
@@ -92,5 +114,6 @@ out:
 void vlm_flow_evaluation_free(vlm_flow_evaluation *e) {
   if (e->answers.arena) vlm_evaluation_free(&e->answers);
   vlm_graph_eval_free(&e->outputs);
+  vlm_checks_free(&e->checks);
   *e = (vlm_flow_evaluation){.graph = false};
 }

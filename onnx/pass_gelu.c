@@ -93,15 +93,15 @@ static bool expand(const symbols *s, vlm_value_id id, int depth, poly *out) {
 }
 
 /* What an activation looks like: inner is the argument of `core` as a polynomial of x, outer the whole in x and e = core(inner). */
-typedef struct form {
+typedef struct gelu_form {
   const char *core;
   poly inner, outer;
   const char *domain, *op;
   int32_t opset;
   vlm_attr attr;
-} form;
+} gelu_form;
 
-static const form forms[] = {
+static const gelu_form forms[] = {
     {"Erf", {{{0}, {0.70710678118654752}}}, {{{0}, {0.5, 0.5}}}, "", "Gelu", 20, {"approximate", VLM_ATTR_STRING, 0, {.s = "none"}}},
     {"Tanh", {{{0}, {0.79788456080286536}, {0}, {0.035677408136300125}}}, {{{0}, {0.5, 0.5}}}, "", "Gelu", 20,
      {"approximate", VLM_ATTR_STRING, 0, {.s = "tanh"}}},
@@ -118,7 +118,7 @@ static bool same(const poly *a, const poly *b) {
   return true;
 }
 
-static const form *form_of(const vlm_node *node) {
+static const gelu_form *form_of(const vlm_node *node) {
   for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++)
     if (vlm_node_is(node, forms[k].core)) return &forms[k];
   return NULL;
@@ -138,7 +138,7 @@ static const vlm_node *find_core(const vlm_graph *graph, vlm_value_id id, int de
 }
 
 /* Tries every value from which the argument of the core is computed as x. */
-static bool find_x(const vlm_graph *graph, vlm_value_id argument, vlm_value_id at, int depth, const form *f, vlm_value_id *x) {
+static bool find_x(const vlm_graph *graph, vlm_value_id argument, vlm_value_id at, int depth, const gelu_form *f, vlm_value_id *x) {
   const symbols s = {graph, at, VLM_NO_VALUE};
   poly p;
   if (vlm_graph_constant(graph, at) != NULL) return false;
@@ -155,7 +155,7 @@ static vlm_status try_at(vlm_graph *graph, int32_t at, int32_t *changes, vlm_err
   const vlm_node *node = &graph->nodes[at];
   if (!vlm_node_is(node, "Mul") && !vlm_node_is(node, "Div")) return VLM_OK;
   const vlm_node *core = find_core(graph, node->outputs[0], MAX_DEPTH);
-  const form *f = core != NULL ? form_of(core) : NULL;
+  const gelu_form *f = core != NULL ? form_of(core) : NULL;
   symbols s = {.graph = graph};
   poly p;
   if (f == NULL || !find_x(graph, core->inputs[0], core->inputs[0], MAX_DEPTH, f, &s.x)) return VLM_OK;

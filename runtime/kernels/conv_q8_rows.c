@@ -13,7 +13,7 @@ typedef struct {
   vlm_conv_blocks blocks;
   size_t ring_bytes, sum_bytes, float_bytes;
   char *scratch;
-} rows_job;
+} conv_rows_job;
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -24,9 +24,9 @@ bool vlm_conv_q8_has_rows(const vlm_conv_q8 *conv, const vlm_kernels *kernels) {
   return conv->last && kernel->a_bytes == 1 && whole && vlm_conv_has_rows(s) && !vlm_conv_is_pointwise(s);
 }
 
-static rows_job make_job(const vlm_conv_q8 *conv, const vlm_threads *threads) {
+static conv_rows_job make_job(const vlm_conv_q8 *conv, const vlm_threads *threads) {
   const vlm_conv_shape *s = &conv->shape;
-  rows_job j = {.conv = conv, .w = conv->weights, .blocks = vlm_conv_split(s, (size_t)s->channels, vlm_threads_count(threads))};
+  conv_rows_job j = {.conv = conv, .w = conv->weights, .blocks = vlm_conv_split(s, (size_t)s->channels, vlm_threads_count(threads))};
   size_t columns = (size_t)j.blocks.columns;
   j.ring_bytes = vlm_conv_ring_bytes(s, j.blocks.columns, 1);
   j.sum_bytes = vlm_size_align(columns * (size_t)j.w->padded_n * sizeof(int32_t));
@@ -34,15 +34,15 @@ static rows_job make_job(const vlm_conv_q8 *conv, const vlm_threads *threads) {
   return j;
 }
 
-static size_t worker_bytes(const rows_job *j) { return j->ring_bytes + j->sum_bytes + j->float_bytes; }
+static size_t worker_bytes(const conv_rows_job *j) { return j->ring_bytes + j->sum_bytes + j->float_bytes; }
 
 size_t vlm_conv_q8_rows_scratch(const vlm_conv_q8 *conv, const vlm_threads *threads) {
-  rows_job j = make_job(conv, threads);
+  conv_rows_job j = make_job(conv, threads);
   return worker_bytes(&j) * (size_t)vlm_threads_count(threads);
 }
 
 /* One tile: positions [first, first + t->rows) of the row. */
-static void run_tile(const rows_job *j, vlm_gemm_u8s8_args *t, const void *const *rows, int64_t first) {
+static void run_tile(const conv_rows_job *j, vlm_gemm_u8s8_args *t, const void *const *rows, int64_t first) {
   const vlm_conv_shape *s = &j->conv->shape;
   const void *more[VLM_CONV_RING];
   size_t step = (size_t)first * t->lda;
@@ -52,7 +52,7 @@ static void run_tile(const rows_job *j, vlm_gemm_u8s8_args *t, const void *const
   j->kernels->gemm_u8s8->fn.gemm_u8s8(t);
 }
 
-static void run_sums(const rows_job *j, const void *const *rows, int32_t *sums, int64_t count) {
+static void run_sums(const conv_rows_job *j, const void *const *rows, int32_t *sums, int64_t count) {
   const vlm_conv_shape *s = &j->conv->shape;
   const vlm_kernel *kernel = j->kernels->gemm_u8s8;
   int64_t tiles = (count + kernel->mr - 1) / kernel->mr, step = (count + tiles - 1) / tiles;
@@ -68,14 +68,14 @@ static void run_sums(const rows_job *j, const void *const *rows, int32_t *sums, 
   }
 }
 
-static void finish_sums(const rows_job *j, const int32_t *sums, int32_t *y, int64_t count) {
+static void finish_sums(const conv_rows_job *j, const int32_t *sums, int32_t *y, int64_t count) {
   int64_t n = j->w->n;
   for (int64_t i = 0; i < count; i++, sums += j->w->padded_n, y += n)
     for (int64_t k = 0; k < n; k++) y[k] = (int32_t)((uint32_t)sums[k] - (uint32_t)j->conv->x_zero * (uint32_t)j->w->colsum[k]);
 }
 
 /* Floats of `count` positions, then all of them through the activation and to bytes at once. */
-static void finish_row(const rows_job *j, const int32_t *sums, float *room, int64_t at, int64_t count) {
+static void finish_row(const conv_rows_job *j, const int32_t *sums, float *room, int64_t at, int64_t count) {
   const vlm_conv_q8 *conv = j->conv;
   int64_t n = j->w->n;
   float *y = conv->y ? conv->y + at : room;
@@ -93,7 +93,7 @@ static void finish_row(const rows_job *j, const int32_t *sums, float *room, int6
 }
 
 static void block_task(void *user, int64_t index, int worker) {
-  const rows_job *j = user;
+  const conv_rows_job *j = user;
   const vlm_conv_shape *s = &j->conv->shape;
   const vlm_conv_block b = vlm_conv_block_at(&j->blocks, index);
   char *room = j->scratch + (size_t)worker * worker_bytes(j);
@@ -111,7 +111,7 @@ static void block_task(void *user, int64_t index, int worker) {
 }
 
 void vlm_conv_q8_rows_run(const vlm_conv_q8 *conv, const vlm_conv_input *in, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
-  rows_job j = make_job(conv, threads);
+  conv_rows_job j = make_job(conv, threads);
   j.in = in;
   j.kernels = kernels;
   j.scratch = scratch;

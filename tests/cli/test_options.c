@@ -29,17 +29,25 @@ static int split(char **words, char *text) {
 /* ---- the table ---- */
 
 /* Conditions name options, or arguments of each program that has the row. */
+static void check_condition(const vlm_option_row *row, vlm_slice word) {
+  const char *equals = memchr(word.data, '=', word.bytes);
+  size_t length = equals ? (size_t)(equals - word.data) : word.bytes;
+  if (word.data[0] == '-' && !vlm_option_find(word.data, length))
+    fail_msg("%s: no option %.*s", row->name, (int)length, word.data);
+  for (int i = 0; i < VLM_PROGRAM_COUNT && word.data[0] != '-'; i++)
+    if (vlm_option_in(row, vlm_programs[i].letter) &&
+        !vlm_has_word(vlm_programs[i].arguments, word.data, word.bytes))
+      fail_msg("%s: %s has no argument %.*s", row->name, vlm_programs[i].name, (int)word.bytes, word.data);
+}
+
+/* "A|B" is two. */
 static void check_conditions(const vlm_option_row *row, const char *conditions) {
   vlm_slice word;
   while (vlm_next_word(&conditions, &word)) {
-    const char *equals = memchr(word.data, '=', word.bytes);
-    size_t length = equals ? (size_t)(equals - word.data) : word.bytes;
-    if (word.data[0] == '-' && !vlm_option_find(word.data, length))
-      fail_msg("%s: no option %.*s", row->name, (int)length, word.data);
-    for (int i = 0; i < VLM_PROGRAM_COUNT && word.data[0] != '-'; i++)
-      if (vlm_option_in(row, vlm_programs[i].letter) &&
-          !vlm_has_word(vlm_programs[i].arguments, word.data, word.bytes))
-        fail_msg("%s: %s has no argument %.*s", row->name, vlm_programs[i].name, (int)word.bytes, word.data);
+    const char *bar = memchr(word.data, '|', word.bytes);
+    const size_t first = bar ? (size_t)(bar - word.data) : word.bytes;
+    check_condition(row, (vlm_slice){word.data, first});
+    if (bar) check_condition(row, (vlm_slice){bar + 1, word.bytes - first - 1});
   }
 }
 
