@@ -11,6 +11,7 @@
 #include "pack/pack.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/memory.h"
+#include "runtime/exec/profile.h"
 #include "runtime/exec/session.h"
 #include "runtime/lower/lower.h"
 
@@ -123,6 +124,7 @@ static vlm_status measure(vlm_context *context, const vlm_graph *g, const vlm_te
   double ms[MOST_RUNS], cpu[MOST_RUNS];
   time_book book = {0};
   vlm_session_opts opts = {.tap = q->profile ? note : NULL, .tap_user = &book};
+  vlm_profile costs = {0};
   VLM_TRY(vlm_new(&book.ms, g->n_nodes + 1, err));
   VLM_TRY(vlm_session_create(&session, context, g, &opts, err));
   for (int i = 0; i < 2; i++) VLM_TRY(vlm_session_run(session, inputs, g->n_inputs, err));
@@ -136,10 +138,13 @@ static vlm_status measure(vlm_context *context, const vlm_graph *g, const vlm_te
   qsort(ms, (size_t)q->runs, sizeof *ms, by_size);
   qsort(cpu, (size_t)q->runs, sizeof *cpu, by_size);
   if (q->profile) print_profile(g, &book, q->runs);
-  printf("%s: median %.3f ms, best %.3f ms, of the CPU %.3f and %.3f ms, of %d runs, %s, arena %.1f MiB\n", q->path, ms[q->runs / 2], ms[0],
+  VLM_TRY(vlm_graph_profile(&costs, context, g, inputs, err));
+  printf("%s: median %.3f ms, best %.3f ms, of the CPU %.3f and %.3f ms, of %d runs, %s, arena %.1f MiB, %.1f M multiply-adds\n", q->path, ms[q->runs / 2], ms[0],
          cpu[q->runs / 2], cpu[0], q->runs,
-         vlm_context_cpu(context), (double)vlm_session_get_stats(session).arena_bytes / (1 << 20));
+         vlm_context_cpu(context), (double)vlm_session_get_stats(session).arena_bytes / (1 << 20),
+         (double)costs.macs * 1e-6);
 out:
+  vlm_profile_free(&costs);
   vlm_session_free(session);
   vlm_free(book.ms);
   return st;
