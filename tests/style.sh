@@ -8,7 +8,7 @@ set -uo pipefail
 rooms='include runtime onnx calib quant pack eval face flow cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
-templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z_]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
+templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z_]* HALF half_[a-z]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'
 # Headers of that kind: they do not stand alone.
 bodies='_(body|tile)\.h$|/vec_[a-z0-9]*\.h$'
 # Functions of more than six parameters, to be cut; nothing may be added here.

@@ -5,7 +5,7 @@
 
 #include "runtime/base/memory.h"
 
-enum { RING_BYTES = 256 << 10, LEAST_COLUMNS = 48, LEAST_ROWS = 4, TASKS_PER_THREAD = 4 };
+enum { RING_BYTES = 512 << 10, LEAST_COLUMNS = 48, LEAST_ROWS = 4, TASKS_PER_THREAD = 4 };
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }

@@ -29,6 +29,18 @@ static inline int64_t vlm_conv_source(const vlm_conv_shape *s, int axis, int64_t
   return i >= 0 && i < s->in[axis] ? i : -1;
 }
 
+/* A plane of one column is one row: the same bytes, and its positions can be taken many at a time. */
+static inline void vlm_conv_flatten(vlm_conv_shape *s) {
+  bool column = !s->transposed && s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->pad[0] == 0 && s->in[2] == 1 &&
+                s->out[2] == 1 && s->kernel[2] == 1 && s->pad[2] == 0;
+  if (!column) return;
+  int64_t *const axes[] = {s->in, s->out, s->kernel, s->stride, s->dilation, s->pad};
+  for (int i = 0; i < 6; i++) {
+    axes[i][2] = axes[i][1];
+    axes[i][1] = axes[i][0];
+  }
+}
+
 enum { VLM_CONV_RING = 32 }; /* input rows at once */
 
 /* Input rows that an output row spans. */

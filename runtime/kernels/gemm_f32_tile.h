@@ -2,6 +2,8 @@
  * includes this once.
  *
  * Needs: TILE_GEMM, TILE_GEMV (names of the two functions), TILE_ROWS (up to 12), TILE_VECS (vectors per row, even).
+ * With HALF (a vector of half as many lanes: half_zero(), half_load(p), half_store(p, v), half_of(v) = its first lanes, half_fma, half_add),
+ * whole tiles of few columns do without lanes that nobody wants.
  * Each output has one accumulator that walks k upwards: the order of the contract, whatever the tile. */
 #include <assert.h>
 
@@ -18,34 +20,57 @@ static __attribute__((noinline)) void tile_partial(const vlm_gemm_f32_args *g, c
   }
 }
 
-/* Sums, then bias, of `rows` rows by `vecs` vectors: constants at every call, so that all loops over the tile unroll.
- * Fields become locals: stores to c could change them. */
-static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs) {
+#ifndef HALF
+#define HALF VEC
+#define half_zero() vec_zero()
+#define half_load(p) vec_load(p)
+#define half_store(p, v) vec_store(p, v)
+#define half_of(v) (v)
+#define half_fma(a, b, c) vec_fma(a, b, c)
+#define half_add(a, b) vec_add(a, b)
+#endif
+enum { HALF_WIDTH = sizeof(HALF) / sizeof(float) };
+
+/* Sums, then bias, of `rows` rows by `vecs` vectors and `half` (0 or 1) half ones: constants at every call, so that all loops over the tile
+ * unroll. Fields become locals: stores to c could change them. */
+static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs, int half) {
   float *c = g->c;
   const float *a = g->a, *b = g->b, *bias = g->bias;
   size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, steps = g->k;
   VEC acc[TILE_ROWS][TILE_VECS];
+  HALF rest[TILE_ROWS];
   VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
+  VLM_UNROLL for (int i = 0; i < rows * half; i++) rest[i] = half_zero();
   for (size_t s = 0;; s++) {
     for (size_t k = steps; k > 0; k--, a++, b += b_stride) {
       VEC column[TILE_VECS];
+      HALF last;
       __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES);
       VLM_UNROLL for (int j = 0; j < vecs; j++) column[j] = vec_load(b + j * VEC_WIDTH);
+      if (half) last = half_load(b + vecs * VEC_WIDTH);
       VLM_UNROLL for (int i = 0; i < rows; i++) {
         VEC x = vec_splat(a + (size_t)i * lda);
         VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_fma(x, column[j], acc[i][j]);
+        if (half) rest[i] = half_fma(half_of(x), last, rest[i]);
       }
     }
     if (s == g->n_more) break;
     a = g->a_more[s];
   }
-  if (g->columns && g->columns != vecs * VEC_WIDTH) {
+  if (g->columns && g->columns != vecs * VEC_WIDTH + half * HALF_WIDTH) {
     float room[TILE_ROWS * TILE_VECS * VEC_WIDTH];
+    const int width = (vecs + half) * VEC_WIDTH;
     VLM_UNROLL for (int i = 0; i < rows; i++) {
-      VLM_UNROLL for (int j = 0; j < vecs; j++) vec_store(room + (i * vecs + j) * VEC_WIDTH, acc[i][j]);
+      VLM_UNROLL for (int j = 0; j < vecs; j++) vec_store(room + i * width + j * VEC_WIDTH, acc[i][j]);
+      if (half) vec_store(room + i * width + vecs * VEC_WIDTH, vec_zero());
+      if (half) half_store(room + i * width + vecs * VEC_WIDTH, rest[i]);
     }
-    tile_partial(g, room, (size_t)vecs * VEC_WIDTH);
+    tile_partial(g, room, (size_t)width);
     return;
+  }
+  if (half) {
+    HALF add = bias ? half_load(bias + vecs * VEC_WIDTH) : half_zero();
+    VLM_UNROLL for (int i = 0; i < rows; i++) half_store(c + (size_t)i * ldc + vecs * VEC_WIDTH, half_add(rest[i], add));
   }
   VLM_UNROLL for (int j = 0; j < vecs; j++) {
     VEC add = bias ? vec_load(bias + j * VEC_WIDTH) : vec_zero();
@@ -55,8 +80,12 @@ static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs) 
 
 /* Few columns leave half of the vectors out. */
 static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
-  if (g->columns && g->columns <= TILE_VECS / 2 * VEC_WIDTH) tile_run(g, rows, TILE_VECS / 2);
-  else tile_run(g, rows, TILE_VECS);
+  const int columns = g->columns ? g->columns : TILE_VECS * VEC_WIDTH;
+  if (rows == TILE_ROWS && HALF_WIDTH < VEC_WIDTH && columns <= HALF_WIDTH) tile_run(g, rows, 0, 1);
+  else if (columns <= TILE_VECS / 2 * VEC_WIDTH) tile_run(g, rows, TILE_VECS / 2, 0);
+  else if (rows == TILE_ROWS && HALF_WIDTH < VEC_WIDTH && columns <= TILE_VECS / 2 * VEC_WIDTH + HALF_WIDTH)
+    tile_run(g, rows, TILE_VECS / 2, 1);
+  else tile_run(g, rows, TILE_VECS, 0);
 }
 
 #define TILE_CASE(n) \

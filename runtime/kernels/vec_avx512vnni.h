@@ -12,6 +12,14 @@
 #define vec_store_some(p, v, n) avx512vnni_store_some(p, v, n)
 #define vec_add(a, b) _mm512_add_ps(a, b)
 
+#define HALF __m256
+#define half_zero() _mm256_setzero_ps()
+#define half_load(p) _mm256_loadu_ps(p)
+#define half_store(p, v) _mm256_storeu_ps(p, v)
+#define half_of(v) _mm512_castps512_ps256(v)
+#define half_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define half_add(a, b) _mm256_add_ps(a, b)
+
 static inline __mmask16 avx512vnni_first(int n) {
   return (__mmask16)(n >= VEC_WIDTH ? 0xffffu : n <= 0 ? 0u : (1u << n) - 1u);
 }

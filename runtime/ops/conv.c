@@ -63,6 +63,7 @@ static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
   int64_t channels = s->conv.shape.out_channels;
   VLM_CHECK(!bias || vlm_tensor_count(bias) == channels, c->err, VLM_INPUT, "bias of %lld values; wanted %lld",
             bias ? (long long)vlm_tensor_count(bias) : 0, (long long)channels);
+  vlm_conv_flatten(&s->conv.shape);
   VLM_TRY(pack_weights(c, s));
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
   VLM_TRY(vlm_values_prepare(c, &s->bias, 2, channels, "the bias"));

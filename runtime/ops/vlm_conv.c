@@ -48,6 +48,7 @@ vlm_status vlm_prepare_QConv(vlm_op_call *c) {
             vlm_dtype_name(x->dtype));
   VLM_TRY(read_shape(c, &s->conv.shape));
   s->conv.last = is_last(c);
+  vlm_conv_flatten(&s->conv.shape);
   int64_t channels = s->conv.shape.out_channels;
   VLM_TRY(vlm_conv_q8_pack(c, &s->w, W, &s->conv.shape));
   VLM_TRY(vlm_values_prepare(c, &s->w_scale, W_SCALE, channels, "the scale of the weights"));

@@ -34,11 +34,17 @@ static float_segments segments_of(kernel_case *c, size_t m, size_t k) {
   return s;
 }
 
-/* A matrix of floats in place: its columns are the panels. The last panel lacks columns in layout 2, which it may read
- * but not write. */
+/* Columns of the tile that count: all but in layout 2, where they end in any quarter of it. */
+static size_t columns_used(const kernel_case *c, size_t n) {
+  const size_t cuts[] = {5, n / 4, n / 4 + 3, n / 2, n / 2 + 1, n - 1, n - n / 4 + 2};
+  return c->problem.layout == 2 ? n - cuts[(size_t)c->problem.depth % (sizeof cuts / sizeof cuts[0])] : n;
+}
+
+/* A matrix of floats in place: its columns are the panels. The last panel may lack columns, which it may read but not
+ * write. */
 void kernel_case_gemm_f32(kernel_case *c) {
   sizes s = sizes_of(c);
-  size_t used = c->problem.layout == 2 && s.n > 5 ? s.n - 5 : s.n, nr = (size_t)c->row->nr;
+  size_t used = columns_used(c, s.n), nr = (size_t)c->row->nr;
   vlm_gemm_f32_args t = {.k = s.k};
   float *out = case_output(c, CASE_F32, s.m, used, 7), *b, *bias = NULL;
   t.ldc = case_stride(c);
