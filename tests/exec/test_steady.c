@@ -13,13 +13,13 @@ static long faults(void) {
 }
 
 /* 4 MiB for each value, several of them alive at a time; weights of 4 MiB. */
-#define LAYERS                               \
-  "in x float32 1024,1024\n"                 \
-  "const w float32 1024,1024 rand 1\n"       \
-  "MatMul x w -> a\n"                        \
-  "Softmax a -> b\n"                         \
-  "Transpose b -> c perm=1,0\n"              \
-  "Add c a -> y\n"                           \
+#define LAYERS                         \
+  "in x float32 1024,1024\n"           \
+  "const w float32 1024,1024 rand 1\n" \
+  "MatMul x w -> a\n"                  \
+  "Softmax a -> b\n"                   \
+  "Transpose b -> c perm=1,0\n"        \
+  "Add c a -> y\n"                     \
   "out y\n"
 
 /* Pages touched for the first time in the second run. */
