@@ -128,6 +128,12 @@ static void set_unknown(vlm_plan_builder *b, int32_t n, vlm_step_kind kind) {
     b->plan->values[node->outputs[0]].root = b->plan->values[node->inputs[0]].root;
 }
 
+/* Always, or with these shapes: the latter of values that are computed, since constants are copied when they fold. */
+static bool is_view(const vlm_plan_builder *b, const vlm_node *node, const vlm_op_call *call) {
+  if (node->outputs[0] == VLM_NO_VALUE) return false;
+  return node->op->flags & VLM_OP_ALIAS || (call->same && b->plan->values[b->plan->values[node->inputs[0]].root].store != VLM_STORE_CONSTANT);
+}
+
 static vlm_status classify_known(vlm_plan_builder *b, int32_t n) {
   vlm_status st = VLM_OK;
   const vlm_node *node = &b->request->graph->nodes[n];
@@ -142,7 +148,7 @@ static vlm_status classify_known(vlm_plan_builder *b, int32_t n) {
   VLM_TRY(output_bytes(call, &bytes, b->err));
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (output_of(b, node, k)) output_of(b, node, k)->shape_known = true;
-  if (node->op->flags & VLM_OP_ALIAS && node->outputs[0] != VLM_NO_VALUE) {
+  if (is_view(b, node, call)) {
     set_alias(b, node);
     b->kinds[n] = VLM_STEP_ALIAS;
     b->folded[n] = b->plan->values[node->outputs[0]].store == VLM_STORE_CONSTANT;

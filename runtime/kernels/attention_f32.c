@@ -13,7 +13,8 @@ typedef struct {
   const vlm_kernels *kernels;
   char *scratch;
   int64_t rows, tiles; /* per batch entry */
-  size_t score_bytes, q_bytes, k_bytes, worker_bytes; /* a worker's room: scores, scaled q and k, scratch of the products */
+  size_t score_bytes, q_bytes, k_bytes,
+      worker_bytes; /* a worker's room: scores, scaled q and k, scratch of the products */
 } attention_plan;
 
 /* ---- operands ---- */
@@ -24,25 +25,30 @@ typedef struct {
   int64_t row, column;
 } matrix;
 
-static matrix matrix_at(const vlm_matrices *m, int64_t batch, int64_t first) {
+static matrix matrix_at(const vlm_strided *m, int64_t batch, int64_t first) {
   return (matrix){m->data ? m->data + m->offset[batch] + first * m->row : NULL, m->row, m->column};
 }
 
 static bool is_step(int64_t n) { return n == 0 || n == 1; }
 
 /* x * factor, `inner` elements next to each other, `outer` times. */
-static void scale_lines(const vlm_rowops *ops, float *to, const matrix *x, const matrix *factor, int64_t outer, int64_t inner) {
+static void scale_lines(const vlm_rowops *ops, float *to, const matrix *x, const matrix *factor,
+                        int64_t outer, int64_t inner) {
   if (is_step(x->column) && is_step(factor->column)) {
     for (int64_t i = 0; i < outer; i++)
-      ops->mul(to + i * inner, x->data + i * x->row, x->column, factor->data + i * factor->row, factor->column, inner);
+      ops->mul(to + i * inner, x->data + i * x->row, x->column, factor->data + i * factor->row,
+               factor->column, inner);
     return;
   }
   for (int64_t i = 0; i < outer; i++)
-    for (int64_t j = 0; j < inner; j++) to[i * inner + j] = x->data[i * x->row + j * x->column] * factor->data[i * factor->row + j * factor->column];
+    for (int64_t j = 0; j < inner; j++)
+      to[i * inner + j] =
+          x->data[i * x->row + j * x->column] * factor->data[i * factor->row + j * factor->column];
 }
 
 /* x, or x * factor in `room`, stored the way x is. */
-static matrix scaled(const vlm_rowops *ops, matrix x, matrix factor, int64_t rows, int64_t columns, float *room) {
+static matrix scaled(const vlm_rowops *ops, matrix x, matrix factor, int64_t rows, int64_t columns,
+                     float *room) {
   if (!factor.data) return x;
   if (is_step(x.column)) {
     scale_lines(ops, room, &x, &factor, rows, columns);
@@ -55,18 +61,53 @@ static matrix scaled(const vlm_rowops *ops, matrix x, matrix factor, int64_t row
 
 /* ---- products ---- */
 
-static vlm_gemm_f32 score_product(const vlm_attention_f32 *a, matrix q, matrix k, int64_t rows, float *scores) {
-  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->s, .k = a->d, .a = q.data, .a_row = q.row, .a_column = q.column, .b = k.data,
-                        .b_row = k.row, .b_column = k.column, .c = scores, .ldc = a->s, .epilogue = {.alpha = 1}};
+static vlm_gemm_f32 score_product(const vlm_attention_f32 *a, matrix q, matrix k, int64_t rows,
+                                  float *scores) {
+  return (vlm_gemm_f32){.batch = 1,
+                        .m = rows,
+                        .n = a->s,
+                        .k = a->d,
+                        .a = q.data,
+                        .a_row = q.row,
+                        .a_column = q.column,
+                        .b = k.data,
+                        .b_row = k.row,
+                        .b_column = k.column,
+                        .c = scores,
+                        .ldc = a->s,
+                        .epilogue = {.alpha = 1}};
 }
 
 /* y, or y transposed = v transposed times the scores transposed where the columns of y are apart: the same sums in the same order. */
-static vlm_gemm_f32 value_product(const vlm_attention_f32 *a, matrix v, int64_t rows, const float *scores, float *y) {
+static vlm_gemm_f32 value_product(const vlm_attention_f32 *a, matrix v, int64_t rows, const float *scores,
+                                  float *y) {
   if (a->y_column == 1)
-    return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->dv, .k = a->s, .a = scores, .a_row = a->s, .a_column = 1, .b = v.data,
-                          .b_row = v.row, .b_column = v.column, .c = y, .ldc = a->y_row, .epilogue = {.alpha = 1}};
-  return (vlm_gemm_f32){.batch = 1, .m = a->dv, .n = rows, .k = a->s, .a = v.data, .a_row = v.column, .a_column = v.row, .b = scores,
-                        .b_row = 1, .b_column = a->s, .c = y, .ldc = a->y_column, .epilogue = {.alpha = 1}};
+    return (vlm_gemm_f32){.batch = 1,
+                          .m = rows,
+                          .n = a->dv,
+                          .k = a->s,
+                          .a = scores,
+                          .a_row = a->s,
+                          .a_column = 1,
+                          .b = v.data,
+                          .b_row = v.row,
+                          .b_column = v.column,
+                          .c = y,
+                          .ldc = a->y_row,
+                          .epilogue = {.alpha = 1}};
+  return (vlm_gemm_f32){.batch = 1,
+                        .m = a->dv,
+                        .n = rows,
+                        .k = a->s,
+                        .a = v.data,
+                        .a_row = v.column,
+                        .a_column = v.row,
+                        .b = scores,
+                        .b_row = 1,
+                        .b_column = a->s,
+                        .c = y,
+                        .ldc = a->y_column,
+                        .epilogue = {.alpha = 1}};
 }
 
 /* ---- tiles ---- */
@@ -74,14 +115,15 @@ static vlm_gemm_f32 value_product(const vlm_attention_f32 *a, matrix v, int64_t 
 static int64_t tile_rows(const vlm_attention_f32 *a, const vlm_kernels *kernels, const vlm_threads *threads) {
   const int64_t mr = kernels->gemm_f32->mr, fit = TILE_FLOATS / (a->s > 0 ? a->s : 1);
   int64_t rows = fit > MOST_ROWS ? MOST_ROWS : fit < LEAST_ROWS ? LEAST_ROWS : fit;
-  const int64_t shares = vlm_threads_count(threads), per_share = a->batch > 0 ? (shares + a->batch - 1) / a->batch : 1;
+  const int64_t shares = vlm_threads_count(threads),
+                per_share = a->batch > 0 ? (shares + a->batch - 1) / a->batch : 1;
   if (per_share > 1 && rows > a->t / per_share) rows = a->t / per_share;
   rows = (rows + mr - 1) / mr * mr;
   return rows < mr ? mr : rows > a->t ? a->t : rows;
 }
 
 /* q or k as the products see it: scaled ones lie in room, rows or columns together. */
-static matrix shape_of(const vlm_matrices *m, const vlm_matrices *factor, int64_t rows, int64_t columns) {
+static matrix shape_of(const vlm_strided *m, const vlm_strided *factor, int64_t rows, int64_t columns) {
   if (!factor->offset) return (matrix){NULL, m->row, m->column};
   return is_step(m->column) ? (matrix){NULL, columns, 1} : (matrix){NULL, 1, rows};
 }
@@ -93,9 +135,11 @@ static size_t product_bytes(const attention_plan *p) {
   size_t most = 0;
   for (int i = 0; i < 2; i++) {
     if (sizes[i] == 0) continue;
-    const vlm_gemm_f32 scores = score_product(a, shape_of(&a->q, &a->q_factor, sizes[i], a->d), shape_of(&a->k, &a->k_factor, a->d, a->s), sizes[i], NULL);
+    const vlm_gemm_f32 scores = score_product(a, shape_of(&a->q, &a->q_factor, sizes[i], a->d),
+                                              shape_of(&a->k, &a->k_factor, a->d, a->s), sizes[i], NULL);
     const vlm_gemm_f32 values = value_product(a, (matrix){NULL, a->v.row, a->v.column}, sizes[i], NULL, NULL);
-    const size_t x = vlm_gemm_f32_scratch(&scores, p->kernels, NULL), y = vlm_gemm_f32_scratch(&values, p->kernels, NULL);
+    const size_t x = vlm_gemm_f32_scratch(&scores, p->kernels, NULL),
+                 y = vlm_gemm_f32_scratch(&values, p->kernels, NULL);
     most = x > most ? x : most;
     most = y > most ? y : most;
   }
@@ -104,7 +148,8 @@ static size_t product_bytes(const attention_plan *p) {
 
 static bool is_empty(const vlm_attention_f32 *a) { return a->batch <= 0 || a->t <= 0; }
 
-static attention_plan make_plan(const vlm_attention_f32 *a, const vlm_kernels *kernels, const vlm_threads *threads) {
+static attention_plan make_plan(const vlm_attention_f32 *a, const vlm_kernels *kernels,
+                                const vlm_threads *threads) {
   attention_plan p = {.a = a, .kernels = kernels, .rows = tile_rows(a, kernels, threads)};
   p.tiles = (a->t + p.rows - 1) / p.rows;
   p.score_bytes = vlm_size_align((size_t)(p.rows * a->s) * sizeof(float));
@@ -114,7 +159,8 @@ static attention_plan make_plan(const vlm_attention_f32 *a, const vlm_kernels *k
   return p;
 }
 
-size_t vlm_attention_f32_scratch(const vlm_attention_f32 *a, const vlm_kernels *kernels, const vlm_threads *threads) {
+size_t vlm_attention_f32_scratch(const vlm_attention_f32 *a, const vlm_kernels *kernels,
+                                 const vlm_threads *threads) {
   if (is_empty(a)) return 0;
   return make_plan(a, kernels, threads).worker_bytes * (size_t)vlm_threads_count(threads);
 }
@@ -136,20 +182,26 @@ static void task(void *user, int64_t index, int worker) {
   const attention_plan *p = user;
   const vlm_attention_f32 *a = p->a;
   const vlm_rowops *ops = p->kernels->rowops;
-  const int64_t batch = index / p->tiles, first = index % p->tiles * p->rows, rows = a->t - first < p->rows ? a->t - first : p->rows;
-  char *room = p->scratch + (size_t)worker * p->worker_bytes, *scratch = room + p->score_bytes + p->q_bytes + p->k_bytes;
+  const int64_t batch = index / p->tiles, first = index % p->tiles * p->rows,
+                rows = a->t - first < p->rows ? a->t - first : p->rows;
+  char *room = p->scratch + (size_t)worker * p->worker_bytes,
+       *scratch = room + p->score_bytes + p->q_bytes + p->k_bytes;
   float *scores = (float *)(void *)room, *q_room = (float *)(void *)(room + p->score_bytes),
         *k_room = (float *)(void *)(room + p->score_bytes + p->q_bytes);
-  const matrix q = scaled(ops, matrix_at(&a->q, batch, first), matrix_at(&a->q_factor, batch, first), rows, a->d, q_room);
-  const matrix k = scaled(ops, matrix_at(&a->k, batch, 0), matrix_at(&a->k_factor, batch, 0), a->d, a->s, k_room);
+  const matrix q =
+      scaled(ops, matrix_at(&a->q, batch, first), matrix_at(&a->q_factor, batch, first), rows, a->d, q_room);
+  const matrix k =
+      scaled(ops, matrix_at(&a->k, batch, 0), matrix_at(&a->k_factor, batch, 0), a->d, a->s, k_room);
   const vlm_gemm_f32 qk = score_product(a, q, k, rows, scores);
-  const vlm_gemm_f32 pv = value_product(a, matrix_at(&a->v, batch, 0), rows, scores, a->y + a->y_offset[batch] + first * a->y_row);
+  const vlm_gemm_f32 pv = value_product(a, matrix_at(&a->v, batch, 0), rows, scores,
+                                        a->y + a->y_offset[batch] + first * a->y_row);
   vlm_gemm_f32_run(&qk, p->kernels, NULL, scratch);
   finish_rows(p, batch, first, rows, scores);
   vlm_gemm_f32_run(&pv, p->kernels, NULL, scratch);
 }
 
-void vlm_attention_f32_run(const vlm_attention_f32 *a, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+void vlm_attention_f32_run(const vlm_attention_f32 *a, const vlm_kernels *kernels, vlm_threads *threads,
+                           void *scratch) {
   if (is_empty(a)) return;
   attention_plan p = make_plan(a, kernels, threads);
   assert(a->y_column == 1 || a->y_row == 1);

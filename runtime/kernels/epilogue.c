@@ -54,4 +54,5 @@ void vlm_epilogue_f32_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops 
   if (e->row_bias) rowops->add(y, y, 1, e->row_bias + part->row, 0, n);
   if (e->add) add_row(y, e, rowops, part);
   if (e->activation) e->activation(y, y, n, e->params);
+  if (e->residual) rowops->add(y, y, 1, e->residual + part->row * e->residual_row + part->column, 1, n);
 }

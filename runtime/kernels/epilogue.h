@@ -18,6 +18,8 @@ typedef struct vlm_epilogue_f32 {
   float beta;
   vlm_row_unary *activation; /* NULL = none */
   float params[4]; /* of the activation, as rowops.h wants them */
+  const float *residual; /* y[j] = y[j] + residual[i * residual_row + j] behind the activation, NULL = none */
+  int64_t residual_row;
 } vlm_epilogue_f32;
 
 /* Columns [column, column + n) of row `row` of the output. */

@@ -82,10 +82,16 @@ void vlm_gemm_f32_pack(float *panels, const vlm_f32_source *s, int nr) {
   for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) pack_panel(panels, s, j, nr);
 }
 
-/* y[j][i] = x[i][j], i < rows, j < columns. */
-static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, const float *x, int64_t x_stride, int64_t rows, int64_t columns) {
-  const vlm_transpose_32_args t = {(uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x, (size_t)x_stride, (size_t)rows,
-                                   (size_t)columns};
+/* Rows of floats, `stride` apart. */
+typedef struct {
+  const float *data;
+  int64_t stride, rows, columns;
+} float_rows;
+
+/* y[j][i] = x[i][j]. */
+static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, float_rows x) {
+  const vlm_transpose_32_args t = {(uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x.data, (size_t)x.stride,
+                                   (size_t)x.rows, (size_t)x.columns};
   kernels->transpose_32->fn.transpose_32(&t);
 }
 
@@ -98,7 +104,7 @@ static void pack_block(const plan *p, float *panels, const vlm_f32_source *s) {
   }
   for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) {
     const int64_t n = min64(nr, s->n - j);
-    turn(p->kernels, panels, nr, s->b + j * s->b_column, s->b_column, n, s->k);
+    turn(p->kernels, panels, nr, (float_rows){s->b + j * s->b_column, s->b_column, n, s->k});
     for (int64_t i = 0; n < nr && i < s->k; i++) memset(panels + i * nr + n, 0, (size_t)(nr - n) * sizeof *panels);
   }
 }
@@ -130,7 +136,7 @@ static column_block take_block(const plan *p, float *room, int64_t batch, int64_
 
 static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, const vlm_gemm_f32 *g, int rows) {
   if (g->a_row == 1) {
-    turn(kernels, dst, g->k, a, g->a_column, g->k, rows);
+    turn(kernels, dst, g->k, (float_rows){a, g->a_column, g->k, rows});
     return;
   }
   for (int64_t p = 0; p < g->k; p++)
@@ -140,16 +146,17 @@ static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, 
 /* Columns [from, n) of one row tile, panel by panel. `t` has the rows; c and b are set here. */
 static void run_panels(const plan *p, const column_block *b, vlm_gemm_f32_args t, int64_t from, int64_t n) {
   const vlm_kernel *kernel = p->kernels->gemm_f32;
-  float room[VLM_TILE_MAX_ROWS * VLM_TILE_MAX_COLUMNS], *c = t.c;
-  size_t ldc = t.ldc, nr = (size_t)kernel->nr;
+  float *c = t.c;
+  const float *bias = t.bias;
+  const size_t nr = (size_t)kernel->nr;
   for (int64_t j = from; j < n; j += kernel->nr) {
-    bool tail = j >= b->tail, whole = j + kernel->nr <= n;
-    t.c = whole ? c + j : room;
-    t.ldc = whole ? ldc : nr;
+    bool tail = j >= b->tail;
+    t.c = c + j;
+    t.columns = (int)min64(kernel->nr, n - j);
+    t.bias = bias ? bias + j : NULL;
     t.b = tail ? b->tail_panel : b->data + (size_t)j / nr * b->panel_stride;
     t.b_stride = tail ? nr : b->stride;
     kernel->fn.gemm_f32(&t);
-    for (size_t i = 0; !whole && i < (size_t)t.rows; i++) memcpy(c + i * ldc + j, room + i * nr, (size_t)(n - j) * sizeof *c);
   }
 }
 
@@ -183,6 +190,9 @@ static void task(void *user, int64_t index, int worker) {
   vlm_epilogue_f32 epilogue = g->epilogue;
   if (epilogue.row_bias && g->row_bias_offset) epilogue.row_bias += g->row_bias_offset[batch];
   if (epilogue.add) epilogue.add += batch * g->add_batch;
+  if (epilogue.residual) epilogue.residual += batch * g->c_batch;
+  epilogue.residual_row = g->ldc;
+  const float *in_tile = epilogue.alpha == 1 ? epilogue.bias : NULL;
   column_block b = take_block(p, room, batch, column, n);
   for (int64_t i = row0; i < row1; i += p->kernels->gemm_f32->mr) {
     vlm_gemm_f32_args t = {.c = g->c + batch * g->c_batch + i * g->ldc + column, .ldc = (size_t)g->ldc, .k = (size_t)g->k};
@@ -190,6 +200,9 @@ static void task(void *user, int64_t index, int worker) {
     t.a = p->pack_rows ? row_room : a + i * g->a_row;
     t.lda = (size_t)(p->pack_rows ? g->k : g->a_row);
     if (p->pack_rows) gather_rows(p->kernels, row_room, a + i * g->a_row, g, t.rows);
+    /* The tile adds the bias while its sums are in registers; one row goes through a kernel that does not. */
+    t.bias = in_tile && t.rows > 1 ? in_tile + column : NULL;
+    epilogue.bias = t.bias ? NULL : g->epilogue.bias;
     run_tile(p, &b, &t, n);
     for (int r = 0; r < t.rows; r++) {
       vlm_row_part part = {.row = i + r, .column = column, .n = n};

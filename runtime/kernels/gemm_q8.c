@@ -184,6 +184,7 @@ static void finish_rows(const q8_plan *p, const room *r, const strip *s) {
     } else {
       float *y = g->c_u8 ? r->results : g->c + at;
       finish_floats(p, s, i, y, sums);
+      if (g->residual) p->kernels->rowops->add(y, y, 1, g->residual + at, 1, s->n);
       if (g->c_u8) quantize(p, g->c_u8 + at, y, s->n);
     }
   }
@@ -251,6 +252,7 @@ void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threa
   double work = (double)g->batch * (double)g->m * (double)g->w->n * (double)(g->w->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->w->n <= 0) return;
   assert((g->c != NULL) + (g->c_u8 != NULL) + (g->c_sums != NULL) == 1 && (g->a || g->pack));
+  assert(!g->residual || (g->c && g->c_column == 1));
   assert((g->c_row == 1 || g->c_column == 1) && (uintptr_t)g->w->panels % VLM_ALIGN == 0 && (uintptr_t)scratch % VLM_ALIGN == 0);
   assert(p.columns % kernels->gemm_u8s8->nr == 0 && p.strip % kernels->gemm_u8s8->mr == 0);
   p.scratch = scratch;

@@ -3,7 +3,8 @@
  * sum[i][j] = sum over p of (a[i][p] - zero) * w[p][j], computed as acc - zero * colsum[j], all modulo 2^32 (K up to 66 000 stays in
  * range). The output is one of
  *   sum                                                                                 int32, when c_sums is set
- *   y = fmaf((float)sum, a_scale * w_scale[j], bias[j]), then the activation            float, when c is set
+ *   y = fmaf((float)sum, a_scale * w_scale[j], bias[j]), then the activation,
+ *       then + residual                                                                 float, when c is set
  *   saturate(round(y / q_scale) + q_zero), rounded to nearest even                      uint8, when c_u8 is set
  * a_scale and zero are per tensor, or per row when row_scale and row_zero are set. Element (i, j) goes to index
  * batch * c_batch + i * c_row + j * c_column; one of c_row, c_column is 1. With c_groups > 1, batch b goes to
@@ -65,6 +66,7 @@ typedef struct vlm_gemm_q8 {
   float params[4];
   int32_t *c_sums;
   float *c;
+  const float *residual; /* laid out as c, in rows (c_column 1); NULL = none */
   uint8_t *c_u8;
   int64_t c_batch, c_row, c_column, c_group, c_groups;
   float q_scale;

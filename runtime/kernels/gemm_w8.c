@@ -49,13 +49,15 @@ typedef struct {
   int64_t row, end, column, n;
 } w8_part;
 
-static void finish_row(const w8_plan *p, const w8_part *part, float *y_row, const float *sums) {
+static void finish_row(const w8_plan *p, const w8_part *part, int64_t row, const float *sums) {
   const vlm_gemm_w8 *g = p->g;
   const vlm_rowops *rowops = p->kernels->rowops;
-  float *y = y_row + part->column;
+  const int64_t at = row * g->ldy + part->column;
+  float *y = g->y + at;
   rowops->mul(y, sums, 1, g->scale + part->column, 1, part->n);
   if (g->bias) rowops->add(y, y, 1, g->bias + part->column, 1, part->n);
   if (g->activation) g->activation(y, y, part->n, g->params);
+  if (g->residual) rowops->add(y, y, 1, g->residual + at, 1, part->n);
 }
 
 static void few_rows(const w8_plan *p, const int8_t *panel, const w8_part *part) {
@@ -66,7 +68,7 @@ static void few_rows(const w8_plan *p, const int8_t *panel, const w8_part *part)
     t.a = g->x + i * g->ldx;
     t.rows = (int)min64(VLM_W8_ROWS, part->end - i);
     p->kernels->gemm_f32s8->fn.gemm_f32s8(&t);
-    for (int r = 0; r < t.rows; r++) finish_row(p, part, g->y + (i + r) * g->ldy, sums + r * VLM_W8_COLUMNS);
+    for (int r = 0; r < t.rows; r++) finish_row(p, part, i + r, sums + r * VLM_W8_COLUMNS);
   }
 }
 
@@ -84,7 +86,7 @@ static void many_rows(const w8_plan *p, float *panel, const w8_part *part) {
       t.b = panel + j;
       kernel->fn.gemm_f32(&t);
     }
-    for (int r = 0; r < t.rows; r++) finish_row(p, part, g->y + (i + r) * g->ldy, sums + r * VLM_W8_COLUMNS);
+    for (int r = 0; r < t.rows; r++) finish_row(p, part, i + r, sums + r * VLM_W8_COLUMNS);
   }
 }
 

@@ -1,5 +1,5 @@
 /* Weight-only product: float activations, int8 weights with one scale per output column.
- * y[i][j] = (sum over p, upwards, of fmaf(x[i][p], (float)w[p][j])) * scale[j], then + bias[j], then the activation. */
+ * y[i][j] = (sum over p, upwards, of fmaf(x[i][p], (float)w[p][j])) * scale[j], then + bias[j], then the activation, then + residual[i][j]. */
 #ifndef VLM_KERNELS_GEMM_W8_H
 #define VLM_KERNELS_GEMM_W8_H
 
@@ -15,6 +15,7 @@ typedef struct vlm_gemm_w8 {
   vlm_row_unary *activation;
   float params[4];
   float *y; /* rows of ldy floats */
+  const float *residual; /* likewise; NULL = none */
   int64_t ldy;
 } vlm_gemm_w8;
 

@@ -117,9 +117,13 @@ vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_attention, err));
+  VLM_TRY(each_graph(graph, vlm_lower_float_products, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_layout, err));
+  VLM_TRY(vlm_graph_sweep(graph, err));
+  VLM_TRY(vlm_graph_resolve(graph, err));
+  VLM_TRY(each_graph(graph, vlm_lower_quantizers, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));
 out:

@@ -4,13 +4,17 @@
 #include "runtime/lower/lower_private.h"
 
 /* Elements of a list that an attribute or a constant input holds; -1 = neither. */
-static int32_t list_of(const vlm_graph *g, const vlm_node *node, const char *name, int32_t input, int64_t *out) {
+static int32_t list_of(const vlm_graph *g, const vlm_node *node, const char *name, int32_t input,
+                       int64_t *out) {
   const vlm_attr *a = vlm_node_attr(node, name);
   const vlm_value_id id = vlm_node_input(node, input);
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(g, id);
-  const int64_t n = a && a->kind == VLM_ATTR_INTS ? a->count : t && t->dtype == VLM_S64 ? vlm_tensor_count(t) : -1;
+  const int64_t n = a && a->kind == VLM_ATTR_INTS ? a->count
+                    : t && t->dtype == VLM_S64    ? vlm_tensor_count(t)
+                                                  : -1;
   if (n < 0 || n > VLM_MAX_RANK) return -1;
-  for (int64_t i = 0; i < n; i++) out[i] = a && a->kind == VLM_ATTR_INTS ? a->u.ints[i] : vlm_tensor_get_int(t, i);
+  for (int64_t i = 0; i < n; i++)
+    out[i] = a && a->kind == VLM_ATTR_INTS ? a->u.ints[i] : vlm_tensor_get_int(t, i);
   return (int32_t)n;
 }
 
@@ -39,9 +43,11 @@ static int32_t rank_of(const vlm_graph *g, vlm_value_id id, int32_t depth) {
   if (!node || depth == 0) return -1;
   if (vlm_node_is(node, "Transpose")) return list_of(g, node, "perm", 1, list);
   if (vlm_node_is(node, "Reshape")) return list_length(g, node->inputs[1]);
-  const int32_t inner = node->n_inputs > 0 && node->inputs[0] != VLM_NO_VALUE ? rank_of(g, node->inputs[0], depth - 1) : -1;
+  const int32_t inner =
+      node->n_inputs > 0 && node->inputs[0] != VLM_NO_VALUE ? rank_of(g, node->inputs[0], depth - 1) : -1;
   if (inner < 0) return -1;
-  if (vlm_node_is(node, "Split") || vlm_node_is(node, "Softmax") || vlm_node_is(node, "LayerNormalization")) return inner;
+  if (vlm_node_is(node, "Split") || vlm_node_is(node, "Softmax") || vlm_node_is(node, "LayerNormalization"))
+    return inner;
   if (vlm_node_is(node, "Squeeze")) {
     const int32_t n = list_of(g, node, "axes", 1, list);
     return n < 0 ? -1 : inner - n;
@@ -85,7 +91,8 @@ static bool through_split(const vlm_graph *g, const vlm_node *node, vlm_value_id
   const int64_t axis = vlm_node_int(node, "axis", 0);
   const int32_t n = list_of(g, node, "split", 1, sizes);
   const bool stated = vlm_node_attr(node, "split") || vlm_node_input(node, 1) != VLM_NO_VALUE;
-  if (v->axis >= 0 || axis < 0 || (stated && n != node->n_outputs) || (!stated && node->opset >= 18)) return false;
+  if (v->axis >= 0 || axis < 0 || (stated && n != node->n_outputs) || (!stated && node->opset >= 18))
+    return false;
   for (int32_t i = 1; stated && i < n; i++)
     if (sizes[i] != sizes[0]) return false;
   v->axis = axis;
@@ -97,7 +104,8 @@ static bool through_split(const vlm_graph *g, const vlm_node *node, vlm_value_id
 static bool through_gather(const vlm_graph *g, const vlm_node *node, vlm_seen *v) {
   const vlm_tensor *t = vlm_graph_constant(g, node->inputs[1]);
   const int64_t axis = vlm_node_int(node, "axis", 0);
-  if (v->axis >= 0 || axis < 0 || !t || t->rank != 0 || t->dtype != VLM_S64 || vlm_tensor_get_int(t, 0) < 0) return false;
+  if (v->axis >= 0 || axis < 0 || !t || t->rank != 0 || t->dtype != VLM_S64 || vlm_tensor_get_int(t, 0) < 0)
+    return false;
   insert_axis(v, axis);
   v->axis = axis;
   v->part = vlm_tensor_get_int(t, 0);

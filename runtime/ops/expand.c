@@ -15,6 +15,8 @@ vlm_status vlm_infer_Expand(vlm_op_call *c) {
   VLM_TRY(vlm_broadcast_dims(c, c->in[0], &shape, &rank, dims));
   VLM_TRY(vlm_check_dims(c, rank, dims));
   vlm_out_shape(c, 0, c->in[0]->dtype, rank, dims);
+  const vlm_tensor y = vlm_tensor_make(c->in[0]->dtype, rank, dims, NULL);
+  c->same = vlm_tensor_count(&y) == vlm_tensor_count(c->in[0]);
 out:
   return st;
 }
@@ -65,6 +67,8 @@ vlm_status vlm_infer_Tile(vlm_op_call *c) {
     VLM_CHECK(!__builtin_mul_overflow(dims[i], x->dims[i], &dims[i]), c->err, VLM_LIMIT, "axis %d is repeated too often", i);
   VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
+  const vlm_tensor y = vlm_tensor_make(x->dtype, x->rank, dims, NULL);
+  c->same = vlm_tensor_same_shape(&y, x);
 out:
   return st;
 }

@@ -47,10 +47,15 @@ out:
   return st;
 }
 
-void vlm_matmul_f32_run(vlm_op_call *c, const vlm_matmul_f32 *p) {
+vlm_gemm_f32 vlm_matmul_f32_operands(vlm_op_call *c, const vlm_matmul_f32 *p) {
   vlm_gemm_f32 g = p->g;
   g.a = vlm_values_get(c, &p->a);
   if (!g.panels) g.b = vlm_values_get(c, &p->b);
+  return g;
+}
+
+void vlm_matmul_f32_run(vlm_op_call *c, const vlm_matmul_f32 *p) {
+  vlm_gemm_f32 g = vlm_matmul_f32_operands(c, p);
   g.epilogue.add = vlm_values_get(c, &p->add);
   g.c = vlm_result_get(c, &p->y);
   vlm_gemm_f32_run(&g, c->kernels, c->threads, vlm_op_work(c, p->scratch));

@@ -19,6 +19,8 @@ typedef struct vlm_matmul_f32 {
 /* add: the input that the epilogue adds, -1 = none; one with an addend must belong to a product without batch. */
 vlm_status vlm_matmul_f32_prepare(vlm_op_call *c, vlm_matmul_f32 *p, const vlm_matmul_shape *shape, const vlm_epilogue_f32 *epilogue, int add);
 void vlm_matmul_f32_run(vlm_op_call *c, const vlm_matmul_f32 *p);
+/* For those that run it themselves, with p->scratch: all but the result and what the epilogue adds. */
+vlm_gemm_f32 vlm_matmul_f32_operands(vlm_op_call *c, const vlm_matmul_f32 *p);
 
 /* Weights [n, k] that are stored as codes: `fill` writes them as float panels (vlm_coded_panels), from what `form` names. */
 typedef struct vlm_coded_weights {

@@ -1,4 +1,5 @@
-/* LayerNormalization, RMSNormalization (also under the name SimplifiedLayerNormalization). Statistics are float32 for every type but
+/* LayerNormalization, RMSNormalization (also under the name SimplifiedLayerNormalization), and vlm.QLayerNorm, which gives bytes:
+ * x, scale, y_scale, y_zero, [bias]. Statistics are float32 for every type but
  * float64, whatever stash_type says. */
 #include "runtime/ops/norm_rows.h"
 #include "runtime/ops/op_check.h"
@@ -113,20 +114,31 @@ typedef struct {
   vlm_result y;
   vlm_norm_rows n; /* all but the pointers of the run */
   int inverse_at;
+  vlm_scalar q_scale, q_zero; /* vlm.QLayerNorm */
+  size_t room;
 } norm_layer_state;
 
-static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
+/* bias: the input, -1 = none; without mean and bias for RMS. */
+static vlm_status prepare_rows(vlm_op_call *c, norm_layer_state *s, bool rms, int bias) {
   vlm_status st = VLM_OK;
-  norm_layer_state *s;
   const vlm_tensor *x = c->in[0];
   int axis;
-  VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   s->inverse_at = rms ? 1 : 2;
   s->n = (vlm_norm_rows){
       .rows = vlm_tensor_span(x, 0, axis), .width = vlm_tensor_span(x, axis, x->rank), .rms = rms, .eps = vlm_arg_float(c, 1, 1e-5f)};
   VLM_TRY(prepare_spread(c, &s->scale, 1, axis, s->n.width));
-  VLM_TRY(prepare_spread(c, &s->bias, rms ? -1 : 2, axis, s->n.width));
+  VLM_TRY(prepare_spread(c, &s->bias, bias, axis, s->n.width));
+out:
+  return st;
+}
+
+static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
+  vlm_status st = VLM_OK;
+  norm_layer_state *s;
+  const vlm_tensor *x = c->in[0];
+  VLM_TRY(vlm_op_state_new(c, &s));
+  VLM_TRY(prepare_rows(c, s, rms, rms ? -1 : 2));
   if (x->dtype == VLM_F64) {
     VLM_CHECK(c->in[1]->dtype == VLM_F64 && (s->bias.input < 0 || c->in[2]->dtype == VLM_F64), c->err, VLM_INPUT,
               "scale is of type %s, the input of type float64", vlm_dtype_name(c->in[1]->dtype));
@@ -167,5 +179,52 @@ vlm_status vlm_run_layer_norm(vlm_op_call *c) {
   if (vlm_out(c, s->inverse_at)) n.inverse = c->out[s->inverse_at]->data;
   vlm_norm_rows_run(c, &n);
   vlm_store_f32(c, 0, n.y);
+  return VLM_OK;
+}
+
+/* ---- vlm.QLayerNorm ---- */
+
+enum { Q_RMS = 2 };
+enum { Q_SCALE = 2, Q_ZERO, Q_BIAS };
+
+vlm_status vlm_infer_QLayerNorm(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  int axis;
+  VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), c->in[0]->rank, false, &axis));
+  VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
+  VLM_TRY(vlm_require_type(c, 1, "scale", VLM_F32));
+  VLM_TRY(vlm_require_type(c, Q_BIAS, "bias", VLM_F32));
+  VLM_TRY(vlm_require_type(c, Q_ZERO, "the zero point", VLM_U8));
+  vlm_out_shape(c, 0, VLM_U8, c->in[0]->rank, c->in[0]->dims);
+out:
+  return st;
+}
+
+vlm_status vlm_prepare_QLayerNorm(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
+  norm_layer_state *s;
+  VLM_TRY(vlm_op_state_new(c, &s));
+  const bool rms = vlm_arg_int(c, Q_RMS, 0) != 0;
+  VLM_TRY(prepare_rows(c, s, rms, rms ? -1 : Q_BIAS));
+  VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->q_scale, Q_SCALE, 1, "the scale"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->q_zero, Q_ZERO, 0, "the zero point"));
+  const int workers = c->threads ? vlm_threads_count(c->threads) : 1;
+  VLM_TRY(vlm_op_reserve(c, &s->room, s->n.width * workers, sizeof(float)));
+out:
+  return st;
+}
+
+vlm_status vlm_run_QLayerNorm(vlm_op_call *c) {
+  const norm_layer_state *s = c->state;
+  vlm_norm_rows n = s->n;
+  n.x = vlm_values_get(c, &s->x);
+  n.scale = spread_floats(c, &s->scale);
+  n.bias = spread_floats(c, &s->bias);
+  n.q = c->out[0]->data;
+  n.q_scale = (float)vlm_scalar_get(c, &s->q_scale);
+  n.q_zero = (int32_t)vlm_scalar_get(c, &s->q_zero);
+  n.room = vlm_op_work(c, s->room);
+  vlm_norm_rows_run(c, &n);
   return VLM_OK;
 }

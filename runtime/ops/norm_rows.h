@@ -14,6 +14,10 @@ typedef struct vlm_norm_rows {
   const float *scale, *bias; /* one row; bias may be NULL */
   float *y, *sum;            /* sum: where x + skip + bias0 goes; needed when skip or bias0 is given */
   float *mean, *inverse;     /* one value per row, may be NULL */
+  uint8_t *q;                /* not NULL: bytes instead of y, quantized while the row is in the cache */
+  float q_scale;
+  int32_t q_zero;
+  float *room;               /* one row per worker, for q */
 } vlm_norm_rows;
 
 void vlm_norm_rows_run(vlm_op_call *c, const vlm_norm_rows *n);

@@ -30,6 +30,7 @@ struct vlm_op_call {
   vlm_threads *threads;        /* may be NULL */
   const struct vlm_kernels *kernels;
   void *state;                 /* what prepare made, or NULL */
+  bool same;                   /* infer may say so: output 0 is input 0's bytes, so when planned they share memory and run is not called */
   bool caches_have_room;       /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
   void *work;                  /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */
   struct vlm_op_binding *binding; /* prepare only: what the step owns (prepare.h) */

@@ -55,6 +55,8 @@ vlm_status vlm_infer_Pad(vlm_op_call *c) {
   }
   VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
+  c->same = true;
+  for (int i = 0; i < 2 * x->rank; i++) c->same = c->same && pads[i] == 0;
 out:
   return st;
 }

@@ -51,11 +51,19 @@ out:
   return st;
 }
 
+static bool takes_all(const slice_box *box, const vlm_tensor *x) {
+  bool all = true;
+  for (int i = 0; i < x->rank; i++) all = all && box->count[i] == x->dims[i] && (box->step[i] == 1 || x->dims[i] <= 1);
+  return all;
+}
+
 vlm_status vlm_infer_Slice(vlm_op_call *c) {
   slice_box box;
   vlm_status st = read_slice(c, &box);
-  if (st == VLM_OK) vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, box.count);
-  return st;
+  if (st != VLM_OK) return st;
+  vlm_out_shape(c, 0, c->in[0]->dtype, c->in[0]->rank, box.count);
+  c->same = takes_all(&box, c->in[0]);
+  return VLM_OK;
 }
 
 vlm_status vlm_prepare_Slice(vlm_op_call *c) {

@@ -20,6 +20,17 @@ out:
   return st;
 }
 
+/* Only dims of 1 change places. */
+static bool keeps_order(const vlm_tensor *x, const int *perm) {
+  int last = -1;
+  for (int i = 0; i < x->rank; i++) {
+    if (x->dims[perm[i]] == 1) continue;
+    if (perm[i] < last) return false;
+    last = perm[i];
+  }
+  return true;
+}
+
 vlm_status vlm_infer_Transpose(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
@@ -28,6 +39,7 @@ vlm_status vlm_infer_Transpose(vlm_op_call *c) {
   VLM_TRY(read_perm(c, perm));
   for (int i = 0; i < x->rank; i++) dims[i] = x->dims[perm[i]];
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
+  c->same = keeps_order(x, perm);
 out:
   return st;
 }

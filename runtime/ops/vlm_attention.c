@@ -15,8 +15,8 @@ enum { Q_VIEW, K_VIEW, V_VIEW, Y_PERM, DIVIDES };
 enum { IN_Q, IN_K, IN_V, IN_MASK, IN_FACTOR, IN_Q_FACTOR, IN_K_FACTOR, INPUTS };
 
 typedef struct {
-  vlm_view in[INPUTS];  /* rank 0 = absent, or one for all */
-  vlm_tensor lead;      /* dims in front of the matrices of y */
+  vlm_view in[INPUTS]; /* rank 0 = absent, or one for all */
+  vlm_tensor lead;     /* dims in front of the matrices of y */
   int64_t t, s, d, dv;
 } attention_shape;
 
@@ -32,9 +32,11 @@ static vlm_status read_views(vlm_op_call *c, attention_shape *s) {
   for (int k = 0; k < INPUTS; k++) {
     const vlm_tensor *t = vlm_in(c, k);
     if (!t) continue;
-    VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "operand %d of type %s; wanted float32", k, vlm_dtype_name(t->dtype));
+    VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "operand %d of type %s; wanted float32", k,
+              vlm_dtype_name(t->dtype));
     VLM_TRY(vlm_view_read(c, t, k <= IN_V ? vlm_arg(c, Q_VIEW + k) : &WHOLE, &s->in[k]));
-    VLM_CHECK(k > IN_V || s->in[k].rank >= 2, c->err, VLM_INPUT, "operand %d has %d dims; wanted 2 or more", k, s->in[k].rank);
+    VLM_CHECK(k > IN_V || s->in[k].rank >= 2, c->err, VLM_INPUT, "operand %d has %d dims; wanted 2 or more",
+              k, s->in[k].rank);
   }
 out:
   return st;
@@ -54,8 +56,8 @@ static vlm_status join_shapes(vlm_op_call *c, attention_shape *s) {
   VLM_TRY(scaled_shape(c, s, IN_Q, IN_Q_FACTOR, &q));
   VLM_TRY(scaled_shape(c, s, IN_K, IN_K_FACTOR, &k));
   s->d = q.dims[q.rank - 1];
-  VLM_CHECK(s->d == k.dims[k.rank - 2], c->err, VLM_INPUT, "queries of %lld and keys of %lld elements", (long long)s->d,
-            (long long)k.dims[k.rank - 2]);
+  VLM_CHECK(s->d == k.dims[k.rank - 2], c->err, VLM_INPUT, "queries of %lld and keys of %lld elements",
+            (long long)s->d, (long long)k.dims[k.rank - 2]);
   scores = leading(q.dims, q.rank);
   const vlm_tensor keys = leading(k.dims, k.rank);
   VLM_TRY(vlm_broadcast_dims(c, &scores, &keys, &scores.rank, scores.dims));
@@ -67,7 +69,8 @@ static vlm_status join_shapes(vlm_op_call *c, attention_shape *s) {
   s->t = scores.dims[scores.rank - 2];
   s->s = scores.dims[scores.rank - 1];
   s->dv = from_end(v, 1);
-  VLM_CHECK(s->s == from_end(v, 2), c->err, VLM_INPUT, "%lld keys and %lld values", (long long)s->s, (long long)from_end(v, 2));
+  VLM_CHECK(s->s == from_end(v, 2), c->err, VLM_INPUT, "%lld keys and %lld values", (long long)s->s,
+            (long long)from_end(v, 2));
   scores.rank -= 2;
   VLM_TRY(vlm_broadcast_dims(c, &scores, &values, &s->lead.rank, s->lead.dims));
 out:
@@ -85,16 +88,19 @@ static vlm_status shape_of_y(vlm_op_call *c, const attention_shape *s, int64_t *
   plain[rank - 2] = s->t;
   plain[rank - 1] = s->dv;
   const bool turned = perm->kind == VLM_ATTR_INTS && perm->count > 0;
-  VLM_CHECK(!turned || perm->count == rank, c->err, VLM_INPUT, "a result of %d dims in an order of %d", rank, (int)perm->count);
+  VLM_CHECK(!turned || perm->count == rank, c->err, VLM_INPUT, "a result of %d dims in an order of %d", rank,
+            (int)perm->count);
   for (int d = rank - 1; d >= 0; d--) {
     const int64_t from = turned ? perm->u.ints[d] : d;
-    VLM_CHECK(from >= 0 && from < rank && !seen[from], c->err, VLM_INPUT, "axis %lld of a result of %d dims", (long long)from, rank);
+    VLM_CHECK(from >= 0 && from < rank && !seen[from], c->err, VLM_INPUT, "axis %lld of a result of %d dims",
+              (long long)from, rank);
     seen[from] = true;
     dims[d] = plain[from];
     strides[from] = stride;
     stride *= plain[from];
   }
-  VLM_CHECK(strides[rank - 1] == 1 || strides[rank - 2] == 1, c->err, VLM_UNSUPPORTED, "the result's last dim is neither rows nor columns");
+  VLM_CHECK(strides[rank - 1] == 1 || strides[rank - 2] == 1, c->err, VLM_UNSUPPORTED,
+            "the result's last dim is neither rows nor columns");
   VLM_TRY(vlm_check_dims(c, rank, dims));
 out:
   return st;
@@ -121,13 +127,16 @@ vlm_status vlm_infer_TiledAttention(vlm_op_call *c) {
 typedef struct {
   vlm_attention_f32 a; /* all but the pointers of the run */
   size_t scratch;
-} attention_state;
+} tiled_state;
 
 /* Distance of the dim that is k-th from the end, 0 where it repeats. */
-static int64_t step_of(const vlm_view *v, int k) { return v->rank >= k && v->dims[v->rank - k] != 1 ? v->strides[v->rank - k] : 0; }
+static int64_t step_of(const vlm_view *v, int k) {
+  return v->rank >= k && v->dims[v->rank - k] != 1 ? v->strides[v->rank - k] : 0;
+}
 
 /* Where each batch entry starts: dims of `lead`, distances aligned at their end. */
-static vlm_status fill_offsets(vlm_op_call *c, const vlm_tensor *lead, const vlm_view *v, int64_t batch, const int64_t **out) {
+static vlm_status fill_offsets(vlm_op_call *c, const vlm_tensor *lead, const vlm_view *v, int64_t batch,
+                               const int64_t **out) {
   vlm_status st = VLM_OK;
   int64_t *offsets;
   VLM_TRY(vlm_op_keep_new(c, &offsets, batch));
@@ -147,7 +156,7 @@ out:
 
 static vlm_status prepare_operands(vlm_op_call *c, const attention_shape *s, vlm_attention_f32 *a) {
   vlm_status st = VLM_OK;
-  vlm_matrices *operands[INPUTS] = {&a->q, &a->k, &a->v, &a->mask, &a->factor, &a->q_factor, &a->k_factor};
+  vlm_strided *operands[INPUTS] = {&a->q, &a->k, &a->v, &a->mask, &a->factor, &a->q_factor, &a->k_factor};
   for (int k = 0; k < INPUTS; k++) {
     if (!vlm_in(c, k)) continue;
     VLM_TRY(fill_offsets(c, &s->lead, &s->in[k], a->batch, &operands[k]->offset));
@@ -158,7 +167,8 @@ out:
   return st;
 }
 
-static vlm_status prepare_result(vlm_op_call *c, const attention_shape *s, const int64_t *strides, vlm_attention_f32 *a) {
+static vlm_status prepare_result(vlm_op_call *c, const attention_shape *s, const int64_t *strides,
+                                 vlm_attention_f32 *a) {
   vlm_view y = {.rank = s->lead.rank + 2};
   for (int d = 0; d < y.rank; d++) {
     y.dims[d] = d < s->lead.rank ? s->lead.dims[d] : 2; /* no dim of y repeats */
@@ -171,22 +181,28 @@ static vlm_status prepare_result(vlm_op_call *c, const attention_shape *s, const
 
 vlm_status vlm_prepare_TiledAttention(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  attention_state *state;
+  tiled_state *state;
   attention_shape s;
   int64_t dims[VLM_MAX_RANK], strides[VLM_MAX_RANK];
   VLM_TRY(vlm_op_state_new(c, &state));
   VLM_TRY(read_shape(c, &s, dims, strides));
   vlm_attention_f32 *a = &state->a;
-  *a = (vlm_attention_f32){.batch = vlm_tensor_count(&s.lead), .t = s.t, .s = s.s, .d = s.d, .dv = s.dv, .divides = vlm_arg_int(c, DIVIDES, 0) != 0};
+  *a = (vlm_attention_f32){.batch = vlm_tensor_count(&s.lead),
+                           .t = s.t,
+                           .s = s.s,
+                           .d = s.d,
+                           .dv = s.dv,
+                           .divides = vlm_arg_int(c, DIVIDES, 0) != 0};
   VLM_TRY(prepare_operands(c, &s, a));
   VLM_TRY(prepare_result(c, &s, strides, a));
-  VLM_TRY(vlm_op_reserve(c, &state->scratch, (int64_t)vlm_attention_f32_scratch(a, c->kernels, c->threads), 1));
+  VLM_TRY(
+      vlm_op_reserve(c, &state->scratch, (int64_t)vlm_attention_f32_scratch(a, c->kernels, c->threads), 1));
 out:
   return st;
 }
 
 vlm_status vlm_run_TiledAttention(vlm_op_call *c) {
-  const attention_state *state = c->state;
+  const tiled_state *state = c->state;
   vlm_attention_f32 a = state->a;
   a.q.data = c->in[IN_Q]->data;
   a.k.data = c->in[IN_K]->data;
@@ -206,7 +222,8 @@ int64_t vlm_macs_tiled_attention(vlm_op_call *c, int unused) {
   int64_t dims[VLM_MAX_RANK], strides[VLM_MAX_RANK], product;
   (void)unused;
   if (read_shape(c, &s, dims, strides) != VLM_OK) return 0;
-  const bool large = __builtin_mul_overflow(vlm_tensor_count(&s.lead), s.t, &product) || __builtin_mul_overflow(product, s.s, &product) ||
+  const bool large = __builtin_mul_overflow(vlm_tensor_count(&s.lead), s.t, &product) ||
+                     __builtin_mul_overflow(product, s.s, &product) ||
                      __builtin_mul_overflow(product, s.d + s.dv, &product);
   return large ? INT64_MAX : product;
 }

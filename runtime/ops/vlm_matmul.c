@@ -1,7 +1,7 @@
 /* Internal operators (domain "vlm") that lowering makes of matrix products with quantized activations; shapes: vlm_product.h.
  *
- * QMatMul         x, x_scale, x_zero, w, w_scale, [bias], [y_scale], [y_zero]; x float32 or uint8
- * QMatMulDynamic  x, w, w_scale, [bias]; x is quantized row by row */
+ * QMatMul         x, x_scale, x_zero, w, w_scale, [bias], [y_scale], [y_zero], [residual]; x float32 or uint8
+ * QMatMulDynamic  x, w, w_scale, [bias], [residual]; x is quantized row by row */
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
@@ -39,11 +39,11 @@ out:
   return st;
 }
 
-static vlm_status prepare_product(vlm_op_call *c, int w_input, int x_bytes, vlm_matmul_state *s) {
+static vlm_status prepare_product(vlm_op_call *c, vlm_product_inputs in, int x_bytes, vlm_matmul_state *s) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *m = &s->p.s;
-  VLM_TRY(vlm_product_prepare(c, w_input, &s->p, x_bytes));
-  VLM_TRY(prepare_weights(c, w_input, s));
+  VLM_TRY(vlm_product_prepare(c, in, &s->p, x_bytes));
+  VLM_TRY(prepare_weights(c, in.w, s));
   VLM_TRY(vlm_op_keep_new(c, &s->offsets, m->batch));
   for (int64_t i = 0; i < m->batch; i++) s->offsets[i] = m->a_index[i] * m->m * m->k;
   s->g = (vlm_gemm_q8){.batch = m->batch, .m = m->m, .w = &s->layout, .w_matrix = m->b_index, .a_offset = s->offsets, .lda = m->k,
@@ -56,7 +56,7 @@ out:
   return st;
 }
 
-/* g has the rows, their ranges and the outputs. */
+/* g has the rows, their ranges and the output of bytes, if that is what is wanted. */
 static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gemm_q8 *g) {
   const void *panels;
   vlm_status st = vlm_op_packed(c, &s->w, &panels);
@@ -64,15 +64,19 @@ static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gem
   g->w = panels;
   g->w_scale = vlm_values_get(c, &s->p.w_scale);
   g->bias = vlm_values_get(c, &s->p.bias);
+  if (!g->c_u8) g->c = vlm_residual_product(c, &s->p.residual);
+  g->residual = vlm_residual_addend(c, &s->p.residual);
   vlm_gemm_q8_run(g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
+  vlm_residual_finish(c, &s->p.residual);
   return VLM_OK;
 }
 
 /* ---- QMatMul ---- */
 
-enum { X_SCALE = 1, X_ZERO, W, Y_SCALE = 6, Y_ZERO };
+enum { X_SCALE = 1, X_ZERO, W, Y_SCALE = 6, Y_ZERO, RESIDUAL };
+static const vlm_product_inputs STATIC_INPUTS = {.w = W, .residual = RESIDUAL}, ROW_INPUTS = {.w = 1, .residual = 4};
 
-vlm_status vlm_infer_QMatMul(vlm_op_call *c) { return vlm_product_infer(c, W, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32); }
+vlm_status vlm_infer_QMatMul(vlm_op_call *c) { return vlm_product_infer(c, STATIC_INPUTS, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32); }
 
 vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -81,7 +85,7 @@ vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
             vlm_dtype_name(x->dtype));
-  VLM_TRY(prepare_product(c, W, 1, s));
+  VLM_TRY(prepare_product(c, STATIC_INPUTS, 1, s));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
   VLM_TRY(vlm_require_type(c, X_ZERO, "the zero point of x", VLM_U8));
   VLM_TRY(vlm_require_type(c, Y_ZERO, "the zero point of y", VLM_U8));
@@ -115,22 +119,20 @@ vlm_status vlm_run_QMatMul(vlm_op_call *c) {
     g.q_scale = (float)vlm_scalar_get(c, &s->y_scale);
     g.q_zero = (int32_t)vlm_scalar_get(c, &s->y_zero);
     g.c_u8 = c->out[0]->data;
-  } else {
-    g.c = c->out[0]->data;
   }
   return run_product(c, s, &g);
 }
 
 /* ---- QMatMulDynamic ---- */
 
-vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) { return vlm_product_infer(c, 1, VLM_F32); }
+vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) { return vlm_product_infer(c, ROW_INPUTS, VLM_F32); }
 
 vlm_status vlm_prepare_QMatMulDynamic(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_matmul_state *s;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
-  VLM_TRY(prepare_product(c, 1, sizeof(float), s));
+  VLM_TRY(prepare_product(c, ROW_INPUTS, sizeof(float), s));
   const vlm_matmul_shape *m = &s->p.s;
   const size_t range = sizeof(float) + sizeof(int32_t);
   VLM_TRY(vlm_op_reserve(c, &s->q, vlm_tensor_count(c->in[0]), 1));
@@ -166,6 +168,5 @@ vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
   g.row_scale = quantized.scale;
   g.row_zero = quantized.zero;
   rows_of_result(c, s, &g);
-  g.c = c->out[0]->data;
   return run_product(c, s, &g);
 }

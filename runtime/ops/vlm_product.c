@@ -29,17 +29,23 @@ out:
   return st;
 }
 
-vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype) {
+vlm_status vlm_product_infer(vlm_op_call *c, vlm_product_inputs in, vlm_dtype dtype) {
+  vlm_status st = VLM_OK;
   vlm_product p = {0};
-  vlm_status st = read_shape(c, w_input, &p);
-  if (st == VLM_OK) vlm_out_shape(c, 0, dtype, p.s.rank, p.s.dims);
+  VLM_TRY(read_shape(c, in.w, &p));
+  VLM_TRY(vlm_residual_infer(c, in.residual, &p.s.rank, p.s.dims));
+  VLM_CHECK(!vlm_in(c, in.residual) || (dtype == VLM_F32 && !p.y_columns), c->err, VLM_UNSUPPORTED, "an addend behind a result of bytes or columns");
+  vlm_out_shape(c, 0, dtype, p.s.rank, p.s.dims);
+out:
   return st;
 }
 
-vlm_status vlm_product_prepare(vlm_op_call *c, int w_input, vlm_product *p, int bytes) {
+vlm_status vlm_product_prepare(vlm_op_call *c, vlm_product_inputs in, vlm_product *p, int bytes) {
   vlm_status st = VLM_OK;
   const char *activation = vlm_arg_string(c, ACTIVATION, "");
+  const int w_input = in.w;
   VLM_TRY(read_shape(c, w_input, p));
+  VLM_TRY(vlm_residual_prepare(c, &p->residual, in.residual, p->s.rank, p->s.dims));
   VLM_TRY(vlm_matmul_indices(c, c->in[0], c->in[w_input], &p->s));
   VLM_TRY(vlm_values_prepare(c, &p->w_scale, w_input + 1, p->s.b_matrices * p->s.n, "the scale of the weights"));
   VLM_TRY(vlm_values_prepare(c, &p->bias, w_input + 2, p->s.b_matrices * p->s.n, "the bias"));

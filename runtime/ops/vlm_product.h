@@ -1,4 +1,4 @@
-/* What the internal matrix products have in common (vlm_matmul.c, vlm_wmatmul.c): y = activation(x * w * w_scale + bias).
+/* What the internal matrix products have in common (vlm_matmul.c, vlm_wmatmul.c): y = activation(x * w * w_scale + bias) + residual.
  *
  * x is [.., M, K] ([.., K, M] with transX), w int8 [.., K, N] ([.., N, K] with transB), y [.., M, N] ([.., N, M] with transY); the dims in
  * front broadcast. w_scale and bias have one value, or N for each matrix of w. */
@@ -8,6 +8,7 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/rowops.h"
 #include "runtime/ops/matmul_shape.h"
+#include "runtime/ops/residual.h"
 #include "runtime/ops/values.h"
 
 typedef struct vlm_product {
@@ -16,13 +17,18 @@ typedef struct vlm_product {
   vlm_values w_scale, bias;
   vlm_row_unary *activation;
   float params[4];
+  vlm_residual residual;
   size_t turned; /* work space of vlm_product_rows */
 } vlm_product;
 
-/* Sets the shape of output 0; w is input w_input. */
-vlm_status vlm_product_infer(vlm_op_call *c, int w_input, vlm_dtype dtype);
-/* Everything of p: w_scale is input w_input + 1, the bias w_input + 2. x has elements of `bytes` bytes when its rows are taken. */
-vlm_status vlm_product_prepare(vlm_op_call *c, int w_input, vlm_product *p, int bytes);
+/* Where w and the residual are; w_scale and the bias follow w. */
+typedef struct vlm_product_inputs {
+  int w, residual;
+} vlm_product_inputs;
+/* Sets the shape of output 0. */
+vlm_status vlm_product_infer(vlm_op_call *c, vlm_product_inputs in, vlm_dtype dtype);
+/* Everything of p. x has elements of `bytes` bytes when its rows are taken. */
+vlm_status vlm_product_prepare(vlm_op_call *c, vlm_product_inputs in, vlm_product *p, int bytes);
 /* Matrices of elements of 1 or 4 bytes, one behind the other. */
 typedef struct vlm_product_matrices {
   int64_t count, rows, columns;

@@ -1,4 +1,4 @@
-/* vlm.WMatMul: x, w, w_scale, [bias]; the product with int8 weights whose activations stay float; shapes: vlm_product.h. */
+/* vlm.WMatMul: x, w, w_scale, [bias], [residual]; the product with int8 weights whose activations stay float; shapes: vlm_product.h. */
 #include "runtime/kernels/gemm_w8.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
@@ -38,14 +38,16 @@ static vlm_gemm_w8 sizes_of(const vlm_product *p) {
   return g;
 }
 
-vlm_status vlm_infer_WMatMul(vlm_op_call *c) { return vlm_product_infer(c, 1, VLM_F32); }
+static const vlm_product_inputs INPUTS = {.w = 1, .residual = 4};
+
+vlm_status vlm_infer_WMatMul(vlm_op_call *c) { return vlm_product_infer(c, INPUTS, VLM_F32); }
 
 vlm_status vlm_prepare_WMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_wmatmul_state *s;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
-  VLM_TRY(vlm_product_prepare(c, 1, &s->p, sizeof(float)));
+  VLM_TRY(vlm_product_prepare(c, INPUTS, &s->p, sizeof(float)));
   VLM_TRY(prepare_weights(c, s));
   if (s->p.y_columns) VLM_TRY(vlm_op_reserve(c, &s->rows, s->p.s.batch * s->p.s.m * s->p.s.n, sizeof(float)));
   const vlm_gemm_w8 g = sizes_of(&s->p);
@@ -60,7 +62,8 @@ vlm_status vlm_run_WMatMul(vlm_op_call *c) {
   const vlm_matmul_shape *shape = &s->p.s;
   const float *x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float));
   const float *w_scale = vlm_values_get(c, &s->p.w_scale), *bias = vlm_values_get(c, &s->p.bias);
-  float *y = c->out[0]->data, *rows = s->p.y_columns ? vlm_op_work(c, s->rows) : y;
+  float *y = vlm_residual_product(c, &s->p.residual), *rows = s->p.y_columns ? vlm_op_work(c, s->rows) : y;
+  const float *add = vlm_residual_addend(c, &s->p.residual);
   const void *panels;
   vlm_gemm_w8 g = sizes_of(&s->p);
   VLM_TRY(vlm_op_packed(c, &s->w, &panels));
@@ -68,12 +71,14 @@ vlm_status vlm_run_WMatMul(vlm_op_call *c) {
     int64_t w = shape->b_index[i];
     g.x = x + shape->a_index[i] * shape->m * shape->k;
     g.y = rows + i * shape->m * shape->n;
+    g.residual = add ? add + i * shape->m * shape->n : NULL;
     g.panels = (const int8_t *)panels + w * vlm_w8_packed_bytes(shape->k, shape->n);
     g.scale = w_scale + w * shape->n;
     g.bias = bias ? bias + w * shape->n : NULL;
     vlm_gemm_w8_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   }
   if (s->p.y_columns) vlm_product_turn(c, y, rows, &(vlm_product_matrices){shape->batch, shape->m, shape->n, sizeof(float)});
+  vlm_residual_finish(c, &s->p.residual);
 out:
   return st;
 }
