@@ -15,6 +15,22 @@ out:
   return st;
 }
 
+vlm_status vlm_dataset_pick(vlm_dataset *set, const size_t *places, size_t count, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample *picked = NULL;
+  VLM_TRY(vlm_new(&picked, count + 1, err));
+  for (size_t i = 0; i < count; i++) {
+    assert(places[i] < set->count);
+    picked[i] = set->samples[places[i]];
+  }
+  vlm_free(set->samples);
+  set->samples = picked;
+  set->count = count;
+  set->capacity = count + 1;
+out:
+  return st;
+}
+
 void vlm_dataset_free(vlm_dataset *set) {
   if (!set) return;
   for (size_t i = 0; i < set->whole_count; i++) vlm_sample_arrays_free(&set->whole[i]);

@@ -59,6 +59,8 @@ void vlm_dataset_free(vlm_dataset *set);
 
 /* Samples of this shard; owned by the set. */
 size_t vlm_dataset_count(const vlm_dataset *set);
+/* Keeps the samples at these places, in this order: for whoever owns the set, before anybody reads it. */
+vlm_status vlm_dataset_pick(vlm_dataset *set, const size_t *places, size_t count, vlm_error *err);
 /* Samples of all shards. */
 size_t vlm_dataset_of_all(const vlm_dataset *set);
 const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i);

@@ -161,7 +161,8 @@ vlm_status vlm_args_check(const vlm_args *args, const vlm_program *program, vlm_
   for (int i = 0; i < VLM_OPT_COUNT; i++) {
     const vlm_option_row *row = &vlm_option_rows[i];
     if (!vlm_option_in(row, program->letter)) continue;
-    if (!args->given[i] && row->missing) check_missing(&all, args, program, row);
+    bool asked = row->missing && (!row->missing_in || strchr(row->missing_in, program->letter));
+    if (!args->given[i] && asked) check_missing(&all, args, program, row);
     if (args->given[i] && row->needs) check_needs(&all, args, program, row);
     if (args->given[i] && row->excludes) check_excludes(&all, args, program, row);
   }

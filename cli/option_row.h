@@ -48,6 +48,7 @@ typedef struct vlm_option_row {
   const char *idle; /* with `only`: what does not happen then */
   const char *needs, *excludes; /* conditions; of "A|B" one is enough */
   const char *missing;                                   /* must be given, and why ... */
+  const char *missing_in;                                /* ... in these of its programs; NULL = all */
   const char *unless;                                    /* ... unless one of these conditions holds */
   bool named;                                            /* values are NAME=PATH */
   bool recorded;                                         /* shapes the result: vlm_args_record */

@@ -68,14 +68,18 @@ void vlm_quantize_print_outputs(const vlm_quantize_job *j) {
   bool low = false;
   if (!r->n_outputs) return;
   vlm_say(j->cli, "measured on %d samples%s:", r->n_samples,
-          r->held_out ? " that no range knows" : " of those that were calibrated with (too few to keep some apart)");
+          r->held_out ? " that no range knows" : " of those that were calibrated with (none kept apart)");
   for (int32_t i = 0; i < r->n_outputs; i++) {
     const vlm_trial_output *o = &r->outputs[i];
     double db = vlm_trial_db(o);
     if (!(o->signal > 0)) continue;
-    vlm_say(j->cli, "  %-34s %6.2f dB, 95 %% of its rows above %.1f dB", o->name, db, o->row_db);
+    if (isnan(o->row_db)) vlm_say(j->cli, "  %-34s %6.2f dB", o->name, db);
+    else vlm_say(j->cli, "  %-34s %6.2f dB, 95 %% of its rows above %.1f dB", o->name, db, o->row_db);
     low |= db < LOW_DB;
   }
+  if (r->answers)
+    vlm_say(j->cli, "  %.1f %% of the captions unchanged, KL per token %.6f", vlm_agreement_exact_percent(&r->answers->agreement),
+            r->answers->kl_mean);
   if (r->changed) vlm_say(j->cli, "%d nodes changed for the outputs' sake; -v says which and why", r->changed);
   if (!low) return;
   vlm_say(j->cli, "warning: an output is below %d dB; --target-sqnr %d makes more nodes float. What costs most:", LOW_DB,
@@ -128,8 +132,13 @@ static void put_outputs(const vlm_quantize_job *j, vlm_json_writer *w) {
   vlm_json_close_object(w);
   vlm_json_open_object(w, "output_row_sqnr_db");
   for (int32_t i = 0; i < r->n_outputs; i++)
-    if (r->outputs[i].signal > 0) vlm_json_put_double(w, r->outputs[i].name, r->outputs[i].row_db);
+    if (r->outputs[i].signal > 0 && !isnan(r->outputs[i].row_db))
+      vlm_json_put_double(w, r->outputs[i].name, r->outputs[i].row_db);
   vlm_json_close_object(w);
+  if (r->answers) {
+    vlm_json_put_double(w, "captions_unchanged_percent", vlm_agreement_exact_percent(&r->answers->agreement));
+    vlm_json_put_double(w, "kl_per_token", r->answers->kl_mean);
+  }
   vlm_json_open_object(w, "measured_on");
   vlm_json_put_int(w, "samples", r->n_samples);
   vlm_json_put_bool(w, "held_out", r->held_out);

@@ -13,6 +13,8 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
                                   .strict = args->strict,
                                   .min_int8 = j->min_int8,
                                   .samples = j->samples,
+                                  .prompts = args->prompt.items,
+                                  .n_prompts = args->prompt.count,
                                   .target_db = args->target_sqnr,
                                   .options = vlm_text_get(&j->options)};
 }
@@ -41,7 +43,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_quantize_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, VLM_OPEN_AS_IT_IS, err));
-  if (cli->args->inputs.count) VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, err));
+  if (cli->args->inputs.count || cli->args->images.count) VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, err));
   const vlm_flow_quantize_opts opts = flow_opts(&j);
   VLM_TRY(vlm_flow_quantize_plan(&j.work, j.context, j.bundle, &opts, err));
   j.result = vlm_quantization_result(j.work);

@@ -1,6 +1,7 @@
 #include "flow/quantize.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <string.h>
 
 #include "flow/costs.h"
@@ -26,6 +27,8 @@ struct vlm_quantization {
   vlm_json_writer *provenance; /* told before the graphs change: by the digest that they have until then */
   vlm_flow_quantize_result result;
   vlm_repair_result measured;
+  vlm_evaluation answers;
+  vlm_trial_output stages[3];   /* of a pipeline */
 };
 
 static vlm_status stage(vlm_quantization *q, int64_t done, vlm_error *err) {
@@ -129,10 +132,48 @@ out:
   return st;
 }
 
+static void take_stages(vlm_quantization *q) {
+  static const struct {
+    vlm_role role;
+    const char *name;
+  } STAGES[] = {{VLM_ROLE_VISION, "vision"}, {VLM_ROLE_ENCODER, "encoder"}, {VLM_ROLE_DECODER_STEP, "logits"}};
+  int32_t n = 0;
+  for (size_t i = 0; i < sizeof STAGES / sizeof STAGES[0]; i++) {
+    const vlm_sqnr *s = &q->answers.sqnr[STAGES[i].role];
+    if (s->count) q->stages[n++] = (vlm_trial_output){STAGES[i].name, s->signal, s->noise, NAN};
+  }
+  q->result.outputs = q->stages;
+  q->result.n_outputs = n;
+  q->result.n_samples = (int32_t)q->answers.images;
+  q->result.answers = &q->answers;
+}
+
+/* Whole answers: what a stage loses is what the next one sees. */
+static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_prompts prompts = {0};
+  vlm_lowered_copy sides[2] = {{.bundle = NULL}, {.bundle = NULL}};
+  const vlm_lowered_plan plan = {q->plan, q->stats, &q->opts.quant};
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->opts.samples, q->opts.prompts, q->opts.n_prompts, err));
+  VLM_TRY(vlm_samples_pick(q->opts.samples, &q->result.held_out, q->stats, prompts.items[0], err));
+  VLM_TRY(vlm_lowered_copy_make(&sides[0], q->bundle, NULL, err));
+  VLM_TRY(vlm_lowered_copy_make(&sides[1], q->bundle, &plan, err));
+  const vlm_eval_opts run = {.prompts = prompts.items, .n_prompts = 1};
+  VLM_TRY(vlm_evaluate(&q->answers, q->context, sides[0].bundle, sides[1].bundle, q->opts.samples, &run, err));
+  take_stages(q);
+out:
+  vlm_lowered_copy_free(&sides[0]);
+  vlm_lowered_copy_free(&sides[1]);
+  vlm_free(prompts.own);
+  return st;
+}
+
 static vlm_status measure_plan(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_list samples = {.count = 0};
-  if (q->bundle->family != VLM_FAMILY_GRAPH || q->opts.weights_float) return VLM_OK;
+  bool graph = q->bundle->family == VLM_FAMILY_GRAPH;
+  if (q->opts.weights_float || (!graph && !q->opts.samples)) return VLM_OK;
+  if (!graph) return measure_answers(q, err);
   VLM_TRY(vlm_sample_list_make(&samples, q->bundle, q->stats, q->opts.samples, err));
   if (samples.count) VLM_TRY(repair_with(q, &samples, err));
 out:
@@ -226,7 +267,7 @@ vlm_status vlm_flow_quantize_apply(vlm_quantization *q, vlm_error *err) {
   for (int32_t g = 0; g < q->n_graphs; g++)
     VLM_TRY(vlm_quant_apply(&q->graphs[g], q->plan, q->stats, &q->opts.quant, err));
   VLM_TRY(stage(q, 2, err));
-  VLM_TRY(vlm_lowered_copy_make(&q->lowered, q->bundle, err));
+  VLM_TRY(vlm_lowered_copy_make(&q->lowered, q->bundle, NULL, err));
   VLM_TRY(compare(q, err));
   VLM_TRY(measure(q, err));
   double percent = vlm_coverage_weights_percent(&q->coverage->total);
@@ -285,6 +326,7 @@ void vlm_quantization_free(vlm_quantization *q) {
   if (!q) return;
   vlm_json_writer_free(q->provenance);
   vlm_repair_free(&q->measured);
+  if (q->answers.arena) vlm_evaluation_free(&q->answers);
   vlm_differences_free(&q->differences);
   vlm_lowered_copy_free(&q->lowered);
   vlm_coverage_free(q->coverage);

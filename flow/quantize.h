@@ -9,6 +9,7 @@
 #define VLM_FLOW_QUANTIZE_H
 
 #include "calib/dataset.h"
+#include "eval/evaluate.h"
 #include "flow/trials.h"
 #include "flow/watch.h"
 #include "pack/pack.h"
@@ -27,7 +28,7 @@ typedef struct vlm_flow_quantize_opts {
   double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
   /* Samples that the plan is measured on: those that the statistics hold out, else those they do not know, else
    * all; NULL = what the statistics keep (single graphs). */
-  const vlm_dataset *samples;
+  vlm_dataset *samples;         /* of a pipeline: is left with those */
   double target_db;             /* of every output of a single graph; 0 = 30, as far as integers remain */
   const char *const *prompts;   /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
@@ -45,6 +46,7 @@ typedef struct vlm_flow_quantize_result {
   const vlm_trial_output *outputs;
   int32_t n_outputs, n_samples;
   bool held_out;                   /* no range knows the samples */
+  const vlm_evaluation *answers;   /* of a pipeline: captions and distributions; NULL = not measured */
   int32_t changed;                 /* nodes that are another form than statistics chose, for the outputs' sake */
   const char *macs_assumed;        /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
   bool measured;                   /* apply came as far as to coverage, also where it then failed min_int8 */

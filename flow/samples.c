@@ -58,24 +58,62 @@ out:
   return st;
 }
 
-static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats, const vlm_dataset *set,
-                           vlm_error *err) {
+/* Every sample of the set, best kind first. Free with vlm_free. */
+static vlm_status find_samples(found_sample **out, const vlm_dataset *set, const vlm_stats *stats, const char *prompt,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   found_sample *found = NULL;
   size_t count = vlm_dataset_count(set);
   VLM_TRY(vlm_new(&found, count + 1, err));
   for (size_t i = 0; i < count; i++) {
+    const char *own = vlm_dataset_get(set, i)->prompt;
     vlm_digest content;
     found[i].index = i;
     VLM_TRY(vlm_dataset_digest(&content, set, i, err));
-    VLM_TRY(vlm_calibrate_digest(&found[i].digest, content, "", err));
+    VLM_TRY(vlm_calibrate_digest(&found[i].digest, content, own ? own : prompt, err));
     found[i].kind = kind_of(stats, found[i].digest);
   }
   if (count) qsort(found, count, sizeof *found, by_kind);
+out:
+  if (st != VLM_OK) {
+    vlm_free(found);
+    found = NULL;
+  }
+  *out = found;
+  return st;
+}
+
+/* How many of the first kind are taken. */
+static size_t first_kind(const found_sample *found, size_t count) {
+  size_t n = 0;
+  while (n < count && n < VLM_SAMPLES_MOST && found[n].kind == found[0].kind) n++;
+  return n;
+}
+
+static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats, const vlm_dataset *set,
+                           vlm_error *err) {
+  vlm_status st = VLM_OK;
+  found_sample *found = NULL;
+  VLM_TRY(find_samples(&found, set, stats, "", err));
+  size_t count = first_kind(found, vlm_dataset_count(set));
   out->owned = true;
   out->held_out = count > 0 && found[0].kind != CALIBRATED;
-  for (size_t i = 0; i < count && found[i].kind == found[0].kind && out->count < VLM_SAMPLES_MOST; i++)
-    VLM_TRY(load(out, g, set, &found[i], err));
+  for (size_t i = 0; i < count; i++) VLM_TRY(load(out, g, set, &found[i], err));
+out:
+  vlm_free(found);
+  return st;
+}
+
+vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, const vlm_stats *stats, const char *prompt,
+                            vlm_error *err) {
+  vlm_status st = VLM_OK;
+  found_sample *found = NULL;
+  size_t places[VLM_SAMPLES_MOST];
+  VLM_TRY(find_samples(&found, set, stats, prompt, err));
+  size_t count = first_kind(found, vlm_dataset_count(set));
+  *held_out = count > 0 && found[0].kind != CALIBRATED;
+  for (size_t i = 0; i < count; i++) places[i] = found[i].index;
+  VLM_TRY(vlm_dataset_pick(set, places, count, err));
 out:
   vlm_free(found);
   return st;

@@ -20,6 +20,10 @@ typedef struct vlm_sample_list {
  * vlm_sample_list_free. */
 vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
                                 const vlm_dataset *set, vlm_error *err);
+/* The same for a pipeline: the set is left with the samples that are chosen. `prompt` is the first one that samples
+ * without their own were calibrated with. */
+vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, const vlm_stats *stats, const char *prompt,
+                            vlm_error *err);
 void vlm_sample_list_free(vlm_sample_list *list);
 
 #endif

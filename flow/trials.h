@@ -10,7 +10,7 @@
 typedef struct vlm_trial_output {
   const char *name;      /* in the graph's arena */
   double signal, noise;  /* sums of squares; noise is infinite when a value that is finite became none */
-  double row_db;         /* all rows but the worst 5 % are above; of the last trial that was asked for rows */
+  double row_db;         /* all rows but the worst 5 % are above; NaN = not known */
 } vlm_trial_output;
 
 typedef struct vlm_trials vlm_trials;

@@ -40,7 +40,7 @@ static void give_up_range(vlm_node_plan *n, const char *reason) {
 /* A range for all gives the typical row fewer steps than the eight bits have: its own range is taken where it is
  * to be had. */
 static bool rows_differ(const planner *p, const vlm_node_plan *n, const vlm_tensor_stats *seen) {
-  const double worth = 2; /* 6 dB */
+  const double worth = 1.1; /* a range per row costs a tenth of a product's time at most */
   double typical = vlm_rows_extent(seen, 0.5), all = (double)n->range.high - (double)n->range.low;
   bool asked = p->opts->activations == VLM_ACTIVATIONS_AUTO && !p->opts->everything;
   return asked && n->forms & VLM_FORM_ROW && typical > 0 && all > worth * typical;

@@ -32,3 +32,13 @@ same "equal bytes for every thread and CPU level" rare.vlmq c.vlmq
 for i in 0 1; do vlm-calibrate "$Q/model.onnx" --inputs "$Q/s" --shard $i/2 --quiet -o part$i.h5; done
 vlm-calibrate --merge part1.h5 part0.h5 -o merged.h5 --quiet
 same "kept samples: equal from two shards" rare.h5 merged.h5
+
+expect "a pipeline is measured on given images" 0 "^measured on 2 samples that no range knows:$" \
+  vlm-quantize "$BUNDLE" --calib "$STATS" --level 3 --images "$SCREENS/test" --limit 2 -o images.vlmq --json=images.json
+that "stage by stage" grep -qE "^  vision +[0-9.]+ dB$" err
+that "answers too" grep -qE "^  [0-9.]+ % of the captions unchanged, KL per token [0-9.]+$" err
+that "in JSON" grep -qE '"output_sqnr_db": \{"vision": [0-9.]+, "encoder": [0-9.]+, "logits": [0-9.]+\}, .*"kl_per_token": [0-9.e-]+, "measured_on": \{"samples": 2, "held_out": true\}' images.json
+same "measuring changes nothing in the file" "$PACK" images.vlmq
+expect "images that were calibrated with are told apart" 0 "^measured on 1 samples of those that were calibrated with" \
+  vlm-quantize "$BUNDLE" --calib "$STATS" --images "$SCREENS/calibration" --limit 1 --dry-run
+expect "arrays for a pipeline" 1 "is a pipeline: give it --images" vlm-quantize "$BUNDLE" --calib "$STATS" --inputs "$Q/s" -o m.vlmq
