@@ -10,7 +10,7 @@
  *   an .npz file    one sample, the inputs are named by its keys
  *   an .npy file    one sample with one input
  * With `sample_axis` every array holds many samples along its first axis, all arrays of a folder or archive the same number; they are read
- * when the set is opened and stay in memory. Arrays that are no input of the graph are ignored; an input without an array is an error.
+ * when the set is opened and stay in memory. Arrays that are no input of the graph are not read, whatever they hold; an input without an array is an error.
  *
  * After opening, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
 #ifndef VLM_CALIB_DATASET_H
@@ -29,6 +29,7 @@ typedef struct vlm_dataset vlm_dataset;
 typedef struct vlm_dataset_input {
   const char *name;
   int rank; /* -1 = not known */
+  vlm_dtype dtype; /* arrays of other types become it when no value changes; VLM_NONE = not known */
 } vlm_dataset_input;
 
 /* Zeroed = everything, unsharded. Shards are cut after the limit: their union is what one machine would run. */
@@ -84,6 +85,7 @@ typedef struct vlm_sample_arrays {
   size_t count;
   const char **names;  /* owned, one block per name */
   vlm_tensor *tensors; /* data owned */
+  char ignored[200];   /* "label, meta": arrays that are no input; "" = none */
   char renamed[200];   /* "a_b is read as input a/b": the last array whose name was changed; "" = none */
 } vlm_sample_arrays;
 vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err);

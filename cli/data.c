@@ -22,6 +22,7 @@ static void say_renamed(const vlm_cli *cli, const vlm_dataset *set) {
   vlm_error ignored;
   if (vlm_dataset_count(set) == 0 || vlm_dataset_load_arrays(&arrays, set, 0, &ignored) != VLM_OK) return;
   if (*arrays.renamed) vlm_say(cli, "array %s", arrays.renamed);
+  if (*arrays.ignored && cli->verbose) vlm_say(cli, "arrays that are no input, not read: %s", arrays.ignored);
   vlm_sample_arrays_free(&arrays);
 }
 

@@ -7,7 +7,7 @@ static vlm_status list_inputs(vlm_dataset_input **out, const vlm_graph *g, vlm_e
   const vlm_status st = vlm_new(out, g->n_inputs, err);
   for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++) {
     const vlm_value *v = &g->values[g->inputs[i]];
-    (*out)[i] = (vlm_dataset_input){.name = v->name, .rank = v->tensor.rank};
+    (*out)[i] = (vlm_dataset_input){.name = v->name, .rank = v->tensor.rank, .dtype = v->tensor.dtype};
   }
   return st;
 }
