@@ -1,9 +1,11 @@
 /* Data sets: which samples there are, in which order, and how to load each one.
  *
  * An image set is made from paths, one after the other:
- *   a folder        every PNG, JPEG and .npy below it (told by content or by suffix), sorted by the bytes of the relative path
+ *   a folder        every image below it that is read (told by content or by suffix), sorted by the bytes of the relative path
  *   a .txt file     one path per line, relative to the file
- *   a .jsonl file   one object per line: {"image": path, "prompt"?: text, "refs"?: text or [text, …]}, paths relative to the file
+ *   a .jsonl file   one object per line, paths relative to the file (dataset_rows.c): {"image": path, "prompt"?: text, "refs"?: text or
+ *                   [text, …]}; "file_name" (Hugging Face's metadata.jsonl) and "text", "caption", "captions" are other names of these
+ *   a .csv file     a header that names such columns, then one image per row; several rows of an image in a row are its captions
  *   anything else   one image
  * An input set, for graphs that are no vision-language pipeline, is made from
  *   a folder        of .npy files: one sample, the inputs are named by the file stems; folders below it are samples of their own
@@ -12,7 +14,7 @@
  * With `sample_axis` every array holds many samples along its first axis, all arrays of a folder or archive the same number; they are read
  * when the set is opened and stay in memory. Arrays that are no input of the graph are not read, whatever they hold; an input without an array is an error.
  *
- * After opening, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
+ * After opening and checking, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
 #ifndef VLM_CALIB_DATASET_H
 #define VLM_CALIB_DATASET_H
 
@@ -64,8 +66,23 @@ size_t vlm_dataset_count(const vlm_dataset *set);
 size_t vlm_dataset_of_all(const vlm_dataset *set);
 const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i);
 bool vlm_dataset_is_images(const vlm_dataset *set);
-/* Files that the folders hold and that are no images. */
-size_t vlm_dataset_skipped(const vlm_dataset *set);
+/* What was given and is not used: files of the folders that are no images, bad samples. Owned by the set. */
+typedef struct vlm_skip {
+  const char *path, *reason;
+} vlm_skip;
+const vlm_skip *vlm_dataset_skips(const vlm_dataset *set, size_t *count);
+
+/* Looks at every sample before any is run: at the headers of images (types, sizes, files that end early), at the values of arrays
+ * (missing inputs, NaN and infinities, samples without elements). Bad ones join the skips. skip: the good ones are what is left, none is
+ * VLM_INPUT; else any bad one is, and the message tells them all. Once, before samples are loaded. */
+vlm_status vlm_dataset_check(vlm_dataset *set, bool skip, vlm_error *err);
+/* What the check saw of images that are fine. */
+typedef struct vlm_dataset_seen {
+  size_t turned;  /* stated to be mirrored or turned */
+  size_t endless; /* complete, but without an end marker ... */
+  const char *first_endless; /* ... the first of them */
+} vlm_dataset_seen;
+vlm_dataset_seen vlm_dataset_what_was_seen(const vlm_dataset *set);
 
 /* Content of a sample: hash of the image file's bytes, or of names, types, shapes and values of its arrays. Prompt and refs are not
  * part. */
