@@ -60,6 +60,11 @@ vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, 
 vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
 void vlm_dataset_free(vlm_dataset *set);
 
+/* The prompt number p of those that every sample is run with: a sample's own takes the place of the first. */
+static inline const char *vlm_sample_prompt(const vlm_sample *sample, const char *const *prompts, int64_t p) {
+  return sample->prompt && p == 0 ? sample->prompt : prompts[p];
+}
+
 /* Samples of this shard; owned by the set. */
 size_t vlm_dataset_count(const vlm_dataset *set);
 /* Samples of all shards. */
