@@ -20,9 +20,8 @@ static vlm_status no_hdf5(const vlm_stats_file *s) {
   unsigned char start[64];
   size_t n = vlm_file_begin(s->path, start, sizeof start);
   const vlm_foreign *f = vlm_foreign_find(start, n);
-  if (!f || n == 0) return vlm_store_broken(s, "not HDF5");
-  return vlm_fail(s->err, VLM_INPUT, "%s: is %s, no statistics of vlm-calibrate%s%s", s->path, f->name, f->stands_in ? ": " : "",
-                  f->stands_in ? f->advice : "");
+  if (!f || n == 0 || !f->stands_in) return vlm_store_broken(s, "not HDF5");
+  return vlm_fail(s->err, VLM_INPUT, "%s: is %s: %s", s->path, f->name, f->advice);
 }
 
 vlm_status vlm_store_get_text_attribute(const vlm_stats_file *s, const char *name, char **out) {

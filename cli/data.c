@@ -48,7 +48,7 @@ static vlm_status open_set(vlm_dataset **out, const vlm_cli *cli, const vlm_bund
   opts->skipped = vlm_skipped_add;
   opts->user = skipped;
   vlm_status st = vlm_flow_data(out, bundle, opts, err);
-  vlm_skipped_say(skipped);
+  if (st == VLM_OK || skipped->count > 1) vlm_skipped_say(skipped); /* one alone is the error */
   if (st == VLM_OK) say_seen(cli, *out);
   return st;
 }

@@ -38,7 +38,7 @@ static vlm_status put_line(talk *t, const char *text, vlm_error *err) {
     VLM_CHECK(t->lines, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
   }
   FILE *to = path ? t->lines : stdout;
-  VLM_CHECK(fprintf(to, "%s\n", text) > 0 && fflush(to) == 0, err, VLM_IO, "%s: cannot be written: %s", path ? path : "standard output",
+  VLM_CHECK(fprintf(to, "%s\n", text) > 0 && fflush(to) == 0, err, VLM_IO, "%s: writing failed: %s", path ? path : "standard output",
             strerror(errno));
 out:
   return st;
