@@ -24,6 +24,7 @@ typedef struct {
   vlm_session *session;    /* single graphs */
   vlm_digest content, sample; /* of the one that runs now: itself; with its prompt */
   double holdout;          /* percent */
+  vlm_stats *met;          /* samples of this run, without tensors */
   vlm_taps *taps;
 } calibration;
 
@@ -79,25 +80,22 @@ static vlm_status teacher_ids(calibration *c, const vlm_sample *s, vlm_ids *ids,
   return vlm_tokenizer_encode(vlm_model_tokenizer(c->model), s->refs[0], strlen(s->refs[0]), true, ids, err);
 }
 
-static vlm_status run_image(calibration *c, size_t i, const char *prompt, vlm_error *err) {
+static vlm_status run_image(calibration *c, const vlm_sample_pixels *pixels, size_t i, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_sample_pixels pixels = {0};
   vlm_answer answer = {0};
   vlm_ids forced = {0};
   const vlm_sample *s = vlm_dataset_get(c->set, i);
   vlm_answer_opts opts = {.max_new_tokens = c->opts->max_new_tokens, .beams = 1};
-  VLM_TRY(vlm_dataset_load_pixels(&pixels, c->set, i, err));
   VLM_TRY(teacher_ids(c, s, &forced, err));
   opts.forced = forced.data;
   opts.n_forced = forced.count;
-  if (pixels.values.data) VLM_TRY(vlm_model_answer_pixels(c->model, &pixels.values, prompt, &opts, &answer, err));
-  else VLM_TRY(vlm_model_answer(c->model, &pixels.image, prompt, &opts, &answer, err));
+  if (pixels->values.data) VLM_TRY(vlm_model_answer_pixels(c->model, &pixels->values, prompt, &opts, &answer, err));
+  else VLM_TRY(vlm_model_answer(c->model, &pixels->image, prompt, &opts, &answer, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) c->report->runs[r] += c->bundle->graphs[r] != NULL;
   c->report->runs[VLM_ROLE_DECODER_STEP] += answer.steps - 1;
 out:
   vlm_ids_free(&forced);
   vlm_answer_free(&answer);
-  vlm_sample_pixels_free(&pixels);
   return st;
 }
 
@@ -136,14 +134,12 @@ out:
   return st;
 }
 
-static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
+static vlm_status run_arrays(calibration *c, const vlm_sample_arrays *arrays, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_sample_arrays arrays = {0};
   vlm_tensor *inputs = NULL;
   const vlm_graph *g = c->bundle->graphs[VLM_ROLE_MODEL];
   VLM_TRY(vlm_new(&inputs, g->n_inputs, err));
-  VLM_TRY(vlm_dataset_load_arrays(&arrays, c->set, i, err));
-  VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
+  VLM_TRY(vlm_match_inputs(inputs, g, arrays->names, arrays->tensors, arrays->count, err));
   VLM_TRY(keep_inputs(c, g, inputs, err));
   if (is_held_out(c)) goto out;
   VLM_TRY(vlm_session_run(c->session, inputs, g->n_inputs, err));
@@ -151,25 +147,74 @@ static vlm_status run_arrays(calibration *c, size_t i, vlm_error *err) {
   c->report->runs[VLM_ROLE_MODEL]++;
 out:
   vlm_free(inputs);
-  vlm_sample_arrays_free(&arrays);
+  return st;
+}
+
+typedef struct loaded {
+  vlm_sample_pixels pixels; /* of pipelines */
+  vlm_sample_arrays arrays; /* of single graphs */
+} loaded;
+
+static vlm_status load(loaded *out, const calibration *c, size_t i, vlm_error *err) {
+  return c->model ? vlm_dataset_load_pixels(&out->pixels, c->set, i, err) : vlm_dataset_load_arrays(&out->arrays, c->set, i, err);
+}
+
+static void unload(loaded *l) {
+  vlm_sample_pixels_free(&l->pixels);
+  vlm_sample_arrays_free(&l->arrays);
+}
+
+static void tell_skip(const calibration *c, const vlm_sample *s, const char *reason) {
+  if (c->opts->skipped) c->opts->skipped(c->opts->user, s->path, reason);
+}
+
+/* Whether it is in the statistics, from a run before or from this one. */
+static vlm_status is_known(bool *known, calibration *c, const vlm_sample *s, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const bool twice = vlm_stats_has_sample(c->met, c->sample);
+  *known = twice || vlm_stats_has_sample(c->stats, c->sample);
+  c->report->duplicates += twice;
+  c->report->resumed += *known && !twice;
+  if (twice) tell_skip(c, s, "has the same content as a sample before it");
+  else VLM_TRY(vlm_stats_add_sample(c->met, c->sample, s->key, err));
+out:
+  return st;
+}
+
+/* From here to its end a sample is in the statistics by half. */
+static vlm_status measure(calibration *c, const loaded *l, size_t i, const char *prompt, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  c->report->torn = true;
+  const bool apart = is_held_out(c);
+  if (!c->model) VLM_TRY(run_arrays(c, &l->arrays, err));
+  else if (!apart) VLM_TRY(run_image(c, &l->pixels, i, prompt, err));
+  VLM_TRY(vlm_stats_add_sample(c->stats, c->sample, vlm_dataset_get(c->set, i)->key, err));
+  if (apart) vlm_stats_hold_out(c->stats, c->sample);
+  c->report->torn = false;
+  *(apart ? &c->report->held_out : &c->report->samples) += 1;
+out:
   return st;
 }
 
 static vlm_status run_sample(calibration *c, size_t i, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_sample *s = vlm_dataset_get(c->set, i);
+  loaded l = {0};
+  bool known = false;
   VLM_TRY(vlm_dataset_digest(&c->content, c->set, i, err));
   VLM_TRY(vlm_calibrate_digest(&c->sample, c->content, prompt, err));
-  if (vlm_stats_has_sample(c->stats, c->sample)) {
-    c->report->skipped++;
+  VLM_TRY(is_known(&known, c, s, err));
+  if (known) return VLM_OK;
+  st = load(&l, c, i, err);
+  if (st != VLM_OK && st != VLM_MEMORY && c->opts->skip_bad) {
+    c->report->bad++;
+    tell_skip(c, s, err->text);
+    *err = (vlm_error){0};
     return VLM_OK;
   }
-  bool apart = is_held_out(c);
-  if (!c->model || !apart) VLM_TRY(c->model ? run_image(c, i, prompt, err) : run_arrays(c, i, err));
-  VLM_TRY(vlm_stats_add_sample(c->stats, c->sample, s->key, err));
-  if (apart) vlm_stats_hold_out(c->stats, c->sample);
-  *(apart ? &c->report->held_out : &c->report->samples) += 1;
+  if (st == VLM_OK) st = measure(c, &l, i, prompt, err);
 out:
+  unload(&l);
   if (st != VLM_OK) vlm_error_context(err, "sample %s", s->key);
   return st;
 }
@@ -179,14 +224,16 @@ static vlm_status run_all(calibration *c, vlm_error *err) {
   size_t count = vlm_dataset_count(c->set);
   int32_t prompts = c->model ? c->opts->n_prompts : 1;
   int64_t total = (int64_t)count * prompts, done = 0;
+  VLM_TRY(vlm_stats_create(&c->met, (vlm_digest){0}, "", err));
   for (size_t i = 0; i < count; i++)
     for (int32_t p = 0; p < prompts; p++) {
-      const char *own = vlm_dataset_get(c->set, i)->prompt;
-      VLM_TRY(run_sample(c, i, own && p == 0 ? own : c->model ? c->opts->prompts[p] : "", err));
+      const vlm_sample *s = vlm_dataset_get(c->set, i);
+      VLM_TRY(run_sample(c, i, c->model ? vlm_sample_prompt(s, c->opts->prompts, p) : s->prompt ? s->prompt : "", err));
       done++;
       if (c->opts->between) VLM_TRY(c->opts->between(c->opts->user, done, total, err));
     }
 out:
+  vlm_stats_free(c->met);
   return st;
 }
 

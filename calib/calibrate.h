@@ -16,6 +16,8 @@ typedef struct vlm_calibrate_opts {
   bool owns_constants;          /* nobody else reads the bundle's graphs */
   /* Percent of the samples, told by digest, that are kept apart and not calibrated with; 0 = none. */
   double holdout;
+  bool skip_bad;                /* a sample that cannot be loaded is told and left out; else it ends the run */
+  void (*skipped)(void *user, const char *path, const char *reason); /* bad samples and duplicates; NULL = not told */
   const vlm_captions *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
   /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
   vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
@@ -29,7 +31,10 @@ typedef struct vlm_calibrate_report {
   int64_t samples;    /* run now */
   int64_t held_out;   /* kept apart now */
   bool too_few;       /* to keep some apart, which was asked for */
-  int64_t skipped;    /* in the statistics already, or the same content twice in the set */
+  int64_t resumed;    /* in the statistics already */
+  int64_t duplicates; /* the same content and prompt twice in the set */
+  int64_t bad;        /* could not be loaded */
+  bool torn;          /* the run ended inside a sample: the statistics hold a part of it */
   int64_t runs[VLM_ROLE_COUNT];
   int64_t tensors[VLM_ROLE_COUNT];
 } vlm_calibrate_report;

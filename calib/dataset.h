@@ -1,18 +1,20 @@
 /* Data sets: which samples there are, in which order, and how to load each one.
  *
  * An image set is made from paths, one after the other:
- *   a folder        every PNG, JPEG and .npy below it (told by content or by suffix), sorted by the bytes of the relative path
+ *   a folder        every image below it that is read (told by content or by suffix), sorted by the bytes of the relative path
  *   a .txt file     one path per line, relative to the file
- *   a .jsonl file   one object per line: {"image": path, "prompt"?: text, "refs"?: text or [text, …]}, paths relative to the file
+ *   a .jsonl file   one object per line, paths relative to the file (dataset_rows.c): {"image": path, "prompt"?: text, "refs"?: text or
+ *                   [text, …]}; "file_name" (Hugging Face's metadata.jsonl) and "text", "caption", "captions" are other names of these
+ *   a .csv file     a header that names such columns, then one image per row; several rows of an image in a row are its captions
  *   anything else   one image
  * An input set, for graphs that are no vision-language pipeline, is made from
  *   a folder        of .npy files: one sample, the inputs are named by the file stems; folders below it are samples of their own
  *   an .npz file    one sample, the inputs are named by its keys
  *   an .npy file    one sample with one input
  * With `sample_axis` every array holds many samples along its first axis, all arrays of a folder or archive the same number; they are read
- * when the set is opened and stay in memory. Arrays that are no input of the graph are ignored; an input without an array is an error.
+ * when the set is opened and stay in memory. Arrays that are no input of the graph are not read, whatever they hold; an input without an array is an error.
  *
- * After opening, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
+ * After opening and checking, a set never changes: loading from several threads is fine. The order and the digests do not depend on the machine. */
 #ifndef VLM_CALIB_DATASET_H
 #define VLM_CALIB_DATASET_H
 
@@ -29,6 +31,7 @@ typedef struct vlm_dataset vlm_dataset;
 typedef struct vlm_dataset_input {
   const char *name;
   int rank; /* -1 = not known */
+  vlm_dtype dtype; /* arrays of other types become it when no value changes; VLM_NONE = not known */
 } vlm_dataset_input;
 
 /* Zeroed = everything, unsharded. Shards are cut after the limit: their union is what one machine would run. */
@@ -57,6 +60,11 @@ vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, 
 vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
 void vlm_dataset_free(vlm_dataset *set);
 
+/* The prompt number p of those that every sample is run with: a sample's own takes the place of the first. */
+static inline const char *vlm_sample_prompt(const vlm_sample *sample, const char *const *prompts, int64_t p) {
+  return sample->prompt && p == 0 ? sample->prompt : prompts[p];
+}
+
 /* Samples of this shard; owned by the set. */
 size_t vlm_dataset_count(const vlm_dataset *set);
 /* Keeps the samples at these places, in this order: for whoever owns the set, before anybody reads it. */
@@ -65,8 +73,23 @@ vlm_status vlm_dataset_pick(vlm_dataset *set, const size_t *places, size_t count
 size_t vlm_dataset_of_all(const vlm_dataset *set);
 const vlm_sample *vlm_dataset_get(const vlm_dataset *set, size_t i);
 bool vlm_dataset_is_images(const vlm_dataset *set);
-/* Files that the folders hold and that are no images. */
-size_t vlm_dataset_skipped(const vlm_dataset *set);
+/* What was given and is not used: files of the folders that are no images, bad samples. Owned by the set. */
+typedef struct vlm_skip {
+  const char *path, *reason;
+} vlm_skip;
+const vlm_skip *vlm_dataset_skips(const vlm_dataset *set, size_t *count);
+
+/* Looks at every sample before any is run: at the headers of images (types, sizes, files that end early), at the values of arrays
+ * (missing inputs, NaN and infinities, samples without elements). Bad ones join the skips. skip: the good ones are what is left, none is
+ * VLM_INPUT; else any bad one is, and the message tells them all. Once, before samples are loaded. */
+vlm_status vlm_dataset_check(vlm_dataset *set, bool skip, vlm_error *err);
+/* What the check saw of images that are fine. */
+typedef struct vlm_dataset_seen {
+  size_t turned;  /* stated to be mirrored or turned */
+  size_t endless; /* complete, but without an end marker ... */
+  const char *first_endless; /* ... the first of them */
+} vlm_dataset_seen;
+vlm_dataset_seen vlm_dataset_what_was_seen(const vlm_dataset *set);
 
 /* Content of a sample: hash of the image file's bytes, or of names, types, shapes and values of its arrays. Prompt and refs are not
  * part. */
@@ -86,6 +109,7 @@ typedef struct vlm_sample_arrays {
   size_t count;
   const char **names;  /* owned, one block per name */
   vlm_tensor *tensors; /* data owned */
+  char ignored[200];   /* "label, meta": arrays that are no input; "" = none */
   char renamed[200];   /* "a_b is read as input a/b": the last array whose name was changed; "" = none */
 } vlm_sample_arrays;
 vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err);

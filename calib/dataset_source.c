@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calib/array_fit.h"
 #include "calib/dataset_set.h"
 #include "calib/graph_inputs.h"
 #include "runtime/base/file.h"
@@ -18,63 +19,92 @@ void vlm_sample_arrays_free(vlm_sample_arrays *a) {
   *a = (vlm_sample_arrays){0};
 }
 
-/* Takes over the tensor's data, also on failure. */
-static vlm_status add(vlm_sample_arrays *a, const char *name, size_t bytes, vlm_tensor tensor, vlm_error *err) {
+/* Arrays that a source holds: their names first, their values only when they are an input. */
+typedef struct source {
+  const vlm_dataset *set;
+  const char *path;
+  vlm_sample_arrays *out; /* without values */
+  size_t *origins;        /* of each array: the entry of the archive, the file of the list */
+  vlm_npz *npz;           /* or NULL: files */
+  vlm_arena *arena;
+  const char **files;
+  size_t n_files;
+} source;
+
+static vlm_status add(source *s, const char *name, size_t bytes, size_t origin, vlm_error *err) {
   vlm_status st = VLM_OK;
+  vlm_sample_arrays *a = s->out;
   char *copy = NULL;
   VLM_TRY(vlm_new(&copy, bytes + 1, err));
   memcpy(copy, name, bytes);
   VLM_TRY(vlm_more(&a->names, a->count, a->count + 1, err));
   VLM_TRY(vlm_more(&a->tensors, a->count, a->count + 1, err));
+  VLM_TRY(vlm_more(&s->origins, a->count, a->count + 1, err));
   a->names[a->count] = copy;
-  a->tensors[a->count++] = tensor;
+  a->tensors[a->count] = (vlm_tensor){0};
+  s->origins[a->count++] = origin;
   return VLM_OK;
 out:
   vlm_free(copy);
-  vlm_free(tensor.data);
   return st;
 }
 
-static vlm_status add_npy(vlm_sample_arrays *a, const char *path, vlm_error *err) {
-  vlm_tensor t;
+static vlm_status add_npy(source *s, const char *path, vlm_error *err) {
+  vlm_status st = VLM_OK;
   const char *base = vlm_path_base(path);
-  vlm_status st = vlm_npy_read(&t, path, err);
-  return st == VLM_OK ? add(a, base, (size_t)(vlm_path_suffix(base) - base), t, err) : st;
+  VLM_TRY(vlm_more(&s->files, s->n_files, s->n_files + 1, err));
+  s->files[s->n_files++] = path;
+  VLM_TRY(add(s, base, (size_t)(vlm_path_suffix(base) - base), s->n_files - 1, err));
+out:
+  return st;
 }
 
-static vlm_status add_npz(vlm_sample_arrays *a, const char *path, vlm_error *err) {
-  vlm_npz *npz = NULL;
+static vlm_status add_npz(source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_npz_open(&npz, path, err));
-  for (size_t i = 0; i < vlm_npz_count(npz); i++) {
-    vlm_tensor t;
-    const char *name = vlm_npz_name(npz, i);
-    VLM_TRY(vlm_npz_read(&t, npz, i, err));
-    VLM_TRY(add(a, name, strlen(name), t, err));
+  VLM_TRY(vlm_npz_open(&s->npz, s->path, err));
+  for (size_t i = 0; i < vlm_npz_count(s->npz); i++) {
+    const char *name = vlm_npz_name(s->npz, i);
+    if (vlm_npz_is_array(s->npz, i)) VLM_TRY(add(s, name, strlen(name), i, err));
   }
 out:
-  vlm_npz_free(npz);
   return st;
 }
 
 static bool is_npy(const char *path) { return vlm_path_has_suffix(path, ".npy"); }
 
 /* The .npy files directly in the folder. */
-static vlm_status add_folder(vlm_sample_arrays *a, const char *path, vlm_error *err) {
-  vlm_arena *arena = NULL;
+static vlm_status add_folder(source *s, vlm_error *err) {
   vlm_folder list = {0};
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_arena_create(&arena, err));
-  VLM_TRY(vlm_folder_list(&list, arena, path, is_npy, err));
+  VLM_TRY(vlm_folder_list(&list, s->arena, s->path, is_npy, err));
   for (size_t i = 0; i < list.count; i++) {
     const char *file = NULL;
     if (strchr(list.names[i], '/')) continue;
-    VLM_TRY(vlm_path_join_in(&file, arena, path, list.names[i], err));
-    VLM_TRY(add_npy(a, file, err));
+    VLM_TRY(vlm_path_join_in(&file, s->arena, s->path, list.names[i], err));
+    VLM_TRY(add_npy(s, file, err));
   }
 out:
   vlm_folder_free(&list);
-  vlm_arena_free(arena);
+  return st;
+}
+
+static vlm_dtype wanted_type(const vlm_dataset *set, const char *name) {
+  for (size_t i = 0; i < set->opts.input_count; i++)
+    if (strcmp(set->opts.inputs[i].name, name) == 0) return set->opts.inputs[i].dtype;
+  return VLM_NONE;
+}
+
+static vlm_status read_values(source *s, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (size_t i = 0; i < s->out->count; i++) {
+    vlm_tensor *t = &s->out->tensors[i];
+    if (s->npz) VLM_TRY(vlm_npz_read(t, s->npz, s->origins[i], err));
+    else VLM_TRY(vlm_npy_read(t, s->files[s->origins[i]], err));
+    st = vlm_array_fit(t, wanted_type(s->set, s->out->names[i]), s->out->names[i], err);
+    if (st != VLM_OK) vlm_error_context(err, "%s", s->path);
+    if (st != VLM_OK) goto out;
+  }
+out:
   return st;
 }
 
@@ -111,12 +141,15 @@ static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm
                   name, *out);
 }
 
-static void drop(vlm_sample_arrays *a, size_t i) {
+/* No input is called so: it stays unread, whatever it holds. */
+static void drop(source *s, size_t i) {
+  vlm_sample_arrays *a = s->out;
+  size_t n = strlen(a->ignored);
+  snprintf(a->ignored + n, sizeof a->ignored - n, "%s%s", n ? ", " : "", a->names[i]);
   vlm_free(vlm_unconst(a->names[i]));
-  vlm_free(a->tensors[i].data);
   a->count--;
   memmove(a->names + i, a->names + i + 1, (a->count - i) * sizeof *a->names);
-  memmove(a->tensors + i, a->tensors + i + 1, (a->count - i) * sizeof *a->tensors);
+  memmove(s->origins + i, s->origins + i + 1, (a->count - i) * sizeof *s->origins);
 }
 
 /* Another input has the name that this one would have as a file. */
@@ -139,17 +172,18 @@ static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *
   return VLM_OK;
 }
 
-static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, const char *path, vlm_error *err) {
+static vlm_status rename_arrays(source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
+  vlm_sample_arrays *a = s->out;
   char had[256] = "none";
   for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "",
                                                                                        a->names[i]);
-  for (size_t i = 0; set->opts.input_count && i < a->count; ) {
+  for (size_t i = 0; s->set->opts.input_count && i < a->count; ) {
     const char *name;
     char *copy = NULL;
-    VLM_TRY(graph_name(&name, set, a, a->names[i], err));
+    VLM_TRY(graph_name(&name, s->set, a, a->names[i], err));
     if (!name) {
-      drop(a, i);
+      drop(s, i);
       continue;
     }
     VLM_TRY(vlm_strdup(&copy, name, err));
@@ -157,8 +191,8 @@ static vlm_status rename_arrays(vlm_sample_arrays *a, const vlm_dataset *set, co
     vlm_free(vlm_unconst(a->names[i]));
     a->names[i++] = copy;
   }
-  VLM_TRY(check_inputs(set, a, path, had, err));
-  VLM_CHECK(a->count > 0, err, VLM_INPUT, "%s: has no arrays", path);
+  VLM_TRY(check_inputs(s->set, a, s->path, had, err));
+  VLM_CHECK(a->count > 0, err, VLM_INPUT, "%s: has no arrays", s->path);
 out:
   return st;
 }
@@ -178,13 +212,20 @@ static void sort_arrays(vlm_sample_arrays *a) {
 
 vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
+  source s = {.set = set, .path = path, .out = out};
   *out = (vlm_sample_arrays){0};
-  if (vlm_file_is_folder(path)) VLM_TRY(add_folder(out, path, err));
-  else if (vlm_path_has_suffix(path, ".npz")) VLM_TRY(add_npz(out, path, err));
-  else VLM_TRY(add_npy(out, path, err));
-  VLM_TRY(rename_arrays(out, set, path, err));
+  VLM_TRY(vlm_arena_create(&s.arena, err));
+  if (vlm_file_is_folder(path)) VLM_TRY(add_folder(&s, err));
+  else if (vlm_path_has_suffix(path, ".npz")) VLM_TRY(add_npz(&s, err));
+  else VLM_TRY(add_npy(&s, path, err));
+  VLM_TRY(rename_arrays(&s, err));
+  VLM_TRY(read_values(&s, err));
   sort_arrays(out);
 out:
+  vlm_npz_free(s.npz);
+  vlm_free(s.files);
+  vlm_free(s.origins);
+  vlm_arena_free(s.arena);
   if (st != VLM_OK) vlm_sample_arrays_free(out);
   return st;
 }

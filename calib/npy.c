@@ -25,7 +25,7 @@ typedef struct header_cursor {
 
 typedef struct header {
   vlm_tensor tensor; /* without data */
-  bool fortran, has_descr, has_order, has_shape;
+  bool fortran, swapped, has_descr, has_order, has_shape;
 } header;
 
 static void skip_space(header_cursor *c) {
@@ -67,8 +67,8 @@ static vlm_status read_descr(header *h, header_cursor *c, const char *name, vlm_
   char word[32] = "";
   vlm_status st = VLM_OK;
   VLM_CHECK(take_word(c, word), err, VLM_UNSUPPORTED, "%s: is an array of records; plain numbers are wanted", name);
-  VLM_CHECK(word[0] != '>', err, VLM_UNSUPPORTED, "%s: type \"%s\" is big-endian; save it with .astype(\"<%s\")", name, word, word + 1);
-  for (size_t i = 0; i < sizeof codes / sizeof codes[0] && strchr("<|=", word[0]) && word[0]; i++)
+  h->swapped = word[0] == '>';
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0] && strchr("<>|=", word[0]) && word[0]; i++)
     if (strcmp(word + 1, codes[i].code) == 0) h->tensor.dtype = codes[i].dtype;
   VLM_CHECK(h->tensor.dtype != VLM_NONE, err, VLM_UNSUPPORTED,
             "%s: type \"%s\" is not supported; bool, integers and float16 to float64 are", name, word);
@@ -151,6 +151,16 @@ static void transpose(char *to, const char *from, const vlm_tensor *t, size_t si
   }
 }
 
+/* Elements with the most significant byte first become ours. */
+static void swap_bytes(uint8_t *data, size_t bytes, size_t size) {
+  for (uint8_t *p = data; size > 1 && p < data + bytes; p += size)
+    for (size_t i = 0; i < size / 2; i++) {
+      uint8_t kept = p[i];
+      p[i] = p[size - 1 - i];
+      p[size - 1 - i] = kept;
+    }
+}
+
 /* The bytes that the header promises. Also refuses empty shapes like (2^60, 2^60, 0), whose partial products overflow. */
 static vlm_status wanted_bytes(size_t *bytes, const vlm_tensor *t, const char *name, vlm_error *err) {
   vlm_tensor full = *t;
@@ -177,6 +187,7 @@ vlm_status vlm_npy_decode(vlm_tensor *out, const void *data, size_t bytes, const
   const char *from = (const char *)data + at;
   if (h.fortran && h.tensor.rank > 1) transpose(h.tensor.data, from, &h.tensor, (size_t)vlm_dtype_bits(h.tensor.dtype) / 8);
   else memcpy(h.tensor.data, from, want);
+  if (h.swapped) swap_bytes(h.tensor.data, want, (size_t)vlm_dtype_bits(h.tensor.dtype) / 8);
   uint8_t *flags = h.tensor.data;
   for (size_t i = 0; h.tensor.dtype == VLM_BOOL && i < want; i++) flags[i] = flags[i] != 0;
   *out = h.tensor;

@@ -2,12 +2,13 @@
 #ifndef VLM_CALIB_NPY_H
 #define VLM_CALIB_NPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "runtime/base/tensor.h"
 
-/* Reads one array, format 1.0, 2.0 or 3.0, little-endian: bool, int8 to int64, uint8 to uint64, float16, float32, float64. Fortran order is
- * transposed into row-major. Anything else (big-endian, complex, text, objects, records) is refused by name.
+/* Reads one array, format 1.0, 2.0 or 3.0, of either byte order: bool, int8 to int64, uint8 to uint64, float16, float32, float64. Fortran order is
+ * transposed into row-major. Anything else (complex, text, objects, records) is refused by name.
  * out->data is new memory: free with vlm_free(out->data). */
 vlm_status vlm_npy_read(vlm_tensor *out, const char *path, vlm_error *err);
 /* The same from memory; `name` stands in messages. Bytes after the array are an error. */
@@ -23,6 +24,8 @@ void vlm_npz_free(vlm_npz *npz);
 /* Entries in the order of the archive; the name is without ".npy". */
 size_t vlm_npz_count(const vlm_npz *npz);
 const char *vlm_npz_name(const vlm_npz *npz, size_t index);
+/* Archives hold other files too (README.txt, __MACOSX/): those have no ".npy". */
+bool vlm_npz_is_array(const vlm_npz *npz, size_t index);
 /* out->data is new memory: free with vlm_free(out->data). */
 vlm_status vlm_npz_read(vlm_tensor *out, const vlm_npz *npz, size_t index, vlm_error *err);
 

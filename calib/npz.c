@@ -18,6 +18,7 @@ typedef struct archive_entry {
   uint64_t stored, raw, local_at;
   uint32_t crc;
   unsigned method, flags;
+  bool array; /* NAME.npy, and no hidden copy of one */
 } archive_entry;
 
 struct vlm_npz {
@@ -90,10 +91,13 @@ out:
   return st;
 }
 
-static vlm_status copy_name(char **out, const unsigned char *text, size_t bytes, const char *path, vlm_error *err) {
+static vlm_status copy_name(char **out, bool *array, const unsigned char *text, size_t bytes, const char *path, vlm_error *err) {
+  static const char APPLE[] = "__MACOSX/";
   vlm_status st = VLM_OK;
   VLM_CHECK(memchr(text, 0, bytes) == NULL && bytes > 0, err, VLM_INPUT, "%s: an entry has no valid name", path);
-  if (bytes > 4 && memcmp(text + bytes - 4, ".npy", 4) == 0) bytes -= 4;
+  *array = bytes > 4 && memcmp(text + bytes - 4, ".npy", 4) == 0 && text[0] != '.' &&
+           !(bytes >= sizeof APPLE - 1 && memcmp(text, APPLE, sizeof APPLE - 1) == 0);
+  if (*array) bytes -= 4;
   VLM_TRY(vlm_new(out, bytes + 1, err));
   memcpy(*out, text, bytes);
 out:
@@ -108,7 +112,7 @@ static vlm_status read_record(vlm_npz *z, const unsigned char *p, size_t bytes, 
   size_t name = le(p + 28, 2), extra = le(p + 30, 2), comment = le(p + 32, 2);
   *used = CENTRAL_BYTES + name + extra + comment;
   VLM_CHECK(*used <= bytes, err, VLM_INPUT, "%s: the zip directory is damaged", z->path);
-  VLM_TRY(copy_name(&e->name, p + CENTRAL_BYTES, name, z->path, err));
+  VLM_TRY(copy_name(&e->name, &e->array, p + CENTRAL_BYTES, name, z->path, err));
   z->count++;
   e->flags = (unsigned)le(p + 8, 2);
   e->method = (unsigned)le(p + 10, 2);
@@ -158,6 +162,7 @@ void vlm_npz_free(vlm_npz *z) {
 
 size_t vlm_npz_count(const vlm_npz *z) { return z->count; }
 const char *vlm_npz_name(const vlm_npz *z, size_t index) { return z->entries[index].name; }
+bool vlm_npz_is_array(const vlm_npz *z, size_t index) { return z->entries[index].array; }
 
 /* The entry's stored bytes, behind the local header. */
 static vlm_status find_bytes(const unsigned char **out, const vlm_npz *z, const archive_entry *e, vlm_error *err) {

@@ -18,7 +18,8 @@ typedef struct {
 
 struct vlm_stats {
   vlm_digest model;
-  char *preprocess;
+  char *preprocess, *settings; /* settings: NULL = as usual */
+  bool partial;
   vlm_tensor_stats **tensors;
   int32_t n_tensors, cap_tensors;
   sample *samples;
@@ -54,11 +55,25 @@ void vlm_stats_free(vlm_stats *s) {
   vlm_shape_list_free(&s->shapes);
   vlm_kept_free(&s->kept);
   vlm_free(s->preprocess);
+  vlm_free(s->settings);
   vlm_free(s);
 }
 
 vlm_digest vlm_stats_model(const vlm_stats *s) { return s->model; }
 const char *vlm_stats_preprocess(const vlm_stats *s) { return s->preprocess; }
+const char *vlm_stats_settings(const vlm_stats *s) { return s->settings ? s->settings : ""; }
+void vlm_stats_set_partial(vlm_stats *s, bool partial) { s->partial = partial; }
+bool vlm_stats_is_partial(const vlm_stats *s) { return s->partial; }
+
+vlm_status vlm_stats_set_settings(vlm_stats *s, const char *settings, vlm_error *err) {
+  char *copy = NULL;
+  vlm_status st = *settings ? vlm_strdup(&copy, settings, err) : VLM_OK;
+  if (st != VLM_OK) return st;
+  vlm_free(s->settings);
+  s->settings = copy;
+  return VLM_OK;
+}
+
 vlm_shape_list *vlm_stats_shapes(vlm_stats *s) { return &s->shapes; }
 vlm_kept_list *vlm_stats_kept(vlm_stats *s) { return &s->kept; }
 const vlm_kept_list *vlm_stats_kept_samples(const vlm_stats *s) { return &s->kept; }
@@ -264,6 +279,10 @@ vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err) {
             "statistics of different models cannot be merged: %s and %s", vlm_digest_text(a->model, wanted), vlm_digest_text(b->model, got));
   VLM_CHECK(!strcmp(a->preprocess, b->preprocess), err, VLM_INPUT, "statistics with different preprocessing cannot be merged: %s and %s", a->preprocess,
             b->preprocess);
+  VLM_CHECK(!strcmp(vlm_stats_settings(a), vlm_stats_settings(b)), err, VLM_INPUT,
+            "statistics that were measured with different options cannot be merged: \"%s\" and \"%s\"", vlm_stats_settings(a),
+            vlm_stats_settings(b));
+  a->partial |= b->partial;
   for (int32_t i = 0; i < b->n_samples; i++) {
     VLM_TRY(vlm_stats_add_sample(a, b->samples[i].digest, b->samples[i].name, err));
     if (b->samples[i].held_out) vlm_stats_hold_out(a, b->samples[i].digest);

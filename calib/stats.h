@@ -78,6 +78,13 @@ vlm_digest vlm_stats_sample(const vlm_stats *stats, int32_t index, const char **
 vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err);
 const char *vlm_stats_preprocess(const vlm_stats *stats);
 
+/* How the samples were measured, in words that are compared: "" = as usual. Statistics of different settings are not merged. */
+vlm_status vlm_stats_set_settings(vlm_stats *stats, const char *settings, vlm_error *err);
+const char *vlm_stats_settings(const vlm_stats *stats);
+/* Of a run that was not finished. Neither is part of the digest. */
+void vlm_stats_set_partial(vlm_stats *stats, bool partial);
+bool vlm_stats_is_partial(const vlm_stats *stats);
+
 /* Shapes of the inputs in each graph's largest run (calib/shapes.h); merged with the rest. No part of the digest. */
 struct vlm_shape_list *vlm_stats_shapes(vlm_stats *stats);
 const struct vlm_shape_list *vlm_stats_seen_shapes(const vlm_stats *stats);

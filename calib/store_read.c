@@ -20,9 +20,8 @@ static vlm_status no_hdf5(const vlm_stats_file *s) {
   unsigned char start[64];
   size_t n = vlm_file_begin(s->path, start, sizeof start);
   const vlm_foreign *f = vlm_foreign_find(start, n);
-  if (!f || n == 0) return vlm_store_broken(s, "not HDF5");
-  return vlm_fail(s->err, VLM_INPUT, "%s: is %s, no statistics of vlm-calibrate%s%s", s->path, f->name, f->stands_in ? ": " : "",
-                  f->stands_in ? f->advice : "");
+  if (!f || n == 0 || !f->stands_in) return vlm_store_broken(s, "not HDF5");
+  return vlm_fail(s->err, VLM_INPUT, "%s: is %s: %s", s->path, f->name, f->advice);
 }
 
 vlm_status vlm_store_get_text_attribute(const vlm_stats_file *s, const char *name, char **out) {
@@ -362,6 +361,19 @@ static vlm_status check_version(const vlm_stats_file *s) {
                   VLM_STORE_VERSION);
 }
 
+/* Left out where there is nothing to say; files of before have neither. */
+static vlm_status get_circumstances(const vlm_stats_file *s, vlm_stats *stats) {
+  vlm_status st = VLM_OK;
+  char *settings = NULL;
+  vlm_stats_set_partial(stats, H5Aexists(s->file, "partial") > 0);
+  if (H5Aexists(s->file, "settings") <= 0) return VLM_OK;
+  VLM_TRY(vlm_store_get_text_attribute(s, "settings", &settings));
+  VLM_TRY(vlm_stats_set_settings(stats, settings, s->err));
+out:
+  vlm_free(settings);
+  return st;
+}
+
 static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
   vlm_status st = VLM_OK;
   char *format = NULL, *model = NULL, *preprocess = NULL;
@@ -373,6 +385,7 @@ static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
   if (!vlm_store_parse_digest(&digest, model)) VLM_TRY(vlm_store_broken(s, "model"));
   VLM_TRY(vlm_store_get_text_attribute(s, "preprocess", &preprocess));
   VLM_TRY(vlm_stats_create(out, digest, preprocess, s->err));
+  VLM_TRY(get_circumstances(s, *out));
   VLM_TRY(get_samples(s, *out));
   VLM_TRY(get_held_out(s, *out));
   VLM_TRY(get_tensors(s, *out));

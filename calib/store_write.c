@@ -230,7 +230,7 @@ out:
 static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
   char text[VLM_STORE_DIGEST_TEXT];
-  const int64_t version = VLM_STORE_VERSION;
+  const int64_t version = VLM_STORE_VERSION, yes = 1;
   vlm_digest digest;
   VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
   VLM_TRY(vlm_store_put_text_attribute(s, "format", VLM_STORE_FORMAT));
@@ -239,6 +239,8 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   VLM_TRY(vlm_store_put_text_attribute(s, "preprocess", vlm_stats_preprocess(stats)));
   VLM_TRY(vlm_store_put_text_attribute(s, "tool", VLM_VERSION));
   VLM_TRY(vlm_store_put_text_attribute(s, "digest", vlm_digest_text(digest, text)));
+  if (*vlm_stats_settings(stats)) VLM_TRY(vlm_store_put_text_attribute(s, "settings", vlm_stats_settings(stats)));
+  if (vlm_stats_is_partial(stats)) VLM_TRY(put_attribute(s, "partial", H5T_STD_I64LE, H5T_NATIVE_INT64, &yes));
   VLM_TRY(vlm_store_put_group(s, "/samples"));
   VLM_TRY(vlm_store_put_texts(s, "/samples/digest", sample_digest, stats, vlm_stats_samples(stats)));
   VLM_TRY(vlm_store_put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));

@@ -22,10 +22,45 @@ static void say_renamed(const vlm_cli *cli, const vlm_dataset *set) {
   vlm_error ignored;
   if (vlm_dataset_count(set) == 0 || vlm_dataset_load_arrays(&arrays, set, 0, &ignored) != VLM_OK) return;
   if (*arrays.renamed) vlm_say(cli, "array %s", arrays.renamed);
+  if (*arrays.ignored && cli->verbose) vlm_say(cli, "arrays that are no input, not read: %s", arrays.ignored);
   vlm_sample_arrays_free(&arrays);
 }
 
-vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_error *err) {
+/* What the look at images found that their owner may not expect. */
+static void say_seen(const vlm_cli *cli, const vlm_dataset *set) {
+  const vlm_dataset_seen seen = vlm_dataset_what_was_seen(set);
+  if (seen.turned && !cli->args->no_exif)
+    vlm_say(cli, "plan: %zu image%s turned as the EXIF orientation says; --no-exif takes them as they are stored", seen.turned,
+            seen.turned == 1 ? " is" : "s are");
+  if (seen.endless == 1) vlm_say(cli, "warning: %s has no end marker; its pixels are complete and are used", seen.first_endless);
+  else if (seen.endless)
+    vlm_say(cli, "warning: %zu images have no end marker, %s the first; their pixels are complete and are used", seen.endless, seen.first_endless);
+}
+
+/* Fills in what all kinds of samples share. */
+static vlm_status open_set(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, vlm_flow_data_opts *opts, vlm_skipped *skipped,
+                           vlm_error *err) {
+  enum { SKIP = 1 }; /* of --on-bad */
+  const vlm_args *args = cli->args;
+  skipped->cli = cli;
+  opts->image = (vlm_image_opts){.max_pixels = args->max_pixels, .as_stored = args->no_exif};
+  opts->skip_bad = args->on_bad == SKIP;
+  opts->skipped = vlm_skipped_add;
+  opts->user = skipped;
+  vlm_status st = vlm_flow_data(out, bundle, opts, err);
+  if (st == VLM_OK || skipped->count > 1) vlm_skipped_say(skipped); /* one alone is the error */
+  if (st == VLM_OK) say_seen(cli, *out);
+  return st;
+}
+
+vlm_status vlm_cli_images(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const char *const *paths, int count,
+                          vlm_skipped *skipped, vlm_error *err) {
+  vlm_flow_data_opts opts = {.paths = paths, .n_paths = (size_t)count};
+  return open_set(out, cli, bundle, &opts, skipped, err);
+}
+
+vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_skipped *skipped,
+                        vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_flow_data_opts opts = {.limit = (size_t)cli->args->limit, .sample_axis = cli->args->sample_axis, .captions = captions};
   VLM_TRY(check_kind(cli, bundle, err));
@@ -34,7 +69,7 @@ vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle 
   const vlm_option_values *paths = graph ? &cli->args->inputs : &cli->args->images;
   opts.paths = paths->items;
   opts.n_paths = (size_t)paths->count;
-  VLM_TRY(vlm_flow_data(out, bundle, &opts, err));
+  VLM_TRY(open_set(out, cli, bundle, &opts, skipped, err));
   if (graph) say_renamed(cli, *out);
 out:
   return st;

@@ -3,6 +3,7 @@
 #define VLM_CLI_EVAL_H
 
 #include "cli/program.h"
+#include "cli/skipped.h"
 #include "flow/data.h"
 #include "flow/evaluate.h"
 #include "flow/regressions.h"
@@ -19,6 +20,7 @@ typedef struct vlm_eval_job {
   vlm_captions *captions;
   vlm_labels *labels;
   vlm_dataset *set;
+  vlm_skipped skipped;
   vlm_progress progress;
   vlm_flow_evaluate_opts opts;
   vlm_eval_records *records;

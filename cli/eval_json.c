@@ -267,6 +267,7 @@ static vlm_status put_result(vlm_json_writer *w, vlm_eval_job *j, vlm_error *err
   vlm_json_close_object(w);
   if (e->macs.measured) vlm_json_put_double(w, "macs_int8_percent", vlm_coverage_macs_percent(&e->macs));
   if (j->watched) put_regressions(w, &j->regressions);
+  vlm_put_skipped(w, &j->skipped);
   return put_verdict(w, e, err);
 }
 

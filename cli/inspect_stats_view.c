@@ -24,6 +24,8 @@ static void print_head(const vlm_stats_view *v) {
   }
   printf("%s: %d samples, %d tensors of %d graphs, %s elements\n", v->path, v->n_samples, v->n_tensors, graphs,
          vlm_show_count(elements).text);
+  if (vlm_stats_is_partial(v->stats)) printf("not finished: the run was interrupted; vlm-calibrate --resume goes on\n");
+  if (*vlm_stats_settings(v->stats)) printf("measured with %s\n", vlm_stats_settings(v->stats));
   printf("model %s\n", vlm_digest_text(vlm_stats_model(v->stats), digest));
   printf("not finite: ");
   if (not_finite) printf("%lld elements of %d tensors\n", (long long)not_finite, affected);

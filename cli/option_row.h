@@ -52,6 +52,7 @@ typedef struct vlm_option_row {
   const char *unless;                                    /* ... unless one of these conditions holds */
   bool named;                                            /* values are NAME=PATH */
   bool recorded;                                         /* shapes the result: vlm_args_record */
+  bool measured;                                         /* changes what is measured: vlm_args_measured */
   vlm_status (*check)(const char *text, vlm_error *err); /* of a text's form */
 } vlm_option_row;
 

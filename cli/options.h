@@ -77,5 +77,7 @@ vlm_status vlm_args_fit(const vlm_args *args, const char *uses, const char *what
 /* The options that shape the result and differ from their defaults, as they would be typed, in the order of
  * the table: the same text for the same recipe. Nothing is appended when all are defaults. */
 vlm_status vlm_args_record(vlm_text *out, const vlm_args *args, vlm_error *err);
+/* The same of the options that change what a sample's run measures. */
+vlm_status vlm_args_measured(vlm_text *out, const vlm_args *args, vlm_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 #define VLM_CLI_QUANTIZE_H
 
 #include "cli/program.h"
+#include "cli/skipped.h"
 #include "flow/quantize.h"
 
 typedef struct vlm_quantize_job {
@@ -16,6 +17,7 @@ typedef struct vlm_quantize_job {
   vlm_pack_opts pack;
   vlm_context *context;
   vlm_bundle *bundle;
+  vlm_skipped skipped;              /* of --inputs */
   vlm_dataset *samples;             /* to measure on; NULL = what the statistics keep */
   vlm_quantization *work;
   const vlm_flow_quantize_result *result;

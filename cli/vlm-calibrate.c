@@ -13,6 +13,8 @@ typedef struct {
   vlm_bundle *bundle;
   vlm_captions *captions;
   vlm_dataset *set;
+  vlm_skipped skipped;
+  vlm_text settings;
   vlm_stats *stats;
   vlm_flow_calibrate_opts opts;
   vlm_prompts prompts;
@@ -23,9 +25,11 @@ typedef struct {
 
 static vlm_status open_statistics(calibrate_job *j, vlm_error *err) {
   bool resume = j->cli->args->resume && j->output && vlm_file_exists(j->output);
-  vlm_status st = vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, err);
-  if (st == VLM_OK && resume)
-    vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_args_measured(&j->settings, j->cli->args, err));
+  VLM_TRY(vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, vlm_text_get(&j->settings), err));
+  if (resume) vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
+out:
   return st;
 }
 
@@ -60,6 +64,8 @@ static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));
   vlm_json_put_int(w, "samples_run", j->report.samples);
   vlm_json_put_int(w, "held_out", vlm_stats_held_out(j->stats));
+  vlm_json_put_int(w, "samples_resumed", j->report.resumed);
+  vlm_put_skipped(w, &j->skipped);
   vlm_json_open_object(w, "graphs");
   for (int r = 0; r < VLM_ROLE_COUNT; r++) put_graph(w, j->stats, vlm_role_name((vlm_role)r));
   vlm_json_close_object(w);
@@ -75,6 +81,47 @@ out:
   return st;
 }
 
+/* The plan of --dry-run. */
+static vlm_status print_plan_json(const calibrate_job *j, int64_t runs, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_put_int(w, "samples_planned", (int64_t)vlm_dataset_count(j->set));
+  vlm_json_put_int(w, "runs_planned", runs);
+  vlm_json_put_int(w, "samples_there", vlm_stats_samples(j->stats));
+  vlm_put_skipped(w, &j->skipped);
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(j->cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  return st;
+}
+
+static void warn_of_few(const calibrate_job *j, int64_t samples) {
+  enum { ENOUGH = 32 };
+  if (samples < ENOUGH)
+    vlm_say(j->cli, "warning: %lld calibration sample%s; ranges of fewer than %d may not hold for other data", (long long)samples,
+            samples == 1 ? "" : "s", ENOUGH);
+}
+
+/* Merging may not lose the samples of another file either. */
+static vlm_status check_merge_output(const calibrate_job *j, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_stats *old = NULL;
+  vlm_error unread = {0};
+  if (j->cli->args->force || !j->output || vlm_stats_open(&old, j->output, &unread) != VLM_OK) return VLM_OK;
+  int32_t lost = 0;
+  for (int32_t i = 0; i < vlm_stats_samples(old); i++) lost += !vlm_stats_has_sample(j->stats, vlm_stats_sample(old, i, NULL));
+  VLM_CHECK(lost == 0, err, VLM_USAGE, "%s holds %d samples, and %d of them would be lost: --force replaces them, or name another output", j->output,
+            vlm_stats_samples(old), lost);
+out:
+  vlm_stats_free(old);
+  return st;
+}
+
 static vlm_status merge(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -84,8 +131,10 @@ static vlm_status merge(calibrate_job *j, vlm_error *err) {
     vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count, j->output ? j->output : "nothing");
     goto out;
   }
+  VLM_TRY(check_merge_output(j, err));
   VLM_TRY(vlm_stats_save(j->stats, j->output, err));
   vlm_say(j->cli, "%s: %d samples from %d files", j->output, vlm_stats_samples(j->stats), files->count);
+  if (vlm_stats_is_partial(j->stats)) vlm_say(j->cli, "warning: one of the files is of a run that was not finished, so is %s", j->output);
   VLM_TRY(print_json(j, err));
 out:
   return st;
@@ -95,9 +144,18 @@ static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
   vlm_finish_when_asked(&j->opts.watch);
   vlm_status st = vlm_flow_calibrate(j->stats, j->context, j->bundle, j->set, &j->opts, &j->report, err);
   vlm_progress_end(&j->progress);
-  if (st != VLM_INTERRUPTED) return st;
-  return vlm_fail(err, st, "interrupted; %s holds %d samples, and --resume goes on with them", j->output,
-                  vlm_stats_samples(j->stats));
+  vlm_skipped_say(&j->skipped);
+  return st;
+}
+
+static vlm_status make_plan(calibrate_job *j, int64_t *runs, vlm_error *err) {
+  const size_t samples = vlm_dataset_count(j->set);
+  *runs = (int64_t)samples * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
+  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)*runs, samples, vlm_context_cpu(j->context),
+          j->output ? j->output : "nothing");
+  warn_of_few(j, (int64_t)samples + vlm_stats_samples(j->stats));
+  if (j->opts.replace) return VLM_OK;
+  return vlm_flow_check_replaced(j->output, j->stats, j->bundle, j->set, &j->opts, err);
 }
 
 static void say_held_out(const calibrate_job *j) {
@@ -115,7 +173,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   VLM_TRY(vlm_cli_fit(j->cli, j->bundle, err));
   if (args->teacher) VLM_TRY(vlm_captions_load(&j->captions, args->teacher, err));
   j->opts.teacher = j->captions;
-  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, err));
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, &j->skipped, err));
   VLM_TRY(open_statistics(j, err));
   VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, j->set, err));
   j->opts.prompts = j->prompts.items;
@@ -127,10 +185,16 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   j->opts.owns_constants = true;
   j->opts.output = j->output;
   j->opts.watch = vlm_progress_watch(&j->progress);
-  int64_t total = (int64_t)vlm_dataset_count(j->set) * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
-  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)total, vlm_dataset_count(j->set), vlm_context_cpu(j->context),
-          j->output ? j->output : "nothing");
-  if (args->dry_run) goto out;
+  j->opts.replace = args->force;
+  j->opts.skip_bad = args->on_bad != 0;
+  j->opts.skipped = vlm_skipped_add;
+  j->opts.skipped_user = &j->skipped;
+  int64_t total = 0;
+  VLM_TRY(make_plan(j, &total, err));
+  if (args->dry_run) {
+    st = print_plan_json(j, total, err);
+    goto out;
+  }
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
   VLM_TRY(run_samples(j, err));
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
@@ -147,6 +211,8 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
 out:
   vlm_free(j.prompts.own);
   vlm_dataset_free(j.set);
+  vlm_skipped_free(&j.skipped);
+  vlm_text_free(&j.settings);
   vlm_captions_free(j.captions);
   vlm_stats_free(j.stats);
   vlm_bundle_free(j.bundle);

@@ -66,7 +66,7 @@ static vlm_status open_data(vlm_eval_job *j, vlm_error *err) {
   const vlm_args *args = j->cli->args;
   if (args->refs) VLM_TRY(vlm_captions_load(&j->captions, args->refs, err));
   if (args->labels) VLM_TRY(vlm_labels_load(&j->labels, args->labels, err));
-  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundles[0], j->captions, err));
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundles[0], j->captions, &j->skipped, err));
 out:
   return st;
 }
@@ -160,6 +160,7 @@ static void close_job(vlm_eval_job *j) {
   vlm_flow_evaluation_free(&j->shadow);
   vlm_eval_records_free(j->records);
   vlm_dataset_free(j->set);
+  vlm_skipped_free(&j->skipped);
   vlm_captions_free(j->captions);
   vlm_labels_free(j->labels);
   for (int k = 0; k < VLM_EVAL_MODELS; k++) vlm_bundle_free(j->bundles[k]);

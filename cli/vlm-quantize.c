@@ -9,6 +9,7 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
                                   .pack = j->pack,
                                   .weights_float = j->weights_float,
                                   .calib = args->calib,
+                                  .partial = args->partial,
                                   .plan = args->plan,
                                   .strict = args->strict,
                                   .min_int8 = j->min_int8,
@@ -43,7 +44,8 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_quantize_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, VLM_OPEN_AS_IT_IS, err));
-  if (cli->args->inputs.count || cli->args->images.count) VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, err));
+  if (cli->args->inputs.count || cli->args->images.count)
+    VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, &j.skipped, err));
   const vlm_flow_quantize_opts opts = flow_opts(&j);
   VLM_TRY(vlm_flow_quantize_plan(&j.work, j.context, j.bundle, &opts, err));
   j.result = vlm_quantization_result(j.work);
@@ -56,6 +58,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
 out:
   vlm_quantization_free(j.work);
   vlm_quantize_options_free(&j);
+  vlm_skipped_free(&j.skipped);
   vlm_dataset_free(j.samples);
   vlm_bundle_free(j.bundle);
   vlm_context_free(j.context);

@@ -2,19 +2,24 @@
 #ifndef VLM_FLOW_ANSWERS_H
 #define VLM_FLOW_ANSWERS_H
 
+#include "calib/dataset.h"
 #include "flow/pictures.h"
 #include "flow/watch.h"
 #include "runtime/decode/answer.h"
 
 typedef struct vlm_flow_answer {
-  int32_t image, prompt; /* indices of the options' lists */
+  size_t image;             /* index in the set */
+  int32_t prompt;           /* index of the options' list */
+  const char *path, *asked; /* the image's file; the prompt, which may be the image's own */
+  bool values;              /* a float array: there are no pixels to draw on */
   const vlm_answer *answer;
   const vlm_objects *objects; /* in pixels of the image as read; none for a prompt that names no task */
 } vlm_flow_answer;
 
 typedef struct vlm_flow_answers_opts {
-  const char *const *images; /* files */
-  int32_t n_images;
+  const vlm_dataset *set; /* images */
+  bool skip_bad;          /* an image that cannot be loaded is told and left out; else it ends the run */
+  void (*skipped)(void *user, const char *path, const char *reason); /* NULL = not told */
   const char *const *prompts; /* each image is asked each; at least one (vlm_prompts_choose) */
   int32_t n_prompts;
   int64_t max_new_tokens, beams; /* 0 = the model's */
@@ -28,7 +33,8 @@ typedef struct vlm_flow_answers_opts {
   /* A picture was written. NULL = not wanted. */
   void (*on_picture)(void *user, const char *path, size_t objects);
   void *user;
-  vlm_watch watch; /* unit: an answer; cancelling is asked after each token too (greedy runs) */
+  vlm_watch watch;     /* unit: an answer; cancelling is asked after each token too (greedy runs) ... */
+  bool finish_answers; /* ... unless an answer that was begun is to be finished */
 } vlm_flow_answers_opts;
 
 /* Image by image, prompt by prompt. The bundle is opened to run (vlm_flow_open_opts.lower or lazy). */

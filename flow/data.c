@@ -7,9 +7,25 @@ static vlm_status list_inputs(vlm_dataset_input **out, const vlm_graph *g, vlm_e
   const vlm_status st = vlm_new(out, g->n_inputs, err);
   for (int32_t i = 0; st == VLM_OK && i < g->n_inputs; i++) {
     const vlm_value *v = &g->values[g->inputs[i]];
-    (*out)[i] = (vlm_dataset_input){.name = v->name, .rank = v->tensor.rank};
+    (*out)[i] = (vlm_dataset_input){.name = v->name, .rank = v->tensor.rank, .dtype = v->tensor.dtype};
   }
   return st;
+}
+
+/* As the processor's class takes transparency. */
+static vlm_status wants_white(bool *out, const vlm_bundle *bundle, vlm_error *err) {
+  vlm_preprocess ops;
+  bool stated = false;
+  vlm_status st = vlm_bundle_preprocess(&ops, &stated, bundle, err);
+  *out = st == VLM_OK && stated && vlm_preprocess_on_white(&ops);
+  return st;
+}
+
+static void tell_skips(const vlm_dataset *set, const vlm_flow_data_opts *opts) {
+  size_t count;
+  const vlm_skip *skips = vlm_dataset_skips(set, &count);
+  for (size_t i = 0; opts->skipped && i < count; i++)
+    opts->skipped(opts->user, skips[i].path, skips[i].reason);
 }
 
 vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_flow_data_opts *opts,
@@ -21,7 +37,10 @@ vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_
                           .shard = opts->shard,
                           .shards = opts->shards,
                           .refs = opts->captions,
+                          .image = opts->image,
                           .sample_axis = opts->sample_axis};
+  *out = NULL;
+  if (!g) VLM_TRY(wants_white(&set.image.on_white, bundle, err));
   if (g) {
     VLM_TRY(list_inputs(&names, g, err));
     set.inputs = names;
@@ -29,7 +48,13 @@ vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_
   }
   VLM_TRY(
       (g ? vlm_dataset_open_inputs : vlm_dataset_open_images)(out, opts->paths, opts->n_paths, &set, err));
+  st = vlm_dataset_check(*out, opts->skip_bad, err);
+  tell_skips(*out, opts);
 out:
+  if (st != VLM_OK) {
+    vlm_dataset_free(*out);
+    *out = NULL;
+  }
   vlm_free(names); /* the set has copies */
   return st;
 }

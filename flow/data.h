@@ -8,13 +8,18 @@
 typedef struct vlm_flow_data_opts {
   const char *const *paths; /* images for a pipeline, arrays for a single graph (calib/dataset.h) */
   size_t n_paths;
-  size_t limit;                 /* the first N samples; 0 = all */
-  size_t shard, shards;         /* every shards-th sample, starting with shard; shards 0 = 1 */
-  bool sample_axis;             /* arrays have a leading sample axis */
+  size_t limit;         /* the first N samples; 0 = all */
+  size_t shard, shards; /* every shards-th sample, starting with shard; shards 0 = 1 */
+  bool sample_axis;     /* arrays have a leading sample axis */
+  vlm_image_opts image; /* on_white: as the bundle's processor does, whatever it is here */
+  bool skip_bad; /* samples that cannot be used are left out; else any one is an error that tells all */
+  /* What was given and is not used, and why, also when opening fails because of it. NULL = not told. */
+  void (*skipped)(void *user, const char *path, const char *reason);
+  void *user;
   const vlm_captions *captions; /* reference captions, or NULL; must outlive the set */
 } vlm_flow_data_opts;
 
-/* The set that fits the bundle: images, or arrays for the inputs of its graph. Free with vlm_dataset_free. */
+/* The set that fits the bundle: images, or arrays for the inputs of its graph, each looked at (vlm_dataset_check). Free with vlm_dataset_free. */
 vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_flow_data_opts *opts,
                          vlm_error *err);
 

@@ -44,13 +44,15 @@ static bool same_file(const char *a, const char *b) {
   return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static vlm_status check_inputs(const vlm_pictures *p, const char *const *images, vlm_error *err) {
+static vlm_status check_inputs(const vlm_pictures *p, const vlm_dataset *set, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int i = 0; i < p->n_images * p->n_prompts; i++) {
     if (!p->paths[i] || !vlm_file_exists(p->paths[i])) continue;
-    for (int k = 0; k < p->n_images; k++)
-      VLM_CHECK(!same_file(p->paths[i], images[k]), err, VLM_USAGE,
-                "--draw: %s would replace the image %s; give another folder", p->paths[i], images[k]);
+    for (int k = 0; k < p->n_images; k++) {
+      const char *image = vlm_dataset_get(set, (size_t)k)->path;
+      VLM_CHECK(!same_file(p->paths[i], image), err, VLM_USAGE,
+                "--draw: %s would replace the image %s; give another folder", p->paths[i], image);
+    }
   }
 out:
   return st;
@@ -61,16 +63,20 @@ static bool gives_pictures(const char *prompt) {
   return task && task->kind != VLM_ANSWER_TEXT;
 }
 
-vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images,
+vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const vlm_dataset *set,
                              const char *const *prompts, int n_prompts, vlm_error *err) {
   vlm_status st = VLM_OK;
+  const int n_images = (int)vlm_dataset_count(set);
   VLM_TRY(vlm_new(&out->paths, (size_t)n_images * (size_t)n_prompts, err));
   out->n_images = n_images;
   out->n_prompts = n_prompts;
   for (int i = 0; i < n_images; i++)
-    for (int k = 0; k < n_prompts; k++)
-      if (gives_pictures(prompts[k])) VLM_TRY(name_picture(out, i * n_prompts + k, folder, images[i], err));
-  VLM_TRY(check_inputs(out, images, err));
+    for (int k = 0; k < n_prompts; k++) {
+      const vlm_sample *s = vlm_dataset_get(set, (size_t)i);
+      if (gives_pictures(vlm_sample_prompt(s, prompts, k)))
+        VLM_TRY(name_picture(out, i * n_prompts + k, folder, s->path, err));
+    }
+  VLM_TRY(check_inputs(out, set, err));
 out:
   return st;
 }

@@ -7,6 +7,7 @@
 #ifndef VLM_FLOW_PICTURES_H
 #define VLM_FLOW_PICTURES_H
 
+#include "calib/dataset.h"
 #include "runtime/decode/tasks.h"
 #include "runtime/image/image.h"
 
@@ -17,7 +18,7 @@ typedef struct vlm_pictures {
 
 /* Plans the names; writes nothing. VLM_USAGE when an image would be overwritten. `out` must be zeroed; free with
  * vlm_pictures_free. */
-vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const char *const *images, int n_images,
+vlm_status vlm_pictures_plan(vlm_pictures *out, const char *folder, const vlm_dataset *set,
                              const char *const *prompts, int n_prompts, vlm_error *err);
 void vlm_pictures_free(vlm_pictures *pictures);
 /* NULL = no picture for the pair. */

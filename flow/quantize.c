@@ -44,6 +44,9 @@ static vlm_status open_statistics(vlm_quantization *q, vlm_error *err) {
   const char *path = q->opts.calib;
   if (!path) return VLM_OK;
   VLM_TRY(vlm_stats_open(&q->stats, path, err));
+  VLM_CHECK(!vlm_stats_is_partial(q->stats) || q->opts.partial, err, VLM_INPUT,
+            "%s: is of a run that was not finished (%d samples): finish it with vlm-calibrate --resume, or take it as it is with --partial", path,
+            vlm_stats_samples(q->stats));
   VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
   vlm_digest seen = vlm_stats_model(q->stats);
   VLM_CHECK(seen.high == model.high && seen.low == model.low, err, VLM_INPUT,

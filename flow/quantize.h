@@ -23,6 +23,7 @@ typedef struct vlm_flow_quantize_opts {
   vlm_pack_opts pack;           /* threads, go_on, user: the use case's */
   bool weights_float;           /* pack as it is */
   const char *calib;            /* statistics file of this model; NULL = nothing is static */
+  bool partial;                 /* statistics of a run that was not finished will do; else they are VLM_INPUT */
   const char *plan;             /* file whose decisions win, or NULL */
   bool strict;                  /* a node that does not run as planned is VLM_INTERNAL */
   double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */

@@ -1,5 +1,6 @@
 #include "flow/run_graph.h"
 
+#include "calib/array_fit.h"
 #include "calib/graph_inputs.h"
 #include "calib/npy.h"
 #include "runtime/base/file.h"
@@ -36,6 +37,23 @@ static vlm_status check_used(const vlm_graph_run *run, const vlm_input_file *fil
   return VLM_OK;
 }
 
+/* Each array in the type of the input that it is for. */
+static vlm_status fit_types(vlm_graph_run *run, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (size_t k = 0; k < run->arrays.count; k++) {
+    vlm_tensor *t = &run->arrays.tensors[k];
+    const void *before = t->data;
+    for (int32_t i = 0; i < run->graph->n_inputs; i++) {
+      const vlm_value *v = &run->graph->values[run->graph->inputs[i]];
+      if (run->inputs[i].data != before) continue;
+      if (t->data == before) VLM_TRY(vlm_array_fit(t, v->tensor.dtype, v->name, err));
+      run->inputs[i] = *t;
+    }
+  }
+out:
+  return st;
+}
+
 vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const vlm_input_file *files,
                               int32_t n_files, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -45,6 +63,7 @@ vlm_status vlm_graph_run_read(vlm_graph_run *out, const vlm_graph *graph, const 
   VLM_TRY(vlm_new(&out->inputs, graph->n_inputs, err));
   VLM_TRY(vlm_match_inputs(out->inputs, graph, a->names, a->tensors, a->count, err));
   VLM_TRY(check_used(out, files, err));
+  VLM_TRY(fit_types(out, err));
 out:
   return st;
 }

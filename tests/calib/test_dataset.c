@@ -101,7 +101,9 @@ static void test_folder_order_is_by_bytes(void **state) {
   static const char *const keys[] = {"a.png", "a/B.JPG", "a/z.jpg", "b.png", "no-suffix"};
   vlm_dataset *set = open_images(at("set"), NULL);
   assert_int_equal(vlm_dataset_count(set), 5);
-  assert_int_equal(vlm_dataset_skipped(set), 1);
+  size_t skips;
+  assert_string_equal(vlm_dataset_skips(set, &skips)[0].reason, "is no image");
+  assert_int_equal(skips, 1);
   for (size_t i = 0; i < 5; i++) {
     assert_string_equal(vlm_dataset_get(set, i)->key, keys[i]);
     assert_int_equal(vlm_dataset_get(set, i)->index, i);
@@ -302,7 +304,7 @@ static void test_folders_of_arrays(void **state) {
   put_array("in/s0/x.npy", VLM_F32, 2, dims, ramp + 6);
   put_array("in/s0/m_y.npy", VLM_F32, 1, other, ramp);
   put_array("in/s0/label.npy", VLM_F32, 1, other, ramp);
-  vlm_dataset_input inputs[2] = {{"x", 2}, {"m/y", 1}};
+  vlm_dataset_input inputs[2] = {{.name = "x", .rank = 2}, {.name = "m/y", .rank = 1}};
   vlm_dataset *set = open_inputs(at("in"), &(vlm_dataset_opts){.inputs = inputs, .input_count = 2});
   vlm_sample_arrays a;
   assert_int_equal(vlm_dataset_count(set), 2);
@@ -320,11 +322,11 @@ static void test_folders_of_arrays(void **state) {
   assert_memory_equal(&d0, &again, sizeof d0);
   assert_memory_not_equal(&d0, &d1, sizeof d0);
   vlm_dataset_free(set);
-  vlm_dataset_input missing[1] = {{"z", 2}};
+  vlm_dataset_input missing[1] = {{.name = "z", .rank = 2}};
   set = open_inputs(at("in/s1"), &(vlm_dataset_opts){.inputs = missing, .input_count = 1, .limit = 0});
   assert_int_equal(vlm_dataset_count(set), 2); /* one input, several files of other names: samples of their own */
   vlm_dataset_free(set);
-  vlm_dataset_input two[2] = {{"x", 2}, {"z", 2}};
+  vlm_dataset_input two[2] = {{.name = "x", .rank = 2}, {.name = "z", .rank = 2}};
   set = open_inputs(at("in/s1"), &(vlm_dataset_opts){.inputs = two, .input_count = 2});
   FAILS(VLM_INPUT, vlm_dataset_load_arrays(&a, set, 0, &error));
   assert_non_null(strstr(error.text, "\"z\""));
@@ -349,7 +351,7 @@ static void test_archives_and_single_files(void **state) {
   FINE(vlm_dataset_digest(&d1, set, 1, &error));
   assert_memory_equal(&d0, &d1, sizeof d0); /* the same arrays, packed differently */
   vlm_dataset_free(set);
-  vlm_dataset_input input[1] = {{"data", -1}};
+  vlm_dataset_input input[1] = {{.name = "data", .rank = -1}};
   set = open_inputs(NPY "f4.npy", &(vlm_dataset_opts){.inputs = input, .input_count = 1});
   FINE(vlm_dataset_load_arrays(&a, set, 0, &error));
   assert_string_equal(a.names[0], "data");
@@ -369,7 +371,7 @@ static void test_names_that_files_cannot_hold(void **state) {
   put_array("odd/s/a_b.npy", VLM_F32, 1, dims, ramp);
   put_array("odd/s/c.npy", VLM_F32, 1, dims, ramp);
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-    const vlm_dataset_input inputs[] = {{CASES[i].inputs[0], 1}, {CASES[i].inputs[1], 1}};
+    const vlm_dataset_input inputs[] = {{.name = CASES[i].inputs[0], .rank = 1}, {.name = CASES[i].inputs[1], .rank = 1}};
     vlm_dataset *set = open_inputs(at("odd"), &(vlm_dataset_opts){.inputs = inputs, .input_count = 2});
     vlm_sample_arrays a = {0};
     if (CASES[i].error) {
@@ -390,7 +392,7 @@ static void test_sample_axis(void **state) {
   int64_t dims[3] = {4, 2, 3}, flat[1] = {4}, three[1] = {3};
   put_array("axis/x.npy", VLM_F32, 3, dims, ramp);
   put_array("axis/y.npy", VLM_F32, 1, flat, ramp);
-  vlm_dataset_input inputs[2] = {{"x", 3}, {"y", 0}};
+  vlm_dataset_input inputs[2] = {{.name = "x", .rank = 3}, {.name = "y"}};
   vlm_dataset_opts opts = {.sample_axis = true, .inputs = inputs, .input_count = 2};
   vlm_dataset *set = open_inputs(at("axis"), &opts);
   vlm_sample_arrays a;

@@ -19,18 +19,18 @@ static void calibration_keeps_whole_samples(void **state) {
   vlm_flow_calibrate_opts opts = {.output = "broken.h5", .watch = watch_with(&p)};
   (void)state;
   begin(&u, false);
-  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, &error));
+  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, NULL, &error));
   FAILS(VLM_INTERRUPTED, vlm_flow_calibrate(stats, u.context, u.bundle, u.set, &opts, &report, &error));
   assert_non_null(strstr(error.text, "interrupted after 1 of 2"));
   assert_int_equal(vlm_stats_samples(stats), 1);
   vlm_stats_free(stats);
   assert_int_equal(files_here(), 1); /* no temporary file */
-  FINE(vlm_flow_statistics(&stats, u.bundle, "broken.h5", &error));
+  FINE(vlm_flow_statistics(&stats, u.bundle, "broken.h5", NULL, &error));
   assert_int_equal(vlm_stats_samples(stats), 1);
   p = (patience){.units = 1000};
   FINE(vlm_flow_calibrate(stats, u.context, u.bundle, u.set, &opts, &report, &error));
   assert_int_equal(p.seen, SAMPLES);
-  assert_int_equal(report.skipped, 1);
+  assert_int_equal(report.resumed, 1);
   vlm_stats_free(stats);
   finish(&u);
   make_statistics("whole.h5");
@@ -46,7 +46,7 @@ static void statistics_in_memory_make_no_file(void **state) {
   int before = files_here();
   (void)state;
   begin(&u, false);
-  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, &error));
+  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, NULL, &error));
   FAILS(VLM_INTERRUPTED, vlm_flow_calibrate(stats, u.context, u.bundle, u.set, &opts, &report, &error));
   vlm_stats_free(stats);
   finish(&u);
@@ -140,19 +140,18 @@ static vlm_status count_answer(void *user, const vlm_flow_answer *answer, vlm_er
 
 /* Asked after each token: not even the first answer comes. */
 static void answers_stop_inside(void **state) {
-  static const char *const IMAGES[] = {CALIBRATION "/calibration_0000.png"}, *const PROMPTS[] = {"<CAPTION>"};
+  static const char *const PROMPTS[] = {"<CAPTION>"};
   use u;
   int answers = 0;
   patience p = {.units = 0};
-  const vlm_flow_answers_opts opts = {.images = IMAGES,
-                                      .n_images = 1,
-                                      .prompts = PROMPTS,
-                                      .n_prompts = 1,
-                                      .on_answer = count_answer,
-                                      .user = &answers,
-                                      .watch = watch_with(&p)};
+  vlm_flow_answers_opts opts = {.prompts = PROMPTS,
+                                .n_prompts = 1,
+                                .on_answer = count_answer,
+                                .user = &answers,
+                                .watch = watch_with(&p)};
   (void)state;
   begin(&u, true);
+  opts.set = u.set;
   FAILS(VLM_INTERRUPTED, vlm_flow_answers(u.context, u.bundle, &opts, &error));
   assert_int_equal(answers, 0);
   assert_int_equal(p.seen, 0);

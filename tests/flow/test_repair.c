@@ -62,7 +62,7 @@ static void calibrate(const char *folder, size_t limit, double holdout, vlm_stat
   FINE(vlm_context_create(&context, NULL, &error));
   FINE(vlm_flow_open(&bundle, MODEL, &(vlm_flow_open_opts){.lower = false}, &error));
   FINE(vlm_flow_data(&set, bundle, &data, &error));
-  FINE(vlm_flow_statistics(stats, bundle, NULL, &error));
+  FINE(vlm_flow_statistics(stats, bundle, NULL, NULL, &error));
   FINE(vlm_flow_calibrate(*stats, context, bundle, set, &opts, report, &error));
   vlm_dataset_free(set);
   vlm_bundle_free(bundle);

@@ -249,20 +249,22 @@ static void answer_to_an_image(void **state) {
   heard h = {.answers = 0};
   const char *text;
   const vlm_flow_open_opts ready = {.lower = true};
-  const vlm_flow_answers_opts opts = {.images = IMAGES,
-                                      .n_images = 1,
-                                      .prompts = PROMPTS,
-                                      .n_prompts = 1,
-                                      .on_text = hear_text,
-                                      .on_answer = hear_answer,
-                                      .user = &h};
+  vlm_dataset *set;
+  vlm_flow_answers_opts opts = {.prompts = PROMPTS,
+                                .n_prompts = 1,
+                                .on_text = hear_text,
+                                .on_answer = hear_answer,
+                                .user = &h};
   (void)state;
   vlm_json_doc *doc = program_json("vlm-run flow.vlmq " IMAGE " --prompt '<CAPTION>' --json");
   h.ids = vlm_json_member(vlm_json_root(doc), "token_ids");
   FINE(vlm_json_get_text(&text, vlm_json_root(doc), "text", VLM_JSON_REQUIRED, &error));
   FINE(vlm_context_create(&context, NULL, &error));
   FINE(vlm_flow_open(&bundle, "flow.vlmq", &ready, &error));
+  FINE(vlm_flow_data(&set, bundle, &(vlm_flow_data_opts){.paths = IMAGES, .n_paths = 1}, &error));
+  opts.set = set;
   FINE(vlm_flow_answers(context, bundle, &opts, &error));
+  vlm_dataset_free(set);
   assert_int_equal(h.answers, 1);
   assert_string_equal(h.text, text);
   assert_non_null(strstr(h.streamed, text));

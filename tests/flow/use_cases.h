@@ -99,7 +99,7 @@ static inline void make_statistics(const char *path) {
   vlm_calibrate_report report;
   const vlm_flow_calibrate_opts opts = {.output = path};
   begin(&u, false);
-  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, &error));
+  FINE(vlm_flow_statistics(&stats, u.bundle, NULL, NULL, &error));
   FINE(vlm_flow_calibrate(stats, u.context, u.bundle, u.set, &opts, &report, &error));
   assert_int_equal(report.samples, SAMPLES);
   vlm_stats_free(stats);

@@ -27,3 +27,4 @@ expect "a folder of pointers" 2 "is a Git LFS pointer.*git lfs pull" vlm-run bun
 expect "a pointer in place of statistics" 2 "pointer.onnx: is a Git LFS pointer.*git lfs pull" vlm-quantize "$BUNDLE" --calib pointer.onnx -o q.vlmq
 expect "a pointer in place of a picture" 2 "pointer.png: is a Git LFS pointer.*git lfs pull" vlm-run "$PACK" "$ROOT/tests/calib/data/odd/pointer.png"
 absent "nothing is written" q.vlmq
+expect "the pointer that people meet" 2 "git_lfs_pointer.onnx: is a Git LFS pointer" vlm-inspect "$ROOT/tests/cli/data/cases/git_lfs_pointer.onnx"

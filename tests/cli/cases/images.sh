@@ -1,5 +1,5 @@
 expect "no such image" 2 "^vlm-run: nowhere.png: no such file or folder$" vlm-run "$PACK" nowhere.png
-expect "a folder" 2 "images: is not a file$" vlm-run "$PACK" "$IMAGES"
+expect "a folder with bad images" 2 "truncated.png: damaged PNG" vlm-run "$PACK" "$IMAGES"
 expect "text named .png" 2 "text.png: is not an image; read are PNG, JPEG" vlm-run "$PACK" "$IMAGES/text.png"
 expect "an empty file" 2 "empty.png: the file is empty" vlm-run "$PACK" "$IMAGES/empty.png"
 expect "a truncated PNG" 2 "truncated.png: damaged PNG: the file is truncated" vlm-run "$PACK" "$IMAGES/truncated.png"

@@ -55,7 +55,7 @@ offers() {
   got=$(completes "$@" | paste -sd' ')
   if [ "$got" = "$wanted" ]; then pass "$name"; else fail "$name"; echo "#   offers: $got"; fi
 }
-offers "bash: options by their beginning" "--max-loop-runs --max-new-tokens" vlm-run --max
+offers "bash: options by their beginning" "--max-loop-runs --max-new-tokens --max-pixels" vlm-run --max
 offers "bash: a short option" "-o" vlm-quantize -o
 offers "bash: values of a choice" "dynamic" vlm-quantize --activations d
 offers "bash: values behind =" "raw zstd" vlm-quantize --codec =

@@ -14,6 +14,6 @@ same "the same bytes as one run" whole.h5 part.h5
 expect "resumed when all is there" 0 "12 samples" vlm-calibrate "$BUNDLE" --images "${list[@]}" --resume -o part.h5
 same "nothing is counted twice" whole.h5 part.h5
 touch part.h5.tmp-4194305
-that "what a killed run left behind goes with the next" vlm-calibrate "$BUNDLE" --images "${list[@]:0:1}" --quiet -o part.h5
+that "what a killed run left behind goes with the next" vlm-calibrate "$BUNDLE" --images "${list[@]:0:1}" --quiet --force -o part.h5
 absent "its temporary file" part.h5.tmp-4194305
 expect "resumed without a file: a new run" 0 "2 samples" vlm-calibrate "$BUNDLE" --images "${list[@]:0:2}" --resume -o new.h5
