@@ -174,13 +174,14 @@ static vlm_status save(checkpoints *c, bool partial, vlm_error *err) {
 
 static vlm_status interrupt(checkpoints *c, vlm_status status, vlm_error *err) {
   vlm_error broken = {0};
+  const int count = vlm_stats_samples(c->kept ? c->kept : c->stats);
+  const char *plural = count == 1 ? "" : "s";
   if (save(c, true, &broken) != VLM_OK) return vlm_fail(err, broken.status, "%s", broken.text);
   if (!c->output) return status;
   if (c->kept)
-    return vlm_fail(err, status, "interrupted; %s is as it was, with %d samples", c->output,
-                    vlm_stats_samples(c->kept));
-  return vlm_fail(err, status, "interrupted; %s holds %d samples, and --resume goes on with them", c->output,
-                  vlm_stats_samples(c->stats));
+    return vlm_fail(err, status, "interrupted; %s is as it was, with %d sample%s", c->output, count, plural);
+  return vlm_fail(err, status, "interrupted; %s holds %d sample%s, and --resume goes on from there", c->output, count,
+                  plural);
 }
 
 static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {

@@ -13,11 +13,11 @@ typedef struct {
   uint64_t hash;
   int32_t tensor; /* number in the table, for messages */
   bool frame;
-} source;
+} lazy_source;
 
 struct vlm_lazy_weights {
   vlm_lazy *blocks;
-  source *sources; /* per block */
+  lazy_source *sources; /* per block */
   int32_t count;
   const vlm_file *mapping;
   const unsigned char *section;
@@ -35,7 +35,7 @@ static bool may_wait(const vlm_tensor_table *table, int32_t i) {
 static vlm_status fill(void *user, int32_t i, void *block, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_lazy_weights *w = user;
-  const source *s = &w->sources[i];
+  const lazy_source *s = &w->sources[i];
   if (s->frame) VLM_TRY(vlm_codec_decompress(block, s->bytes, s->stored, s->stored_bytes, err));
   else memcpy(block, s->stored, s->bytes);
   const uint64_t hash = vlm_xxh64(block, s->bytes);
@@ -52,7 +52,7 @@ static vlm_status choose(vlm_lazy_weights *w, size_t *bytes, const vlm_tensor_ta
     const vlm_pack_tensor *t = &table->items[i];
     if (!may_wait(table, i)) continue;
     bytes[w->count] = t->bytes;
-    w->sources[w->count++] = (source){.stored = stored + table->stored_offsets[i], .bytes = t->bytes, .stored_bytes = t->stored_bytes,
+    w->sources[w->count++] = (lazy_source){.stored = stored + table->stored_offsets[i], .bytes = t->bytes, .stored_bytes = t->stored_bytes,
                                       .hash = t->hash, .tensor = i, .frame = table->codecs[i] == VLM_TENSOR_FRAME};
   }
   return st;

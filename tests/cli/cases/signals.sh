@@ -17,7 +17,7 @@ kill -INT $pid
 rc=0
 wait $pid || rc=$?
 that "calibrate, interrupted at work: exit 130" test $rc = 130
-that "it says what is there and how to go on" grep -qE "^vlm-calibrate: interrupted; s.h5 holds [1-9][0-9]* samples, and --resume goes on with them$" err
+that "it says what is there and how to go on" grep -qE "^vlm-calibrate: interrupted; s.h5 holds [1-9][0-9]* samples?, and --resume goes on from there$" err
 held=$(sed -nE 's/.*holds ([0-9]+) samples.*/\1/p' err)
 expect "it goes on" 0 "^s.h5: ${held:-no} samples are there already" vlm-calibrate "$BUNDLE" --images "${list[@]:0:$((held + 1))}" --resume -o s.h5
 that "a run without a break" vlm-calibrate "$BUNDLE" --images "${list[@]:0:$((held + 1))}" --quiet -o whole.h5
