@@ -322,8 +322,12 @@ static vlm_status convert_transpose(vlm_reorder *l, int32_t n) {
     if (perm->u.ints[i] < 0 || perm->u.ints[i] >= rank) return VLM_OK;
     turned[i] = last_axis(perm->u.ints[i], rank);
   }
-  node_at(l, n)->inputs[0] = vlm_layout_twin(l, input(l, n, 0));
-  VLM_TRY(set_attr(l, n, (vlm_attr){.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = turned}));
+  bool same = true;
+  for (int32_t i = 0; i < rank; i++) same = same && turned[i] == i;
+  vlm_value_id x = vlm_layout_twin(l, input(l, n, 0)), y = node_at(l, n)->outputs[0];
+  const vlm_attr attr = {.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = turned};
+  VLM_TRY(vlm_replace_node(&l->low, n, &(vlm_node_form){.op_type = same ? "Identity" : "Transpose", .opset = 13, .inputs = &x,
+                                                       .n_inputs = 1, .attrs = &attr, .n_attrs = same ? 0 : 1}, y));
 out:
   return st;
 }

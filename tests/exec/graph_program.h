@@ -2,7 +2,7 @@
  *
  *   in NAME TYPE DIMS             TYPE as vlm_dtype_name has it; DIMS "2,?,3", "-" for a scalar, "*" for an unknown rank
  *   const NAME TYPE DIMS V V ...  fewer values than elements start over; "rand N": noise in [-1, 1), another for each N
- *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body; OP may be "DOMAIN:OP"
+ *   OP IN ... -> OUT ... [ATTR=V,V ...]   "none" leaves an input or output out; ATTR=@NAME is a body, a word is text; OP may be "DOMAIN:OP"
  *   body NAME ... end             before the node that has it; names that it lacks are captured
  *   out NAME
  */
@@ -92,6 +92,11 @@ static inline void program_attribute(const graph_program *p, vlm_attr *a, char *
       a->u.g = p->bodies[i];
       return;
     }
+  if ((*value >= 'a' && *value <= 'z') || (*value >= 'A' && *value <= 'Z')) {
+    a->kind = VLM_ATTR_STRING;
+    FINE(vlm_arena_strdup(p->graph->arena, &a->u.s, value, &error));
+    return;
+  }
   FINE(vlm_arena_new(p->graph->arena, &list, strlen(value) + 1, &error));
   for (const char *c = value; *c; c += strcspn(c, ","), c += *c == ',') list[a->count++] = atoll(c);
   a->kind = strchr(value, ',') || !strcmp(text, "axes") || !strcmp(text, "perm") ? VLM_ATTR_INTS : VLM_ATTR_INT;
