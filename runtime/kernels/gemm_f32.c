@@ -86,10 +86,10 @@ void vlm_gemm_f32_pack(float *panels, const vlm_f32_source *s, int nr) {
 typedef struct {
   const float *data;
   int64_t stride, rows, columns;
-} float_rows;
+} strided_rows;
 
 /* y[j][i] = x[i][j]. */
-static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, float_rows x) {
+static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, strided_rows x) {
   const vlm_transpose_32_args t = {(uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x.data, (size_t)x.stride,
                                    (size_t)x.rows, (size_t)x.columns};
   kernels->transpose_32->fn.transpose_32(&t);
@@ -104,7 +104,7 @@ static void pack_block(const plan *p, float *panels, const vlm_f32_source *s) {
   }
   for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) {
     const int64_t n = min64(nr, s->n - j);
-    turn(p->kernels, panels, nr, (float_rows){s->b + j * s->b_column, s->b_column, n, s->k});
+    turn(p->kernels, panels, nr, (strided_rows){s->b + j * s->b_column, s->b_column, n, s->k});
     for (int64_t i = 0; n < nr && i < s->k; i++) memset(panels + i * nr + n, 0, (size_t)(nr - n) * sizeof *panels);
   }
 }
@@ -136,7 +136,7 @@ static column_block take_block(const plan *p, float *room, int64_t batch, int64_
 
 static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, const vlm_gemm_f32 *g, int rows) {
   if (g->a_row == 1) {
-    turn(kernels, dst, g->k, (float_rows){a, g->a_column, g->k, rows});
+    turn(kernels, dst, g->k, (strided_rows){a, g->a_column, g->k, rows});
     return;
   }
   for (int64_t p = 0; p < g->k; p++)
