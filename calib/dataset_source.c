@@ -20,7 +20,7 @@ void vlm_sample_arrays_free(vlm_sample_arrays *a) {
 }
 
 /* Arrays that a source holds: their names first, their values only when they are an input. */
-typedef struct source {
+typedef struct array_source {
   const vlm_dataset *set;
   const char *path;
   vlm_sample_arrays *out; /* without values */
@@ -29,9 +29,9 @@ typedef struct source {
   vlm_arena *arena;
   const char **files;
   size_t n_files;
-} source;
+} array_source;
 
-static vlm_status add(source *s, const char *name, size_t bytes, size_t origin, vlm_error *err) {
+static vlm_status add(array_source *s, const char *name, size_t bytes, size_t origin, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays *a = s->out;
   char *copy = NULL;
@@ -49,7 +49,7 @@ out:
   return st;
 }
 
-static vlm_status add_npy(source *s, const char *path, vlm_error *err) {
+static vlm_status add_npy(array_source *s, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *base = vlm_path_base(path);
   VLM_TRY(vlm_more(&s->files, s->n_files, s->n_files + 1, err));
@@ -59,7 +59,7 @@ out:
   return st;
 }
 
-static vlm_status add_npz(source *s, vlm_error *err) {
+static vlm_status add_npz(array_source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_npz_open(&s->npz, s->path, err));
   for (size_t i = 0; i < vlm_npz_count(s->npz); i++) {
@@ -73,7 +73,7 @@ out:
 static bool is_npy(const char *path) { return vlm_path_has_suffix(path, ".npy"); }
 
 /* The .npy files directly in the folder. */
-static vlm_status add_folder(source *s, vlm_error *err) {
+static vlm_status add_folder(array_source *s, vlm_error *err) {
   vlm_folder list = {0};
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_folder_list(&list, s->arena, s->path, is_npy, err));
@@ -94,7 +94,7 @@ static vlm_dtype wanted_type(const vlm_dataset *set, const char *name) {
   return VLM_NONE;
 }
 
-static vlm_status read_values(source *s, vlm_error *err) {
+static vlm_status read_values(array_source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < s->out->count; i++) {
     vlm_tensor *t = &s->out->tensors[i];
@@ -142,7 +142,7 @@ static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm
 }
 
 /* No input is called so: it stays unread, whatever it holds. */
-static void drop(source *s, size_t i) {
+static void drop(array_source *s, size_t i) {
   vlm_sample_arrays *a = s->out;
   size_t n = strlen(a->ignored);
   snprintf(a->ignored + n, sizeof a->ignored - n, "%s%s", n ? ", " : "", a->names[i]);
@@ -172,7 +172,7 @@ static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *
   return VLM_OK;
 }
 
-static vlm_status rename_arrays(source *s, vlm_error *err) {
+static vlm_status rename_arrays(array_source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays *a = s->out;
   char had[256] = "none";
@@ -212,7 +212,7 @@ static void sort_arrays(vlm_sample_arrays *a) {
 
 vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
-  source s = {.set = set, .path = path, .out = out};
+  array_source s = {.set = set, .path = path, .out = out};
   *out = (vlm_sample_arrays){0};
   VLM_TRY(vlm_arena_create(&s.arena, err));
   if (vlm_file_is_folder(path)) VLM_TRY(add_folder(&s, err));

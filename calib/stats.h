@@ -113,6 +113,8 @@ vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *stats, bool names,
 
 /* Reads a store (docs/statistics.md). */
 vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err);
+/* The same without tensors, for who asks which samples a file holds; the digest is not checked. */
+vlm_status vlm_stats_open_samples(vlm_stats **out, const char *path, vlm_error *err);
 void vlm_stats_free(vlm_stats *stats);
 
 #endif

@@ -374,7 +374,17 @@ out:
   return st;
 }
 
-static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
+static vlm_status get_measured(const vlm_stats_file *s, vlm_stats *out) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(get_tensors(s, out));
+  VLM_TRY(get_shapes(s, out));
+  VLM_TRY(vlm_store_get_kept(s, vlm_stats_kept(out)));
+  VLM_TRY(check_digest(s, out));
+out:
+  return st;
+}
+
+static vlm_status get_samples_of(const vlm_stats_file *s, vlm_stats **out) {
   vlm_status st = VLM_OK;
   char *format = NULL, *model = NULL, *preprocess = NULL;
   vlm_digest digest;
@@ -388,10 +398,6 @@ static vlm_status get_all(const vlm_stats_file *s, vlm_stats **out) {
   VLM_TRY(get_circumstances(s, *out));
   VLM_TRY(get_samples(s, *out));
   VLM_TRY(get_held_out(s, *out));
-  VLM_TRY(get_tensors(s, *out));
-  VLM_TRY(get_shapes(s, *out));
-  VLM_TRY(vlm_store_get_kept(s, vlm_stats_kept(*out)));
-  VLM_TRY(check_digest(s, *out));
 out:
   vlm_free(format);
   vlm_free(model);
@@ -399,7 +405,7 @@ out:
   return st;
 }
 
-vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
+static vlm_status open_file(vlm_stats **out, const char *path, bool measured, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_stats_file s = {.file = -1, .path = path, .err = err};
   *out = NULL;
@@ -408,7 +414,8 @@ vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
   VLM_CHECK(vlm_file_is_regular(path, &s.bytes), err, VLM_INPUT, "%s: is not a file", path);
   s.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (s.file < 0) VLM_TRY(no_hdf5(&s));
-  VLM_TRY(get_all(&s, out));
+  VLM_TRY(get_samples_of(&s, out));
+  if (measured) VLM_TRY(get_measured(&s, *out));
 out:
   if (s.file >= 0) H5Fclose(s.file);
   if (st != VLM_OK) {
@@ -417,3 +424,7 @@ out:
   }
   return st;
 }
+
+vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) { return open_file(out, path, true, err); }
+
+vlm_status vlm_stats_open_samples(vlm_stats **out, const char *path, vlm_error *err) { return open_file(out, path, false, err); }

@@ -112,7 +112,7 @@ static vlm_status check_merge_output(const calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_stats *old = NULL;
   vlm_error unread = {0};
-  if (j->cli->args->force || !j->output || vlm_stats_open(&old, j->output, &unread) != VLM_OK) return VLM_OK;
+  if (j->cli->args->force || !j->output || vlm_stats_open_samples(&old, j->output, &unread) != VLM_OK) return VLM_OK;
   int32_t lost = 0;
   for (int32_t i = 0; i < vlm_stats_samples(old); i++) lost += !vlm_stats_has_sample(j->stats, vlm_stats_sample(old, i, NULL));
   VLM_CHECK(lost == 0, err, VLM_USAGE, "%s holds %d samples, and %d of them would be lost: --force replaces them, or name another output", j->output,

@@ -82,12 +82,12 @@ out:
 
 /* ---- what a file holds already ---- */
 
-/* NULL: the output is not there, or holds no statistics with samples. */
+/* The samples alone. NULL: the output is not there, or holds no statistics with samples. */
 static vlm_status open_kept(vlm_stats **out, const char *path, vlm_error *err) {
   vlm_error unread = {0};
   *out = NULL;
   if (!path || !vlm_file_is_regular(path, NULL)) return VLM_OK;
-  vlm_status st = vlm_stats_open(out, path, &unread);
+  vlm_status st = vlm_stats_open_samples(out, path, &unread);
   if (st == VLM_MEMORY) return vlm_fail(err, st, "%s", unread.text);
   if (st == VLM_OK && vlm_stats_samples(*out) > 0) return VLM_OK;
   vlm_stats_free(*out);
@@ -174,14 +174,14 @@ static vlm_status save(checkpoints *c, bool partial, vlm_error *err) {
 
 static vlm_status interrupt(checkpoints *c, vlm_status status, vlm_error *err) {
   vlm_error broken = {0};
+  if (save(c, true, &broken) != VLM_OK) return vlm_fail(err, broken.status, "%s", broken.text);
   const int count = vlm_stats_samples(c->kept ? c->kept : c->stats);
   const char *plural = count == 1 ? "" : "s";
-  if (save(c, true, &broken) != VLM_OK) return vlm_fail(err, broken.status, "%s", broken.text);
   if (!c->output) return status;
   if (c->kept)
     return vlm_fail(err, status, "interrupted; %s is as it was, with %d sample%s", c->output, count, plural);
-  return vlm_fail(err, status, "interrupted; %s holds %d sample%s, and --resume goes on from there", c->output, count,
-                  plural);
+  return vlm_fail(err, status, "interrupted; %s holds %d sample%s, and --resume goes on from there",
+                  c->output, count, plural);
 }
 
 static vlm_status between(void *user, int64_t done, int64_t total, vlm_error *err) {

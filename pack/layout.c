@@ -69,7 +69,7 @@ static vlm_status check_magic(const vlm_layout_reader *r) {
                     r->bytes, VLM_PACK_HEADER_BYTES);
   if (same >= 5) return vlm_fail(r->err, VLM_INTEGRITY, "%s: the first 8 bytes are damaged, as a text-mode transfer does", r->file);
   const vlm_foreign *f = vlm_foreign_find(r->data, r->bytes);
-  if (f) return vlm_fail(r->err, VLM_INPUT, "%s: is %s, not a packed model (.vlmq): %s", r->file, f->name, f->advice);
+  if (f) return vlm_fail(r->err, VLM_INPUT, "%s: is not a packed model (.vlmq) but %s: %s", r->file, f->name, f->advice);
   return vlm_fail(r->err, VLM_INPUT, "%s: is not a packed model (.vlmq)", r->file);
 }
 

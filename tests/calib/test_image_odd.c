@@ -132,11 +132,40 @@ static void test_a_cut_picture_takes_no_memory(void **state) {
   assert_int_equal(st, VLM_INPUT);
 }
 
+/* Every byte changed, every length: an error or an image, never a crash or a leak (the sanitizer build sees both). */
+static void damage(const char *name) {
+  char path[512];
+  vlm_file file;
+  vlm_image image;
+  vlm_image_info info;
+  unsigned char *copy = NULL;
+  snprintf(path, sizeof path, DATA "%s", name);
+  FINE(vlm_file_map(&file, path, &error));
+  FINE(vlm_new(&copy, file.bytes, &error));
+  for (size_t i = 0; i < file.bytes; i++) {
+    memcpy(copy, file.data, file.bytes);
+    copy[i] ^= (unsigned char)(1 + i * 37 % 255);
+    if (vlm_image_decode(&image, copy, file.bytes, name, NULL, &error) == VLM_OK) vlm_image_free(&image);
+    (void)vlm_image_look_at(&info, copy, file.bytes, name, NULL, &error);
+    if (vlm_image_decode(&image, copy, i, name, NULL, &error) == VLM_OK) vlm_image_free(&image);
+  }
+  vlm_free(copy);
+  vlm_file_unmap(&file);
+}
+
+static void test_damaged_pictures_never_crash(void **state) {
+  (void)state;
+  static const char *const names[] = {"o6be.jpg",      "o6le.png",        "o6le.webp",      "alpha.webp",    "moving.webp",
+                                      "raw-profile.png", "xmp-element.jpg", "xmp-element.png", "every-alpha.png", "short-scan.jpg"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) damage(names[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_pictures_equal_pillow),          cmocka_unit_test(test_transparency_on_white),
     cmocka_unit_test(test_missing_ends_are_read_and_told), cmocka_unit_test(test_bad_pictures_are_told_by_a_look),
     cmocka_unit_test(test_orientation_can_be_left_alone),  cmocka_unit_test(test_a_cut_picture_takes_no_memory),
+    cmocka_unit_test(test_damaged_pictures_never_crash),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

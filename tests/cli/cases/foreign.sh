@@ -11,7 +11,7 @@ printf 'abcdTFL3' >m.tflite
 : >nothing.onnx
 cp pointer.onnx pointer.vlmq
 expect "a Git LFS pointer" 2 "pointer.onnx: is a Git LFS pointer.*git lfs pull" vlm-inspect pointer.onnx
-expect "a Git LFS pointer named .vlmq" 2 "pointer.vlmq: is a Git LFS pointer.*git lfs pull" vlm-inspect pointer.vlmq
+expect "a Git LFS pointer named .vlmq" 2 "pointer.vlmq: is not a packed model .* but a Git LFS pointer.*git lfs pull" vlm-inspect pointer.vlmq
 expect "a picture" 2 "test_0000.png: is a PNG image, no ONNX model: the model comes first" vlm-run "$IMAGE" "$IMAGE"
 expect "GGUF" 2 "m.gguf: is a GGUF file.*export the original model to ONNX" vlm-inspect m.gguf
 expect "safetensors" 2 "m.safetensors: is a safetensors file.*export" vlm-inspect m.safetensors
