@@ -286,7 +286,7 @@ static vlm_status put_plan(vlm_json_writer *w, vlm_eval_job *j, vlm_error *err) 
     vlm_json_close_array(w);
   }
   vlm_json_put_int(w, "runs", (int64_t)vlm_dataset_count(j->set) * (graph ? 1 : prompts.count));
-  vlm_json_put_bool(w, "scored", j->captions != NULL || j->labels != NULL);
+  vlm_json_put_bool(w, "scored", j->captions.n_images || j->labels != NULL);
   vlm_json_close_object(w);
 out:
   vlm_free(prompts.own);
