@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "flow/prompt_check.h"
+
 vlm_status vlm_shard_parse(size_t *shard, size_t *shards, const char *text, vlm_error *err) {
   int used = 0;
   if (sscanf(text, "%zu/%zu%n", shard, shards, &used) == 2 && !text[used] && *shard < *shards) return VLM_OK;
@@ -82,5 +84,9 @@ out:
 
 vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err) {
   const vlm_option_values *given = &cli->args->prompt;
+  if (!cli->args->raw_prompt && bundle->family != VLM_FAMILY_GRAPH) {
+    const vlm_status st = vlm_prompts_check(bundle, set, given->items, given->count, err);
+    if (st != VLM_OK) return st;
+  }
   return vlm_prompts_choose(out, bundle, set, given->items, given->count, err);
 }

@@ -21,6 +21,7 @@ typedef struct vlm_eval_job {
   vlm_labels *labels;
   vlm_dataset *set;
   vlm_skipped skipped;
+  vlm_prompts prompts;
   vlm_progress progress;
   vlm_flow_evaluate_opts opts;
   vlm_eval_records *records;

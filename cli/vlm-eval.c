@@ -3,6 +3,7 @@
 #include "cli/eval.h"
 #include "cli/provenance.h"
 #include "eval/metrics_only.h"
+#include "runtime/base/memory.h"
 
 /* ---- --metrics-only ---- */
 
@@ -170,6 +171,7 @@ static void close_job(vlm_eval_job *j) {
   vlm_flow_evaluation_free(&j->result);
   vlm_flow_evaluation_free(&j->shadow);
   vlm_eval_records_free(j->records);
+  vlm_free(j->prompts.own);
   vlm_dataset_free(j->set);
   vlm_skipped_free(&j->skipped);
   vlm_caption_set_free(&j->captions);
@@ -188,6 +190,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_cli_fit(cli, j.bundles[0], err));
   VLM_TRY(open_data(&j, err));
   read_options(&j);
+  VLM_TRY(vlm_cli_prompts(&j.prompts, cli, j.bundles[0], j.set, err));
   const char *candidate = j.paths[VLM_EVAL_CANDIDATE];
   vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[VLM_EVAL_REFERENCE], candidate ? " against " : "",
           candidate ? candidate : "", vlm_context_cpu(j.context));
