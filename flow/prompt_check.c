@@ -7,6 +7,8 @@
 #include "runtime/bundle/bundle_texts.h"
 #include "runtime/decode/tasks.h"
 
+enum { LONGEST = 64 }; /* bytes of a name; more is a text */
+
 typedef struct {
   const vlm_bundle *bundle;
   vlm_tokenizer *tokenizer; /* made when a text in <...> is met */
@@ -17,7 +19,7 @@ typedef struct {
 static const char *end_of_name(const char *at, bool first) {
   const char *end = at + strcspn(at + 1, "<>") + 1;
   const size_t length = (size_t)(end - at) + 1;
-  if (*end != '>' || length < 3 || length > VLM_NEAR_LONGEST || !(isalnum((unsigned char)at[1]) || at[1] == '_')) return NULL;
+  if (*end != '>' || length < 3 || length > LONGEST || !(isalnum((unsigned char)at[1]) || at[1] == '_')) return NULL;
   if (!first && memchr(at, ' ', length)) return NULL;
   return end + 1;
 }
@@ -57,8 +59,8 @@ typedef struct {
 } nearest;
 
 static void consider(nearest *n, const char *task) {
-  const size_t length = strlen(task);
-  if (length > VLM_NEAR_LONGEST) return;
+  size_t length = strlen(task);
+  if (length > VLM_NEAR_LONGEST) length = VLM_NEAR_LONGEST;
   const int apart = vlm_name_distance(n->letters, strlen(n->letters), task, length);
   if (n->best && apart >= n->least) return;
   n->least = apart;
@@ -80,7 +82,7 @@ static const char *nearest_task(const prompt_check *c, const char *name) {
 
 static vlm_status check(prompt_check *c, const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
-  char name[VLM_NEAR_LONGEST + 1];
+  char name[LONGEST + 1];
   for (const char *at = prompt; (at = strchr(at, '<')) != NULL;) {
     const char *end = end_of_name(at, at == prompt);
     if (!end) {
