@@ -18,7 +18,7 @@ typedef struct vlm_calibrate_opts {
   double holdout;
   bool skip_bad;                /* a sample that cannot be loaded is told and left out; else it ends the run */
   void (*skipped)(void *user, const char *path, const char *reason); /* bad samples and duplicates; NULL = not told */
-  const vlm_captions *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
+  const vlm_caption_set *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
   /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
   vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
   void *user;

@@ -20,7 +20,7 @@
 
 #include <stdbool.h>
 
-#include "calib/captions.h"
+#include "calib/caption_set.h"
 #include "calib/image.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/tensor.h"
@@ -38,7 +38,7 @@ typedef struct vlm_dataset_input {
 typedef struct vlm_dataset_opts {
   size_t limit;             /* the first N samples; 0 = all */
   size_t shard, shards;     /* samples whose index is shard modulo shards; shards 0 = 1 */
-  const vlm_captions *refs; /* joined by file name; an image without any is an error; must outlive the set */
+  const vlm_caption_set *refs; /* joined as caption_join.h says; an image without any is an error; must outlive the set */
   vlm_image_opts image;
   bool sample_axis; /* input sets only, as the two below */
   /* File names are matched with these ("/", ":" and their like written as "_"); with one input a file may have any name. */

@@ -1,6 +1,7 @@
 /* Opening a set: options, limit and shard, references. */
 #include <string.h>
 
+#include "calib/caption_join.h"
 #include "calib/dataset_paths.h"
 #include "calib/dataset_set.h"
 
@@ -22,18 +23,28 @@ out:
   return st;
 }
 
+static vlm_status join_sample(vlm_dataset *set, vlm_caption_join *join, vlm_sample *s, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const vlm_caption_image *image;
+  VLM_TRY(vlm_caption_join_find(join, &image, s->key, s->path, err));
+  VLM_CHECK(image && image->n_texts, err, VLM_INPUT, "image \"%s\" has no reference captions; the references have %d images, the first is \"%s\"", s->key,
+            set->opts.refs->n_images, set->opts.refs->images[0].file ? set->opts.refs->images[0].file : set->opts.refs->images[0].id);
+  s->refs = image->texts;
+  s->ref_count = (size_t)image->n_texts;
+out:
+  return st;
+}
+
 /* References of the whole (limited) set are checked, so that every shard fails alike. */
 static vlm_status join_refs(vlm_dataset *set, vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = 0; set->opts.refs && i < set->count; i++) {
-    vlm_sample *s = &set->samples[i];
-    if (s->ref_count) continue; /* the manifest's own win */
-    s->refs = vlm_captions_find(set->opts.refs, s->key, &s->ref_count);
-    VLM_CHECK(s->refs, err, VLM_INPUT, "image \"%s\" has no reference captions; the references have %zu images, the first is \"%s\"",
-              s->key,
-              vlm_captions_count(set->opts.refs), vlm_captions_name(set->opts.refs, 0));
-  }
+  vlm_caption_join join = {0};
+  if (!set->opts.refs) return VLM_OK;
+  VLM_TRY(vlm_caption_join_create(&join, set->opts.refs, err));
+  for (size_t i = 0; i < set->count; i++)
+    if (!set->samples[i].ref_count) VLM_TRY(join_sample(set, &join, &set->samples[i], err)); /* the manifest's own win */
 out:
+  vlm_caption_join_free(&join);
   return st;
 }
 

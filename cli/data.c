@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "flow/prompt_check.h"
+
 vlm_status vlm_shard_parse(size_t *shard, size_t *shards, const char *text, vlm_error *err) {
   int used = 0;
   if (sscanf(text, "%zu/%zu%n", shard, shards, &used) == 2 && !text[used] && *shard < *shards) return VLM_OK;
@@ -24,6 +26,11 @@ static void say_renamed(const vlm_cli *cli, const vlm_dataset *set) {
   if (*arrays.renamed) vlm_say(cli, "array %s", arrays.renamed);
   if (*arrays.ignored && cli->verbose) vlm_say(cli, "arrays that are no input, not read: %s", arrays.ignored);
   vlm_sample_arrays_free(&arrays);
+}
+
+vlm_status vlm_cli_captions(vlm_caption_set *out, const vlm_cli *cli, const char *path, vlm_error *err) {
+  const vlm_caption_opts opts = {.split = cli->args->split, .must_split = true};
+  return path ? vlm_caption_set_load(out, path, &opts, err) : VLM_OK;
 }
 
 /* What the look at images found that their owner may not expect. */
@@ -59,10 +66,10 @@ vlm_status vlm_cli_images(vlm_dataset **out, const vlm_cli *cli, const vlm_bundl
   return open_set(out, cli, bundle, &opts, skipped, err);
 }
 
-vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_captions *captions, vlm_skipped *skipped,
+vlm_status vlm_cli_data(vlm_dataset **out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_caption_set *captions, vlm_skipped *skipped,
                         vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_flow_data_opts opts = {.limit = (size_t)cli->args->limit, .sample_axis = cli->args->sample_axis, .captions = captions};
+  vlm_flow_data_opts opts = {.limit = (size_t)cli->args->limit, .sample_axis = cli->args->sample_axis, .captions = captions && captions->n_images ? captions : NULL};
   VLM_TRY(check_kind(cli, bundle, err));
   if (cli->args->shard) VLM_TRY(vlm_shard_parse(&opts.shard, &opts.shards, cli->args->shard, err));
   bool graph = bundle->family == VLM_FAMILY_GRAPH;
@@ -77,5 +84,9 @@ out:
 
 vlm_status vlm_cli_prompts(vlm_prompts *out, const vlm_cli *cli, const vlm_bundle *bundle, const vlm_dataset *set, vlm_error *err) {
   const vlm_option_values *given = &cli->args->prompt;
+  if (!cli->args->raw_prompt && bundle->family != VLM_FAMILY_GRAPH) {
+    const vlm_status st = vlm_prompts_check(bundle, set, given->items, given->count, err);
+    if (st != VLM_OK) return st;
+  }
   return vlm_prompts_choose(out, bundle, set, given->items, given->count, err);
 }

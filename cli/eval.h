@@ -17,10 +17,11 @@ typedef struct vlm_eval_job {
   const char *paths[VLM_EVAL_MODELS]; /* NULL = not given; a baseline without a candidate is the reference */
   vlm_context *context;
   vlm_bundle *bundles[VLM_EVAL_MODELS];
-  vlm_captions *captions;
+  vlm_caption_set captions;
   vlm_labels *labels;
   vlm_dataset *set;
   vlm_skipped skipped;
+  vlm_prompts prompts;
   vlm_progress progress;
   vlm_flow_evaluate_opts opts;
   vlm_eval_records *records;

@@ -1,6 +1,5 @@
 #include "cli/eval.h"
 #include "cli/provenance.h"
-#include "runtime/base/memory.h"
 
 
 static const char *const SIDES[2] = {"reference", "candidate"};
@@ -274,23 +273,17 @@ static vlm_status put_result(vlm_json_writer *w, vlm_eval_job *j, vlm_error *err
 vlm_status vlm_eval_json(vlm_eval_job *job, vlm_error *err) { return print_object(job, put_result, err); }
 
 static vlm_status put_plan(vlm_json_writer *w, vlm_eval_job *j, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  vlm_prompts prompts = {0};
   const bool graph = j->bundles[0]->family == VLM_FAMILY_GRAPH;
+  (void)err;
   vlm_json_open_object(w, "plan");
   vlm_json_put_int(w, "samples", (int64_t)vlm_dataset_count(j->set));
-  if (!graph) {
-    VLM_TRY(vlm_prompts_choose(&prompts, j->bundles[0], j->set, j->opts.prompts, j->opts.n_prompts, err));
-    vlm_json_open_array(w, "prompts");
-    for (int32_t i = 0; i < prompts.count; i++) vlm_json_put_text(w, NULL, prompts.items[i]);
-    vlm_json_close_array(w);
-  }
-  vlm_json_put_int(w, "runs", (int64_t)vlm_dataset_count(j->set) * (graph ? 1 : prompts.count));
-  vlm_json_put_bool(w, "scored", j->captions != NULL || j->labels != NULL);
+  vlm_json_open_array(w, "prompts");
+  for (int32_t i = 0; i < j->prompts.count && !graph; i++) vlm_json_put_text(w, NULL, j->prompts.items[i]);
+  vlm_json_close_array(w);
+  vlm_json_put_int(w, "runs", (int64_t)vlm_dataset_count(j->set) * (graph ? 1 : j->prompts.count));
+  vlm_json_put_bool(w, "scored", j->captions.n_images || j->labels);
   vlm_json_close_object(w);
-out:
-  vlm_free(prompts.own);
-  return st;
+  return VLM_OK;
 }
 
 vlm_status vlm_eval_plan_json(vlm_eval_job *job, vlm_error *err) { return print_object(job, put_plan, err); }

@@ -11,7 +11,7 @@ typedef struct {
   const char *output;
   vlm_context *context;
   vlm_bundle *bundle;
-  vlm_captions *captions;
+  vlm_caption_set captions;
   vlm_dataset *set;
   vlm_skipped skipped;
   vlm_text settings;
@@ -171,9 +171,9 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   VLM_TRY(vlm_cli_context(&j->context, j->cli, err));
   VLM_TRY(vlm_cli_open(&j->bundle, j->cli, args->positional.items[0], VLM_OPEN_AS_IT_IS, err));
   VLM_TRY(vlm_cli_fit(j->cli, j->bundle, err));
-  if (args->teacher) VLM_TRY(vlm_captions_load(&j->captions, args->teacher, err));
-  j->opts.teacher = j->captions;
-  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, j->captions, &j->skipped, err));
+  VLM_TRY(vlm_cli_captions(&j->captions, j->cli, args->teacher, err));
+  j->opts.teacher = args->teacher ? &j->captions : NULL;
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundle, &j->captions, &j->skipped, err));
   VLM_TRY(open_statistics(j, err));
   VLM_TRY(vlm_cli_prompts(&j->prompts, j->cli, j->bundle, j->set, err));
   j->opts.prompts = j->prompts.items;
@@ -213,7 +213,7 @@ out:
   vlm_dataset_free(j.set);
   vlm_skipped_free(&j.skipped);
   vlm_text_free(&j.settings);
-  vlm_captions_free(j.captions);
+  vlm_caption_set_free(&j.captions);
   vlm_stats_free(j.stats);
   vlm_bundle_free(j.bundle);
   vlm_context_free(j.context);

@@ -1,7 +1,9 @@
 /* vlm-eval: what quantization cost and gained, with a verdict as exit code. */
 #include "cli/data.h"
 #include "cli/eval.h"
+#include "cli/provenance.h"
 #include "eval/metrics_only.h"
+#include "runtime/base/memory.h"
 
 /* ---- --metrics-only ---- */
 
@@ -12,7 +14,12 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   const char *text;
   const vlm_option_values *files = &cli->args->metrics_only;
   VLM_CHECK(files->count == 2, err, VLM_USAGE, "--metrics-only wants two files, hypotheses and references, got %d", files->count);
-  VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], NULL, err));
+  const vlm_metrics_opts opts = {.only_with_results = cli->args->subset, .split = cli->args->split};
+  VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], &opts, err));
+  const int64_t *left_out = metrics.set.left_out;
+  if (left_out[0] || left_out[1])
+    vlm_say(cli, "%lld images scored; left out: %lld images without a caption, %lld captions without references", (long long)metrics.set.n,
+            (long long)left_out[0], (long long)left_out[1]);
   const vlm_scores *s = &metrics.corpus;
   if (metrics.line_breaks) vlm_say(cli, "%lld captions have line breaks inside; they count as blanks", (long long)metrics.line_breaks);
   if (!VLM_OPTION_GIVEN(cli->args, json))
@@ -24,6 +31,11 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   vlm_json_open_object(w, "scores");
   vlm_put_scores(w, "candidate", s);
   vlm_json_close_object(w);
+  vlm_json_open_object(w, "left_out");
+  vlm_json_put_int(w, "images_without_caption", left_out[0]);
+  vlm_json_put_int(w, "captions_without_references", left_out[1]);
+  vlm_json_close_object(w);
+  vlm_put_provenance(w, cli, NULL);
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
   VLM_TRY(vlm_write_json(cli, text, err));
@@ -64,9 +76,9 @@ out:
 static vlm_status open_data(vlm_eval_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
-  if (args->refs) VLM_TRY(vlm_captions_load(&j->captions, args->refs, err));
+  VLM_TRY(vlm_cli_captions(&j->captions, j->cli, args->refs, err));
   if (args->labels) VLM_TRY(vlm_labels_load(&j->labels, args->labels, err));
-  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundles[0], j->captions, &j->skipped, err));
+  VLM_TRY(vlm_cli_data(&j->set, j->cli, j->bundles[0], &j->captions, &j->skipped, err));
 out:
   return st;
 }
@@ -159,9 +171,10 @@ static void close_job(vlm_eval_job *j) {
   vlm_flow_evaluation_free(&j->result);
   vlm_flow_evaluation_free(&j->shadow);
   vlm_eval_records_free(j->records);
+  vlm_free(j->prompts.own);
   vlm_dataset_free(j->set);
   vlm_skipped_free(&j->skipped);
-  vlm_captions_free(j->captions);
+  vlm_caption_set_free(&j->captions);
   vlm_labels_free(j->labels);
   for (int k = 0; k < VLM_EVAL_MODELS; k++) vlm_bundle_free(j->bundles[k]);
   vlm_context_free(j->context);
@@ -177,6 +190,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_cli_fit(cli, j.bundles[0], err));
   VLM_TRY(open_data(&j, err));
   read_options(&j);
+  VLM_TRY(vlm_cli_prompts(&j.prompts, cli, j.bundles[0], j.set, err));
   const char *candidate = j.paths[VLM_EVAL_CANDIDATE];
   vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[VLM_EVAL_REFERENCE], candidate ? " against " : "",
           candidate ? candidate : "", vlm_context_cpu(j.context));

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "eval/ptb_tokenize.h"
-#include "eval/text_index.h"
+#include "calib/text_index.h"
 #include "runtime/base/memory.h"
 
 typedef struct {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "calib/folder.h"
-#include "eval/text_index.h"
+#include "calib/text_index.h"
 #include "runtime/base/file.h"
 #include "runtime/base/json.h"
 

@@ -7,7 +7,7 @@ vlm_status vlm_metrics_score_files(vlm_metrics *out, const char *candidates, con
   vlm_df_file df = {.text = NULL};
   if (!opts) opts = &defaults;
   *out = (vlm_metrics){.line_breaks = 0};
-  VLM_TRY(vlm_caption_set_load(&refs, references, &(vlm_caption_opts){.split = opts->split}, err));
+  VLM_TRY(vlm_caption_set_load(&refs, references, &(vlm_caption_opts){.split = opts->split, .must_split = true}, err));
   VLM_TRY(vlm_caption_set_load(&hyps, candidates, &(vlm_caption_opts){.one_per_image = true}, err));
   VLM_TRY(vlm_scored_set_create(&out->set, &refs, &hyps, &(vlm_match_opts){.only_with_results = opts->only_with_results, .tokenized = opts->tokenized}, err));
   if (opts->df_file) VLM_TRY(vlm_df_file_load(&df, opts->df_file, err));

@@ -2,12 +2,12 @@
 #ifndef VLM_EVAL_METRICS_ONLY_H
 #define VLM_EVAL_METRICS_ONLY_H
 
-#include "eval/caption_files.h"
+#include "eval/scored_set.h"
 
 typedef struct vlm_metrics_opts {
-  bool only_with_results; /* score only the images that have a candidate */
+  bool only_with_results; /* score only the images that have a candidate and references */
   bool tokenized;         /* both files hold tokenized text */
-  const char *split;      /* of a Karpathy file; NULL = all images */
+  const char *split;      /* of the references; NULL = all images */
   const char *df_file;    /* document frequencies (vlm_df_file), NULL = from the references */
 } vlm_metrics_opts;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "eval/ptb_classes.h"
-#include "eval/text_index.h"
+#include "calib/text_index.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/utf8.h"
 

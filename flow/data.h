@@ -16,7 +16,7 @@ typedef struct vlm_flow_data_opts {
   /* What was given and is not used, and why, also when opening fails because of it. NULL = not told. */
   void (*skipped)(void *user, const char *path, const char *reason);
   void *user;
-  const vlm_captions *captions; /* reference captions, or NULL; must outlive the set */
+  const vlm_caption_set *captions; /* reference captions, or NULL; must outlive the set */
 } vlm_flow_data_opts;
 
 /* The set that fits the bundle: images, or arrays for the inputs of its graph, each looked at (vlm_dataset_check). Free with vlm_dataset_free. */

@@ -214,76 +214,22 @@ static void test_manifests(void **state) {
   fails(true, at("m4.jsonl"), NULL, "object");
 }
 
-static vlm_captions *captions(const char *text) {
-  vlm_captions *c = NULL;
+static vlm_caption_set captions(const char *text) {
+  vlm_caption_set c;
   put_text("captions.json", text);
-  FINE(vlm_captions_load(&c, at("captions.json"), &error));
+  FINE(vlm_caption_set_load(&c, at("captions.json"), NULL, &error));
   return c;
-}
-
-static void expect(const vlm_captions *c, const char *name, size_t count, const char *first) {
-  size_t n = 99;
-  const char *const *texts = vlm_captions_find(c, name, &n);
-  assert_int_equal(n, count);
-  if (count) assert_string_equal(texts[0], first);
-  else assert_null(texts);
-}
-
-static void test_captions_of_a_map(void **state) {
-  (void)state;
-  vlm_captions *c = captions("{\"x/b.png\":[\"one\",\"two\"],\"a.png\":\"three\",\"y/b.png\":[\"four\"],\"stem\":[\"five\"]}");
-  assert_int_equal(vlm_captions_count(c), 4);
-  assert_string_equal(vlm_captions_name(c, 0), "a.png");
-  expect(c, "x/b.png", 2, "one");
-  expect(c, "y/b.png", 1, "four");
-  expect(c, "b.png", 0, NULL); /* two images have this file name */
-  expect(c, "deep/folder/a.png", 1, "three");
-  expect(c, "any/stem.jpg", 1, "five");
-  expect(c, "other.png", 0, NULL);
-  vlm_captions_free(c);
-}
-
-static void test_captions_of_coco(void **state) {
-  (void)state;
-  vlm_captions *c = captions("{\"images\":[{\"id\":42,\"file_name\":\"b.png\"},{\"id\":7,\"file_name\":\"a.png\"}],"
-                             "\"annotations\":[{\"image_id\":42,\"id\":1,\"caption\":\"x\"},{\"image_id\":7,\"id\":2,\"caption\":\"y\"},"
-                             "{\"image_id\":42,\"id\":3,\"caption\":\"z\"}]}");
-  size_t n;
-  expect(c, "set/b.png", 2, "x");
-  assert_string_equal(vlm_captions_find(c, "b.png", &n)[1], "z");
-  expect(c, "a.png", 1, "y");
-  vlm_captions_free(c);
-  c = captions("[{\"image_id\":42,\"caption\":\"x\"},{\"image_id\":0,\"caption\":\"zero\"},"
-               "{\"image_id\":\"c.png\",\"caption\":\"named\"}]");
-  expect(c, "COCO_val2014_000000000042.jpg", 1, "x");
-  expect(c, "000000000000.jpg", 1, "zero");
-  expect(c, "c.png", 1, "named");
-  vlm_captions_free(c);
-}
-
-static void test_bad_captions(void **state) {
-  (void)state;
-  static const char *const texts[][2] = {{"{}", "no captions"}, {"3", "is wanted"}, {"{\"a\":3}", "caption"}, {"[{\"caption\":\"x\"}]",
-                                                                                                               "image_id"},
-                                         {"[{\"image_id\":1}]", "caption"}, {"{\"a\":[1]}", "a[0]"}, {"[1,", "JSON"}};
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-    vlm_captions *c = NULL;
-    put_text("bad.json", texts[i][0]);
-    assert_int_not_equal(vlm_captions_load(&c, at("bad.json"), &error), VLM_OK);
-    assert_null(c);
-    if (!strstr(error.text, texts[i][1])) fail_msg("%s: message \"%s\" lacks \"%s\"", texts[i][0], error.text, texts[i][1]);
-  }
 }
 
 static void test_references_are_joined(void **state) {
   (void)state;
-  vlm_captions *c = captions("{\"a.png\":[\"r1\"],\"B.JPG\":[\"r2\"],\"z.jpg\":[\"r3\"],\"b.png\":[\"r4\",\"r5\"]}");
-  vlm_dataset *set = open_images(at("set"), &(vlm_dataset_opts){.limit = 4, .refs = c});
+  vlm_caption_set c = captions("{\"a.png\":[\"r1\"],\"B.JPG\":[\"r2\"],\"z.jpg\":[\"r3\"],\"b.png\":[\"r4\",\"r5\"]}");
+  vlm_dataset *set = open_images(at("set"), &(vlm_dataset_opts){.limit = 4, .refs = &c});
   assert_string_equal(vlm_dataset_get(set, 1)->refs[0], "r2");
   assert_int_equal(vlm_dataset_get(set, 3)->ref_count, 2);
   vlm_dataset_free(set);
-  fails(true, at("set"), &(vlm_dataset_opts){.refs = c}, "\"no-suffix\" has no reference");
-  vlm_captions_free(c);
+  fails(true, at("set"), &(vlm_dataset_opts){.refs = &c}, "\"no-suffix\" has no reference");
+  vlm_caption_set_free(&c);
 }
 
 /* ---- arrays ---- */
@@ -442,9 +388,6 @@ int main(void) {
     cmocka_unit_test(test_float_arrays_are_fed_as_they_are),
     cmocka_unit_test(test_lists),
     cmocka_unit_test(test_manifests),
-    cmocka_unit_test(test_captions_of_a_map),
-    cmocka_unit_test(test_captions_of_coco),
-    cmocka_unit_test(test_bad_captions),
     cmocka_unit_test(test_references_are_joined),
     cmocka_unit_test(test_folders_of_arrays),
     cmocka_unit_test(test_archives_and_single_files),

@@ -92,7 +92,7 @@ static vlm_json_doc *program_json(const char *command) {
 static void figures_of_a_pipeline(void **state) {
   use u;
   vlm_bundle *candidate;
-  vlm_captions *captions;
+  vlm_caption_set captions;
   vlm_flow_evaluation e;
   char command[2048];
   static const char *const PATHS[] = {CALIBRATION};
@@ -100,8 +100,8 @@ static void figures_of_a_pipeline(void **state) {
   (void)state;
   begin(&u, true);
   vlm_dataset_free(u.set);
-  FINE(vlm_captions_load(&captions, VLMQ_SOURCE_DIR "/datasets/screens/calibration.json", &error));
-  const vlm_flow_data_opts data = {.paths = PATHS, .n_paths = 1, .limit = SAMPLES, .captions = captions};
+  FINE(vlm_caption_set_load(&captions, VLMQ_SOURCE_DIR "/datasets/screens/calibration.json", NULL, &error));
+  const vlm_flow_data_opts data = {.paths = PATHS, .n_paths = 1, .limit = SAMPLES, .captions = &captions};
   FINE(vlm_flow_data(&u.set, u.bundle, &data, &error));
   FINE(vlm_flow_open(&candidate, "flow.vlmq", &ready, &error));
   const vlm_flow_evaluate_opts opts = {.bootstrap = {.seed = 1}, .budget = {.max_drop_percent = {true, 1e6}}};
@@ -128,7 +128,7 @@ static void figures_of_a_pipeline(void **state) {
   vlm_flow_evaluation_free(&e);
   vlm_bundle_free(candidate);
   finish(&u);
-  vlm_captions_free(captions);
+  vlm_caption_set_free(&captions);
 }
 
 /* ---- a single graph ---- */

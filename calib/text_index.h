@@ -1,6 +1,6 @@
 /* Texts as integers: each different text gets the next id, from 0. */
-#ifndef VLM_EVAL_TEXT_INDEX_H
-#define VLM_EVAL_TEXT_INDEX_H
+#ifndef VLM_CALIB_TEXT_INDEX_H
+#define VLM_CALIB_TEXT_INDEX_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "eval/caption_files.h"
+#include "calib/caption_set.h"
 
 vlm_status vlm_caption_set_create(vlm_caption_set *out, const char *source, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -57,24 +57,12 @@ out:
   return st;
 }
 
-static const char *base_name(const char *path, size_t *stem) {
-  const char *slash = strrchr(path, '/');
-  const char *name = slash ? slash + 1 : path;
-  const char *dot = strrchr(name, '.');
-  *stem = dot && dot > name ? (size_t)(dot - name) : strlen(name);
-  return name;
+const vlm_caption_image *vlm_caption_set_get(const vlm_caption_set *set, const char *id) {
+  const int32_t i = vlm_text_index_find(&set->ids, id, strlen(id));
+  return i < 0 ? NULL : &set->images[i];
 }
 
-const vlm_caption_image *vlm_caption_set_find(const vlm_caption_set *set, const char *image) {
-  const int32_t id = vlm_text_index_find(&set->ids, image, strlen(image));
-  if (id >= 0) return &set->images[id];
-  size_t stem, other_stem;
-  const char *name = base_name(image, &stem);
-  const vlm_caption_image *loose = NULL;
-  for (int32_t i = 0; i < set->n_images; i++) {
-    const char *other = base_name(set->images[i].file ? set->images[i].file : set->images[i].id, &other_stem);
-    if (strcmp(other, name) == 0) return &set->images[i];
-    if (!loose && other_stem == stem && memcmp(other, name, stem) == 0) loose = &set->images[i];
-  }
-  return loose;
+vlm_status vlm_caption_set_name_file(vlm_caption_set *set, const char *id, const char *file, vlm_error *err) {
+  const int32_t i = vlm_text_index_find(&set->ids, id, strlen(id));
+  return i < 0 ? VLM_OK : vlm_arena_strdup(set->arena, &set->images[i].file, file, err);
 }

@@ -1,4 +1,4 @@
-#include "eval/text_index.h"
+#include "calib/text_index.h"
 
 #include <string.h>
 
