@@ -10,7 +10,7 @@ typedef struct {
   const char *at, *end;
   char separator;
   int64_t line; /* of the next record, from 1 */
-} reader;
+} table_reader;
 
 /* The columns that are read; -1 = there is none. */
 typedef struct {
@@ -26,7 +26,7 @@ static const char *const SPLIT[] = {"split", NULL};
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /* A field in quotes, in which a quote is written twice; the reader ends behind the closing one. */
-static vlm_status read_quoted(reader *r, vlm_text *out, vlm_error *err) {
+static vlm_status read_quoted(table_reader *r, vlm_text *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int64_t line = r->line;
   for (r->at++; r->at < r->end; r->at++) {
@@ -39,7 +39,7 @@ out:
   return st;
 }
 
-static vlm_status read_plain(reader *r, vlm_text *out, bool last, vlm_error *err) {
+static vlm_status read_plain(table_reader *r, vlm_text *out, bool last, vlm_error *err) {
   vlm_status st = VLM_OK;
   while (r->at < r->end && is_blank(*r->at) && *r->at != r->separator) r->at++;
   if (r->at < r->end && *r->at == '"' && r->separator == ',') VLM_TRY(read_quoted(r, out, err));
@@ -53,7 +53,7 @@ out:
 }
 
 /* One record; *count gets how many fields there are: at most `most`, of which the last takes the rest of the line; 0 = as there are. */
-static vlm_status read_record(reader *r, vlm_text *fields, int *count, int most, vlm_error *err) {
+static vlm_status read_record(table_reader *r, vlm_text *fields, int *count, int most, vlm_error *err) {
   vlm_status st = VLM_OK;
   *count = 0;
   for (;;) {
@@ -79,7 +79,7 @@ static int column_of(const vlm_text *fields, int count, const char *const *names
   return -1;
 }
 
-static vlm_status read_head(columns *out, reader *r, vlm_text *fields, vlm_error *err) {
+static vlm_status read_head(columns *out, table_reader *r, vlm_text *fields, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(read_record(r, fields, &out->fields, 0, err));
   out->image = column_of(fields, out->fields, IMAGE);
@@ -96,10 +96,10 @@ static char separator_of(const char *text, size_t length) {
   return 0;
 }
 
-static reader reader_of(const char *text, size_t bytes) {
+static table_reader reader_of(const char *text, size_t bytes) {
   const size_t mark = bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
   const char *stop = memchr(text, '\n', bytes);
-  return (reader){.at = text + mark, .end = text + bytes, .line = 1, .separator = separator_of(text, stop ? (size_t)(stop - text) : bytes)};
+  return (table_reader){.at = text + mark, .end = text + bytes, .line = 1, .separator = separator_of(text, stop ? (size_t)(stop - text) : bytes)};
 }
 
 /* "1.jpg#0<TAB>caption". */
@@ -115,7 +115,7 @@ static void free_fields(vlm_text *fields) {
 static vlm_status look(columns *out, bool *tokens, const char *text, size_t bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text fields[MOST_FIELDS] = {{0}};
-  reader r = reader_of(text, bytes);
+  table_reader r = reader_of(text, bytes);
   *tokens = false;
   *out = (columns){.image = -1, .caption = -1};
   if (!r.separator || r.at == r.end || strchr("{[", *r.at)) goto out;
@@ -200,7 +200,7 @@ out:
 vlm_status vlm_caption_read_table(vlm_caption_set *set, const char *text, size_t bytes, const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text fields[MOST_FIELDS] = {{0}};
-  reader r = reader_of(text, bytes);
+  table_reader r = reader_of(text, bytes);
   columns c;
   bool tokens;
   int count;

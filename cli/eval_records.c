@@ -36,7 +36,7 @@ vlm_status vlm_form_records(const char *text, vlm_error *err) {
 
 #define TEXT(name, value) {name, CELL_TEXT, value, 0}
 #define NUMBER(name, value) {name, CELL_NUMBER, NULL, value}
-#define COUNT(name, value) {name, CELL_COUNT, NULL, (double)(value)}
+#define NUMBERED(name, value) {name, CELL_COUNT, NULL, (double)(value)}
 #define FLAG(name, value) {name, CELL_FLAG, NULL, value}
 
 static double if_there(int64_t value) { return value < 0 ? NAN : (double)value; }
@@ -53,10 +53,10 @@ static int answer_row(row out, const vlm_eval_item *i) {
                      TEXT("reference", i->captions[0]),
                      TEXT("candidate", i->captions[1]),
                      FLAG("exact", of_both(i, i->exact)),
-                     COUNT("first_divergence", if_there(i->first_divergence)),
+                     NUMBERED("first_divergence", if_there(i->first_divergence)),
                      NUMBER("kl_mean", i->kl_mean),
-                     COUNT("reference_tokens", i->tokens[0]),
-                     COUNT("candidate_tokens", of_both(i, (double)i->tokens[1])),
+                     NUMBERED("reference_tokens", i->tokens[0]),
+                     NUMBERED("candidate_tokens", of_both(i, (double)i->tokens[1])),
                      NUMBER("reference_ms", i->total_ms[0]),
                      NUMBER("candidate_ms", i->total_ms[1]),
                      NUMBER("reference_cider_d", i->cider_d[0]),
@@ -70,9 +70,9 @@ static int output_row(row out, const vlm_graph_item *i) {
   const cell cells[] = {TEXT("sample", i->key),
                         NUMBER("sqnr_db", i->min_db),
                         NUMBER("agreement", i->agreement),
-                        COUNT("label", if_there(i->label)),
-                        COUNT("reference_place", i->label < 0 ? NAN : (double)i->place[0]),
-                        COUNT("candidate_place", i->label < 0 || !both ? NAN : (double)i->place[1]),
+                        NUMBERED("label", if_there(i->label)),
+                        NUMBERED("reference_place", i->label < 0 ? NAN : (double)i->place[0]),
+                        NUMBERED("candidate_place", i->label < 0 || !both ? NAN : (double)i->place[1]),
                         NUMBER("reference_ms", i->ms[0]),
                         NUMBER("candidate_ms", both ? i->ms[1] : NAN)};
   memcpy(out, cells, sizeof cells);

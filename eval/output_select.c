@@ -1,32 +1,20 @@
 /* Which outputs data decides about: found by walking from the output towards the inputs. */
-#include <string.h>
-
 #include "eval/output_match.h"
-
-static const char *const SELECTING[] = {"NonMaxSuppression", "NonZero", "TopK", "Unique", "Compress"};
-static const char *const PASSING[] = {"Identity", "Cast", "Squeeze", "Unsqueeze"};
-
-static bool in_list(const char *const *list, size_t n, const vlm_node *node) {
-  for (size_t i = 0; i < n; i++)
-    if (vlm_node_is(node, list[i])) return true;
-  return false;
-}
-
-#define IN(list, node) in_list(list, sizeof(list) / sizeof *(list), node)
+#include "runtime/ops/traits.h"
 
 /* The node that makes the value of an output, through nodes that change no element. */
 static const vlm_node *maker(const vlm_graph *g, vlm_value_id id) {
   while (id != VLM_NO_VALUE && g->values[id].producer >= 0) {
     const vlm_node *node = &g->nodes[g->values[id].producer];
-    if (!IN(PASSING, node)) return node;
+    if (!(node->traits->flags & VLM_TRAIT_SAME_ORDER)) return node;
     id = node->inputs[0];
   }
   return NULL;
 }
 
 static vlm_item_form form_of(const vlm_node *node) {
-  if (node && vlm_node_is(node, "NonZero")) return VLM_ITEM_COLUMN;
-  if (node && vlm_node_is(node, "NonMaxSuppression")) return VLM_ITEM_ROW;
+  if (node && node->traits->flags & VLM_TRAIT_BY_COLUMN) return VLM_ITEM_COLUMN;
+  if (node && node->traits->flags & VLM_TRAIT_BY_ROW) return VLM_ITEM_ROW;
   return VLM_ITEM_ELEMENT;
 }
 
@@ -40,7 +28,7 @@ static bool leads_from_selection(const vlm_graph *g, vlm_value_id output, bool *
     for (int32_t k = 0; k < node->n_outputs; k++)
       leads |= node->outputs[k] != VLM_NO_VALUE && wanted[node->outputs[k]];
     if (!leads) continue;
-    found = IN(SELECTING, node);
+    found = node->traits->flags & VLM_TRAIT_SELECTS;
     for (int32_t k = 0; k < node->n_inputs; k++)
       if (node->inputs[k] != VLM_NO_VALUE) wanted[node->inputs[k]] = true;
   }

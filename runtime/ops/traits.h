@@ -42,7 +42,11 @@ enum {
   VLM_TRAIT_INTEGER = 64,    /* both operands of what it multiplies have 8 bits or less */
   VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
   VLM_TRAIT_MOVES = 128,     /* its results hold elements of input 0 (of all inputs when it joins) and nothing else, of any type */
-  VLM_TRAIT_ATTENDS = 256    /* its product is a projection to queries, keys and values; what it gives is their attention */
+  VLM_TRAIT_ATTENDS = 256,   /* its product is a projection to queries, keys and values; what it gives is their attention */
+  VLM_TRAIT_SELECTS = 512,   /* data decides which elements its results tell of, or how many */
+  VLM_TRAIT_BY_ROW = 1024,   /* selects: a row of the result is one thing; else an element is */
+  VLM_TRAIT_BY_COLUMN = 2048, /* selects: a column is */
+  VLM_TRAIT_SAME_ORDER = 4096 /* its results hold the elements of input 0 in their order, dims of 1 aside */
 };
 
 /* What may be taken into the operator's epilogue. */
