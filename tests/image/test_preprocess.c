@@ -317,6 +317,31 @@ static void test_missing_keys_are_named(void **state) {
                "{}", &error));
 }
 
+/* Idefics3 and SmolVLM blend transparency on white; their Fast forms and all others drop it. */
+static void test_transparency_by_class(void **state) {
+  static const char REST[] = "\"do_resize\": false, \"do_image_splitting\": false, \"resample\": 1, \"max_image_size\": {\"longest_edge\": 32}, "
+                             "\"do_rescale\": false, \"do_normalize\": false}";
+  static const struct {
+    const char *type;
+    bool white;
+  } CLASSES[] = {{"SmolVLMImageProcessor", true}, {"Idefics3ImageProcessor", true}, {"SmolVLMImageProcessorFast", false}, {"ViTImageProcessor", false}};
+  (void)state;
+  for (size_t i = 0; i < sizeof CLASSES / sizeof CLASSES[0]; i++) {
+    char text[400], *list = NULL;
+    vlm_json_doc *doc = NULL;
+    vlm_preprocess ops, again;
+    snprintf(text, sizeof text, "{\"image_processor_type\": \"%s\", %s", CLASSES[i].type, REST);
+    FINE(vlm_json_parse(&doc, text, strlen(text), "preprocessor_config.json", &error));
+    FINE(vlm_preprocess_from_config(&ops, vlm_json_root(doc), (vlm_json){0}, &error));
+    assert_int_equal(vlm_preprocess_on_white(&ops), CLASSES[i].white);
+    FINE(vlm_preprocess_format(&list, &ops, &error));
+    FINE(vlm_preprocess_parse(&again, list, "list", &error));
+    assert_int_equal(vlm_preprocess_on_white(&again), CLASSES[i].white);
+    vlm_free(list);
+    vlm_json_free(doc);
+  }
+}
+
 /* Every allocation of a run may fail: a clean error, nothing leaks (checked by the sanitizer build). */
 static void test_allocation_failures(void **state) {
   vlm_preprocess ops;
@@ -348,6 +373,7 @@ int main(void) {
     cmocka_unit_test(test_too_large_for_pad_is_an_error),
     cmocka_unit_test(test_unequal_sides_hit_the_limit),
     cmocka_unit_test(test_missing_keys_are_named),
+    cmocka_unit_test(test_transparency_by_class),
     cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
