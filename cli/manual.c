@@ -44,12 +44,14 @@ static void put_conditions(FILE *file, const char *what, const char *conditions)
   while (vlm_next_word(&conditions, &word)) {
     if (word.data[word.bytes - 1] == '=') word.bytes--;
     fprintf(file, "%s ", any ? "," : what);
-    const char *bar = memchr(word.data, '|', word.bytes);
-    const size_t first = bar ? (size_t)(bar - word.data) : word.bytes;
     fputs("\\fB", file);
-    put_text(file, word.data, first);
-    if (bar) fputs("\\fR or \\fB", file);
-    if (bar) put_text(file, bar + 1, word.bytes - first - 1);
+    for (const char *bar; (bar = memchr(word.data, '|', word.bytes)) != NULL;) {
+      const size_t length = (size_t)(bar - word.data);
+      put_text(file, word.data, length);
+      fputs("\\fR or \\fB", file);
+      word = (vlm_slice){bar + 1, word.bytes - length - 1};
+    }
+    put_text(file, word.data, word.bytes);
     fputs("\\fR", file);
     any = true;
   }

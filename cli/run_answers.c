@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/data.h"
+#include "cli/provenance.h"
 #include "flow/answers.h"
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
@@ -132,6 +133,30 @@ static void print_plan(const talk *t) {
     }
 }
 
+static vlm_status plan_json(const talk *t, vlm_context *context, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json_writer *w = NULL;
+  const char *text;
+  const int64_t images = (int64_t)vlm_dataset_count(t->set);
+  VLM_TRY(vlm_json_writer_create(&w, 0, err));
+  vlm_json_open_object(w, NULL);
+  vlm_json_open_object(w, "plan");
+  vlm_json_put_int(w, "images", images);
+  vlm_json_open_array(w, "prompts");
+  for (int p = 0; p < t->opts.n_prompts; p++) vlm_json_put_text(w, NULL, t->opts.prompts[p]);
+  vlm_json_close_array(w);
+  vlm_json_put_int(w, "runs", images * t->opts.n_prompts);
+  vlm_json_close_object(w);
+  vlm_put_skipped(w, &t->skipped);
+  vlm_put_provenance(w, t->cli, context);
+  vlm_json_close_object(w);
+  VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
+  VLM_TRY(vlm_write_json(t->cli, text, err));
+out:
+  vlm_json_writer_free(w);
+  return st;
+}
+
 /* The last line of JSON, when there is something to tell. */
 static vlm_status put_skipped(talk *t, vlm_error *err) {
   const char *text;
@@ -186,8 +211,10 @@ static vlm_status run(talk *t, vlm_context *context, const vlm_bundle *bundle, v
   t->opts.max_new_tokens = args->max_new_tokens;
   t->opts.beams = args->beams;
   VLM_TRY(plan_pictures(t, err));
-  if (args->dry_run) print_plan(t);
-  else VLM_TRY(answer_all(t, context, bundle, err));
+  if (args->dry_run) {
+    print_plan(t);
+    VLM_TRY(plan_json(t, context, err));
+  } else VLM_TRY(answer_all(t, context, bundle, err));
 out:
   return st;
 }

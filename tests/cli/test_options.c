@@ -44,10 +44,12 @@ static void check_condition(const vlm_option_row *row, vlm_slice word) {
 static void check_conditions(const vlm_option_row *row, const char *conditions) {
   vlm_slice word;
   while (vlm_next_word(&conditions, &word)) {
-    const char *bar = memchr(word.data, '|', word.bytes);
-    const size_t first = bar ? (size_t)(bar - word.data) : word.bytes;
-    check_condition(row, (vlm_slice){word.data, first});
-    if (bar) check_condition(row, (vlm_slice){bar + 1, word.bytes - first - 1});
+    while (word.bytes) {
+      const char *bar = memchr(word.data, '|', word.bytes);
+      const size_t length = bar ? (size_t)(bar - word.data) : word.bytes, behind = length + (bar != NULL);
+      check_condition(row, (vlm_slice){word.data, length});
+      word = (vlm_slice){word.data + behind, word.bytes - behind};
+    }
   }
 }
 
