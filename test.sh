@@ -100,6 +100,7 @@ step "build" 900 bash -c build_main || finish
 programs "" build 400
 conformance
 tap layers 60 tests/layers.sh
+tap format 120 tests/format.sh
 tap style 120 tests/style.sh build
 tap configure 120 tests/configure.sh build
 tap hardening 60 tests/hardening.sh build

@@ -47,13 +47,15 @@ static void print_steps(const step_clock *c) {
 }
 
 /* Two runs: the first makes the plans, the second is timed. */
-static vlm_status measure(vlm_model *model, const vlm_image *image, int tokens, step_clock *c, vlm_error *err) {
+static vlm_status measure(vlm_model *model, const vlm_image *image, int tokens, step_clock *c,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t forced[MOST];
   vlm_answer answer = {0};
   vlm_session_stats before = {0}, after;
   for (int i = 0; i < tokens; i++) forced[i] = 4 + i * 7 % 1000;
-  const vlm_answer_opts opts = {.beams = 1, .forced = forced, .n_forced = (size_t)tokens, .on_logits = tick, .user = c};
+  const vlm_answer_opts opts = {
+      .beams = 1, .forced = forced, .n_forced = (size_t)tokens, .on_logits = tick, .user = c};
   for (int run = 0; run < 2; run++) {
     c->count = 0;
     vlm_answer_free(&answer);
@@ -62,8 +64,8 @@ static vlm_status measure(vlm_model *model, const vlm_image *image, int tokens, 
   }
   after = vlm_session_get_stats(vlm_model_session(model, VLM_ROLE_DECODER_STEP));
   print_steps(c);
-  printf("%d steps: %lld plans, %lld system allocations\n", c->count - 1, (long long)(after.plans - before.plans),
-         (long long)(after.allocations - before.allocations));
+  printf("%d steps: %lld plans, %lld system allocations\n", c->count - 1,
+         (long long)(after.plans - before.plans), (long long)(after.allocations - before.allocations));
 out:
   vlm_answer_free(&answer);
   return st;
@@ -80,7 +82,8 @@ int main(int argc, char **argv) {
   vlm_image image = {0};
   int tokens = argc > 3 ? atoi(argv[3]) : 2 * GROUP;
   const vlm_context_opts opts = {.threads = argc > 4 ? atoi(argv[4]) : 0};
-  VLM_CHECK(argc >= 3 && tokens > 0 && tokens <= MOST, err, VLM_USAGE, "usage: bench_decode MODEL IMAGE [TOKENS [THREADS]], TOKENS up to %d", MOST);
+  VLM_CHECK(argc >= 3 && tokens > 0 && tokens <= MOST, err, VLM_USAGE,
+            "usage: bench_decode MODEL IMAGE [TOKENS [THREADS]], TOKENS up to %d", MOST);
   VLM_TRY(vlm_context_create(&context, &opts, err));
   VLM_TRY(vlm_flow_open(&bundle, argv[1], &ready, err));
   VLM_TRY(vlm_model_create(&model, context, bundle, NULL, err));

@@ -44,9 +44,11 @@ out:
 static void give_shape(vlm_tensor *t, const char *name, const request *q) {
   for (int i = 0; i < q->n_shapes; i++) {
     const char *equals = strchr(q->shapes[i], '=');
-    if (strlen(name) != (size_t)(equals - q->shapes[i]) || strncmp(q->shapes[i], name, strlen(name))) continue;
+    if (strlen(name) != (size_t)(equals - q->shapes[i]) || strncmp(q->shapes[i], name, strlen(name)))
+      continue;
     char *end;
-    for (t->rank = 0; *equals && t->rank < VLM_MAX_RANK; equals = end) t->dims[t->rank++] = strtoll(equals + 1, &end, 10);
+    for (t->rank = 0; *equals && t->rank < VLM_MAX_RANK; equals = end)
+      t->dims[t->rank++] = strtoll(equals + 1, &end, 10);
   }
   for (int d = 0; d < t->rank; d++)
     if (t->dims[d] < 0) t->dims[d] = 1;
@@ -55,7 +57,8 @@ static void give_shape(vlm_tensor *t, const char *name, const request *q) {
 static vlm_status make_inputs(vlm_tensor *inputs, const vlm_graph *g, const request *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   uint32_t seed = 1;
-  VLM_CHECK(g->n_inputs <= MOST_INPUTS, err, VLM_LIMIT, "%d inputs; wanted at most %d", g->n_inputs, MOST_INPUTS);
+  VLM_CHECK(g->n_inputs <= MOST_INPUTS, err, VLM_LIMIT, "%d inputs; wanted at most %d", g->n_inputs,
+            MOST_INPUTS);
   for (int32_t i = 0; i < g->n_inputs; i++) {
     char *data;
     inputs[i] = g->values[g->inputs[i]].tensor;
@@ -75,7 +78,8 @@ typedef struct {
   double last, *ms; /* per node */
 } time_book;
 
-static vlm_status note(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+static vlm_status note(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
+                       vlm_error *err) {
   time_book *t = user;
   double now = vlm_clock_ms();
   int32_t n = graph->values[value].producer;
@@ -92,16 +96,19 @@ static void print_profile(const vlm_graph *g, const time_book *t, int runs) {
     int count = 0;
     if (seen[n]) continue;
     for (int32_t m = n; m < g->n_nodes; m++) {
-      if (strcmp(g->nodes[m].op_type, g->nodes[n].op_type) || strcmp(g->nodes[m].domain, g->nodes[n].domain)) continue;
+      if (strcmp(g->nodes[m].op_type, g->nodes[n].op_type) || strcmp(g->nodes[m].domain, g->nodes[n].domain))
+        continue;
       seen[m] = true;
       sum += t->ms[m] / runs;
       count++;
     }
-    printf("%9.3f ms  %4d  %s%s%s\n", sum, count, g->nodes[n].domain, g->nodes[n].domain[0] ? "." : "", g->nodes[n].op_type);
+    printf("%9.3f ms  %4d  %s%s%s\n", sum, count, g->nodes[n].domain, g->nodes[n].domain[0] ? "." : "",
+           g->nodes[n].op_type);
   }
   free(seen);
   for (int32_t n = 0; n < g->n_nodes; n++)
-    if (t->ms[n] / runs > 0.02) printf("  %8.3f  %-18s %s\n", t->ms[n] / runs, g->nodes[n].op_type, g->nodes[n].name);
+    if (t->ms[n] / runs > 0.02)
+      printf("  %8.3f  %-18s %s\n", t->ms[n] / runs, g->nodes[n].op_type, g->nodes[n].name);
 }
 
 /* ---- runs ---- */
@@ -118,7 +125,8 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static vlm_status measure(vlm_context *context, const vlm_graph *g, const vlm_tensor *inputs, const request *q, vlm_error *err) {
+static vlm_status measure(vlm_context *context, const vlm_graph *g, const vlm_tensor *inputs,
+                          const request *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *session = NULL;
   double ms[MOST_RUNS], cpu[MOST_RUNS];
@@ -139,10 +147,11 @@ static vlm_status measure(vlm_context *context, const vlm_graph *g, const vlm_te
   qsort(cpu, (size_t)q->runs, sizeof *cpu, by_size);
   if (q->profile) print_profile(g, &book, q->runs);
   VLM_TRY(vlm_graph_profile(&costs, context, g, inputs, err));
-  printf("%s: median %.3f ms, best %.3f ms, of the CPU %.3f and %.3f ms, of %d runs, %s, arena %.1f MiB, %.1f M multiply-adds\n", q->path, ms[q->runs / 2], ms[0],
-         cpu[q->runs / 2], cpu[0], q->runs,
-         vlm_context_cpu(context), (double)vlm_session_get_stats(session).arena_bytes / (1 << 20),
-         (double)costs.macs * 1e-6);
+  printf(
+      "%s: median %.3f ms, best %.3f ms, of the CPU %.3f and %.3f ms, of %d runs, %s, arena %.1f MiB, %.1f M "
+      "multiply-adds\n",
+      q->path, ms[q->runs / 2], ms[0], cpu[q->runs / 2], cpu[0], q->runs, vlm_context_cpu(context),
+      (double)vlm_session_get_stats(session).arena_bytes / (1 << 20), (double)costs.macs * 1e-6);
 out:
   vlm_profile_free(&costs);
   vlm_session_free(session);

@@ -25,7 +25,7 @@ struct item {
   double best; /* per second */
   const char *unit;
   void (*call)(item *it);
-  kernel_case *problem; /* of a micro-kernel */
+  kernel_case *problem;       /* of a micro-kernel */
   const vlm_kernels *kernels; /* of a driver */
   vlm_threads *threads;
   void *scratch;
@@ -95,9 +95,7 @@ static void call_row(item *it) {
 }
 
 static const char *row_unit(vlm_kernel_kind kind) {
-  static const struct {
-    const char *FLOP, *OP, *ELEMENT;
-  } units = {"GFLOP/s", "GOP/s", "Gelem/s"};
+  static const struct { const char *FLOP, *OP, *ELEMENT; } units = {"GFLOP/s", "GOP/s", "Gelem/s"};
   const char *const by_kind[VLM_KERNEL_KINDS] = {
 #define VLM_KIND(kind, mr, nr, kr, a_bytes, work) units.work,
 #include "runtime/kernels/kinds.def"
@@ -145,7 +143,8 @@ typedef struct {
   int8_t *w;
 } bench_product;
 
-static item *add_driver(const char *kind, const char *label, double work, const char *unit, void (*call)(item *)) {
+static item *add_driver(const char *kind, const char *label, double work, const char *unit,
+                        void (*call)(item *)) {
   char name[96];
   snprintf(name, sizeof name, "%-15s %s", kind, label);
   return add(name, work, unit, call);
@@ -159,10 +158,13 @@ static item *add_product(const bench_product *p, const char *kind, const char *u
 
 static void add_f32(const bench_product *p) {
   item *it = add_product(p, "gemm f32", "GFLOP/s", call_f32);
-  float *b = floats((double)(p->k * p->n)), *panels = take((double)vlm_gemm_f32_packed_count(p->kernels, p->k, p->n), 4);
-  vlm_gemm_f32_pack(panels, &(vlm_f32_source){.b = b, .b_row = p->n, .b_column = 1, .k = p->k, .n = p->n}, p->kernels->gemm_f32->nr);
+  float *b = floats((double)(p->k * p->n)),
+        *panels = take((double)vlm_gemm_f32_packed_count(p->kernels, p->k, p->n), 4);
+  vlm_gemm_f32_pack(panels, &(vlm_f32_source){.b = b, .b_row = p->n, .b_column = 1, .k = p->k, .n = p->n},
+                    p->kernels->gemm_f32->nr);
   vlm_free(b);
-  it->u.f32 = (vlm_gemm_f32){.batch = 1, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->k, .a_column = 1, .panels = panels};
+  it->u.f32 = (vlm_gemm_f32){
+      .batch = 1, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->k, .a_column = 1, .panels = panels};
   it->u.f32.c = p->c;
   it->u.f32.ldc = p->n;
   it->u.f32.epilogue = (vlm_epilogue_f32){.alpha = 1, .bias = p->scale};
@@ -175,7 +177,8 @@ static void add_q8(const bench_product *p) {
   if (!vlm_q8_weights_layout(&layout, p->kernels, p->k, p->n, 1)) exit(70);
   vlm_q8_source source = {.w = p->w, .w_row = p->n, .w_column = 1, .k = p->k, .n = p->n, .count = 1};
   vlm_q8_weights *packed = vlm_q8_weights_pack(take((double)layout.bytes, 1), p->kernels, &source);
-  it->u.q8 = (vlm_gemm_q8){.batch = 1, .m = p->m, .w = packed, .a = (uint8_t *)p->a, .lda = p->k, .a_scale = 0.1f, .zero = 128};
+  it->u.q8 = (vlm_gemm_q8){
+      .batch = 1, .m = p->m, .w = packed, .a = (uint8_t *)p->a, .lda = p->k, .a_scale = 0.1f, .zero = 128};
   it->u.q8.w_scale = it->u.q8.bias = p->scale;
   it->u.q8.c = p->c;
   it->u.q8.c_row = p->n;
@@ -187,7 +190,8 @@ static void add_w8(const bench_product *p) {
   item *it = add_product(p, "gemm f32 x s8", "GFLOP/s", call_w8);
   int8_t *strips = take((double)vlm_w8_packed_bytes(p->k, p->n), 1);
   vlm_w8_pack(strips, &(vlm_w8_source){.w = p->w, .w_row = p->n, .w_column = 1, .k = p->k, .n = p->n});
-  it->u.w8 = (vlm_gemm_w8){.m = p->m, .n = p->n, .k = p->k, .x = p->a, .ldx = p->k, .panels = strips, .y = p->c, .ldy = p->n};
+  it->u.w8 = (vlm_gemm_w8){
+      .m = p->m, .n = p->n, .k = p->k, .x = p->a, .ldx = p->k, .panels = strips, .y = p->c, .ldy = p->n};
   it->u.w8.scale = it->u.w8.bias = p->scale;
   it->scratch = take((double)vlm_gemm_w8_scratch(&it->u.w8, p->kernels, p->threads), 1);
 }
@@ -205,10 +209,13 @@ static void add_products(const vlm_kernels *kernels, vlm_threads *threads, const
 }
 
 static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const char *label, vlm_conv_shape s) {
-  for (int i = 0; i < 3; i++) s.out[i] = (s.in[i] + 2 * s.pad[i] - s.dilation[i] * (s.kernel[i] - 1) - 1) / s.stride[i] + 1;
-  double outputs = (double)(s.out_channels * vlm_conv_volume(s.out)), depth = (double)(s.channels / s.groups * vlm_conv_volume(s.kernel));
+  for (int i = 0; i < 3; i++)
+    s.out[i] = (s.in[i] + 2 * s.pad[i] - s.dilation[i] * (s.kernel[i] - 1) - 1) / s.stride[i] + 1;
+  double outputs = (double)(s.out_channels * vlm_conv_volume(s.out)),
+         depth = (double)(s.channels / s.groups * vlm_conv_volume(s.kernel));
   double weights = (double)s.out_channels * depth, work = 2 * outputs * depth;
-  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *y = take(outputs, 4), *scale = floats((double)s.out_channels);
+  float *x = floats((double)(s.channels * vlm_conv_volume(s.in))), *y = take(outputs, 4),
+        *scale = floats((double)s.out_channels);
   item *it = add_driver("conv f32", label, work, "GFLOP/s", call_conv);
   float *packed = take((double)vlm_conv_f32_packed_count(&s, kernels), 4);
   vlm_conv_f32_pack(packed, kernels, &(vlm_conv_f32_source){&s, floats(weights), take(weights, 4)});
@@ -218,15 +225,24 @@ static void add_convs(const vlm_kernels *kernels, vlm_threads *threads, const ch
   size_t size = 0;
   if (!vlm_conv_q8_weights_bytes(&size, &s, kernels)) exit(70);
   void *block = take((double)size, 1);
-  vlm_conv_q8_weights_pack(block, kernels, &(vlm_conv_q8_source){.shape = &s, .w = bytes(weights), .room = take(weights, 1)});
-  it->u.conv_q8 = (vlm_conv_q8){.shape = s, .last = true, .x_f32 = x, .x_scale = 0.1f, .x_zero = 128, .weights = block, .w_scale = scale, .bias = scale};
+  vlm_conv_q8_weights_pack(block, kernels,
+                           &(vlm_conv_q8_source){.shape = &s, .w = bytes(weights), .room = take(weights, 1)});
+  it->u.conv_q8 = (vlm_conv_q8){.shape = s,
+                                .last = true,
+                                .x_f32 = x,
+                                .x_scale = 0.1f,
+                                .x_zero = 128,
+                                .weights = block,
+                                .w_scale = scale,
+                                .bias = scale};
   it->u.conv_q8.y = y;
   it->scratch = take((double)vlm_conv_q8_scratch(&it->u.conv_q8, kernels, threads), 1);
 }
 
 static void add_drivers(const vlm_kernels *kernels, vlm_threads *threads) {
-  static const int64_t shapes[][3] = {{576, 768, 768}, {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512}, {9216, 256, 256},
-                                      {64, 768, 768},  {145, 192, 192},  {1, 768, 768},    {1, 768, 3072},   {3, 768, 3072}};
+  static const int64_t shapes[][3] = {{576, 768, 768},  {576, 3072, 768}, {576, 768, 3072}, {2304, 512, 512},
+                                      {9216, 256, 256}, {64, 768, 768},   {145, 192, 192},  {1, 768, 768},
+                                      {1, 768, 3072},   {3, 768, 3072}};
   static const struct {
     const char *label;
     int64_t channels, out_channels, groups, size, kernel, stride, pad;
@@ -285,7 +301,8 @@ static void add_peaks(uint32_t mask, item **fma, item **dot) {
     *dot = add_peak("peak int8 multiply-add", vlm_peak_dot_avx512vnni);
   } else if (mask >> VLM_CPU_AVX2 & 1) {
     *fma = add_peak("peak f32 multiply-add", vlm_peak_fma_avx2);
-    *dot = add_peak("peak int8 multiply-add", mask >> VLM_CPU_AVXVNNI & 1 ? vlm_peak_dot_avxvnni : vlm_peak_madd_avx2);
+    *dot = add_peak("peak int8 multiply-add",
+                    mask >> VLM_CPU_AVXVNNI & 1 ? vlm_peak_dot_avxvnni : vlm_peak_madd_avx2);
   }
 #else
   (void)mask;
@@ -299,19 +316,22 @@ static void report(const item *fma, const item *dot, int threads) {
     double cores = items[i].threads ? threads : 1;
     printf("%-44s %9.1f %-8s", items[i].name, items[i].best, items[i].unit);
     if (fma && items[i].unit[1] != 'e') printf(" %5.1f %%", 100 * items[i].best / fma->best / cores);
-    if (dot && strcmp(items[i].unit, "GOP/s") == 0) printf(" %5.1f %%", 100 * items[i].best / dot->best / cores);
+    if (dot && strcmp(items[i].unit, "GOP/s") == 0)
+      printf(" %5.1f %%", 100 * items[i].best / dot->best / cores);
     printf("\n");
   }
 }
 
 int main(int argc, char **argv) {
-  int threads_wanted = (int)option(argc, argv, "--threads", 1), rounds = (int)option(argc, argv, "--rounds", 20);
+  int threads_wanted = (int)option(argc, argv, "--threads", 1),
+      rounds = (int)option(argc, argv, "--rounds", 20);
   vlm_error err = {0};
   vlm_kernels kernels;
   if (threads_wanted == 1) bench_clock = CLOCK_THREAD_CPUTIME_ID;
   vlm_threads *threads;
   uint32_t mask;
-  if (vlm_cpu_select(&mask, text_option(argc, argv, "--cpu"), &err) != VLM_OK || vlm_kernels_select(&kernels, mask, &err) != VLM_OK ||
+  if (vlm_cpu_select(&mask, text_option(argc, argv, "--cpu"), &err) != VLM_OK ||
+      vlm_kernels_select(&kernels, mask, &err) != VLM_OK ||
       vlm_threads_create(&threads, threads_wanted, &err) != VLM_OK) {
     fprintf(stderr, "bench_kernels: %s\n", err.text);
     return 1;
@@ -322,8 +342,9 @@ int main(int argc, char **argv) {
   add_drivers(&kernels, threads);
   for (int r = 0; r < rounds; r++)
     for (int i = 0; i < n_items; i++) measure(&items[i]);
-  printf("level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n",
-         vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
+  printf(
+      "level %s, %d threads, best of %d rounds; share of the f32 peak (times threads) and of the int8 peak\n",
+      vlm_cpu_name(vlm_cpu_best(mask)), threads_wanted, rounds);
   report(fma, dot, threads_wanted);
   vlm_threads_free(threads);
   return 0;

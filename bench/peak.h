@@ -7,7 +7,8 @@
 
 typedef double vlm_peak_fn(int64_t rounds);
 #if defined(__x86_64__)
-vlm_peak_fn vlm_peak_fma_avx2, vlm_peak_madd_avx2, vlm_peak_fma_avx512vnni, vlm_peak_dot_avx512vnni, vlm_peak_dot_avxvnni;
+vlm_peak_fn vlm_peak_fma_avx2, vlm_peak_madd_avx2, vlm_peak_fma_avx512vnni, vlm_peak_dot_avx512vnni,
+    vlm_peak_dot_avxvnni;
 #endif
 
 #endif

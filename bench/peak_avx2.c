@@ -10,7 +10,9 @@ double vlm_peak_fma_avx2(int64_t rounds) {
   const __m256 zero = _mm256_setzero_ps(), x = _mm256_set1_ps(0.5f);
   REPEAT(DECLARE)
 #define STEP(i) __asm__ volatile("vfmadd231ps %1, %1, %0" : "+x"(a##i) : "x"(x));
-  for (int64_t n = 0; n < rounds; n++) { REPEAT(STEP) }
+  for (int64_t n = 0; n < rounds; n++) {
+    REPEAT(STEP)
+  }
 #undef STEP
   REPEAT(KEEP)
 #undef VEC
@@ -23,7 +25,9 @@ double vlm_peak_madd_avx2(int64_t rounds) {
   __m256i t;
   REPEAT(DECLARE)
 #define STEP(i) __asm__ volatile("vpmaddwd %2, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(a##i), "=&x"(t) : "x"(x));
-  for (int64_t n = 0; n < rounds; n++) { REPEAT(STEP) }
+  for (int64_t n = 0; n < rounds; n++) {
+    REPEAT(STEP)
+  }
 #undef STEP
   REPEAT(KEEP)
 #undef VEC

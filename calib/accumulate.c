@@ -14,7 +14,8 @@ typedef struct {
   int64_t finite;
 } extent;
 
-VLM_WIDE_INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange, const float *restrict x, int n) {
+VLM_WIDE_INLINE void widen_lanes(float *restrict low, float *restrict high, float *restrict strange,
+                                 const float *restrict x, int n) {
   for (int l = 0; l < n; l++) {
     low[l] = x[l] < low[l] ? x[l] : low[l];
     high[l] = x[l] > high[l] ? x[l] : high[l];
@@ -77,7 +78,8 @@ static token_parts parts_of(const vlm_tensor *t, const vlm_token_layout *layout)
   bool split = t->rank == 3 && t->dims[0] == 1 && tokens > 0 && t->dims[1] == tokens;
   if (!split) return (token_parts){{extent_of(x, n)}, {layout->rest}, 1, tokens == 0};
   int64_t image = layout->image * t->dims[2];
-  return (token_parts){{extent_of(x, image), extent_of(x + image, n - image)}, {VLM_TOKEN_IMAGE, VLM_TOKEN_PROMPT}, 2, true};
+  return (token_parts){
+      {extent_of(x, image), extent_of(x + image, n - image)}, {VLM_TOKEN_IMAGE, VLM_TOKEN_PROMPT}, 2, true};
 }
 
 static void add_kinds(vlm_tensor_stats *s, const token_parts *parts) {
@@ -93,7 +95,8 @@ static void add_kinds(vlm_tensor_stats *s, const token_parts *parts) {
 }
 
 /* What was seen without its channels cannot have them later. */
-static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, bool detail, bool all_finite, vlm_error *err) {
+static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, bool detail, bool all_finite,
+                               vlm_error *err) {
   bool open = s->count == 0 || s->channels != 0;
   if (detail && open && t->rank > 0) return vlm_channels_add(s, t, all_finite, err);
   if (detail || s->channels > 0) vlm_tensor_stats_drop_channels(s);
@@ -102,18 +105,22 @@ static vlm_status add_channels(vlm_tensor_stats *s, const vlm_tensor *t, bool de
 
 /* ---- all of it ---- */
 
-bool vlm_digest_less(vlm_digest a, vlm_digest b) { return a.high != b.high ? a.high < b.high : a.low < b.low; }
+bool vlm_digest_less(vlm_digest a, vlm_digest b) {
+  return a.high != b.high ? a.high < b.high : a.low < b.low;
+}
 
 static void add_extent(vlm_tensor_stats *s, const extent *e, vlm_digest sample) {
   bool first = s->count == 0;
-  if (first || e->min < s->min || (e->min == s->min && vlm_digest_less(sample, s->widest_low))) s->widest_low = sample;
-  if (first || e->max > s->max || (e->max == s->max && vlm_digest_less(sample, s->widest_high))) s->widest_high = sample;
+  if (first || e->min < s->min || (e->min == s->min && vlm_digest_less(sample, s->widest_low)))
+    s->widest_low = sample;
+  if (first || e->max > s->max || (e->max == s->max && vlm_digest_less(sample, s->widest_high)))
+    s->widest_high = sample;
   s->min = first ? e->min : fminf(s->min, e->min);
   s->max = first ? e->max : fmaxf(s->max, e->max);
 }
 
-static vlm_status add_float32(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
-                              vlm_error *err) {
+static vlm_status add_float32(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout,
+                              vlm_digest sample, vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t n = vlm_tensor_count(t);
   s->runs++;
@@ -135,8 +142,8 @@ out:
   return st;
 }
 
-vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout, vlm_digest sample, vlm_threads *threads,
-                          vlm_error *err) {
+vlm_status vlm_accumulate(vlm_tensor_stats *s, const vlm_tensor *t, const vlm_token_layout *layout,
+                          vlm_digest sample, vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor floats = *t;
   float *values = NULL;

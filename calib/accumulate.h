@@ -13,7 +13,7 @@ typedef struct vlm_token_layout {
 
 /* Adds a tensor of floats, as float32 (other types are ignored). Integer arithmetic only: the result does not depend on threads (NULL = this one) or
  * order. layout NULL: neither channels nor kinds of tokens, which no recipe reads; a tensor that was measured both ways has no channels. */
-vlm_status vlm_accumulate(vlm_tensor_stats *stats, const vlm_tensor *tensor, const vlm_token_layout *layout, vlm_digest sample,
-                          vlm_threads *threads, vlm_error *err);
+vlm_status vlm_accumulate(vlm_tensor_stats *stats, const vlm_tensor *tensor, const vlm_token_layout *layout,
+                          vlm_digest sample, vlm_threads *threads, vlm_error *err);
 
 #endif

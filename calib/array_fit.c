@@ -21,7 +21,9 @@ static bool copy_number(const vlm_tensor *to, const vlm_tensor *from, int64_t i)
   static const double EXACT = 9007199254740992.0;
   const double v = vlm_tensor_get(from, i);
   if (is_integer(from->dtype) && fabs(v) > EXACT) return false;
-  if (is_integer(to->dtype) && !(v == floor(v) && fabs(v) <= EXACT && (v >= 0 || vlm_dtype_is_signed(to->dtype)))) return false;
+  if (is_integer(to->dtype) &&
+      !(v == floor(v) && fabs(v) <= EXACT && (v >= 0 || vlm_dtype_is_signed(to->dtype))))
+    return false;
   if (to->dtype == VLM_BOOL && v != 0 && v != 1) return false;
   vlm_tensor_set(to, i, v);
   const double back = vlm_tensor_get(to, i);
@@ -39,8 +41,10 @@ vlm_status vlm_array_fit(vlm_tensor *array, vlm_dtype wanted, const char *name, 
   VLM_TRY(vlm_alloc(&fitted.data, (size_t)count, (size_t)vlm_dtype_bits(wanted) / 8, err));
   for (int64_t i = 0; i < count; i++)
     VLM_CHECK((integers ? copy_integer : copy_number)(&fitted, array, i), err, VLM_INPUT,
-              "array \"%s\" is %s, the input wants %s, and its value %.17g would change; save it with .astype(\"%s\")", name,
-              vlm_dtype_name(array->dtype), vlm_dtype_name(wanted), vlm_tensor_get(array, i), vlm_dtype_name(wanted));
+              "array \"%s\" is %s, the input wants %s, and its value %.17g would change; save it with "
+              ".astype(\"%s\")",
+              name, vlm_dtype_name(array->dtype), vlm_dtype_name(wanted), vlm_tensor_get(array, i),
+              vlm_dtype_name(wanted));
   vlm_free(array->data);
   *array = fitted;
   fitted.data = NULL;

@@ -20,11 +20,11 @@ typedef struct {
   const vlm_dataset *set;
   const vlm_calibrate_opts *opts;
   vlm_calibrate_report *report;
-  vlm_model *model;        /* pipelines */
-  vlm_session *session;    /* single graphs */
+  vlm_model *model;           /* pipelines */
+  vlm_session *session;       /* single graphs */
   vlm_digest content, sample; /* of the one that runs now: itself; with its prompt */
-  double holdout;          /* percent */
-  vlm_stats *met;          /* samples of this run, without tensors */
+  double holdout;             /* percent */
+  vlm_stats *met;             /* samples of this run, without tensors */
   vlm_taps *taps;
 } calibration;
 
@@ -45,7 +45,8 @@ static vlm_token_layout layout_of(const calibration *c, int role, const vlm_tens
   return layout.prompt > 0 ? layout : (vlm_token_layout){.rest = VLM_TOKEN_IMAGE};
 }
 
-static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
+                          vlm_error *err) {
   calibration *c = user;
   vlm_tap_place *place = vlm_taps_find(c->taps, graph, value);
   bool floats = tensor->dtype == VLM_F32 || (vlm_dtype_is_float(tensor->dtype) && place->multiplied);
@@ -57,7 +58,8 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
   }
   const vlm_token_layout layout = layout_of(c, place->role, tensor);
   if (place->by_row) vlm_rows_add(place->entry, tensor);
-  return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample, vlm_context_threads(c->context), err);
+  return vlm_accumulate(place->entry, tensor, c->opts->detail ? &layout : NULL, c->sample,
+                        vlm_context_threads(c->context), err);
 }
 
 /* ---- samples ---- */
@@ -80,7 +82,8 @@ static vlm_status teacher_ids(calibration *c, const vlm_sample *s, vlm_ids *ids,
   return vlm_tokenizer_encode(vlm_model_tokenizer(c->model), s->refs[0], strlen(s->refs[0]), true, ids, err);
 }
 
-static vlm_status run_image(calibration *c, const vlm_sample_pixels *pixels, size_t i, const char *prompt, vlm_error *err) {
+static vlm_status run_image(calibration *c, const vlm_sample_pixels *pixels, size_t i, const char *prompt,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_answer answer = {0};
   vlm_ids forced = {0};
@@ -89,7 +92,8 @@ static vlm_status run_image(calibration *c, const vlm_sample_pixels *pixels, siz
   VLM_TRY(teacher_ids(c, s, &forced, err));
   opts.forced = forced.data;
   opts.n_forced = forced.count;
-  if (pixels->values.data) VLM_TRY(vlm_model_answer_pixels(c->model, &pixels->values, prompt, &opts, &answer, err));
+  if (pixels->values.data)
+    VLM_TRY(vlm_model_answer_pixels(c->model, &pixels->values, prompt, &opts, &answer, err));
   else VLM_TRY(vlm_model_answer(c->model, &pixels->image, prompt, &opts, &answer, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) c->report->runs[r] += c->bundle->graphs[r] != NULL;
   c->report->runs[VLM_ROLE_DECODER_STEP] += answer.steps - 1;
@@ -104,7 +108,8 @@ static vlm_status see_shapes(calibration *c, const vlm_graph *g, const vlm_tenso
   vlm_input_shape *run = NULL;
   VLM_TRY(vlm_new(&run, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++) {
-    run[i] = (vlm_input_shape){.graph = vlm_role_name(VLM_ROLE_MODEL), .name = g->values[g->inputs[i]].name, .rank = inputs[i].rank};
+    run[i] = (vlm_input_shape){
+        .graph = vlm_role_name(VLM_ROLE_MODEL), .name = g->values[g->inputs[i]].name, .rank = inputs[i].rank};
     memcpy(run[i].dims, inputs[i].dims, (size_t)inputs[i].rank * sizeof *run[i].dims);
   }
   st = vlm_shape_list_see(vlm_stats_shapes(c->stats), run, g->n_inputs, err);
@@ -114,9 +119,7 @@ out:
 }
 
 /* By the content alone: an image stays apart with all its prompts, and on every machine. */
-static bool is_held_out(const calibration *c) {
-  return (double)(c->content.low % 10000) < 100 * c->holdout;
-}
+static bool is_held_out(const calibration *c) { return (double)(c->content.low % 10000) < 100 * c->holdout; }
 
 static vlm_status keep_inputs(calibration *c, const vlm_graph *g, const vlm_tensor *inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -156,7 +159,8 @@ typedef struct loaded {
 } loaded;
 
 static vlm_status load(loaded *out, const calibration *c, size_t i, vlm_error *err) {
-  return c->model ? vlm_dataset_load_pixels(&out->pixels, c->set, i, err) : vlm_dataset_load_arrays(&out->arrays, c->set, i, err);
+  return c->model ? vlm_dataset_load_pixels(&out->pixels, c->set, i, err)
+                  : vlm_dataset_load_arrays(&out->arrays, c->set, i, err);
 }
 
 static void unload(loaded *l) {
@@ -228,7 +232,11 @@ static vlm_status run_all(calibration *c, vlm_error *err) {
   for (size_t i = 0; i < count; i++)
     for (int32_t p = 0; p < prompts; p++) {
       const vlm_sample *s = vlm_dataset_get(c->set, i);
-      VLM_TRY(run_sample(c, i, c->model ? vlm_sample_prompt(s, c->opts->prompts, p) : s->prompt ? s->prompt : "", err));
+      VLM_TRY(run_sample(c, i,
+                         c->model    ? vlm_sample_prompt(s, c->opts->prompts, p)
+                         : s->prompt ? s->prompt
+                                     : "",
+                         err));
       done++;
       if (c->opts->between) VLM_TRY(c->opts->between(c->opts->user, done, total, err));
     }
@@ -237,17 +245,22 @@ out:
   return st;
 }
 
-vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
-                         vlm_calibrate_report *report, vlm_error *err) {
+vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle,
+                         const vlm_dataset *set, const vlm_calibrate_opts *opts, vlm_calibrate_report *report,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   memset(report, 0, sizeof *report);
-  calibration c = {.stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
-  const vlm_model_opts model_opts = {.session = {.tap = observe, .tap_user = &c, .tap_wants = wants,
-                                                 .owns_constants = opts->owns_constants}};
+  calibration c = {
+      .stats = stats, .context = context, .bundle = bundle, .set = set, .opts = opts, .report = report};
+  const vlm_model_opts model_opts = {
+      .session = {
+          .tap = observe, .tap_user = &c, .tap_wants = wants, .owns_constants = opts->owns_constants}};
   report->too_few = opts->holdout > 0 && vlm_dataset_of_all(set) < VLM_HOLDOUT_LEAST;
   if (!report->too_few) c.holdout = opts->holdout;
   VLM_TRY(vlm_taps_make(&c.taps, bundle, opts->everything, err));
-  if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
+  if (bundle->family == VLM_FAMILY_GRAPH)
+    VLM_TRY(
+        vlm_session_create(&c.session, context, bundle->graphs[VLM_ROLE_MODEL], &model_opts.session, err));
   else VLM_TRY(vlm_model_create(&c.model, context, bundle, &model_opts, err));
   VLM_TRY(run_all(&c, err));
 out:

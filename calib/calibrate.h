@@ -8,17 +8,20 @@
 #include "runtime/bundle/bundle.h"
 
 typedef struct vlm_calibrate_opts {
-  const char *const *prompts;   /* each image is run with each; a manifest's own prompt goes first */
+  const char *const *prompts; /* each image is run with each; a manifest's own prompt goes first */
   int32_t n_prompts;
-  int64_t max_new_tokens;       /* 0 = the model's */
-  bool everything;              /* tap every float value, not only what enters products (for recipes that quantize all of them) */
-  bool detail;                  /* each channel and kind of token as well: for looking at, no recipe reads them */
-  bool owns_constants;          /* nobody else reads the bundle's graphs */
+  int64_t max_new_tokens; /* 0 = the model's */
+  bool
+      everything; /* tap every float value, not only what enters products (for recipes that quantize all of them) */
+  bool detail;         /* each channel and kind of token as well: for looking at, no recipe reads them */
+  bool owns_constants; /* nobody else reads the bundle's graphs */
   /* Percent of the samples, told by digest, that are kept apart and not calibrated with; 0 = none. */
   double holdout;
-  bool skip_bad;                /* a sample that cannot be loaded is told and left out; else it ends the run */
-  void (*skipped)(void *user, const char *path, const char *reason); /* bad samples and duplicates; NULL = not told */
-  const vlm_caption_set *teacher;  /* follow the first caption of each image instead of generated tokens; NULL = generate */
+  bool skip_bad; /* a sample that cannot be loaded is told and left out; else it ends the run */
+  void (*skipped)(void *user, const char *path,
+                  const char *reason); /* bad samples and duplicates; NULL = not told */
+  const vlm_caption_set
+      *teacher; /* follow the first caption of each image instead of generated tokens; NULL = generate */
   /* Called between samples with the number done; may save a checkpoint. Its error ends the run. NULL = not. */
   vlm_status (*between)(void *user, int64_t done, int64_t total, vlm_error *err);
   void *user;
@@ -41,8 +44,9 @@ typedef struct vlm_calibrate_report {
 
 /* Adds every sample of the set that the statistics do not know yet. Tapped are the float activations that are
  * multiplied with constant weights, in the bodies of control flow too (runtime/ops/traits.h). */
-vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle, const vlm_dataset *set, const vlm_calibrate_opts *opts,
-                         vlm_calibrate_report *report, vlm_error *err);
+vlm_status vlm_calibrate(vlm_stats *stats, vlm_context *context, const vlm_bundle *bundle,
+                         const vlm_dataset *set, const vlm_calibrate_opts *opts, vlm_calibrate_report *report,
+                         vlm_error *err);
 
 /* The digest that statistics know a sample by: that of its content (vlm_dataset_digest) and its prompt, "" for a
  * single graph. */

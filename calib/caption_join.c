@@ -63,7 +63,8 @@ static bool is_number_of(const vlm_caption_image *image) {
   return a.bytes == b.bytes && memcmp(a.data, b.data, a.bytes) == 0;
 }
 
-static vlm_status add_entry(caption_keys *keys, const vlm_caption_image *image, int32_t entry, vlm_error *err) {
+static vlm_status add_entry(caption_keys *keys, const vlm_caption_image *image, int32_t entry,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *name = image->file ? image->file : image->id;
   const vlm_slice id = {image->id, strlen(image->id)};
@@ -108,7 +109,8 @@ void vlm_caption_join_free(vlm_caption_join *j) {
 /* ---- finding ---- */
 
 /* A name of both the id of one entry and the file of another is that of the id. */
-static vlm_status look(vlm_caption_join *j, int32_t *entry, join_way way, vlm_slice key, const char *name, vlm_error *err) {
+static vlm_status look(vlm_caption_join *j, int32_t *entry, join_way way, vlm_slice key, const char *name,
+                       vlm_error *err) {
   const caption_keys *keys = &j->keys[way];
   const int32_t at = key.bytes ? vlm_text_index_find(&keys->names, key.data, key.bytes) : -1;
   const vlm_caption_image *images = j->set->images;
@@ -118,18 +120,21 @@ static vlm_status look(vlm_caption_join *j, int32_t *entry, join_way way, vlm_sl
   if (id >= 0) *entry = id;
   if (id >= 0) return VLM_OK;
   const vlm_caption_image *a = &images[keys->first[at]], *b = &images[keys->second[at]];
-  return vlm_fail(err, VLM_INPUT, "image \"%s\" fits two entries of %s, \"%s\" and \"%s\"; give their names in full", name, j->set->source,
-                  a->file ? a->file : a->id, b->file ? b->file : b->id);
+  return vlm_fail(err, VLM_INPUT,
+                  "image \"%s\" fits two entries of %s, \"%s\" and \"%s\"; give their names in full", name,
+                  j->set->source, a->file ? a->file : a->id, b->file ? b->file : b->id);
 }
 
 /* Numbers alone tell images apart only among names that are alike. */
-static vlm_status check_number(vlm_caption_join *j, const char *name, const vlm_caption_image *image, vlm_error *err) {
+static vlm_status check_number(vlm_caption_join *j, const char *name, const vlm_caption_image *image,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   if (!j->by_number) VLM_TRY(vlm_arena_strdup(j->arena, &j->by_number, name, err));
   const vlm_slice a = prefix_of(j->by_number), b = prefix_of(name);
   VLM_CHECK(a.bytes == b.bytes && !memcmp(a.data, b.data, a.bytes), err, VLM_INPUT,
-            "images \"%s\" and \"%s\" fit ids of %s (%s) by the number in their names alone; add file names to the captions", j->by_number, name,
-            j->set->source, image->id);
+            "images \"%s\" and \"%s\" fit ids of %s (%s) by the number in their names alone; add file names "
+            "to the captions",
+            j->by_number, name, j->set->source, image->id);
   j->numbers++;
 out:
   return st;
@@ -145,11 +150,13 @@ static vlm_status take(vlm_caption_join *j, int32_t entry, const char *path, vlm
   const vlm_caption_image *image = &j->set->images[entry];
   if (!*taken) return vlm_arena_strdup(j->arena, taken, path, err);
   if (strcmp(*taken, path) == 0) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "images \"%s\" and \"%s\" would both get the captions of \"%s\" in %s; give names in full", *taken, path,
-                  image->file ? image->file : image->id, j->set->source);
+  return vlm_fail(err, VLM_INPUT,
+                  "images \"%s\" and \"%s\" would both get the captions of \"%s\" in %s; give names in full",
+                  *taken, path, image->file ? image->file : image->id, j->set->source);
 }
 
-vlm_status vlm_caption_join_find(vlm_caption_join *j, const vlm_caption_image **out, const char *name, const char *path, vlm_error *err) {
+vlm_status vlm_caption_join_find(vlm_caption_join *j, const vlm_caption_image **out, const char *name,
+                                 const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_slice keys[WAYS] = {{name, strlen(name)}, base_of(name), stem_of(name), number_of(name)};
   int32_t entry = -1;

@@ -23,6 +23,7 @@ vlm_status vlm_caption_join_create(vlm_caption_join *out, const vlm_caption_set 
 void vlm_caption_join_free(vlm_caption_join *join);
 
 /* The entry for an image, NULL when there is none. name: what is joined; path: what it is, for images that may come more than once. */
-vlm_status vlm_caption_join_find(vlm_caption_join *join, const vlm_caption_image **out, const char *name, const char *path, vlm_error *err);
+vlm_status vlm_caption_join_find(vlm_caption_join *join, const vlm_caption_image **out, const char *name,
+                                 const char *path, vlm_error *err);
 
 #endif

@@ -28,7 +28,8 @@ static vlm_status read_caption(vlm_arena *arena, const char **out, vlm_json valu
   size_t bytes;
   VLM_TRY(vlm_json_as_bytes(&text, &bytes, value, err));
   if (bytes > VLM_CAPTION_MAX_BYTES) {
-    st = vlm_json_fail(value, err, VLM_LIMIT, "a caption of %zu bytes; the limit is %d", bytes, VLM_CAPTION_MAX_BYTES);
+    st = vlm_json_fail(value, err, VLM_LIMIT, "a caption of %zu bytes; the limit is %d", bytes,
+                       VLM_CAPTION_MAX_BYTES);
     goto out;
   }
   VLM_TRY(vlm_arena_new(arena, &copy, bytes + 1, err));
@@ -39,7 +40,8 @@ out:
 }
 
 /* Adds one caption, a text, or several, an array of texts. */
-static vlm_status add_captions(vlm_caption_set *set, const char *id, vlm_json value, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status add_captions(vlm_caption_set *set, const char *id, vlm_json value,
+                               const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *text = NULL;
   const bool many = vlm_json_type(value) == VLM_JSON_ARRAY;
@@ -50,7 +52,8 @@ static vlm_status add_captions(vlm_caption_set *set, const char *id, vlm_json va
     VLM_TRY(read_caption(set->arena, &text, one, err));
     const vlm_caption_image *known = vlm_caption_set_get(set, id);
     if (opts->one_per_image && known && known->n_texts > 0) {
-      st = vlm_json_fail(one, err, VLM_INPUT, "a second caption for image %s; each image has exactly one candidate", id);
+      st = vlm_json_fail(one, err, VLM_INPUT,
+                         "a second caption for image %s; each image has exactly one candidate", id);
       goto out;
     }
     VLM_TRY(vlm_caption_set_add(set, id, text, err));
@@ -61,12 +64,14 @@ out:
 
 static vlm_json first_member(vlm_json object, const char *const *keys) {
   vlm_json found = vlm_json_member(object, *keys);
-  for (keys++; *keys && vlm_json_type(found) == VLM_JSON_ABSENT; keys++) found = vlm_json_member(object, *keys);
+  for (keys++; *keys && vlm_json_type(found) == VLM_JSON_ABSENT; keys++)
+    found = vlm_json_member(object, *keys);
   return found;
 }
 
 /* Whether the object is of the split that is wanted; key: the member that names its split. */
-static vlm_status is_wanted(bool *out, vlm_caption_set *set, vlm_json object, const char *key, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status is_wanted(bool *out, vlm_caption_set *set, vlm_json object, const char *key,
+                            const vlm_caption_opts *opts, vlm_error *err) {
   const char *split = NULL;
   const vlm_status st = vlm_json_get_text(&split, object, key, VLM_JSON_OPTIONAL, err);
   if (split) set->has_splits = true;
@@ -80,35 +85,43 @@ static const char *const text_keys[] = {"caption", "captions", "refs", NULL};
 /* Answers of vlm-run, and metadata.jsonl, name a file and have a text. */
 static vlm_json text_of(vlm_json record) {
   const vlm_json found = first_member(record, text_keys);
-  if (vlm_json_type(found) != VLM_JSON_ABSENT || !vlm_json_is_null(vlm_json_member(record, "image_id"))) return found;
+  if (vlm_json_type(found) != VLM_JSON_ABSENT || !vlm_json_is_null(vlm_json_member(record, "image_id")))
+    return found;
   return vlm_json_member(record, "text");
 }
 
 /* {"image_id", "caption"} and its kin. */
-vlm_status vlm_caption_read_record(vlm_caption_set *set, vlm_json record, const vlm_caption_opts *opts, vlm_error *err) {
+vlm_status vlm_caption_read_record(vlm_caption_set *set, vlm_json record, const vlm_caption_opts *opts,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *id;
-  if (vlm_json_type(record) != VLM_JSON_OBJECT) return vlm_json_fail(record, err, VLM_INPUT, "a record {\"image_id\", \"caption\"} is wanted here");
+  if (vlm_json_type(record) != VLM_JSON_OBJECT)
+    return vlm_json_fail(record, err, VLM_INPUT, "a record {\"image_id\", \"caption\"} is wanted here");
   bool wanted;
   VLM_TRY(is_wanted(&wanted, set, record, "split", opts, err));
   if (!wanted) goto out;
   const vlm_json id_value = first_member(record, id_keys), text = text_of(record);
-  if (vlm_json_is_null(id_value)) return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"image_id\"");
-  if (vlm_json_is_null(text)) return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"caption\" (it is missing or null)");
+  if (vlm_json_is_null(id_value))
+    return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"image_id\"");
+  if (vlm_json_is_null(text))
+    return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"caption\" (it is missing or null)");
   VLM_TRY(read_id(set->arena, &id, id_value, err));
   VLM_TRY(add_captions(set, id, text, opts, err));
 out:
   return st;
 }
 
-static vlm_status read_records(vlm_caption_set *set, vlm_json list, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_records(vlm_caption_set *set, vlm_json list, const vlm_caption_opts *opts,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = 0; i < vlm_json_size(list); i++) VLM_TRY(vlm_caption_read_record(set, vlm_json_at(list, i), opts, err));
+  for (size_t i = 0; i < vlm_json_size(list); i++)
+    VLM_TRY(vlm_caption_read_record(set, vlm_json_at(list, i), opts, err));
 out:
   return st;
 }
 
-static vlm_status set_file(vlm_caption_set *set, const char *id, vlm_json image, const char *key, vlm_error *err) {
+static vlm_status set_file(vlm_caption_set *set, const char *id, vlm_json image, const char *key,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *file = NULL;
   VLM_TRY(vlm_json_get_text(&file, image, key, VLM_JSON_OPTIONAL, err));
@@ -117,7 +130,8 @@ out:
   return st;
 }
 
-static vlm_status read_coco(vlm_caption_set *set, vlm_json root, vlm_json annotations, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_coco(vlm_caption_set *set, vlm_json root, vlm_json annotations,
+                            const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_json images = vlm_json_member(root, "images");
   const char *id;
@@ -130,13 +144,15 @@ static vlm_status read_coco(vlm_caption_set *set, vlm_json root, vlm_json annota
   const int32_t known = set->n_images;
   VLM_TRY(read_records(set, annotations, opts, err));
   if (known && set->n_images > known) {
-    st = vlm_json_fail(annotations, err, VLM_INPUT, "captions for image %s, which is not in \"images\"", set->images[known].id);
+    st = vlm_json_fail(annotations, err, VLM_INPUT, "captions for image %s, which is not in \"images\"",
+                       set->images[known].id);
   }
 out:
   return st;
 }
 
-static vlm_status read_karpathy_image(vlm_caption_set *set, vlm_json image, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_karpathy_image(vlm_caption_set *set, vlm_json image, const vlm_caption_opts *opts,
+                                      vlm_error *err) {
   static const char *const names[] = {"cocoid", "filename", "imgid", NULL};
   vlm_status st = VLM_OK;
   vlm_json sentences;
@@ -145,12 +161,14 @@ static vlm_status read_karpathy_image(vlm_caption_set *set, vlm_json image, cons
   VLM_TRY(is_wanted(&wanted, set, image, "split", opts, err));
   if (!wanted) goto out;
   const vlm_json id_value = first_member(image, names);
-  if (vlm_json_is_null(id_value)) return vlm_json_fail(image, err, VLM_INPUT, "the image has neither \"cocoid\" nor \"filename\"");
+  if (vlm_json_is_null(id_value))
+    return vlm_json_fail(image, err, VLM_INPUT, "the image has neither \"cocoid\" nor \"filename\"");
   VLM_TRY(read_id(set->arena, &id, id_value, err));
   VLM_TRY(vlm_json_get_array(&sentences, image, "sentences", VLM_JSON_REQUIRED, err));
   for (size_t i = 0; i < vlm_json_size(sentences); i++) {
     const vlm_json raw = vlm_json_member(vlm_json_at(sentences, i), "raw");
-    if (vlm_json_is_null(raw)) return vlm_json_fail(vlm_json_at(sentences, i), err, VLM_INPUT, "the sentence has no \"raw\" text");
+    if (vlm_json_is_null(raw))
+      return vlm_json_fail(vlm_json_at(sentences, i), err, VLM_INPUT, "the sentence has no \"raw\" text");
     VLM_TRY(add_captions(set, id, raw, opts, err));
   }
   VLM_TRY(set_file(set, id, image, "filename", err));
@@ -164,16 +182,21 @@ static vlm_status no_split(vlm_json list, const char *key, const char *wanted, v
   for (size_t i = 0; i < vlm_json_size(list); i++) {
     const char *name = "";
     const size_t used = strlen(known);
-    if (vlm_json_get_text(&name, vlm_json_at(list, i), key, VLM_JSON_OPTIONAL, NULL) != VLM_OK || !*name) continue;
+    if (vlm_json_get_text(&name, vlm_json_at(list, i), key, VLM_JSON_OPTIONAL, NULL) != VLM_OK || !*name)
+      continue;
     if (!strstr(known, name)) snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", name);
   }
-  return vlm_json_fail(list, err, VLM_INPUT, "no image has \"%s\": \"%s\"; known are: %s", key, wanted, *known ? known : "none");
+  return vlm_json_fail(list, err, VLM_INPUT, "no image has \"%s\": \"%s\"; known are: %s", key, wanted,
+                       *known ? known : "none");
 }
 
-static vlm_status read_karpathy(vlm_caption_set *set, vlm_json images, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_karpathy(vlm_caption_set *set, vlm_json images, const vlm_caption_opts *opts,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = 0; i < vlm_json_size(images); i++) VLM_TRY(read_karpathy_image(set, vlm_json_at(images, i), opts, err));
-  if (vlm_json_size(images) && !set->n_images && opts->split) st = no_split(images, "split", opts->split, err);
+  for (size_t i = 0; i < vlm_json_size(images); i++)
+    VLM_TRY(read_karpathy_image(set, vlm_json_at(images, i), opts, err));
+  if (vlm_json_size(images) && !set->n_images && opts->split)
+    st = no_split(images, "split", opts->split, err);
 out:
   return st;
 }
@@ -193,7 +216,8 @@ out:
 }
 
 /* A record per caption; each holds all references of its image, which are read once. */
-static vlm_status read_textcaps_record(vlm_caption_set *set, vlm_json record, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_textcaps_record(vlm_caption_set *set, vlm_json record, const vlm_caption_opts *opts,
+                                       vlm_error *err) {
   static const char *const names[] = {"image_id", "image_name", NULL};
   vlm_status st = VLM_OK;
   const char *id;
@@ -201,20 +225,25 @@ static vlm_status read_textcaps_record(vlm_caption_set *set, vlm_json record, co
   VLM_TRY(is_wanted(&wanted, set, record, "set_name", opts, err));
   if (!wanted) goto out;
   const vlm_json id_value = first_member(record, names), refs = vlm_json_member(record, "reference_strs");
-  if (vlm_json_is_null(id_value)) return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"image_id\"");
+  if (vlm_json_is_null(id_value))
+    return vlm_json_fail(record, err, VLM_INPUT, "the record has no \"image_id\"");
   VLM_TRY(read_id(set->arena, &id, id_value, err));
   const vlm_caption_image *known = vlm_caption_set_get(set, id);
   if (!vlm_json_is_null(refs) && known && known->n_texts) goto out;
   const vlm_json text = vlm_json_is_null(refs) ? vlm_json_member(record, "caption_str") : refs;
-  if (vlm_json_is_null(text)) return vlm_json_fail(record, err, VLM_INPUT, "the record has neither \"reference_strs\" nor \"caption_str\"");
+  if (vlm_json_is_null(text))
+    return vlm_json_fail(record, err, VLM_INPUT,
+                         "the record has neither \"reference_strs\" nor \"caption_str\"");
   VLM_TRY(add_captions(set, id, text, opts, err));
 out:
   return st;
 }
 
-static vlm_status read_textcaps(vlm_caption_set *set, vlm_json data, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status read_textcaps(vlm_caption_set *set, vlm_json data, const vlm_caption_opts *opts,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (size_t i = 0; i < vlm_json_size(data); i++) VLM_TRY(read_textcaps_record(set, vlm_json_at(data, i), opts, err));
+  for (size_t i = 0; i < vlm_json_size(data); i++)
+    VLM_TRY(read_textcaps_record(set, vlm_json_at(data, i), opts, err));
   if (!set->n_images && opts->split) st = no_split(data, "set_name", opts->split, err);
 out:
   return st;
@@ -230,11 +259,15 @@ static bool is_objects(vlm_json list) {
 }
 
 /* Tells the formats apart and reads one. */
-vlm_status vlm_caption_read_json(vlm_caption_set *set, vlm_json root, const vlm_caption_opts *opts, vlm_error *err) {
+vlm_status vlm_caption_read_json(vlm_caption_set *set, vlm_json root, const vlm_caption_opts *opts,
+                                 vlm_error *err) {
   const vlm_json_kind kind = vlm_json_type(root);
-  const vlm_json annotations = vlm_json_member(root, "annotations"), images = vlm_json_member(root, "images"), data = vlm_json_member(root, "data");
-  if (kind != VLM_JSON_ARRAY && kind != VLM_JSON_OBJECT) return vlm_json_fail(root, err, VLM_INPUT, "a list of captions or an object is wanted");
-  if (vlm_json_type(annotations) != VLM_JSON_ARRAY && is_objects(images)) return read_karpathy(set, images, opts, err);
+  const vlm_json annotations = vlm_json_member(root, "annotations"), images = vlm_json_member(root, "images"),
+                 data = vlm_json_member(root, "data");
+  if (kind != VLM_JSON_ARRAY && kind != VLM_JSON_OBJECT)
+    return vlm_json_fail(root, err, VLM_INPUT, "a list of captions or an object is wanted");
+  if (vlm_json_type(annotations) != VLM_JSON_ARRAY && is_objects(images))
+    return read_karpathy(set, images, opts, err);
   if (is_objects(data)) return read_textcaps(set, data, opts, err);
   if (kind == VLM_JSON_ARRAY) return read_records(set, root, opts, err);
   if (vlm_json_type(annotations) == VLM_JSON_ARRAY) return read_coco(set, root, annotations, opts, err);

@@ -35,19 +35,21 @@ typedef struct vlm_caption_set {
   vlm_caption_image *images;
   int32_t n_images, capacity;
   int64_t n_texts;
-  int64_t line_breaks; /* captions with CR, VT, FF, U+2028 or U+2029 inside, which become blanks: they derail coco-caption */
-  vlm_text_index ids;  /* id -> index into images */
-  bool has_splits;     /* the file says which split an image is of */
+  int64_t
+      line_breaks; /* captions with CR, VT, FF, U+2028 or U+2029 inside, which become blanks: they derail coco-caption */
+  vlm_text_index ids; /* id -> index into images */
+  bool has_splits;    /* the file says which split an image is of */
 } vlm_caption_set;
 
 typedef struct vlm_caption_opts {
-  const char *split;   /* files with splits: only these images; NULL = all */
-  bool must_split;     /* a file without splits is VLM_INPUT when `split` is given */
-  bool one_per_image;  /* candidates: a second caption for an image is an error */
+  const char *split;  /* files with splits: only these images; NULL = all */
+  bool must_split;    /* a file without splits is VLM_INPUT when `split` is given */
+  bool one_per_image; /* candidates: a second caption for an image is an error */
 } vlm_caption_opts;
 
 /* opts may be NULL. Free with vlm_caption_set_free. */
-vlm_status vlm_caption_set_load(vlm_caption_set *out, const char *path, const vlm_caption_opts *opts, vlm_error *err);
+vlm_status vlm_caption_set_load(vlm_caption_set *out, const char *path, const vlm_caption_opts *opts,
+                                vlm_error *err);
 void vlm_caption_set_free(vlm_caption_set *set);
 
 /* A set built in memory: zeroed, then create, then add. Adding an id again adds a text. text NULL only declares the image. */

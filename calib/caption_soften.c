@@ -41,7 +41,8 @@ vlm_status vlm_caption_soften(char **out, size_t *out_bytes, const char *text, s
   *out = NULL;
   for (const char *at = text; at < end;) {
     const bool number = *at == '-' || (*at >= '0' && *at <= '9');
-    const size_t odd = *at == 'N' || *at == 'I' || *at == '-' ? odd_word(at, end) : 0, large = number && !odd ? large_number(at, end) : 0;
+    const size_t odd = *at == 'N' || *at == 'I' || *at == '-' ? odd_word(at, end) : 0,
+                 large = number && !odd ? large_number(at, end) : 0;
     if (odd || large) {
       VLM_TRY(vlm_text_append(&made, done, (size_t)(at - done), err));
       VLM_TRY(vlm_text_print(&made, err, odd ? "[]" : "\"%.*s\"", (int)large, at));

@@ -17,8 +17,10 @@ typedef struct {
   int image, caption, split, fields;
 } columns;
 
-static const char *const IMAGE[] = {"image", "image_name", "image_id", "file_name", "filename", "img", "image_path", "path", NULL};
-static const char *const CAPTION[] = {"caption", "comment", "caption_text", "text", "sentence", "raw", "captions", NULL};
+static const char *const IMAGE[] = {"image", "image_name", "image_id", "file_name", "filename",
+                                    "img",   "image_path", "path",     NULL};
+static const char *const CAPTION[] = {"caption",  "comment", "caption_text", "text",
+                                      "sentence", "raw",     "captions",     NULL};
 static const char *const SPLIT[] = {"split", NULL};
 
 /* ---- fields ---- */
@@ -62,7 +64,8 @@ static vlm_status read_record(table_reader *r, vlm_text *fields, int *count, int
     ++*count;
     if (r->at == r->end || *r->at == '\n') break;
     r->at++;
-    VLM_CHECK(*count < MOST_FIELDS, err, VLM_LIMIT, "line %lld: more than %d columns", (long long)r->line, MOST_FIELDS);
+    VLM_CHECK(*count < MOST_FIELDS, err, VLM_LIMIT, "line %lld: more than %d columns", (long long)r->line,
+              MOST_FIELDS);
   }
   r->line++;
   r->at += r->at < r->end;
@@ -99,7 +102,10 @@ static char separator_of(const char *text, size_t length) {
 static table_reader reader_of(const char *text, size_t bytes) {
   const size_t mark = bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
   const char *stop = memchr(text, '\n', bytes);
-  return (table_reader){.at = text + mark, .end = text + bytes, .line = 1, .separator = separator_of(text, stop ? (size_t)(stop - text) : bytes)};
+  return (table_reader){.at = text + mark,
+                        .end = text + bytes,
+                        .line = 1,
+                        .separator = separator_of(text, stop ? (size_t)(stop - text) : bytes)};
 }
 
 /* "1.jpg#0<TAB>caption". */
@@ -134,23 +140,27 @@ bool vlm_caption_is_table(const char *text, size_t bytes) {
 
 /* ---- records ---- */
 
-static vlm_status add_text(vlm_caption_set *set, const char *image, const char *text, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status add_text(vlm_caption_set *set, const char *image, const char *text,
+                           const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_caption_image *known = vlm_caption_set_get(set, image);
-  VLM_CHECK(strlen(text) <= VLM_CAPTION_MAX_BYTES, err, VLM_LIMIT, "a caption of %zu bytes; the limit is %d", strlen(text), VLM_CAPTION_MAX_BYTES);
-  VLM_CHECK(!opts->one_per_image || !known || !known->n_texts, err, VLM_INPUT, "a second caption for image %s; each image has exactly one candidate",
-            image);
+  VLM_CHECK(strlen(text) <= VLM_CAPTION_MAX_BYTES, err, VLM_LIMIT, "a caption of %zu bytes; the limit is %d",
+            strlen(text), VLM_CAPTION_MAX_BYTES);
+  VLM_CHECK(!opts->one_per_image || !known || !known->n_texts, err, VLM_INPUT,
+            "a second caption for image %s; each image has exactly one candidate", image);
   VLM_TRY(vlm_caption_set_add(set, image, text, err));
 out:
   return st;
 }
 
 /* A cell with a JSON list of captions, as some tables have it. */
-static vlm_status add_cell(vlm_caption_set *set, const char *image, const char *cell, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status add_cell(vlm_caption_set *set, const char *image, const char *cell,
+                           const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *doc = NULL;
   const char *text;
-  if (*cell != '[' || vlm_json_parse(&doc, cell, strlen(cell), "cell", NULL) != VLM_OK) return add_text(set, image, cell, opts, err);
+  if (*cell != '[' || vlm_json_parse(&doc, cell, strlen(cell), "cell", NULL) != VLM_OK)
+    return add_text(set, image, cell, opts, err);
   const vlm_json list = vlm_json_root(doc);
   for (size_t i = 0; i < vlm_json_size(list); i++) {
     VLM_TRY(vlm_json_as_text(&text, vlm_json_at(list, i), err));
@@ -172,12 +182,15 @@ static const char *caption_of(const columns *c, const vlm_text *fields, int coun
   return count == c->caption && count > c->image + 1 ? behind_number(vlm_text_get(&fields[count - 1])) : NULL;
 }
 
-static vlm_status add_row(vlm_caption_set *set, const columns *c, vlm_text *fields, int count, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status add_row(vlm_caption_set *set, const columns *c, vlm_text *fields, int count,
+                          const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (count == 1 && !*vlm_text_get(&fields[0])) return VLM_OK;
   const char *caption = caption_of(c, fields, count);
   VLM_CHECK(count > c->image && caption, err, VLM_INPUT, "got %d columns, wanted %d", count, c->fields);
-  if (c->split >= 0 && count > c->split && opts->split && strcmp(vlm_text_get(&fields[c->split]), opts->split) != 0) goto out;
+  if (c->split >= 0 && count > c->split && opts->split &&
+      strcmp(vlm_text_get(&fields[c->split]), opts->split) != 0)
+    goto out;
   const char *image = vlm_text_get(&fields[c->image]);
   VLM_CHECK(*image, err, VLM_INPUT, "the image has no name");
   VLM_TRY(add_cell(set, image, caption, opts, err));
@@ -185,7 +198,8 @@ out:
   return st;
 }
 
-static vlm_status add_tokens(vlm_caption_set *set, vlm_text *fields, int count, const vlm_caption_opts *opts, vlm_error *err) {
+static vlm_status add_tokens(vlm_caption_set *set, vlm_text *fields, int count, const vlm_caption_opts *opts,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *image;
   if (count == 1 && !*vlm_text_get(&fields[0])) return VLM_OK;
@@ -197,7 +211,8 @@ out:
   return st;
 }
 
-vlm_status vlm_caption_read_table(vlm_caption_set *set, const char *text, size_t bytes, const vlm_caption_opts *opts, vlm_error *err) {
+vlm_status vlm_caption_read_table(vlm_caption_set *set, const char *text, size_t bytes,
+                                  const vlm_caption_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text fields[MOST_FIELDS] = {{0}};
   table_reader r = reader_of(text, bytes);

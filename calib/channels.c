@@ -27,7 +27,8 @@ static void flush_sums(vlm_sum128 *sums, double *partial, int32_t channels) {
   }
 }
 
-VLM_WIDE_INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial, const float *restrict x, int32_t n) {
+VLM_WIDE_INLINE void add_row(float *restrict low, float *restrict high, double *restrict partial,
+                             const float *restrict x, int32_t n) {
   for (int32_t c = 0; c < n; c++) {
     low[c] = x[c] < low[c] ? x[c] : low[c];
     high[c] = x[c] > high[c] ? x[c] : high[c];
@@ -122,7 +123,8 @@ vlm_status vlm_channels_add(vlm_tensor_stats *s, const vlm_tensor *t, bool all_f
   bool planes = t->rank == 4;
   int axis = planes ? 1 : t->rank - 1;
   if (s->channels < 0 || t->rank == 0) return VLM_OK;
-  int64_t channels = t->dims[axis], outer = vlm_tensor_span(t, 0, axis), inner = vlm_tensor_span(t, axis + 1, t->rank);
+  int64_t channels = t->dims[axis], outer = vlm_tensor_span(t, 0, axis),
+          inner = vlm_tensor_span(t, axis + 1, t->rank);
   if (s->channels == 0 && channels > 0 && channels <= MAX_CHANNELS) {
     s->channel_axis = axis;
     VLM_TRY(vlm_tensor_stats_start_channels(s, (int32_t)channels, err));
@@ -140,7 +142,8 @@ vlm_status vlm_channels_add(vlm_tensor_stats *s, const vlm_tensor *t, bool all_f
     add_rows(s, partial, x, outer);
   }
   for (int64_t c = 0; c < channels; c++)
-    if (s->channel_min[c] <= s->channel_max[c]) s->channel_absmax[c] = fmaxf(fabsf(s->channel_min[c]), fabsf(s->channel_max[c]));
+    if (s->channel_min[c] <= s->channel_max[c])
+      s->channel_absmax[c] = fmaxf(fabsf(s->channel_min[c]), fabsf(s->channel_max[c]));
   s->channel_count += outer * inner;
 out:
   vlm_free(partial);

@@ -30,34 +30,38 @@ typedef struct vlm_dataset vlm_dataset;
 /* Input of the graph that an input set is for. */
 typedef struct vlm_dataset_input {
   const char *name;
-  int rank; /* -1 = not known */
+  int rank;        /* -1 = not known */
   vlm_dtype dtype; /* arrays of other types become it when no value changes; VLM_NONE = not known */
 } vlm_dataset_input;
 
 /* Zeroed = everything, unsharded. Shards are cut after the limit: their union is what one machine would run. */
 typedef struct vlm_dataset_opts {
-  size_t limit;             /* the first N samples; 0 = all */
-  size_t shard, shards;     /* samples whose index is shard modulo shards; shards 0 = 1 */
-  const vlm_caption_set *refs; /* joined as caption_join.h says; an image without any is an error; must outlive the set */
+  size_t limit;         /* the first N samples; 0 = all */
+  size_t shard, shards; /* samples whose index is shard modulo shards; shards 0 = 1 */
+  const vlm_caption_set
+      *refs; /* joined as caption_join.h says; an image without any is an error; must outlive the set */
   vlm_image_opts image;
   bool sample_axis; /* input sets only, as the two below */
   /* File names are matched with these ("/", ":" and their like written as "_"); with one input a file may have any name. */
   const vlm_dataset_input *inputs;
-  size_t input_count;              /* 0 = take names as they are */
+  size_t input_count; /* 0 = take names as they are */
 } vlm_dataset_opts;
 
 typedef struct vlm_sample {
-  size_t index;           /* in the whole set, before limit and shard */
-  const char *key;        /* name for reports: relative path, line of the list, or the manifest's "image"; with sample_axis "name#3" */
-  const char *path;       /* file or folder */
-  const char *prompt;     /* NULL = not stated */
+  size_t index; /* in the whole set, before limit and shard */
+  const char *
+      key; /* name for reports: relative path, line of the list, or the manifest's "image"; with sample_axis "name#3" */
+  const char *path;        /* file or folder */
+  const char *prompt;      /* NULL = not stated */
   const char *const *refs; /* reference captions of the manifest or of opts.refs */
   size_t ref_count;
-  size_t source, row;     /* with sample_axis: which folder or file, and where along the axis */
+  size_t source, row; /* with sample_axis: which folder or file, and where along the axis */
 } vlm_sample;
 
-vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
-vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count, const vlm_dataset_opts *opts, vlm_error *err);
+vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count,
+                                   const vlm_dataset_opts *opts, vlm_error *err);
+vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count,
+                                   const vlm_dataset_opts *opts, vlm_error *err);
 void vlm_dataset_free(vlm_dataset *set);
 
 /* The prompt number p of those that every sample is run with: a sample's own takes the place of the first. */
@@ -85,8 +89,8 @@ const vlm_skip *vlm_dataset_skips(const vlm_dataset *set, size_t *count);
 vlm_status vlm_dataset_check(vlm_dataset *set, bool skip, vlm_error *err);
 /* What the check saw of images that are fine. */
 typedef struct vlm_dataset_seen {
-  size_t turned;  /* stated to be mirrored or turned */
-  size_t endless; /* complete, but without an end marker ... */
+  size_t turned;             /* stated to be mirrored or turned */
+  size_t endless;            /* complete, but without an end marker ... */
   const char *first_endless; /* ... the first of them */
 } vlm_dataset_seen;
 vlm_dataset_seen vlm_dataset_what_was_seen(const vlm_dataset *set);

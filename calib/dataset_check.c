@@ -12,15 +12,16 @@ static bool is_finite(const vlm_tensor *t, int64_t *bad) {
   *bad = 0;
   if (!vlm_dtype_is_float(t->dtype)) return true;
   const int64_t count = vlm_tensor_count(t);
-  for (int64_t i = 0; i < count; i++) *bad += !isfinite(t->dtype == VLM_F32 ? (double)((const float *)t->data)[i] : vlm_tensor_get(t, i));
+  for (int64_t i = 0; i < count; i++)
+    *bad += !isfinite(t->dtype == VLM_F32 ? (double)((const float *)t->data)[i] : vlm_tensor_get(t, i));
   return *bad == 0;
 }
 
 static vlm_status check_values(const vlm_tensor *t, const char *path, const char *what, vlm_error *err) {
   int64_t bad;
   if (is_finite(t, &bad)) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "%s: %s has %lld values of %lld that are not finite (NaN, infinite)", path, what, (long long)bad,
-                  (long long)vlm_tensor_count(t));
+  return vlm_fail(err, VLM_INPUT, "%s: %s has %lld values of %lld that are not finite (NaN, infinite)", path,
+                  what, (long long)bad, (long long)vlm_tensor_count(t));
 }
 
 static vlm_status check_arrays(const vlm_dataset *set, size_t i, vlm_error *err) {
@@ -45,7 +46,8 @@ static vlm_status check_float_image(const vlm_dataset *set, size_t i, vlm_error 
   vlm_status st = VLM_OK;
   vlm_sample_pixels pixels;
   VLM_TRY(vlm_dataset_load_pixels(&pixels, set, i, err));
-  if (pixels.values.data) st = check_values(&pixels.values, vlm_dataset_get(set, i)->path, "the picture", err);
+  if (pixels.values.data)
+    st = check_values(&pixels.values, vlm_dataset_get(set, i)->path, "the picture", err);
   vlm_sample_pixels_free(&pixels);
 out:
   return st;
@@ -55,7 +57,8 @@ static vlm_status check_image(vlm_dataset *set, size_t i, vlm_error *err) {
   const char *path = vlm_dataset_get(set, i)->path;
   unsigned char start[6];
   vlm_image_info info;
-  if (vlm_file_begin(path, start, sizeof start) == sizeof start && memcmp(start, "\x93NUMPY", sizeof start) == 0)
+  if (vlm_file_begin(path, start, sizeof start) == sizeof start &&
+      memcmp(start, "\x93NUMPY", sizeof start) == 0)
     return check_float_image(set, i, err);
   vlm_status st = vlm_image_look(&info, path, &set->opts.image, err);
   if (st != VLM_OK) return st;
@@ -107,8 +110,9 @@ static vlm_status tell_bad(const vlm_dataset *set, size_t before, const vlm_erro
   }
   char more[48] = "";
   if (told < bad) snprintf(more, sizeof more, "; and %zu more", bad - told);
-  return vlm_fail(err, first->status, "%zu of %zu samples cannot be used: %s%s. Mend them, or leave them out with --on-bad skip", bad, all, text,
-                  more);
+  return vlm_fail(err, first->status,
+                  "%zu of %zu samples cannot be used: %s%s. Mend them, or leave them out with --on-bad skip",
+                  bad, all, text, more);
 }
 
 vlm_status vlm_dataset_check(vlm_dataset *set, bool skip, vlm_error *err) {
@@ -118,7 +122,8 @@ vlm_status vlm_dataset_check(vlm_dataset *set, bool skip, vlm_error *err) {
   VLM_TRY(keep_good(set, &first, err));
   if (set->n_skips == before || (skip && set->count > 0)) return VLM_OK;
   if (!skip || all == 1) st = tell_bad(set, before, &first, err);
-  else st = vlm_fail(err, first.status, "none of the %zu samples can be used; the first: %s", all, first.text);
+  else
+    st = vlm_fail(err, first.status, "none of the %zu samples can be used; the first: %s", all, first.text);
 out:
   return st;
 }

@@ -10,9 +10,9 @@ enum { MAX_COLUMNS = 64 };
 typedef struct csv_reading {
   vlm_dataset *set;
   const char *path, *folder;
-  char *at;            /* the next field */
-  size_t line, next;   /* of the row that was read; of what follows it */
-  char where[512];     /* the row, for messages */
+  char *at;          /* the next field */
+  size_t line, next; /* of the row that was read; of what follows it */
+  char where[512];   /* the row, for messages */
   vlm_row_key keys[MAX_COLUMNS];
   char *fields[MAX_COLUMNS];
 } csv_reading;
@@ -66,8 +66,8 @@ static vlm_status take_header(csv_reading *r, size_t count, vlm_error *err) {
     VLM_TRY(vlm_row_key_of(&r->keys[i], r->fields[i], r->where, err));
     images += r->keys[i] == VLM_ROW_IMAGE;
   }
-  VLM_CHECK(images == 1, err, VLM_INPUT, "%s: %s; the first line names the columns, such as image,caption", r->where,
-            images ? "two columns name the image" : "no column is called \"image\"");
+  VLM_CHECK(images == 1, err, VLM_INPUT, "%s: %s; the first line names the columns, such as image,caption",
+            r->where, images ? "two columns name the image" : "no column is called \"image\"");
 out:
   return st;
 }
@@ -95,10 +95,12 @@ static vlm_status add_row(csv_reading *r, size_t count, size_t first, vlm_error 
     if (r->keys[i] == VLM_ROW_PROMPT) row.prompt = r->fields[i];
   }
   vlm_sample *last = set->count > first ? &set->samples[set->count - 1] : NULL;
-  const bool goes_on = last && last->ref_count && !(row.prompt && *row.prompt) && strcmp(last->key, row.image) == 0;
+  const bool goes_on =
+      last && last->ref_count && !(row.prompt && *row.prompt) && strcmp(last->key, row.image) == 0;
   if (!goes_on) VLM_TRY(vlm_dataset_add_row(set, &row, r->folder, r->where, err));
   for (size_t i = 0; i < count; i++)
-    if (r->keys[i] == VLM_ROW_REFS && *r->fields[i]) VLM_TRY(add_ref(r, &set->samples[set->count - 1], r->fields[i], err));
+    if (r->keys[i] == VLM_ROW_REFS && *r->fields[i])
+      VLM_TRY(add_ref(r, &set->samples[set->count - 1], r->fields[i], err));
 out:
   return st;
 }
@@ -117,7 +119,8 @@ vlm_status vlm_dataset_add_csv(vlm_dataset *set, const char *path, vlm_error *er
   for (;;) {
     VLM_TRY(take_row(&r, &count, err));
     if (count == 0) break;
-    VLM_CHECK(count == columns, err, VLM_INPUT, "%s: %zu fields, the header names %zu columns", r.where, count, columns);
+    VLM_CHECK(count == columns, err, VLM_INPUT, "%s: %zu fields, the header names %zu columns", r.where,
+              count, columns);
     VLM_TRY(add_row(&r, count, first, err));
   }
   VLM_CHECK(set->count > first, err, VLM_INPUT, "%s: the table has no images", path);

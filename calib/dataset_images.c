@@ -32,8 +32,8 @@ static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err)
     if (vlm_image_looks_like(file)) VLM_TRY(add_file(set, file, list.names[i], err));
     else VLM_TRY(vlm_dataset_skip(set, file, vlm_image_why_not(file), err));
   }
-  VLM_CHECK(set->count > before, err, VLM_INPUT, "%s: no image in this folder (%s are read; %zu other files)", path,
-            vlm_image_formats(), list.count);
+  VLM_CHECK(set->count > before, err, VLM_INPUT, "%s: no image in this folder (%s are read; %zu other files)",
+            path, vlm_image_formats(), list.count);
 out:
   vlm_folder_free(&list);
   return st;
@@ -41,7 +41,8 @@ out:
 
 /* ---- lists ---- */
 
-static vlm_status take_path(vlm_dataset *set, const char *line, const char *folder, const char *where, vlm_error *err) {
+static vlm_status take_path(vlm_dataset *set, const char *line, const char *folder, const char *where,
+                            vlm_error *err) {
   return vlm_dataset_add_row(set, &(vlm_dataset_row){.image = line}, folder, where, err);
 }
 
@@ -61,9 +62,10 @@ static vlm_status add_lines(vlm_dataset *set, const char *path, vlm_dataset_take
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_path_folder(&folder, set->arena, path, err));
   VLM_TRY(vlm_file_read_text(&text, path, err));
-  VLM_CHECK(strlen(text) < MAX_LIST_BYTES, err, VLM_LIMIT, "%s: the list is larger than %zu bytes", path, MAX_LIST_BYTES);
+  VLM_CHECK(strlen(text) < MAX_LIST_BYTES, err, VLM_LIMIT, "%s: the list is larger than %zu bytes", path,
+            MAX_LIST_BYTES);
   rest = strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
-  for (char *line; (line = strsep(&rest, "\n")) != NULL; ) {
+  for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
     number++;
     line = trim(line);
     snprintf(where, sizeof where, "%s: line %zu", path, number);
@@ -76,8 +78,11 @@ out:
 }
 
 vlm_status vlm_dataset_add_image_path(vlm_dataset *set, const char *path, vlm_error *err) {
-  if (!vlm_file_exists(path)) return vlm_fail(err, VLM_INPUT,
-                                              "%s: does not exist; a folder, an image, a .txt list, a .jsonl manifest or a .csv table is wanted", path);
+  if (!vlm_file_exists(path))
+    return vlm_fail(
+        err, VLM_INPUT,
+        "%s: does not exist; a folder, an image, a .txt list, a .jsonl manifest or a .csv table is wanted",
+        path);
   if (vlm_file_is_folder(path)) return add_folder(set, path, err);
   if (vlm_path_has_suffix(path, ".jsonl")) return add_lines(set, path, vlm_dataset_take_object, err);
   if (vlm_path_has_suffix(path, ".csv")) return vlm_dataset_add_csv(set, path, err);

@@ -12,9 +12,11 @@ static vlm_status axis_length(size_t *out, const vlm_sample_arrays *a, const cha
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < a->count; i++) {
     const vlm_tensor *t = &a->tensors[i];
-    VLM_CHECK(t->rank > 0, err, VLM_INPUT, "%s: array \"%s\" is a scalar and has no sample axis", path, a->names[i]);
-    VLM_CHECK(t->dims[0] == a->tensors[0].dims[0], err, VLM_INPUT, "%s: array \"%s\" has %lld samples, \"%s\" has %lld", path, a->names[i],
-              (long long)t->dims[0], a->names[0], (long long)a->tensors[0].dims[0]);
+    VLM_CHECK(t->rank > 0, err, VLM_INPUT, "%s: array \"%s\" is a scalar and has no sample axis", path,
+              a->names[i]);
+    VLM_CHECK(t->dims[0] == a->tensors[0].dims[0], err, VLM_INPUT,
+              "%s: array \"%s\" has %lld samples, \"%s\" has %lld", path, a->names[i], (long long)t->dims[0],
+              a->names[0], (long long)a->tensors[0].dims[0]);
   }
   *out = (size_t)a->tensors[0].dims[0];
 out:
@@ -51,12 +53,15 @@ static vlm_status add_source(vlm_dataset *set, const char *path, const char *key
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_arena_strdup(set->arena, &sample.path, path, err));
   VLM_TRY(vlm_arena_strdup(set->arena, &sample.key, key, err));
-  VLM_TRY(set->opts.sample_axis ? add_rows(set, sample.path, sample.key, err) : vlm_dataset_add(set, sample, err));
+  VLM_TRY(set->opts.sample_axis ? add_rows(set, sample.path, sample.key, err)
+                                : vlm_dataset_add(set, sample, err));
 out:
   return st;
 }
 
-static bool is_array_file(const char *path) { return vlm_path_has_suffix(path, ".npy") || vlm_path_has_suffix(path, ".npz"); }
+static bool is_array_file(const char *path) {
+  return vlm_path_has_suffix(path, ".npy") || vlm_path_has_suffix(path, ".npz");
+}
 
 /* `name` below `folder` ("." = the root), or NULL when it is not directly inside. */
 static const char *directly_in(const char *folder, const char *name) {
@@ -105,7 +110,9 @@ out:
   return st;
 }
 
-static int by_path(const void *a, const void *b) { return strcmp(((const input_source *)a)->path, ((const input_source *)b)->path); }
+static int by_path(const void *a, const void *b) {
+  return strcmp(((const input_source *)a)->path, ((const input_source *)b)->path);
+}
 
 static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err) {
   vlm_folder list = {0};
@@ -118,7 +125,8 @@ static vlm_status add_folder(vlm_dataset *set, const char *path, vlm_error *err)
   for (size_t i = 0; i < list.count; i++) VLM_TRY(source_of(&sources[i], &g, list.names[i], err));
   qsort(sources, list.count, sizeof *sources, by_path);
   for (size_t i = 0; i < list.count; i++)
-    if (i == 0 || by_path(&sources[i], &sources[i - 1]) != 0) VLM_TRY(add_source(set, sources[i].path, sources[i].key, err));
+    if (i == 0 || by_path(&sources[i], &sources[i - 1]) != 0)
+      VLM_TRY(add_source(set, sources[i].path, sources[i].key, err));
 out:
   vlm_free(sources);
   vlm_folder_free(&list);
@@ -126,7 +134,8 @@ out:
 }
 
 vlm_status vlm_dataset_add_input_path(vlm_dataset *set, const char *path, vlm_error *err) {
-  if (!vlm_file_exists(path)) return vlm_fail(err, VLM_INPUT, "%s: does not exist; a folder, an .npz or an .npy file is wanted", path);
+  if (!vlm_file_exists(path))
+    return vlm_fail(err, VLM_INPUT, "%s: does not exist; a folder, an .npz or an .npy file is wanted", path);
   if (vlm_file_is_folder(path)) return add_folder(set, path, err);
   if (is_array_file(path)) return add_source(set, path, vlm_path_base(path), err);
   return vlm_fail(err, VLM_INPUT, "%s: is neither a folder nor an .npy or .npz file", path);

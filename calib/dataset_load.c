@@ -16,7 +16,8 @@ static int input_rank(const vlm_dataset *set, const char *name) {
 /* One element along the first axis. The axis stays with length 1 when the graph wants as many dimensions as the array has. */
 static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int rank, vlm_error *err) {
   bool keep = rank == t->rank;
-  vlm_tensor part = vlm_tensor_make(t->dtype, keep ? t->rank : t->rank - 1, keep ? t->dims : t->dims + 1, NULL);
+  vlm_tensor part =
+      vlm_tensor_make(t->dtype, keep ? t->rank : t->rank - 1, keep ? t->dims : t->dims + 1, NULL);
   if (keep) part.dims[0] = 1;
   size_t bytes = vlm_tensor_bytes(&part);
   vlm_status st = vlm_alloc(&part.data, bytes, 1, err);
@@ -26,7 +27,8 @@ static vlm_status slice(vlm_tensor *out, const vlm_tensor *t, size_t row, int ra
   return VLM_OK;
 }
 
-static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample, vlm_error *err) {
+static vlm_status load_row(vlm_sample_arrays *out, const vlm_dataset *set, const vlm_sample *sample,
+                           vlm_error *err) {
   assert(sample->source < set->whole_count);
   const vlm_sample_arrays *whole = &set->whole[sample->source];
   vlm_status st = VLM_OK;
@@ -46,7 +48,8 @@ out:
 vlm_status vlm_dataset_load_arrays(vlm_sample_arrays *out, const vlm_dataset *set, size_t i, vlm_error *err) {
   const vlm_sample *sample = vlm_dataset_get(set, i);
   *out = (vlm_sample_arrays){0};
-  vlm_status st = set->opts.sample_axis ? load_row(out, set, sample, err) : vlm_dataset_read_source(out, set, sample->path, err);
+  vlm_status st = set->opts.sample_axis ? load_row(out, set, sample, err)
+                                        : vlm_dataset_read_source(out, set, sample->path, err);
   if (st != VLM_OK) vlm_sample_arrays_free(out);
   return st;
 }
@@ -58,15 +61,17 @@ static vlm_status to_float(vlm_tensor *out, vlm_tensor *t, const char *path, vlm
   vlm_status st = VLM_OK;
   char shape[128];
   int c = t->rank - 3;
-  VLM_CHECK(vlm_dtype_is_float(t->dtype) && (c == 0 || c == 1) && t->dims[c] == 3 && vlm_tensor_count(t) > 0, err, VLM_INPUT,
-            "%s: %s %s is no image; uint8 [height, width, 3] or float [1, 3, height, width] is wanted", path, vlm_dtype_name(t->dtype),
-            vlm_tensor_shape_text(t, shape, sizeof shape));
+  VLM_CHECK(vlm_dtype_is_float(t->dtype) && (c == 0 || c == 1) && t->dims[c] == 3 && vlm_tensor_count(t) > 0,
+            err, VLM_INPUT,
+            "%s: %s %s is no image; uint8 [height, width, 3] or float [1, 3, height, width] is wanted", path,
+            vlm_dtype_name(t->dtype), vlm_tensor_shape_text(t, shape, sizeof shape));
   int64_t dims[4] = {c ? t->dims[0] : 1, 3, t->dims[c + 1], t->dims[c + 2]};
   vlm_tensor f = vlm_tensor_make(VLM_F32, 4, dims, t->data);
   int64_t count = vlm_tensor_count(&f);
   if (t->dtype != VLM_F32) VLM_TRY(vlm_alloc(&f.data, (size_t)count, sizeof(float), err));
   else t->data = NULL;
-  for (int64_t i = 0; t->dtype != VLM_F32 && i < count; i++) ((float *)f.data)[i] = (float)vlm_tensor_get(t, i);
+  for (int64_t i = 0; t->dtype != VLM_F32 && i < count; i++)
+    ((float *)f.data)[i] = (float)vlm_tensor_get(t, i);
   *out = f;
 out:
   return st;
@@ -75,11 +80,13 @@ out:
 static bool is_byte_image(const vlm_tensor *t) { return t->dtype == VLM_U8; }
 
 /* Float arrays are values; uint8 arrays are images like any other file. */
-static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const vlm_file *file, const char *path, vlm_error *err) {
+static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const vlm_file *file,
+                           const char *path, vlm_error *err) {
   vlm_tensor t = {0};
   vlm_status st = vlm_npy_decode(&t, file->data, file->bytes, path, err);
   if (st == VLM_OK && !is_byte_image(&t)) st = to_float(&out->values, &t, path, err);
-  else if (st == VLM_OK) st = vlm_image_decode(&out->image, file->data, file->bytes, path, &set->opts.image, err);
+  else if (st == VLM_OK)
+    st = vlm_image_decode(&out->image, file->data, file->bytes, path, &set->opts.image, err);
   vlm_free(t.data);
   return st;
 }

@@ -16,9 +16,11 @@ typedef struct vlm_dataset_row {
 } vlm_dataset_row;
 
 /* Appends the image, whose path is relative to the folder. `where` names the row in messages. */
-vlm_status vlm_dataset_add_row(vlm_dataset *set, const vlm_dataset_row *row, const char *folder, const char *where, vlm_error *err);
+vlm_status vlm_dataset_add_row(vlm_dataset *set, const vlm_dataset_row *row, const char *folder,
+                               const char *where, vlm_error *err);
 
-typedef vlm_status vlm_dataset_take(vlm_dataset *set, const char *line, const char *folder, const char *where, vlm_error *err);
+typedef vlm_status vlm_dataset_take(vlm_dataset *set, const char *line, const char *folder, const char *where,
+                                    vlm_error *err);
 /* A line of a manifest: an object. */
 vlm_dataset_take vlm_dataset_take_object;
 /* A table with a header (dataset_csv.c). */

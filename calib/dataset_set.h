@@ -15,7 +15,7 @@ struct vlm_dataset {
   vlm_dataset_seen seen;
   vlm_sample *samples;
   size_t count, capacity;
-  size_t of_all; /* samples before they were cut into shards */
+  size_t of_all;            /* samples before they were cut into shards */
   vlm_sample_arrays *whole; /* with sample_axis: the arrays of each source */
   size_t whole_count;
 };
@@ -27,6 +27,7 @@ vlm_status vlm_dataset_add(vlm_dataset *set, vlm_sample sample, vlm_error *err);
 vlm_status vlm_dataset_skip(vlm_dataset *set, const char *path, const char *reason, vlm_error *err);
 
 /* Reads the arrays of a folder's .npy files, an .npz archive or one .npy file, whole, under the names of the graph's inputs, sorted. */
-vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path, vlm_error *err);
+vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path,
+                                   vlm_error *err);
 
 #endif

@@ -117,7 +117,8 @@ static bool has_array(const vlm_sample_arrays *a, const char *name) {
 }
 
 /* The inputs that the array can be meant for, those with an array of their own left out; *first is one of them. */
-static size_t meant_for(const vlm_dataset *set, const vlm_sample_arrays *a, const char *name, const char **first) {
+static size_t meant_for(const vlm_dataset *set, const vlm_sample_arrays *a, const char *name,
+                        const char **first) {
   const vlm_dataset_opts *o = &set->opts;
   size_t found = 0;
   for (size_t i = 0; i < o->input_count; i++)
@@ -128,7 +129,8 @@ static size_t meant_for(const vlm_dataset *set, const vlm_sample_arrays *a, cons
 }
 
 /* *out: the input of exactly that name, else the only one that the array can be meant for, or NULL. */
-static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm_sample_arrays *a, const char *name, vlm_error *err) {
+static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm_sample_arrays *a,
+                             const char *name, vlm_error *err) {
   const vlm_dataset_opts *o = &set->opts;
   for (size_t i = 0; i < o->input_count; i++)
     if (strcmp(o->inputs[i].name, name) == 0) {
@@ -137,7 +139,9 @@ static vlm_status graph_name(const char **out, const vlm_dataset *set, const vlm
     }
   *out = o->input_count == 1 && a->count == 1 ? o->inputs[0].name : NULL;
   if (meant_for(set, a, name, out) < 2) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "array \"%s\" can be meant for \"%s\" and other inputs; name arrays as the graph names its inputs (in an .npz any name can be written)",
+  return vlm_fail(err, VLM_INPUT,
+                  "array \"%s\" can be meant for \"%s\" and other inputs; name arrays as the graph names its "
+                  "inputs (in an .npz any name can be written)",
                   name, *out);
 }
 
@@ -161,13 +165,20 @@ static bool has_own_like(const vlm_dataset *set, const char *name) {
   return false;
 }
 
-static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *a, const char *path, const char *had, vlm_error *err) {
+static vlm_status check_inputs(const vlm_dataset *set, const vlm_sample_arrays *a, const char *path,
+                               const char *had, vlm_error *err) {
   for (size_t i = 0; i < set->opts.input_count; i++) {
     size_t found = 0;
     for (size_t k = 0; k < a->count; k++) found += strcmp(a->names[k], set->opts.inputs[i].name) == 0;
-    if (found == 0) return vlm_fail(err, VLM_INPUT, "%s: no array for input \"%s\"; there are: %s%s", path, set->opts.inputs[i].name, had,
-                                    has_own_like(set, set->opts.inputs[i].name) ? " (each input needs an array of its own name; in an .npz any name can be written)" : "");
-    if (found > 1) return vlm_fail(err, VLM_INPUT, "%s: two arrays for input \"%s\"; there are: %s", path, set->opts.inputs[i].name, had);
+    if (found == 0)
+      return vlm_fail(err, VLM_INPUT, "%s: no array for input \"%s\"; there are: %s%s", path,
+                      set->opts.inputs[i].name, had,
+                      has_own_like(set, set->opts.inputs[i].name)
+                          ? " (each input needs an array of its own name; in an .npz any name can be written)"
+                          : "");
+    if (found > 1)
+      return vlm_fail(err, VLM_INPUT, "%s: two arrays for input \"%s\"; there are: %s", path,
+                      set->opts.inputs[i].name, had);
   }
   return VLM_OK;
 }
@@ -176,9 +187,9 @@ static vlm_status rename_arrays(array_source *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays *a = s->out;
   char had[256] = "none";
-  for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++) n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "",
-                                                                                       a->names[i]);
-  for (size_t i = 0; s->set->opts.input_count && i < a->count; ) {
+  for (size_t i = 0, n = 0; i < a->count && n < sizeof had; i++)
+    n += (size_t)snprintf(had + n, sizeof had - n, "%s%s", i ? ", " : "", a->names[i]);
+  for (size_t i = 0; s->set->opts.input_count && i < a->count;) {
     const char *name;
     char *copy = NULL;
     VLM_TRY(graph_name(&name, s->set, a, a->names[i], err));
@@ -187,7 +198,8 @@ static vlm_status rename_arrays(array_source *s, vlm_error *err) {
       continue;
     }
     VLM_TRY(vlm_strdup(&copy, name, err));
-    if (strcmp(name, a->names[i])) snprintf(a->renamed, sizeof a->renamed, "%.80s is read as input %.80s", a->names[i], name);
+    if (strcmp(name, a->names[i]))
+      snprintf(a->renamed, sizeof a->renamed, "%.80s is read as input %.80s", a->names[i], name);
     vlm_free(vlm_unconst(a->names[i]));
     a->names[i++] = copy;
   }
@@ -210,7 +222,8 @@ static void sort_arrays(vlm_sample_arrays *a) {
     }
 }
 
-vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path, vlm_error *err) {
+vlm_status vlm_dataset_read_source(vlm_sample_arrays *out, const vlm_dataset *set, const char *path,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   array_source s = {.set = set, .path = path, .out = out};
   *out = (vlm_sample_arrays){0};

@@ -15,8 +15,9 @@ static const uint8_t font[95][7] = {
 static const uint8_t frame[7] = {0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f};
 
 vlm_color vlm_draw_color(size_t index) {
-  static const vlm_color colors[VLM_DRAW_COLORS] = {{230, 25, 75},  {60, 180, 75}, {0, 130, 200},  {245, 130, 48}, {160, 70, 220}, {0, 170, 170},
-                                                    {240, 50, 230}, {128, 128, 0}, {170, 110, 40}, {200, 80, 60},  {70, 90, 255},  {255, 215, 0}};
+  static const vlm_color colors[VLM_DRAW_COLORS] = {
+      {230, 25, 75},  {60, 180, 75}, {0, 130, 200},  {245, 130, 48}, {160, 70, 220}, {0, 170, 170},
+      {240, 50, 230}, {128, 128, 0}, {170, 110, 40}, {200, 80, 60},  {70, 90, 255},  {255, 215, 0}};
   return colors[index % VLM_DRAW_COLORS];
 }
 
@@ -60,7 +61,8 @@ void vlm_draw_line(vlm_image *image, vlm_point from, vlm_point to, int width, vl
   int steps = (int)ceil(fmax(fabs(dx), fabs(dy)));
   for (int i = 0; i <= steps; i++) {
     double t = steps ? (double)i / steps : 0.0;
-    fill(image, llround(x + t * dx) - (width - 1) / 2, llround(y + t * dy) - (width - 1) / 2, width, width, color);
+    fill(image, llround(x + t * dx) - (width - 1) / 2, llround(y + t * dy) - (width - 1) / 2, width, width,
+         color);
   }
 }
 
@@ -84,10 +86,12 @@ static const uint8_t *next_glyph(const char **text) {
   return frame;
 }
 
-static void draw_glyph(vlm_image *image, int64_t x, int64_t y, const uint8_t glyph[7], int scale, vlm_color color) {
+static void draw_glyph(vlm_image *image, int64_t x, int64_t y, const uint8_t glyph[7], int scale,
+                       vlm_color color) {
   for (int row = 0; row < 7; row++)
     for (int column = 0; column < 5; column++)
-      if (glyph[row] >> (4 - column) & 1) fill(image, x + column * scale, y + row * scale, scale, scale, color);
+      if (glyph[row] >> (4 - column) & 1)
+        fill(image, x + column * scale, y + row * scale, scale, scale, color);
 }
 
 static int64_t text_length(const char *text) {

@@ -13,7 +13,7 @@ typedef struct picture {
   size_t *colors;    /* per object */
   vlm_point *points; /* of the object at hand */
   size_t room;
-  vlm_area *labels;  /* where labels are */
+  vlm_area *labels; /* where labels are */
   size_t n_labels;
 } picture;
 
@@ -24,7 +24,8 @@ static bool same_thing(const vlm_object *a, const vlm_object *b) {
 }
 
 static size_t first_choice(const vlm_object *o) {
-  return *o->label ? vlm_hash64(o->label, strlen(o->label)) % VLM_DRAW_COLORS : (size_t)o->instance % VLM_DRAW_COLORS;
+  return *o->label ? vlm_hash64(o->label, strlen(o->label)) % VLM_DRAW_COLORS
+                   : (size_t)o->instance % VLM_DRAW_COLORS;
 }
 
 static size_t choose_color(const picture *p, size_t index, const bool used[VLM_DRAW_COLORS]) {
@@ -52,7 +53,8 @@ static vlm_status take_points(picture *p, const vlm_object *o, vlm_error *err) {
     VLM_TRY(vlm_more(&p->points, p->room, count, err));
     p->room = count;
   }
-  for (size_t i = 0; i < count; i++) p->points[i] = (vlm_point){o->values[2 * i] - 0.5, o->values[2 * i + 1] - 0.5};
+  for (size_t i = 0; i < count; i++)
+    p->points[i] = (vlm_point){o->values[2 * i] - 0.5, o->values[2 * i + 1] - 0.5};
 out:
   return st;
 }
@@ -71,7 +73,8 @@ out:
 /* ---- labels ---- */
 
 static bool overlap(const vlm_area *a, const vlm_area *b) {
-  return a->left < b->left + b->width && b->left < a->left + a->width && a->top < b->top + b->height && b->top < a->top + a->height;
+  return a->left < b->left + b->width && b->left < a->left + a->width && a->top < b->top + b->height &&
+         b->top < a->top + a->height;
 }
 
 static bool is_free(const picture *p, const vlm_area *area) {
@@ -101,7 +104,8 @@ static void draw_labels(picture *p) {
   for (size_t i = 0; i < p->objects->count; i++) {
     if (!*items[i].label || (i > 0 && items[i - 1].instance == items[i].instance)) continue;
     vlm_area area = find_place(p, &items[i]);
-    vlm_draw_label(p->image, (double)area.left, (double)area.top, items[i].label, p->scale, vlm_draw_color(p->colors[i]));
+    vlm_draw_label(p->image, (double)area.left, (double)area.top, items[i].label, p->scale,
+                   vlm_draw_color(p->colors[i]));
     p->labels[p->n_labels++] = area;
   }
 }

@@ -28,13 +28,15 @@ static int entry_value(const tiff *t, size_t at) {
 
 int vlm_exif_orientation(const unsigned char *data, size_t bytes) {
   static const char HEAD[6] = "Exif\0";
-  for (int k = 0; k < 2 && bytes >= sizeof HEAD && memcmp(data, HEAD, sizeof HEAD) == 0; k++) data += 6, bytes -= 6;
+  for (int k = 0; k < 2 && bytes >= sizeof HEAD && memcmp(data, HEAD, sizeof HEAD) == 0; k++)
+    data += 6, bytes -= 6;
   tiff t = {.data = data, .bytes = bytes, .big = bytes > 0 && data[0] == 'M'};
   int found = 0;
   if (bytes < 8 || (memcmp(data, "II*\0", 4) != 0 && memcmp(data, "MM\0*", 4) != 0)) return 0;
   size_t at = number(&t, 4, 4);
   if (at > bytes - 2) return 0;
-  for (uint32_t left = number(&t, at, 2); left > 0 && at + 2 + ENTRY_BYTES <= bytes; left--, at += ENTRY_BYTES)
+  for (uint32_t left = number(&t, at, 2); left > 0 && at + 2 + ENTRY_BYTES <= bytes;
+       left--, at += ENTRY_BYTES)
     if (number(&t, at + 2, 2) == ORIENTATION) found = entry_value(&t, at + 2);
   return found;
 }
@@ -51,7 +53,12 @@ int vlm_xmp_orientation(const unsigned char *data, size_t bytes) {
   return 0;
 }
 
-static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+static int hex(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
 
 int vlm_hex_exif_orientation(const char *text) {
   unsigned char data[4096]; /* the directory stands at the begin */

@@ -51,22 +51,25 @@ static vlm_status visit_folder(folder_walk *w, const char *relative, int depth) 
   const char *path = NULL;
   DIR *dir = NULL;
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= MAX_DEPTH, w->err, VLM_LIMIT, "%s/%s: more than %d levels of folders; is a link circular?", w->root, relative,
-            MAX_DEPTH);
+  VLM_CHECK(depth <= MAX_DEPTH, w->err, VLM_LIMIT,
+            "%s/%s: more than %d levels of folders; is a link circular?", w->root, relative, MAX_DEPTH);
   path = w->root;
   if (*relative) VLM_TRY(vlm_path_join_in(&path, w->arena, w->root, relative, w->err));
   dir = opendir(path);
   VLM_CHECK(dir, w->err, VLM_INPUT, "%s: cannot be listed: %s", path, strerror(errno));
-  for (struct dirent *e; (e = readdir(dir)) != NULL; )
+  for (struct dirent *e; (e = readdir(dir)) != NULL;)
     if (e->d_name[0] != '.') VLM_TRY(visit(w, relative, e->d_name, depth));
 out:
   if (dir) closedir(dir);
   return st;
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int by_bytes(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-vlm_status vlm_folder_list(vlm_folder *out, vlm_arena *arena, const char *path, vlm_folder_accept *accept, vlm_error *err) {
+vlm_status vlm_folder_list(vlm_folder *out, vlm_arena *arena, const char *path, vlm_folder_accept *accept,
+                           vlm_error *err) {
   folder_walk w = {.out = out, .arena = arena, .root = path, .accept = accept, .err = err};
   *out = (vlm_folder){0};
   vlm_status st = visit_folder(&w, "", 0);
@@ -90,9 +93,12 @@ const char *vlm_path_suffix(const char *path) {
   return dot && dot != base ? dot : base + strlen(base);
 }
 
-bool vlm_path_has_suffix(const char *path, const char *suffix) { return strcasecmp(vlm_path_suffix(path), suffix) == 0; }
+bool vlm_path_has_suffix(const char *path, const char *suffix) {
+  return strcasecmp(vlm_path_suffix(path), suffix) == 0;
+}
 
-vlm_status vlm_path_join_in(const char **out, vlm_arena *arena, const char *folder, const char *name, vlm_error *err) {
+vlm_status vlm_path_join_in(const char **out, vlm_arena *arena, const char *folder, const char *name,
+                            vlm_error *err) {
   size_t n = name[0] == '/' || strcmp(folder, ".") == 0 ? 0 : strlen(folder), m = strlen(name);
   bool slash = n > 0 && folder[n - 1] != '/';
   char *text = NULL;

@@ -30,14 +30,18 @@ static void list_inputs(const vlm_graph *graph, char *text, size_t size) {
   }
 }
 
-vlm_status vlm_match_inputs(vlm_tensor *inputs, const vlm_graph *graph, const char *const *names, const vlm_tensor *tensors, size_t count, vlm_error *err) {
+vlm_status vlm_match_inputs(vlm_tensor *inputs, const vlm_graph *graph, const char *const *names,
+                            const vlm_tensor *tensors, size_t count, vlm_error *err) {
   char known[400];
   list_inputs(graph, known, sizeof known);
   for (int32_t i = 0; i < graph->n_inputs; i++) {
     const char *name = graph->values[graph->inputs[i]].name;
     size_t k = find_array(graph, name, names, count);
-    if (k == count && count == 1 && graph->n_inputs == 1) k = 0; /* one array for one input may have any name */
-    if (k == count) return vlm_fail(err, VLM_INPUT, "%s: input \"%s\" is missing; the inputs are %s", graph->source, name, known);
+    if (k == count && count == 1 && graph->n_inputs == 1)
+      k = 0; /* one array for one input may have any name */
+    if (k == count)
+      return vlm_fail(err, VLM_INPUT, "%s: input \"%s\" is missing; the inputs are %s", graph->source, name,
+                      known);
     inputs[i] = tensors[k];
   }
   return VLM_OK;

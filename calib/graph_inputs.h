@@ -9,6 +9,7 @@
 bool vlm_input_is_called(const char *input, const char *file);
 
 /* inputs[i] = the tensor named like graph input i. VLM_INPUT names inputs that are missing and names that fit none. */
-vlm_status vlm_match_inputs(vlm_tensor *inputs, const vlm_graph *graph, const char *const *names, const vlm_tensor *tensors, size_t count, vlm_error *err);
+vlm_status vlm_match_inputs(vlm_tensor *inputs, const vlm_graph *graph, const char *const *names,
+                            const vlm_tensor *tensors, size_t count, vlm_error *err);
 
 #endif

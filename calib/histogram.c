@@ -87,7 +87,8 @@ static void bin_task(void *user, int64_t begin, int64_t end, int worker) {
   count_bins(b->bins[worker], b->x + begin, end - begin, b->inverse);
 }
 
-vlm_status vlm_histogram_add(vlm_histogram *h, const float *x, int64_t n, bool all_finite, vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_histogram_add(vlm_histogram *h, const float *x, int64_t n, bool all_finite,
+                             vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   float inverse = ldexpf(1, -h->exponent);
   if (!all_finite || n < 2 * GRAIN || vlm_threads_count(threads) == 1) {

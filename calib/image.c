@@ -21,8 +21,10 @@ typedef struct image_type {
 } image_type;
 
 static const image_type types[] = {
-#define X(name, text, at, signature, bytes, suffixes) {at, bytes, signature, text, suffixes, "", vlm_image_decode_##name},
-#define N(name, text, at, signature, bytes, suffixes) {at, bytes, signature, text, suffixes, text NOT_SUPPORTED, NULL},
+#define X(name, text, at, signature, bytes, suffixes) \
+  {at, bytes, signature, text, suffixes, "", vlm_image_decode_##name},
+#define N(name, text, at, signature, bytes, suffixes) \
+  {at, bytes, signature, text, suffixes, text NOT_SUPPORTED, NULL},
 #include "calib/image_formats.def"
 };
 enum { TYPES = sizeof types / sizeof types[0] };
@@ -71,19 +73,21 @@ const char *vlm_image_why_not(const char *path) {
 
 /* ---- sizes ---- */
 
-vlm_status vlm_image_start(vlm_image *out, const vlm_image_source *s, uint64_t width, uint64_t height, uint64_t most_per_byte,
-                           vlm_error *err) {
+vlm_status vlm_image_start(vlm_image *out, const vlm_image_source *s, uint64_t width, uint64_t height,
+                           uint64_t most_per_byte, vlm_error *err) {
   vlm_status st = VLM_OK;
   const unsigned long long w = width, h = height;
   const long long most = s->opts.max_pixels, side = s->opts.max_side;
   VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "%s: image of %llu x %llu pixels", s->name, w, h);
   VLM_CHECK(width <= (uint64_t)side && height <= (uint64_t)side, err, VLM_LIMIT,
-            "%s: image of %llu x %llu pixels; at most %lld per side are read: scale it down", s->name, w, h, side);
+            "%s: image of %llu x %llu pixels; at most %lld per side are read: scale it down", s->name, w, h,
+            side);
   VLM_CHECK(width * height <= (uint64_t)most, err, VLM_LIMIT,
-            "%s: image of %llu x %llu pixels; at most %lld pixels are read: scale it down, or raise the limit with --max-pixels %llu",
+            "%s: image of %llu x %llu pixels; at most %lld pixels are read: scale it down, or raise the "
+            "limit with --max-pixels %llu",
             s->name, w, h, most, w * h);
-  VLM_CHECK(width * height / most_per_byte <= s->bytes, err, VLM_INPUT, "%s: %zu bytes cannot hold %llu x %llu pixels; copy the file again",
-            s->name, s->bytes, w, h);
+  VLM_CHECK(width * height / most_per_byte <= s->bytes, err, VLM_INPUT,
+            "%s: %zu bytes cannot hold %llu x %llu pixels; copy the file again", s->name, s->bytes, w, h);
   s->info->width = (int64_t)width;
   s->info->height = (int64_t)height;
   if (!s->look) VLM_TRY(vlm_image_create(out, (int64_t)width, (int64_t)height, err));
@@ -102,11 +106,14 @@ void vlm_image_blend_white(uint8_t out[3], const uint8_t rgba[4]) {
 
 static vlm_status refuse(const vlm_image_source *s, const image_type *type, vlm_error *err) {
   const vlm_foreign *foreign = vlm_foreign_find(s->data, s->bytes);
-  if (s->bytes == 0) return vlm_fail(err, VLM_INPUT, "%s: the file is empty; an image is wanted (%s)", s->name, vlm_image_formats());
+  if (s->bytes == 0)
+    return vlm_fail(err, VLM_INPUT, "%s: the file is empty; an image is wanted (%s)", s->name,
+                    vlm_image_formats());
   if (type) return vlm_fail(err, VLM_UNSUPPORTED, "%s: %s", s->name, type->why_not);
-  if (foreign && foreign->stands_in) return vlm_fail(err, VLM_INPUT, "%s: is %s: %s", s->name, foreign->name, foreign->advice);
-  return vlm_fail(err, VLM_INPUT, "%s: is not an image%s%s; read are %s", s->name, foreign ? " but " : "", foreign ? foreign->name : "",
-                  vlm_image_formats());
+  if (foreign && foreign->stands_in)
+    return vlm_fail(err, VLM_INPUT, "%s: is %s: %s", s->name, foreign->name, foreign->advice);
+  return vlm_fail(err, VLM_INPUT, "%s: is not an image%s%s; read are %s", s->name, foreign ? " but " : "",
+                  foreign ? foreign->name : "", vlm_image_formats());
 }
 
 /* Turns the image as it is stored into the way it is looked at. */
@@ -129,22 +136,23 @@ static vlm_status run(vlm_image *out, vlm_image_source *s, const vlm_image_opts 
   s->info->format = type->text;
   VLM_TRY(type->decode(out, s, err));
   if (s->info->orientation < 1 || s->info->orientation > 8) s->info->orientation = 1;
-  if (!s->look && !s->opts.as_stored && s->info->orientation > 1) VLM_TRY(put_upright(out, s->info->orientation, err));
+  if (!s->look && !s->opts.as_stored && s->info->orientation > 1)
+    VLM_TRY(put_upright(out, s->info->orientation, err));
 out:
   if (st != VLM_OK) vlm_image_free(out);
   return st;
 }
 
-vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_opts *opts,
-                            vlm_error *err) {
+vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name,
+                            const vlm_image_opts *opts, vlm_error *err) {
   vlm_image_info info;
   vlm_image_source s = {.data = data, .bytes = bytes, .name = name, .info = &info};
   *out = (vlm_image){0};
   return run(out, &s, opts, err);
 }
 
-vlm_status vlm_image_look_at(vlm_image_info *out, const void *data, size_t bytes, const char *name, const vlm_image_opts *opts,
-                             vlm_error *err) {
+vlm_status vlm_image_look_at(vlm_image_info *out, const void *data, size_t bytes, const char *name,
+                             const vlm_image_opts *opts, vlm_error *err) {
   vlm_image none = {0};
   vlm_image_source s = {.data = data, .bytes = bytes, .name = name, .info = out, .look = true};
   return run(&none, &s, opts, err);

@@ -22,7 +22,8 @@ typedef struct vlm_image_opts {
   int64_t max_pixels; /* 100 million */
   int64_t max_side;   /* 262,144 */
   bool as_stored;     /* the stated orientation is not applied */
-  bool on_white;      /* transparency is blended on white, as the processors of Idefics3 and SmolVLM do; else dropped */
+  bool
+      on_white; /* transparency is blended on white, as the processors of Idefics3 and SmolVLM do; else dropped */
 } vlm_image_opts;
 
 /* What a look at a file tells. */
@@ -36,12 +37,12 @@ typedef struct vlm_image_info {
 /* opts NULL = defaults. Free the image with vlm_image_free. Thread-safe. */
 vlm_status vlm_image_read(vlm_image *out, const char *path, const vlm_image_opts *opts, vlm_error *err);
 /* The same from memory; `name` stands in messages. */
-vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name, const vlm_image_opts *opts,
-                            vlm_error *err);
+vlm_status vlm_image_decode(vlm_image *out, const void *data, size_t bytes, const char *name,
+                            const vlm_image_opts *opts, vlm_error *err);
 /* Finds what can be found without the pixels: types and sizes that are not read, files that end early. */
 vlm_status vlm_image_look(vlm_image_info *out, const char *path, const vlm_image_opts *opts, vlm_error *err);
-vlm_status vlm_image_look_at(vlm_image_info *out, const void *data, size_t bytes, const char *name, const vlm_image_opts *opts,
-                             vlm_error *err);
+vlm_status vlm_image_look_at(vlm_image_info *out, const void *data, size_t bytes, const char *name,
+                             const vlm_image_opts *opts, vlm_error *err);
 
 /* What is read, for messages: "PNG, JPEG, .npy". */
 const char *vlm_image_formats(void);

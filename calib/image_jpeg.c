@@ -45,7 +45,8 @@ static void no_output(j_common_ptr jpeg) { (void)jpeg; }
 
 static void on_progress(j_common_ptr jpeg) {
   jpeg_job *job = job_of(jpeg);
-  uint64_t scans = (uint64_t)job->jpeg.input_scan_number, pixels = (uint64_t)job->jpeg.image_width * job->jpeg.image_height;
+  uint64_t scans = (uint64_t)job->jpeg.input_scan_number,
+           pixels = (uint64_t)job->jpeg.image_width * job->jpeg.image_height;
   if (scans <= MAX_SCANS && scans * pixels <= MAX_SCANNED) return;
   snprintf(job->message, sizeof job->message, "more than %d scans, or too many for its size", MAX_SCANS);
   longjmp(job->landing, 1);
@@ -66,7 +67,9 @@ static void start_reading(jpeg_job *job, void *user) {
   jpeg->progress = &job->progress;
   jpeg_mem_src(jpeg, s->data, s->bytes);
   jpeg_read_header(jpeg, TRUE);
-  jpeg->out_color_space = jpeg->num_components == 1 ? JCS_GRAYSCALE : jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
+  jpeg->out_color_space = jpeg->num_components == 1   ? JCS_GRAYSCALE
+                          : jpeg->num_components == 4 ? JCS_CMYK
+                                                      : JCS_RGB;
 }
 
 static void start_pixels(jpeg_job *job, void *user) {
@@ -86,7 +89,8 @@ static uint8_t times(unsigned a, unsigned b) {
 
 static void store_row(uint8_t *to, const uint8_t *from, int width, int components) {
   for (int x = 0; x < width; x++, to += 3, from += components)
-    for (int c = 0; c < 3; c++) to[c] = components == 1 ? from[0] : components == 3 ? from[c] : times(from[c], from[3]);
+    for (int c = 0; c < 3; c++)
+      to[c] = components == 1 ? from[0] : components == 3 ? from[c] : times(from[c], from[3]);
 }
 
 /* Nothing behind the last row is read: what follows the pixels cannot spoil them. image NULL: the rows are let go. */
@@ -103,8 +107,9 @@ static void read_pixels(jpeg_job *job, void *user) {
 /* ---- what libjpeg cannot do, and what is broken ---- */
 
 static bool is_unsupported(int code) {
-  static const int codes[] = {JERR_ARITH_NOTIMPL, JERR_BAD_PRECISION,   JERR_CCIR601_NOTIMPL,  JERR_CONVERSION_NOTIMPL, JERR_FRACT_SAMPLE_NOTIMPL,
-                              JERR_NOTIMPL,       JERR_NOT_COMPILED,    JERR_SOF_UNSUPPORTED, JERR_COMPONENT_COUNT};
+  static const int codes[] = {JERR_ARITH_NOTIMPL,      JERR_BAD_PRECISION,        JERR_CCIR601_NOTIMPL,
+                              JERR_CONVERSION_NOTIMPL, JERR_FRACT_SAMPLE_NOTIMPL, JERR_NOTIMPL,
+                              JERR_NOT_COMPILED,       JERR_SOF_UNSUPPORTED,      JERR_COMPONENT_COUNT};
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
     if (codes[i] == code) return true;
   return false;
@@ -115,15 +120,23 @@ static vlm_status broken(const jpeg_job *job, const vlm_image_source *s, vlm_err
   enum { LOSSLESS = 0xc3, LOSSLESS_ARITHMETIC = 0xcb };
   const bool lossless = code == JERR_SOF_UNSUPPORTED && (detail == LOSSLESS || detail == LOSSLESS_ARITHMETIC);
   if (code == JERR_BAD_PRECISION)
-    return vlm_fail(err, VLM_UNSUPPORTED, "%s: %d-bit JPEG is not supported: save it with 8 bits per channel, or as PNG", s->name, detail);
-  if (lossless) return vlm_fail(err, VLM_UNSUPPORTED, "%s: lossless JPEG is not supported: save it as PNG", s->name);
+    return vlm_fail(err, VLM_UNSUPPORTED,
+                    "%s: %d-bit JPEG is not supported: save it with 8 bits per channel, or as PNG", s->name,
+                    detail);
+  if (lossless)
+    return vlm_fail(err, VLM_UNSUPPORTED, "%s: lossless JPEG is not supported: save it as PNG", s->name);
   if (is_unsupported(code))
-    return vlm_fail(err, VLM_UNSUPPORTED, "%s: this kind of JPEG is not supported (%s): convert it to PNG or a plain JPEG", s->name, job->message);
-  return vlm_fail(err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name, job->message);
+    return vlm_fail(err, VLM_UNSUPPORTED,
+                    "%s: this kind of JPEG is not supported (%s): convert it to PNG or a plain JPEG", s->name,
+                    job->message);
+  return vlm_fail(err, VLM_INPUT, "%s: damaged JPEG: %s; copy or convert the file again", s->name,
+                  job->message);
 }
 
 static vlm_status cut_short(const vlm_image_source *s, vlm_error *err) {
-  return vlm_fail(err, VLM_INPUT, "%s: the JPEG data is truncated, it ends before the picture does; copy the file again", s->name);
+  return vlm_fail(err, VLM_INPUT,
+                  "%s: the JPEG data is truncated, it ends before the picture does; copy the file again",
+                  s->name);
 }
 
 /* A scan that refines less than everything is the last one only where the rest was cut off. */
@@ -152,8 +165,9 @@ static vlm_status decode(vlm_image *out, const vlm_image_source *s, vlm_image *i
     st = broken(job, s, err);
     goto out;
   }
-  VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err, VLM_UNSUPPORTED,
-            "%s: JPEG with %d components is not supported; 1, 3 and 4 are read", s->name, jpeg->num_components);
+  VLM_CHECK(jpeg->num_components == 1 || jpeg->num_components == 3 || jpeg->num_components == 4, err,
+            VLM_UNSUPPORTED, "%s: JPEG with %d components is not supported; 1, 3 and 4 are read", s->name,
+            jpeg->num_components);
   if (out) VLM_TRY(vlm_image_start(out, s, jpeg->image_width, jpeg->image_height, MOST_PIXELS, err));
   if (out && s->look) goto out;
   VLM_TRY(vlm_new(&user.row, 4 * (size_t)jpeg->image_width, err));

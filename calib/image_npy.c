@@ -11,9 +11,10 @@ vlm_status vlm_image_decode_npy(vlm_image *out, const vlm_image_source *s, vlm_e
   char shape[128];
   VLM_TRY(vlm_npy_decode(&t, s->data, s->bytes, s->name, err));
   int64_t channels = t.rank == 3 ? t.dims[2] : 1;
-  VLM_CHECK(t.dtype == VLM_U8 && (t.rank == 2 || t.rank == 3) && (channels == 1 || channels == 3 || channels == 4), err, VLM_INPUT,
-            "%s: %s %s is not an image; uint8 [height, width, 3] is wanted", s->name, vlm_dtype_name(t.dtype),
-            vlm_tensor_shape_text(&t, shape, sizeof shape));
+  VLM_CHECK(
+      t.dtype == VLM_U8 && (t.rank == 2 || t.rank == 3) && (channels == 1 || channels == 3 || channels == 4),
+      err, VLM_INPUT, "%s: %s %s is not an image; uint8 [height, width, 3] is wanted", s->name,
+      vlm_dtype_name(t.dtype), vlm_tensor_shape_text(&t, shape, sizeof shape));
   VLM_TRY(vlm_image_start(out, s, (uint64_t)t.dims[1], (uint64_t)t.dims[0], 1, err));
   if (s->look) goto out;
   const uint8_t *from = t.data;

@@ -28,7 +28,7 @@ typedef struct png_stream {
 typedef struct png_job {
   png_structp png;
   png_infop info;
-  png_stream stream;   /* reading */
+  png_stream stream; /* reading */
   bool blended, endless;
   vlm_writer *writer; /* writing */
   vlm_error *err;
@@ -83,7 +83,8 @@ static void add_piece(png_stream *f, const void *data, size_t bytes) {
 }
 
 static void open_stream(png_job *job, const vlm_image_source *s, const vlm_png_parts *parts) {
-  static const unsigned char end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82}, no_check[4] = {0};
+  static const unsigned char end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82},
+                             no_check[4] = {0};
   png_stream *f = &job->stream;
   job->endless = !parts->ended && parts->has_pixels;
   add_piece(f, s->data, job->endless ? parts->whole : s->bytes);
@@ -116,7 +117,8 @@ static vlm_status run(png_job *job, png_step *step, void *user, const char *name
 /* Pillow's pictures of every kind but RGB with one clear colour have alpha when they are blended. */
 static bool has_alpha(const png_job *job) {
   int color = png_get_color_type(job->png, job->info);
-  return (color & PNG_COLOR_MASK_ALPHA) || (color != PNG_COLOR_TYPE_RGB && png_get_valid(job->png, job->info, PNG_INFO_tRNS));
+  return (color & PNG_COLOR_MASK_ALPHA) ||
+         (color != PNG_COLOR_TYPE_RGB && png_get_valid(job->png, job->info, PNG_INFO_tRNS));
 }
 
 /* Header, and the transformations that turn every kind of PNG into 8-bit RGB, or RGBA to be blended. user: not NULL = on white. */
@@ -150,7 +152,8 @@ static int text_orientation(const png_job *job) {
   for (int i = 0; i < count; i++) {
     const char *text = texts[i].text;
     size_t bytes = texts[i].text_length ? texts[i].text_length : texts[i].itxt_length;
-    if (strcmp(texts[i].key, "XML:com.adobe.xmp") == 0) xmp = vlm_xmp_orientation((const unsigned char *)text, bytes);
+    if (strcmp(texts[i].key, "XML:com.adobe.xmp") == 0)
+      xmp = vlm_xmp_orientation((const unsigned char *)text, bytes);
     if (strcmp(texts[i].key, "Raw profile type exif") == 0) exif = vlm_hex_exif_orientation(text);
   }
   return exif ? exif : xmp;
@@ -164,7 +167,8 @@ static vlm_status read_image(png_job *job, vlm_image *out, const char *name, vlm
   const size_t pixels = (size_t)out->width * (size_t)out->height, pixel = job->blended ? 4 : 3;
   if (job->blended) VLM_TRY(vlm_new(&rgba, pixels * 4, err));
   VLM_TRY(vlm_alloc(&rows, (size_t)out->height, sizeof(png_bytep), err));
-  for (int y = 0; y < out->height; y++) ((png_bytep *)rows)[y] = (rgba ? rgba : out->data) + (size_t)y * (size_t)out->width * pixel;
+  for (int y = 0; y < out->height; y++)
+    ((png_bytep *)rows)[y] = (rgba ? rgba : out->data) + (size_t)y * (size_t)out->width * pixel;
   VLM_TRY(run(job, read_pixels, rows, name));
   for (size_t i = 0; rgba && i < pixels; i++) vlm_image_blend_white(out->data + i * 3, rgba + i * 4);
 out:
@@ -181,7 +185,8 @@ static vlm_status open_png(png_job *job, const vlm_image_source *s, vlm_error *e
   vlm_png_look(&parts, s->data, s->bytes);
   open_stream(job, s, &parts);
   s->info->endless = job->endless;
-  job->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, take_memory, give_memory);
+  job->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, job, on_error, on_warning, job, take_memory,
+                                      give_memory);
   VLM_CHECK(job->png, err, VLM_MEMORY, "%s: out of memory for the PNG reader", s->name);
   job->info = png_create_info_struct(job->png);
   VLM_CHECK(job->info, err, VLM_MEMORY, "%s: out of memory for the PNG reader", s->name);
@@ -203,10 +208,12 @@ vlm_status vlm_image_decode_png(vlm_image *out, const vlm_image_source *s, vlm_e
   vlm_image tried = {0};
   VLM_TRY(open_png(&job, s, err));
   const bool look = s->look && !job.endless;
-  const size_t width = png_get_image_width(job.png, job.info), height = png_get_image_height(job.png, job.info);
+  const size_t width = png_get_image_width(job.png, job.info),
+               height = png_get_image_height(job.png, job.info);
   whole.look = look;
   VLM_TRY(vlm_image_start(s->look ? &tried : out, &whole, width, height, MOST_PIXELS, err));
-  VLM_CHECK(png_get_rowbytes(job.png, job.info) == width * (job.blended ? 4 : 3), err, VLM_INTERNAL, "%s: PNG rows are not RGB", s->name);
+  VLM_CHECK(png_get_rowbytes(job.png, job.info) == width * (job.blended ? 4 : 3), err, VLM_INTERNAL,
+            "%s: PNG rows are not RGB", s->name);
   if (!look) VLM_TRY(read_image(&job, s->look ? &tried : out, s->name, err));
 out:
   png_destroy_read_struct(&job.png, &job.info, NULL);
@@ -226,19 +233,22 @@ static void flush_bytes(png_structp png) { (void)png; }
 
 static void write_all(png_job *job, void *user) {
   const vlm_image *image = user;
-  png_set_IHDR(job->png, job->info, (png_uint_32)image->width, (png_uint_32)image->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(job->png, job->info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
+               PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_write_info(job->png, job->info);
-  for (int y = 0; y < image->height; y++) png_write_row(job->png, image->data + (size_t)y * (size_t)image->width * 3);
+  for (int y = 0; y < image->height; y++)
+    png_write_row(job->png, image->data + (size_t)y * (size_t)image->width * 3);
   png_write_end(job->png, NULL);
 }
 
 vlm_status vlm_image_write_png(const vlm_image *image, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   png_job job = {.err = err};
-  VLM_CHECK(image->width > 0 && image->height > 0, err, VLM_INPUT, "%s: an empty image cannot be written", path);
+  VLM_CHECK(image->width > 0 && image->height > 0, err, VLM_INPUT, "%s: an empty image cannot be written",
+            path);
   VLM_TRY(vlm_writer_open(&job.writer, path, err));
-  job.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, take_memory, give_memory);
+  job.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning, &job, take_memory,
+                                      give_memory);
   VLM_CHECK(job.png, err, VLM_MEMORY, "%s: out of memory for the PNG writer", path);
   job.info = png_create_info_struct(job.png);
   VLM_CHECK(job.info, err, VLM_MEMORY, "%s: out of memory for the PNG writer", path);

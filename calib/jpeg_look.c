@@ -4,7 +4,19 @@
 
 #include "calib/image_codec.h"
 
-enum { SOF0 = 0xc0, SOF2 = 0xc2, SOF9 = 0xc9, SOF15 = 0xcf, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, RST0 = 0xd0, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1 };
+enum {
+  SOF0 = 0xc0,
+  SOF2 = 0xc2,
+  SOF9 = 0xc9,
+  SOF15 = 0xcf,
+  DHT = 0xc4,
+  JPG = 0xc8,
+  DAC = 0xcc,
+  RST0 = 0xd0,
+  EOI = 0xd9,
+  SOS = 0xda,
+  APP1 = 0xe1
+};
 enum { MAX_COMPONENTS = 4 };
 
 typedef struct jpeg_walk {
@@ -44,7 +56,8 @@ static void see_frame(jpeg_walk *w, unsigned marker, const unsigned char *p, siz
 static void see_app1(jpeg_walk *w, const unsigned char *p, size_t bytes) {
   static const char XMP[29] = "http://ns.adobe.com/xap/1.0/";
   if (bytes >= 6 && memcmp(p, "Exif\0", 6) == 0 && !w->exif) w->exif = vlm_exif_orientation(p, bytes);
-  else if (bytes >= sizeof XMP && memcmp(p, XMP, sizeof XMP) == 0) w->xmp = vlm_xmp_orientation(p + sizeof XMP, bytes - sizeof XMP);
+  else if (bytes >= sizeof XMP && memcmp(p, XMP, sizeof XMP) == 0)
+    w->xmp = vlm_xmp_orientation(p + sizeof XMP, bytes - sizeof XMP);
 }
 
 /* Up to the first scan: true when there is one; `at` is then at its header. */
@@ -98,7 +111,8 @@ static void measure_scan(vlm_jpeg_parts *out, const jpeg_walk *w) {
   unsigned n = left > 2 ? p[2] : 0;
   if (length < 6 + 2u * n || length > left || n < 1 || n > MAX_COMPONENTS) return;
   bool progressive = w->kind == SOF2, first = p[3 + 2 * n] == 0;
-  if (w->kind < SOF0 || w->kind > SOF2 || (progressive && !first)) return; /* arithmetic codes have no least */
+  if (w->kind < SOF0 || w->kind > SOF2 || (progressive && !first))
+    return; /* arithmetic codes have no least */
   out->least = blocks_of(w, p + 3, n) * (progressive ? 1 : 2) / 8;
   out->there = scan_bytes(p + length, left - length, out->least);
 }

@@ -29,8 +29,9 @@ static vlm_status copy_tensor(vlm_tensor *out, const vlm_tensor *t, vlm_error *e
   return VLM_OK;
 }
 
-vlm_status vlm_kept_sample_make(vlm_kept_sample **out, vlm_digest digest, bool held_out, const char *const *names,
-                                const vlm_tensor *tensors, int32_t count, vlm_error *err) {
+vlm_status vlm_kept_sample_make(vlm_kept_sample **out, vlm_digest digest, bool held_out,
+                                const char *const *names, const vlm_tensor *tensors, int32_t count,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_kept_sample *s = NULL;
   VLM_TRY(vlm_new(&s, 1, err));
@@ -101,8 +102,8 @@ vlm_status vlm_kept_merge(vlm_kept_list *list, const vlm_kept_list *other, vlm_e
   for (int32_t i = 0; i < other->count; i++) {
     const vlm_kept_sample *s = other->items[i];
     vlm_kept_sample *copy;
-    VLM_TRY(vlm_kept_sample_make(&copy, s->digest, s->held_out, (const char *const *)s->names, s->tensors, s->count,
-                                 err));
+    VLM_TRY(vlm_kept_sample_make(&copy, s->digest, s->held_out, (const char *const *)s->names, s->tensors,
+                                 s->count, err));
     vlm_kept_add(list, copy);
   }
 out:

@@ -8,15 +8,19 @@
 
 #include "calib/stats.h"
 
-enum { VLM_KEPT_MOST = 8, VLM_KEPT_ENOUGH = 4, VLM_KEPT_BYTES = 4 << 20 /* of a sample; larger ones are not kept */,
-       VLM_KEPT_INPUTS = 64 /* graphs of more keep none */ };
+enum {
+  VLM_KEPT_MOST = 8,
+  VLM_KEPT_ENOUGH = 4,
+  VLM_KEPT_BYTES = 4 << 20 /* of a sample; larger ones are not kept */,
+  VLM_KEPT_INPUTS = 64 /* graphs of more keep none */
+};
 
 typedef struct vlm_kept_sample {
   vlm_digest digest;
-  bool held_out;        /* no range knows it */
+  bool held_out; /* no range knows it */
   int32_t count;
-  char **names;         /* inputs */
-  vlm_tensor *tensors;  /* data owned */
+  char **names;        /* inputs */
+  vlm_tensor *tensors; /* data owned */
 } vlm_kept_sample;
 
 typedef struct vlm_kept_list {
@@ -25,8 +29,9 @@ typedef struct vlm_kept_list {
 } vlm_kept_list;
 
 /* A copy. */
-vlm_status vlm_kept_sample_make(vlm_kept_sample **out, vlm_digest digest, bool held_out, const char *const *names,
-                                const vlm_tensor *tensors, int32_t count, vlm_error *err);
+vlm_status vlm_kept_sample_make(vlm_kept_sample **out, vlm_digest digest, bool held_out,
+                                const char *const *names, const vlm_tensor *tensors, int32_t count,
+                                vlm_error *err);
 void vlm_kept_sample_free(vlm_kept_sample *sample);
 
 /* Whether a sample of that digest and size would stay. */

@@ -13,8 +13,8 @@ static const struct {
   const char *code;
   vlm_dtype dtype;
 } codes[] = {
-  {"b1", VLM_BOOL}, {"i1", VLM_S8},  {"i2", VLM_S16}, {"i4", VLM_S32}, {"i8", VLM_S64}, {"u1", VLM_U8},
-  {"u2", VLM_U16},  {"u4", VLM_U32}, {"u8", VLM_U64}, {"f2", VLM_F16}, {"f4", VLM_F32}, {"f8", VLM_F64},
+    {"b1", VLM_BOOL}, {"i1", VLM_S8},  {"i2", VLM_S16}, {"i4", VLM_S32}, {"i8", VLM_S64}, {"u1", VLM_U8},
+    {"u2", VLM_U16},  {"u4", VLM_U32}, {"u8", VLM_U64}, {"f2", VLM_F16}, {"f4", VLM_F32}, {"f8", VLM_F64},
 };
 
 /* ---- header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ---- */
@@ -66,7 +66,8 @@ static bool take_number(header_cursor *c, int64_t *value) {
 static vlm_status read_descr(header *h, header_cursor *c, const char *name, vlm_error *err) {
   char word[32] = "";
   vlm_status st = VLM_OK;
-  VLM_CHECK(take_word(c, word), err, VLM_UNSUPPORTED, "%s: is an array of records; plain numbers are wanted", name);
+  VLM_CHECK(take_word(c, word), err, VLM_UNSUPPORTED, "%s: is an array of records; plain numbers are wanted",
+            name);
   h->swapped = word[0] == '>';
   for (size_t i = 0; i < sizeof codes / sizeof codes[0] && strchr("<>|=", word[0]) && word[0]; i++)
     if (strcmp(word + 1, codes[i].code) == 0) h->tensor.dtype = codes[i].dtype;
@@ -81,10 +82,13 @@ static vlm_status read_shape(header *h, header_cursor *c, const char *name, vlm_
   vlm_status st = VLM_OK;
   VLM_CHECK(take(c, "("), err, VLM_INPUT, "%s: the header's shape is not a tuple", name);
   while (!take(c, ")")) {
-    VLM_CHECK(h->tensor.rank < VLM_MAX_RANK, err, VLM_LIMIT, "%s: more than %d dimensions", name, VLM_MAX_RANK);
-    VLM_CHECK(take_number(c, &h->tensor.dims[h->tensor.rank]), err, VLM_INPUT, "%s: the header's shape has a part that is no size", name);
+    VLM_CHECK(h->tensor.rank < VLM_MAX_RANK, err, VLM_LIMIT, "%s: more than %d dimensions", name,
+              VLM_MAX_RANK);
+    VLM_CHECK(take_number(c, &h->tensor.dims[h->tensor.rank]), err, VLM_INPUT,
+              "%s: the header's shape has a part that is no size", name);
     h->tensor.rank++;
-    VLM_CHECK(take(c, ",") || (c->at < c->end && *c->at == ')'), err, VLM_INPUT, "%s: the header's shape is not closed", name);
+    VLM_CHECK(take(c, ",") || (c->at < c->end && *c->at == ')'), err, VLM_INPUT,
+              "%s: the header's shape is not closed", name);
   }
   h->has_shape = true;
 out:
@@ -94,15 +98,19 @@ out:
 static vlm_status read_entry(header *h, header_cursor *c, const char *name, vlm_error *err) {
   char key[32] = "";
   vlm_status st = VLM_OK;
-  VLM_CHECK(take_word(c, key) && take(c, ":"), err, VLM_INPUT, "%s: the header is not a dictionary of descr, fortran_order and shape",
-            name);
-  bool *seen = strcmp(key, "descr") == 0 ? &h->has_descr : strcmp(key, "shape") == 0 ? &h->has_shape : &h->has_order;
+  VLM_CHECK(take_word(c, key) && take(c, ":"), err, VLM_INPUT,
+            "%s: the header is not a dictionary of descr, fortran_order and shape", name);
+  bool *seen = strcmp(key, "descr") == 0   ? &h->has_descr
+               : strcmp(key, "shape") == 0 ? &h->has_shape
+                                           : &h->has_order;
   VLM_CHECK(!*seen, err, VLM_INPUT, "%s: the header states \"%s\" twice", name, key);
   if (strcmp(key, "descr") == 0) return read_descr(h, c, name, err);
   if (strcmp(key, "shape") == 0) return read_shape(h, c, name, err);
-  VLM_CHECK(strcmp(key, "fortran_order") == 0, err, VLM_INPUT, "%s: the header has an unknown key \"%s\"", name, key);
+  VLM_CHECK(strcmp(key, "fortran_order") == 0, err, VLM_INPUT, "%s: the header has an unknown key \"%s\"",
+            name, key);
   h->fortran = take(c, "True");
-  VLM_CHECK(h->fortran || take(c, "False"), err, VLM_INPUT, "%s: fortran_order is neither True nor False", name);
+  VLM_CHECK(h->fortran || take(c, "False"), err, VLM_INPUT, "%s: fortran_order is neither True nor False",
+            name);
   h->has_order = true;
 out:
   return st;
@@ -114,10 +122,13 @@ static vlm_status read_header(header *h, header_cursor c, const char *name, vlm_
   VLM_CHECK(take(&c, "{"), err, VLM_INPUT, "%s: the header is not a dictionary", name);
   while (!take(&c, "}")) {
     VLM_TRY(read_entry(h, &c, name, err));
-    VLM_CHECK(take(&c, ",") || (c.at < c.end && *c.at == '}'), err, VLM_INPUT, "%s: the header is not closed", name);
+    VLM_CHECK(take(&c, ",") || (c.at < c.end && *c.at == '}'), err, VLM_INPUT, "%s: the header is not closed",
+              name);
   }
   VLM_CHECK(h->has_descr && h->has_order && h->has_shape, err, VLM_INPUT, "%s: the header lacks %s", name,
-            !h->has_descr ? "descr" : !h->has_order ? "fortran_order" : "shape");
+            !h->has_descr   ? "descr"
+            : !h->has_order ? "fortran_order"
+                            : "shape");
 out:
   return st;
 }
@@ -125,10 +136,13 @@ out:
 /* ---- reading ---- */
 
 /* Where the header and the data are. */
-static vlm_status split_file(header_cursor *head, size_t *data_at, const unsigned char *p, size_t bytes, const char *name, vlm_error *err) {
+static vlm_status split_file(header_cursor *head, size_t *data_at, const unsigned char *p, size_t bytes,
+                             const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(bytes >= 10 && memcmp(p, magic, sizeof magic) == 0, err, VLM_INPUT, "%s: is not an .npy file", name);
-  VLM_CHECK(p[6] >= 1 && p[6] <= 3, err, VLM_UNSUPPORTED, "%s: .npy format %d.%d, 1 to 3 are known", name, p[6], p[7]);
+  VLM_CHECK(bytes >= 10 && memcmp(p, magic, sizeof magic) == 0, err, VLM_INPUT, "%s: is not an .npy file",
+            name);
+  VLM_CHECK(p[6] >= 1 && p[6] <= 3, err, VLM_UNSUPPORTED, "%s: .npy format %d.%d, 1 to 3 are known", name,
+            p[6], p[7]);
   size_t start = p[6] == 1 ? 10 : 12;
   VLM_CHECK(bytes >= start, err, VLM_INPUT, "%s: ends within the header", name);
   size_t length = p[8] | (size_t)p[9] << 8;
@@ -181,11 +195,13 @@ vlm_status vlm_npy_decode(vlm_tensor *out, const void *data, size_t bytes, const
   VLM_TRY(split_file(&head, &at, data, bytes, name, err));
   VLM_TRY(read_header(&h, head, name, err));
   VLM_TRY(wanted_bytes(&want, &h.tensor, name, err));
-  VLM_CHECK(want == bytes - at, err, VLM_INPUT, "%s: %s of %s is %zu bytes, the file has %zu", name, vlm_dtype_name(h.tensor.dtype),
-            vlm_tensor_shape_text(&h.tensor, shape, sizeof shape), want, bytes - at);
+  VLM_CHECK(want == bytes - at, err, VLM_INPUT, "%s: %s of %s is %zu bytes, the file has %zu", name,
+            vlm_dtype_name(h.tensor.dtype), vlm_tensor_shape_text(&h.tensor, shape, sizeof shape), want,
+            bytes - at);
   VLM_TRY(vlm_alloc(&h.tensor.data, want, 1, err));
   const char *from = (const char *)data + at;
-  if (h.fortran && h.tensor.rank > 1) transpose(h.tensor.data, from, &h.tensor, (size_t)vlm_dtype_bits(h.tensor.dtype) / 8);
+  if (h.fortran && h.tensor.rank > 1)
+    transpose(h.tensor.data, from, &h.tensor, (size_t)vlm_dtype_bits(h.tensor.dtype) / 8);
   else memcpy(h.tensor.data, from, want);
   if (h.swapped) swap_bytes(h.tensor.data, want, (size_t)vlm_dtype_bits(h.tensor.dtype) / 8);
   uint8_t *flags = h.tensor.data;
@@ -218,7 +234,8 @@ static size_t format_header(char *text, size_t size, const vlm_tensor *t) {
   const char *code = "?";
   for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
     if (codes[i].dtype == t->dtype) code = codes[i].code;
-  int n = snprintf(text, size, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", code[1] == '1' ? '|' : '<', code);
+  int n = snprintf(text, size, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                   code[1] == '1' ? '|' : '<', code);
   for (int d = 0; d < t->rank; d++)
     n += snprintf(text + n, size - (size_t)n, "%s%lld", d ? ", " : "", (long long)t->dims[d]);
   n += snprintf(text + n, size - (size_t)n, "%s), }", t->rank == 1 ? "," : "");

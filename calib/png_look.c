@@ -6,7 +6,9 @@
 
 enum { SIGNATURE = 8, HEAD = 8, CHECK = 4 };
 
-static size_t four(const unsigned char *p) { return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]; }
+static size_t four(const unsigned char *p) {
+  return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
 
 static bool is(const unsigned char *chunk, const char *type) { return memcmp(chunk + 4, type, 4) == 0; }
 

@@ -79,11 +79,13 @@ out:
 static bool same_inputs(const vlm_shape_list *list, int32_t at, const vlm_input_shape *run, int32_t count) {
   if (at + count > list->count) return false;
   for (int32_t i = 0; i < count; i++)
-    if (strcmp(list->items[at + i].graph, run[i].graph) || strcmp(list->items[at + i].name, run[i].name)) return false;
+    if (strcmp(list->items[at + i].graph, run[i].graph) || strcmp(list->items[at + i].name, run[i].name))
+      return false;
   return true;
 }
 
-vlm_status vlm_shape_list_see(vlm_shape_list *list, const vlm_input_shape *run, int32_t count, vlm_error *err) {
+vlm_status vlm_shape_list_see(vlm_shape_list *list, const vlm_input_shape *run, int32_t count,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t at = count ? first_of(list, run[0].graph) : 0;
   if (count == 0) return VLM_OK;
@@ -91,8 +93,8 @@ vlm_status vlm_shape_list_see(vlm_shape_list *list, const vlm_input_shape *run, 
     for (int32_t i = 0; i < count; i++) VLM_TRY(insert(list, at + i, &run[i], err));
     goto out;
   }
-  VLM_CHECK(same_inputs(list, at, run, count), err, VLM_INPUT, "graph \"%s\" has other inputs than the statistics know",
-            run[0].graph);
+  VLM_CHECK(same_inputs(list, at, run, count), err, VLM_INPUT,
+            "graph \"%s\" has other inputs than the statistics know", run[0].graph);
   for (int32_t i = 0, larger = is_larger(run, &list->items[at], count); larger && i < count; i++) {
     list->items[at + i].rank = run[i].rank;
     memcpy(list->items[at + i].dims, run[i].dims, sizeof run[i].dims);

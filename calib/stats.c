@@ -108,7 +108,8 @@ const vlm_tensor_stats *vlm_stats_at(const vlm_stats *s, int32_t i) {
   return s->tensors[i];
 }
 
-vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *s, const char *graph, const char *name, vlm_error *err) {
+vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *s, const char *graph, const char *name,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor_stats *t = NULL;
   int32_t at = tensor_place(s, graph, name);
@@ -142,8 +143,10 @@ double vlm_stats_channel_mean(const vlm_tensor_stats *t, int32_t c) {
 static void merge_extent(vlm_tensor_stats *a, const vlm_tensor_stats *b) {
   bool first = a->count == 0;
   if (b->count == 0) return;
-  if (first || b->min < a->min || (b->min == a->min && vlm_digest_less(b->widest_low, a->widest_low))) a->widest_low = b->widest_low;
-  if (first || b->max > a->max || (b->max == a->max && vlm_digest_less(b->widest_high, a->widest_high))) a->widest_high = b->widest_high;
+  if (first || b->min < a->min || (b->min == a->min && vlm_digest_less(b->widest_low, a->widest_low)))
+    a->widest_low = b->widest_low;
+  if (first || b->max > a->max || (b->max == a->max && vlm_digest_less(b->widest_high, a->widest_high)))
+    a->widest_high = b->widest_high;
   a->min = first ? b->min : fminf(a->min, b->min);
   a->max = first ? b->max : fmaxf(a->max, b->max);
 }
@@ -235,7 +238,8 @@ bool vlm_stats_has_sample(const vlm_stats *s, vlm_digest digest) {
 vlm_status vlm_stats_add_sample(vlm_stats *s, vlm_digest digest, const char *name, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t at = sample_place(s, digest);
-  VLM_CHECK(!vlm_stats_has_sample(s, digest), err, VLM_INPUT, "sample \"%s\" is in twice (as \"%s\"); leave one of them out", name, s->samples[at].name);
+  VLM_CHECK(!vlm_stats_has_sample(s, digest), err, VLM_INPUT,
+            "sample \"%s\" is in twice (as \"%s\"); leave one of them out", name, s->samples[at].name);
   if (s->n_samples == s->cap_samples) {
     int32_t wanted = s->cap_samples ? 2 * s->cap_samples : 64;
     VLM_TRY(vlm_more(&s->samples, s->n_samples, wanted, err));
@@ -276,12 +280,14 @@ vlm_status vlm_stats_merge(vlm_stats *a, const vlm_stats *b, vlm_error *err) {
   vlm_status st = VLM_OK;
   char wanted[33], got[33];
   VLM_CHECK(a->model.high == b->model.high && a->model.low == b->model.low, err, VLM_INPUT,
-            "statistics of different models cannot be merged: %s and %s", vlm_digest_text(a->model, wanted), vlm_digest_text(b->model, got));
-  VLM_CHECK(!strcmp(a->preprocess, b->preprocess), err, VLM_INPUT, "statistics with different preprocessing cannot be merged: %s and %s", a->preprocess,
+            "statistics of different models cannot be merged: %s and %s", vlm_digest_text(a->model, wanted),
+            vlm_digest_text(b->model, got));
+  VLM_CHECK(!strcmp(a->preprocess, b->preprocess), err, VLM_INPUT,
+            "statistics with different preprocessing cannot be merged: %s and %s", a->preprocess,
             b->preprocess);
   VLM_CHECK(!strcmp(vlm_stats_settings(a), vlm_stats_settings(b)), err, VLM_INPUT,
-            "statistics that were measured with different options cannot be merged: \"%s\" and \"%s\"", vlm_stats_settings(a),
-            vlm_stats_settings(b));
+            "statistics that were measured with different options cannot be merged: \"%s\" and \"%s\"",
+            vlm_stats_settings(a), vlm_stats_settings(b));
   a->partial |= b->partial;
   for (int32_t i = 0; i < b->n_samples; i++) {
     VLM_TRY(vlm_stats_add_sample(a, b->samples[i].digest, b->samples[i].name, err));
@@ -310,7 +316,8 @@ static void hash_rows(vlm_hasher *h, const vlm_tensor_stats *t) {
 static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   vlm_hasher_add_text(h, t->graph);
   vlm_hasher_add_text(h, t->name);
-  const int64_t numbers[] = {t->runs, t->count, t->not_finite, t->histogram.exponent, t->channel_axis, t->channels, t->channel_count};
+  const int64_t numbers[] = {t->runs,         t->count,    t->not_finite,   t->histogram.exponent,
+                             t->channel_axis, t->channels, t->channel_count};
   vlm_hasher_add(h, numbers, sizeof numbers);
   const float extents[] = {t->min, t->max};
   vlm_hasher_add(h, extents, sizeof extents);

@@ -23,7 +23,12 @@ typedef struct vlm_histogram {
 } vlm_histogram;
 
 /* Where a token of a sequence comes from: one row of a tensor [batch, tokens, channels]. */
-typedef enum vlm_token_kind { VLM_TOKEN_IMAGE, VLM_TOKEN_PROMPT, VLM_TOKEN_GENERATED, VLM_TOKEN_KINDS } vlm_token_kind;
+typedef enum vlm_token_kind {
+  VLM_TOKEN_IMAGE,
+  VLM_TOKEN_PROMPT,
+  VLM_TOKEN_GENERATED,
+  VLM_TOKEN_KINDS
+} vlm_token_kind;
 
 /* Signed 128-bit sum of elements, each rounded to a multiple of 2^-VLM_SUM_BITS and clamped to +-2^20: integer adds, hence order-free. */
 #define VLM_SUM_BITS 24
@@ -33,23 +38,24 @@ typedef struct vlm_sum128 {
 } vlm_sum128;
 
 typedef struct vlm_tensor_stats {
-  const char *graph;           /* role: "vision", "embed", "encoder", "decoder_first", "decoder_step", "model" */
-  const char *name;            /* value name in that graph */
-  int64_t runs;                /* how often the tensor was produced */
-  int64_t count;               /* elements seen (finite ones) */
-  int64_t not_finite;          /* NaN and infinities, left out of everything else */
-  float min, max;              /* 0, 0 when count is 0 */
+  const char *graph;  /* role: "vision", "embed", "encoder", "decoder_first", "decoder_step", "model" */
+  const char *name;   /* value name in that graph */
+  int64_t runs;       /* how often the tensor was produced */
+  int64_t count;      /* elements seen (finite ones) */
+  int64_t not_finite; /* NaN and infinities, left out of everything else */
+  float min, max;     /* 0, 0 when count is 0 */
   vlm_histogram histogram;
-  int32_t channel_axis;        /* 1 for [N,C,H,W], last for everything else */
-  int32_t channels;            /* 0 = not seen yet; -1 = the count varies between runs: then no per-channel data */
-  int64_t channel_count;       /* elements per channel */
-  float *channel_absmax;       /* [channels] */
+  int32_t channel_axis;  /* 1 for [N,C,H,W], last for everything else */
+  int32_t channels;      /* 0 = not seen yet; -1 = the count varies between runs: then no per-channel data */
+  int64_t channel_count; /* elements per channel */
+  float *channel_absmax; /* [channels] */
   float *channel_min, *channel_max; /* [channels] */
-  vlm_sum128 *channel_sum;     /* [channels] */
+  vlm_sum128 *channel_sum;          /* [channels] */
   float kind_min[VLM_TOKEN_KINDS], kind_max[VLM_TOKEN_KINDS];
   int64_t kind_count[VLM_TOKEN_KINDS];
-  int64_t rows[VLM_ROW_BINS];  /* of what products read, by extent (calib/rows.h) */
-  vlm_digest widest_low, widest_high; /* digest of the sample that gave min and max (smallest digest on ties) */
+  int64_t rows[VLM_ROW_BINS]; /* of what products read, by extent (calib/rows.h) */
+  vlm_digest widest_low,
+      widest_high; /* digest of the sample that gave min and max (smallest digest on ties) */
 } vlm_tensor_stats;
 
 typedef struct vlm_stats vlm_stats;
@@ -59,7 +65,8 @@ typedef struct vlm_stats vlm_stats;
 /* An empty collection for a model. preprocess: JSON text of the pipeline (may be ""). */
 vlm_status vlm_stats_create(vlm_stats **out, vlm_digest model, const char *preprocess, vlm_error *err);
 /* The entry to add to, made when it is new. */
-vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *stats, const char *graph, const char *name, vlm_error *err);
+vlm_status vlm_stats_entry(vlm_tensor_stats **out, vlm_stats *stats, const char *graph, const char *name,
+                           vlm_error *err);
 /* Adds all of b into a (same graph and name). */
 vlm_status vlm_tensor_stats_merge(vlm_tensor_stats *a, const vlm_tensor_stats *b, vlm_error *err);
 

@@ -8,7 +8,12 @@
 #include "runtime/base/status.h"
 
 #define VLM_STORE_FORMAT "vlmq-statistics"
-enum { VLM_STORE_VERSION = 1, VLM_STORE_DIGEST_TEXT = 33, VLM_STORE_MAX_TEXT = 4096, VLM_STORE_MAX_ROWS = 1 << 20 };
+enum {
+  VLM_STORE_VERSION = 1,
+  VLM_STORE_DIGEST_TEXT = 33,
+  VLM_STORE_MAX_TEXT = 4096,
+  VLM_STORE_MAX_ROWS = 1 << 20
+};
 
 /* Every scalar and small-vector field of a tensor: X(dataset, HDF5 file type, HDF5 memory type, member, values per row). */
 #define VLM_STORE_FIELDS(X)                                                  \
@@ -37,13 +42,13 @@ typedef struct vlm_stats_file {
 
 /* ---- store_write.c ---- */
 
-vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows,
-                         hsize_t width, const void *data);
+vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type,
+                         hsize_t rows, hsize_t width, const void *data);
 vlm_status vlm_store_put_group(const vlm_stats_file *s, const char *name);
 vlm_status vlm_store_put_text_attribute(const vlm_stats_file *s, const char *name, const char *text);
 typedef const char *vlm_store_text_at(const void *owner, int32_t row, char digest[VLM_STORE_DIGEST_TEXT]);
-vlm_status vlm_store_put_texts(const vlm_stats_file *s, const char *name, vlm_store_text_at *get, const void *owner,
-                               int32_t rows);
+vlm_status vlm_store_put_texts(const vlm_stats_file *s, const char *name, vlm_store_text_at *get,
+                               const void *owner, int32_t rows);
 
 /* ---- store_read.c ---- */
 
@@ -57,8 +62,8 @@ vlm_status vlm_store_broken(const vlm_stats_file *s, const char *what);
 /* Memory follows the size of the file: compressed rows of nothing must not fill it. */
 vlm_status vlm_store_affordable(const vlm_stats_file *s, size_t rows, size_t bytes, const char *what);
 /* Reads a dataset whose shape must be rows x width exactly. */
-vlm_status vlm_store_get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows, hsize_t width,
-                         void *data);
+vlm_status vlm_store_get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows,
+                         hsize_t width, void *data);
 vlm_status vlm_store_count_rows(const vlm_stats_file *s, const char *name, int32_t *rows);
 /* Free the block with vlm_free. */
 vlm_status vlm_store_get_texts(const vlm_stats_file *s, const char *name, int32_t rows, vlm_store_texts *out);

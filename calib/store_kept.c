@@ -6,7 +6,7 @@
 #include "runtime/base/memory.h"
 
 typedef struct {
-  int64_t samples, inputs; /* rows */
+  int64_t samples, inputs;       /* rows */
   int64_t *held_out, *inputs_of; /* per sample */
   int64_t *rank, *dims;          /* per input; VLM_MAX_RANK each */
 } kept_table;
@@ -83,7 +83,8 @@ static void fill_table(kept_table *t, const vlm_kept_list *list) {
     for (int32_t n = 0; n < list->items[i]->count; n++, k++) {
       const vlm_tensor *tensor = &list->items[i]->tensors[n];
       t->rank[k] = tensor->rank;
-      for (int d = 0; d < VLM_MAX_RANK; d++) t->dims[k * VLM_MAX_RANK + d] = d < tensor->rank ? tensor->dims[d] : 1;
+      for (int d = 0; d < VLM_MAX_RANK; d++)
+        t->dims[k * VLM_MAX_RANK + d] = d < tensor->rank ? tensor->dims[d] : 1;
     }
   }
 }
@@ -147,8 +148,8 @@ typedef struct {
   vlm_store_texts digests, names, types;
 } kept_texts;
 
-static vlm_status get_sample(const vlm_stats_file *s, vlm_kept_list *list, const kept_table *t, const kept_texts *texts,
-                             int64_t i, int64_t first) {
+static vlm_status get_sample(const vlm_stats_file *s, vlm_kept_list *list, const kept_table *t,
+                             const kept_texts *texts, int64_t i, int64_t first) {
   vlm_status st = VLM_OK;
   char name[32];
   const char *names[VLM_KEPT_INPUTS];
@@ -179,7 +180,8 @@ static vlm_status get_table(const vlm_stats_file *s, kept_table *t) {
   int32_t samples, inputs;
   VLM_TRY(vlm_store_count_rows(s, "/kept/inputs", &samples));
   VLM_TRY(vlm_store_count_rows(s, "/kept/rank", &inputs));
-  if (samples > 2 * VLM_KEPT_MOST || inputs > samples * VLM_KEPT_INPUTS) VLM_TRY(vlm_store_broken(s, "/kept"));
+  if (samples > 2 * VLM_KEPT_MOST || inputs > samples * VLM_KEPT_INPUTS)
+    VLM_TRY(vlm_store_broken(s, "/kept"));
   VLM_TRY(make_table(t, samples, inputs, s->err));
   VLM_TRY(vlm_store_get(s, "/kept/held_out", H5T_NATIVE_INT64, (hsize_t)samples, 1, t->held_out));
   VLM_TRY(vlm_store_get(s, "/kept/inputs", H5T_NATIVE_INT64, (hsize_t)samples, 1, t->inputs_of));
@@ -214,7 +216,8 @@ vlm_status vlm_store_get_kept(const vlm_stats_file *s, vlm_kept_list *list) {
   VLM_TRY(vlm_store_get_texts(s, "/kept/name", (int32_t)t.inputs, &texts.names));
   VLM_TRY(vlm_store_get_texts(s, "/kept/type", (int32_t)t.inputs, &texts.types));
   for (int64_t i = 0; i < t.samples; first += t.inputs_of[i], i++) {
-    bool fine = t.inputs_of[i] >= 0 && t.inputs_of[i] <= VLM_KEPT_INPUTS && t.inputs_of[i] <= t.inputs - first;
+    bool fine =
+        t.inputs_of[i] >= 0 && t.inputs_of[i] <= VLM_KEPT_INPUTS && t.inputs_of[i] <= t.inputs - first;
     if (!fine) VLM_TRY(vlm_store_broken(s, "/kept/inputs"));
     VLM_TRY(get_sample(s, list, &t, &texts, i, first));
   }

@@ -13,7 +13,8 @@
 #include "runtime/base/memory.h"
 
 vlm_status vlm_store_broken(const vlm_stats_file *s, const char *what) {
-  return vlm_fail(s->err, VLM_INPUT, "%s: is no readable statistics file: %s; write it anew with vlm-calibrate", s->path, what);
+  return vlm_fail(s->err, VLM_INPUT,
+                  "%s: is no readable statistics file: %s; write it anew with vlm-calibrate", s->path, what);
 }
 
 static vlm_status no_hdf5(const vlm_stats_file *s) {
@@ -28,7 +29,8 @@ vlm_status vlm_store_get_text_attribute(const vlm_stats_file *s, const char *nam
   vlm_status st = VLM_OK;
   hid_t attribute = H5Aopen(s->file, name, H5P_DEFAULT), type = attribute >= 0 ? H5Aget_type(attribute) : -1;
   *out = NULL;
-  bool fine = type >= 0 && H5Tget_class(type) == H5T_STRING && !H5Tis_variable_str(type) && H5Tget_size(type) <= (1u << 20);
+  bool fine = type >= 0 && H5Tget_class(type) == H5T_STRING && !H5Tis_variable_str(type) &&
+              H5Tget_size(type) <= (1u << 20);
   if (fine) st = vlm_new(out, H5Tget_size(type) + 1, s->err);
   if (fine && st == VLM_OK) fine = H5Aread(attribute, type, *out) >= 0;
   if (type >= 0) H5Tclose(type);
@@ -41,8 +43,9 @@ vlm_status vlm_store_affordable(const vlm_stats_file *s, size_t rows, size_t byt
   enum { FREE_MIB = 64, MOST_TIMES = 256 };
   size_t all, limit = ((size_t)FREE_MIB << 20) + MOST_TIMES * s->bytes;
   if (vlm_size_mul(rows, bytes, &all) && all <= limit) return VLM_OK;
-  return vlm_fail(s->err, VLM_LIMIT, "%s: %s of %zu rows need more than %zu MiB, the limit for a file of %zu KiB", s->path, what, rows, limit >> 20,
-                  s->bytes >> 10);
+  return vlm_fail(s->err, VLM_LIMIT,
+                  "%s: %s of %zu rows need more than %zu MiB, the limit for a file of %zu KiB", s->path, what,
+                  rows, limit >> 20, s->bytes >> 10);
 }
 
 /* The elements lie in this file: not in others that it names. */
@@ -54,11 +57,13 @@ static bool is_own(hid_t set) {
 }
 
 /* Reads a dataset whose shape must be rows x width exactly. */
-vlm_status vlm_store_get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows, hsize_t width, void *data) {
+vlm_status vlm_store_get(const vlm_stats_file *s, const char *name, hid_t memory_type, hsize_t rows,
+                         hsize_t width, void *data) {
   hsize_t dims[2] = {0, 1};
   hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
   int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
-  bool fine = (rank == 1 || rank == 2) && H5Sget_simple_extent_dims(space, dims, NULL) == rank && dims[0] == rows && dims[1] == width;
+  bool fine = (rank == 1 || rank == 2) && H5Sget_simple_extent_dims(space, dims, NULL) == rank &&
+              dims[0] == rows && dims[1] == width;
   fine = fine && is_own(set);
   if (fine && rows) fine = H5Dread(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
   if (space >= 0) H5Sclose(space);
@@ -69,18 +74,21 @@ vlm_status vlm_store_get(const vlm_stats_file *s, const char *name, hid_t memory
 vlm_status vlm_store_count_rows(const vlm_stats_file *s, const char *name, int32_t *rows) {
   hsize_t dims[1] = {0};
   hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
-  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, dims, NULL) == 1 && dims[0] <= VLM_STORE_MAX_ROWS;
+  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
+              H5Sget_simple_extent_dims(space, dims, NULL) == 1 && dims[0] <= VLM_STORE_MAX_ROWS;
   if (space >= 0) H5Sclose(space);
   if (set >= 0) H5Dclose(set);
   *rows = (int32_t)dims[0];
   return fine ? VLM_OK : vlm_store_broken(s, name);
 }
 
-vlm_status vlm_store_get_texts(const vlm_stats_file *s, const char *name, int32_t rows, vlm_store_texts *out) {
+vlm_status vlm_store_get_texts(const vlm_stats_file *s, const char *name, int32_t rows,
+                               vlm_store_texts *out) {
   vlm_status st = VLM_OK;
   hid_t set = H5Dopen2(s->file, name, H5P_DEFAULT), stored = set >= 0 ? H5Dget_type(set) : -1, type = -1;
   *out = (vlm_store_texts){0};
-  bool fine = stored >= 0 && H5Tget_class(stored) == H5T_STRING && !H5Tis_variable_str(stored) && H5Tget_size(stored) <= VLM_STORE_MAX_TEXT;
+  bool fine = stored >= 0 && H5Tget_class(stored) == H5T_STRING && !H5Tis_variable_str(stored) &&
+              H5Tget_size(stored) <= VLM_STORE_MAX_TEXT;
   if (fine) {
     out->width = H5Tget_size(stored) + 1;
     type = vlm_store_text_type(out->width);
@@ -89,7 +97,8 @@ vlm_status vlm_store_get_texts(const vlm_stats_file *s, const char *name, int32_
     if (st == VLM_OK) st = vlm_alloc(&block, (size_t)rows + 1, out->width, s->err);
     out->block = block;
     if (st == VLM_OK) st = vlm_store_get(s, name, type, (hsize_t)rows, 1, out->block);
-    for (int32_t i = 0; st == VLM_OK && i < rows; i++) out->block[(size_t)i * out->width + out->width - 1] = 0;
+    for (int32_t i = 0; st == VLM_OK && i < rows; i++)
+      out->block[(size_t)i * out->width + out->width - 1] = 0;
   }
   if (type >= 0) H5Tclose(type);
   if (stored >= 0) H5Tclose(stored);
@@ -97,24 +106,29 @@ vlm_status vlm_store_get_texts(const vlm_stats_file *s, const char *name, int32_
   return st != VLM_OK ? st : fine ? VLM_OK : vlm_store_broken(s, name);
 }
 
-const char *vlm_store_text_row(const vlm_store_texts *t, int32_t i) { return t->block + (size_t)i * t->width; }
+const char *vlm_store_text_row(const vlm_store_texts *t, int32_t i) {
+  return t->block + (size_t)i * t->width;
+}
 
 bool vlm_store_parse_digest(vlm_digest *out, const char *text) {
   unsigned long long high, low;
   int used = 0;
-  if (strlen(text) != 32 || sscanf(text, "%16llx%16llx%n", &high, &low, &used) != 2 || used != 32) return false;
+  if (strlen(text) != 32 || sscanf(text, "%16llx%16llx%n", &high, &low, &used) != 2 || used != 32)
+    return false;
   *out = (vlm_digest){.high = high, .low = low};
   return true;
 }
 
-static vlm_status get_field(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows, const char *name, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
+static vlm_status get_field(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows,
+                            const char *name, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
   vlm_status st = VLM_OK;
   char path[64];
   void *column = NULL;
   snprintf(path, sizeof path, "/tensors/%s", name);
   VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
   VLM_TRY(vlm_store_get(s, path, memory_type, (hsize_t)rows, width, column));
-  for (int32_t i = 0; i < rows; i++) memcpy((char *)tensors[i] + offset, (char *)column + (size_t)i * bytes, bytes);
+  for (int32_t i = 0; i < rows; i++)
+    memcpy((char *)tensors[i] + offset, (char *)column + (size_t)i * bytes, bytes);
 out:
   vlm_free(column);
   return st;
@@ -129,7 +143,8 @@ static vlm_status get_samples(const vlm_stats_file *s, vlm_stats *stats) {
   VLM_TRY(vlm_store_get_texts(s, "/samples/name", rows, &names));
   for (int32_t i = 0; i < rows; i++) {
     vlm_digest d;
-    if (!vlm_store_parse_digest(&d, vlm_store_text_row(&digests, i))) VLM_TRY(vlm_store_broken(s, "/samples/digest"));
+    if (!vlm_store_parse_digest(&d, vlm_store_text_row(&digests, i)))
+      VLM_TRY(vlm_store_broken(s, "/samples/digest"));
     VLM_TRY(vlm_stats_add_sample(stats, d, vlm_store_text_row(&names, i), s->err));
   }
 out:
@@ -162,8 +177,9 @@ static bool plausible(const vlm_tensor_stats *t) {
   }
   for (int i = 0; i < VLM_ROW_BINS; i++)
     if (t->rows[i] < 0 || t->rows[i] > t->count) return false;
-  return t->count >= 0 && sum == t->count && isfinite(t->min) && isfinite(t->max) && t->min <= t->max && t->histogram.exponent >= -200 &&
-         t->histogram.exponent <= 200 && t->channels >= -1 && t->channels <= (1 << 16);
+  return t->count >= 0 && sum == t->count && isfinite(t->min) && isfinite(t->max) && t->min <= t->max &&
+         t->histogram.exponent >= -200 && t->histogram.exponent <= 200 && t->channels >= -1 &&
+         t->channels <= (1 << 16);
 }
 
 static vlm_status get_channels(const vlm_stats_file *s, vlm_tensor_stats **tensors, int32_t rows) {
@@ -202,8 +218,10 @@ static vlm_status get_histograms(const vlm_stats_file *s, vlm_tensor_stats **ten
   vlm_status st = VLM_OK;
   const hsize_t one[2] = {1, VLM_HISTOGRAM_BINS};
   hsize_t dims[2] = {0};
-  hid_t set = H5Dopen2(s->file, "/tensors/histogram", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1, row = H5Screate_simple(2, one, NULL);
-  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 2 && H5Sget_simple_extent_dims(space, dims, NULL) == 2 && is_own(set);
+  hid_t set = H5Dopen2(s->file, "/tensors/histogram", H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1,
+        row = H5Screate_simple(2, one, NULL);
+  bool fine = space >= 0 && H5Sget_simple_extent_ndims(space) == 2 &&
+              H5Sget_simple_extent_dims(space, dims, NULL) == 2 && is_own(set);
   fine = fine && dims[0] == (hsize_t)rows && dims[1] == VLM_HISTOGRAM_BINS;
   for (int32_t i = 0; fine && i < rows; i++) {
     const hsize_t start[2] = {(hsize_t)i, 0};
@@ -232,18 +250,22 @@ static vlm_status get_tensors(const vlm_stats_file *s, vlm_stats *stats) {
   VLM_TRY(vlm_store_get_texts(s, "/tensors/widest_high", rows, &high));
   VLM_TRY(vlm_new(&tensors, rows, s->err));
   for (int32_t i = 0; i < rows; i++) {
-    VLM_TRY(vlm_stats_entry(&tensors[i], stats, vlm_store_text_row(&graphs, i), vlm_store_text_row(&names, i), s->err));
-    if (vlm_stats_count(stats) != i + 1 || !vlm_store_parse_digest(&tensors[i]->widest_low, vlm_store_text_row(&low, i)) ||
+    VLM_TRY(vlm_stats_entry(&tensors[i], stats, vlm_store_text_row(&graphs, i), vlm_store_text_row(&names, i),
+                            s->err));
+    if (vlm_stats_count(stats) != i + 1 ||
+        !vlm_store_parse_digest(&tensors[i]->widest_low, vlm_store_text_row(&low, i)) ||
         !vlm_store_parse_digest(&tensors[i]->widest_high, vlm_store_text_row(&high, i)))
       VLM_TRY(vlm_store_broken(s, "/tensors"));
   }
-#define X(name, file_type, memory_type, member, width)                                                                                           \
-  VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
+#define X(name, file_type, memory_type, member, width)                                       \
+  VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), \
+                    sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_FIELDS(X)
 #undef X
-#define X(name, file_type, memory_type, member, width)                   \
-  if (H5Lexists(s->file, "/tensors/" name, H5P_DEFAULT) > 0)             \
-    VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
+#define X(name, file_type, memory_type, member, width)                                         \
+  if (H5Lexists(s->file, "/tensors/" name, H5P_DEFAULT) > 0)                                   \
+    VLM_TRY(get_field(s, tensors, rows, name, memory_type, offsetof(vlm_tensor_stats, member), \
+                      sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_LATER_FIELDS(X)
 #undef X
   VLM_TRY(get_histograms(s, tensors, rows));
@@ -281,7 +303,8 @@ static vlm_status get_dims(const vlm_stats_file *s, vlm_input_shape *shapes, int
   VLM_TRY(vlm_store_get(s, "/shapes/rank", H5T_NATIVE_INT64, (hsize_t)rows, 1, ranks));
   VLM_TRY(vlm_store_get(s, "/shapes/dims", H5T_NATIVE_INT64, (hsize_t)n, 1, dims));
   for (int32_t i = 0; i < rows; i++) {
-    if (ranks[i] < 0 || ranks[i] > VLM_MAX_RANK || ranks[i] > n - at) VLM_TRY(vlm_store_broken(s, "/shapes/rank"));
+    if (ranks[i] < 0 || ranks[i] > VLM_MAX_RANK || ranks[i] > n - at)
+      VLM_TRY(vlm_store_broken(s, "/shapes/rank"));
     shapes[i].rank = (int32_t)ranks[i];
     memcpy(shapes[i].dims, dims + at, (size_t)ranks[i] * sizeof *dims);
     at += shapes[i].rank;
@@ -342,8 +365,9 @@ static vlm_status check_digest(const vlm_stats_file *s, const vlm_stats *stats) 
   VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
   VLM_TRY(vlm_stats_digest(&unnamed, stats, false, s->err));
   vlm_digest_text(digest, actual);
-  VLM_CHECK(strcmp(stored, actual) == 0 || strcmp(stored, vlm_digest_text(unnamed, first)) == 0, s->err, VLM_INTEGRITY,
-            "%s: content does not match its digest: got %s, wanted %s", s->path, actual, stored);
+  VLM_CHECK(strcmp(stored, actual) == 0 || strcmp(stored, vlm_digest_text(unnamed, first)) == 0, s->err,
+            VLM_INTEGRITY, "%s: content does not match its digest: got %s, wanted %s", s->path, actual,
+            stored);
 out:
   vlm_free(stored);
   return st;
@@ -351,14 +375,16 @@ out:
 
 static vlm_status check_version(const vlm_stats_file *s) {
   int64_t version = 0;
-  hid_t attribute = H5Aopen(s->file, "version", H5P_DEFAULT), space = attribute >= 0 ? H5Aget_space(attribute) : -1;
-  bool fine = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT64, &version) >= 0;
+  hid_t attribute = H5Aopen(s->file, "version", H5P_DEFAULT),
+        space = attribute >= 0 ? H5Aget_space(attribute) : -1;
+  bool fine = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
+              H5Aread(attribute, H5T_NATIVE_INT64, &version) >= 0;
   if (space >= 0) H5Sclose(space);
   if (attribute >= 0) H5Aclose(attribute);
   if (!fine) return vlm_store_broken(s, "version");
   if (version == VLM_STORE_VERSION) return VLM_OK;
-  return vlm_fail(s->err, VLM_UNSUPPORTED, "%s: statistics of version %lld; this program reads version %d", s->path, (long long)version,
-                  VLM_STORE_VERSION);
+  return vlm_fail(s->err, VLM_UNSUPPORTED, "%s: statistics of version %lld; this program reads version %d",
+                  s->path, (long long)version, VLM_STORE_VERSION);
 }
 
 /* Left out where there is nothing to say; files of before have neither. */
@@ -425,6 +451,10 @@ out:
   return st;
 }
 
-vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) { return open_file(out, path, true, err); }
+vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err) {
+  return open_file(out, path, true, err);
+}
 
-vlm_status vlm_stats_open_samples(vlm_stats **out, const char *path, vlm_error *err) { return open_file(out, path, false, err); }
+vlm_status vlm_stats_open_samples(vlm_stats **out, const char *path, vlm_error *err) {
+  return open_file(out, path, false, err);
+}

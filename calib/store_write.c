@@ -14,7 +14,8 @@ static vlm_status not_written(const vlm_stats_file *s, const char *what) {
   return vlm_fail(s->err, VLM_IO, "%s: %s cannot be written (is the disk full?)", s->path, what);
 }
 
-static vlm_status put_attribute(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type, const void *data) {
+static vlm_status put_attribute(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type,
+                                const void *data) {
   hid_t space = H5Screate(H5S_SCALAR);
   hid_t attribute = H5Acreate2(s->file, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
   bool fine = attribute >= 0 && H5Awrite(attribute, memory_type, data) >= 0;
@@ -30,7 +31,8 @@ vlm_status vlm_store_put_text_attribute(const vlm_stats_file *s, const char *nam
   return st;
 }
 
-vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type, hsize_t rows, hsize_t width, const void *data) {
+vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_type, hid_t memory_type,
+                         hsize_t rows, hsize_t width, const void *data) {
   hsize_t dims[2] = {rows, width};
   hid_t space = H5Screate_simple(width > 1 ? 2 : 1, dims, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(options, false);
@@ -44,20 +46,24 @@ vlm_status vlm_store_put(const vlm_stats_file *s, const char *name, hid_t file_t
 
 /* Histograms, one compressed chunk per tensor, written row by row: the file does not need to be in memory. */
 static vlm_status put_histograms(const vlm_stats_file *s, const vlm_stats *stats) {
-  hsize_t rows = (hsize_t)vlm_stats_count(stats), dims[2] = {rows, VLM_HISTOGRAM_BINS}, one[2] = {1, VLM_HISTOGRAM_BINS};
-  hid_t space = H5Screate_simple(2, dims, NULL), row_space = H5Screate_simple(2, one, NULL), options = H5Pcreate(H5P_DATASET_CREATE);
+  hsize_t rows = (hsize_t)vlm_stats_count(stats), dims[2] = {rows, VLM_HISTOGRAM_BINS},
+          one[2] = {1, VLM_HISTOGRAM_BINS};
+  hid_t space = H5Screate_simple(2, dims, NULL), row_space = H5Screate_simple(2, one, NULL),
+        options = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(options, false);
   if (rows) { /* filters need chunks, and chunks a row */
     H5Pset_chunk(options, 2, one);
     H5Pset_shuffle(options);
     H5Pset_deflate(options, 4);
   }
-  hid_t set = H5Dcreate2(s->file, "/tensors/histogram", H5T_STD_I64LE, space, H5P_DEFAULT, options, H5P_DEFAULT);
+  hid_t set =
+      H5Dcreate2(s->file, "/tensors/histogram", H5T_STD_I64LE, space, H5P_DEFAULT, options, H5P_DEFAULT);
   bool fine = set >= 0;
   for (hsize_t i = 0; fine && i < rows; i++) {
     const hsize_t start[2] = {i, 0};
     fine = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL) >= 0 &&
-           H5Dwrite(set, H5T_NATIVE_INT64, row_space, space, H5P_DEFAULT, vlm_stats_at(stats, (int32_t)i)->histogram.bins) >= 0;
+           H5Dwrite(set, H5T_NATIVE_INT64, row_space, space, H5P_DEFAULT,
+                    vlm_stats_at(stats, (int32_t)i)->histogram.bins) >= 0;
   }
   if (set >= 0) fine &= H5Dclose(set) >= 0;
   H5Pclose(options);
@@ -76,11 +82,21 @@ vlm_status vlm_store_put_group(const vlm_stats_file *s, const char *name) {
   return VLM_OK;
 }
 
-static const char *tensor_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, vlm_stats_at(o, i)->graph; }
-static const char *tensor_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, vlm_stats_at(o, i)->name; }
-static const char *tensor_low(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return vlm_digest_text(vlm_stats_at(o, i)->widest_low, d); }
-static const char *tensor_high(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return vlm_digest_text(vlm_stats_at(o, i)->widest_high, d); }
-static const char *sample_digest(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return vlm_digest_text(vlm_stats_sample(o, i, NULL), d); }
+static const char *tensor_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return (void)d, vlm_stats_at(o, i)->graph;
+}
+static const char *tensor_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return (void)d, vlm_stats_at(o, i)->name;
+}
+static const char *tensor_low(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return vlm_digest_text(vlm_stats_at(o, i)->widest_low, d);
+}
+static const char *tensor_high(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return vlm_digest_text(vlm_stats_at(o, i)->widest_high, d);
+}
+static const char *sample_digest(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return vlm_digest_text(vlm_stats_sample(o, i, NULL), d);
+}
 static const char *sample_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
   const char *name;
   (void)d;
@@ -88,7 +104,8 @@ static const char *sample_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST
   return name;
 }
 
-vlm_status vlm_store_put_texts(const vlm_stats_file *s, const char *name, vlm_store_text_at *get, const void *owner, int32_t rows) {
+vlm_status vlm_store_put_texts(const vlm_stats_file *s, const char *name, vlm_store_text_at *get,
+                               const void *owner, int32_t rows) {
   vlm_status st = VLM_OK;
   char digest[VLM_STORE_DIGEST_TEXT];
   void *block = NULL;
@@ -108,14 +125,16 @@ out:
 }
 
 /* One member of every tensor, gathered into a column. */
-static vlm_status put_field(const vlm_stats_file *s, const vlm_stats *stats, const char *name, hid_t file_type, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
+static vlm_status put_field(const vlm_stats_file *s, const vlm_stats *stats, const char *name,
+                            hid_t file_type, hid_t memory_type, size_t offset, size_t bytes, hsize_t width) {
   vlm_status st = VLM_OK;
   char path[64];
   void *column = NULL;
   int32_t rows = vlm_stats_count(stats);
   snprintf(path, sizeof path, "/tensors/%s", name);
   VLM_TRY(vlm_alloc(&column, (size_t)rows, bytes, s->err));
-  for (int32_t i = 0; i < rows; i++) memcpy((char *)column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
+  for (int32_t i = 0; i < rows; i++)
+    memcpy((char *)column + (size_t)i * bytes, (const char *)vlm_stats_at(stats, i) + offset, bytes);
   VLM_TRY(vlm_store_put(s, path, file_type, memory_type, (hsize_t)rows, width, column));
 out:
   vlm_free(column);
@@ -128,8 +147,9 @@ static vlm_status put_tensors(const vlm_stats_file *s, const vlm_stats *stats) {
   VLM_TRY(vlm_store_put_group(s, "/tensors"));
   VLM_TRY(vlm_store_put_texts(s, "/tensors/graph", tensor_graph, stats, rows));
   VLM_TRY(vlm_store_put_texts(s, "/tensors/name", tensor_name, stats, rows));
-#define X(name, file_type, memory_type, member, width)                                                                                       \
-  VLM_TRY(put_field(s, stats, name, file_type, memory_type, offsetof(vlm_tensor_stats, member), sizeof(((vlm_tensor_stats *)0)->member), width));
+#define X(name, file_type, memory_type, member, width)                                          \
+  VLM_TRY(put_field(s, stats, name, file_type, memory_type, offsetof(vlm_tensor_stats, member), \
+                    sizeof(((vlm_tensor_stats *)0)->member), width));
   VLM_STORE_FIELDS(X)
   VLM_STORE_LATER_FIELDS(X)
 #undef X
@@ -176,8 +196,12 @@ out:
   return st;
 }
 
-static const char *shape_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, ((const vlm_shape_list *)o)->items[i].graph; }
-static const char *shape_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) { return (void)d, ((const vlm_shape_list *)o)->items[i].name; }
+static const char *shape_graph(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return (void)d, ((const vlm_shape_list *)o)->items[i].graph;
+}
+static const char *shape_name(const void *o, int32_t i, char d[VLM_STORE_DIGEST_TEXT]) {
+  return (void)d, ((const vlm_shape_list *)o)->items[i].name;
+}
 
 /* Dims one shape after the other. */
 static vlm_status put_dims(const vlm_stats_file *s, const vlm_shape_list *list) {
@@ -239,8 +263,10 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   VLM_TRY(vlm_store_put_text_attribute(s, "preprocess", vlm_stats_preprocess(stats)));
   VLM_TRY(vlm_store_put_text_attribute(s, "tool", VLM_VERSION));
   VLM_TRY(vlm_store_put_text_attribute(s, "digest", vlm_digest_text(digest, text)));
-  if (*vlm_stats_settings(stats)) VLM_TRY(vlm_store_put_text_attribute(s, "settings", vlm_stats_settings(stats)));
-  if (vlm_stats_is_partial(stats)) VLM_TRY(put_attribute(s, "partial", H5T_STD_I64LE, H5T_NATIVE_INT64, &yes));
+  if (*vlm_stats_settings(stats))
+    VLM_TRY(vlm_store_put_text_attribute(s, "settings", vlm_stats_settings(stats)));
+  if (vlm_stats_is_partial(stats))
+    VLM_TRY(put_attribute(s, "partial", H5T_STD_I64LE, H5T_NATIVE_INT64, &yes));
   VLM_TRY(vlm_store_put_group(s, "/samples"));
   VLM_TRY(vlm_store_put_texts(s, "/samples/digest", sample_digest, stats, vlm_stats_samples(stats)));
   VLM_TRY(vlm_store_put_texts(s, "/samples/name", sample_name, stats, vlm_stats_samples(stats)));

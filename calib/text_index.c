@@ -25,12 +25,14 @@ static vlm_status grow(vlm_text_index *index, vlm_error *err) {
   index->capacity = 0;
   VLM_TRY(vlm_new(&index->slots, (size_t)more * 2, err));
   index->capacity = more;
-  for (int32_t i = 0; i < index->count; i++) index->slots[slot_of(index, index->texts[i], strlen(index->texts[i]))] = i + 1;
+  for (int32_t i = 0; i < index->count; i++)
+    index->slots[slot_of(index, index->texts[i], strlen(index->texts[i]))] = i + 1;
 out:
   return st;
 }
 
-vlm_status vlm_text_index_add(vlm_text_index *index, int32_t *id, bool *added, const char *text, size_t bytes, vlm_error *err) {
+vlm_status vlm_text_index_add(vlm_text_index *index, int32_t *id, bool *added, const char *text, size_t bytes,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   if (!index->arena) VLM_TRY(vlm_arena_create(&index->arena, err));
   if (index->count == index->capacity) VLM_TRY(grow(index, err));

@@ -17,7 +17,8 @@ typedef struct vlm_text_index {
 
 void vlm_text_index_free(vlm_text_index *index);
 /* The id of text[0 .. bytes), new when *added (may be NULL) is set. */
-vlm_status vlm_text_index_add(vlm_text_index *index, int32_t *id, bool *added, const char *text, size_t bytes, vlm_error *err);
+vlm_status vlm_text_index_add(vlm_text_index *index, int32_t *id, bool *added, const char *text, size_t bytes,
+                              vlm_error *err);
 /* The id, or -1. */
 int32_t vlm_text_index_find(const vlm_text_index *index, const char *text, size_t bytes);
 

@@ -15,7 +15,8 @@ static void write_case(void *user, const vlm_check_case *c) {
   sink *s = user;
   bool show = s->output->verbose || (c->result == VLM_CHECK_FAILED && !s->output->quiet);
   if (show) {
-    fprintf(s->text, "%s %s%s%s\n", vlm_check_result_name(c->result), c->name, c->detail[0] != '\0' ? ": " : "", c->detail);
+    fprintf(s->text, "%s %s%s%s\n", vlm_check_result_name(c->result), c->name,
+            c->detail[0] != '\0' ? ": " : "", c->detail);
     fflush(s->text);
   }
   if (s->json == NULL) return;
@@ -37,7 +38,8 @@ static vlm_status write_json(const sink *s, const vlm_check_counts *counts, vlm_
   vlm_json_close_object(s->json);
   VLM_TRY(vlm_json_writer_text(s->json, &text, NULL, err));
   if (s->output->json_path == NULL) {
-    VLM_CHECK(printf("%s\n", text) > 0 && fflush(stdout) == 0, err, VLM_IO, "standard output cannot be written");
+    VLM_CHECK(printf("%s\n", text) > 0 && fflush(stdout) == 0, err, VLM_IO,
+              "standard output cannot be written");
     goto out;
   }
   VLM_TRY(vlm_write_text(s->output->json_path, text, err));
@@ -45,8 +47,8 @@ out:
   return st;
 }
 
-vlm_status vlm_check_report(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts, const vlm_check_output *output,
-                            vlm_error *err) {
+vlm_status vlm_check_report(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
+                            const vlm_check_output *output, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_check_counts counts = {0};
   bool json_on_stdout = output->json && output->json_path == NULL;
@@ -57,8 +59,8 @@ vlm_status vlm_check_report(const char *const *folders, int32_t n_folders, const
     vlm_json_open_array(s.json, "cases");
   }
   VLM_TRY(vlm_check_folders(folders, n_folders, opts, write_case, &s, &counts, err));
-  fprintf(s.text, "%lld passed, %lld failed, %lld unsupported\n", (long long)counts.passed, (long long)counts.failed,
-          (long long)counts.unsupported);
+  fprintf(s.text, "%lld passed, %lld failed, %lld unsupported\n", (long long)counts.passed,
+          (long long)counts.failed, (long long)counts.unsupported);
   fflush(s.text);
   if (output->json) VLM_TRY(write_json(&s, &counts, err));
   VLM_CHECK(counts.failed == 0, err, VLM_INPUT, "%lld of %lld cases failed", (long long)counts.failed,

@@ -14,7 +14,7 @@ typedef struct vlm_check_output {
 } vlm_check_output;
 
 /* Runs the check and prints. VLM_INPUT when a case failed (the message says how many). */
-vlm_status vlm_check_report(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts, const vlm_check_output *output,
-                            vlm_error *err);
+vlm_status vlm_check_report(const char *const *folders, int32_t n_folders, const vlm_check_opts *opts,
+                            const vlm_check_output *output, vlm_error *err);
 
 #endif

@@ -15,9 +15,12 @@ enum { PATH = 1024, REASONS = 64, SHOWN = 3, MAX_INPUTS = 64 };
 
 static const char HEAD[] =
     "# Coverage\n\n"
-    "How much of known models `vlm-quantize` puts in 8 bits with no flags, once their ranges are known: the share of the weights' bytes, the\n"
-    "share of the multiply-accumulates whose operands have both 8 bits, and what stays float, by reason. Made by\n"
-    "`cmake --build build --target coverage_md`; the shapes are those of the test vectors. Reduced architectures have many small weights.\n";
+    "How much of known models `vlm-quantize` puts in 8 bits with no flags, once their ranges are known: the "
+    "share of the weights' bytes, the\n"
+    "share of the multiply-accumulates whose operands have both 8 bits, and what stays float, by reason. "
+    "Made by\n"
+    "`cmake --build build --target coverage_md`; the shapes are those of the test vectors. Reduced "
+    "architectures have many small weights.\n";
 static const char TABLE[] = "\n| model | weights | MACs | left float |\n|---|---|---|---|\n";
 
 /* ---- one model ---- */
@@ -100,8 +103,9 @@ static vlm_status put_row(page *p, const char *name, const vlm_coverage *c) {
                          vlm_show_bytes((double)s->weight_bytes).text));
   if (!s->measured) VLM_TRY(vlm_text_print(p->text, p->err, "not known"));
   else if (!s->macs) VLM_TRY(vlm_text_print(p->text, p->err, "none"));
-  else VLM_TRY(vlm_text_print(p->text, p->err, "%.1f %% of %s", vlm_coverage_macs_percent(s),
-                              vlm_show_count(s->macs).text));
+  else
+    VLM_TRY(vlm_text_print(p->text, p->err, "%.1f %% of %s", vlm_coverage_macs_percent(s),
+                           vlm_show_count(s->macs).text));
   VLM_TRY(vlm_text_print(p->text, p->err, " | "));
   VLM_TRY(put_left(p, c));
   VLM_TRY(vlm_text_print(p->text, p->err, " |\n"));

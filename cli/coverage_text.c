@@ -11,8 +11,7 @@ static void print_share(const char *name, const vlm_coverage_share *s, vlm_put_l
   else if (s->measured)
     snprintf(macs, sizeof macs, "%5.1f %% of %s", vlm_coverage_macs_percent(s), vlm_show_count(s->macs).text);
   snprintf(line, sizeof line, "%s %5.1f %% of %-12s %s", vlm_show_cell(cell, sizeof cell, name, GRAPH),
-           vlm_coverage_weights_percent(s),
-           vlm_show_bytes((double)s->weight_bytes).text, macs);
+           vlm_coverage_weights_percent(s), vlm_show_bytes((double)s->weight_bytes).text, macs);
   put(user, line);
 }
 
@@ -23,7 +22,7 @@ static void print_left(const vlm_coverage *c, int32_t shown, bool every, vlm_put
     const vlm_left_float *l = &c->left[i];
     snprintf(name, sizeof name, "%.100s/%.250s", l->graph, l->value);
     const char *why = every ? vlm_show_clean(reason, sizeof reason, l->reason)
-        : vlm_show_cell(reason, sizeof reason, l->reason, -REASON);
+                            : vlm_show_cell(reason, sizeof reason, l->reason, -REASON);
     snprintf(line, sizeof line, "%10s  %s  %s", vlm_show_bytes((double)l->bytes).text,
              vlm_show_cell(cell, sizeof cell, name, NAME), why);
     put(user, line);

@@ -8,7 +8,12 @@
 #include "flow/evaluate.h"
 #include "flow/regressions.h"
 
-typedef enum vlm_eval_model { VLM_EVAL_REFERENCE, VLM_EVAL_CANDIDATE, VLM_EVAL_BASELINE, VLM_EVAL_MODELS } vlm_eval_model;
+typedef enum vlm_eval_model {
+  VLM_EVAL_REFERENCE,
+  VLM_EVAL_CANDIDATE,
+  VLM_EVAL_BASELINE,
+  VLM_EVAL_MODELS
+} vlm_eval_model;
 
 typedef struct vlm_eval_records vlm_eval_records;
 
@@ -26,9 +31,9 @@ typedef struct vlm_eval_job {
   vlm_flow_evaluate_opts opts;
   vlm_eval_records *records;
   vlm_flow_evaluation result;
-  vlm_flow_evaluation shadow;    /* of the baseline against the reference */
+  vlm_flow_evaluation shadow; /* of the baseline against the reference */
   vlm_regressions regressions;
-  bool watched;                  /* there is a baseline */
+  bool watched; /* there is a baseline */
 } vlm_eval_job;
 
 /* ---- eval_print.c ---- */
@@ -52,7 +57,8 @@ void vlm_put_scores(vlm_json_writer *writer, const char *key, const vlm_scores *
 vlm_status vlm_eval_records_open(vlm_eval_records **out, const vlm_eval_job *job, vlm_error *err);
 vlm_status vlm_eval_records_answer(void *records, const vlm_eval_item *item, vlm_error *err);
 vlm_status vlm_eval_records_output(void *records, const vlm_graph_item *item, vlm_error *err);
-vlm_status vlm_eval_records_close(vlm_eval_records *records, const vlm_flow_evaluation *result, vlm_error *err);
+vlm_status vlm_eval_records_close(vlm_eval_records *records, const vlm_flow_evaluation *result,
+                                  vlm_error *err);
 void vlm_eval_records_free(vlm_eval_records *records);
 
 /* ---- eval_reports.c: --junit, --markdown ---- */

@@ -1,7 +1,6 @@
 #include "cli/eval.h"
 #include "cli/provenance.h"
 
-
 static const char *const SIDES[2] = {"reference", "candidate"};
 
 void vlm_put_scores(vlm_json_writer *w, const char *key, const vlm_scores *s) {
@@ -29,7 +28,8 @@ static void put_summary(vlm_json_writer *w, const char *key, vlm_samples *sample
 
 static void put_latency(vlm_json_writer *w, const char *key, vlm_eval_side *side) {
   vlm_json_open_object(w, key);
-  for (int s = 0; s < VLM_STAGE_COUNT; s++) put_summary(w, s == VLM_STAGE_STEP ? "per_token" : vlm_stage_name((vlm_stage)s), &side->stage_ms[s]);
+  for (int s = 0; s < VLM_STAGE_COUNT; s++)
+    put_summary(w, s == VLM_STAGE_STEP ? "per_token" : vlm_stage_name((vlm_stage)s), &side->stage_ms[s]);
   put_summary(w, "first_token", &side->first_token_ms);
   put_summary(w, "total", &side->total_ms);
   vlm_json_close_object(w);
@@ -43,12 +43,18 @@ static void put_memory(vlm_json_writer *w, const char *key, const vlm_memory_use
   vlm_json_close_object(w);
 }
 
-static double tokens_per_s(const vlm_eval_side *s) { return s->decode_ms > 0 ? 1e3 * (double)s->tokens / s->decode_ms : 0; }
+static double tokens_per_s(const vlm_eval_side *s) {
+  return s->decode_ms > 0 ? 1e3 * (double)s->tokens / s->decode_ms : 0;
+}
 
 /* One member per side, the candidate's only when there is one. */
 typedef void put_side(vlm_json_writer *w, const char *key, vlm_eval_side *side);
-static void side_memory(vlm_json_writer *w, const char *key, vlm_eval_side *s) { put_memory(w, key, &s->memory); }
-static void side_rate(vlm_json_writer *w, const char *key, vlm_eval_side *s) { vlm_json_put_double(w, key, tokens_per_s(s)); }
+static void side_memory(vlm_json_writer *w, const char *key, vlm_eval_side *s) {
+  put_memory(w, key, &s->memory);
+}
+static void side_rate(vlm_json_writer *w, const char *key, vlm_eval_side *s) {
+  vlm_json_put_double(w, key, tokens_per_s(s));
+}
 
 static void put_sides(vlm_json_writer *w, const char *key, vlm_evaluation *e, put_side *put) {
   vlm_json_open_object(w, key);
@@ -102,13 +108,16 @@ static void put_comparison(vlm_json_writer *w, vlm_evaluation *e) {
   vlm_json_close_object(w);
   vlm_json_open_object(w, "sqnr_db");
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (e->sqnr[r].count) vlm_json_put_double(w, r == VLM_ROLE_DECODER_STEP ? "logits" : vlm_role_name((vlm_role)r), vlm_sqnr_db(&e->sqnr[r]));
+    if (e->sqnr[r].count)
+      vlm_json_put_double(w, r == VLM_ROLE_DECODER_STEP ? "logits" : vlm_role_name((vlm_role)r),
+                          vlm_sqnr_db(&e->sqnr[r]));
   vlm_json_close_object(w);
   vlm_json_open_object(w, "kl_per_token");
   vlm_json_put_double(w, "mean", e->kl_mean);
   vlm_json_put_double(w, "p99", vlm_samples_summarize(&e->kl).p99);
   vlm_json_close_object(w);
-  vlm_json_put_double(w, "top1_agreement", e->top1_rows ? 100.0 * (double)e->top1_equal / (double)e->top1_rows : 0);
+  vlm_json_put_double(w, "top1_agreement",
+                      e->top1_rows ? 100.0 * (double)e->top1_equal / (double)e->top1_rows : 0);
 }
 
 static void put_answers(vlm_json_writer *w, vlm_evaluation *e) {

@@ -34,10 +34,14 @@ vlm_status vlm_form_records(const char *text, vlm_error *err) {
 
 /* ---- columns ---- */
 
-#define TEXT(name, value) {name, CELL_TEXT, value, 0}
-#define NUMBER(name, value) {name, CELL_NUMBER, NULL, value}
-#define NUMBERED(name, value) {name, CELL_COUNT, NULL, (double)(value)}
-#define FLAG(name, value) {name, CELL_FLAG, NULL, value}
+#define TEXT(name, value) \
+  { name, CELL_TEXT, value, 0 }
+#define NUMBER(name, value) \
+  { name, CELL_NUMBER, NULL, value }
+#define NUMBERED(name, value) \
+  { name, CELL_COUNT, NULL, (double)(value) }
+#define FLAG(name, value) \
+  { name, CELL_FLAG, NULL, value }
 
 static double if_there(int64_t value) { return value < 0 ? NAN : (double)value; }
 
@@ -179,7 +183,8 @@ vlm_status vlm_eval_records_close(vlm_eval_records *r, const vlm_flow_evaluation
   r->headed = false;
   r->file = open_memstream(&text, &bytes);
   VLM_CHECK(r->file, err, VLM_MEMORY, "%s: no memory for its lines", r->path);
-  for (int64_t i = 0; i < e->answers.images; i++) VLM_TRY(vlm_eval_records_answer(r, &e->answers.items[i], err));
+  for (int64_t i = 0; i < e->answers.images; i++)
+    VLM_TRY(vlm_eval_records_answer(r, &e->answers.items[i], err));
   VLM_TRY(vlm_file_write(r->path, text, bytes, err));
 out:
   if (r->file) fclose(r->file);

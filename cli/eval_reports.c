@@ -12,7 +12,11 @@ static vlm_status add_xml(vlm_text *out, const char *text, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (; *text; text++) {
     const unsigned char c = (unsigned char)*text;
-    const char *name = c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : NULL;
+    const char *name = c == '<'   ? "&lt;"
+                       : c == '>' ? "&gt;"
+                       : c == '&' ? "&amp;"
+                       : c == '"' ? "&quot;"
+                                  : NULL;
     if (name) VLM_TRY(vlm_text_print(out, err, "%s", name));
     else if (c < ' ' || c == 127) VLM_TRY(vlm_text_append(out, c == '\t' || c == '\n' ? " " : "?", 1, err));
     else VLM_TRY(vlm_text_append(out, text, 1, err));
@@ -51,11 +55,14 @@ static vlm_status junit(vlm_text *out, const vlm_eval_job *j, vlm_error *err) {
   int32_t failed = 0;
   for (int32_t i = 0; i < all->count; i++) failed += all->items[i].verdict != VLM_VERDICT_PASS;
   VLM_TRY(vlm_text_print(out, err, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"));
-  VLM_TRY(vlm_text_print(out, err, "<testsuite name=\"vlm-eval\" tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"%d\">\n",
-                         all->count ? all->count : 1, failed, all->count == 0));
+  VLM_TRY(vlm_text_print(
+      out, err, "<testsuite name=\"vlm-eval\" tests=\"%d\" failures=\"%d\" errors=\"0\" skipped=\"%d\">\n",
+      all->count ? all->count : 1, failed, all->count == 0));
   for (int32_t i = 0; i < all->count; i++) VLM_TRY(add_case(out, &all->items[i], err));
   if (!all->count)
-    VLM_TRY(vlm_text_print(out, err, "  <testcase classname=\"vlm-eval\" name=\"budget\"><skipped message=\"no budget set\"/></testcase>\n"));
+    VLM_TRY(vlm_text_print(out, err,
+                           "  <testcase classname=\"vlm-eval\" name=\"budget\"><skipped message=\"no budget "
+                           "set\"/></testcase>\n"));
   VLM_TRY(vlm_text_print(out, err, "</testsuite>\n</testsuites>"));
 out:
   return st;
@@ -92,7 +99,8 @@ out:
   return st;
 }
 
-static vlm_status figure(vlm_text *out, const char *name, const double values[2], bool compared, vlm_error *err) {
+static vlm_status figure(vlm_text *out, const char *name, const double values[2], bool compared,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_text_print(out, err, "| %s | %.4g |", name, values[0]));
   if (compared) VLM_TRY(vlm_text_print(out, err, " %.4g |", values[1]));
@@ -115,7 +123,9 @@ static vlm_status answer_figures(vlm_text *out, const vlm_flow_evaluation *e, vl
     FIGURE("BLEU-4", p->scores[0].bleu[3], p->scores[1].bleu[3]);
     FIGURE("ROUGE-L", p->scores[0].rouge_l, p->scores[1].rouge_l);
   }
-  if (e->compared) VLM_TRY(vlm_text_print(out, err, "| captions unchanged, %% | | %.4g |\n", vlm_agreement_exact_percent(&a->agreement)));
+  if (e->compared)
+    VLM_TRY(vlm_text_print(out, err, "| captions unchanged, %% | | %.4g |\n",
+                           vlm_agreement_exact_percent(&a->agreement)));
 out:
   return st;
 }
@@ -129,7 +139,8 @@ static vlm_status output_figures(vlm_text *out, const vlm_flow_evaluation *e, vl
     const vlm_output_match *m = &g->outputs[i];
     VLM_TRY(vlm_text_print(out, err, "| "));
     VLM_TRY(add_cell(out, g->names[i], err));
-    if (vlm_output_match_counts(m)) VLM_TRY(vlm_text_print(out, err, ", agreement %% | | %.4g |\n", vlm_output_match_percent(m)));
+    if (vlm_output_match_counts(m))
+      VLM_TRY(vlm_text_print(out, err, ", agreement %% | | %.4g |\n", vlm_output_match_percent(m)));
     else VLM_TRY(vlm_text_print(out, err, ", dB | | %.4g |\n", vlm_sqnr_db(&m->sqnr)));
   }
 out:
@@ -142,9 +153,11 @@ static vlm_status figures(vlm_text *out, const vlm_eval_job *j, vlm_error *err) 
   /* the samples are sorted by now: percentiles are read off */
   const vlm_samples *ms[2] = {e->graph ? &e->outputs.reference_ms : &e->answers.reference.total_ms,
                               e->graph ? &e->outputs.candidate_ms : &e->answers.candidate.total_ms};
-  VLM_TRY(vlm_text_print(out, err, "\n| | reference |%s\n|---|---|%s\n", e->compared ? " candidate |" : "", e->compared ? "---|" : ""));
+  VLM_TRY(vlm_text_print(out, err, "\n| | reference |%s\n|---|---|%s\n", e->compared ? " candidate |" : "",
+                         e->compared ? "---|" : ""));
   VLM_TRY((e->graph ? output_figures : answer_figures)(out, e, err));
-  FIGURE("median, ms", vlm_percentile(ms[0]->values, ms[0]->count, 50), vlm_percentile(ms[1]->values, ms[1]->count, 50));
+  FIGURE("median, ms", vlm_percentile(ms[0]->values, ms[0]->count, 50),
+         vlm_percentile(ms[1]->values, ms[1]->count, 50));
   FIGURE("size, MB", (double)e->size_bytes[0] / 1e6, (double)e->size_bytes[1] / 1e6);
 out:
   return st;
@@ -152,9 +165,13 @@ out:
 
 static vlm_status regressions(vlm_text *out, const vlm_regressions *r, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_TRY(vlm_text_print(out, err, "\nSince the baseline: %lld of %lld worse, %lld better.\n", (long long)r->count, (long long)r->samples,
-                         (long long)r->better));
-  if (r->count) VLM_TRY(vlm_text_print(out, err, "\n| sample | %s before | after | caption before | caption after |\n|---|---|---|---|---|\n", r->metric));
+  VLM_TRY(vlm_text_print(out, err, "\nSince the baseline: %lld of %lld worse, %lld better.\n",
+                         (long long)r->count, (long long)r->samples, (long long)r->better));
+  if (r->count)
+    VLM_TRY(vlm_text_print(
+        out, err,
+        "\n| sample | %s before | after | caption before | caption after |\n|---|---|---|---|---|\n",
+        r->metric));
   for (int64_t i = 0; i < r->count && i < SHOWN; i++) {
     const vlm_regression *item = &r->items[i];
     VLM_TRY(vlm_text_print(out, err, "| "));
@@ -165,7 +182,8 @@ static vlm_status regressions(vlm_text *out, const vlm_regressions *r, vlm_error
     VLM_TRY(add_cell(out, item->after, err));
     VLM_TRY(vlm_text_print(out, err, " |\n"));
   }
-  if (r->count > SHOWN) VLM_TRY(vlm_text_print(out, err, "\nand %lld more.\n", (long long)(r->count - SHOWN)));
+  if (r->count > SHOWN)
+    VLM_TRY(vlm_text_print(out, err, "\nand %lld more.\n", (long long)(r->count - SHOWN)));
 out:
   return st;
 }
@@ -175,7 +193,10 @@ static vlm_status markdown(vlm_text *out, const vlm_eval_job *j, vlm_error *err)
   VLM_TRY(vlm_text_print(out, err, "### vlm-eval: %s\n\n", vlm_verdict_text(j->result.verdict)));
   for (int k = 0; k < VLM_EVAL_MODELS; k++) {
     if (!j->paths[k]) continue;
-    VLM_TRY(vlm_text_print(out, err, "%s", k == VLM_EVAL_REFERENCE ? "" : k == VLM_EVAL_CANDIDATE ? " against " : ", baseline "));
+    VLM_TRY(vlm_text_print(out, err, "%s",
+                           k == VLM_EVAL_REFERENCE   ? ""
+                           : k == VLM_EVAL_CANDIDATE ? " against "
+                                                     : ", baseline "));
     VLM_TRY(add_cell(out, j->paths[k], err));
   }
   VLM_TRY(vlm_text_print(out, err, ", %zu samples\n\n", vlm_dataset_count(j->set)));

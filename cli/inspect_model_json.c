@@ -17,7 +17,8 @@ static void put_dims(vlm_json_writer *w, const char *key, const vlm_tensor *t, c
   vlm_json_close_array(w);
 }
 
-static void put_ends(vlm_json_writer *w, const char *key, const vlm_graph *g, const vlm_value_id *ids, int32_t n, const vlm_tensor *here) {
+static void put_ends(vlm_json_writer *w, const char *key, const vlm_graph *g, const vlm_value_id *ids,
+                     int32_t n, const vlm_tensor *here) {
   vlm_json_open_array(w, key);
   for (int32_t i = 0; i < n; i++) {
     const vlm_value *v = &g->values[ids[i]];
@@ -31,7 +32,8 @@ static void put_ends(vlm_json_writer *w, const char *key, const vlm_graph *g, co
   vlm_json_close_array(w);
 }
 
-static vlm_status put_operators(vlm_json_writer *w, const vlm_graph *g, const vlm_profile *p, vlm_error *err) {
+static vlm_status put_operators(vlm_json_writer *w, const vlm_graph *g, const vlm_profile *p,
+                                vlm_error *err) {
   char name[96];
   vlm_op_total *ops;
   int32_t n;
@@ -115,8 +117,9 @@ static vlm_status put_graph(vlm_json_writer *w, const vlm_model_view *v, int rol
 }
 
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, vlm_error *err) {
-  static const char *const FAMILIES[] = {
-      [VLM_FAMILY_GRAPH] = "graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
+  static const char *const FAMILIES[] = {[VLM_FAMILY_GRAPH] = "graph",
+                                         [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder",
+                                         [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
   vlm_status st = VLM_OK;
   const vlm_bundle_profile *c = &v->costs;
   vlm_json_put_text(w, "family", FAMILIES[v->bundle->family]);
@@ -128,9 +131,11 @@ vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *v, vlm_e
     const struct {
       const char *key;
       int64_t value;
-    } sizes[] = {{"image_width", c->image_width},     {"image_height", c->image_height},     {"image_tokens", c->image_tokens},
-                 {"prompt_tokens", c->prompt_tokens}, {"context_tokens", c->context_tokens}, {"past_tokens", c->past_tokens}};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) vlm_json_put_int(w, sizes[i].key, sizes[i].value);
+    } sizes[] = {{"image_width", c->image_width},       {"image_height", c->image_height},
+                 {"image_tokens", c->image_tokens},     {"prompt_tokens", c->prompt_tokens},
+                 {"context_tokens", c->context_tokens}, {"past_tokens", c->past_tokens}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+      vlm_json_put_int(w, sizes[i].key, sizes[i].value);
   } else {
     vlm_json_put_text(w, "assumed", vlm_text_get(&v->assumed));
   }

@@ -12,10 +12,22 @@ static void put_json(vlm_json_writer *w, const char *key, vlm_json v) {
   size_t n = 0;
   vlm_json_iter it = {0};
   switch (vlm_json_type(v)) {
-    case VLM_JSON_BOOL: vlm_json_as_bool(&flag, v, NULL); vlm_json_put_bool(w, key, flag); break;
-    case VLM_JSON_INT: vlm_json_as_int(&integer, v, NULL); vlm_json_put_int(w, key, integer); break;
-    case VLM_JSON_REAL: vlm_json_as_double(&real, v, NULL); vlm_json_put_double(w, key, real); break;
-    case VLM_JSON_TEXT: vlm_json_as_bytes(&bytes, &n, v, NULL); vlm_json_put_bytes(w, key, bytes, n); break;
+    case VLM_JSON_BOOL:
+      vlm_json_as_bool(&flag, v, NULL);
+      vlm_json_put_bool(w, key, flag);
+      break;
+    case VLM_JSON_INT:
+      vlm_json_as_int(&integer, v, NULL);
+      vlm_json_put_int(w, key, integer);
+      break;
+    case VLM_JSON_REAL:
+      vlm_json_as_double(&real, v, NULL);
+      vlm_json_put_double(w, key, real);
+      break;
+    case VLM_JSON_TEXT:
+      vlm_json_as_bytes(&bytes, &n, v, NULL);
+      vlm_json_put_bytes(w, key, bytes, n);
+      break;
     case VLM_JSON_ARRAY:
       vlm_json_open_array(w, key);
       for (size_t i = 0; i < vlm_json_size(v); i++) put_json(w, NULL, vlm_json_at(v, i));

@@ -96,13 +96,15 @@ static void print_sections(const vlm_pack *pack) {
   const vlm_pack_section *s = vlm_pack_sections(pack, &n);
   printf("\n%-8s %-16s %-28s %-7s %10s %10s\n", "section", "what", "of", "codec", "stored", "raw");
   for (int32_t i = 0; i < n; i++)
-    printf("%-8s %-16s %s %-7s %10s %10s\n", s[i].name, s[i].what, vlm_show_cell(label, sizeof label, s[i].label, 28), s[i].codec,
+    printf("%-8s %-16s %s %-7s %10s %10s\n", s[i].name, s[i].what,
+           vlm_show_cell(label, sizeof label, s[i].label, 28), s[i].codec,
            vlm_show_bytes((double)s[i].stored_bytes).text, vlm_show_bytes((double)s[i].raw_bytes).text);
   const vlm_pack_pair *meta = vlm_pack_meta_all(pack, &n_meta);
   printf("\nkey-values\n");
   for (int32_t i = 0; i < n_meta; i++) {
     char value[400];
-    printf("  %s: %s\n", vlm_show_clean(label, sizeof label, meta[i].key), vlm_show_clean(value, sizeof value, meta[i].value));
+    printf("  %s: %s\n", vlm_show_clean(label, sizeof label, meta[i].key),
+           vlm_show_clean(value, sizeof value, meta[i].value));
   }
 }
 
@@ -124,8 +126,9 @@ static void print_types(const vlm_pack_tensor *t, int32_t n) {
       stored += (double)t[i].stored_bytes;
     }
     if (tensors)
-      printf("  %-9s %6lld tensors %9s elements %10s, stored %10s\n", vlm_dtype_name((vlm_dtype)d), (long long)tensors,
-             vlm_show_count(elements).text, vlm_show_bytes(bytes).text, vlm_show_bytes(stored).text);
+      printf("  %-9s %6lld tensors %9s elements %10s, stored %10s\n", vlm_dtype_name((vlm_dtype)d),
+             (long long)tensors, vlm_show_count(elements).text, vlm_show_bytes(bytes).text,
+             vlm_show_bytes(stored).text);
   }
 }
 
@@ -143,8 +146,9 @@ static vlm_status print_tensors(const vlm_pack_view *v, const vlm_cli *cli, vlm_
   for (int32_t i = 0; i < shown; i++) {
     const vlm_pack_tensor *one = sorted[i];
     vlm_pack_tensor_name(v, one, name, sizeof name);
-    printf("  %s %-8s %-18s %10s\n", vlm_show_cell(cell, sizeof cell, name, 52), vlm_dtype_name(one->tensor.dtype),
-           vlm_tensor_shape_text(&one->tensor, shape, sizeof shape), vlm_show_bytes((double)one->bytes).text);
+    printf("  %s %-8s %-18s %10s\n", vlm_show_cell(cell, sizeof cell, name, 52),
+           vlm_dtype_name(one->tensor.dtype), vlm_tensor_shape_text(&one->tensor, shape, sizeof shape),
+           vlm_show_bytes((double)one->bytes).text);
   }
   if (shown < n) printf("  and %d smaller ones (-v lists them)\n", n - shown);
 out:
@@ -163,7 +167,8 @@ typedef struct {
   const char *worst_node;
 } decision_row;
 
-static void add_decision(decision_row *rows, int *n, const char *decision, const char *node, int64_t weights, double sqnr) {
+static void add_decision(decision_row *rows, int *n, const char *decision, const char *node, int64_t weights,
+                         double sqnr) {
   int i = 0;
   while (i < *n && strcmp(rows[i].decision, decision)) i++;
   if (i == KINDS) return;
@@ -199,9 +204,10 @@ static vlm_status print_graph_decisions(const char *role, vlm_json list, bool ve
     puts(vlm_show_clean(cell, sizeof cell, reason));
   }
   for (int i = 0; i < n; i++) {
-    printf("  %-14s %-11s %5lld %8s", i ? "" : role, vlm_show_cell(cell, 64, rows[i].decision, 11), (long long)rows[i].nodes,
-           vlm_show_count(rows[i].weights).text);
-    if (rows[i].worst_node) printf("  %5.1f dB  %s", rows[i].worst, vlm_show_cell(cell, sizeof cell, rows[i].worst_node, -40));
+    printf("  %-14s %-11s %5lld %8s", i ? "" : role, vlm_show_cell(cell, 64, rows[i].decision, 11),
+           (long long)rows[i].nodes, vlm_show_count(rows[i].weights).text);
+    if (rows[i].worst_node)
+      printf("  %5.1f dB  %s", rows[i].worst, vlm_show_cell(cell, sizeof cell, rows[i].worst_node, -40));
     putchar('\n');
   }
 out:
@@ -215,7 +221,8 @@ static vlm_status print_quantization(const vlm_pack *pack, bool verbose, vlm_err
   VLM_TRY(parse(&doc, vlm_pack_quantization(pack), "quantization", err));
   if (!doc) goto out;
   vlm_json graphs = vlm_json_member(vlm_json_root(doc), "graphs");
-  printf("\n%-16s %-11s %5s %8s  %s\n", "quantization", "as", "nodes", "weights", "least signal to error, and where");
+  printf("\n%-16s %-11s %5s %8s  %s\n", "quantization", "as", "nodes", "weights",
+         "least signal to error, and where");
   while (vlm_json_next(graphs, &it)) VLM_TRY(print_graph_decisions(it.key, it.value, verbose, err));
 out:
   vlm_json_free(doc);
@@ -240,8 +247,8 @@ vlm_status vlm_pack_view_print(const vlm_pack_view *v, const vlm_cli *cli, vlm_e
   int32_t sections, tensors;
   vlm_pack_sections(v->pack, &sections);
   vlm_pack_tensors(v->pack, &tensors);
-  printf("%s: packed model, %s, %d sections, %d tensors\n", v->path, vlm_show_bytes((double)vlm_pack_file_bytes(v->pack)).text, sections,
-         tensors);
+  printf("%s: packed model, %s, %d sections, %d tensors\n", v->path,
+         vlm_show_bytes((double)vlm_pack_file_bytes(v->pack)).text, sections, tensors);
   vlm_model_view_print_totals(&v->model, "model");
   print_sections(v->pack);
   VLM_TRY(print_text("preprocessing", vlm_pack_preprocess(v->pack), err));

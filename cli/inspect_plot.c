@@ -6,12 +6,21 @@
 #include "flow/file_names.h"
 #include "runtime/base/file.h"
 
-enum { HALF = VLM_HISTOGRAM_BINS / 2, COLUMNS = 240, LEFT = 40, TOP = 36, WIDTH = 480, HEIGHT = 150, FULL_WIDTH = 540, FULL_HEIGHT = 224 };
+enum {
+  HALF = VLM_HISTOGRAM_BINS / 2,
+  COLUMNS = 240,
+  LEFT = 40,
+  TOP = 36,
+  WIDTH = 480,
+  HEIGHT = 150,
+  FULL_WIDTH = 540,
+  FULL_HEIGHT = 224
+};
 
 typedef struct {
-  double from, to;         /* values at the left and right edge */
+  double from, to; /* values at the left and right edge */
   double counts[COLUMNS];
-  double decades;          /* of the tallest column, rounded up */
+  double decades; /* of the tallest column, rounded up */
 } plot;
 
 /* Neighbouring bins are added up where there are more than columns; where there are fewer, a bin is several columns wide. */
@@ -38,7 +47,9 @@ static void fill(plot *p, const vlm_tensor_stats *t) {
   p->decades = fmax(ceil(log10(most + 1)), 1);
 }
 
-static double x_of(const plot *p, double value) { return LEFT + WIDTH * fmin(fmax((value - p->from) / (p->to - p->from), 0), 1); }
+static double x_of(const plot *p, double value) {
+  return LEFT + WIDTH * fmin(fmax((value - p->from) / (p->to - p->from), 0), 1);
+}
 static double y_of(const plot *p, double count) { return TOP + HEIGHT * (1 - log10(count + 1) / p->decades); }
 
 static vlm_status add_escaped(vlm_text *out, const char *text, int limit, vlm_error *err) {
@@ -46,14 +57,20 @@ static vlm_status add_escaped(vlm_text *out, const char *text, int limit, vlm_er
   vlm_status st = VLM_OK;
   vlm_show_clean(cell, (size_t)limit < sizeof cell ? (size_t)limit : sizeof cell, text);
   for (const char *c = cell; *c && st == VLM_OK; c++) {
-    const char *entity = *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : *c == '&' ? "&amp;" : *c == '"' ? "&quot;" : NULL;
+    const char *entity = *c == '<'   ? "&lt;"
+                         : *c == '>' ? "&gt;"
+                         : *c == '&' ? "&amp;"
+                         : *c == '"' ? "&quot;"
+                                     : NULL;
     st = entity ? vlm_text_append(out, entity, strlen(entity), err) : vlm_text_append(out, c, 1, err);
   }
   return st;
 }
 
-static vlm_status add_line(vlm_text *out, double x1, double y1, double x2, double y2, const char *style, vlm_error *err) {
-  return vlm_text_print(out, err, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x1, y1, x2, y2, style);
+static vlm_status add_line(vlm_text *out, double x1, double y1, double x2, double y2, const char *style,
+                           vlm_error *err) {
+  return vlm_text_print(out, err, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x1, y1, x2,
+                        y2, style);
 }
 
 static vlm_status add_columns(vlm_text *out, const plot *p, vlm_error *err) {
@@ -65,7 +82,8 @@ static vlm_status add_columns(vlm_text *out, const plot *p, vlm_error *err) {
     double x = LEFT + step * i, before = i ? y_of(p, p->counts[i - 1]) : base;
     VLM_TRY(vlm_text_print(out, err, "L%.1f %.1fL%.1f %.1f", x, before, x, y_of(p, p->counts[i])));
   }
-  VLM_TRY(vlm_text_print(out, err, "L%d %.1fL%d %.1fZ\"/>\n", LEFT + WIDTH, y_of(p, p->counts[COLUMNS - 1]), LEFT + WIDTH, base));
+  VLM_TRY(vlm_text_print(out, err, "L%d %.1fL%d %.1fZ\"/>\n", LEFT + WIDTH, y_of(p, p->counts[COLUMNS - 1]),
+                         LEFT + WIDTH, base));
 out:
   return st;
 }
@@ -77,12 +95,15 @@ static vlm_status add_axes(vlm_text *out, const plot *p, vlm_error *err) {
   for (int k = 0; k <= (int)p->decades; k += every) {
     double y = TOP + HEIGHT * (1 - k / p->decades);
     VLM_TRY(add_line(out, LEFT, y, LEFT + WIDTH, y, "stroke=\"#dddddd\"", err));
-    VLM_TRY(vlm_text_print(out, err, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">1e%d</text>\n", LEFT - 4, y + 3, k));
+    VLM_TRY(vlm_text_print(out, err, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">1e%d</text>\n", LEFT - 4,
+                           y + 3, k));
   }
   VLM_TRY(add_line(out, LEFT, base, LEFT + WIDTH, base, "stroke=\"#000000\"", err));
-  if (p->from <= 0 && p->to >= 0) VLM_TRY(add_line(out, zero, base, zero, base + 5, "stroke=\"#000000\"", err));
+  if (p->from <= 0 && p->to >= 0)
+    VLM_TRY(add_line(out, zero, base, zero, base + 5, "stroke=\"#000000\"", err));
   VLM_TRY(vlm_text_print(out, err, "<text x=\"%d\" y=\"%.1f\">%.4g</text>\n", LEFT, base + 16, p->from));
-  VLM_TRY(vlm_text_print(out, err, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n", LEFT + WIDTH, base + 16, p->to));
+  VLM_TRY(vlm_text_print(out, err, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
+                         LEFT + WIDTH, base + 16, p->to));
 out:
   return st;
 }
@@ -92,23 +113,29 @@ static vlm_status draw(vlm_text *out, const vlm_tensor_summary *s, vlm_error *er
   plot p;
   const double ends[2] = {(double)s->mse.low, (double)s->mse.high};
   fill(&p, s->stats);
+  VLM_TRY(vlm_text_print(out, err,
+                         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                         "font-family=\"sans-serif\" font-size=\"10\">\n",
+                         FULL_WIDTH, FULL_HEIGHT));
   VLM_TRY(vlm_text_print(
-      out, err, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"10\">\n",
-      FULL_WIDTH, FULL_HEIGHT));
-  VLM_TRY(vlm_text_print(out, err, "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n<text x=\"%d\" y=\"14\" font-size=\"12\">",
-                         LEFT));
+      out, err,
+      "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n<text x=\"%d\" y=\"14\" font-size=\"12\">",
+      LEFT));
   VLM_TRY(add_escaped(out, s->stats->graph, 40, err));
   VLM_TRY(vlm_text_append(out, "/", 1, err));
   VLM_TRY(add_escaped(out, s->stats->name, 72, err));
   VLM_TRY(vlm_text_print(
       out, err,
-      "</text>\n<text x=\"%d\" y=\"28\">min %.4g, max %.4g, %lld elements; 8 bits from %.4g to %.4g: %.1f dB, outside %s</text>\n", LEFT,
-      (double)s->stats->min, (double)s->stats->max, (long long)s->stats->count, ends[0], ends[1], s->mse.sqnr_db,
+      "</text>\n<text x=\"%d\" y=\"28\">min %.4g, max %.4g, %lld elements; 8 bits from %.4g to %.4g: %.1f "
+      "dB, outside %s</text>\n",
+      LEFT, (double)s->stats->min, (double)s->stats->max, (long long)s->stats->count, ends[0], ends[1],
+      s->mse.sqnr_db,
       s->saturated > 0 && s->saturated < 1e-4 ? "&lt; 0.01 %" : vlm_show_share(s->saturated).text));
   VLM_TRY(add_axes(out, &p, err));
   VLM_TRY(add_columns(out, &p, err));
   for (int i = 0; i < 2; i++)
-    VLM_TRY(add_line(out, x_of(&p, ends[i]), TOP, x_of(&p, ends[i]), TOP + HEIGHT, "stroke=\"#cc3311\" stroke-dasharray=\"4 2\"", err));
+    VLM_TRY(add_line(out, x_of(&p, ends[i]), TOP, x_of(&p, ends[i]), TOP + HEIGHT,
+                     "stroke=\"#cc3311\" stroke-dasharray=\"4 2\"", err));
   VLM_TRY(vlm_text_print(out, err, "</svg>\n"));
 out:
   return st;

@@ -22,9 +22,10 @@ static void print_head(const vlm_stats_view *v) {
     affected += t->not_finite > 0;
     unseen += t->count == 0;
   }
-  printf("%s: %d samples, %d tensors of %d graphs, %s elements\n", v->path, v->n_samples, v->n_tensors, graphs,
-         vlm_show_count(elements).text);
-  if (vlm_stats_is_partial(v->stats)) printf("not finished: the run was interrupted; vlm-calibrate --resume goes on\n");
+  printf("%s: %d samples, %d tensors of %d graphs, %s elements\n", v->path, v->n_samples, v->n_tensors,
+         graphs, vlm_show_count(elements).text);
+  if (vlm_stats_is_partial(v->stats))
+    printf("not finished: the run was interrupted; vlm-calibrate --resume goes on\n");
   if (*vlm_stats_settings(v->stats)) printf("measured with %s\n", vlm_stats_settings(v->stats));
   printf("model %s\n", vlm_digest_text(vlm_stats_model(v->stats), digest));
   printf("not finite: ");
@@ -36,16 +37,16 @@ static void print_head(const vlm_stats_view *v) {
 static void print_detail(const vlm_tensor_summary *s) {
   const vlm_tensor_stats *t = s->stats;
   char clean[256];
-  printf("      %lld runs, %s elements, %d channels; 99.99 %% in [%.4g, %.4g], 99.9 %% in [%.4g, %.4g]\n", (long long)t->runs,
-         vlm_show_count(t->count).text, t->channels, (double)s->wide.low, (double)s->wide.high, (double)s->narrow.low,
-         (double)s->narrow.high);
+  printf("      %lld runs, %s elements, %d channels; 99.99 %% in [%.4g, %.4g], 99.9 %% in [%.4g, %.4g]\n",
+         (long long)t->runs, vlm_show_count(t->count).text, t->channels, (double)s->wide.low,
+         (double)s->wide.high, (double)s->narrow.low, (double)s->narrow.high);
   printf("      8 bits over the least-error range: %.1f dB;", s->mse.sqnr_db);
   printf(" minimum by %s,", *s->low_sample ? vlm_show_clean(clean, sizeof clean, s->low_sample) : "-");
   printf(" maximum by %s\n", *s->high_sample ? vlm_show_clean(clean, sizeof clean, s->high_sample) : "-");
   for (int k = 0; k < VLM_TOKEN_KINDS; k++)
     if (t->kind_count[k])
-      printf("      %-9s tokens [%.4g, %.4g], %s elements\n", KINDS[k], (double)t->kind_min[k], (double)t->kind_max[k],
-             vlm_show_count(t->kind_count[k]).text);
+      printf("      %-9s tokens [%.4g, %.4g], %s elements\n", KINDS[k], (double)t->kind_min[k],
+             (double)t->kind_max[k], vlm_show_count(t->kind_count[k]).text);
 }
 
 static void print_tensor(const vlm_tensor_summary *s, bool verbose) {
@@ -54,8 +55,8 @@ static void print_tensor(const vlm_tensor_summary *s, bool verbose) {
   snprintf(name, sizeof name, "%.80s/%.500s", t->graph, t->name);
   printf("%s", vlm_show_cell(cell, sizeof cell, name, NAME));
   if (t->count)
-    printf(" %8.3g %8.3g %8.3g %8.3g %8s %7s", (double)t->min, (double)t->max, (double)s->mse.low, (double)s->mse.high,
-           vlm_show_share(s->saturated).text, vlm_show_share(s->shrink).text);
+    printf(" %8.3g %8.3g %8.3g %8.3g %8s %7s", (double)t->min, (double)t->max, (double)s->mse.low,
+           (double)s->mse.high, vlm_show_share(s->saturated).text, vlm_show_share(s->shrink).text);
   else printf(" %8s", "not seen");
   if (s->not_finite > 0) printf(" not finite %s", vlm_show_share(s->not_finite).text);
   putchar('\n');
@@ -68,24 +69,28 @@ static void print_samples(const vlm_stats_view *v, const vlm_cli *cli) {
   int64_t all = 0;
   for (int32_t i = 0; i < v->n_samples; i++) all += v->samples[i].extremes;
   if (!all) return;
-  printf("\nsamples that widen most: of %lld minima and maxima, an even share would be %.1f each\n", (long long)all,
-         (double)all / v->n_samples);
+  printf("\nsamples that widen most: of %lld minima and maxima, an even share would be %.1f each\n",
+         (long long)all, (double)all / v->n_samples);
   int32_t shown = vlm_rows_shown(cli, v->n_samples, SAMPLES_SHOWN);
   for (int32_t i = 0; i < shown && v->samples[i].extremes; i++)
-    printf("  %s %6lld  %s\n", vlm_show_cell(cell, sizeof cell, v->samples[i].name, 60), (long long)v->samples[i].extremes,
+    printf("  %s %6lld  %s\n", vlm_show_cell(cell, sizeof cell, v->samples[i].name, 60),
+           (long long)v->samples[i].extremes,
            vlm_show_share((double)v->samples[i].extremes / (double)all).text);
-  printf("enough samples? one more that is like these widens an end with probability 1/%d, about %.1f of them\n", v->n_samples + 1,
-         (double)all / (v->n_samples + 1));
+  printf(
+      "enough samples? one more that is like these widens an end with probability 1/%d, about %.1f of them\n",
+      v->n_samples + 1, (double)all / (v->n_samples + 1));
 }
 
 void vlm_stats_view_print(const vlm_stats_view *v, const vlm_cli *cli) {
   print_head(v);
-  printf("\n%-*s %8s %8s %8s %8s %8s %7s\n", NAME, "longest tail first", "min", "max", "from", "to", "outside", "tail");
+  printf("\n%-*s %8s %8s %8s %8s %8s %7s\n", NAME, "longest tail first", "min", "max", "from", "to",
+         "outside", "tail");
   int32_t shown = vlm_rows_shown(cli, v->n_tensors, TENSORS_SHOWN);
   for (int32_t i = 0; i < shown; i++) print_tensor(&v->tensors[i], cli->verbose);
   if (shown < v->n_tensors) printf("and %d more with shorter tails (-v lists them)\n", v->n_tensors - shown);
   puts(
-      "from, to: the 8-bit range of least error; outside: elements it saturates;\ntail: what the range loses when its longer end is cut to "
+      "from, to: the 8-bit range of least error; outside: elements it saturates;\ntail: what the range loses "
+      "when its longer end is cut to "
       "99.99 % of the elements");
   print_samples(v, cli);
 }
@@ -140,7 +145,8 @@ void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *v) {
   for (int32_t i = 0; i < v->n_samples; i++) {
     vlm_json_open_object(w, NULL);
     vlm_json_put_text(w, "name", v->samples[i].name);
-    vlm_json_put_text(w, "digest", vlm_digest_text(vlm_stats_sample(v->stats, v->samples[i].index, NULL), digest));
+    vlm_json_put_text(w, "digest",
+                      vlm_digest_text(vlm_stats_sample(v->stats, v->samples[i].index, NULL), digest));
     vlm_json_put_int(w, "extremes", v->samples[i].extremes);
     vlm_json_close_object(w);
   }

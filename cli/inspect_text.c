@@ -23,7 +23,11 @@ static vlm_show scaled(double n, const char *const units[5]) {
     n /= 1000;
     u++;
   }
-  snprintf(s.text, sizeof s.text, u ? "%.1f %s" : "%.0f%s%s", n, u ? units[u] : *units[0] ? " " : "", u ? "" : units[0]);
+  snprintf(s.text, sizeof s.text, u ? "%.1f %s" : "%.0f%s%s", n,
+           u           ? units[u]
+           : *units[0] ? " "
+                       : "",
+           u ? "" : units[0]);
   return s;
 }
 
@@ -84,7 +88,8 @@ const char *vlm_show_cell(char *out, size_t size, const char *text, int width) {
     return out;
   }
   int head = (width - 1) / 4, tail = width - 1 - head; /* the end of a name tells more than its start */
-  snprintf(out, size, "%.*s…%s", (int)prefix_bytes(clean, head), clean, clean + prefix_bytes(clean, have - tail));
+  snprintf(out, size, "%.*s…%s", (int)prefix_bytes(clean, head), clean,
+           clean + prefix_bytes(clean, have - tail));
   return out;
 }
 

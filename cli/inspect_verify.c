@@ -8,7 +8,8 @@ enum { WORDS = 96 };
 
 /* ---- --verify ---- */
 
-static vlm_status put_verdict(const vlm_cli *cli, const vlm_verify_result *r, const char *failure, vlm_error *err) {
+static vlm_status put_verdict(const vlm_cli *cli, const vlm_verify_result *r, const char *failure,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_writer *w = NULL;
   const char *text;
@@ -33,8 +34,9 @@ out:
 }
 
 static void print_verdict(const char *path, const vlm_verify_result *r) {
-  printf("%s: intact: %s, %d sections, %d tensors (%s), %d graphs", path, vlm_show_bytes((double)r->file.file_bytes).text, r->file.sections,
-         r->file.tensors, vlm_show_bytes((double)r->file.weight_bytes).text, r->file.graphs);
+  printf("%s: intact: %s, %d sections, %d tensors (%s), %d graphs", path,
+         vlm_show_bytes((double)r->file.file_bytes).text, r->file.sections, r->file.tensors,
+         vlm_show_bytes((double)r->file.weight_bytes).text, r->file.graphs);
   if (r->file.golden) printf(", golden cases that hold: %d", r->passed);
   else printf(", no golden cases in the file");
   if (r->not_run) printf(" (%d of no single graph were not run)", r->not_run);

@@ -24,7 +24,9 @@ void vlm_cli_open_free(vlm_cli_open_opts *opts) {
 vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_open_use use, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_option_values *given = &cli->args->shape;
-  *out = (vlm_cli_open_opts){.flow = {.decoder = (vlm_decoder_form)cli->args->decoder, .lower = use != VLM_OPEN_AS_IT_IS, .lazy = use == VLM_OPEN_TO_RUN}};
+  *out = (vlm_cli_open_opts){.flow = {.decoder = (vlm_decoder_form)cli->args->decoder,
+                                      .lower = use != VLM_OPEN_AS_IT_IS,
+                                      .lazy = use == VLM_OPEN_TO_RUN}};
   VLM_TRY(vlm_new(&out->shapes, given->count, err));
   out->flow.shapes = out->shapes;
   for (int i = 0; i < given->count; i++) {
@@ -35,7 +37,8 @@ out:
   return st;
 }
 
-vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err) {
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use,
+                        vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_cli_open_opts opts;
   *out = NULL;

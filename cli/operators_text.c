@@ -15,8 +15,11 @@ static const char INTRO[] =
     "\n"
     "- Opsets: the versions of the operator's domain for which a row holds; `+` = up to the newest known.\n"
     "- Inputs and outputs: how many; `+` = any number from there.\n"
-    "- Types: element types of the first input. float = float16, bfloat16, float32, float64; small float = float8e4m3fn, float8e4m3fnuz, float8e5m2, float8e5m2fnuz, float4e2m1; int = all integers; any = every type; number = float and int.\n"
-    "- Attributes: a default stands after `=`; **bold** = required; everything else may be left out. Any other attribute is refused.\n";
+    "- Types: element types of the first input. float = float16, bfloat16, float32, float64; small float = "
+    "float8e4m3fn, float8e4m3fnuz, float8e5m2, float8e5m2fnuz, float4e2m1; int = all integers; any = every "
+    "type; number = float and int.\n"
+    "- Attributes: a default stands after `=`; **bold** = required; everything else may be left out. Any "
+    "other attribute is refused.\n";
 
 typedef struct {
   const char *domain;
@@ -27,9 +30,12 @@ typedef struct {
 static const domain_section SECTIONS[] = {
     {"", false, "ai.onnx", ""},
     {"", true, "ai.onnx: replaced on import",
-     "Sequences of tensors exist in files only. The pass `sequences` follows each one as a list of tensors and puts Split, Squeeze, Unsqueeze,\n"
-     "Concat, Gather, Identity and constants in the place of these operators (through If as well). What cannot be followed is refused with the\n"
-     "node and the reason: a position that is not constant (unless the pieces are slices of size 1), an unknown number of pieces, a sequence\n"
+     "Sequences of tensors exist in files only. The pass `sequences` follows each one as a list of tensors "
+     "and puts Split, Squeeze, Unsqueeze,\n"
+     "Concat, Gather, Identity and constants in the place of these operators (through If as well). What "
+     "cannot be followed is refused with the\n"
+     "node and the reason: a position that is not constant (unless the pieces are slices of size 1), an "
+     "unknown number of pieces, a sequence\n"
      "that a Loop or Scan carries, one that is an input or output of the model.\n\n"},
     {"ai.onnx.preview", false, "ai.onnx.preview", ""},
     {"com.microsoft", false, "com.microsoft", ""},
@@ -56,9 +62,10 @@ static void count_text(char *text, size_t size, int least, int most) {
 }
 
 /* One "name:type=default" of op.h. */
-static vlm_status put_attribute(vlm_text *out, const char *spec, size_t length, const char *separator, vlm_error *err) {
-  static const char *const TYPES[][2] = {{"i", "int"},      {"f", "float"},   {"s", "string"},  {"t", "tensor"},
-                                         {"g", "graph"},    {"is", "ints"},   {"fs", "floats"}, {"ss", "strings"}};
+static vlm_status put_attribute(vlm_text *out, const char *spec, size_t length, const char *separator,
+                                vlm_error *err) {
+  static const char *const TYPES[][2] = {{"i", "int"},   {"f", "float"}, {"s", "string"},  {"t", "tensor"},
+                                         {"g", "graph"}, {"is", "ints"}, {"fs", "floats"}, {"ss", "strings"}};
   char type[8] = "";
   const char *colon = memchr(spec, ':', length), *end = spec + length;
   if (!colon) return vlm_fail(err, VLM_INTERNAL, "attribute \"%.*s\" has no type", (int)length, spec);
@@ -70,7 +77,8 @@ static vlm_status put_attribute(vlm_text *out, const char *spec, size_t length, 
   if (!name) return vlm_fail(err, VLM_INTERNAL, "attribute \"%.*s\" has an unknown type", (int)length, spec);
   const char *mark = rest < end && *rest == '!' ? "**" : "";
   const char *given = rest < end && *rest == '=' ? rest : end;
-  return vlm_text_print(out, err, "%s%s%.*s%s %s%.*s", separator, mark, (int)(colon - spec), spec, mark, name, (int)(end - given), given);
+  return vlm_text_print(out, err, "%s%s%.*s%s %s%.*s", separator, mark, (int)(colon - spec), spec, mark, name,
+                        (int)(end - given), given);
 }
 
 static vlm_status put_attributes(vlm_text *out, const char *attrs, vlm_error *err) {
@@ -91,7 +99,8 @@ static vlm_status put_row(vlm_text *out, const vlm_op *op, vlm_error *err) {
   version_text(versions, sizeof versions, op);
   count_text(inputs, sizeof inputs, op->min_in, op->max_in);
   count_text(outputs, sizeof outputs, op->min_out, op->max_out);
-  VLM_TRY(vlm_text_print(out, err, "| %s | %s | %s | %s | %s | ", op->name, versions, inputs, outputs, op->types));
+  VLM_TRY(vlm_text_print(out, err, "| %s | %s | %s | %s | %s | ", op->name, versions, inputs, outputs,
+                         op->types));
   VLM_TRY(put_attributes(out, op->attrs, err));
   VLM_TRY(vlm_text_print(out, err, " |\n"));
 out:
@@ -99,27 +108,33 @@ out:
 }
 
 /* The rows of a section, sorted; *names = how many different operators they are. */
-static vlm_status pick_rows(const vlm_op ***rows, int32_t *count, int32_t *names, const domain_section *section,
-                            vlm_error *err) {
+static vlm_status pick_rows(const vlm_op ***rows, int32_t *count, int32_t *names,
+                            const domain_section *section, vlm_error *err) {
   int32_t total;
   const vlm_op *table = vlm_op_table(&total);
   *count = *names = 0;
   vlm_status st = vlm_new(rows, total, err);
   if (st != VLM_OK) return st;
   for (int32_t i = 0; i < total; i++)
-    if (!strcmp(table[i].domain, section->domain) && !!(table[i].flags & VLM_OP_IMPORT) == section->import_only) (*rows)[(*count)++] = &table[i];
+    if (!strcmp(table[i].domain, section->domain) &&
+        !!(table[i].flags & VLM_OP_IMPORT) == section->import_only)
+      (*rows)[(*count)++] = &table[i];
   if (*count) qsort(*rows, (size_t)*count, sizeof **rows, by_name);
-  for (int32_t i = 0; i < *count; i++) *names += i == 0 || strcmp((*rows)[i]->name, (*rows)[i - 1]->name) != 0;
+  for (int32_t i = 0; i < *count; i++)
+    *names += i == 0 || strcmp((*rows)[i]->name, (*rows)[i - 1]->name) != 0;
   return VLM_OK;
 }
 
-static vlm_status put_section(vlm_text *out, const domain_section *section, int32_t *rows_seen, vlm_error *err) {
+static vlm_status put_section(vlm_text *out, const domain_section *section, int32_t *rows_seen,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_op **rows = NULL;
   int32_t count, names;
   VLM_TRY(pick_rows(&rows, &count, &names, section, err));
   VLM_TRY(vlm_text_print(out, err, "\n## %s\n\n%sOperators: %d.\n\n", section->title, section->text, names));
-  VLM_TRY(vlm_text_print(out, err, "| operator | opsets | inputs | outputs | types | attributes |\n|---|---|---|---|---|---|\n"));
+  VLM_TRY(vlm_text_print(
+      out, err,
+      "| operator | opsets | inputs | outputs | types | attributes |\n|---|---|---|---|---|---|\n"));
   for (int32_t i = 0; i < count; i++) VLM_TRY(put_row(out, rows[i], err));
   *rows_seen += count;
 out:
@@ -154,9 +169,11 @@ vlm_status vlm_operators_text(vlm_text *out, vlm_error *err) {
   int32_t total, seen = 0;
   vlm_op_table(&total);
   VLM_TRY(vlm_text_append(out, INTRO, sizeof INTRO - 1, err));
-  for (size_t s = 0; s < sizeof SECTIONS / sizeof SECTIONS[0]; s++) VLM_TRY(put_section(out, &SECTIONS[s], &seen, err));
+  for (size_t s = 0; s < sizeof SECTIONS / sizeof SECTIONS[0]; s++)
+    VLM_TRY(put_section(out, &SECTIONS[s], &seen, err));
   VLM_TRY(put_other_domains(out, &seen, err));
-  VLM_CHECK(seen == total, err, VLM_INTERNAL, "%d rows of the operator table are in no section", total - seen);
+  VLM_CHECK(seen == total, err, VLM_INTERNAL, "%d rows of the operator table are in no section",
+            total - seen);
 out:
   return st;
 }

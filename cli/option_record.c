@@ -50,10 +50,12 @@ out:
 static bool is_recorded(const vlm_option_row *row) { return row->recorded; }
 static bool is_measured(const vlm_option_row *row) { return row->measured; }
 
-static vlm_status record(vlm_text *out, const vlm_args *args, bool (*wanted)(const vlm_option_row *row), vlm_error *err) {
+static vlm_status record(vlm_text *out, const vlm_args *args, bool (*wanted)(const vlm_option_row *row),
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int i = 0; i < VLM_OPT_COUNT; i++)
-    if (args->given[i] && wanted(&vlm_option_rows[i])) VLM_TRY(record_row(out, args, &vlm_option_rows[i], err));
+    if (args->given[i] && wanted(&vlm_option_rows[i]))
+      VLM_TRY(record_row(out, args, &vlm_option_rows[i], err));
 out:
   return st;
 }

@@ -46,7 +46,7 @@ typedef struct vlm_option_row {
                        arguments; NULL = all */
   const char *only; /* what it takes instead of the program's arguments */
   const char *idle; /* with `only`: what does not happen then */
-  const char *needs, *excludes; /* conditions; of "A|B" one is enough */
+  const char *needs, *excludes;                          /* conditions; of "A|B" one is enough */
   const char *missing;                                   /* must be given, and why ... */
   const char *missing_in;                                /* ... in these of its programs; NULL = all */
   const char *unless;                                    /* ... unless one of these conditions holds */

@@ -102,7 +102,8 @@ int vlm_program_main(char letter, vlm_run_program *run, int argc, char **argv) {
   vlm_clean_streams();
   vlm_status st = vlm_args_parse(&args, cli.program, argc, argv, &err);
   if (st == VLM_OK) st = run_program(&cli, run, &err);
-  for (char *p = err.text; (p = strchr(p, '\n'));) *p = ' '; /* a message is one line, whatever a name holds */
+  for (char *p = err.text; (p = strchr(p, '\n'));)
+    *p = ' '; /* a message is one line, whatever a name holds */
   const char *why = err.text[0] ? err.text : vlm_status_text(st);
   if (st != VLM_OK) fprintf(stderr, "%s: %s\n", cli.program->name, why);
   vlm_args_free(&args);

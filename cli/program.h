@@ -58,7 +58,8 @@ typedef struct vlm_cli_open_opts {
 vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_open_use use, vlm_error *err);
 void vlm_cli_open_free(vlm_cli_open_opts *opts);
 /* Bundle folder, .onnx or .vlmq. The caller frees it with vlm_bundle_free. */
-vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use, vlm_error *err);
+vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use,
+                        vlm_error *err);
 /* VLM_USAGE when an option was given that does not go with such a model: it would be ignored. */
 vlm_status vlm_cli_fit(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err);
 

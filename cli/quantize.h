@@ -9,16 +9,16 @@
 typedef struct vlm_quantize_job {
   const vlm_cli *cli;
   const char *model, *output;
-  char **keep;                      /* globs of --keep without their type */
-  double min_int8;                  /* percent of the weights */
+  char **keep;     /* globs of --keep without their type */
+  double min_int8; /* percent of the weights */
   bool weights_float;
-  vlm_text options;                 /* as typed, for the file */
+  vlm_text options; /* as typed, for the file */
   vlm_quant_opts opts;
   vlm_pack_opts pack;
   vlm_context *context;
   vlm_bundle *bundle;
-  vlm_skipped skipped;              /* of --inputs */
-  vlm_dataset *samples;             /* to measure on; NULL = what the statistics keep */
+  vlm_skipped skipped;  /* of --inputs */
+  vlm_dataset *samples; /* to measure on; NULL = what the statistics keep */
   vlm_quantization *work;
   const vlm_flow_quantize_result *result;
   double start;

@@ -20,8 +20,7 @@ void vlm_quantize_print_plan(const vlm_quantize_job *j) {
             n->op_type, n->reason);
   }
   vlm_say(j->cli, "plan: %d static, %d dynamic, %d weight-only, %d float", counts[VLM_DECIDE_STATIC],
-          counts[VLM_DECIDE_DYNAMIC],
-          counts[VLM_DECIDE_WEIGHT_ONLY], counts[VLM_DECIDE_FLOAT]);
+          counts[VLM_DECIDE_DYNAMIC], counts[VLM_DECIDE_WEIGHT_ONLY], counts[VLM_DECIDE_FLOAT]);
 }
 
 static void say_line(void *user, const char *line) { vlm_say(user, "%s", line); }
@@ -34,12 +33,13 @@ void vlm_quantize_print_coverage(const vlm_quantize_job *j) {
   for (int32_t i = 0; i < j->result->differences->count; i++) {
     const vlm_difference *d = &j->result->differences->items[i];
     vlm_say(j->cli, "warning: %s: node \"%s\" (%s): planned %s, runs as %s: %s", d->graph, d->node,
-            d->op_type, vlm_decision_name(d->planned),
-            vlm_decision_name(d->got), d->why);
+            d->op_type, vlm_decision_name(d->planned), vlm_decision_name(d->got), d->why);
   }
   if (percent < HALF && !j->weights_float)
     vlm_say(j->cli,
-            "warning: only %.1f %% of the weights are in 8 bits; the list above says why (--min-int8 makes this an error)", percent);
+            "warning: only %.1f %% of the weights are in 8 bits; the list above says why (--min-int8 makes "
+            "this an error)",
+            percent);
 }
 
 /* ---- what comes out ---- */
@@ -78,12 +78,14 @@ void vlm_quantize_print_outputs(const vlm_quantize_job *j) {
     low |= db < LOW_DB;
   }
   if (r->answers)
-    vlm_say(j->cli, "  %.1f %% of the captions unchanged, KL per token %.6f", vlm_agreement_exact_percent(&r->answers->agreement),
-            r->answers->kl_mean);
-  if (r->changed) vlm_say(j->cli, "%d nodes changed for the outputs' sake; -v says which and why", r->changed);
+    vlm_say(j->cli, "  %.1f %% of the captions unchanged, KL per token %.6f",
+            vlm_agreement_exact_percent(&r->answers->agreement), r->answers->kl_mean);
+  if (r->changed)
+    vlm_say(j->cli, "%d nodes changed for the outputs' sake; -v says which and why", r->changed);
   if (!low) return;
-  vlm_say(j->cli, "warning: an output is below %d dB; --target-sqnr %d makes more nodes float. What costs most:", LOW_DB,
-          LOW_DB);
+  vlm_say(j->cli,
+          "warning: an output is below %d dB; --target-sqnr %d makes more nodes float. What costs most:",
+          LOW_DB, LOW_DB);
   name_loudest(j);
 }
 

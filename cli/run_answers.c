@@ -39,15 +39,16 @@ static vlm_status put_line(talk *t, const char *text, vlm_error *err) {
     VLM_CHECK(t->lines, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
   }
   FILE *to = path ? t->lines : stdout;
-  VLM_CHECK(fprintf(to, "%s\n", text) > 0 && fflush(to) == 0, err, VLM_IO, "%s: writing failed: %s", path ? path : "standard output",
-            strerror(errno));
+  VLM_CHECK(fprintf(to, "%s\n", text) > 0 && fflush(to) == 0, err, VLM_IO, "%s: writing failed: %s",
+            path ? path : "standard output", strerror(errno));
 out:
   return st;
 }
 
 /* Polygons have the "instance" that they belong to. */
 static void put_objects(vlm_json_writer *w, const vlm_objects *objects) {
-  static const char *const KEYS[] = {[VLM_SHAPE_BOX] = "box", [VLM_SHAPE_QUAD] = "quad", [VLM_SHAPE_POLYGON] = "polygon"};
+  static const char *const KEYS[] = {
+      [VLM_SHAPE_BOX] = "box", [VLM_SHAPE_QUAD] = "quad", [VLM_SHAPE_POLYGON] = "polygon"};
   vlm_json_open_array(w, "objects");
   for (size_t i = 0; i < objects->count; i++) {
     const vlm_object *o = &objects->items[i];
@@ -62,7 +63,8 @@ static void put_objects(vlm_json_writer *w, const vlm_objects *objects) {
   vlm_json_close_array(w);
 }
 
-static vlm_status put_json(talk *t, const char *image, const char *prompt, const vlm_answer *a, const vlm_objects *objects, vlm_error *err) {
+static vlm_status put_json(talk *t, const char *image, const char *prompt, const vlm_answer *a,
+                           const vlm_objects *objects, vlm_error *err) {
   const char *text;
   vlm_json_writer *w = t->json;
   vlm_json_writer_reset(w);
@@ -75,7 +77,8 @@ static vlm_status put_json(talk *t, const char *image, const char *prompt, const
   vlm_json_close_array(w);
   put_objects(w, objects);
   vlm_json_open_object(w, "timing_ms");
-  for (int s = 0; s < VLM_STAGE_COUNT; s++) vlm_json_put_double(w, vlm_stage_name((vlm_stage)s), a->stage_ms[s]);
+  for (int s = 0; s < VLM_STAGE_COUNT; s++)
+    vlm_json_put_double(w, vlm_stage_name((vlm_stage)s), a->stage_ms[s]);
   vlm_json_put_double(w, "first_token", a->first_token_ms);
   vlm_json_put_double(w, "total", a->total_ms);
   vlm_json_close_object(w);
@@ -92,7 +95,8 @@ static vlm_status print_answer(void *user, const vlm_flow_answer *told, vlm_erro
   bool several = vlm_dataset_count(t->set) > 1, streamed = args->stream;
   t->answers++;
   if (streamed) puts("");
-  if (args->draw && told->values) vlm_say(t->cli, "%s: a float array has no pixels to draw on: no picture", path);
+  if (args->draw && told->values)
+    vlm_say(t->cli, "%s: a float array has no pixels to draw on: no picture", path);
   if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, a->total_ms, a->ids.count);
   if (VLM_OPTION_GIVEN(args, json)) return put_json(t, path, prompt, a, told->objects, err);
   if (!streamed) printf("%s%s%s\n", several ? path : "", several ? ": " : "", vlm_text_get(&a->text));
@@ -105,7 +109,9 @@ static void tell_picture(void *user, const char *path, size_t objects) {
   else vlm_say(t->cli, "%s: %zu object%s", path, objects, objects == 1 ? "" : "s");
 }
 
-static void tell_skipped(void *user, const char *path, const char *reason) { vlm_skipped_add(&((talk *)user)->skipped, path, reason); }
+static void tell_skipped(void *user, const char *path, const char *reason) {
+  vlm_skipped_add(&((talk *)user)->skipped, path, reason);
+}
 
 static vlm_status plan_pictures(talk *t, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -128,8 +134,8 @@ static void print_plan(const talk *t) {
     for (int p = 0; p < o->n_prompts; p++) {
       const vlm_sample *s = vlm_dataset_get(t->set, i);
       const char *picture = vlm_pictures_path(&t->pictures, (int)i, p);
-      vlm_say(t->cli, "plan: %s, prompt \"%s\"%s%s", s->path, vlm_sample_prompt(s, o->prompts, p), picture ? ", picture " : "",
-              picture ? picture : "");
+      vlm_say(t->cli, "plan: %s, prompt \"%s\"%s%s", s->path, vlm_sample_prompt(s, o->prompts, p),
+              picture ? ", picture " : "", picture ? picture : "");
     }
 }
 
@@ -173,8 +179,9 @@ static vlm_status put_skipped(talk *t, vlm_error *err) {
 static vlm_status say_interrupted(const talk *t, vlm_error *err) {
   const char *path = t->cli->args->json;
   const long long all = (long long)vlm_dataset_count(t->set) * t->opts.n_prompts;
-  return vlm_fail(err, VLM_INTERRUPTED, "interrupted; %lld of %lld answers are %s%s; give the other images to go on", (long long)t->answers, all,
-                  path && t->answers ? "in " : "written", path && t->answers ? path : "");
+  return vlm_fail(
+      err, VLM_INTERRUPTED, "interrupted; %lld of %lld answers are %s%s; give the other images to go on",
+      (long long)t->answers, all, path && t->answers ? "in " : "written", path && t->answers ? path : "");
 }
 
 static vlm_status answer_all(talk *t, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
@@ -202,7 +209,8 @@ static vlm_status run(talk *t, vlm_context *context, const vlm_bundle *bundle, v
   const vlm_cli *cli = t->cli;
   const vlm_args *args = cli->args;
   VLM_CHECK(args->positional.count > 1, err, VLM_USAGE, "wanted images after the model; see vlm-run --help");
-  VLM_TRY(vlm_cli_images(&t->set, cli, bundle, args->positional.items + 1, args->positional.count - 1, &t->skipped, err));
+  VLM_TRY(vlm_cli_images(&t->set, cli, bundle, args->positional.items + 1, args->positional.count - 1,
+                         &t->skipped, err));
   VLM_TRY(vlm_cli_prompts(&t->prompts, cli, bundle, t->set, err));
   t->opts.set = t->set;
   t->opts.skip_bad = args->on_bad != 0;
@@ -219,10 +227,12 @@ out:
   return st;
 }
 
-vlm_status vlm_run_answers(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_run_answers(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle,
+                           vlm_error *err) {
   talk t = {.cli = cli};
   vlm_status st = run(&t, context, bundle, err);
-  if (t.lines && fclose(t.lines) != 0 && st == VLM_OK) st = vlm_fail(err, VLM_IO, "%s: cannot be written: %s", cli->args->json, strerror(errno));
+  if (t.lines && fclose(t.lines) != 0 && st == VLM_OK)
+    st = vlm_fail(err, VLM_IO, "%s: cannot be written: %s", cli->args->json, strerror(errno));
   vlm_pictures_free(&t.pictures);
   vlm_dataset_free(t.set);
   vlm_skipped_free(&t.skipped);

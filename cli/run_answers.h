@@ -5,6 +5,7 @@
 #include "cli/program.h"
 
 /* The arguments behind the model are images: files, folders, lists, manifests, tables. */
-vlm_status vlm_run_answers(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle, vlm_error *err);
+vlm_status vlm_run_answers(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle,
+                           vlm_error *err);
 
 #endif

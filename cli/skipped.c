@@ -25,7 +25,8 @@ void vlm_skipped_say(vlm_skipped *list) {
   if (n == 0) return;
   const size_t shown = list->cli->verbose || n <= SHOWN ? n : SHOWN;
   vlm_say(list->cli, "not used: %zu file%s", n, n == 1 ? "" : "s");
-  for (size_t i = 0; i < shown; i++) vlm_say(list->cli, "  %s: %s", list->items[list->told + i].path, list->items[list->told + i].reason);
+  for (size_t i = 0; i < shown; i++)
+    vlm_say(list->cli, "  %s: %s", list->items[list->told + i].path, list->items[list->told + i].reason);
   if (shown < n) vlm_say(list->cli, "  and %zu more (-v names them all)", n - shown);
   list->told = list->count;
 }

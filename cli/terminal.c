@@ -14,7 +14,8 @@
 /* Characters that move the cursor, colour, retitle, or turn the direction of what follows. */
 static bool steers(uint32_t code) {
   if (code == '\n' || code == '\t') return false;
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x202a && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069);
 }
 
 size_t vlm_clean_text(char *out, const char *text, size_t bytes, size_t *used) {
@@ -23,7 +24,8 @@ size_t vlm_clean_text(char *out, const char *text, size_t bytes, size_t *used) {
     uint32_t code;
     size_t size = vlm_utf8_next_partial(text + at, bytes - at, &code);
     if (code == VLM_UTF8_PARTIAL) break;
-    if (code == VLM_UTF8_BAD && size == 1) code = (unsigned char)text[at]; /* 8-bit control characters of old terminals */
+    if (code == VLM_UTF8_BAD && size == 1)
+      code = (unsigned char)text[at]; /* 8-bit control characters of old terminals */
     if (steers(code)) n += (size_t)snprintf(out + n, 7, "\\u%04x", (unsigned)code);
     else memcpy(out + n, text + at, size), n += size;
     at += size;

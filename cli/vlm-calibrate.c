@@ -27,7 +27,8 @@ static vlm_status open_statistics(calibrate_job *j, vlm_error *err) {
   bool resume = j->cli->args->resume && j->output && vlm_file_exists(j->output);
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_args_measured(&j->settings, j->cli->args, err));
-  VLM_TRY(vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, vlm_text_get(&j->settings), err));
+  VLM_TRY(
+      vlm_flow_statistics(&j->stats, j->bundle, resume ? j->output : NULL, vlm_text_get(&j->settings), err));
   if (resume) vlm_say(j->cli, "%s: %d samples are there already", j->output, vlm_stats_samples(j->stats));
 out:
   return st;
@@ -103,8 +104,8 @@ out:
 static void warn_of_few(const calibrate_job *j, int64_t samples) {
   enum { ENOUGH = 32 };
   if (samples < ENOUGH)
-    vlm_say(j->cli, "warning: %lld calibration sample%s; ranges of fewer than %d may not hold for other data", (long long)samples,
-            samples == 1 ? "" : "s", ENOUGH);
+    vlm_say(j->cli, "warning: %lld calibration sample%s; ranges of fewer than %d may not hold for other data",
+            (long long)samples, samples == 1 ? "" : "s", ENOUGH);
 }
 
 /* Merging may not lose the samples of another file either. */
@@ -112,11 +113,15 @@ static vlm_status check_merge_output(const calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_stats *old = NULL;
   vlm_error unread = {0};
-  if (j->cli->args->force || !j->output || vlm_stats_open_samples(&old, j->output, &unread) != VLM_OK) return VLM_OK;
+  if (j->cli->args->force || !j->output || vlm_stats_open_samples(&old, j->output, &unread) != VLM_OK)
+    return VLM_OK;
   int32_t lost = 0;
-  for (int32_t i = 0; i < vlm_stats_samples(old); i++) lost += !vlm_stats_has_sample(j->stats, vlm_stats_sample(old, i, NULL));
-  VLM_CHECK(lost == 0, err, VLM_USAGE, "%s holds %d samples, and %d of them would be lost: --force replaces them, or name another output", j->output,
-            vlm_stats_samples(old), lost);
+  for (int32_t i = 0; i < vlm_stats_samples(old); i++)
+    lost += !vlm_stats_has_sample(j->stats, vlm_stats_sample(old, i, NULL));
+  VLM_CHECK(
+      lost == 0, err, VLM_USAGE,
+      "%s holds %d samples, and %d of them would be lost: --force replaces them, or name another output",
+      j->output, vlm_stats_samples(old), lost);
 out:
   vlm_stats_free(old);
   return st;
@@ -128,13 +133,15 @@ static vlm_status merge(calibrate_job *j, vlm_error *err) {
   const vlm_option_values *files = &args->merge;
   VLM_TRY(vlm_flow_merge(&j->stats, files->items, files->count, err));
   if (args->dry_run) {
-    vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count, j->output ? j->output : "nothing");
+    vlm_say(j->cli, "plan: %d samples from %d files into %s", vlm_stats_samples(j->stats), files->count,
+            j->output ? j->output : "nothing");
     goto out;
   }
   VLM_TRY(check_merge_output(j, err));
   VLM_TRY(vlm_stats_save(j->stats, j->output, err));
   vlm_say(j->cli, "%s: %d samples from %d files", j->output, vlm_stats_samples(j->stats), files->count);
-  if (vlm_stats_is_partial(j->stats)) vlm_say(j->cli, "warning: one of the files is of a run that was not finished, so is %s", j->output);
+  if (vlm_stats_is_partial(j->stats))
+    vlm_say(j->cli, "warning: one of the files is of a run that was not finished, so is %s", j->output);
   VLM_TRY(print_json(j, err));
 out:
   return st;
@@ -151,8 +158,8 @@ static vlm_status run_samples(calibrate_job *j, vlm_error *err) {
 static vlm_status make_plan(calibrate_job *j, int64_t *runs, vlm_error *err) {
   const size_t samples = vlm_dataset_count(j->set);
   *runs = (int64_t)samples * (j->bundle->family == VLM_FAMILY_GRAPH ? 1 : j->opts.n_prompts);
-  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)*runs, samples, vlm_context_cpu(j->context),
-          j->output ? j->output : "nothing");
+  vlm_say(j->cli, "plan: %lld runs of %zu samples with %s kernels into %s", (long long)*runs, samples,
+          vlm_context_cpu(j->context), j->output ? j->output : "nothing");
   warn_of_few(j, (int64_t)samples + vlm_stats_samples(j->stats));
   if (j->opts.replace) return VLM_OK;
   return vlm_flow_check_replaced(j->output, j->stats, j->bundle, j->set, &j->opts, err);
@@ -197,7 +204,8 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   }
   vlm_progress_begin(&j->progress, j->cli, "calibrating", total);
   VLM_TRY(run_samples(j, err));
-  vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats), vlm_stats_count(j->stats));
+  vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats),
+          vlm_stats_count(j->stats));
   say_held_out(j);
   VLM_TRY(print_json(j, err));
 out:

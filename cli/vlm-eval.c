@@ -13,18 +13,22 @@ static vlm_status metrics_only(const vlm_cli *cli, vlm_error *err) {
   vlm_json_writer *w = NULL;
   const char *text;
   const vlm_option_values *files = &cli->args->metrics_only;
-  VLM_CHECK(files->count == 2, err, VLM_USAGE, "--metrics-only wants two files, hypotheses and references, got %d", files->count);
+  VLM_CHECK(files->count == 2, err, VLM_USAGE,
+            "--metrics-only wants two files, hypotheses and references, got %d", files->count);
   const vlm_metrics_opts opts = {.only_with_results = cli->args->subset, .split = cli->args->split};
   VLM_TRY(vlm_metrics_score_files(&metrics, files->items[0], files->items[1], &opts, err));
   const int64_t *left_out = metrics.set.left_out;
   if (left_out[0] || left_out[1])
-    vlm_say(cli, "%lld images scored; left out: %lld images without a caption, %lld captions without references", (long long)metrics.set.n,
-            (long long)left_out[0], (long long)left_out[1]);
+    vlm_say(cli,
+            "%lld images scored; left out: %lld images without a caption, %lld captions without references",
+            (long long)metrics.set.n, (long long)left_out[0], (long long)left_out[1]);
   const vlm_scores *s = &metrics.corpus;
-  if (metrics.line_breaks) vlm_say(cli, "%lld captions have line breaks inside; they count as blanks", (long long)metrics.line_breaks);
+  if (metrics.line_breaks)
+    vlm_say(cli, "%lld captions have line breaks inside; they count as blanks",
+            (long long)metrics.line_breaks);
   if (!VLM_OPTION_GIVEN(cli->args, json))
-    printf("BLEU-1 %.4f\nBLEU-2 %.4f\nBLEU-3 %.4f\nBLEU-4 %.4f\nROUGE-L %.4f\nCIDEr-D %.4f\nCIDEr %.4f\n", s->bleu[0], s->bleu[1], s->bleu[2], s->bleu[3],
-           s->rouge_l, s->cider_d, s->cider);
+    printf("BLEU-1 %.4f\nBLEU-2 %.4f\nBLEU-3 %.4f\nBLEU-4 %.4f\nROUGE-L %.4f\nCIDEr-D %.4f\nCIDEr %.4f\n",
+           s->bleu[0], s->bleu[1], s->bleu[2], s->bleu[3], s->rouge_l, s->cider_d, s->cider);
   VLM_TRY(vlm_json_writer_create(&w, 0, err));
   vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "images", metrics.set.n);
@@ -85,7 +89,8 @@ out:
 
 /* ---- options of the run ---- */
 
-#define LIMIT(field) {.set = VLM_OPTION_GIVEN(args, field), .value = args->field}
+#define LIMIT(field) \
+  { .set = VLM_OPTION_GIVEN(args, field), .value = args->field }
 
 static void read_options(vlm_eval_job *j) {
   const vlm_args *args = j->cli->args;
@@ -116,7 +121,8 @@ static vlm_status run_shadow(vlm_eval_job *j, vlm_error *err) {
   opts.on_output = NULL;
   const bool apart = j->bundles[VLM_EVAL_BASELINE] != NULL;
   if (apart)
-    VLM_TRY(vlm_flow_evaluate(&j->shadow, j->context, j->bundles[VLM_EVAL_REFERENCE], j->bundles[VLM_EVAL_BASELINE], j->set, &opts, err));
+    VLM_TRY(vlm_flow_evaluate(&j->shadow, j->context, j->bundles[VLM_EVAL_REFERENCE],
+                              j->bundles[VLM_EVAL_BASELINE], j->set, &opts, err));
   VLM_TRY(vlm_regressions_find(&j->regressions, &j->result, apart ? &j->shadow : NULL, err));
 out:
   return st;
@@ -131,7 +137,8 @@ static vlm_status run_models(vlm_eval_job *j, vlm_error *err) {
   j->opts.on_answer = vlm_eval_records_answer;
   j->opts.on_output = vlm_eval_records_output;
   j->opts.user = j->records;
-  VLM_TRY(vlm_flow_evaluate(&j->result, j->context, j->bundles[VLM_EVAL_REFERENCE], j->bundles[VLM_EVAL_CANDIDATE], j->set, &j->opts, err));
+  VLM_TRY(vlm_flow_evaluate(&j->result, j->context, j->bundles[VLM_EVAL_REFERENCE],
+                            j->bundles[VLM_EVAL_CANDIDATE], j->set, &j->opts, err));
   VLM_TRY(run_shadow(j, err));
   vlm_progress_end(&j->progress);
   VLM_TRY(vlm_eval_records_close(j->records, &j->result, err));
@@ -160,7 +167,8 @@ static vlm_status refuse(const vlm_eval_job *j, vlm_error *err) {
   if (!check) return VLM_OK;
   fflush(stdout);
   VLM_TRY(vlm_check_text(&text, check, err));
-  st = vlm_fail(err, vlm_verdict_status(v), "%s is refused: %s: %s", j->paths[VLM_EVAL_CANDIDATE], vlm_verdict_text(v), vlm_text_get(&text));
+  st = vlm_fail(err, vlm_verdict_status(v), "%s is refused: %s: %s", j->paths[VLM_EVAL_CANDIDATE],
+                vlm_verdict_text(v), vlm_text_get(&text));
 out:
   vlm_text_free(&text);
   return st;
@@ -192,8 +200,8 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   read_options(&j);
   VLM_TRY(vlm_cli_prompts(&j.prompts, cli, j.bundles[0], j.set, err));
   const char *candidate = j.paths[VLM_EVAL_CANDIDATE];
-  vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[VLM_EVAL_REFERENCE], candidate ? " against " : "",
-          candidate ? candidate : "", vlm_context_cpu(j.context));
+  vlm_say(cli, "plan: %zu samples, %s%s%s, %s kernels", vlm_dataset_count(j.set), j.paths[VLM_EVAL_REFERENCE],
+          candidate ? " against " : "", candidate ? candidate : "", vlm_context_cpu(j.context));
   if (cli->args->dry_run) VLM_TRY(vlm_eval_plan_json(&j, err));
   if (cli->args->dry_run) goto out;
   VLM_TRY(run_models(&j, err));

@@ -35,7 +35,8 @@ out:
   return st;
 }
 
-static vlm_status read_inputs(vlm_graph_run *out, const vlm_cli *cli, const vlm_graph *graph, vlm_error *err) {
+static vlm_status read_inputs(vlm_graph_run *out, const vlm_cli *cli, const vlm_graph *graph,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_option_values *given = &cli->args->input;
   vlm_input_file *files = NULL;
@@ -48,7 +49,8 @@ out:
   return st;
 }
 
-static vlm_status check_outputs(const vlm_cli *cli, const vlm_file_names *names, const char *folder, vlm_error *err) {
+static vlm_status check_outputs(const vlm_cli *cli, const vlm_file_names *names, const char *folder,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   char *path = NULL;
   for (int i = 0; i < names->count; i++) {
@@ -67,7 +69,8 @@ static void tell_files(const vlm_cli *cli, const vlm_graph *graph, const vlm_fil
   for (int32_t i = 0; i < graph->n_outputs; i++) {
     const char *name = graph->values[graph->outputs[i]].name, *file = files->items[i];
     size_t n = strlen(name);
-    if (strncmp(name, file, n) != 0 || strcmp(file + n, ".npy") != 0) vlm_say(cli, "output %s: %s", name, file);
+    if (strncmp(name, file, n) != 0 || strcmp(file + n, ".npy") != 0)
+      vlm_say(cli, "output %s: %s", name, file);
   }
 }
 
@@ -100,7 +103,8 @@ out:
   return st;
 }
 
-static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph, vlm_error *err) {
+static vlm_status run_graph(const vlm_cli *cli, vlm_context *context, const vlm_graph *graph,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph_run work = {0};
   vlm_file_names names = {0};
@@ -132,7 +136,8 @@ static vlm_status check_options(const vlm_cli *cli, const vlm_bundle *bundle, vl
             "--decoder chooses between files of a folder; %s is packed and has one form", given->items[0]);
   VLM_CHECK(!graph || given->count == 1, err, VLM_USAGE,
             "%s is a single graph and takes --input NAME=FILE.npy, got %s", given->items[0], given->items[1]);
-  VLM_CHECK(!graph || !VLM_OPTION_GIVEN(cli->args, on_bad), err, VLM_USAGE, "--on-bad goes with images; a single graph is run once");
+  VLM_CHECK(!graph || !VLM_OPTION_GIVEN(cli->args, on_bad), err, VLM_USAGE,
+            "--on-bad goes with images; a single graph is run once");
   VLM_TRY(vlm_cli_fit(cli, bundle, err));
 out:
   return st;
@@ -146,7 +151,8 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));
-  if (bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
+  if (bundle->family == VLM_FAMILY_GRAPH)
+    VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(vlm_run_answers(cli, context, bundle, err));
 out:
   vlm_bundle_free(bundle);

@@ -14,8 +14,10 @@ static void book(vlm_agreement *a, int64_t positions, int64_t equal, int64_t fir
   a->divergence_sum += first;
 }
 
-void vlm_agreement_add(vlm_agreement *a, const int32_t *reference, int64_t n_reference, const int32_t *candidate, int64_t n_candidate) {
-  const int64_t shorter = n_reference < n_candidate ? n_reference : n_candidate, longer = n_reference + n_candidate - shorter;
+void vlm_agreement_add(vlm_agreement *a, const int32_t *reference, int64_t n_reference,
+                       const int32_t *candidate, int64_t n_candidate) {
+  const int64_t shorter = n_reference < n_candidate ? n_reference : n_candidate,
+                longer = n_reference + n_candidate - shorter;
   int64_t equal = 0, first = -1;
   for (int64_t i = 0; i < shorter; i++) {
     equal += reference[i] == candidate[i];
@@ -38,11 +40,17 @@ void vlm_agreement_add_text(vlm_agreement *a, const char *reference, const char 
   book(a, position, equal, first);
 }
 
-static double percent(int64_t part, int64_t whole) { return whole ? 100.0 * (double)part / (double)whole : NAN; }
+static double percent(int64_t part, int64_t whole) {
+  return whole ? 100.0 * (double)part / (double)whole : NAN;
+}
 
 double vlm_agreement_exact_percent(const vlm_agreement *a) { return percent(a->exact, a->captions); }
-double vlm_agreement_token_percent(const vlm_agreement *a) { return a->captions && !a->positions ? 100 : percent(a->equal, a->positions); }
-double vlm_agreement_mean_divergence(const vlm_agreement *a) { return a->diverged ? (double)a->divergence_sum / (double)a->diverged : NAN; }
+double vlm_agreement_token_percent(const vlm_agreement *a) {
+  return a->captions && !a->positions ? 100 : percent(a->equal, a->positions);
+}
+double vlm_agreement_mean_divergence(const vlm_agreement *a) {
+  return a->diverged ? (double)a->divergence_sum / (double)a->diverged : NAN;
+}
 
 int64_t vlm_top1(const float *logits, int64_t n) {
   int64_t best = n > 0 ? 0 : -1;
@@ -95,11 +103,14 @@ void vlm_sqnr_add(vlm_sqnr *s, const float *reference, const float *candidate, i
   s->count += n;
 }
 
-vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const vlm_tensor *candidate, vlm_error *err) {
+vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const vlm_tensor *candidate,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   char want[128], got[128];
-  VLM_CHECK(vlm_tensor_same_shape(reference, candidate), err, VLM_INPUT, "outputs differ in shape: reference %s, candidate %s",
-            vlm_tensor_shape_text(reference, want, sizeof(want)), vlm_tensor_shape_text(candidate, got, sizeof(got)));
+  VLM_CHECK(vlm_tensor_same_shape(reference, candidate), err, VLM_INPUT,
+            "outputs differ in shape: reference %s, candidate %s",
+            vlm_tensor_shape_text(reference, want, sizeof(want)),
+            vlm_tensor_shape_text(candidate, got, sizeof(got)));
   const int64_t n = vlm_tensor_count(reference);
   if (reference->dtype == VLM_F32 && candidate->dtype == VLM_F32) {
     vlm_sqnr_add(s, reference->data, candidate->data, n);

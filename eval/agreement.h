@@ -11,20 +11,24 @@
 /* ---- generated captions ---- */
 
 typedef struct vlm_agreement {
-  int64_t captions, exact;        /* sequences compared, and equal ones */
-  int64_t positions, equal;       /* token positions up to the longer sequence's end; those with the same token in both */
-  int64_t diverged;               /* sequences that differ */
-  int64_t divergence_sum;         /* sum over them of the index of the first difference */
-  int64_t first_divergence;       /* smallest such index; meaningless while diverged is 0 */
+  int64_t captions, exact; /* sequences compared, and equal ones */
+  int64_t positions,
+      equal;        /* token positions up to the longer sequence's end; those with the same token in both */
+  int64_t diverged; /* sequences that differ */
+  int64_t divergence_sum;   /* sum over them of the index of the first difference */
+  int64_t first_divergence; /* smallest such index; meaningless while diverged is 0 */
 } vlm_agreement;
 
 /* Two generated sequences; where one is a prefix of the other, its end is the first difference. */
-void vlm_agreement_add(vlm_agreement *a, const int32_t *reference, int64_t n_reference, const int32_t *candidate, int64_t n_candidate);
+void vlm_agreement_add(vlm_agreement *a, const int32_t *reference, int64_t n_reference,
+                       const int32_t *candidate, int64_t n_candidate);
 /* Two tokenized texts, compared word by word (single blanks). */
 void vlm_agreement_add_text(vlm_agreement *a, const char *reference, const char *candidate);
-double vlm_agreement_exact_percent(const vlm_agreement *a);  /* NaN when nothing was compared */
+double vlm_agreement_exact_percent(const vlm_agreement *a); /* NaN when nothing was compared */
 double vlm_agreement_token_percent(const vlm_agreement *a);
-double vlm_agreement_mean_divergence(const vlm_agreement *a); /* mean index of the first difference of the sequences that differ; NaN when none does */
+double vlm_agreement_mean_divergence(
+    const vlm_agreement
+        *a); /* mean index of the first difference of the sequences that differ; NaN when none does */
 
 /* ---- distributions over the vocabulary ---- */
 
@@ -46,7 +50,8 @@ typedef struct vlm_sqnr {
 
 void vlm_sqnr_add(vlm_sqnr *s, const float *reference, const float *candidate, int64_t n);
 /* Any element types; shapes must be equal (VLM_INPUT). */
-vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const vlm_tensor *candidate, vlm_error *err);
+vlm_status vlm_sqnr_add_tensor(vlm_sqnr *s, const vlm_tensor *reference, const vlm_tensor *candidate,
+                               vlm_error *err);
 /* 10 log10(signal / noise); +infinity without noise, -infinity when a value was lost, NaN when nothing was added. */
 double vlm_sqnr_db(const vlm_sqnr *s);
 

@@ -41,7 +41,8 @@ static int32_t closest_length(const vlm_counted_image *image) {
 }
 
 void vlm_bleu_count(vlm_bleu_counts *out, const vlm_counted_image *image) {
-  *out = (vlm_bleu_counts){.candidate_words = image->candidate.words, .reference_words = closest_length(image)};
+  *out =
+      (vlm_bleu_counts){.candidate_words = image->candidate.words, .reference_words = closest_length(image)};
   for (int order = 0; order < VLM_MAX_ORDER; order++) {
     out->guesses[order] = image->candidate.words > order ? image->candidate.words - order : 0;
     out->correct[order] = count_correct(image, order);

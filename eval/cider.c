@@ -28,8 +28,8 @@ static void read_table(int32_t *df, const vlm_ngram_table *ngrams, const vlm_df_
   }
 }
 
-vlm_status vlm_cider_weights(double **log_idf, const vlm_ngram_table *ngrams, const vlm_counted_image *images, int64_t n, const vlm_df_table *table,
-                             vlm_error *err) {
+vlm_status vlm_cider_weights(double **log_idf, const vlm_ngram_table *ngrams, const vlm_counted_image *images,
+                             int64_t n, const vlm_df_table *table, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int32_t count = vlm_ngram_table_count(ngrams);
   int32_t *df = NULL;
@@ -61,7 +61,8 @@ static double norm(const vlm_ngrams *s, int order, const double *log_idf) {
 }
 
 /* Dot products over the n-grams that both sentences have (ids ascend): with the candidate's weight clipped to the reference's, and as it is. */
-static void dot(double *clipped, double *full, const vlm_ngrams *c, const vlm_ngrams *r, int order, const double *log_idf) {
+static void dot(double *clipped, double *full, const vlm_ngrams *c, const vlm_ngrams *r, int order,
+                const double *log_idf) {
   *clipped = *full = 0;
   for (int32_t i = 0, j = 0; i < c->n[order] && j < r->n[order];) {
     const vlm_ngram_count a = c->grams[order][i], b = r->grams[order][j];

@@ -17,9 +17,11 @@ static bool read_number(char **line, long long *number) {
 static vlm_status read_header(vlm_df_file *out, char *line, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   char *end;
-  VLM_CHECK(strncmp(line, "#n_images\t", 10) == 0, err, VLM_INPUT, "%s: line 1: wanted \"#n_images<TAB>N\"", path);
+  VLM_CHECK(strncmp(line, "#n_images\t", 10) == 0, err, VLM_INPUT, "%s: line 1: wanted \"#n_images<TAB>N\"",
+            path);
   out->table.n_images = strtoll(line + 10, &end, 10);
-  VLM_CHECK(!*end && out->table.n_images > 0, err, VLM_INPUT, "%s: line 1: the number of images is not a positive integer", path);
+  VLM_CHECK(!*end && out->table.n_images > 0, err, VLM_INPUT,
+            "%s: line 1: the number of images is not a positive integer", path);
 out:
   return st;
 }
@@ -40,8 +42,10 @@ vlm_status vlm_df_file_load(vlm_df_file *out, const char *path, vlm_error *err) 
     if (k == 1) {
       VLM_TRY(read_header(out, line, path, err));
     } else if (*line) {
-      VLM_CHECK(read_number(&line, &df) && *line, err, VLM_INPUT, "%s: line %zu: wanted \"DF<TAB>n-gram\"", path, k);
-      VLM_CHECK(df <= out->table.n_images && df <= INT32_MAX, err, VLM_INPUT, "%s: line %zu: document frequency %lld of %lld images", path, k, df,
+      VLM_CHECK(read_number(&line, &df) && *line, err, VLM_INPUT, "%s: line %zu: wanted \"DF<TAB>n-gram\"",
+                path, k);
+      VLM_CHECK(df <= out->table.n_images && df <= INT32_MAX, err, VLM_INPUT,
+                "%s: line %zu: document frequency %lld of %lld images", path, k, df,
                 (long long)out->table.n_images);
       out->ngrams[out->table.count] = line;
       out->df[out->table.count++] = (int32_t)df;

@@ -46,10 +46,14 @@ static vlm_status keep_logits(void *user, int64_t step, const float *logits, int
 }
 
 static vlm_status play(match *m, player *p, const vlm_sample_pixels *pixels, const char *prompt) {
-  vlm_answer_opts opts = {.max_new_tokens = m->opts->max_new_tokens, .beams = m->opts->beams, .on_logits = keep_logits, .user = &p->logits};
+  vlm_answer_opts opts = {.max_new_tokens = m->opts->max_new_tokens,
+                          .beams = m->opts->beams,
+                          .on_logits = keep_logits,
+                          .user = &p->logits};
   vlm_answer_free(&p->answer);
   p->logits.count = 0;
-  if (pixels->values.data) return vlm_model_answer_pixels(p->model, &pixels->values, prompt, &opts, &p->answer, m->err);
+  if (pixels->values.data)
+    return vlm_model_answer_pixels(p->model, &pixels->values, prompt, &opts, &p->answer, m->err);
   return vlm_model_answer(p->model, &pixels->image, prompt, &opts, &p->answer, m->err);
 }
 
@@ -76,7 +80,8 @@ out:
 /* ---- comparing one image ---- */
 
 static vlm_status compare_session(match *m, vlm_role role) {
-  vlm_session *a = vlm_model_session(m->players[0].model, role), *b = vlm_model_session(m->players[1].model, role);
+  vlm_session *a = vlm_model_session(m->players[0].model, role),
+              *b = vlm_model_session(m->players[1].model, role);
   if (!a || !b) return VLM_OK;
   return vlm_sqnr_add_tensor(&m->out->sqnr[role], vlm_session_output(a, 0), vlm_session_output(b, 0), m->err);
 }
@@ -123,7 +128,8 @@ static vlm_status play_image(match *m, vlm_eval_item *item, size_t i) {
   vlm_sample_pixels pixels = {0};
   VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, i, m->err));
   for (int k = 0; k < m->n_players; k++) {
-    player *p = &m->players[(k + (int)(item - m->out->items)) % m->n_players]; /* turn by turn: neither side is always first */
+    player *p = &m->players[(k + (int)(item - m->out->items)) %
+                            m->n_players]; /* turn by turn: neither side is always first */
     VLM_TRY(play(m, p, &pixels, item->prompt));
     VLM_TRY(note_answer(m, p, item));
   }
@@ -137,7 +143,8 @@ out:
 static vlm_status begin_item(match *m, vlm_eval_item *item, const vlm_sample *s, int64_t p) {
   vlm_status st = VLM_OK;
   const char *prompt = s->prompt && p == 0 ? s->prompt : m->opts->prompts[p];
-  *item = (vlm_eval_item){.kl_mean = NAN, .cider_d = {NAN, NAN}, .total_ms = {NAN, NAN}, .first_divergence = -1};
+  *item =
+      (vlm_eval_item){.kl_mean = NAN, .cider_d = {NAN, NAN}, .total_ms = {NAN, NAN}, .first_divergence = -1};
   VLM_TRY(vlm_arena_strdup(m->out->arena, &item->key, s->key, m->err));
   VLM_TRY(vlm_arena_strdup(m->out->arena, &item->prompt, prompt, m->err));
 out:
@@ -186,8 +193,9 @@ static void leave(player *p) {
   vlm_model_free(p->model);
 }
 
-vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bundle *reference, const vlm_bundle *candidate, const vlm_dataset *set,
-                        const vlm_eval_opts *opts, vlm_error *err) {
+vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bundle *reference,
+                        const vlm_bundle *candidate, const vlm_dataset *set, const vlm_eval_opts *opts,
+                        vlm_error *err) {
   vlm_status st = VLM_OK;
   match m = {.out = out, .context = context, .set = set, .opts = opts, .err = err};
   memset(out, 0, sizeof *out);

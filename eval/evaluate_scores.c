@@ -81,7 +81,8 @@ static vlm_status tokenize_references(const scoring *s, prompt_group *g) {
   vlm_status st = VLM_OK;
   const char **texts = NULL;
   int64_t total = 0, at = 0;
-  for (int64_t i = 0; i < g->n; i++) total += g->ref_counts[i] = (int32_t)sample_of(s, g->items[i])->ref_count;
+  for (int64_t i = 0; i < g->n; i++)
+    total += g->ref_counts[i] = (int32_t)sample_of(s, g->items[i])->ref_count;
   VLM_TRY(vlm_new(&texts, total, s->err));
   VLM_TRY(vlm_arena_new(s->out->arena, &g->refs, total, s->err));
   for (int64_t i = 0; i < g->n; i++)
@@ -133,7 +134,8 @@ static vlm_status score_group(const scoring *s, int32_t index) {
     VLM_TRY(vlm_new(&cider[k], n, s->err));
     VLM_TRY(score_side(s, &g, k, cider[k]));
   }
-  if (e->compared) VLM_TRY(vlm_bootstrap_drop(&g.scores->drop, cider[0], cider[1], n, &s->opts->bootstrap, s->err));
+  if (e->compared)
+    VLM_TRY(vlm_bootstrap_drop(&g.scores->drop, cider[0], cider[1], n, &s->opts->bootstrap, s->err));
 out:
   vlm_free(g.items);
   vlm_free(g.ref_counts);
@@ -151,7 +153,8 @@ static bool has_references(const scoring *s) {
   return n > 0;
 }
 
-vlm_status vlm_evaluation_score(vlm_evaluation *out, const vlm_dataset *set, const vlm_eval_opts *opts, vlm_error *err) {
+vlm_status vlm_evaluation_score(vlm_evaluation *out, const vlm_dataset *set, const vlm_eval_opts *opts,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   const scoring s = {.out = out, .set = set, .opts = opts, .err = err};
   VLM_TRY(find_groups(&s));

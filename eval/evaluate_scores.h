@@ -5,6 +5,7 @@
 #include "eval/evaluate.h"
 
 /* Fills `prompts`, and the items' groups and scores. Nothing is scored when a sample has no references. */
-vlm_status vlm_evaluation_score(vlm_evaluation *out, const vlm_dataset *set, const vlm_eval_opts *opts, vlm_error *err);
+vlm_status vlm_evaluation_score(vlm_evaluation *out, const vlm_dataset *set, const vlm_eval_opts *opts,
+                                vlm_error *err);
 
 #endif

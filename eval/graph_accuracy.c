@@ -9,9 +9,10 @@ vlm_status vlm_label_place(int64_t *out, const vlm_tensor *scores, int64_t label
   char shape[128];
   const int64_t n = vlm_tensor_count(scores), width = scores->rank ? scores->dims[scores->rank - 1] : 1;
   VLM_CHECK(vlm_dtype_is_float(scores->dtype) && n == width && n > 1, err, VLM_INPUT,
-            "the first output is %s %s; labels want one row of class scores per sample", vlm_dtype_name(scores->dtype),
-            vlm_tensor_shape_text(scores, shape, sizeof shape));
-  VLM_CHECK(label < n, err, VLM_INPUT, "label %lld: the model has %lld classes, from 0", (long long)label, (long long)n);
+            "the first output is %s %s; labels want one row of class scores per sample",
+            vlm_dtype_name(scores->dtype), vlm_tensor_shape_text(scores, shape, sizeof shape));
+  VLM_CHECK(label < n, err, VLM_INPUT, "label %lld: the model has %lld classes, from 0", (long long)label,
+            (long long)n);
   const double own = vlm_tensor_get(scores, label);
   *out = 0;
   for (int64_t i = 0; i < n; i++) {

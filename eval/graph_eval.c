@@ -41,7 +41,8 @@ static void count_top1(vlm_graph_eval *out, vlm_graph_item *item, const vlm_tens
   if (a->dtype != VLM_F32 || b->dtype != VLM_F32 || a->rank == 0 || a->dims[a->rank - 1] < 2) return;
   int64_t width = a->dims[a->rank - 1], rows = vlm_tensor_count(a) / width, equal = 0;
   for (int64_t r = 0; r < rows; r++)
-    equal += vlm_top1((const float *)a->data + r * width, width) == vlm_top1((const float *)b->data + r * width, width);
+    equal += vlm_top1((const float *)a->data + r * width, width) ==
+             vlm_top1((const float *)b->data + r * width, width);
   out->equal += equal;
   out->rows += rows;
   if (rows) least(&item->agreement, 100.0 * (double)equal / (double)rows);
@@ -123,12 +124,14 @@ out:
 
 /* ---- set-up ---- */
 
-static vlm_status begin_outputs(vlm_graph_eval *out, const vlm_graph *reference, const vlm_graph *candidate, vlm_error *err) {
+static vlm_status begin_outputs(vlm_graph_eval *out, const vlm_graph *reference, const vlm_graph *candidate,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   out->compared = candidate != NULL;
   out->n_outputs = reference->n_outputs;
-  VLM_CHECK(!candidate || candidate->n_outputs == reference->n_outputs, err, VLM_INPUT, "%s has %d outputs, %s has %d", candidate->source,
-            candidate->n_outputs, reference->source, reference->n_outputs);
+  VLM_CHECK(!candidate || candidate->n_outputs == reference->n_outputs, err, VLM_INPUT,
+            "%s has %d outputs, %s has %d", candidate->source, candidate->n_outputs, reference->source,
+            reference->n_outputs);
   VLM_TRY(vlm_arena_create(&out->arena, err));
   VLM_TRY(vlm_arena_new(out->arena, &out->names, out->n_outputs, err));
   VLM_TRY(vlm_arena_new(out->arena, &out->outputs, out->n_outputs, err));
@@ -140,11 +143,13 @@ out:
   return st;
 }
 
-vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference, const vlm_graph *candidate, const vlm_dataset *set,
+vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference,
+                              const vlm_graph *candidate, const vlm_dataset *set,
                               const vlm_graph_eval_opts *opts, vlm_error *err) {
   static const vlm_graph_eval_opts DEFAULTS = {.labels = NULL};
   vlm_status st = VLM_OK;
-  graph_match m = {.out = out, .graphs = {reference, candidate}, .set = set, .opts = opts ? opts : &DEFAULTS, .err = err};
+  graph_match m = {
+      .out = out, .graphs = {reference, candidate}, .set = set, .opts = opts ? opts : &DEFAULTS, .err = err};
   const vlm_session_opts session = {.owns_constants = m.opts->owns_constants};
   memset(out, 0, sizeof *out);
   VLM_TRY(begin_outputs(out, reference, candidate, err));
@@ -189,6 +194,7 @@ double vlm_graph_eval_agreement(const vlm_graph_eval *e) {
   double percent = NAN;
   if (e->rows) least(&percent, 100.0 * (double)e->equal / (double)e->rows);
   for (int32_t i = 0; i < e->n_outputs; i++)
-    if (e->compared && vlm_output_match_counts(&e->outputs[i])) least(&percent, vlm_output_match_percent(&e->outputs[i]));
+    if (e->compared && vlm_output_match_counts(&e->outputs[i]))
+      least(&percent, vlm_output_match_percent(&e->outputs[i]));
   return percent;
 }

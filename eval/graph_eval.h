@@ -11,11 +11,11 @@
 /* One sample. */
 typedef struct vlm_graph_item {
   const char *key;
-  double ms[2];          /* reference, candidate */
-  double min_db;         /* of the float outputs; NaN without any */
-  double agreement;      /* percent, the least of the outputs that it judges; NaN without any */
-  int64_t label;         /* with labels, else -1 */
-  int64_t place[2];      /* of the label among the classes, best first from 0 */
+  double ms[2];     /* reference, candidate */
+  double min_db;    /* of the float outputs; NaN without any */
+  double agreement; /* percent, the least of the outputs that it judges; NaN without any */
+  int64_t label;    /* with labels, else -1 */
+  int64_t place[2]; /* of the label among the classes, best first from 0 */
 } vlm_graph_item;
 
 typedef struct vlm_accuracy {
@@ -29,12 +29,13 @@ typedef struct vlm_graph_eval {
   int64_t samples;
   bool compared;
   int32_t n_outputs;
-  const char **names;         /* of the outputs, owned by the reference graph */
-  vlm_output_match *outputs;  /* [n_outputs] */
-  int64_t rows, equal;        /* rows of the first output (last axis of two or more values, not selected by data), and those with the same
+  const char **names;        /* of the outputs, owned by the reference graph */
+  vlm_output_match *outputs; /* [n_outputs] */
+  int64_t rows,
+      equal; /* rows of the first output (last axis of two or more values, not selected by data), and those with the same
                                * largest value */
   vlm_accuracy accuracy;
-  vlm_graph_item *items;      /* [samples] */
+  vlm_graph_item *items; /* [samples] */
   vlm_samples reference_ms, candidate_ms;
 } vlm_graph_eval;
 
@@ -50,7 +51,8 @@ typedef struct vlm_graph_eval_opts {
 
 /* Outputs are matched by position; data may decide about their shapes. candidate may be NULL: latency only, and accuracy. Free with
  * vlm_graph_eval_free. */
-vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference, const vlm_graph *candidate, const vlm_dataset *set,
+vlm_status vlm_graph_evaluate(vlm_graph_eval *out, vlm_context *context, const vlm_graph *reference,
+                              const vlm_graph *candidate, const vlm_dataset *set,
                               const vlm_graph_eval_opts *opts, vlm_error *err);
 void vlm_graph_eval_free(vlm_graph_eval *evaluation);
 /* The float output with the smallest SQNR; -1 when no output has floats. */

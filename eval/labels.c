@@ -42,7 +42,8 @@ static vlm_status add(vlm_labels *l, const char *name, int64_t value, vlm_error 
     VLM_TRY(vlm_more(&l->stem_of, l->capacity, more, err));
     l->capacity = more;
   }
-  VLM_CHECK(!l->count || l->named == (name != NULL), err, VLM_INPUT, "some labels have a name and some have none");
+  VLM_CHECK(!l->count || l->named == (name != NULL), err, VLM_INPUT,
+            "some labels have a name and some have none");
   l->named = name != NULL;
   if (name) VLM_TRY(vlm_text_index_add(&l->names, &i, &added, name, strlen(name), err));
   VLM_CHECK(added, err, VLM_INPUT, "a second label for \"%s\"", name);
@@ -150,8 +151,10 @@ static int64_t find_named(const vlm_labels *l, const char *key) {
 vlm_status vlm_labels_find(int64_t *out, const vlm_labels *l, const vlm_sample *sample, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int64_t at = l->named ? find_named(l, sample->key) : (int64_t)sample->index;
-  VLM_CHECK(at >= 0, err, VLM_INPUT, "%s: no label for sample \"%s\", or several that differ by folder alone", l->source, sample->key);
-  VLM_CHECK(at < l->count, err, VLM_INPUT, "%s: has %lld labels, sample \"%s\" is number %zu; a label for each is wanted", l->source,
+  VLM_CHECK(at >= 0, err, VLM_INPUT, "%s: no label for sample \"%s\", or several that differ by folder alone",
+            l->source, sample->key);
+  VLM_CHECK(at < l->count, err, VLM_INPUT,
+            "%s: has %lld labels, sample \"%s\" is number %zu; a label for each is wanted", l->source,
             (long long)l->count, sample->key, sample->index + 1);
   *out = l->values[at];
 out:

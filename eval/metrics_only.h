@@ -12,15 +12,16 @@ typedef struct vlm_metrics_opts {
 } vlm_metrics_opts;
 
 typedef struct vlm_metrics {
-  vlm_scored_set set;    /* ids and tokenized texts */
+  vlm_scored_set set; /* ids and tokenized texts */
   vlm_scores corpus;
   vlm_scores *per_image; /* set.n */
   vlm_bleu_counts *counts;
-  int64_t line_breaks;   /* captions of both files with line ends inside: worth a warning */
+  int64_t line_breaks; /* captions of both files with line ends inside: worth a warning */
 } vlm_metrics;
 
 /* Free with vlm_metrics_free, also nothing to do on failure. */
-vlm_status vlm_metrics_score_files(vlm_metrics *out, const char *candidates, const char *references, const vlm_metrics_opts *opts, vlm_error *err);
+vlm_status vlm_metrics_score_files(vlm_metrics *out, const char *candidates, const char *references,
+                                   const vlm_metrics_opts *opts, vlm_error *err);
 void vlm_metrics_free(vlm_metrics *metrics);
 
 /* Document frequencies from a file: "#n_images<TAB>N", then lines "DF<TAB>n-gram". */

@@ -19,7 +19,7 @@ struct vlm_ngram_table {
   gram *grams;
   int32_t n_grams, cap_grams;
   int32_t *gram_slots; /* open addressing: id + 1; twice the capacity */
-  int32_t *scratch; /* word ids and n-gram ids of the caption at hand */
+  int32_t *scratch;    /* word ids and n-gram ids of the caption at hand */
   size_t cap_scratch;
 };
 
@@ -86,7 +86,8 @@ static int compare_ids(const void *a, const void *b) {
 }
 
 /* Sorts ids and counts equal ones into arena memory. */
-static vlm_status count_ids(vlm_ngram_table *t, vlm_ngrams *out, int order, int32_t *ids, int32_t n, vlm_error *err) {
+static vlm_status count_ids(vlm_ngram_table *t, vlm_ngrams *out, int order, int32_t *ids, int32_t n,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ngram_count *counts = NULL;
   int32_t used = 0;
@@ -112,10 +113,12 @@ vlm_status vlm_ngram_table_add(vlm_ngram_table *t, vlm_ngrams *out, const char *
     t->cap_scratch = 3 * room;
   }
   int32_t *words = t->scratch, *ids = words + room, *sorted = ids + room;
-  for (size_t bytes; (bytes = next_word(&text, end)) > 0; text += bytes) VLM_TRY(vlm_text_index_add(&t->words, &words[n++], NULL, text, bytes, err));
+  for (size_t bytes; (bytes = next_word(&text, end)) > 0; text += bytes)
+    VLM_TRY(vlm_text_index_add(&t->words, &words[n++], NULL, text, bytes, err));
   out->words = n;
   for (int order = 0; order < VLM_MAX_ORDER; order++) {
-    for (int32_t i = 0; i + order < n; i++) VLM_TRY(intern_gram(t, &ids[i], order ? ids[i] : -1, words[i + order], err));
+    for (int32_t i = 0; i + order < n; i++)
+      VLM_TRY(intern_gram(t, &ids[i], order ? ids[i] : -1, words[i + order], err));
     const int32_t grams = n > order ? n - order : 0;
     if (grams) memcpy(sorted, ids, (size_t)grams * sizeof(*ids));
     VLM_TRY(count_ids(t, out, order, sorted, grams, err));

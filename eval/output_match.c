@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REACH = 512 }; /* rows further away than this are not the same object, and looking at all would be quadratic */
+enum {
+  REACH = 512
+}; /* rows further away than this are not the same object, and looking at all would be quadratic */
 
 /* ---- floats ---- */
 
@@ -45,7 +47,8 @@ static void in_place(vlm_output_match *m, const float_rows *a, const float_rows 
 }
 
 /* The free row of b that is nearest to row i of a; -1 when none is the same. */
-static int64_t nearest(vlm_sqnr *best, const float_rows *a, int64_t i, const float_rows *b, const bool *taken) {
+static int64_t nearest(vlm_sqnr *best, const float_rows *a, int64_t i, const float_rows *b,
+                       const bool *taken) {
   int64_t found = -1;
   const int64_t from = i > REACH ? i - REACH : 0, to = i + REACH < b->count ? i + REACH : b->count;
   for (int64_t j = from; j < to; j++) {
@@ -58,7 +61,8 @@ static int64_t nearest(vlm_sqnr *best, const float_rows *a, int64_t i, const flo
   return found;
 }
 
-static vlm_status look_for_rows(vlm_output_match *m, const float_rows *a, const float_rows *b, vlm_error *err) {
+static vlm_status look_for_rows(vlm_output_match *m, const float_rows *a, const float_rows *b,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   bool *taken = NULL;
   VLM_TRY(vlm_new(&taken, b->count, err));
@@ -147,7 +151,8 @@ static void sort_items(int64_t *items, int64_t *room, int64_t count, int64_t wid
   sort_items(items + half * width, room, count - half, width);
   int64_t i = 0, j = half, k = 0;
   while (i < half || j < count) {
-    const bool left = j == count || (i < half && compare_numbers(items + i * width, items + j * width, width) <= 0);
+    const bool left =
+        j == count || (i < half && compare_numbers(items + i * width, items + j * width, width) <= 0);
     memcpy(room + k++ * width, items + (left ? i++ : j++) * width, bytes);
   }
   memcpy(items, room, (size_t)count * bytes);
@@ -175,7 +180,8 @@ out:
   return st;
 }
 
-static vlm_status look_for_items(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b, vlm_error *err) {
+static vlm_status look_for_items(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b,
+                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   int_items items[2] = {{0}, {0}};
   VLM_TRY(items_of(&items[0], a, m->form, err));
@@ -191,7 +197,8 @@ out:
   return st;
 }
 
-static vlm_status add_integers(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b, vlm_error *err) {
+static vlm_status add_integers(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b,
+                               vlm_error *err) {
   if (m->selected) return look_for_items(m, a, b, err);
   const int64_t n = vlm_tensor_count(a);
   for (int64_t i = 0; i < n; i++) m->matched += vlm_tensor_get_int(a, i) == vlm_tensor_get_int(b, i);
@@ -201,11 +208,13 @@ static vlm_status add_integers(vlm_output_match *m, const vlm_tensor *a, const v
 
 /* ---- both ---- */
 
-vlm_status vlm_output_match_add(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b, vlm_error *err) {
+vlm_status vlm_output_match_add(vlm_output_match *m, const vlm_tensor *a, const vlm_tensor *b,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   const bool floats = vlm_dtype_is_float(a->dtype);
-  VLM_CHECK(floats == vlm_dtype_is_float(b->dtype), err, VLM_INPUT, "outputs differ in type: reference %s, candidate %s",
-            vlm_dtype_name(a->dtype), vlm_dtype_name(b->dtype));
+  VLM_CHECK(floats == vlm_dtype_is_float(b->dtype), err, VLM_INPUT,
+            "outputs differ in type: reference %s, candidate %s", vlm_dtype_name(a->dtype),
+            vlm_dtype_name(b->dtype));
   m->integers = !floats;
   if (!vlm_tensor_same_shape(a, b)) m->selected = true;
   VLM_TRY((floats ? add_floats : add_integers)(m, a, b, err));

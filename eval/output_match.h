@@ -13,19 +13,21 @@ typedef enum vlm_item_form {
 } vlm_item_form;
 
 typedef struct vlm_output_match {
-  bool selected;     /* data decides what is there and in which order: items are looked for, not compared in place */
-  bool integers;     /* integers and bools: equal or not; else floats */
+  bool
+      selected; /* data decides what is there and in which order: items are looked for, not compared in place */
+  bool integers; /* integers and bools: equal or not; else floats */
   vlm_item_form form;
-  vlm_sqnr sqnr;     /* of floats; of a selected output the rows that are found again */
-  int64_t items;     /* of both sides, those in common once; floats: rows along the last axis */
-  int64_t matched;   /* those found on both sides: equal, floats with 20 dB or more */
+  vlm_sqnr sqnr;   /* of floats; of a selected output the rows that are found again */
+  int64_t items;   /* of both sides, those in common once; floats: rows along the last axis */
+  int64_t matched; /* those found on both sides: equal, floats with 20 dB or more */
 } vlm_output_match;
 
 /* From the operators that lead to output `index` of the graph. */
-vlm_status vlm_output_match_begin(vlm_output_match *match, const vlm_graph *graph, int32_t index, vlm_error *err);
+vlm_status vlm_output_match_begin(vlm_output_match *match, const vlm_graph *graph, int32_t index,
+                                  vlm_error *err);
 /* One sample. Different shapes make the output a selected one. VLM_INPUT when the types differ. */
-vlm_status vlm_output_match_add(vlm_output_match *match, const vlm_tensor *reference, const vlm_tensor *candidate,
-                                vlm_error *err);
+vlm_status vlm_output_match_add(vlm_output_match *match, const vlm_tensor *reference,
+                                const vlm_tensor *candidate, vlm_error *err);
 /* Whether agreement judges the output, or signal to error alone. */
 bool vlm_output_match_counts(const vlm_output_match *match);
 /* Percent of the items that are matched; 100 when there are none on either side. */

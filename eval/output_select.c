@@ -35,7 +35,8 @@ static bool leads_from_selection(const vlm_graph *g, vlm_value_id output, bool *
   return found;
 }
 
-vlm_status vlm_output_match_begin(vlm_output_match *match, const vlm_graph *graph, int32_t index, vlm_error *err) {
+vlm_status vlm_output_match_begin(vlm_output_match *match, const vlm_graph *graph, int32_t index,
+                                  vlm_error *err) {
   vlm_status st = VLM_OK;
   bool *wanted = NULL;
   *match = (vlm_output_match){.form = form_of(maker(graph, graph->outputs[index]))};

@@ -25,8 +25,8 @@ enum {
   VLM_PTB_MARK,       /* joins in a word, but not on a side of a hyphen */
   VLM_PTB_SOFT,       /* U+00AD: joins in a word and vanishes */
   VLM_PTB_DIGIT,
-  VLM_PTB_SYMBOL,     /* a token of its own */
-  VLM_PTB_SKIP,       /* prints nothing and separates tokens */
+  VLM_PTB_SYMBOL, /* a token of its own */
+  VLM_PTB_SKIP,   /* prints nothing and separates tokens */
   VLM_PTB_CLASSES
 };
 

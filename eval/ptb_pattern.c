@@ -159,7 +159,8 @@ static vlm_status parse_repeat(pattern_parser *p) {
     VLM_TRY(parse_atom(p));
     if (i == 0) parse_counts(p, &low, &high);
     if (i == 0) end = p->at;
-    VLM_CHECK(low >= 0 && low < 10 && high < 10, p->err, VLM_INTERNAL, "pattern \"%s\": bad count", p->pattern);
+    VLM_CHECK(low >= 0 && low < 10 && high < 10, p->err, VLM_INTERNAL, "pattern \"%s\": bad count",
+              p->pattern);
     if (i >= low) skips[n_skips++] = begin;
     if (high < 0 && i + 1 >= low) VLM_TRY(emit(p, VLM_PTB_FORK, begin, p->program->count + 1));
   }
@@ -201,7 +202,8 @@ out:
   return st;
 }
 
-vlm_status vlm_ptb_compile(vlm_ptb_program *program, int32_t *start, const char *match, const char *ahead, int32_t rule, vlm_error *err) {
+vlm_status vlm_ptb_compile(vlm_ptb_program *program, int32_t *start, const char *match, const char *ahead,
+                           int32_t rule, vlm_error *err) {
   vlm_status st = VLM_OK;
   pattern_parser p = {.program = program, .err = err};
   *start = program->count;

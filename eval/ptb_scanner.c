@@ -107,7 +107,8 @@ static vlm_status intern(vlm_ptb_scanner *s, int32_t *out, vlm_error *err) {
   uint32_t slot = hash_list(s->list, n) % HASH_SLOTS;
   for (; s->slots[slot]; slot = (slot + 1) % HASH_SLOTS) {
     const state *known = &s->states[s->slots[slot] - 1];
-    if (known->count != n || memcmp(s->pool + known->first, s->list, (size_t)n * sizeof(*s->list)) != 0) continue;
+    if (known->count != n || memcmp(s->pool + known->first, s->list, (size_t)n * sizeof(*s->list)) != 0)
+      continue;
     *out = s->slots[slot] - 1;
     return VLM_OK;
   }
@@ -150,7 +151,8 @@ static void reach(vlm_ptb_scanner *s, int64_t *splits, int32_t pc, int64_t split
 
 /* Where the match part of `rule` ends when match and look-ahead together take `total` classes: the last possible place. */
 static int64_t find_split(vlm_ptb_scanner *s, int32_t rule, const unsigned char *classes, int64_t total) {
-  const int32_t first = s->starts[rule], last = rule + 1 < s->n_rules ? s->starts[rule + 1] : s->program.count;
+  const int32_t first = s->starts[rule],
+                last = rule + 1 < s->n_rules ? s->starts[rule + 1] : s->program.count;
   const size_t bytes = (size_t)(last - first) * sizeof(*s->split);
   memset(s->split + first, 0, bytes);
   reach(s, s->split, first, -1, 0);
@@ -158,7 +160,8 @@ static int64_t find_split(vlm_ptb_scanner *s, int32_t rule, const unsigned char 
     memset(s->split_next + first, 0, bytes);
     for (int32_t pc = first; pc < last; pc++) {
       const vlm_ptb_instruction *op = &s->program.code[pc];
-      if (s->split[pc] && op->code == VLM_PTB_SET && vlm_ptb_in_set(op, classes[at])) reach(s, s->split_next, op->x, s->split[pc] - 2, at + 1);
+      if (s->split[pc] && op->code == VLM_PTB_SET && vlm_ptb_in_set(op, classes[at]))
+        reach(s, s->split_next, op->x, s->split[pc] - 2, at + 1);
     }
     int64_t *swap = s->split;
     s->split = s->split_next;
@@ -167,7 +170,8 @@ static int64_t find_split(vlm_ptb_scanner *s, int32_t rule, const unsigned char 
   return s->split[last - 1] - 2; /* a rule's program ends with its only ACCEPT */
 }
 
-vlm_status vlm_ptb_scan(vlm_ptb_scanner *s, int32_t *rule, int64_t *length, const unsigned char *classes, int64_t count, vlm_error *err) {
+vlm_status vlm_ptb_scan(vlm_ptb_scanner *s, int32_t *rule, int64_t *length, const unsigned char *classes,
+                        int64_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t now = 0;
   int64_t total = 0;
@@ -189,14 +193,16 @@ out:
   return st;
 }
 
-vlm_status vlm_ptb_scanner_create(vlm_ptb_scanner **out, const vlm_ptb_rule *rules, int32_t count, vlm_error *err) {
+vlm_status vlm_ptb_scanner_create(vlm_ptb_scanner **out, const vlm_ptb_rule *rules, int32_t count,
+                                  vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ptb_scanner *s = NULL;
   VLM_TRY(vlm_new(&s, 1, err));
   s->rules = rules;
   s->n_rules = count;
   VLM_TRY(vlm_new(&s->starts, count, err));
-  for (int32_t r = 0; r < count; r++) VLM_TRY(vlm_ptb_compile(&s->program, &s->starts[r], rules[r].match, rules[r].ahead, r, err));
+  for (int32_t r = 0; r < count; r++)
+    VLM_TRY(vlm_ptb_compile(&s->program, &s->starts[r], rules[r].match, rules[r].ahead, r, err));
   const size_t n = (size_t)s->program.count;
   VLM_TRY(vlm_new(&s->member, n, err));
   VLM_TRY(vlm_new(&s->list, n, err));
@@ -213,7 +219,8 @@ out:
 
 void vlm_ptb_scanner_free(vlm_ptb_scanner *s) {
   if (!s) return;
-  void *parts[] = {s->program.code, s->starts, s->states, s->pool, s->member, s->list, s->stack, s->split, s->split_next};
+  void *parts[] = {s->program.code, s->starts, s->states, s->pool,      s->member,
+                   s->list,         s->stack,  s->split,  s->split_next};
   for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) vlm_free(parts[i]);
   vlm_free(s);
 }

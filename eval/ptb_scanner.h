@@ -30,10 +30,13 @@ typedef struct vlm_ptb_program {
   int32_t count, capacity;
 } vlm_ptb_program;
 
-static inline int vlm_ptb_in_set(const vlm_ptb_instruction *i, int class_) { return i->set[class_ >> 3] >> (class_ & 7) & 1; }
+static inline int vlm_ptb_in_set(const vlm_ptb_instruction *i, int class_) {
+  return i->set[class_ >> 3] >> (class_ & 7) & 1;
+}
 
 /* Appends rule number `rule` (match, then look-ahead or NULL) and gives its first instruction. VLM_INTERNAL on a malformed pattern. */
-vlm_status vlm_ptb_compile(vlm_ptb_program *program, int32_t *start, const char *match, const char *ahead, int32_t rule, vlm_error *err);
+vlm_status vlm_ptb_compile(vlm_ptb_program *program, int32_t *start, const char *match, const char *ahead,
+                           int32_t rule, vlm_error *err);
 
 typedef struct vlm_ptb_rule {
   const char *match, *ahead; /* ahead NULL = none */
@@ -41,9 +44,11 @@ typedef struct vlm_ptb_rule {
 
 /* Caches automaton states while scanning: one thread at a time. */
 typedef struct vlm_ptb_scanner vlm_ptb_scanner;
-vlm_status vlm_ptb_scanner_create(vlm_ptb_scanner **out, const vlm_ptb_rule *rules, int32_t count, vlm_error *err);
+vlm_status vlm_ptb_scanner_create(vlm_ptb_scanner **out, const vlm_ptb_rule *rules, int32_t count,
+                                  vlm_error *err);
 void vlm_ptb_scanner_free(vlm_ptb_scanner *scanner);
 /* The winning rule at classes[0] (-1 when none matches) and the length of its match part, at least 1. */
-vlm_status vlm_ptb_scan(vlm_ptb_scanner *scanner, int32_t *rule, int64_t *length, const unsigned char *classes, int64_t count, vlm_error *err);
+vlm_status vlm_ptb_scan(vlm_ptb_scanner *scanner, int32_t *rule, int64_t *length,
+                        const unsigned char *classes, int64_t count, vlm_error *err);
 
 #endif

@@ -21,21 +21,28 @@
 #define SLASH_PART "[A-Za-z0-9]+(-[A-Za-z]+){0,2}"
 #define ACRONYM2 "[A-Za-z](.[A-Za-z])+"
 #define ACRONYM "([A-Za-z](.[A-Za-z])*|(Canada|Sino|Korean|EU|Japan|non)-U.S|U.S.-U.K)"
-#define SENTENCE_WORD                                                                                                                    \
-  "%w+([A](bout|ccording|dditionally|fter|n|s|t)?|[B]ut|[E]arlier|[H](e|er|ere|owever)|[I](f|n|t)|[L]ast|[M](any|ore|r.|s.)|[N]ow|"      \
-  "[O](nce|ne|ther|ur)|[S](he|ince|o|ome|uch)|[T](hat|he|heir|hen|here|hese|hey|his)|[W](e|hen|hile|hat)|[Y](et|ou)|" TAG ")%w"
+#define SENTENCE_WORD                                                                                       \
+  "%w+([A](bout|ccording|dditionally|fter|n|s|t)?|[B]ut|[E]arlier|[H](e|er|ere|owever)|[I](f|n|t)|[L]ast|[" \
+  "M](any|ore|r.|s.)|[N]ow|"                                                                                \
+  "[O](nce|ne|ther|ur)|[S](he|ince|o|ome|uch)|[T](hat|he|heir|hen|here|hese|hey|his)|[W](e|hen|hile|hat)|[" \
+  "Y](et|ou)|" TAG ")%w"
 #define MONTH_OR_DAY "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thu|Thurs|Fri"
-#define STATE                                                                                                                            \
-  "Ala|Ariz|[A]z|[A]rk|Calif|Colo|Conn|Ct|Dak|[D]el|Fla|Ga|[I]ll|Ind|Kans?|Ky|[L]a|[M]ass|Md|Mich|Minn|[M]iss|Mo|Mont|Neb|Nev|Okla|"     \
+#define STATE                                                                                               \
+  "Ala|Ariz|[A]z|[A]rk|Calif|Colo|Conn|Ct|Dak|[D]el|Fla|Ga|[I]ll|Ind|Kans?|Ky|[L]a|[M]ass|Md|Mich|Minn|[M]" \
+  "iss|Mo|Mont|Neb|Nev|Okla|"                                                                               \
   "[O]re|[P]a|Penn|Tenn|[T]ex|Va|Vt|[W]ash|Wisc?|Wyo"
 #define COMPANY "Inc|Cos?|Corp|Ltd|Plc|Pp?t[ye]s?|Rt|Bancorp|Bhd|Assn|Univ|Intl|Sys"
-#define ABBREVIATION "(" MONTH_OR_DAY "|" STATE "|" COMPANY "|tel|est|ext|sq|Jr|Sr|Bros|(Ed|Ph).D|Blvd|Rd|Esq|etc|al|seq|Bldg)"
-#define TITLE                                                                                                                            \
-  "Mr|Mrs|Ms|[M]iss|Drs?|Profs?|Sens?|Reps?|Attys?|Lt|Col|Gen|Messrs|Govs?|Adm|Rev|Maj|Sgt|Cpl|Pvt|Capt|Ste?|Ave|Pres|Lieut|Hon|Brig|"   \
-  "Co?mdr|Pfc|Spc|Supts?|Det|Mt|Ft|Adj|Adv|Asst|Assoc|Ens|Insp|Mlle|Mme|Msgr|Sfc|vs|Alex|Wm|Jos|Cie|a.k.a|cf|TREAS|Ph|Invt|Elec|Natl|"   \
+#define ABBREVIATION \
+  "(" MONTH_OR_DAY "|" STATE "|" COMPANY "|tel|est|ext|sq|Jr|Sr|Bros|(Ed|Ph).D|Blvd|Rd|Esq|etc|al|seq|Bldg)"
+#define TITLE                                                                                               \
+  "Mr|Mrs|Ms|[M]iss|Drs?|Profs?|Sens?|Reps?|Attys?|Lt|Col|Gen|Messrs|Govs?|Adm|Rev|Maj|Sgt|Cpl|Pvt|Capt|"   \
+  "Ste?|Ave|Pres|Lieut|Hon|Brig|"                                                                           \
+  "Co?mdr|Pfc|Spc|Supts?|Det|Mt|Ft|Adj|Adv|Asst|Assoc|Ens|Insp|Mlle|Mme|Msgr|Sfc|vs|Alex|Wm|Jos|Cie|a.k.a|" \
+  "cf|TREAS|Ph|Invt|Elec|Natl|"                                                                             \
   "M[ft]g|Dept"
-#define FILE_TYPE                                                                                                                        \
-  "(bat|bmp|c|class|cgi|cpp|dll|docx?|exe|gif|gz|h|html?|jar|java|jpe?g|mov|mp3|pdf|php|pl|png|pptx?|ps|py|sql|tar|txt|wav|x|xml|zip)"
+#define FILE_TYPE                                                                                            \
+  "(bat|bmp|c|class|cgi|cpp|dll|docx?|exe|gif|gz|h|html?|jar|java|jpe?g|mov|mp3|pdf|php|pl|png|pptx?|ps|py|" \
+  "sql|tar|txt|wav|x|xml|zip)"
 #define HYPHENATED "[A-Za-z0-9][A-Za-z0-9.,%9]*(-([A-Za-z0-9%9]+|" ACRONYM2 ".))+"
 #define THING_PART "([dol]" APOS "%L)?[%L%d]+"
 #define THING "(" THING_PART "(%h" THING_PART ")*)"
@@ -66,15 +73,20 @@ static const struct replacement {
   uint32_t code;
   const char *text;
 } replacements[] = {
-    {NO_SOFT, 0x00AD, ""},      {TO_NBSP, ' ', "\xC2\xA0"},  {TO_BRACKET, '(', "-LRB-"}, {TO_BRACKET, ')', "-RRB-"}, {TO_QUOTE, 0x0091, "`"},
-    {TO_QUOTE, 0x0092, "'"},    {TO_QUOTE, 0x0093, "``"},    {TO_QUOTE, 0x0094, "''"},   {TO_QUOTE, 0x00AB, "``"},   {TO_QUOTE, 0x00BB, "''"},
-    {TO_QUOTE, 0x2018, "`"},    {TO_QUOTE, 0x2019, "'"},     {TO_QUOTE, 0x201B, "`"},    {TO_QUOTE, 0x201C, "``"},   {TO_QUOTE, 0x201D, "''"},
-    {TO_QUOTE, 0x2039, "`"},    {TO_QUOTE, 0x203A, "'"},     {TO_SYMBOL, 0x0080, "$"},   {TO_SYMBOL, 0x00A2, "cents"}, {TO_SYMBOL, 0x00A3, "#"},
-    {TO_SYMBOL, 0x00A4, "$"},   {TO_SYMBOL, 0x20A0, "$"},    {TO_SYMBOL, 0x20AC, "$"},   {TO_SYMBOL, 0x00BC, "1/4"}, {TO_SYMBOL, 0x00BD, "1/2"},
-    {TO_SYMBOL, 0x00BE, "3/4"}, {TO_SYMBOL, 0x2153, "1/3"},  {TO_SYMBOL, 0x2154, "2/3"},
+    {NO_SOFT, 0x00AD, ""},        {TO_NBSP, ' ', "\xC2\xA0"}, {TO_BRACKET, '(', "-LRB-"},
+    {TO_BRACKET, ')', "-RRB-"},   {TO_QUOTE, 0x0091, "`"},    {TO_QUOTE, 0x0092, "'"},
+    {TO_QUOTE, 0x0093, "``"},     {TO_QUOTE, 0x0094, "''"},   {TO_QUOTE, 0x00AB, "``"},
+    {TO_QUOTE, 0x00BB, "''"},     {TO_QUOTE, 0x2018, "`"},    {TO_QUOTE, 0x2019, "'"},
+    {TO_QUOTE, 0x201B, "`"},      {TO_QUOTE, 0x201C, "``"},   {TO_QUOTE, 0x201D, "''"},
+    {TO_QUOTE, 0x2039, "`"},      {TO_QUOTE, 0x203A, "'"},    {TO_SYMBOL, 0x0080, "$"},
+    {TO_SYMBOL, 0x00A2, "cents"}, {TO_SYMBOL, 0x00A3, "#"},   {TO_SYMBOL, 0x00A4, "$"},
+    {TO_SYMBOL, 0x20A0, "$"},     {TO_SYMBOL, 0x20AC, "$"},   {TO_SYMBOL, 0x00BC, "1/4"},
+    {TO_SYMBOL, 0x00BD, "1/2"},   {TO_SYMBOL, 0x00BE, "3/4"}, {TO_SYMBOL, 0x2153, "1/3"},
+    {TO_SYMBOL, 0x2154, "2/3"},
 };
 
-static const char *const dropped[] = {"''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";"};
+static const char *const dropped[] = {"''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".",
+                                      "?",  "!", ",",  ":", "-",     "--",    "...",   ";"};
 
 typedef struct buffer {
   char *data;
@@ -83,10 +95,10 @@ typedef struct buffer {
 
 typedef struct tokenizer {
   vlm_ptb_scanner *scanner;
-  uint32_t *codes;        /* the whole text, captions separated by line feeds */
+  uint32_t *codes; /* the whole text, captions separated by line feeds */
   unsigned char *classes;
   int64_t count;
-  buffer line;            /* the tokens of the caption at hand */
+  buffer line; /* the tokens of the caption at hand */
   bool keep_punctuation;
   vlm_error *err;
 } tokenizer;
@@ -112,7 +124,8 @@ static const char *find_replacement(int change, uint32_t code) {
 }
 
 static bool is_cased(int class_) {
-  return (class_ >= 'a' && class_ <= 'z') || (class_ >= 'A' && class_ <= 'Z') || class_ == VLM_PTB_UPPER || class_ == VLM_PTB_LETTER;
+  return (class_ >= 'a' && class_ <= 'z') || (class_ >= 'A' && class_ <= 'Z') || class_ == VLM_PTB_UPPER ||
+         class_ == VLM_PTB_LETTER;
 }
 
 /* Code point `at` of a token that spans [begin, end), in lower case. */
@@ -120,7 +133,8 @@ static vlm_status put_code(tokenizer *t, int64_t begin, int64_t at, int64_t end)
   char text[8];
   uint32_t code = t->codes[at];
   if (code == 0x0130) return put(&t->line, "i\xCC\x87", 3, t->err);
-  const bool last = (at + 1 == end || !is_cased(t->classes[at + 1])) && at > begin && is_cased(t->classes[at - 1]);
+  const bool last =
+      (at + 1 == end || !is_cased(t->classes[at + 1])) && at > begin && is_cased(t->classes[at - 1]);
   code = code == 0x03A3 && last ? 0x03C2 : vlm_ptb_lower(code);
   return put(&t->line, text, vlm_utf8_put(text, code), t->err);
 }
@@ -139,7 +153,8 @@ out:
 static void drop_punctuation(tokenizer *t, size_t before, size_t start) {
   const size_t bytes = t->line.used - start;
   for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-    if (strlen(dropped[i]) == bytes && memcmp(dropped[i], t->line.data + start, bytes) == 0) t->line.used = before;
+    if (strlen(dropped[i]) == bytes && memcmp(dropped[i], t->line.data + start, bytes) == 0)
+      t->line.used = before;
   }
 }
 
@@ -161,7 +176,8 @@ out:
 }
 
 /* Entities that stand for a quotation mark inside a token whose quotation marks are normalised. */
-static vlm_status put_entity_token(tokenizer *t, const struct action *action, int64_t begin, int64_t end, bool *done) {
+static vlm_status put_entity_token(tokenizer *t, const struct action *action, int64_t begin, int64_t end,
+                                   bool *done) {
   static const char entity[] = "&apos;";
   vlm_status st = VLM_OK;
   int64_t at = begin, k = 0;
@@ -213,7 +229,8 @@ static vlm_status decode(tokenizer *t, const char *text, size_t bytes, int64_t i
   for (size_t i = 0; i < bytes;) {
     uint32_t code;
     const size_t used = vlm_utf8_next(text + i, bytes - i, &code);
-    VLM_CHECK(code != VLM_UTF8_BAD, t->err, VLM_INPUT, "caption %lld is not valid UTF-8 at byte %zu", (long long)index, i);
+    VLM_CHECK(code != VLM_UTF8_BAD, t->err, VLM_INPUT, "caption %lld is not valid UTF-8 at byte %zu",
+              (long long)index, i);
     int class_ = vlm_ptb_class(code);
     if ((class_ >= '\n' && class_ <= '\r') || class_ == VLM_PTB_NEWLINE) class_ = (int)(code = ' ');
     t->codes[t->count] = code;
@@ -229,7 +246,8 @@ static vlm_status join(tokenizer *t, const char *const *texts, int64_t count) {
   size_t room = 1;
   for (int64_t i = 0; i < count; i++) {
     const size_t bytes = strlen(texts[i]);
-    VLM_CHECK(bytes <= VLM_PTB_MAX_CAPTION, t->err, VLM_LIMIT, "caption %lld has %zu bytes, the limit is %d", (long long)i, bytes, VLM_PTB_MAX_CAPTION);
+    VLM_CHECK(bytes <= VLM_PTB_MAX_CAPTION, t->err, VLM_LIMIT, "caption %lld has %zu bytes, the limit is %d",
+              (long long)i, bytes, VLM_PTB_MAX_CAPTION);
     VLM_CHECK(vlm_size_add(room, bytes + 1, &room), t->err, VLM_LIMIT, "captions are too long");
   }
   VLM_TRY(vlm_new(&t->codes, room, t->err));
@@ -242,7 +260,8 @@ out:
   return st;
 }
 
-vlm_status vlm_ptb_tokenize(const char **tokens, vlm_arena *arena, const char *const *texts, int64_t count, const vlm_ptb_opts *opts, vlm_error *err) {
+vlm_status vlm_ptb_tokenize(const char **tokens, vlm_arena *arena, const char *const *texts, int64_t count,
+                            const vlm_ptb_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   tokenizer t = {.err = err, .keep_punctuation = opts && opts->keep_punctuation};
   int64_t at = 0;

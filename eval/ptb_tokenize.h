@@ -20,6 +20,7 @@ typedef struct vlm_ptb_opts {
 
 /* tokens[i] = tokenized texts[i], in the arena. Characters that end a line (CR, VT, FF, U+2028 ...) inside a caption count as a blank.
  * VLM_INPUT on ill-formed UTF-8, VLM_LIMIT on captions that are too long; the message gives the index. */
-vlm_status vlm_ptb_tokenize(const char **tokens, vlm_arena *arena, const char *const *texts, int64_t count, const vlm_ptb_opts *opts, vlm_error *err);
+vlm_status vlm_ptb_tokenize(const char **tokens, vlm_arena *arena, const char *const *texts, int64_t count,
+                            const vlm_ptb_opts *opts, vlm_error *err);
 
 #endif

@@ -23,7 +23,9 @@ static void split(rouge_word *words, const char *text) {
   }
 }
 
-static int same(rouge_word a, rouge_word b) { return a.bytes == b.bytes && memcmp(a.text, b.text, a.bytes) == 0; }
+static int same(rouge_word a, rouge_word b) {
+  return a.bytes == b.bytes && memcmp(a.text, b.text, a.bytes) == 0;
+}
 
 /* Length of the longest common subsequence; `row` has n_b + 1 entries. */
 static int32_t common(const rouge_word *a, int32_t n_a, const rouge_word *b, int32_t n_b, int32_t *row) {

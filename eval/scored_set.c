@@ -10,8 +10,8 @@ _Static_assert(VLM_CAPTION_MAX_BYTES == VLM_PTB_MAX_CAPTION, "what is read can b
 /* ---- who belongs to whom ---- */
 
 /* Fills `answers`: per image of the references its candidate, or NULL. */
-static vlm_status join(vlm_scored_set *out, const vlm_caption_image **answers, const vlm_caption_set *refs, const vlm_caption_set *candidates,
-                       bool subset, vlm_error *err) {
+static vlm_status join(vlm_scored_set *out, const vlm_caption_image **answers, const vlm_caption_set *refs,
+                       const vlm_caption_set *candidates, bool subset, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_caption_join way = {0};
   VLM_TRY(vlm_caption_join_create(&way, refs, err));
@@ -19,10 +19,12 @@ static vlm_status join(vlm_scored_set *out, const vlm_caption_image **answers, c
     const vlm_caption_image *candidate = &candidates->images[i], *image;
     const char *name = candidate->id;
     if (!candidate->n_texts) continue;
-    VLM_CHECK(candidate->n_texts == 1, err, VLM_INPUT, "%s: %d captions for image %s, wanted one", candidates->source, (int)candidate->n_texts, name);
+    VLM_CHECK(candidate->n_texts == 1, err, VLM_INPUT, "%s: %d captions for image %s, wanted one",
+              candidates->source, (int)candidate->n_texts, name);
     VLM_TRY(vlm_caption_join_find(&way, &image, name, name, err));
     if (!image && candidate->file) VLM_TRY(vlm_caption_join_find(&way, &image, candidate->file, name, err));
-    VLM_CHECK(image || subset, err, VLM_INPUT, "%s: a caption for image %s, which is not in %s", candidates->source, name, refs->source);
+    VLM_CHECK(image || subset, err, VLM_INPUT, "%s: a caption for image %s, which is not in %s",
+              candidates->source, name, refs->source);
     if (image) answers[image - refs->images] = candidate;
     else out->left_out[1]++;
   }
@@ -32,7 +34,8 @@ out:
 }
 
 /* How many images of the references lack a candidate, and the first. */
-static int32_t count_missing(const vlm_caption_set *refs, const vlm_caption_image *const *answers, const char **first) {
+static int32_t count_missing(const vlm_caption_set *refs, const vlm_caption_image *const *answers,
+                             const char **first) {
   int32_t missing = 0;
   for (int32_t i = 0; i < refs->n_images; i++)
     if (!answers[i] && missing++ == 0) *first = refs->images[i].id;
@@ -40,13 +43,14 @@ static int32_t count_missing(const vlm_caption_set *refs, const vlm_caption_imag
 }
 
 /* Fills ids, images and the two flat lists of raw texts. */
-static vlm_status pair(vlm_scored_set *out, const char **ref_texts, const char **texts, const vlm_caption_set *refs,
-                       const vlm_caption_image *const *answers, vlm_error *err) {
+static vlm_status pair(vlm_scored_set *out, const char **ref_texts, const char **texts,
+                       const vlm_caption_set *refs, const vlm_caption_image *const *answers, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < refs->n_images; i++) {
     const vlm_caption_image *image = &refs->images[i];
     if (!answers[i]) continue;
-    VLM_CHECK(image->n_texts > 0, err, VLM_INPUT, "%s: image %s has no reference caption", refs->source, image->id);
+    VLM_CHECK(image->n_texts > 0, err, VLM_INPUT, "%s: image %s has no reference caption", refs->source,
+              image->id);
     VLM_TRY(vlm_arena_strdup(out->arena, &out->ids[out->n], image->id, err));
     out->images[out->n].n_refs = image->n_texts;
     memcpy(ref_texts + out->n_refs, image->texts, (size_t)image->n_texts * sizeof(*ref_texts));
@@ -57,7 +61,8 @@ out:
   return st;
 }
 
-static vlm_status tokenize(const char **out, vlm_arena *arena, const char *const *texts, int64_t n, bool done, const char *source, vlm_error *err) {
+static vlm_status tokenize(const char **out, vlm_arena *arena, const char *const *texts, int64_t n, bool done,
+                           const char *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (!done) {
     VLM_TRY(vlm_ptb_tokenize(out, arena, texts, n, NULL, err));
@@ -69,7 +74,8 @@ out:
   return st;
 }
 
-vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *refs, const vlm_caption_set *candidates, const vlm_match_opts *opts,
+vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *refs,
+                                 const vlm_caption_set *candidates, const vlm_match_opts *opts,
                                  vlm_error *err) {
   static const vlm_match_opts defaults = {.tokenized = false};
   vlm_status st = VLM_OK;
@@ -82,7 +88,8 @@ vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *ref
   const int32_t missing = count_missing(refs, answers, &first);
   out->left_out[0] = missing;
   VLM_CHECK(!missing || opts->only_with_results, err, VLM_INPUT,
-            "%s: no caption for %d of the %d images of %s (first: %s); add them, or score only the images that have one (--subset)",
+            "%s: no caption for %d of the %d images of %s (first: %s); add them, or score only the images "
+            "that have one (--subset)",
             candidates->source, (int)missing, (int)refs->n_images, refs->source, first);
   const size_t n = (size_t)(refs->n_images - missing), n_refs = (size_t)refs->n_texts;
   VLM_CHECK(n > 0, err, VLM_INPUT, "%s: no caption for any image of %s", candidates->source, refs->source);

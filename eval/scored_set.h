@@ -17,14 +17,16 @@ typedef struct vlm_scored_set {
 } vlm_scored_set;
 
 typedef struct vlm_match_opts {
-  bool only_with_results; /* leave out images without a candidate, and candidates without an image, instead of failing; document
+  bool
+      only_with_results; /* leave out images without a candidate, and candidates without an image, instead of failing; document
                            * frequencies then come from the rest */
-  bool tokenized;         /* the texts are tokenized already */
+  bool tokenized; /* the texts are tokenized already */
 } vlm_match_opts;
 
 /* Ids and file names are joined as calib/caption_join.h says. VLM_INPUT on a candidate for an unknown image, an image without candidate
  * (see above) or without reference; ids are named. */
-vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *refs, const vlm_caption_set *candidates, const vlm_match_opts *opts,
+vlm_status vlm_scored_set_create(vlm_scored_set *out, const vlm_caption_set *refs,
+                                 const vlm_caption_set *candidates, const vlm_match_opts *opts,
                                  vlm_error *err);
 void vlm_scored_set_free(vlm_scored_set *set);
 

@@ -3,29 +3,32 @@
 #include "eval/metrics.h"
 
 /* Counts every text. References come first, so that their ids do not depend on the candidates. */
-static vlm_status count_images(vlm_counted_image *counted, vlm_ngrams *refs, vlm_ngram_table *ngrams, const vlm_score_image *images, int64_t n,
-                               vlm_error *err) {
+static vlm_status count_images(vlm_counted_image *counted, vlm_ngrams *refs, vlm_ngram_table *ngrams,
+                               const vlm_score_image *images, int64_t n, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int64_t i = 0; i < n; i++) {
     counted[i].refs = refs;
     counted[i].n_refs = images[i].n_refs;
-    for (int32_t r = 0; r < images[i].n_refs; r++) VLM_TRY(vlm_ngram_table_add(ngrams, refs++, images[i].refs[r], err));
+    for (int32_t r = 0; r < images[i].n_refs; r++)
+      VLM_TRY(vlm_ngram_table_add(ngrams, refs++, images[i].refs[r], err));
   }
-  for (int64_t i = 0; i < n; i++) VLM_TRY(vlm_ngram_table_add(ngrams, &counted[i].candidate, images[i].candidate, err));
+  for (int64_t i = 0; i < n; i++)
+    VLM_TRY(vlm_ngram_table_add(ngrams, &counted[i].candidate, images[i].candidate, err));
 out:
   return st;
 }
 
-static vlm_status score_image(vlm_scores *out, vlm_bleu_counts *counts, const vlm_score_image *image, const vlm_counted_image *counted,
-                              const double *log_idf, vlm_error *err) {
+static vlm_status score_image(vlm_scores *out, vlm_bleu_counts *counts, const vlm_score_image *image,
+                              const vlm_counted_image *counted, const double *log_idf, vlm_error *err) {
   vlm_bleu_count(counts, counted);
   vlm_bleu_from_counts(out->bleu, counts);
   vlm_cider_image(&out->cider_d, &out->cider, counted, log_idf);
   return vlm_rouge_l(&out->rouge_l, image, err);
 }
 
-vlm_status vlm_scores_compute(vlm_scores *corpus, vlm_scores *per_image, vlm_bleu_counts *counts, const vlm_score_image *images, int64_t n,
-                              const vlm_score_opts *opts, vlm_error *err) {
+vlm_status vlm_scores_compute(vlm_scores *corpus, vlm_scores *per_image, vlm_bleu_counts *counts,
+                              const vlm_score_image *images, int64_t n, const vlm_score_opts *opts,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ngram_table *ngrams = NULL;
   vlm_counted_image *counted = NULL;

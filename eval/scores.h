@@ -35,13 +35,15 @@ typedef struct vlm_df_table {
 } vlm_df_table;
 
 typedef struct vlm_score_opts {
-  const vlm_df_table *df; /* NULL = from the references that are scored; else n-grams that are not in the table have df 0 */
+  const vlm_df_table
+      *df; /* NULL = from the references that are scored; else n-grams that are not in the table have df 0 */
 } vlm_score_opts;
 
 /* corpus: BLEU from summed counts, the others means over images. per_image and counts may be NULL, else n of each.
  * VLM_INPUT when n is 0 or an image has no reference. With one image and no table CIDEr is 0 whatever the caption. */
-vlm_status vlm_scores_compute(vlm_scores *corpus, vlm_scores *per_image, vlm_bleu_counts *counts, const vlm_score_image *images, int64_t n,
-                              const vlm_score_opts *opts, vlm_error *err);
+vlm_status vlm_scores_compute(vlm_scores *corpus, vlm_scores *per_image, vlm_bleu_counts *counts,
+                              const vlm_score_image *images, int64_t n, const vlm_score_opts *opts,
+                              vlm_error *err);
 
 /* BLEU-1..4 of (summed) counts, with coco-caption's constants 1e-15 and 1e-9 and the brevity penalty. */
 void vlm_bleu_from_counts(double bleu[4], const vlm_bleu_counts *counts);

@@ -43,8 +43,14 @@ vlm_summary vlm_samples_summarize(vlm_samples *samples) {
   qsort(samples->values, (size_t)n, sizeof(*v), compare);
   double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += v[i];
-  return (vlm_summary){.n = n, .mean = sum / (double)n, .min = v[0], .max = v[n - 1], .p50 = vlm_percentile(v, n, 50),
-                       .p90 = vlm_percentile(v, n, 90), .p95 = vlm_percentile(v, n, 95), .p99 = vlm_percentile(v, n, 99)};
+  return (vlm_summary){.n = n,
+                       .mean = sum / (double)n,
+                       .min = v[0],
+                       .max = v[n - 1],
+                       .p50 = vlm_percentile(v, n, 50),
+                       .p90 = vlm_percentile(v, n, 90),
+                       .p95 = vlm_percentile(v, n, 95),
+                       .p99 = vlm_percentile(v, n, 99)};
 }
 
 /* Of two sums over n samples. */
@@ -61,7 +67,8 @@ static double deviation(const double *values, int64_t n) {
   return n > 1 ? sqrt(squares / (double)(n - 1)) : 0;
 }
 
-vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const double *candidate, int64_t n, const vlm_bootstrap_opts *opts, vlm_error *err) {
+vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const double *candidate, int64_t n,
+                              const vlm_bootstrap_opts *opts, vlm_error *err) {
   static const vlm_bootstrap_opts defaults = {.seed = 0};
   vlm_status st = VLM_OK;
   double *drops = NULL, sum_r = 0, sum_c = 0;
@@ -70,10 +77,14 @@ vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const doub
   const double level = opts->level > 0 ? opts->level : 0.95;
   vlm_random random = {opts->seed};
   VLM_CHECK(n > 0, err, VLM_INPUT, "no image to resample");
-  VLM_CHECK(resamples > 0 && level < 1, err, VLM_INPUT, "bootstrap: %lld resamples at level %g; wanted at least 1, level below 1", (long long)resamples, level);
+  VLM_CHECK(resamples > 0 && level < 1, err, VLM_INPUT,
+            "bootstrap: %lld resamples at level %g; wanted at least 1, level below 1", (long long)resamples,
+            level);
   VLM_TRY(vlm_new(&drops, resamples, err));
   for (int64_t i = 0; i < n; i++) sum_r += reference[i], sum_c += candidate[i];
-  *out = (vlm_drop){.reference = sum_r / (double)n, .candidate = sum_c / (double)n, .percent = drop_of(sum_r, sum_c, n, opts->points)};
+  *out = (vlm_drop){.reference = sum_r / (double)n,
+                    .candidate = sum_c / (double)n,
+                    .percent = drop_of(sum_r, sum_c, n, opts->points)};
   for (int64_t k = 0; k < resamples; k++) {
     sum_r = sum_c = 0;
     for (int64_t i = 0; i < n; i++) {

@@ -33,8 +33,8 @@ vlm_summary vlm_samples_summarize(vlm_samples *samples);
 typedef struct vlm_drop {
   double reference, candidate; /* means */
   double percent;
-  double low, high;            /* bootstrap percentile interval of `percent` */
-  double standard_error;       /* standard deviation of the resampled drops */
+  double low, high;      /* bootstrap percentile interval of `percent` */
+  double standard_error; /* standard deviation of the resampled drops */
 } vlm_drop;
 
 typedef struct vlm_bootstrap_opts {
@@ -46,6 +46,7 @@ typedef struct vlm_bootstrap_opts {
 
 /* Paired bootstrap over images: image i contributes reference[i] and candidate[i] together. For CIDEr-D give the per-image values of
  * vlm_scores_compute: document frequencies then stay those of the whole set. VLM_INPUT when n is 0. */
-vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const double *candidate, int64_t n, const vlm_bootstrap_opts *opts, vlm_error *err);
+vlm_status vlm_bootstrap_drop(vlm_drop *out, const double *reference, const double *candidate, int64_t n,
+                              const vlm_bootstrap_opts *opts, vlm_error *err);
 
 #endif

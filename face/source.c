@@ -8,7 +8,7 @@ vlm_status vlm_source_packed(vlm_bundle **out, vlm_source *source, vlm_error *er
   const vlm_pack_open_opts opts = {.threads = source->threads,
                                    .max_weight_bytes = source->max_weight_bytes,
                                    .trust_weights = source->trust_weights,
-                                    .lazy = true};
+                                   .lazy = true};
   *out = NULL;
   if (source->path) VLM_TRY(vlm_pack_open(&pack, source->path, &opts, err));
   else VLM_TRY(vlm_pack_open_file(&pack, &source->file, source->name, &opts, err));

@@ -14,9 +14,9 @@ typedef struct vlm_flow_calibrate_opts {
   const char *const
       *prompts; /* each image is run with each (vlm_prompts_choose); NULL = the model's default */
   int32_t n_prompts;
-  int64_t max_new_tokens;      /* 0 = the model's */
-  double holdout;              /* percent of the samples that are kept apart; 0 = 10, negative = none */
-  bool everything, detail;     /* as in vlm_calibrate_opts */
+  int64_t max_new_tokens;         /* 0 = the model's */
+  double holdout;                 /* percent of the samples that are kept apart; 0 = 10, negative = none */
+  bool everything, detail;        /* as in vlm_calibrate_opts */
   const vlm_caption_set *teacher; /* as in vlm_calibrate_opts */
   bool owns_constants; /* nobody else reads the bundle's graphs: what was packed goes back to the system */
   bool skip_bad;       /* as in vlm_calibrate_opts */

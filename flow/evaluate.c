@@ -53,9 +53,10 @@ static vlm_status on_output(void *user, const vlm_graph_item *item, vlm_error *e
   return o->on_output ? o->on_output(o->user, item, err) : VLM_OK;
 }
 
-static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
-                                   const vlm_bundle *candidate, const vlm_dataset *set,
-                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
+static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *context,
+                                   const vlm_bundle *reference, const vlm_bundle *candidate,
+                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   evaluating user = {.opts = opts, .watch = opts->watch};
   vlm_prompts prompts = {0};
@@ -77,9 +78,10 @@ out:
   return st;
 }
 
-static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context, const vlm_bundle *reference,
-                                   const vlm_bundle *candidate, const vlm_dataset *set,
-                                   const vlm_flow_evaluate_opts *opts, vlm_error *err) {
+static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *context,
+                                   const vlm_bundle *reference, const vlm_bundle *candidate,
+                                   const vlm_dataset *set, const vlm_flow_evaluate_opts *opts,
+                                   vlm_error *err) {
   evaluating user = {.opts = opts, .watch = opts->watch};
   const vlm_graph_eval_opts run = {.between = on_step,
                                    .on_item = on_output,
@@ -88,7 +90,8 @@ static vlm_status evaluate_outputs(vlm_flow_evaluation *out, vlm_context *contex
                                    .bootstrap = opts->bootstrap,
                                    .owns_constants = opts->owns_constants};
   const vlm_graph *other = candidate ? candidate->graphs[VLM_ROLE_MODEL] : NULL;
-  vlm_status st = vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
+  vlm_status st =
+      vlm_graph_evaluate(&out->outputs, context, reference->graphs[VLM_ROLE_MODEL], other, set, &run, err);
   if (st != VLM_OK) return st;
   return vlm_judge_outputs(&out->verdict, &out->checks, &out->outputs, &opts->budget, err);
 }

@@ -14,12 +14,12 @@ typedef struct vlm_flow_evaluate_opts {
   vlm_bootstrap_opts bootstrap;
   bool owns_constants; /* nobody else reads the graphs of both, which are two: what was packed goes back */
   vlm_budget budget;
-  const vlm_labels *labels;     /* of single graphs: the classes of the first output; NULL = none */
+  const vlm_labels *labels; /* of single graphs: the classes of the first output; NULL = none */
   /* Each sample when it is done: on_answer of pipelines, without scores, on_output of single graphs. NULL = not. */
   vlm_status (*on_answer)(void *user, const vlm_eval_item *item, vlm_error *err);
   vlm_status (*on_output)(void *user, const vlm_graph_item *item, vlm_error *err);
   void *user;
-  vlm_watch watch;              /* unit: a sample with one prompt */
+  vlm_watch watch; /* unit: a sample with one prompt */
 } vlm_flow_evaluate_opts;
 
 typedef struct vlm_flow_evaluation {
@@ -30,7 +30,7 @@ typedef struct vlm_flow_evaluation {
   size_t size_bytes[2];    /* reference, candidate (vlm_flow_size_bytes) */
   vlm_coverage_share macs; /* of the candidate */
   vlm_verdict verdict;
-  vlm_checks checks;            /* what it comes from: a figure and its limit each */
+  vlm_checks checks; /* what it comes from: a figure and its limit each */
 } vlm_flow_evaluation;
 
 /* Bundles are opened to run (vlm_flow_open_opts.lower); candidate may be NULL. VLM_INPUT when the two are not the same

@@ -18,8 +18,8 @@ out:
   return st;
 }
 
-vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle, const vlm_lowered_plan *plan,
-                                 vlm_error *err) {
+vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle,
+                                 const vlm_lowered_plan *plan, vlm_error *err) {
   vlm_status st = VLM_OK;
   *out = (vlm_lowered_copy){.bundle = NULL};
   VLM_TRY(vlm_bundle_create(&out->bundle, bundle->source, err));

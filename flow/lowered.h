@@ -18,8 +18,8 @@ typedef struct vlm_lowered_plan {
 } vlm_lowered_plan;
 
 /* plan NULL = the graphs as they are. The bundle stays as it is and must outlive the copy. Free with vlm_lowered_copy_free in any case. */
-vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle, const vlm_lowered_plan *plan,
-                                 vlm_error *err);
+vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle,
+                                 const vlm_lowered_plan *plan, vlm_error *err);
 void vlm_lowered_copy_free(vlm_lowered_copy *copy);
 
 #endif

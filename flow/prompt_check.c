@@ -19,14 +19,16 @@ typedef struct {
 static const char *end_of_name(const char *at, bool first) {
   const char *end = at + strcspn(at + 1, "<>") + 1;
   const size_t length = (size_t)(end - at) + 1;
-  if (*end != '>' || length < 3 || length > LONGEST || !(isalnum((unsigned char)at[1]) || at[1] == '_')) return NULL;
+  if (*end != '>' || length < 3 || length > LONGEST || !(isalnum((unsigned char)at[1]) || at[1] == '_'))
+    return NULL;
   if (!first && memchr(at, ' ', length)) return NULL;
   return end + 1;
 }
 
 static vlm_status open_model(prompt_check *c, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const char *json = c->bundle->texts[VLM_TEXT_TOKENIZER], *config = c->bundle->texts[VLM_TEXT_TOKENIZER_CONFIG];
+  const char *json = c->bundle->texts[VLM_TEXT_TOKENIZER],
+             *config = c->bundle->texts[VLM_TEXT_TOKENIZER_CONFIG];
   if (c->tokenizer || !json) return VLM_OK;
   const vlm_slice text = {json, strlen(json)}, extra = {config, config ? strlen(config) : 0};
   VLM_TRY(vlm_tokenizer_create(&c->tokenizer, text, extra, vlm_text_file(VLM_TEXT_TOKENIZER), err));
@@ -46,8 +48,10 @@ static bool is_known(const prompt_check *c, const char *name) {
   for (size_t i = 0; i < count; i++)
     if (strcmp(tasks[i].name, name) == 0) return true;
   const char *digits = name + strlen("<loc_");
-  if (strncmp(name, "<loc_", 5) == 0 && *digits != '>' && digits[strspn(digits, "0123456789")] == '>') return true;
-  return (c->tokenizer && vlm_tokenizer_id(c->tokenizer, name) >= 0) || !vlm_json_is_null(vlm_json_member(own_tasks(c), name));
+  if (strncmp(name, "<loc_", 5) == 0 && *digits != '>' && digits[strspn(digits, "0123456789")] == '>')
+    return true;
+  return (c->tokenizer && vlm_tokenizer_id(c->tokenizer, name) >= 0) ||
+         !vlm_json_is_null(vlm_json_member(own_tasks(c), name));
 }
 
 /* ---- the nearest ---- */
@@ -92,15 +96,18 @@ static vlm_status check(prompt_check *c, const char *prompt, vlm_error *err) {
     memcpy(name, at, (size_t)(end - at));
     name[end - at] = 0;
     VLM_TRY(open_model(c, err));
-    VLM_CHECK(is_known(c, name), err, VLM_INPUT, "prompt \"%.200s\": %s is no task of %s; the nearest is %s (--raw-prompt sends the text as it is)",
-              prompt, name, c->bundle->source, nearest_task(c, name));
+    VLM_CHECK(
+        is_known(c, name), err, VLM_INPUT,
+        "prompt \"%.200s\": %s is no task of %s; the nearest is %s (--raw-prompt sends the text as it is)",
+        prompt, name, c->bundle->source, nearest_task(c, name));
     at = end;
   }
 out:
   return st;
 }
 
-vlm_status vlm_prompts_check(const vlm_bundle *bundle, const vlm_dataset *set, const char *const *prompts, int32_t count, vlm_error *err) {
+vlm_status vlm_prompts_check(const vlm_bundle *bundle, const vlm_dataset *set, const char *const *prompts,
+                             int32_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   prompt_check c = {.bundle = bundle};
   for (int32_t i = 0; i < count; i++) VLM_TRY(check(&c, prompts[i], err));

@@ -7,6 +7,7 @@
 
 /* VLM_INPUT when a text in <...> in one of the prompts, or in those of the set (may be NULL), is neither a task nor a token of the model;
  * the message names the nearest. */
-vlm_status vlm_prompts_check(const vlm_bundle *bundle, const vlm_dataset *set, const char *const *prompts, int32_t count, vlm_error *err);
+vlm_status vlm_prompts_check(const vlm_bundle *bundle, const vlm_dataset *set, const char *const *prompts,
+                             int32_t count, vlm_error *err);
 
 #endif

@@ -28,7 +28,7 @@ struct vlm_quantization {
   vlm_flow_quantize_result result;
   vlm_repair_result measured;
   vlm_evaluation answers;
-  vlm_trial_output stages[3];   /* of a pipeline */
+  vlm_trial_output stages[3]; /* of a pipeline */
 };
 
 static vlm_status stage(vlm_quantization *q, int64_t done, vlm_error *err) {
@@ -45,8 +45,9 @@ static vlm_status open_statistics(vlm_quantization *q, vlm_error *err) {
   if (!path) return VLM_OK;
   VLM_TRY(vlm_stats_open(&q->stats, path, err));
   VLM_CHECK(!vlm_stats_is_partial(q->stats) || q->opts.partial, err, VLM_INPUT,
-            "%s: is of a run that was not finished (%d samples): finish it with vlm-calibrate --resume, or take it as it is with --partial", path,
-            vlm_stats_samples(q->stats));
+            "%s: is of a run that was not finished (%d samples): finish it with vlm-calibrate --resume, or "
+            "take it as it is with --partial",
+            path, vlm_stats_samples(q->stats));
   VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
   vlm_digest seen = vlm_stats_model(q->stats);
   VLM_CHECK(seen.high == model.high && seen.low == model.low, err, VLM_INPUT,
@@ -139,7 +140,8 @@ static void take_stages(vlm_quantization *q) {
   static const struct {
     vlm_role role;
     const char *name;
-  } STAGES[] = {{VLM_ROLE_VISION, "vision"}, {VLM_ROLE_ENCODER, "encoder"}, {VLM_ROLE_DECODER_STEP, "logits"}};
+  } STAGES[] = {
+      {VLM_ROLE_VISION, "vision"}, {VLM_ROLE_ENCODER, "encoder"}, {VLM_ROLE_DECODER_STEP, "logits"}};
   int32_t n = 0;
   for (size_t i = 0; i < sizeof STAGES / sizeof STAGES[0]; i++) {
     const vlm_sqnr *s = &q->answers.sqnr[STAGES[i].role];
@@ -162,7 +164,8 @@ static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
   VLM_TRY(vlm_lowered_copy_make(&sides[0], q->bundle, NULL, err));
   VLM_TRY(vlm_lowered_copy_make(&sides[1], q->bundle, &plan, err));
   const vlm_eval_opts run = {.prompts = prompts.items, .n_prompts = 1};
-  VLM_TRY(vlm_evaluate(&q->answers, q->context, sides[0].bundle, sides[1].bundle, q->opts.samples, &run, err));
+  VLM_TRY(
+      vlm_evaluate(&q->answers, q->context, sides[0].bundle, sides[1].bundle, q->opts.samples, &run, err));
   take_stages(q);
 out:
   vlm_lowered_copy_free(&sides[0]);

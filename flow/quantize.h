@@ -19,19 +19,20 @@
 #include "runtime/exec/session.h"
 
 typedef struct vlm_flow_quantize_opts {
-  vlm_quant_opts quant;         /* threads, go_on, user: the use case's */
-  vlm_pack_opts pack;           /* threads, go_on, user: the use case's */
-  bool weights_float;           /* pack as it is */
-  const char *calib;            /* statistics file of this model; NULL = nothing is static */
-  bool partial;                 /* statistics of a run that was not finished will do; else they are VLM_INPUT */
-  const char *plan;             /* file whose decisions win, or NULL */
-  bool strict;                  /* a node that does not run as planned is VLM_INTERNAL */
-  double min_int8;              /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
+  vlm_quant_opts quant; /* threads, go_on, user: the use case's */
+  vlm_pack_opts pack;   /* threads, go_on, user: the use case's */
+  bool weights_float;   /* pack as it is */
+  const char *calib;    /* statistics file of this model; NULL = nothing is static */
+  bool partial;         /* statistics of a run that was not finished will do; else they are VLM_INPUT */
+  const char *plan;     /* file whose decisions win, or NULL */
+  bool strict;          /* a node that does not run as planned is VLM_INTERNAL */
+  double min_int8;      /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
   /* Samples that the plan is measured on: those that the statistics hold out, else those they do not know, else
    * all; NULL = what the statistics keep (single graphs). */
-  vlm_dataset *samples;         /* of a pipeline: is left with those */
-  double target_db;             /* of every output of a single graph; 0 = 30, as far as integers remain */
-  const char *const *prompts;   /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
+  vlm_dataset *samples; /* of a pipeline: is left with those */
+  double target_db;     /* of every output of a single graph; 0 = 30, as far as integers remain */
+  const char *const
+      *prompts; /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
   const char *options; /* the recipe as its user wrote it, told in the file; NULL or "" = nothing to tell */
   vlm_watch watch;     /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
@@ -46,14 +47,14 @@ typedef struct vlm_flow_quantize_result {
   /* What the packed model gives against the float one; no outputs = it was not measured. */
   const vlm_trial_output *outputs;
   int32_t n_outputs, n_samples;
-  bool held_out;                   /* no range knows the samples */
-  const vlm_evaluation *answers;   /* of a pipeline: captions and distributions; NULL = not measured */
-  int32_t changed;                 /* nodes that are another form than statistics chose, for the outputs' sake */
-  const char *macs_assumed;        /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
-  bool measured;                   /* apply came as far as to coverage, also where it then failed min_int8 */
-  vlm_error no_golden;             /* why the file has no golden answer; VLM_OK: it has one, or is a single graph */
-  size_t float_bytes;              /* of the weights as floats (vlm_bundle_float_bytes) */
-  size_t bytes;                    /* of the file; 0 = nothing was written */
+  bool held_out;                 /* no range knows the samples */
+  const vlm_evaluation *answers; /* of a pipeline: captions and distributions; NULL = not measured */
+  int32_t changed;          /* nodes that are another form than statistics chose, for the outputs' sake */
+  const char *macs_assumed; /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
+  bool measured;            /* apply came as far as to coverage, also where it then failed min_int8 */
+  vlm_error no_golden;      /* why the file has no golden answer; VLM_OK: it has one, or is a single graph */
+  size_t float_bytes;       /* of the weights as floats (vlm_bundle_float_bytes) */
+  size_t bytes;             /* of the file; 0 = nothing was written */
 } vlm_flow_quantize_result;
 
 typedef struct vlm_quantization vlm_quantization;

@@ -31,7 +31,8 @@ static vlm_regression answer_item(const vlm_eval_item *now, const vlm_eval_item 
 
 /* Outputs that agreement judges come first; a model agrees with itself wholly. */
 static figures of_output(const vlm_graph_item *now, const vlm_graph_item *before) {
-  if (now->label >= 0) return (figures){-(double)(before ? before->place[1] : now->place[0]), -(double)now->place[1]};
+  if (now->label >= 0)
+    return (figures){-(double)(before ? before->place[1] : now->place[0]), -(double)now->place[1]};
   if (!isnan(now->agreement)) return (figures){before ? before->agreement : 100, now->agreement};
   return (figures){before ? before->min_db : INFINITY, now->min_db};
 }
@@ -44,7 +45,8 @@ static const char *metric_of(const vlm_flow_evaluation *e) {
 
 /* Timing has no part in the figures, so equal models give equal ones; half a dB is no regression. */
 static double noise_of(const vlm_flow_evaluation *e) {
-  return e->graph && !e->outputs.accuracy.measured && isnan(vlm_graph_eval_agreement(&e->outputs)) ? 0.5 : 1e-9;
+  return e->graph && !e->outputs.accuracy.measured && isnan(vlm_graph_eval_agreement(&e->outputs)) ? 0.5
+                                                                                                   : 1e-9;
 }
 
 /* ---- both ---- */
@@ -67,7 +69,8 @@ vlm_status vlm_regressions_find(vlm_regressions *out, const vlm_flow_evaluation 
                                 const vlm_flow_evaluation *before, vlm_error *err) {
   vlm_status st = VLM_OK;
   const double noise = noise_of(now);
-  *out = (vlm_regressions){.metric = metric_of(now), .samples = now->graph ? now->outputs.samples : now->answers.images};
+  *out = (vlm_regressions){.metric = metric_of(now),
+                           .samples = now->graph ? now->outputs.samples : now->answers.images};
   VLM_TRY(vlm_new(&out->items, out->samples, err));
   for (int64_t i = 0; i < out->samples && !now->graph; i++) {
     const vlm_eval_item *a = &now->answers.items[i], *b = before ? &before->answers.items[i] : NULL;

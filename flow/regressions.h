@@ -6,13 +6,14 @@
 
 typedef struct vlm_regression {
   const char *key;
-  const char *prompt;             /* NULL for single graphs */
-  const char *before, *after;     /* captions; NULL for single graphs */
-  double figures[2];              /* of the old and the new model; NaN = there is none */
+  const char *prompt;         /* NULL for single graphs */
+  const char *before, *after; /* captions; NULL for single graphs */
+  double figures[2];          /* of the old and the new model; NaN = there is none */
 } vlm_regression;
 
 typedef struct vlm_regressions {
-  const char *metric;             /* what the figures are: "CIDEr-D", "unchanged", "place of the label", "agreement", "dB" */
+  const char
+      *metric; /* what the figures are: "CIDEr-D", "unchanged", "place of the label", "agreement", "dB" */
   vlm_regression *items;          /* largest loss first */
   int64_t count, better, samples; /* worse, better, all */
 } vlm_regressions;

@@ -7,11 +7,11 @@
 #include "runtime/base/memory.h"
 
 enum { MOST_RANKED = 96, LEAST_SAMPLES = 2, MOST_ROUNDS = 6, CHEAP_TRIALS = 8 };
-static const double BETTER = 0.8;         /* of the noise: what a rung must reach to be taken */
-static const double CHEAP_MACS = 4e9;     /* nodes are measured for the report alone where it costs no more */
-static const double RANK_MACS = 2e10;     /* of one ranking: fewer samples where it would cost more */
+static const double BETTER = 0.8;     /* of the noise: what a rung must reach to be taken */
+static const double CHEAP_MACS = 4e9; /* nodes are measured for the report alone where it costs no more */
+static const double RANK_MACS = 2e10; /* of one ranking: fewer samples where it would cost more */
 static const double WORTH = 4, WORTH_LOW = 1.5; /* of the noise, what a share of the price must bring */
-static const double NEAR = 2;             /* times the noise that nobody can lower: the rest is not worth its price */
+static const double NEAR = 2; /* times the noise that nobody can lower: the rest is not worth its price */
 
 /* What a node gives up: its multiplications in integers, its bytes in 8 bits. As shares of the graph. */
 typedef struct {
@@ -27,15 +27,15 @@ typedef struct {
   const vlm_repair_opts *how;
   vlm_repair_result *out;
   int32_t n_outputs;
-  vlm_decision *saved;      /* decisions while one node is tried alone */
-  double *noise;            /* [nodes][outputs]: of the node alone */
-  double *budget;           /* [outputs]: noise that the target allows, on the ranking samples */
-  bool *ranked, *spent;     /* per node: measured alone; has no better form */
-  int64_t *macs;            /* per node */
-  int32_t samples;          /* to rank with */
-  int64_t weights;          /* elements of all */
+  vlm_decision *saved;  /* decisions while one node is tried alone */
+  double *noise;        /* [nodes][outputs]: of the node alone */
+  double *budget;       /* [outputs]: noise that the target allows, on the ranking samples */
+  bool *ranked, *spent; /* per node: measured alone; has no better form */
+  int64_t *macs;        /* per node */
+  int32_t samples;      /* to rank with */
+  int64_t weights;      /* elements of all */
   price paid;
-  vlm_trial_output *tried;  /* [outputs] */
+  vlm_trial_output *tried; /* [outputs] */
   vlm_error *err;
 } repair;
 
@@ -254,7 +254,8 @@ static vlm_status search(repair *r) {
     VLM_TRY(vlm_quant_plan_share(r->plan, r->graph, 1, r->err));
     VLM_TRY(try_plan(r, r->out->outputs, 0));
     int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
-    double over = worst < 0 ? 0 : r->out->outputs[worst].noise / (target_ratio(r) * r->out->outputs[worst].signal);
+    double over =
+        worst < 0 ? 0 : r->out->outputs[worst].noise / (target_ratio(r) * r->out->outputs[worst].signal);
     if (over <= 1) break;
     int32_t o;
     double predicted = excess(r, &o);
@@ -273,11 +274,14 @@ static void count_macs(repair *r) {
     const vlm_node_plan *n = &r->plan->nodes[i];
     r->weights += n->weights;
     for (int32_t k = 0; p && k < p->n_nodes; k++)
-      if (p->nodes[k].graph == r->graph->graph && p->nodes[k].node == n->index && !strcmp(n->graph, r->graph->role))
+      if (p->nodes[k].graph == r->graph->graph && p->nodes[k].node == n->index &&
+          !strcmp(n->graph, r->graph->role))
         r->macs[i] = p->nodes[k].macs;
   }
   double one = p ? (double)p->macs * r->plan->count : 0;
-  r->samples = one * LEAST_SAMPLES > RANK_MACS ? LEAST_SAMPLES : one > 0 ? (int32_t)fmin(RANK_MACS / one, 1000) : 0;
+  r->samples = one * LEAST_SAMPLES > RANK_MACS ? LEAST_SAMPLES
+               : one > 0                       ? (int32_t)fmin(RANK_MACS / one, 1000)
+                                               : 0;
 }
 
 static vlm_status prepare(repair *r) {
@@ -329,7 +333,13 @@ vlm_status vlm_repair(vlm_repair_result *out, const vlm_trials *trials, vlm_quan
   vlm_status st = VLM_OK;
   vlm_node_plan *before = NULL;
   *out = (vlm_repair_result){.n_outputs = 0};
-  repair r = {.trials = trials, .plan = plan, .graph = graph, .stats = stats, .opts = opts, .how = how, .out = out,
+  repair r = {.trials = trials,
+              .plan = plan,
+              .graph = graph,
+              .stats = stats,
+              .opts = opts,
+              .how = how,
+              .out = out,
               .err = err};
   VLM_TRY(prepare(&r));
   VLM_TRY(vlm_new(&before, plan->count, err));

@@ -7,8 +7,8 @@
 #include "runtime/exec/profile.h"
 
 typedef struct vlm_repair_opts {
-  double target_db;         /* of every output */
-  double floor_db;          /* below, more may leave integers */
+  double target_db; /* of every output */
+  double floor_db;  /* below, more may leave integers */
   /* Shares of the multiplications and of the weights that may leave 8 bits: for the target; below the floor. */
   double may_leave, may_leave_below;
   bool at_any_price;        /* the target counts alone */
@@ -19,7 +19,7 @@ typedef struct vlm_repair_opts {
 typedef struct vlm_repair_result {
   vlm_trial_output *outputs; /* of the plan as it is now, on all samples */
   int32_t n_outputs;
-  bool ranked;               /* nodes were measured one by one: output_db of the plan's nodes */
+  bool ranked; /* nodes were measured one by one: output_db of the plan's nodes */
   int32_t changed, trials;
 } vlm_repair_result;
 

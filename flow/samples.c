@@ -36,8 +36,8 @@ static int by_kind(const void *a, const void *b) {
   return x->digest.low < y->digest.low ? -1 : x->digest.low > y->digest.low;
 }
 
-static vlm_status load(vlm_sample_list *out, const vlm_graph *g, const vlm_dataset *set, const found_sample *found,
-                       vlm_error *err) {
+static vlm_status load(vlm_sample_list *out, const vlm_graph *g, const vlm_dataset *set,
+                       const found_sample *found, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_arrays arrays = {0};
   vlm_tensor *inputs = NULL;
@@ -47,8 +47,8 @@ static vlm_status load(vlm_sample_list *out, const vlm_graph *g, const vlm_datas
   VLM_TRY(vlm_dataset_load_arrays(&arrays, set, found->index, err));
   VLM_TRY(vlm_match_inputs(inputs, g, arrays.names, arrays.tensors, arrays.count, err));
   for (int32_t i = 0; i < g->n_inputs; i++) names[i] = g->values[g->inputs[i]].name;
-  VLM_TRY(vlm_kept_sample_make(&out->items[out->count], found->digest, found->kind != CALIBRATED, names, inputs,
-                               g->n_inputs, err));
+  VLM_TRY(vlm_kept_sample_make(&out->items[out->count], found->digest, found->kind != CALIBRATED, names,
+                               inputs, g->n_inputs, err));
   out->count++;
 out:
   if (st != VLM_OK) vlm_error_context(err, "sample %s", vlm_dataset_get(set, found->index)->key);
@@ -59,8 +59,8 @@ out:
 }
 
 /* Every sample of the set, best kind first. Free with vlm_free. */
-static vlm_status find_samples(found_sample **out, const vlm_dataset *set, const vlm_stats *stats, const char *prompt,
-                               vlm_error *err) {
+static vlm_status find_samples(found_sample **out, const vlm_dataset *set, const vlm_stats *stats,
+                               const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
   found_sample *found = NULL;
   size_t count = vlm_dataset_count(set);
@@ -90,8 +90,8 @@ static size_t first_kind(const found_sample *found, size_t count) {
   return n;
 }
 
-static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats, const vlm_dataset *set,
-                           vlm_error *err) {
+static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats,
+                           const vlm_dataset *set, vlm_error *err) {
   vlm_status st = VLM_OK;
   found_sample *found = NULL;
   VLM_TRY(find_samples(&found, set, stats, "", err));

@@ -98,7 +98,8 @@ int32_t vlm_trial_worst(const vlm_trial_output *o, int32_t count) {
 static vlm_status run(const vlm_trials *t, vlm_session *session, const vlm_graph *graph, int32_t sample,
                       vlm_error *err) {
   const vlm_kept_sample *s = t->samples[sample];
-  vlm_status st = vlm_match_inputs(t->inputs, graph, (const char *const *)s->names, s->tensors, (size_t)s->count, err);
+  vlm_status st =
+      vlm_match_inputs(t->inputs, graph, (const char *const *)s->names, s->tensors, (size_t)s->count, err);
   return st == VLM_OK ? vlm_session_run(session, t->inputs, graph->n_inputs, err) : st;
 }
 
@@ -119,7 +120,10 @@ vlm_status vlm_trials_open(vlm_trials **out, vlm_context *context, const vlm_gra
   vlm_trials *t = NULL;
   *out = NULL;
   VLM_TRY(vlm_new(&t, 1, err));
-  *t = (vlm_trials){.context = context, .graph = graph, .samples = samples, .n_samples = count,
+  *t = (vlm_trials){.context = context,
+                    .graph = graph,
+                    .samples = samples,
+                    .n_samples = count,
                     .n_outputs = graph->n_outputs};
   VLM_TRY(vlm_new(&t->inputs, graph->n_inputs, err));
   VLM_TRY(vlm_new(&t->want, (int64_t)count * graph->n_outputs, err));
@@ -166,7 +170,8 @@ static vlm_status measure(const vlm_trials *t, vlm_trial_output *out, row_list *
   for (int32_t s = 0; s < samples; s++) {
     VLM_TRY(run(t, session, graph, s, err));
     for (int32_t o = 0; o < t->n_outputs; o++)
-      VLM_TRY(compare(&out[o], &rows[o], &t->want[s * t->n_outputs + o], vlm_session_output(session, o), err));
+      VLM_TRY(
+          compare(&out[o], &rows[o], &t->want[s * t->n_outputs + o], vlm_session_output(session, o), err));
   }
   for (int32_t o = 0; o < t->n_outputs; o++) out[o].row_db = worst_rows(&rows[o]);
 out:
@@ -174,7 +179,8 @@ out:
 }
 
 vlm_status vlm_trials_run(const vlm_trials *t, vlm_trial_output *out, const vlm_quant_plan *plan,
-                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples, vlm_error *err) {
+                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = NULL;
   vlm_session *session = NULL;

@@ -8,9 +8,9 @@
 #include "runtime/exec/session.h"
 
 typedef struct vlm_trial_output {
-  const char *name;      /* in the graph's arena */
-  double signal, noise;  /* sums of squares; noise is infinite when a value that is finite became none */
-  double row_db;         /* all rows but the worst 5 % are above; NaN = not known */
+  const char *name;     /* in the graph's arena */
+  double signal, noise; /* sums of squares; noise is infinite when a value that is finite became none */
+  double row_db;        /* all rows but the worst 5 % are above; NaN = not known */
 } vlm_trial_output;
 
 typedef struct vlm_trials vlm_trials;
@@ -25,7 +25,8 @@ void vlm_trials_free(vlm_trials *trials);
 int32_t vlm_trials_outputs(const vlm_trials *trials);
 /* out: [vlm_trials_outputs]. The plan is applied to a copy, which is run on the first `samples` samples (0 = all). */
 vlm_status vlm_trials_run(const vlm_trials *trials, vlm_trial_output *out, const vlm_quant_plan *plan,
-                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples, vlm_error *err);
+                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples,
+                          vlm_error *err);
 
 /* Infinite without noise. */
 double vlm_trial_db(const vlm_trial_output *output);

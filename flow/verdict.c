@@ -6,7 +6,9 @@
 #include "runtime/base/memory.h"
 
 enum { FEW_SAMPLES = 32 }; /* what a run that shows nothing is told to have at least */
-enum { ROWS_FOUND = 90 };  /* percent: signal to error of selected rows tells nothing about those that are gone */
+enum {
+  ROWS_FOUND = 90
+}; /* percent: signal to error of selected rows tells nothing about those that are gone */
 
 static const struct {
   const char *text;
@@ -57,7 +59,8 @@ static int64_t needed(const vlm_check *c) {
 
 static vlm_verdict judge_drop(vlm_check *c, vlm_gate gate, vlm_verdict over) {
   if (c->why) return VLM_VERDICT_INCONCLUSIVE;
-  const double sure = gate == VLM_GATE_POINT ? c->value : c->low, most = gate == VLM_GATE_POINT ? c->value : c->high;
+  const double sure = gate == VLM_GATE_POINT ? c->value : c->low,
+               most = gate == VLM_GATE_POINT ? c->value : c->high;
   if (sure > c->limit) return over;
   if (most <= c->limit) return VLM_VERDICT_PASS;
   c->needed = needed(c);
@@ -87,7 +90,11 @@ static void add_least(vlm_checks *all, vlm_check c, vlm_verdict under) {
 static void add_speed(vlm_checks *all, const vlm_budget *b, double faster, int64_t samples) {
   if (!b->min_speedup.set) return;
   add_least(all,
-            (vlm_check){.key = "speedup", .metric = "speedup", .unit = "x", .value = faster, .samples = samples,
+            (vlm_check){.key = "speedup",
+                        .metric = "speedup",
+                        .unit = "x",
+                        .value = faster,
+                        .samples = samples,
                         .limit = b->min_speedup.value},
             VLM_VERDICT_SLOWER);
 }
@@ -118,15 +125,22 @@ vlm_status vlm_judge_answers(vlm_verdict *out, vlm_checks *checks, vlm_evaluatio
   for (int32_t p = 0; p < e->n_prompts && b->max_drop_percent.set && e->scored; p++) {
     const vlm_prompt_scores *s = &e->prompts[p];
     add_drop(checks,
-             (vlm_check){.key = "cider_d_drop", .metric = "CIDEr-D drop", .unit = " %", .samples = s->images,
-                         .of = e->n_prompts > 1 ? s->prompt : NULL, .limit = b->max_drop_percent.value,
+             (vlm_check){.key = "cider_d_drop",
+                         .metric = "CIDEr-D drop",
+                         .unit = " %",
+                         .samples = s->images,
+                         .of = e->n_prompts > 1 ? s->prompt : NULL,
+                         .limit = b->max_drop_percent.value,
                          .why = no_evidence(s)},
              &s->drop, b->gate, VLM_VERDICT_DROP);
   }
   if (b->min_agreement_percent.set)
     add_least(checks,
-              (vlm_check){.key = "exact_captions", .metric = "captions unchanged", .unit = " %",
-                          .value = vlm_agreement_exact_percent(&e->agreement), .samples = e->agreement.captions,
+              (vlm_check){.key = "exact_captions",
+                          .metric = "captions unchanged",
+                          .unit = " %",
+                          .value = vlm_agreement_exact_percent(&e->agreement),
+                          .samples = e->agreement.captions,
                           .limit = b->min_agreement_percent.value},
               VLM_VERDICT_AGREEMENT);
   add_speed(checks, b, vlm_speedup_of_answers(e), e->images);
@@ -140,12 +154,17 @@ out:
 static void add_sqnr(vlm_checks *all, const vlm_graph_eval *e, const vlm_limit *least) {
   const int32_t worst = vlm_graph_eval_worst(e);
   if (!least->set) return;
-  add_least(all,
-            (vlm_check){.key = "sqnr_db", .metric = "signal to error", .unit = " dB", .samples = e->samples,
-                        .of = worst < 0 ? NULL : e->names[worst], .value = vlm_graph_eval_min_db(e),
-                        .limit = least->value,
-                        .why = worst < 0 ? "no float output has values to compare; ask for --min-agreement" : NULL},
-            VLM_VERDICT_DROP);
+  add_least(
+      all,
+      (vlm_check){.key = "sqnr_db",
+                  .metric = "signal to error",
+                  .unit = " dB",
+                  .samples = e->samples,
+                  .of = worst < 0 ? NULL : e->names[worst],
+                  .value = vlm_graph_eval_min_db(e),
+                  .limit = least->value,
+                  .why = worst < 0 ? "no float output has values to compare; ask for --min-agreement" : NULL},
+      VLM_VERDICT_DROP);
 }
 
 static bool selects_rows(const vlm_graph_eval *e) {
@@ -156,7 +175,11 @@ static bool selects_rows(const vlm_graph_eval *e) {
 
 static void add_agreement(vlm_checks *all, const vlm_graph_eval *e, const vlm_budget *b) {
   const double agreement = vlm_graph_eval_agreement(e);
-  vlm_check c = {.key = "agreement", .metric = "agreement", .unit = " %", .value = agreement, .samples = e->samples,
+  vlm_check c = {.key = "agreement",
+                 .metric = "agreement",
+                 .unit = " %",
+                 .value = agreement,
+                 .samples = e->samples,
                  .limit = b->min_agreement_percent.value};
   if (isnan(agreement)) c.why = "no output has classes, integers or selected rows; ask for --min-sqnr";
   if (!b->min_agreement_percent.set) {
@@ -175,8 +198,11 @@ vlm_status vlm_judge_outputs(vlm_verdict *out, vlm_checks *checks, vlm_graph_eva
   VLM_TRY(vlm_new(&checks->items, 4, err));
   if (b->max_accuracy_drop.set && e->accuracy.measured)
     add_drop(checks,
-             (vlm_check){.key = "top1_accuracy_drop", .metric = "top-1 accuracy drop", .unit = " points",
-                         .samples = e->samples, .limit = b->max_accuracy_drop.value,
+             (vlm_check){.key = "top1_accuracy_drop",
+                         .metric = "top-1 accuracy drop",
+                         .unit = " points",
+                         .samples = e->samples,
+                         .limit = b->max_accuracy_drop.value,
                          .why = e->samples < 2 ? "one sample tells nothing about a share" : NULL},
              &e->accuracy.drop, b->gate, VLM_VERDICT_ACCURACY);
   add_sqnr(checks, e, &b->min_sqnr_db);
@@ -201,8 +227,8 @@ vlm_status vlm_check_text(vlm_text *out, const vlm_check *c, vlm_error *err) {
   if (c->why) VLM_TRY(vlm_text_print(out, err, "; %s", c->why));
   if (c->verdict != VLM_VERDICT_INCONCLUSIVE || (c->why && !c->needed)) goto out;
   if (c->needed)
-    VLM_TRY(vlm_text_print(out, err, "; %lld samples are too few, about %lld are needed", (long long)c->samples,
-                            (long long)c->needed));
+    VLM_TRY(vlm_text_print(out, err, "; %lld samples are too few, about %lld are needed",
+                           (long long)c->samples, (long long)c->needed));
   else VLM_TRY(vlm_text_print(out, err, "; it lies at the limit, no number of samples would decide"));
 out:
   return st;

@@ -11,7 +11,16 @@
 #include "runtime/ops/resolve.h"
 
 /* The files of a bundle: name in vlm.json, usual stem, role. */
-typedef enum { FILE_VISION, FILE_EMBED, FILE_ENCODER, FILE_FIRST, FILE_STEP, FILE_MERGED, FILE_MODEL, FILE_COUNT } file_id;
+typedef enum {
+  FILE_VISION,
+  FILE_EMBED,
+  FILE_ENCODER,
+  FILE_FIRST,
+  FILE_STEP,
+  FILE_MERGED,
+  FILE_MODEL,
+  FILE_COUNT
+} file_id;
 static const struct {
   const char *key, *stem; /* stem NULL = only by vlm.json */
   vlm_role role;
@@ -59,7 +68,8 @@ static vlm_status find_file(opener *o, file_id f) {
   if (!o->stated[f]) return find_usual(o, &o->paths[f], FILES[f].stem);
   if (!file) return VLM_OK;
   VLM_TRY(vlm_path_join(&o->paths[f], o->folder, file, o->err));
-  VLM_CHECK(vlm_file_exists(o->paths[f]), o->err, VLM_INPUT, "vlm.json: graphs.%s: %s: no such file", FILES[f].key, o->paths[f]);
+  VLM_CHECK(vlm_file_exists(o->paths[f]), o->err, VLM_INPUT, "vlm.json: graphs.%s: %s: no such file",
+            FILES[f].key, o->paths[f]);
 out:
   return st;
 }
@@ -74,7 +84,8 @@ static bool names_file(const opener *o, file_id f) { return o->stated[f] && o->p
 /* One form of the decoder: what vlm.json names, else what was asked for, else the merged file. */
 static void choose_decoder(opener *o) {
   bool separate = o->paths[FILE_STEP] && o->paths[FILE_FIRST], merged = o->paths[FILE_MERGED];
-  bool names_separate = names_file(o, FILE_STEP) || names_file(o, FILE_FIRST), names_merged = names_file(o, FILE_MERGED);
+  bool names_separate = names_file(o, FILE_STEP) || names_file(o, FILE_FIRST),
+       names_merged = names_file(o, FILE_MERGED);
   bool prefer = o->opts->decoder == VLM_DECODER_SEPARATE;
   if (names_separate != names_merged) prefer = names_separate;
   if (separate && (prefer || !merged)) {
@@ -99,7 +110,9 @@ static vlm_status check_tensors(opener *o) {
   for (int f = 0; f < FILE_COUNT; f++) {
     vlm_json names = vlm_json_member(tensors, FILES[f].key);
     if (!vlm_json_is_null(names) && !o->paths[f])
-      return vlm_json_fail(names, o->err, VLM_INPUT, "names tensors of a graph that is not used; graphs.%s says which file it is", FILES[f].key);
+      return vlm_json_fail(names, o->err, VLM_INPUT,
+                           "names tensors of a graph that is not used; graphs.%s says which file it is",
+                           FILES[f].key);
   }
   return VLM_OK;
 }
@@ -166,14 +179,16 @@ static vlm_status load_separate(opener *o) {
   vlm_graph **graphs = o->bundle->graphs;
   VLM_TRY(load(o, &graphs[VLM_ROLE_DECODER_FIRST], FILE_FIRST));
   VLM_TRY(load(o, &graphs[VLM_ROLE_DECODER_STEP], FILE_STEP));
-  if (graphs[VLM_ROLE_DECODER_STEP]) VLM_TRY(vlm_graph_cache_in_place(graphs[VLM_ROLE_DECODER_STEP], NULL, o->err));
+  if (graphs[VLM_ROLE_DECODER_STEP])
+    VLM_TRY(vlm_graph_cache_in_place(graphs[VLM_ROLE_DECODER_STEP], NULL, o->err));
 out:
   return st;
 }
 
 static vlm_status load_pipeline(opener *o) {
   vlm_status st = VLM_OK;
-  for (int f = FILE_VISION; f <= FILE_ENCODER; f++) VLM_TRY(load(o, &o->bundle->graphs[FILES[f].role], (file_id)f));
+  for (int f = FILE_VISION; f <= FILE_ENCODER; f++)
+    VLM_TRY(load(o, &o->bundle->graphs[FILES[f].role], (file_id)f));
   VLM_TRY(o->paths[FILE_MERGED] ? load_merged(o) : load_separate(o));
 out:
   return st;
@@ -184,22 +199,31 @@ out:
 static vlm_status set_family(opener *o) {
   vlm_status st = VLM_OK;
   char *const *p = o->paths;
-  bool stated, decoder = p[FILE_MERGED] || (p[FILE_FIRST] && p[FILE_STEP]), sees = p[FILE_VISION] || p[FILE_ENCODER];
+  bool stated, decoder = p[FILE_MERGED] || (p[FILE_FIRST] && p[FILE_STEP]),
+               sees = p[FILE_VISION] || p[FILE_ENCODER];
   vlm_family *family = &o->bundle->family;
   VLM_TRY(vlm_manifest_family(family, &stated, o->manifest, o->err));
-  if (!stated) *family = p[FILE_MODEL] ? VLM_FAMILY_GRAPH : p[FILE_ENCODER] ? VLM_FAMILY_ENCODER_DECODER : VLM_FAMILY_DECODER_ONLY;
+  if (!stated)
+    *family = p[FILE_MODEL]     ? VLM_FAMILY_GRAPH
+              : p[FILE_ENCODER] ? VLM_FAMILY_ENCODER_DECODER
+                                : VLM_FAMILY_DECODER_ONLY;
   if (*family == VLM_FAMILY_GRAPH) {
-    VLM_CHECK(p[FILE_MODEL], o->err, VLM_INPUT, "%s: vlm.json says family graph, but not which file is it: graphs.model is missing", o->folder);
+    VLM_CHECK(p[FILE_MODEL], o->err, VLM_INPUT,
+              "%s: vlm.json says family graph, but not which file is it: graphs.model is missing", o->folder);
     goto out;
   }
   VLM_CHECK(decoder && sees, o->err, VLM_INPUT,
-            "%s: is no bundle that vlmq knows: looked for decoder_model_merged.onnx (or decoder_model.onnx + decoder_with_past_model.onnx) and "
-            "vision_encoder.onnx or encoder_model.onnx, at top level and in onnx/; name one .onnx file to use a single graph, or say in vlm.json "
+            "%s: is no bundle that vlmq knows: looked for decoder_model_merged.onnx (or decoder_model.onnx + "
+            "decoder_with_past_model.onnx) and "
+            "vision_encoder.onnx or encoder_model.onnx, at top level and in onnx/; name one .onnx file to "
+            "use a single graph, or say in vlm.json "
             "which file is what",
             o->folder);
   bool encoder = *family == VLM_FAMILY_ENCODER_DECODER;
-  VLM_CHECK(!encoder || p[FILE_ENCODER] || p[FILE_VISION], o->err, VLM_INPUT, "%s: family encoder-decoder without encoder", o->folder);
-  VLM_CHECK(encoder || p[FILE_VISION], o->err, VLM_INPUT, "%s: family decoder-only without vision graph", o->folder);
+  VLM_CHECK(!encoder || p[FILE_ENCODER] || p[FILE_VISION], o->err, VLM_INPUT,
+            "%s: family encoder-decoder without encoder", o->folder);
+  VLM_CHECK(encoder || p[FILE_VISION], o->err, VLM_INPUT, "%s: family decoder-only without vision graph",
+            o->folder);
 out:
   return st;
 }

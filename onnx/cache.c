@@ -12,7 +12,7 @@ typedef struct {
 } appended;
 
 typedef struct {
-  int32_t product;  /* the MatMul with the values, which becomes the new node */
+  int32_t product; /* the MatMul with the values, which becomes the new node */
   vlm_value_id query, mask;
   double scale;
   appended key, value;
@@ -21,7 +21,8 @@ typedef struct {
 /* Shape nodes that read a value: they see no data. */
 static int32_t shape_uses(const vlm_graph *g, vlm_value_id id) {
   int32_t count = 0;
-  for (int32_t n = 0; n < g->n_nodes; n++) count += vlm_node_is(&g->nodes[n], "Shape") && g->nodes[n].inputs[0] == id;
+  for (int32_t n = 0; n < g->n_nodes; n++)
+    count += vlm_node_is(&g->nodes[n], "Shape") && g->nodes[n].inputs[0] == id;
   return count;
 }
 
@@ -33,8 +34,10 @@ static bool is_appended(const vlm_graph *g, vlm_value_id id, int32_t readers, ap
   int64_t axis = vlm_node_int(concat, "axis", 0);
   *out = (appended){concat->inputs[0], concat->inputs[1], id};
   const vlm_value *past = &g->values[out->past];
-  if ((axis != 2 && axis != -2) || past->kind != VLM_VALUE_INPUT || past->tensor.dtype != VLM_F32) return false;
-  return vlm_pass_uses(g, id) - shape_uses(g, id) == readers + 1 && vlm_pass_uses(g, out->past) - shape_uses(g, out->past) == 1;
+  if ((axis != 2 && axis != -2) || past->kind != VLM_VALUE_INPUT || past->tensor.dtype != VLM_F32)
+    return false;
+  return vlm_pass_uses(g, id) - shape_uses(g, id) == readers + 1 &&
+         vlm_pass_uses(g, out->past) - shape_uses(g, out->past) == 1;
 }
 
 /* Through a Reshape that merges batch and heads, which only this path reads. */
@@ -47,7 +50,8 @@ static bool adds_axis_2(const vlm_graph *g, const vlm_node *unsqueeze) {
   const vlm_attr *a = vlm_node_attr(unsqueeze, "axes");
   double axis;
   if (a) return a->kind == VLM_ATTR_INTS && a->count == 1 && a->u.ints[0] == 2;
-  return unsqueeze->n_inputs == 2 && vlm_pass_scalar(g, unsqueeze->inputs[1], &axis) && (axis == 2 || axis == -3);
+  return unsqueeze->n_inputs == 2 && vlm_pass_scalar(g, unsqueeze->inputs[1], &axis) &&
+         (axis == 2 || axis == -3);
 }
 
 /* Through the repetition of heads for grouped queries: [B, H, T, D] -> [B, H, 1, T, D] -> [B, H, r, T, D] -> [B, H * r, T, D]. */
@@ -80,7 +84,8 @@ static bool take_mask(const vlm_graph *g, vlm_value_id *id, layer *l) {
   /* The scores come from a MatMul, perhaps scaled; the other operand is the mask. */
   for (int k = 0; k < 2; k++) {
     vlm_value_id scores = add->inputs[k];
-    bool product = vlm_graph_producer(g, scores, "MatMul") || vlm_graph_producer(g, scores, "Mul") || vlm_graph_producer(g, scores, "Div");
+    bool product = vlm_graph_producer(g, scores, "MatMul") || vlm_graph_producer(g, scores, "Mul") ||
+                   vlm_graph_producer(g, scores, "Div");
     if (!product || vlm_pass_uses(g, scores) != 1) continue;
     l->mask = add->inputs[1 - k];
     *id = scores;
@@ -131,7 +136,8 @@ static bool match(const vlm_graph *g, int32_t n, layer *l) {
   l->query = similarity->inputs[0];
   vlm_value_id keys = without_swap(g, similarity->inputs[1]);
   if (keys == VLM_NO_VALUE) return false;
-  return is_appended(g, without_repeat(g, keys), 1, &l->key) && is_appended(g, without_repeat(g, product->inputs[1]), 1, &l->value);
+  return is_appended(g, without_repeat(g, keys), 1, &l->key) &&
+         is_appended(g, without_repeat(g, product->inputs[1]), 1, &l->value);
 }
 
 static void drop_output(vlm_graph *g, vlm_value_id id) {
@@ -156,8 +162,10 @@ static vlm_status rewrite(vlm_graph *g, const layer *l, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id capacity;
   VLM_TRY(capacity_input(g, &capacity, err));
-  const vlm_value_id inputs[] = {l->query, l->key.fresh, l->value.fresh, l->key.past, l->value.past, capacity, l->mask};
-  VLM_TRY(vlm_pass_rewrite(g, l->product, "vlm", "CacheAttention", 1, inputs, l->mask == VLM_NO_VALUE ? 6 : 7, 1, err));
+  const vlm_value_id inputs[] = {l->query,      l->key.fresh, l->value.fresh, l->key.past,
+                                 l->value.past, capacity,     l->mask};
+  VLM_TRY(vlm_pass_rewrite(g, l->product, "vlm", "CacheAttention", 1, inputs, l->mask == VLM_NO_VALUE ? 6 : 7,
+                           1, err));
   g->nodes[l->product].attrs[0] = (vlm_attr){.name = "scale", .kind = VLM_ATTR_FLOAT, .u.f = (float)l->scale};
   drop_output(g, l->key.present);
   drop_output(g, l->value.present);

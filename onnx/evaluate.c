@@ -33,12 +33,14 @@ static vlm_status take_block(void *user, void **out, size_t bytes, vlm_error *er
   return vlm_alloc(out, bytes, 1, err);
 }
 
-vlm_status vlm_evaluate_node(vlm_evaluator *evaluator, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *out, bool *shared,
-                             size_t max_bytes, vlm_error *err) {
+vlm_status vlm_evaluate_node(vlm_evaluator *evaluator, const vlm_node *node, const vlm_tensor *const *in,
+                             vlm_tensor *out, bool *shared, size_t max_bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor **wanted = NULL;
-  const vlm_evaluate_opts evaluation = {.threads = vlm_context_threads(evaluator->context), .kernels = vlm_context_kernels(evaluator->context),
-                                     .max_bytes = max_bytes, .take = take_block};
+  const vlm_evaluate_opts evaluation = {.threads = vlm_context_threads(evaluator->context),
+                                        .kernels = vlm_context_kernels(evaluator->context),
+                                        .max_bytes = max_bytes,
+                                        .take = take_block};
   *shared = false;
   for (int32_t k = 0; k < node->n_outputs; k++) out[k] = (vlm_tensor){0};
   VLM_TRY(vlm_new(&wanted, node->n_outputs, err));

@@ -4,9 +4,12 @@
 #include "runtime/ops/traits.h"
 
 bool vlm_fold_stays(const vlm_graph *graph, const vlm_node *node) {
-  const vlm_tensor *codes = node->n_inputs > 0 && node->inputs[0] != VLM_NO_VALUE ? vlm_graph_constant(graph, node->inputs[0]) : NULL;
+  const vlm_tensor *codes = node->n_inputs > 0 && node->inputs[0] != VLM_NO_VALUE
+                                ? vlm_graph_constant(graph, node->inputs[0])
+                                : NULL;
   /* Wider integers are biases, which no integer kernel reads as they are. */
-  if (strcmp(node->op_type, "DequantizeLinear") == 0) return codes == NULL || vlm_dtype_bits(codes->dtype) <= 16;
+  if (strcmp(node->op_type, "DequantizeLinear") == 0)
+    return codes == NULL || vlm_dtype_bits(codes->dtype) <= 16;
   for (int32_t a = 0; a < node->n_attrs; a++)
     if (node->attrs[a].kind == VLM_ATTR_GRAPH) return true;
   return (node->op->flags & VLM_OP_IMPURE) != 0;

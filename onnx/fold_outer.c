@@ -16,7 +16,8 @@ static const vlm_graph *owner_of(const vlm_graph *graph, vlm_value_id *id) {
 }
 
 /* The one enclosing graph that all large operands belong to; NULL when there is none, or several. */
-static const vlm_graph *common_owner(const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *in, vlm_value_id *largest) {
+static const vlm_graph *common_owner(const vlm_graph *graph, const vlm_node *node,
+                                     const vlm_tensor *const *in, vlm_value_id *largest) {
   const vlm_graph *common = NULL;
   size_t most = 0;
   for (int32_t k = 0; k < node->n_inputs; k++) {
@@ -39,8 +40,12 @@ static void add_attribute(vlm_hasher *hasher, const vlm_attr *attr) {
     case VLM_ATTR_FLOAT: vlm_hasher_add(hasher, &attr->u.f, sizeof attr->u.f); break;
     case VLM_ATTR_STRING: vlm_hasher_add_text(hasher, attr->u.s); break;
     case VLM_ATTR_TENSOR: vlm_hasher_add(hasher, attr->u.t->data, vlm_tensor_bytes(attr->u.t)); break;
-    case VLM_ATTR_INTS: vlm_hasher_add(hasher, attr->u.ints, (size_t)attr->count * sizeof *attr->u.ints); break;
-    case VLM_ATTR_FLOATS: vlm_hasher_add(hasher, attr->u.floats, (size_t)attr->count * sizeof *attr->u.floats); break;
+    case VLM_ATTR_INTS:
+      vlm_hasher_add(hasher, attr->u.ints, (size_t)attr->count * sizeof *attr->u.ints);
+      break;
+    case VLM_ATTR_FLOATS:
+      vlm_hasher_add(hasher, attr->u.floats, (size_t)attr->count * sizeof *attr->u.floats);
+      break;
     case VLM_ATTR_STRINGS:
       for (int32_t k = 0; k < attr->count; k++) vlm_hasher_add_text(hasher, attr->u.strings[k]);
       break;
@@ -48,7 +53,8 @@ static void add_attribute(vlm_hasher *hasher, const vlm_attr *attr) {
   }
 }
 
-static void add_operand(vlm_hasher *hasher, const vlm_graph *graph, vlm_value_id id, const vlm_tensor *tensor) {
+static void add_operand(vlm_hasher *hasher, const vlm_graph *graph, vlm_value_id id,
+                        const vlm_tensor *tensor) {
   size_t bytes = tensor != NULL ? vlm_tensor_bytes(tensor) : 0;
   vlm_hasher_add(hasher, &bytes, sizeof bytes);
   if (tensor == NULL) return;
@@ -58,7 +64,8 @@ static void add_operand(vlm_hasher *hasher, const vlm_graph *graph, vlm_value_id
   else vlm_hasher_add_text(hasher, owner_of(graph, &id)->values[id].name);
 }
 
-static vlm_status signature(const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *in, uint64_t *out, vlm_error *err) {
+static vlm_status signature(const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *in,
+                            uint64_t *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_hasher *hasher = NULL;
   VLM_TRY(vlm_hasher_create(&hasher, err));
@@ -73,8 +80,8 @@ out:
   return st;
 }
 
-vlm_status vlm_fold_outer_name(vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *in, vlm_graph **owner, const char **name,
-                               vlm_error *err) {
+vlm_status vlm_fold_outer_name(vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *in,
+                               vlm_graph **owner, const char **name, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id largest = VLM_NO_VALUE;
   uint64_t hash = 0;
@@ -82,8 +89,8 @@ vlm_status vlm_fold_outer_name(vlm_graph *graph, const vlm_node *node, const vlm
   *owner = vlm_unconst(common_owner(graph, node, in, &largest));
   if (*owner == NULL || node->n_outputs != 1) return VLM_OK;
   VLM_TRY(signature(graph, node, in, &hash, err));
-  VLM_TRY(vlm_arena_format(graph->arena, name, err, "%s.%s_%016llx", (*owner)->values[largest].name, node->op_type,
-                           (unsigned long long)hash));
+  VLM_TRY(vlm_arena_format(graph->arena, name, err, "%s.%s_%016llx", (*owner)->values[largest].name,
+                           node->op_type, (unsigned long long)hash));
 out:
   return st;
 }

@@ -31,7 +31,8 @@ static vlm_status check_versions(vlm_importer *im, const vlm_proto_news *news) {
   const Onnx__ModelProto *model = im->model;
   VLM_CHECK(model->ir_version <= KNOWN_IR || news->message == NULL, im->err, VLM_UNSUPPORTED,
             "%s: IR version is %lld and field %u of %s is not one of version %d, the newest that is known; "
-            "export the model again with an older version", im->source, (long long)model->ir_version, news->field, news->message, KNOWN_IR);
+            "export the model again with an older version",
+            im->source, (long long)model->ir_version, news->field, news->message, KNOWN_IR);
   VLM_TRY(vlm_import_check_opsets(im, model->opset_import, model->n_opset_import, NULL));
   VLM_CHECK(model->graph != NULL, im->err, VLM_INPUT, "%s: holds no graph; is it an ONNX model?", im->source);
 out:
@@ -43,7 +44,10 @@ static vlm_status import_root(vlm_importer *im) {
   vlm_status st = VLM_OK;
   Onnx__OperatorSetIdProto first = {.domain = NULL, .has_version = 1, .version = 1};
   Onnx__OperatorSetIdProto *only_first[] = {&first};
-  vlm_scope scope = {.graph = im->root, .prefix = "", .opsets = im->model->opset_import, .n_opsets = im->model->n_opset_import};
+  vlm_scope scope = {.graph = im->root,
+                     .prefix = "",
+                     .opsets = im->model->opset_import,
+                     .n_opsets = im->model->n_opset_import};
   if (scope.n_opsets == 0) {
     scope.opsets = only_first;
     scope.n_opsets = 1;
@@ -55,15 +59,15 @@ out:
   return st;
 }
 
-vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t bytes, const char *source, const vlm_onnx_opts *opts,
-                                  vlm_error *err) {
+vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t bytes, const char *source,
+                                  const vlm_onnx_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   ProtobufCMessage *message = NULL;
   vlm_proto_news news = {0};
   vlm_importer im = {.opts = with_defaults(opts), .source = source, .err = err};
   *out = NULL;
-  VLM_TRY(vlm_proto_unpack(&message, &onnx__model_proto__descriptor, data, bytes, im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA,
-                           source, &news, err));
+  VLM_TRY(vlm_proto_unpack(&message, &onnx__model_proto__descriptor, data, bytes,
+                           im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA, source, &news, err));
   im.model = (Onnx__ModelProto *)message;
   VLM_TRY(check_versions(&im, &news));
   VLM_TRY(vlm_graph_create(&im.root, im.model->graph->name, source, err));

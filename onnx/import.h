@@ -18,18 +18,19 @@
 #include "runtime/graph/graph.h"
 
 typedef struct vlm_onnx_opts {
-  bool keep_as_written;     /* no clean-up passes */
-  vlm_clean_opts clean;     /* for the passes */
-  const char *folder;       /* where external data lies; NULL = the folder of the file (from memory: external data is refused) */
-  int64_t max_nodes;        /* after inlining, subgraphs included; 0 = 1,000,000 */
-  int32_t max_nesting;      /* of subgraphs and of function calls; 0 = 64, which is also the most */
+  bool keep_as_written; /* no clean-up passes */
+  vlm_clean_opts clean; /* for the passes */
+  const char *
+      folder; /* where external data lies; NULL = the folder of the file (from memory: external data is refused) */
+  int64_t max_nodes;   /* after inlining, subgraphs included; 0 = 1,000,000 */
+  int32_t max_nesting; /* of subgraphs and of function calls; 0 = 64, which is also the most */
 } vlm_onnx_opts;
 
 /* opts NULL = defaults. The graph is resolved and clean; free it with vlm_graph_free. */
 vlm_status vlm_onnx_import(vlm_graph **out, const char *path, const vlm_onnx_opts *opts, vlm_error *err);
 /* The same from bytes, which may be freed afterwards; `source` names them in messages. */
-vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t bytes, const char *source, const vlm_onnx_opts *opts,
-                                  vlm_error *err);
+vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t bytes, const char *source,
+                                  const vlm_onnx_opts *opts, vlm_error *err);
 
 /* One TensorProto file (input_0.pb of the backend-test layout). The elements lie in *storage; free it with vlm_free. */
 vlm_status vlm_onnx_read_tensor(vlm_tensor *out, void **storage, const char *path, vlm_error *err);

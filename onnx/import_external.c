@@ -13,32 +13,36 @@ typedef struct place {
   bool has_length;
 } place;
 
-static vlm_status parse_size(vlm_importer *im, const char *key, const char *text, const char *label, uint64_t *out) {
+static vlm_status parse_size(vlm_importer *im, const char *key, const char *text, const char *label,
+                             uint64_t *out) {
   vlm_status st = VLM_OK;
   char *end = NULL;
   errno = 0;
   *out = strtoull(text, &end, 10);
   VLM_CHECK(text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0, im->err, VLM_INPUT,
-            "%s: tensor \"%s\": %s \"%.40s\" of its external data is not a number", im->source, label, key, text);
+            "%s: tensor \"%s\": %s \"%.40s\" of its external data is not a number", im->source, label, key,
+            text);
 out:
   return st;
 }
 
-static vlm_status parse_place(vlm_importer *im, const Onnx__TensorProto *proto, const char *label, place *out) {
+static vlm_status parse_place(vlm_importer *im, const Onnx__TensorProto *proto, const char *label,
+                              place *out) {
   vlm_status st = VLM_OK;
   *out = (place){0};
   for (size_t k = 0; k < proto->n_external_data; k++) {
     const Onnx__StringStringEntryProto *entry = proto->external_data[k];
     if (entry->key == NULL || entry->value == NULL) continue;
     if (strcmp(entry->key, "location") == 0) out->location = entry->value;
-    if (strcmp(entry->key, "offset") == 0) VLM_TRY(parse_size(im, "offset", entry->value, label, &out->offset));
+    if (strcmp(entry->key, "offset") == 0)
+      VLM_TRY(parse_size(im, "offset", entry->value, label, &out->offset));
     if (strcmp(entry->key, "length") == 0) {
       VLM_TRY(parse_size(im, "length", entry->value, label, &out->length));
       out->has_length = true;
     }
   }
-  VLM_CHECK(out->location != NULL && out->location[0] != '\0', im->err, VLM_INPUT, "%s: tensor \"%s\": its external data has no location",
-            im->source, label);
+  VLM_CHECK(out->location != NULL && out->location[0] != '\0', im->err, VLM_INPUT,
+            "%s: tensor \"%s\": its external data has no location", im->source, label);
 out:
   return st;
 }
@@ -71,15 +75,20 @@ static vlm_status map_new(vlm_importer *im, const char *location, const char *la
   vlm_status st = VLM_OK;
   char *path = NULL;
   void *memory = NULL;
-  VLM_CHECK(im->opts.folder != NULL, im->err, VLM_INPUT, "%s: tensor \"%s\" lies in the file \"%s\", but the model comes from memory",
-            im->source, label, location);
+  VLM_CHECK(im->opts.folder != NULL, im->err, VLM_INPUT,
+            "%s: tensor \"%s\" lies in the file \"%s\", but the model comes from memory", im->source, label,
+            location);
   VLM_TRY(vlm_path_join(&path, im->opts.folder, location, im->err));
   VLM_CHECK(vlm_file_exists(path), im->err, VLM_INPUT,
-            "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the exporter wrote it", im->source,
-            label, path);
-  VLM_CHECK(vlm_file_is_regular(path, NULL), im->err, VLM_INPUT, "%s: tensor \"%s\" lies in %s, which is not a file", im->source, label, path);
+            "%s: tensor \"%s\" lies in the file %s, which is missing; put it beside the model, where the "
+            "exporter wrote it",
+            im->source, label, path);
+  VLM_CHECK(vlm_file_is_regular(path, NULL), im->err, VLM_INPUT,
+            "%s: tensor \"%s\" lies in %s, which is not a file", im->source, label, path);
   VLM_CHECK(vlm_file_belongs(path, im->opts.folder, im->source) || is_shared_model(path), im->err, VLM_INPUT,
-            "%s: tensor \"%s\" lies in %s, which is a link out of the folder of the model; put the data there itself", im->source, label, path);
+            "%s: tensor \"%s\" lies in %s, which is a link out of the folder of the model; put the data "
+            "there itself",
+            im->source, label, path);
   VLM_TRY(vlm_more(&im->externals, im->n_externals, im->n_externals + 1, im->err));
   VLM_TRY(vlm_alloc(&memory, 1, sizeof(vlm_file), im->err));
   st = vlm_file_map(memory, path, im->err);
@@ -99,7 +108,8 @@ out:
 static vlm_status map_once(vlm_importer *im, const char *location, const char *label, const vlm_file **out) {
   vlm_status st = VLM_OK;
   VLM_CHECK(stays_inside(location), im->err, VLM_INPUT,
-            "%s: tensor \"%s\": the external data path \"%s\" leaves the folder of the model; only relative paths without \"..\" are read",
+            "%s: tensor \"%s\": the external data path \"%s\" leaves the folder of the model; only relative "
+            "paths without \"..\" are read",
             im->source, label, location);
   for (size_t k = 0; k < im->n_externals; k++) {
     if (strcmp(im->externals[k].location, location) != 0) continue;
@@ -111,19 +121,22 @@ out:
   return st;
 }
 
-static vlm_status check_place(vlm_importer *im, const place *p, const vlm_file *file, size_t wanted, const char *label) {
+static vlm_status check_place(vlm_importer *im, const place *p, const vlm_file *file, size_t wanted,
+                              const char *label) {
   vlm_status st = VLM_OK;
   VLM_CHECK(!p->has_length || p->length == wanted, im->err, VLM_INPUT,
-            "%s: tensor \"%s\": its external data has length %llu, but its shape needs %zu",
-            im->source, label, (unsigned long long)p->length, wanted);
+            "%s: tensor \"%s\": its external data has length %llu, but its shape needs %zu", im->source,
+            label, (unsigned long long)p->length, wanted);
   VLM_CHECK(p->offset <= file->bytes && wanted <= file->bytes - p->offset, im->err, VLM_INPUT,
-            "%s: tensor \"%s\" needs bytes %llu to %llu of %s, which has only %zu; get the file again", im->source, label,
-            (unsigned long long)p->offset, (unsigned long long)p->offset + wanted, p->location, file->bytes);
+            "%s: tensor \"%s\" needs bytes %llu to %llu of %s, which has only %zu; get the file again",
+            im->source, label, (unsigned long long)p->offset, (unsigned long long)p->offset + wanted,
+            p->location, file->bytes);
 out:
   return st;
 }
 
-vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto, const char *label, vlm_tensor *tensor) {
+vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto, const char *label,
+                               vlm_tensor *tensor) {
   vlm_status st = VLM_OK;
   place p;
   const vlm_file *file = NULL;

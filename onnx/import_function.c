@@ -13,7 +13,8 @@ static vlm_status read_defaults(vlm_importer *im, vlm_onnx_function *f) {
   for (int32_t k = 0; vlm_proto_unknown(&f->proto->base, FUNCTION_ATTRIBUTE_PROTO, k, &data, &bytes); k++) {
     ProtobufCMessage *message = NULL;
     VLM_TRY(vlm_more(&f->defaults, f->n_defaults, f->n_defaults + 1, im->err));
-    VLM_TRY(vlm_proto_unpack(&message, &onnx__attribute_proto__descriptor, data, bytes, ATTRIBUTE_DEPTH, im->source, NULL, im->err));
+    VLM_TRY(vlm_proto_unpack(&message, &onnx__attribute_proto__descriptor, data, bytes, ATTRIBUTE_DEPTH,
+                             im->source, NULL, im->err));
     f->defaults[f->n_defaults++] = (Onnx__AttributeProto *)message;
   }
 out:
@@ -26,7 +27,8 @@ vlm_status vlm_import_functions(vlm_importer *im) {
   for (; im->n_functions < im->model->n_functions;) {
     vlm_onnx_function *f = &im->functions[im->n_functions++];
     f->proto = im->model->functions[im->n_functions - 1];
-    VLM_CHECK(f->proto->name != NULL, im->err, VLM_INPUT, "%s: a model-local function has no name", im->source);
+    VLM_CHECK(f->proto->name != NULL, im->err, VLM_INPUT, "%s: a model-local function has no name",
+              im->source);
     vlm_proto_unknown(&f->proto->base, FUNCTION_OVERLOAD, 0, &f->overload, &f->overload_size);
     VLM_TRY(read_defaults(im, f));
   }
@@ -36,7 +38,8 @@ out:
 
 void vlm_import_free_functions(vlm_importer *im) {
   for (size_t n = 0; n < im->n_functions; n++) {
-    for (size_t k = 0; k < im->functions[n].n_defaults; k++) vlm_proto_free(&im->functions[n].defaults[k]->base);
+    for (size_t k = 0; k < im->functions[n].n_defaults; k++)
+      vlm_proto_free(&im->functions[n].defaults[k]->base);
     vlm_free(im->functions[n].defaults);
   }
   vlm_free(im->functions);
@@ -79,7 +82,8 @@ static vlm_status choose_prefix(vlm_importer *im, vlm_scope *body) {
   VLM_TRY(vlm_arena_format(body->graph->arena, &body->prefix, im->err, "%s%s/", body->caller->prefix, name));
   VLM_TRY(prefix_is_free(im, body, &free));
   for (int32_t n = 2; !free; n++) {
-    VLM_TRY(vlm_arena_format(body->graph->arena, &body->prefix, im->err, "%s%s_%d/", body->caller->prefix, name, n));
+    VLM_TRY(vlm_arena_format(body->graph->arena, &body->prefix, im->err, "%s%s_%d/", body->caller->prefix,
+                             name, n));
     VLM_TRY(prefix_is_free(im, body, &free));
   }
 out:
@@ -91,8 +95,9 @@ static vlm_status bind_formals(vlm_importer *im, vlm_scope *body) {
   const Onnx__FunctionProto *f = body->function->proto;
   const Onnx__NodeProto *call = body->call;
   VLM_CHECK(call->n_input <= f->n_input && call->n_output <= f->n_output, im->err, VLM_INPUT,
-            "%s: node \"%s\" calls function %s with %zu inputs and %zu outputs, which has %zu and %zu", im->source,
-            call->name != NULL ? call->name : "", f->name, call->n_input, call->n_output, f->n_input, f->n_output);
+            "%s: node \"%s\" calls function %s with %zu inputs and %zu outputs, which has %zu and %zu",
+            im->source, call->name != NULL ? call->name : "", f->name, call->n_input, call->n_output,
+            f->n_input, f->n_output);
   VLM_TRY(vlm_new(&body->formals, f->n_input + f->n_output, im->err));
   for (size_t k = 0; k < f->n_input + f->n_output; k++) body->formals[k] = VLM_NO_VALUE;
   for (size_t k = 0; k < call->n_input + call->n_output; k++) {
@@ -101,9 +106,10 @@ static vlm_status bind_formals(vlm_importer *im, vlm_scope *body) {
     vlm_value_id *formal = &body->formals[input ? k : f->n_input + k - call->n_input];
     if (name[0] == '\0') continue;
     VLM_TRY(vlm_scope_find(im, body->caller, name, formal));
-    VLM_CHECK(*formal != VLM_NO_VALUE, im->err, VLM_INPUT,
-              "%s: node \"%s\" (%s): \"%s\" is neither an input, nor an initializer, nor the output of a node",
-              im->source, call->name != NULL ? call->name : "", f->name, name);
+    VLM_CHECK(
+        *formal != VLM_NO_VALUE, im->err, VLM_INPUT,
+        "%s: node \"%s\" (%s): \"%s\" is neither an input, nor an initializer, nor the output of a node",
+        im->source, call->name != NULL ? call->name : "", f->name, name);
   }
 out:
   return st;
@@ -123,14 +129,23 @@ out:
   return st;
 }
 
-vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_function *function, Onnx__NodeProto *node) {
+vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_function *function,
+                           Onnx__NodeProto *node) {
   vlm_status st = VLM_OK;
   const Onnx__FunctionProto *f = function->proto;
-  vlm_scope body = {.graph = scope->graph, .opsets = f->opset_import, .n_opsets = f->n_opset_import, .nodes = f->node, .n_nodes = f->n_node,
-                    .depth = scope->depth + 1, .function = function, .call = node, .caller = scope, .prefix = ""};
+  vlm_scope body = {.graph = scope->graph,
+                    .opsets = f->opset_import,
+                    .n_opsets = f->n_opset_import,
+                    .nodes = f->node,
+                    .n_nodes = f->n_node,
+                    .depth = scope->depth + 1,
+                    .function = function,
+                    .call = node,
+                    .caller = scope,
+                    .prefix = ""};
   VLM_CHECK(body.depth <= im->opts.max_nesting, im->err, VLM_LIMIT,
-            "%s: function %s: calls are nested deeper than %d (does it call itself?)", im->source,
-            f->name, im->opts.max_nesting);
+            "%s: function %s: calls are nested deeper than %d (does it call itself?)", im->source, f->name,
+            im->opts.max_nesting);
   VLM_TRY(vlm_import_check_opsets(im, f->opset_import, f->n_opset_import, f->name));
   VLM_TRY(bind_formals(im, &body));
   VLM_TRY(choose_prefix(im, &body));

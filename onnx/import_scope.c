@@ -3,7 +3,9 @@
 #include "onnx/importer.h"
 #include "onnx/proto.h"
 
-const char *vlm_onnx_domain(const char *domain) { return domain == NULL || strcmp(domain, "ai.onnx") == 0 ? "" : domain; }
+const char *vlm_onnx_domain(const char *domain) {
+  return domain == NULL || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
+}
 
 int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain) {
   for (size_t k = 0; k < scope->n_opsets; k++) {
@@ -14,17 +16,19 @@ int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain) {
   return 0;
 }
 
-vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count, const char *function) {
+vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count,
+                                   const char *function) {
   vlm_status st = VLM_OK;
   const Onnx__OperatorSetIdProto *first = NULL;
   const char *of = function != NULL ? " of function " : "", *name = function != NULL ? function : "";
   for (size_t k = 0; k < count; k++) {
     const Onnx__OperatorSetIdProto *set = sets[k];
     if (vlm_onnx_domain(set->domain)[0] != '\0') continue;
-    VLM_CHECK(set->version >= 1 && set->version < INT32_MAX, im->err, VLM_INPUT, "%s: opset%s%s is %lld; opsets are 1 or more",
-              im->source, of, name, (long long)set->version);
+    VLM_CHECK(set->version >= 1 && set->version < INT32_MAX, im->err, VLM_INPUT,
+              "%s: opset%s%s is %lld; opsets are 1 or more", im->source, of, name, (long long)set->version);
     if (first == NULL) first = set;
-    VLM_CHECK(set->version == first->version, im->err, VLM_INPUT, "%s: opset%s%s is given twice, as %lld and as %lld", im->source, of, name,
+    VLM_CHECK(set->version == first->version, im->err, VLM_INPUT,
+              "%s: opset%s%s is given twice, as %lld and as %lld", im->source, of, name,
               (long long)first->version, (long long)set->version);
   }
 out:
@@ -48,7 +52,8 @@ static int64_t formal_index(const Onnx__FunctionProto *f, const char *name) {
   return -1;
 }
 
-static vlm_status find_local(vlm_importer *im, const vlm_scope *scope, const char *name, vlm_value_id *out, bool *formal) {
+static vlm_status find_local(vlm_importer *im, const vlm_scope *scope, const char *name, vlm_value_id *out,
+                             bool *formal) {
   vlm_status st = VLM_OK;
   const char *full = name;
   int64_t k = scope->function != NULL ? formal_index(scope->function->proto, name) : -1;
@@ -66,11 +71,13 @@ static vlm_status add_capture(vlm_importer *im, vlm_graph *graph, vlm_value_id o
   vlm_status st = VLM_OK;
   const vlm_value *value = &graph->parent->values[outer];
   vlm_value_id known = vlm_graph_find(graph, value->name);
-  if (known != VLM_NO_VALUE && graph->values[known].kind == VLM_VALUE_CAPTURE && graph->values[known].parent_value == outer) {
+  if (known != VLM_NO_VALUE && graph->values[known].kind == VLM_VALUE_CAPTURE &&
+      graph->values[known].parent_value == outer) {
     *out = known;
     goto out;
   }
-  VLM_TRY(vlm_graph_add_value(graph, out, known == VLM_NO_VALUE ? value->name : NULL, VLM_VALUE_CAPTURE, im->err));
+  VLM_TRY(vlm_graph_add_value(graph, out, known == VLM_NO_VALUE ? value->name : NULL, VLM_VALUE_CAPTURE,
+                              im->err));
   value = &graph->parent->values[outer];
   graph->values[*out].parent_value = outer;
   graph->values[*out].tensor = value->tensor;
@@ -118,7 +125,8 @@ vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const O
   while (attr != NULL && attr->ref_attr_name != NULL && attr->ref_attr_name[0] != '\0') {
     const char *wanted = attr->ref_attr_name;
     while (scope != NULL && scope->function == NULL) scope = scope->parent;
-    VLM_CHECK(scope != NULL, im->err, VLM_INPUT, "%s: attribute \"%s\" refers to \"%s\", but is not inside a function", im->source,
+    VLM_CHECK(scope != NULL, im->err, VLM_INPUT,
+              "%s: attribute \"%s\" refers to \"%s\", but is not inside a function", im->source,
               attr->name != NULL ? attr->name : "", wanted);
     attr = named(scope->call->attribute, scope->call->n_attribute, wanted);
     if (attr == NULL) attr = named(scope->function->defaults, scope->function->n_defaults, wanted);
@@ -141,7 +149,8 @@ static const char *operator_in(Onnx__NodeProto **nodes, size_t count, const char
 static const char *operator_in_bodies(const Onnx__NodeProto *node, const char *value) {
   const char *op = NULL;
   for (size_t a = 0; a < node->n_attribute && op == NULL; a++)
-    if (node->attribute[a]->g != NULL) op = operator_in(node->attribute[a]->g->node, node->attribute[a]->g->n_node, value);
+    if (node->attribute[a]->g != NULL)
+      op = operator_in(node->attribute[a]->g->node, node->attribute[a]->g->n_node, value);
   return op;
 }
 

@@ -8,11 +8,14 @@ enum { TAKE_OVER_BYTES = 4096 };
 /* A sparse tensor may claim any size; a dense one is bounded by the file. */
 static const size_t max_dense_bytes = (size_t)1 << 30;
 
-static vlm_status shape_of(vlm_importer *im, const vlm_scope *scope, const Onnx__TensorProto *proto, const char *label, vlm_tensor *out) {
+static vlm_status shape_of(vlm_importer *im, const vlm_scope *scope, const Onnx__TensorProto *proto,
+                           const char *label, vlm_tensor *out) {
   vlm_status st = vlm_onnx_tensor_shape(out, proto, im->source, label, im->err);
   if (st == VLM_UNSUPPORTED && out->dtype == VLM_NONE) {
-    st = vlm_fail(im->err, st, "%s: tensor \"%s\" has element type %s (%d), which is not supported (operator %s uses it)", im->source,
-                  label, vlm_onnx_type_name(proto->data_type), proto->data_type, vlm_scope_operator_of(scope, label));
+    st = vlm_fail(im->err, st,
+                  "%s: tensor \"%s\" has element type %s (%d), which is not supported (operator %s uses it)",
+                  im->source, label, vlm_onnx_type_name(proto->data_type), proto->data_type,
+                  vlm_scope_operator_of(scope, label));
   }
   return st;
 }
@@ -26,7 +29,8 @@ typedef struct vlm_onnx_taken {
 enum { TAKEN = 2 };
 
 void vlm_import_release_taken(vlm_importer *im) {
-  for (vlm_onnx_taken *t = im->taken; t != NULL; t = t->next) t->proto->raw_data = (ProtobufCBinaryData){0, NULL};
+  for (vlm_onnx_taken *t = im->taken; t != NULL; t = t->next)
+    t->proto->raw_data = (ProtobufCBinaryData){0, NULL};
   im->taken = NULL;
 }
 
@@ -46,7 +50,8 @@ out:
   return st;
 }
 
-vlm_status vlm_import_tensor(vlm_importer *im, const vlm_scope *scope, Onnx__TensorProto *proto, const char *label, vlm_tensor *out) {
+vlm_status vlm_import_tensor(vlm_importer *im, const vlm_scope *scope, Onnx__TensorProto *proto,
+                             const char *label, vlm_tensor *out) {
   vlm_status st = VLM_OK;
   VLM_TRY(shape_of(im, scope, proto, label, out));
   if (vlm_onnx_tensor_is_external(proto)) {
@@ -66,19 +71,20 @@ out:
 }
 
 /* Linear position of non-zero element k: indices is [nnz] or [nnz, rank]. */
-static vlm_status sparse_position(vlm_importer *im, const vlm_tensor *dense, const vlm_tensor *indices, int64_t k, const char *label,
-                                  int64_t *out) {
+static vlm_status sparse_position(vlm_importer *im, const vlm_tensor *dense, const vlm_tensor *indices,
+                                  int64_t k, const char *label, int64_t *out) {
   vlm_status st = VLM_OK;
   int64_t at = 0;
   if (indices->rank == 1) {
     at = vlm_tensor_get_int(indices, k);
-    VLM_CHECK(at >= 0 && at < vlm_tensor_count(dense), im->err, VLM_INPUT, "%s: sparse tensor \"%s\": index %lld is outside the tensor",
-              im->source, label, (long long)at);
+    VLM_CHECK(at >= 0 && at < vlm_tensor_count(dense), im->err, VLM_INPUT,
+              "%s: sparse tensor \"%s\": index %lld is outside the tensor", im->source, label, (long long)at);
   } else {
     for (int d = 0; d < dense->rank; d++) {
       int64_t i = vlm_tensor_get_int(indices, k * dense->rank + d);
-      VLM_CHECK(i >= 0 && i < dense->dims[d], im->err, VLM_INPUT, "%s: sparse tensor \"%s\": index %lld is outside dimension %d",
-                im->source, label, (long long)i, d);
+      VLM_CHECK(i >= 0 && i < dense->dims[d], im->err, VLM_INPUT,
+                "%s: sparse tensor \"%s\": index %lld is outside dimension %d", im->source, label,
+                (long long)i, d);
       at = at * dense->dims[d] + i;
     }
   }
@@ -87,30 +93,36 @@ out:
   return st;
 }
 
-static vlm_status check_sparse(vlm_importer *im, const vlm_tensor *dense, const vlm_tensor *values, const vlm_tensor *indices,
-                               const char *label) {
+static vlm_status check_sparse(vlm_importer *im, const vlm_tensor *dense, const vlm_tensor *values,
+                               const vlm_tensor *indices, const char *label) {
   vlm_status st = VLM_OK;
   size_t bytes = 0;
   vlm_error detail = {0};
   st = vlm_tensor_bytes_checked(&bytes, dense, &detail);
   VLM_CHECK(st == VLM_OK, im->err, st, "%s: sparse tensor \"%s\": %s", im->source, label, detail.text);
-  VLM_CHECK(bytes <= max_dense_bytes, im->err, VLM_LIMIT, "%s: sparse tensor \"%s\" is %zu bytes when dense, at most %zu are supported",
-            im->source, label, bytes, max_dense_bytes);
-  VLM_CHECK(vlm_dtype_bits(values->dtype) >= 8, im->err, VLM_UNSUPPORTED, "%s: sparse tensor \"%s\" of %s is not supported", im->source,
-            label, vlm_dtype_name(values->dtype));
+  VLM_CHECK(bytes <= max_dense_bytes, im->err, VLM_LIMIT,
+            "%s: sparse tensor \"%s\" is %zu bytes when dense, at most %zu are supported", im->source, label,
+            bytes, max_dense_bytes);
+  VLM_CHECK(vlm_dtype_bits(values->dtype) >= 8, im->err, VLM_UNSUPPORTED,
+            "%s: sparse tensor \"%s\" of %s is not supported", im->source, label,
+            vlm_dtype_name(values->dtype));
   bool linear = indices->rank == 1;
   bool table = indices->rank == 2 && indices->dims[1] == dense->rank;
-  VLM_CHECK(indices->dtype == VLM_S64 && values->rank == 1 && (linear || table) && indices->dims[0] == values->dims[0], im->err, VLM_INPUT,
-            "%s: sparse tensor \"%s\": values and indices do not fit together", im->source, label);
+  VLM_CHECK(indices->dtype == VLM_S64 && values->rank == 1 && (linear || table) &&
+                indices->dims[0] == values->dims[0],
+            im->err, VLM_INPUT, "%s: sparse tensor \"%s\": values and indices do not fit together",
+            im->source, label);
 out:
   return st;
 }
 
-vlm_status vlm_import_sparse(vlm_importer *im, const vlm_scope *scope, Onnx__SparseTensorProto *proto, const char *label, vlm_tensor *out) {
+vlm_status vlm_import_sparse(vlm_importer *im, const vlm_scope *scope, Onnx__SparseTensorProto *proto,
+                             const char *label, vlm_tensor *out) {
   vlm_status st = VLM_OK;
   vlm_tensor values, indices;
-  VLM_CHECK(proto->values != NULL && proto->indices != NULL && proto->n_dims <= VLM_MAX_RANK, im->err, VLM_INPUT,
-            "%s: sparse tensor \"%s\" lacks values or indices, or has more than %d dimensions", im->source, label, VLM_MAX_RANK);
+  VLM_CHECK(proto->values != NULL && proto->indices != NULL && proto->n_dims <= VLM_MAX_RANK, im->err,
+            VLM_INPUT, "%s: sparse tensor \"%s\" lacks values or indices, or has more than %d dimensions",
+            im->source, label, VLM_MAX_RANK);
   VLM_TRY(vlm_import_tensor(im, scope, proto->values, label, &values));
   VLM_TRY(vlm_import_tensor(im, scope, proto->indices, label, &indices));
   *out = vlm_tensor_make(values.dtype, (int)proto->n_dims, proto->dims, NULL);

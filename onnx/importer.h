@@ -23,7 +23,7 @@ typedef struct vlm_onnx_function {
 } vlm_onnx_function;
 
 typedef struct vlm_importer {
-  vlm_onnx_opts opts;            /* every 0 replaced by its default */
+  vlm_onnx_opts opts; /* every 0 replaced by its default */
   Onnx__ModelProto *model;
   const char *source;
   vlm_graph *root;
@@ -31,9 +31,9 @@ typedef struct vlm_importer {
   size_t n_externals;
   vlm_onnx_function *functions;
   size_t n_functions;
-  int64_t n_nodes;               /* seen so far, calls counted each time */
-  int64_t n_inlined;             /* of these in bodies of functions */
-  struct vlm_onnx_taken *taken;  /* tensors whose raw_data belongs to the graph now */
+  int64_t n_nodes;              /* seen so far, calls counted each time */
+  int64_t n_inlined;            /* of these in bodies of functions */
+  struct vlm_onnx_taken *taken; /* tensors whose raw_data belongs to the graph now */
   vlm_error *err;
 } vlm_importer;
 
@@ -41,17 +41,17 @@ typedef struct vlm_importer {
 typedef struct vlm_scope vlm_scope;
 struct vlm_scope {
   vlm_graph *graph;
-  vlm_scope *parent;             /* the enclosing scope of a subgraph; NULL for the root and for functions */
-  const char *prefix;            /* of names and nodes that are made here; "" outside functions */
+  vlm_scope *parent;  /* the enclosing scope of a subgraph; NULL for the root and for functions */
+  const char *prefix; /* of names and nodes that are made here; "" outside functions */
   Onnx__OperatorSetIdProto **opsets;
   size_t n_opsets;
   Onnx__NodeProto **nodes;
   size_t n_nodes;
-  int depth;                     /* nesting of subgraphs and calls */
+  int depth; /* nesting of subgraphs and calls */
   const vlm_onnx_function *function;
-  const Onnx__NodeProto *call;   /* function: the node that calls, as written in ... */
-  vlm_scope *caller;             /* ... this scope */
-  vlm_value_id *formals;         /* function: value of each input, then of each output; VLM_NO_VALUE = not given */
+  const Onnx__NodeProto *call; /* function: the node that calls, as written in ... */
+  vlm_scope *caller;           /* ... this scope */
+  vlm_value_id *formals; /* function: value of each input, then of each output; VLM_NO_VALUE = not given */
 };
 
 /* ---- import_scope.c ---- */
@@ -64,7 +64,8 @@ vlm_status vlm_scope_name(vlm_importer *im, const vlm_scope *scope, const char *
 /* Version of a domain here; 0 = not imported. */
 int32_t vlm_scope_opset(const vlm_scope *scope, const char *domain);
 /* The versions of ai.onnx in a list must be versions and agree; `function` NULL = the list of the model. */
-vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count, const char *function);
+vlm_status vlm_import_check_opsets(vlm_importer *im, Onnx__OperatorSetIdProto **sets, size_t count,
+                                   const char *function);
 /* Follows ref_attr_name through calls. *out NULL = the caller does not give the attribute and it has no default. */
 vlm_status vlm_scope_attribute(vlm_importer *im, const vlm_scope *scope, const Onnx__AttributeProto *attr,
                                const Onnx__AttributeProto **out);
@@ -75,16 +76,20 @@ const char *vlm_onnx_domain(const char *domain);
 
 /* ---- import_tensor.c ---- */
 /* `label` names the tensor in messages. Elements end up in memory that lives as long as the graph. */
-vlm_status vlm_import_tensor(vlm_importer *im, const vlm_scope *scope, Onnx__TensorProto *proto, const char *label, vlm_tensor *out);
-vlm_status vlm_import_sparse(vlm_importer *im, const vlm_scope *scope, Onnx__SparseTensorProto *proto, const char *label, vlm_tensor *out);
+vlm_status vlm_import_tensor(vlm_importer *im, const vlm_scope *scope, Onnx__TensorProto *proto,
+                             const char *label, vlm_tensor *out);
+vlm_status vlm_import_sparse(vlm_importer *im, const vlm_scope *scope, Onnx__SparseTensorProto *proto,
+                             const char *label, vlm_tensor *out);
 /* Gives the parser back no block that the graph has taken over: before the model is freed. */
 void vlm_import_release_taken(vlm_importer *im);
 /* import_external.c: data points into the mapping, or to an aligned copy. */
-vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto, const char *label, vlm_tensor *tensor);
+vlm_status vlm_import_external(vlm_importer *im, const Onnx__TensorProto *proto, const char *label,
+                               vlm_tensor *tensor);
 
 /* ---- import_type.c ---- */
 /* Declared type and shape of a value. strict (graph inputs and outputs): a type that is not supported is refused. */
-vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id, const Onnx__ValueInfoProto *info, bool strict);
+vlm_status vlm_import_type(vlm_importer *im, vlm_scope *scope, vlm_value_id id,
+                           const Onnx__ValueInfoProto *info, bool strict);
 
 /* ---- import_attr.c ---- */
 vlm_status vlm_import_attrs(vlm_importer *im, vlm_scope *scope, int32_t node, Onnx__NodeProto *proto);
@@ -104,7 +109,8 @@ vlm_status vlm_import_identity(vlm_importer *im, vlm_scope *scope, vlm_value_id 
 vlm_status vlm_import_functions(vlm_importer *im);
 void vlm_import_free_functions(vlm_importer *im);
 const vlm_onnx_function *vlm_import_find_function(const vlm_importer *im, const Onnx__NodeProto *node);
-vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_function *function, Onnx__NodeProto *node);
+vlm_status vlm_import_call(vlm_importer *im, vlm_scope *scope, const vlm_onnx_function *function,
+                           Onnx__NodeProto *node);
 
 /* ---- import_graph.c ---- */
 vlm_status vlm_import_graph(vlm_importer *im, vlm_scope *scope, Onnx__GraphProto *proto);

@@ -20,7 +20,8 @@ static bool in_list(const char *list, const char *word) {
 static vlm_status check_keys(vlm_json object, const char *known, vlm_error *err) {
   vlm_json_iter it = {0};
   while (vlm_json_next(object, &it))
-    if (!in_list(known, it.key)) return vlm_json_fail(object, err, VLM_INPUT, "unknown key \"%s\"; known are %s", it.key, known);
+    if (!in_list(known, it.key))
+      return vlm_json_fail(object, err, VLM_INPUT, "unknown key \"%s\"; known are %s", it.key, known);
   return VLM_OK;
 }
 
@@ -32,7 +33,8 @@ vlm_status vlm_manifest_check(vlm_json manifest, vlm_error *err) {
   };
   vlm_status st = VLM_OK;
   if (vlm_json_type(manifest) == VLM_JSON_ABSENT) return VLM_OK;
-  if (vlm_json_type(manifest) != VLM_JSON_OBJECT) return vlm_json_fail(manifest, err, VLM_INPUT, "wanted an object");
+  if (vlm_json_type(manifest) != VLM_JSON_OBJECT)
+    return vlm_json_fail(manifest, err, VLM_INPUT, "wanted an object");
   for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
     vlm_json object = *KEYS[i][0] ? (vlm_json){0} : manifest;
     if (*KEYS[i][0]) VLM_TRY(vlm_json_get_object(&object, manifest, KEYS[i][0], VLM_JSON_OPTIONAL, err));
@@ -61,12 +63,14 @@ static vlm_status file_of(const char **file, bool *stated, vlm_json object, cons
   *stated = vlm_json_type(value) != VLM_JSON_ABSENT;
   if (vlm_json_is_null(value)) return VLM_OK;
   VLM_TRY(vlm_json_as_text(file, value, err));
-  if (leaves_folder(*file)) st = vlm_json_fail(value, err, VLM_INPUT, "\"%s\" is outside of the bundle's folder", *file);
+  if (leaves_folder(*file))
+    st = vlm_json_fail(value, err, VLM_INPUT, "\"%s\" is outside of the bundle's folder", *file);
 out:
   return st;
 }
 
-vlm_status vlm_manifest_graph(const char **file, bool *stated, vlm_json manifest, const char *role, vlm_error *err) {
+vlm_status vlm_manifest_graph(const char **file, bool *stated, vlm_json manifest, const char *role,
+                              vlm_error *err) {
   return file_of(file, stated, vlm_json_member(manifest, "graphs"), role, err);
 }
 
@@ -75,8 +79,9 @@ vlm_status vlm_manifest_tokenizer(const char **file, bool *stated, vlm_json mani
 }
 
 vlm_status vlm_manifest_family(vlm_family *out, bool *stated, vlm_json manifest, vlm_error *err) {
-  static const char *const NAMES[] = {
-      [VLM_FAMILY_GRAPH] = "graph", [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder", [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
+  static const char *const NAMES[] = {[VLM_FAMILY_GRAPH] = "graph",
+                                      [VLM_FAMILY_ENCODER_DECODER] = "encoder-decoder",
+                                      [VLM_FAMILY_DECODER_ONLY] = "decoder-only"};
   const char *text = NULL;
   vlm_status st = vlm_json_get_text(&text, manifest, "family", VLM_JSON_OPTIONAL, err);
   *stated = text != NULL;
@@ -86,7 +91,8 @@ vlm_status vlm_manifest_family(vlm_family *out, bool *stated, vlm_json manifest,
       *out = (vlm_family)i;
       return VLM_OK;
     }
-  return vlm_json_fail(vlm_json_member(manifest, "family"), err, VLM_INPUT, "got \"%s\", wanted encoder-decoder, decoder-only or graph", text);
+  return vlm_json_fail(vlm_json_member(manifest, "family"), err, VLM_INPUT,
+                       "got \"%s\", wanted encoder-decoder, decoder-only or graph", text);
 }
 
 /* ---- tensors ---- */
@@ -107,8 +113,10 @@ static vlm_status add(renamer *r, vlm_json value, vlm_value_id id, const char *n
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < r->count; i++)
     if (r->items[i].id == id || !strcmp(r->items[i].name, name))
-      return vlm_json_fail(value, r->err, VLM_INPUT, "\"%s\" of %s and \"%s\" are one thing by this file: \"%s\", \"%s\"", r->graph->values[id].name,
-                           r->graph->source, r->graph->values[r->items[i].id].name, name, r->items[i].name);
+      return vlm_json_fail(value, r->err, VLM_INPUT,
+                           "\"%s\" of %s and \"%s\" are one thing by this file: \"%s\", \"%s\"",
+                           r->graph->values[id].name, r->graph->source, r->graph->values[r->items[i].id].name,
+                           name, r->items[i].name);
   if (r->count == r->room) {
     int32_t room = r->room ? 2 * r->room : 32;
     VLM_TRY(vlm_more(&r->items, r->count, room, r->err));
@@ -125,7 +133,8 @@ out:
 typedef struct {
   const char *theirs, *ours;
 } word;
-static const word KINDS[] = {{"self", "decoder"}, {"cross", "encoder"}, {"decoder", "decoder"}, {"encoder", "encoder"}, {NULL, NULL}};
+static const word KINDS[] = {
+    {"self", "decoder"}, {"cross", "encoder"}, {"decoder", "decoder"}, {"encoder", "encoder"}, {NULL, NULL}};
 static const word WHATS[] = {{"key", "key"}, {"value", "value"}, {NULL, NULL}};
 
 typedef struct {
@@ -137,7 +146,8 @@ static bool starts(const char *text, const char *with) { return !strncmp(text, w
 
 static bool match(const char *pattern, const char *name, cache_name *out);
 
-static bool match_word(const char *pattern, const char *name, const word *words, const char **part, cache_name *out) {
+static bool match_word(const char *pattern, const char *name, const word *words, const char **part,
+                       cache_name *out) {
   for (; words->theirs; words++) {
     if (!starts(name, words->theirs) || !match(pattern, name + strlen(words->theirs), out)) continue;
     *part = words->ours;
@@ -177,24 +187,30 @@ static vlm_status add_pattern(renamer *r, vlm_json value, bool past) {
   for (int32_t i = 0; i < n; i++) {
     cache_name c = {.layer = 0};
     if (!match(pattern, r->graph->values[ids[i]].name, &c)) continue;
-    snprintf(name, sizeof name, "%s.%ld%s%s.%s", past ? "past_key_values" : "present", c.layer, c.kind ? "." : "", c.kind ? c.kind : "", c.what);
+    snprintf(name, sizeof name, "%s.%ld%s%s.%s", past ? "past_key_values" : "present", c.layer,
+             c.kind ? "." : "", c.kind ? c.kind : "", c.what);
     VLM_TRY(add(r, value, ids[i], name));
   }
   if (r->count == before)
-    st = vlm_json_fail(value, r->err, VLM_INPUT, "no %s of %s matches \"%s\"", past ? "input" : "output", r->graph->source, pattern);
+    st = vlm_json_fail(value, r->err, VLM_INPUT, "no %s of %s matches \"%s\"", past ? "input" : "output",
+                       r->graph->source, pattern);
 out:
   return st;
 }
 
 static const char OUTPUTS[] = "logits last_hidden_state";
 
-static bool known_name(const char *name) { return vlm_binding_parse(name) < VLM_BIND_CAPACITY || in_list(OUTPUTS, name); }
+static bool known_name(const char *name) {
+  return vlm_binding_parse(name) < VLM_BIND_CAPACITY || in_list(OUTPUTS, name);
+}
 
 static vlm_status unknown_name(const char *name, vlm_json value, vlm_error *err) {
   char known[512] = "";
   size_t n = 0;
-  for (int k = 0; k < VLM_BIND_CAPACITY; k++) n += (size_t)snprintf(known + n, sizeof known - n, "%s ", vlm_binding_name((vlm_binding_kind)k));
-  return vlm_json_fail(value, err, VLM_INPUT, "\"%s\" has no known meaning; known are %s%s past present", name, known, OUTPUTS);
+  for (int k = 0; k < VLM_BIND_CAPACITY; k++)
+    n += (size_t)snprintf(known + n, sizeof known - n, "%s ", vlm_binding_name((vlm_binding_kind)k));
+  return vlm_json_fail(value, err, VLM_INPUT, "\"%s\" has no known meaning; known are %s%s past present",
+                       name, known, OUTPUTS);
 }
 
 static vlm_status add_tensor(renamer *r, const char *ours, vlm_json value) {
@@ -205,7 +221,8 @@ static vlm_status add_tensor(renamer *r, const char *ours, vlm_json value) {
   VLM_TRY(vlm_json_as_text(&theirs, value, r->err));
   int32_t input = vlm_graph_find_input(r->graph, theirs), output = vlm_graph_find_output(r->graph, theirs);
   if (input < 0 && output < 0)
-    return vlm_json_fail(value, r->err, VLM_INPUT, "%s has no input or output \"%s\"", r->graph->source, theirs);
+    return vlm_json_fail(value, r->err, VLM_INPUT, "%s has no input or output \"%s\"", r->graph->source,
+                         theirs);
   VLM_TRY(add(r, value, input >= 0 ? r->graph->inputs[input] : r->graph->outputs[output], ours));
 out:
   return st;

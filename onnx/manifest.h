@@ -16,7 +16,8 @@
 vlm_status vlm_manifest_check(vlm_json manifest, vlm_error *err);
 
 /* graphs.ROLE. *stated tells whether the key is there; *file is NULL for null. Names that leave the folder are refused. */
-vlm_status vlm_manifest_graph(const char **file, bool *stated, vlm_json manifest, const char *role, vlm_error *err);
+vlm_status vlm_manifest_graph(const char **file, bool *stated, vlm_json manifest, const char *role,
+                              vlm_error *err);
 /* "tokenizer", under the same rules. */
 vlm_status vlm_manifest_tokenizer(const char **file, bool *stated, vlm_json manifest, vlm_error *err);
 vlm_status vlm_manifest_family(vlm_family *out, bool *stated, vlm_json manifest, vlm_error *err);

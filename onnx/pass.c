@@ -8,7 +8,9 @@ static int32_t count_id(const vlm_value_id *list, int32_t count, vlm_value_id id
   return found;
 }
 
-bool vlm_pass_is_output(const vlm_graph *graph, vlm_value_id id) { return count_id(graph->outputs, graph->n_outputs, id) > 0; }
+bool vlm_pass_is_output(const vlm_graph *graph, vlm_value_id id) {
+  return count_id(graph->outputs, graph->n_outputs, id) > 0;
+}
 
 static int32_t count_captures(const vlm_graph *body, vlm_value_id id) {
   int32_t found = 0;
@@ -35,9 +37,11 @@ bool vlm_pass_scalar(const vlm_graph *graph, vlm_value_id id, double *out) {
   return true;
 }
 
-bool vlm_pass_split(const vlm_graph *graph, const vlm_node *node, vlm_value_id *constant, vlm_value_id *other) {
+bool vlm_pass_split(const vlm_graph *graph, const vlm_node *node, vlm_value_id *constant,
+                    vlm_value_id *other) {
   if (node->n_inputs != 2 || node->inputs[0] == VLM_NO_VALUE || node->inputs[1] == VLM_NO_VALUE) return false;
-  bool first = vlm_graph_constant(graph, node->inputs[0]) != NULL, second = vlm_graph_constant(graph, node->inputs[1]) != NULL;
+  bool first = vlm_graph_constant(graph, node->inputs[0]) != NULL,
+       second = vlm_graph_constant(graph, node->inputs[1]) != NULL;
   *constant = node->inputs[first ? 0 : 1];
   *other = node->inputs[first ? 1 : 0];
   return first != second;
@@ -62,8 +66,9 @@ bool vlm_pass_bypass(vlm_graph *graph, vlm_value_id from, vlm_value_id to) {
   return true;
 }
 
-vlm_status vlm_pass_rewrite(vlm_graph *graph, int32_t n, const char *domain, const char *op_type, int32_t opset, const vlm_value_id *inputs,
-                            int32_t n_inputs, int32_t n_attrs, vlm_error *err) {
+vlm_status vlm_pass_rewrite(vlm_graph *graph, int32_t n, const char *domain, const char *op_type,
+                            int32_t opset, const vlm_value_id *inputs, int32_t n_inputs, int32_t n_attrs,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   void *ids = NULL, *attrs = NULL;
   vlm_node *node = &graph->nodes[n];
@@ -96,7 +101,8 @@ static bool is_capture_of(const vlm_graph *graph, vlm_value_id id, vlm_value_id 
   return graph->values[id].kind == VLM_VALUE_CAPTURE && graph->values[id].parent_value == outer;
 }
 
-vlm_status vlm_pass_capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out, vlm_error *err) {
+vlm_status vlm_pass_capture(vlm_graph *graph, const vlm_graph *owner, vlm_value_id id, vlm_value_id *out,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id outer = VLM_NO_VALUE;
   *out = id;

@@ -12,7 +12,8 @@ typedef struct batch_norm {
 
 static const float *channel_constant(const vlm_graph *graph, vlm_value_id id, int64_t *channels) {
   const vlm_tensor *t = vlm_graph_constant(graph, id);
-  if (t == NULL || t->dtype != VLM_F32 || t->rank != 1 || (*channels >= 0 && t->dims[0] != *channels)) return NULL;
+  if (t == NULL || t->dtype != VLM_F32 || t->rank != 1 || (*channels >= 0 && t->dims[0] != *channels))
+    return NULL;
   *channels = t->dims[0];
   return t->data;
 }
@@ -20,7 +21,9 @@ static const float *channel_constant(const vlm_graph *graph, vlm_value_id id, in
 static bool read_norm(const vlm_graph *graph, const vlm_node *node, batch_norm *out) {
   const vlm_attr *epsilon = vlm_node_attr(node, "epsilon"), *training = vlm_node_attr(node, "training_mode");
   const vlm_attr *spatial = vlm_node_attr(node, "spatial"); /* opset 7 and 8: 0 = one entry per element */
-  if (node->n_inputs < 5 || (training != NULL && training->u.i != 0) || (spatial != NULL && spatial->u.i == 0)) return false;
+  if (node->n_inputs < 5 || (training != NULL && training->u.i != 0) ||
+      (spatial != NULL && spatial->u.i == 0))
+    return false;
   for (int32_t k = 1; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE && vlm_pass_uses(graph, node->outputs[k]) > 0) return false;
   *out = (batch_norm){.channels = -1, .epsilon = epsilon != NULL ? epsilon->u.f : 1e-5f};
@@ -38,7 +41,9 @@ static int channel_dim(const vlm_node *conv) {
   return vlm_node_is(conv, "ConvTranspose") && (group == NULL || group->u.i == 1) ? 1 : -1;
 }
 
-static float gain_of(const batch_norm *n, int64_t c) { return (float)(n->scale[c] / sqrt((double)n->var[c] + n->epsilon)); }
+static float gain_of(const batch_norm *n, int64_t c) {
+  return (float)(n->scale[c] / sqrt((double)n->var[c] + n->epsilon));
+}
 
 static void scale_weight(vlm_tensor *weight, int dim, const batch_norm *n) {
   int64_t outer = vlm_tensor_span(weight, 0, dim), inner = vlm_tensor_span(weight, dim + 1, weight->rank);
@@ -53,12 +58,13 @@ static void scale_weight(vlm_tensor *weight, int dim, const batch_norm *n) {
 
 static void fill_bias(vlm_tensor *bias, const float *old, const batch_norm *n) {
   float *b = bias->data;
-  for (int64_t c = 0; c < n->channels; c++) b[c] = fmaf((old != NULL ? old[c] : 0) - n->mean[c], gain_of(n, c), n->bias[c]);
+  for (int64_t c = 0; c < n->channels; c++)
+    b[c] = fmaf((old != NULL ? old[c] : 0) - n->mean[c], gain_of(n, c), n->bias[c]);
 }
 
 /* A copy of `from` under the name BASESUFFIX, as far as that is free. */
-static vlm_status copy_constant(vlm_graph *graph, const vlm_tensor *from, const char *base, const char *suffix, vlm_value_id *out,
-                                vlm_error *err) {
+static vlm_status copy_constant(vlm_graph *graph, const vlm_tensor *from, const char *base,
+                                const char *suffix, vlm_value_id *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *name = NULL;
   VLM_TRY(vlm_graph_free_name(graph, &name, base, suffix, err));
@@ -67,7 +73,8 @@ out:
   return st;
 }
 
-static vlm_status set_inputs(vlm_graph *graph, int32_t n, vlm_value_id weight, vlm_value_id bias, vlm_error *err) {
+static vlm_status set_inputs(vlm_graph *graph, int32_t n, vlm_value_id weight, vlm_value_id bias,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   void *ids = NULL;
   VLM_TRY(vlm_arena_alloc(graph->arena, &ids, 3, sizeof(vlm_value_id), err));
@@ -79,8 +86,8 @@ out:
   return st;
 }
 
-static vlm_status merge(vlm_graph *graph, int32_t conv, int32_t bn, const batch_norm *n, int dim, const vlm_tensor *weight, const float *old_bias,
-                        vlm_error *err) {
+static vlm_status merge(vlm_graph *graph, int32_t conv, int32_t bn, const batch_norm *n, int dim,
+                        const vlm_tensor *weight, const float *old_bias, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id w = VLM_NO_VALUE, b = VLM_NO_VALUE, y = graph->nodes[bn].outputs[0];
   const char *base = graph->values[y].name;
@@ -101,13 +108,16 @@ static vlm_status try_merge(vlm_graph *graph, int32_t bn, int32_t *changes, vlm_
   vlm_status st = VLM_OK;
   batch_norm n;
   const vlm_node *node = &graph->nodes[bn];
-  if (!vlm_node_is(node, "BatchNormalization") || node->outputs[0] == VLM_NO_VALUE || !read_norm(graph, node, &n)) return VLM_OK;
+  if (!vlm_node_is(node, "BatchNormalization") || node->outputs[0] == VLM_NO_VALUE ||
+      !read_norm(graph, node, &n))
+    return VLM_OK;
   int32_t conv = graph->values[node->inputs[0]].producer;
   if (conv < 0 || vlm_pass_uses(graph, node->inputs[0]) != 1) return VLM_OK;
   const vlm_node *c = &graph->nodes[conv];
   int dim = channel_dim(c);
   const vlm_tensor *weight = dim >= 0 ? vlm_graph_constant(graph, c->inputs[1]) : NULL;
-  if (weight == NULL || weight->dtype != VLM_F32 || weight->rank <= dim || weight->dims[dim] != n.channels) return VLM_OK;
+  if (weight == NULL || weight->dtype != VLM_F32 || weight->rank <= dim || weight->dims[dim] != n.channels)
+    return VLM_OK;
   const float *bias = NULL;
   if (c->n_inputs > 2 && c->inputs[2] != VLM_NO_VALUE) {
     int64_t channels = n.channels;
@@ -120,7 +130,8 @@ out:
   return st;
 }
 
-vlm_status vlm_pass_batch_norm(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_batch_norm(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   (void)opts;
   for (int32_t n = 0; n < graph->n_nodes; n++) VLM_TRY(try_merge(graph, n, changes, err));

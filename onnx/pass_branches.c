@@ -41,7 +41,9 @@ out:
   return st;
 }
 
-static vlm_value_id mapped(const move *m, vlm_value_id id) { return id == VLM_NO_VALUE ? VLM_NO_VALUE : m->map[id]; }
+static vlm_value_id mapped(const move *m, vlm_value_id id) {
+  return id == VLM_NO_VALUE ? VLM_NO_VALUE : m->map[id];
+}
 
 static void adopt_bodies(const move *m, const vlm_node *node) {
   for (int32_t a = 0; a < node->n_attrs; a++) {
@@ -49,7 +51,8 @@ static void adopt_bodies(const move *m, const vlm_node *node) {
     vlm_graph *nested = node->attrs[a].u.g;
     nested->parent = m->graph;
     for (vlm_value_id id = 0; id < nested->n_values; id++)
-      if (nested->values[id].kind == VLM_VALUE_CAPTURE) nested->values[id].parent_value = mapped(m, nested->values[id].parent_value);
+      if (nested->values[id].kind == VLM_VALUE_CAPTURE)
+        nested->values[id].parent_value = mapped(m, nested->values[id].parent_value);
   }
 }
 
@@ -58,8 +61,10 @@ static vlm_status move_node(move *m, const vlm_node *node, vlm_error *err) {
   int32_t n = -1;
   VLM_TRY(vlm_graph_add_node(m->graph, &n, node, err));
   for (int32_t k = 0; k < node->n_inputs; k++) m->graph->nodes[n].inputs[k] = mapped(m, node->inputs[k]);
-  for (int32_t k = 0; k < node->n_outputs; k++) vlm_node_set_output(m->graph, n, k, mapped(m, node->outputs[k]));
-  if (node->n_attrs > 0) memcpy(m->graph->nodes[n].attrs, node->attrs, (size_t)node->n_attrs * sizeof *node->attrs);
+  for (int32_t k = 0; k < node->n_outputs; k++)
+    vlm_node_set_output(m->graph, n, k, mapped(m, node->outputs[k]));
+  if (node->n_attrs > 0)
+    memcpy(m->graph->nodes[n].attrs, node->attrs, (size_t)node->n_attrs * sizeof *node->attrs);
   adopt_bodies(m, node);
 out:
   return st;
@@ -70,8 +75,9 @@ static vlm_status move_output(move *m, vlm_value_id from, vlm_value_id to, vlm_e
   vlm_status st = VLM_OK;
   int32_t n = -1;
   if (to == VLM_NO_VALUE || mapped(m, from) == to) return VLM_OK;
-  VLM_TRY(vlm_graph_add_node(m->graph, &n, &(vlm_node){.op_type = "Identity", .opset = m->graph->opset,
-                                                       .n_inputs = 1, .n_outputs = 1}, err));
+  VLM_TRY(vlm_graph_add_node(
+      m->graph, &n,
+      &(vlm_node){.op_type = "Identity", .opset = m->graph->opset, .n_inputs = 1, .n_outputs = 1}, err));
   m->graph->nodes[n].inputs[0] = mapped(m, from);
   vlm_node_set_output(m->graph, n, 0, to);
 out:
@@ -107,7 +113,8 @@ static const vlm_graph *only_branch(const vlm_graph *graph, const vlm_node *node
   if (!vlm_node_is(node, "If") || node->n_attrs == 0) return NULL;
   const vlm_tensor *condition = vlm_graph_constant(graph, node->inputs[0]);
   if (condition == NULL || condition->dtype != VLM_BOOL || vlm_tensor_count(condition) != 1) return NULL;
-  const vlm_attr *branch = vlm_node_attr(node, vlm_tensor_get_int(condition, 0) != 0 ? "then_branch" : "else_branch");
+  const vlm_attr *branch =
+      vlm_node_attr(node, vlm_tensor_get_int(condition, 0) != 0 ? "then_branch" : "else_branch");
   return branch != NULL && branch->u.g->n_outputs == node->n_outputs ? branch->u.g : NULL;
 }
 

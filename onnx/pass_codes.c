@@ -26,8 +26,10 @@ static bool rearranges(const vlm_node *node) {
 /* The DequantizeLinear that makes input 0 of constant codes for this node alone. *axis: what its scales lie along afterwards. */
 static vlm_node *dequantizer(vlm_graph *graph, const vlm_node *node, int64_t *axis) {
   vlm_node *dq = vlm_graph_producer(graph, node->inputs[0], "DequantizeLinear");
-  if (dq == NULL || vlm_pass_uses(graph, node->inputs[0]) != 1 || vlm_node_int(dq, "block_size", 0) != 0) return NULL;
-  const vlm_tensor *codes = vlm_graph_constant(graph, dq->inputs[0]), *scale = vlm_graph_constant(graph, dq->inputs[1]);
+  if (dq == NULL || vlm_pass_uses(graph, node->inputs[0]) != 1 || vlm_node_int(dq, "block_size", 0) != 0)
+    return NULL;
+  const vlm_tensor *codes = vlm_graph_constant(graph, dq->inputs[0]),
+                   *scale = vlm_graph_constant(graph, dq->inputs[1]);
   if (codes == NULL || scale == NULL) return NULL;
   *axis = DEFAULT_AXIS;
   if (vlm_tensor_count(scale) == 1 && scale->rank <= 1) return dq;

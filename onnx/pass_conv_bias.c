@@ -14,7 +14,8 @@ static int32_t convolution_of(const vlm_graph *graph, vlm_value_id value, const 
   int32_t n = graph->values[value].producer;
   const vlm_node *conv = n < 0 ? NULL : &graph->nodes[n];
   const bool transposed = conv != NULL && vlm_node_is(conv, "ConvTranspose");
-  if (conv == NULL || (!transposed && !vlm_node_is(conv, "Conv")) || vlm_pass_uses(graph, value) != 1) return -1;
+  if (conv == NULL || (!transposed && !vlm_node_is(conv, "Conv")) || vlm_pass_uses(graph, value) != 1)
+    return -1;
   const vlm_tensor *w = vlm_graph_constant(graph, conv->inputs[1]);
   if (w == NULL || w->dtype != VLM_F32 || w->rank < 3 || vlm_node_input(conv, 2) != VLM_NO_VALUE) return -1;
   int64_t channels = transposed ? w->dims[1] * vlm_node_int(conv, "group", 1) : w->dims[0];
@@ -22,7 +23,8 @@ static int32_t convolution_of(const vlm_graph *graph, vlm_value_id value, const 
 }
 
 /* The addend as a vector, so that it is a bias. */
-static vlm_status add_bias(vlm_graph *graph, int32_t conv, int32_t add, const vlm_tensor *addend, vlm_error *err) {
+static vlm_status add_bias(vlm_graph *graph, int32_t conv, int32_t add, const vlm_tensor *addend,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_value_id *ids, bias, y = graph->nodes[add].outputs[0];
   const char *name = NULL;
@@ -31,7 +33,8 @@ static vlm_status add_bias(vlm_graph *graph, int32_t conv, int32_t add, const vl
   VLM_TRY(vlm_graph_free_name(graph, &name, graph->values[y].name, ".bias", err));
   VLM_TRY(vlm_graph_add_constant(graph, &bias, name, &vector, true, err));
   VLM_TRY(vlm_arena_new(graph->arena, &ids, 3, err));
-  memcpy(ids, (vlm_value_id[]){graph->nodes[conv].inputs[0], graph->nodes[conv].inputs[1], bias}, 3 * sizeof *ids);
+  memcpy(ids, (vlm_value_id[]){graph->nodes[conv].inputs[0], graph->nodes[conv].inputs[1], bias},
+         3 * sizeof *ids);
   graph->nodes[conv].inputs = ids;
   graph->nodes[conv].n_inputs = 3;
   graph->nodes[add].outputs[0] = VLM_NO_VALUE;
@@ -41,7 +44,8 @@ out:
   return st;
 }
 
-vlm_status vlm_pass_conv_bias(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_conv_bias(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   (void)opts;
   for (int32_t n = 0; n < graph->n_nodes; n++) {

@@ -111,8 +111,9 @@ static vlm_status reshape(vlm_graph *graph, vlm_value_id value, int32_t kept, co
   for (int32_t i = 0; i < n_dims; i++) shape[kept + i] = dims[i];
   const vlm_tensor t = vlm_tensor_make(VLM_S64, 1, &rank, shape);
   VLM_TRY(vlm_graph_add_constant(graph, &sizes, NULL, &t, true, err));
-  VLM_TRY(vlm_graph_add_node(graph, &n, &(vlm_node){.op_type = "Reshape", .opset = MATMUL_OPSET,
-                                                    .n_inputs = 2, .n_outputs = 1}, err));
+  VLM_TRY(vlm_graph_add_node(
+      graph, &n, &(vlm_node){.op_type = "Reshape", .opset = MATMUL_OPSET, .n_inputs = 2, .n_outputs = 1},
+      err));
   graph->nodes[n].inputs[0] = value;
   graph->nodes[n].inputs[1] = sizes;
   vlm_node_set_output(graph, n, 0, out);

@@ -30,7 +30,8 @@ static bool all_constant(fold *f, const vlm_node *node) {
 static size_t limit_of(const fold *f, const vlm_node *node) {
   size_t bytes = 0;
   for (int32_t k = 0; k < node->n_outputs; k++)
-    if (node->outputs[k] >= 0 && node->outputs[k] < f->demand.n_values && f->demand.wanted[node->outputs[k]]) return SIZE_MAX;
+    if (node->outputs[k] >= 0 && node->outputs[k] < f->demand.n_values && f->demand.wanted[node->outputs[k]])
+      return SIZE_MAX;
   for (int32_t k = 0; k < node->n_inputs; k++) bytes += f->in[k] != NULL ? vlm_tensor_bytes(f->in[k]) : 0;
   return bytes > f->max_bytes ? bytes : f->max_bytes;
 }
@@ -90,7 +91,8 @@ out:
   return st;
 }
 
-static vlm_status add_outside(fold *f, const vlm_node *node, vlm_graph *owner, const char *name, vlm_value_id *id, bool *made) {
+static vlm_status add_outside(fold *f, const vlm_node *node, vlm_graph *owner, const char *name,
+                              vlm_value_id *id, bool *made) {
   vlm_status st = VLM_OK;
   bool shared = false;
   VLM_TRY(evaluate(f, node, made, &shared));
@@ -155,11 +157,14 @@ out:
 }
 
 static fold fold_of(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
-  return (fold){.graph = graph, .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes, .changes = changes,
+  return (fold){.graph = graph,
+                .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes,
+                .changes = changes,
                 .err = err};
 }
 
-vlm_status vlm_pass_fold_node(vlm_graph *graph, int32_t n, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_fold_node(vlm_graph *graph, int32_t n, const vlm_clean_opts *opts, int32_t *changes,
+                              vlm_error *err) {
   fold f = fold_of(graph, opts, changes, err);
   return fold_range(&f, n, n + 1);
 }

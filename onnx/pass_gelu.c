@@ -37,7 +37,8 @@ static void add(poly *a, const poly *b, double factor) {
 static bool expand_power(const symbols *s, const vlm_node *node, int depth, poly *out) {
   double exponent = 0;
   poly base, before;
-  if (!vlm_pass_scalar(s->graph, node->inputs[1], &exponent) || (exponent != 2 && exponent != 3)) return false;
+  if (!vlm_pass_scalar(s->graph, node->inputs[1], &exponent) || (exponent != 2 && exponent != 3))
+    return false;
   if (!expand(s, node->inputs[0], depth, &base)) return false;
   *out = base;
   for (int k = 1; k < (int)exponent; k++) {
@@ -89,7 +90,8 @@ static bool expand(const symbols *s, vlm_value_id id, int depth, poly *out) {
   }
   const vlm_node *node = maker(s->graph, id);
   if (node == NULL || depth == 0 || !is_arithmetic(node)) return false;
-  return vlm_node_is(node, "Pow") ? expand_power(s, node, depth - 1, out) : expand_pair(s, node, depth - 1, out);
+  return vlm_node_is(node, "Pow") ? expand_power(s, node, depth - 1, out)
+                                  : expand_pair(s, node, depth - 1, out);
 }
 
 /* What an activation looks like: inner is the argument of `core` as a polynomial of x, outer the whole in x and e = core(inner). */
@@ -102,10 +104,27 @@ typedef struct gelu_form {
 } gelu_form;
 
 static const gelu_form forms[] = {
-    {"Erf", {{{0}, {0.70710678118654752}}}, {{{0}, {0.5, 0.5}}}, "", "Gelu", 20, {"approximate", VLM_ATTR_STRING, 0, {.s = "none"}}},
-    {"Tanh", {{{0}, {0.79788456080286536}, {0}, {0.035677408136300125}}}, {{{0}, {0.5, 0.5}}}, "", "Gelu", 20,
+    {"Erf",
+     {{{0}, {0.70710678118654752}}},
+     {{{0}, {0.5, 0.5}}},
+     "",
+     "Gelu",
+     20,
+     {"approximate", VLM_ATTR_STRING, 0, {.s = "none"}}},
+    {"Tanh",
+     {{{0}, {0.79788456080286536}, {0}, {0.035677408136300125}}},
+     {{{0}, {0.5, 0.5}}},
+     "",
+     "Gelu",
+     20,
      {"approximate", VLM_ATTR_STRING, 0, {.s = "tanh"}}},
-    {"Sigmoid", {{{0}, {1.702}}}, {{{0}, {0, 1}}}, "com.microsoft", "QuickGelu", 1, {"alpha", VLM_ATTR_FLOAT, 0, {.f = 1.702f}}},
+    {"Sigmoid",
+     {{{0}, {1.702}}},
+     {{{0}, {0, 1}}},
+     "com.microsoft",
+     "QuickGelu",
+     1,
+     {"alpha", VLM_ATTR_FLOAT, 0, {.f = 1.702f}}},
 };
 /* Constants may have been rounded to half precision. */
 static const double tolerance = 1e-3;
@@ -138,7 +157,8 @@ static const vlm_node *find_core(const vlm_graph *graph, vlm_value_id id, int de
 }
 
 /* Tries every value from which the argument of the core is computed as x. */
-static bool find_x(const vlm_graph *graph, vlm_value_id argument, vlm_value_id at, int depth, const gelu_form *f, vlm_value_id *x) {
+static bool find_x(const vlm_graph *graph, vlm_value_id argument, vlm_value_id at, int depth,
+                   const gelu_form *f, vlm_value_id *x) {
   const symbols s = {graph, at, VLM_NO_VALUE};
   poly p;
   if (vlm_graph_constant(graph, at) != NULL) return false;

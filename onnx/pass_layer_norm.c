@@ -57,16 +57,19 @@ static bool is_deviation(const vlm_graph *graph, vlm_value_id sd, layer_norm *n)
   double value = 0;
   const vlm_node *root = vlm_graph_producer(graph, sd, "Sqrt");
   const vlm_node *add = root != NULL ? vlm_graph_producer(graph, root->inputs[0], "Add") : NULL;
-  if (add == NULL || !vlm_pass_split(graph, add, &epsilon, &var) || !vlm_pass_scalar(graph, epsilon, &value)) return false;
+  if (add == NULL || !vlm_pass_split(graph, add, &epsilon, &var) || !vlm_pass_scalar(graph, epsilon, &value))
+    return false;
   const vlm_node *mean = vlm_graph_producer(graph, var, "ReduceMean");
-  if (mean == NULL || last_axes(graph, mean, n->x) != n->axes || !is_square(graph, mean->inputs[0], &d)) return false;
+  if (mean == NULL || last_axes(graph, mean, n->x) != n->axes || !is_square(graph, mean->inputs[0], &d))
+    return false;
   n->epsilon = (float)value;
   return is_centered(graph, d, &x, &axes) && x == n->x && axes == n->axes;
 }
 
 static bool is_normalized(const vlm_graph *graph, vlm_value_id id, layer_norm *n) {
   const vlm_node *div = vlm_graph_producer(graph, id, "Div");
-  return div != NULL && is_centered(graph, div->inputs[0], &n->x, &n->axes) && is_deviation(graph, div->inputs[1], n);
+  return div != NULL && is_centered(graph, div->inputs[0], &n->x, &n->axes) &&
+         is_deviation(graph, div->inputs[1], n);
 }
 
 /* The operator wants a scale of exactly the normalized dimensions. */
@@ -78,13 +81,16 @@ static bool fits(const vlm_graph *graph, vlm_value_id id, const layer_norm *n) {
 static bool is_scaled(const vlm_graph *graph, vlm_value_id id, layer_norm *n, vlm_value_id *scale) {
   vlm_value_id rest;
   const vlm_node *mul = vlm_graph_producer(graph, id, "Mul");
-  return mul != NULL && vlm_pass_split(graph, mul, scale, &rest) && is_normalized(graph, rest, n) && fits(graph, *scale, n);
+  return mul != NULL && vlm_pass_split(graph, mul, scale, &rest) && is_normalized(graph, rest, n) &&
+         fits(graph, *scale, n);
 }
 
-static vlm_status write_norm(vlm_graph *graph, int32_t at, const layer_norm *n, vlm_value_id scale, vlm_value_id bias, vlm_error *err) {
+static vlm_status write_norm(vlm_graph *graph, int32_t at, const layer_norm *n, vlm_value_id scale,
+                             vlm_value_id bias, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_value_id inputs[3] = {n->x, scale, bias};
-  VLM_TRY(vlm_pass_rewrite(graph, at, "", "LayerNormalization", 17, inputs, bias != VLM_NO_VALUE ? 3 : 2, 2, err));
+  VLM_TRY(vlm_pass_rewrite(graph, at, "", "LayerNormalization", 17, inputs, bias != VLM_NO_VALUE ? 3 : 2, 2,
+                           err));
   graph->nodes[at].attrs[0] = (vlm_attr){.name = "axis", .kind = VLM_ATTR_INT, .u.i = -n->axes};
   graph->nodes[at].attrs[1] = (vlm_attr){.name = "epsilon", .kind = VLM_ATTR_FLOAT, .u.f = n->epsilon};
 out:
@@ -99,9 +105,12 @@ static vlm_status try_at(vlm_graph *graph, int32_t at, bool with_bias, int32_t *
   const vlm_node *node = &graph->nodes[at];
   if (!vlm_node_is(node, with_bias ? "Add" : "Mul")) return VLM_OK;
   if (with_bias) {
-    if (!vlm_pass_split(graph, node, &bias, &rest) || !is_scaled(graph, rest, &n, &scale) || !fits(graph, bias, &n)) return VLM_OK;
+    if (!vlm_pass_split(graph, node, &bias, &rest) || !is_scaled(graph, rest, &n, &scale) ||
+        !fits(graph, bias, &n))
+      return VLM_OK;
   } else {
-    if (!is_scaled(graph, node->outputs[0], &n, &scale) || vlm_pass_uses(graph, node->outputs[0]) == 0) return VLM_OK;
+    if (!is_scaled(graph, node->outputs[0], &n, &scale) || vlm_pass_uses(graph, node->outputs[0]) == 0)
+      return VLM_OK;
   }
   VLM_TRY(write_norm(graph, at, &n, scale, bias, err));
   ++*changes;
@@ -109,7 +118,8 @@ out:
   return st;
 }
 
-vlm_status vlm_pass_layer_norm(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_layer_norm(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   (void)opts;
   for (int32_t n = 0; n < graph->n_nodes; n++) VLM_TRY(try_at(graph, n, true, changes, err));

@@ -14,7 +14,8 @@ static bool identity(const vlm_graph *graph, const vlm_node *node) {
 /* Opset 12 moved training_mode to input 2; the mask of inference is all true, and nobody reads it or it stays. */
 static bool dropout(const vlm_graph *graph, const vlm_node *node) {
   double training = 0;
-  if (node->n_outputs > 1 && node->outputs[1] != VLM_NO_VALUE && vlm_pass_uses(graph, node->outputs[1]) > 0) return false;
+  if (node->n_outputs > 1 && node->outputs[1] != VLM_NO_VALUE && vlm_pass_uses(graph, node->outputs[1]) > 0)
+    return false;
   if (node->n_inputs < 3 || node->inputs[2] == VLM_NO_VALUE) return true;
   return vlm_pass_scalar(graph, node->inputs[2], &training) && training == 0;
 }
@@ -50,7 +51,11 @@ static bool concat_of_one(const vlm_graph *graph, const vlm_node *node) {
 static const struct {
   const char *op;
   is_no_op *test;
-} rules[] = {{"Identity", identity}, {"Dropout", dropout}, {"Pad", zero_pad}, {"Transpose", same_order}, {"Concat", concat_of_one}};
+} rules[] = {{"Identity", identity},
+             {"Dropout", dropout},
+             {"Pad", zero_pad},
+             {"Transpose", same_order},
+             {"Concat", concat_of_one}};
 
 static bool matches(const vlm_graph *graph, const vlm_node *node) {
   for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++)
@@ -63,7 +68,9 @@ vlm_status vlm_pass_no_ops(vlm_graph *graph, const vlm_clean_opts *opts, int32_t
   (void)err;
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
-    if (node->n_inputs < 1 || node->inputs[0] == VLM_NO_VALUE || node->outputs[0] == VLM_NO_VALUE || !matches(graph, node)) continue;
+    if (node->n_inputs < 1 || node->inputs[0] == VLM_NO_VALUE || node->outputs[0] == VLM_NO_VALUE ||
+        !matches(graph, node))
+      continue;
     *changes += vlm_pass_bypass(graph, node->outputs[0], node->inputs[0]);
   }
   return VLM_OK;

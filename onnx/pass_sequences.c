@@ -40,10 +40,10 @@ static vlm_status check_inputs(vlm_seq_scope *scope, int32_t n, bool takes) {
     bool wanted = takes && k == 0, got = vlm_seq_find(scope, node->inputs[k]) != NULL;
     if (got == wanted) continue;
     const char *name = scope->graph->values[node->inputs[k]].name;
-    VLM_CHECK(wanted || !(vlm_node_is(node, "Loop") || vlm_node_is(node, "Scan")), scope->walk->err, VLM_UNSUPPORTED,
-              "\"%s\" is a sequence, which %s cannot carry here", name, node->op_type);
-    VLM_CHECK(false, scope->walk->err, VLM_INPUT, "input %d, \"%s\", is a %s, wanted a %s", k, name, got ? "sequence" : "tensor",
-              wanted ? "sequence" : "tensor");
+    VLM_CHECK(wanted || !(vlm_node_is(node, "Loop") || vlm_node_is(node, "Scan")), scope->walk->err,
+              VLM_UNSUPPORTED, "\"%s\" is a sequence, which %s cannot carry here", name, node->op_type);
+    VLM_CHECK(false, scope->walk->err, VLM_INPUT, "input %d, \"%s\", is a %s, wanted a %s", k, name,
+              got ? "sequence" : "tensor", wanted ? "sequence" : "tensor");
   }
 out:
   return st;
@@ -76,7 +76,8 @@ static vlm_status apply_rule(vlm_seq_scope *scope, int32_t n, int k) {
   vlm_sequence *made = NULL;
   VLM_TRY(check_inputs(scope, n, rules[k].takes));
   vlm_value_id out = scope->graph->nodes[n].outputs[0];
-  VLM_TRY(rules[k].rule(scope, n, rules[k].takes ? vlm_seq_find(scope, scope->graph->nodes[n].inputs[0]) : NULL, &made));
+  VLM_TRY(rules[k].rule(
+      scope, n, rules[k].takes ? vlm_seq_find(scope, scope->graph->nodes[n].inputs[0]) : NULL, &made));
   if (rules[k].makes && out != VLM_NO_VALUE) scope->of[out] = made;
   ++*scope->walk->changes;
 out:
@@ -99,7 +100,8 @@ static vlm_status visit(vlm_seq_scope *scope, int32_t n) {
   st = check_inputs(scope, n, false);
   if (st != VLM_OK) return vlm_node_blame(scope->graph, node, st, scope->walk->err);
   VLM_TRY(walk_bodies(scope, n));
-  if (scope->walk->new_constants) VLM_TRY(vlm_pass_fold_node(scope->graph, n, scope->walk->opts, scope->walk->changes, scope->walk->err));
+  if (scope->walk->new_constants)
+    VLM_TRY(vlm_pass_fold_node(scope->graph, n, scope->walk->opts, scope->walk->changes, scope->walk->err));
 out:
   return st;
 }
@@ -119,13 +121,15 @@ static vlm_status check_results(const vlm_seq_scope *scope) {
   for (int32_t k = 0; k < scope->graph->n_outputs; k++) {
     vlm_value_id id = scope->graph->outputs[k];
     VLM_CHECK(vlm_seq_find(scope, id) == NULL, scope->walk->err, VLM_UNSUPPORTED,
-              "%s: output \"%s\" is a sequence, not a tensor, which is not supported", scope->graph->source, scope->graph->values[id].name);
+              "%s: output \"%s\" is a sequence, not a tensor, which is not supported", scope->graph->source,
+              scope->graph->values[id].name);
   }
 out:
   return st;
 }
 
-vlm_status vlm_pass_sequences(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_sequences(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_seq_walk walk = {.opts = opts, .changes = changes, .err = err};
   vlm_seq_scope root = {.walk = &walk, .graph = graph};

@@ -26,12 +26,15 @@ static int32_t rank_of(const vlm_graph *graph, vlm_value_id id, int depth) {
     return shape ? (int32_t)vlm_tensor_count(shape) : -1;
   }
   int32_t first = rank_of(graph, node->inputs[0], depth + 1);
-  bool joins = node->n_inputs == 2 && (node->traits->flags & VLM_TRAIT_ELEMENTWISE || node->traits->family == VLM_FAMILY_PRODUCT);
+  bool joins = node->n_inputs == 2 &&
+               (node->traits->flags & VLM_TRAIT_ELEMENTWISE || node->traits->family == VLM_FAMILY_PRODUCT);
   if (joins) {
     int32_t second = rank_of(graph, node->inputs[1], depth + 1);
     return first < 0 || second < 0 ? -1 : larger(first, second);
   }
-  return node->traits->flags & (VLM_TRAIT_ELEMENTWISE | VLM_TRAIT_NORM) || vlm_node_is(node, "Softmax") ? first : -1;
+  return node->traits->flags & (VLM_TRAIT_ELEMENTWISE | VLM_TRAIT_NORM) || vlm_node_is(node, "Softmax")
+             ? first
+             : -1;
 }
 
 static vlm_status drop_attr(vlm_graph *graph, int32_t n, const char *name, vlm_error *err) {
@@ -57,10 +60,14 @@ static vlm_status turn(vlm_graph *graph, int32_t n, int32_t k, int32_t rank, vlm
   VLM_TRY(vlm_arena_new(graph->arena, &perm, rank, err));
   for (int32_t d = 0; d < rank; d++) perm[d] = d < rank - 2 ? d + 1 : d == rank - 2 ? 0 : d;
   VLM_TRY(vlm_graph_add_value(graph, &turned, NULL, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &at, &(vlm_node){.op_type = "Transpose", .opset = TRANSPOSE_OPSET,
-                                                     .n_inputs = 1, .n_outputs = 1, .n_attrs = 1}, err));
+  VLM_TRY(vlm_graph_add_node(
+      graph, &at,
+      &(vlm_node){
+          .op_type = "Transpose", .opset = TRANSPOSE_OPSET, .n_inputs = 1, .n_outputs = 1, .n_attrs = 1},
+      err));
   graph->nodes[at].inputs[0] = graph->nodes[n].inputs[k];
-  graph->nodes[at].attrs[0] = (vlm_attr){.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = perm};
+  graph->nodes[at].attrs[0] =
+      (vlm_attr){.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = perm};
   vlm_node_set_output(graph, at, 0, turned);
   graph->nodes[n].inputs[k] = turned;
 out:
@@ -70,7 +77,8 @@ out:
 static vlm_status rewrite(vlm_graph *graph, int32_t n, int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t k = 0; k < 2; k++) {
-    int32_t rank = vlm_node_int(&graph->nodes[n], ATTRS[k], 0) ? rank_of(graph, graph->nodes[n].inputs[k], 0) : -1;
+    int32_t rank =
+        vlm_node_int(&graph->nodes[n], ATTRS[k], 0) ? rank_of(graph, graph->nodes[n].inputs[k], 0) : -1;
     if (rank < 2) continue;
     if (rank > 2) VLM_TRY(turn(graph, n, k, rank, err));
     VLM_TRY(drop_attr(graph, n, ATTRS[k], err));
@@ -80,11 +88,13 @@ out:
   return st;
 }
 
-vlm_status vlm_pass_trans_batch(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+vlm_status vlm_pass_trans_batch(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   (void)opts;
   for (int32_t n = 0, count = graph->n_nodes; n < count; n++)
-    if (!strcmp(graph->nodes[n].op_type, "FusedMatMul") && graph->nodes[n].n_inputs == 2) VLM_TRY(rewrite(graph, n, changes, err));
+    if (!strcmp(graph->nodes[n].op_type, "FusedMatMul") && graph->nodes[n].n_inputs == 2)
+      VLM_TRY(rewrite(graph, n, changes, err));
 out:
   return st;
 }

@@ -28,11 +28,13 @@ static bool is_skipped(const char *list, const char *name) {
   return false;
 }
 
-static vlm_status run_everywhere(vlm_pass *pass, vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
+static vlm_status run_everywhere(vlm_pass *pass, vlm_graph *graph, const vlm_clean_opts *opts,
+                                 int32_t *changes, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
-      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(run_everywhere(pass, graph->nodes[n].attrs[a].u.g, opts, changes, err));
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(run_everywhere(pass, graph->nodes[n].attrs[a].u.g, opts, changes, err));
   VLM_TRY(pass(graph, opts, changes, err));
 out:
   return st;

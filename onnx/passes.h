@@ -11,8 +11,9 @@ typedef struct vlm_clean_opts {
   /* Called after each pass that ran, with the number of changes it made. NULL = not. */
   void (*after_pass)(void *user, const char *pass, int32_t changes, const vlm_graph *graph);
   void *user;
-  const char *skip;         /* names of passes to leave out, separated by commas; NULL = none */
-  size_t max_folded_bytes;  /* largest result of constant folding that is no weight and exceeds its operands; 0 = 4 MiB */
+  const char *skip; /* names of passes to leave out, separated by commas; NULL = none */
+  size_t
+      max_folded_bytes; /* largest result of constant folding that is no weight and exceeds its operands; 0 = 4 MiB */
 } vlm_clean_opts;
 
 /* The graph must be resolved and is resolved afterwards. opts NULL = defaults. */

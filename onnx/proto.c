@@ -11,8 +11,9 @@ typedef struct scan {
 
 /* Fields up to IR version 14 that an older installed proto does not have: read through vlm_proto_unknown or without meaning here. */
 static const vlm_proto_news known[] = {
-    {"FunctionProto", 11}, {"FunctionProto", 12}, {"FunctionProto", 13}, {"FunctionProto", 14}, {"GraphProto", 16}, {"ModelProto", 26},
-    {"NodeProto", 8},      {"NodeProto", 9},      {"NodeProto", 10},     {"TensorProto", 16},   {"TypeProto", 7},   {"ValueInfoProto", 4},
+    {"FunctionProto", 11}, {"FunctionProto", 12}, {"FunctionProto", 13}, {"FunctionProto", 14},
+    {"GraphProto", 16},    {"ModelProto", 26},    {"NodeProto", 8},      {"NodeProto", 9},
+    {"NodeProto", 10},     {"TensorProto", 16},   {"TypeProto", 7},      {"ValueInfoProto", 4},
 };
 
 static void note_news(const scan *s, const char *message, uint32_t field) {
@@ -62,18 +63,22 @@ static bool next_field(cursor *c, uint32_t *field, cursor *body) {
   }
 }
 
-static vlm_status scan_message(const scan *s, const ProtobufCMessageDescriptor *descriptor, cursor c, int depth) {
+static vlm_status scan_message(const scan *s, const ProtobufCMessageDescriptor *descriptor, cursor c,
+                               int depth) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= s->max_depth, s->err, VLM_LIMIT, "%s: messages are nested deeper than %d levels", s->source, s->max_depth);
+  VLM_CHECK(depth <= s->max_depth, s->err, VLM_LIMIT, "%s: messages are nested deeper than %d levels",
+            s->source, s->max_depth);
   while (c.at < c.end) {
     uint32_t number = 0;
     cursor body;
     VLM_CHECK(next_field(&c, &number, &body), s->err, VLM_INPUT,
-              "%s: is not a valid ONNX file or is cut off: field %u of %s does not end inside its message; get the file again", s->source,
-              number, descriptor->short_name);
+              "%s: is not a valid ONNX file or is cut off: field %u of %s does not end inside its message; "
+              "get the file again",
+              s->source, number, descriptor->short_name);
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, number);
     if (field == NULL) note_news(s, descriptor->short_name, number);
-    if (field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE) VLM_TRY(scan_message(s, field->descriptor, body, depth + 1));
+    if (field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE)
+      VLM_TRY(scan_message(s, field->descriptor, body, depth + 1));
   }
 out:
   return st;
@@ -90,8 +95,9 @@ static void proto_release(void *unused, void *data) {
   vlm_free(data);
 }
 
-vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *descriptor, const void *data, size_t bytes,
-                            int max_depth, const char *source, vlm_proto_news *news, vlm_error *err) {
+vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *descriptor,
+                            const void *data, size_t bytes, int max_depth, const char *source,
+                            vlm_proto_news *news, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool failed = false;
   ProtobufCAllocator allocator = {proto_alloc, proto_release, &failed};
@@ -99,8 +105,10 @@ vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescri
   *out = NULL;
   VLM_TRY(scan_message(&s, descriptor, (cursor){data, (const unsigned char *)data + bytes}, 0));
   *out = protobuf_c_message_unpack(descriptor, &allocator, bytes, data);
-  VLM_CHECK(*out != NULL || !failed, err, VLM_MEMORY, "%s: out of memory while parsing %zu bytes", source, bytes);
-  VLM_CHECK(*out != NULL, err, VLM_INPUT, "%s: is not a valid ONNX file (%s cannot be parsed)", source, descriptor->short_name);
+  VLM_CHECK(*out != NULL || !failed, err, VLM_MEMORY, "%s: out of memory while parsing %zu bytes", source,
+            bytes);
+  VLM_CHECK(*out != NULL, err, VLM_INPUT, "%s: is not a valid ONNX file (%s cannot be parsed)", source,
+            descriptor->short_name);
 out:
   return st;
 }
@@ -111,10 +119,12 @@ void vlm_proto_free(ProtobufCMessage *message) {
   if (message != NULL) protobuf_c_message_free_unpacked(message, &allocator);
 }
 
-bool vlm_proto_unknown(const ProtobufCMessage *message, uint32_t field, int32_t index, const unsigned char **data, size_t *bytes) {
+bool vlm_proto_unknown(const ProtobufCMessage *message, uint32_t field, int32_t index,
+                       const unsigned char **data, size_t *bytes) {
   for (unsigned k = 0; k < message->n_unknown_fields; k++) {
     const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[k];
-    if (unknown->tag != field || unknown->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || index-- > 0) continue;
+    if (unknown->tag != field || unknown->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || index-- > 0)
+      continue;
     cursor c = {unknown->data, unknown->data + unknown->len};
     uint64_t size = 0;
     if (!read_varint(&c, &size) || size > (uint64_t)(c.end - c.at)) return false;

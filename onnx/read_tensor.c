@@ -11,10 +11,12 @@ vlm_status vlm_onnx_read_tensor(vlm_tensor *out, void **storage, const char *pat
   ProtobufCMessage *message = NULL;
   *storage = NULL;
   VLM_TRY(vlm_file_map(&file, path, err));
-  VLM_TRY(vlm_proto_unpack(&message, &onnx__tensor_proto__descriptor, file.data, file.bytes, TENSOR_DEPTH, path, NULL, err));
+  VLM_TRY(vlm_proto_unpack(&message, &onnx__tensor_proto__descriptor, file.data, file.bytes, TENSOR_DEPTH,
+                           path, NULL, err));
   const Onnx__TensorProto *proto = (const Onnx__TensorProto *)message;
   const char *label = proto->name != NULL ? proto->name : "";
-  VLM_CHECK(!vlm_onnx_tensor_is_external(proto), err, VLM_UNSUPPORTED, "%s: external data in a tensor file is not supported", path);
+  VLM_CHECK(!vlm_onnx_tensor_is_external(proto), err, VLM_UNSUPPORTED,
+            "%s: external data in a tensor file is not supported", path);
   VLM_TRY(vlm_onnx_tensor_shape(out, proto, path, label, err));
   VLM_TRY(vlm_onnx_tensor_check(out, proto, path, label, err));
   VLM_TRY(vlm_alloc(storage, vlm_tensor_bytes(out), 1, err));

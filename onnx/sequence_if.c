@@ -12,23 +12,29 @@ static vlm_status refuse(vlm_seq_scope *scope, int32_t n, vlm_seq_scope *const *
   for (int32_t a = 0; a < node->n_attrs; a++)
     for (int32_t k = 0; bodies[a] != NULL && k < bodies[a]->graph->n_outputs; k++)
       if (returned(bodies[a], k) != NULL)
-        return vlm_fail(scope->walk->err, VLM_UNSUPPORTED, "output %d of its body is a sequence, which is not supported", k);
+        return vlm_fail(scope->walk->err, VLM_UNSUPPORTED,
+                        "output %d of its body is a sequence, which is not supported", k);
   return VLM_OK;
 }
 
 /* How many outputs take the place of output k. */
-static vlm_status count_output(vlm_seq_scope *scope, int32_t k, const vlm_seq_scope *yes, const vlm_seq_scope *no, int32_t *out) {
+static vlm_status count_output(vlm_seq_scope *scope, int32_t k, const vlm_seq_scope *yes,
+                               const vlm_seq_scope *no, int32_t *out) {
   vlm_status st = VLM_OK;
   const vlm_sequence *a = returned(yes, k), *b = returned(no, k);
   *out = 1;
   if (a == NULL && b == NULL) return VLM_OK;
-  VLM_CHECK(a != NULL && b != NULL, scope->walk->err, VLM_INPUT, "output %d is a sequence in one branch and a tensor in the other", k);
+  VLM_CHECK(a != NULL && b != NULL, scope->walk->err, VLM_INPUT,
+            "output %d is a sequence in one branch and a tensor in the other", k);
   VLM_TRY(vlm_seq_known(scope, a));
   VLM_TRY(vlm_seq_known(scope, b));
-  VLM_CHECK(a->count == b->count, scope->walk->err, VLM_UNSUPPORTED,
-            "the sequence cannot be followed on import: output %d has %d tensors in one branch and %d in the other", k, a->count, b->count);
+  VLM_CHECK(
+      a->count == b->count, scope->walk->err, VLM_UNSUPPORTED,
+      "the sequence cannot be followed on import: output %d has %d tensors in one branch and %d in the other",
+      k, a->count, b->count);
   VLM_CHECK(a->dtype == VLM_NONE || b->dtype == VLM_NONE || a->dtype == b->dtype, scope->walk->err, VLM_INPUT,
-            "output %d is a sequence of %s in one branch and of %s in the other", k, vlm_dtype_name(a->dtype), vlm_dtype_name(b->dtype));
+            "output %d is a sequence of %s in one branch and of %s in the other", k, vlm_dtype_name(a->dtype),
+            vlm_dtype_name(b->dtype));
   *out = a->count;
 out:
   return st;
@@ -45,7 +51,8 @@ static vlm_status spread_body(vlm_seq_scope *body, int32_t total) {
   for (int32_t k = 0; k < graph->n_outputs; k++) {
     const vlm_sequence *list = returned(body, k);
     if (list == NULL) ids[at++] = graph->outputs[k];
-    for (int32_t i = 0; list != NULL && i < list->count; i++) VLM_TRY(vlm_seq_use(body, &list->items[i], &ids[at++]));
+    for (int32_t i = 0; list != NULL && i < list->count; i++)
+      VLM_TRY(vlm_seq_use(body, &list->items[i], &ids[at++]));
   }
   graph->outputs = ids;
   graph->n_outputs = graph->cap_outputs = total;
@@ -53,7 +60,8 @@ out:
   return st;
 }
 
-static vlm_status add_result(vlm_seq_scope *scope, const char *name, int32_t k, vlm_dtype dtype, vlm_value_id *out) {
+static vlm_status add_result(vlm_seq_scope *scope, const char *name, int32_t k, vlm_dtype dtype,
+                             vlm_value_id *out) {
   vlm_status st = VLM_OK;
   const char *label = NULL;
   VLM_TRY(vlm_arena_format(scope->graph->arena, &label, scope->walk->err, "%s/%d", name, k));
@@ -65,7 +73,8 @@ out:
 }
 
 /* Outputs of the If in place of output `id`, a sequence. */
-static vlm_status spread_output(vlm_seq_scope *scope, vlm_value_id id, const vlm_sequence *inner, vlm_value_id *ids) {
+static vlm_status spread_output(vlm_seq_scope *scope, vlm_value_id id, const vlm_sequence *inner,
+                                vlm_value_id *ids) {
   vlm_status st = VLM_OK;
   vlm_sequence *list = NULL;
   for (int32_t i = 0; i < inner->count; i++) ids[i] = VLM_NO_VALUE;
@@ -86,7 +95,8 @@ static vlm_status spread_node(vlm_seq_scope *scope, int32_t n, const vlm_seq_sco
   vlm_node *node = &scope->graph->nodes[n]; /* no nodes are added here */
   void *memory = NULL;
   int32_t at = 0;
-  VLM_TRY(vlm_arena_alloc(scope->graph->arena, &memory, (size_t)total + 1, sizeof(vlm_value_id), scope->walk->err));
+  VLM_TRY(vlm_arena_alloc(scope->graph->arena, &memory, (size_t)total + 1, sizeof(vlm_value_id),
+                          scope->walk->err));
   vlm_value_id *ids = memory;
   for (int32_t k = 0; k < node->n_outputs; k++) {
     const vlm_sequence *list = returned(yes, k);

@@ -15,7 +15,8 @@ vlm_sequence *vlm_seq_find(const vlm_seq_scope *scope, vlm_value_id id) {
 
 vlm_status vlm_seq_list(vlm_seq_walk *walk, int64_t count, vlm_sequence **out) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(count <= MAX_LISTED - walk->listed, walk->err, VLM_LIMIT, "sequences hold more than %d tensors in all", MAX_LISTED);
+  VLM_CHECK(count <= MAX_LISTED - walk->listed, walk->err, VLM_LIMIT,
+            "sequences hold more than %d tensors in all", MAX_LISTED);
   walk->listed += count;
   VLM_TRY(vlm_arena_new(walk->arena, out, 1, walk->err));
   VLM_TRY(vlm_arena_new(walk->arena, &(*out)->items, (size_t)count + 1, walk->err));
@@ -26,7 +27,8 @@ out:
 
 vlm_status vlm_seq_known(vlm_seq_scope *scope, const vlm_sequence *in) {
   if (in->count >= 0) return VLM_OK;
-  return vlm_fail(scope->walk->err, VLM_UNSUPPORTED, "the sequence cannot be followed on import: %s", in->why);
+  return vlm_fail(scope->walk->err, VLM_UNSUPPORTED, "the sequence cannot be followed on import: %s",
+                  in->why);
 }
 
 vlm_status vlm_seq_use(vlm_seq_scope *scope, const vlm_seq_item *item, vlm_value_id *out) {
@@ -58,7 +60,8 @@ out:
   return st;
 }
 
-vlm_status vlm_seq_add(vlm_seq_scope *scope, const char *label, const char *op, vlm_value_id in, int64_t axis, vlm_value_id *out) {
+vlm_status vlm_seq_add(vlm_seq_scope *scope, const char *label, const char *op, vlm_value_id in, int64_t axis,
+                       vlm_value_id *out) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = scope->graph;
   vlm_error *err = scope->walk->err;
@@ -66,8 +69,10 @@ vlm_status vlm_seq_add(vlm_seq_scope *scope, const char *label, const char *op, 
   int32_t n = -1;
   VLM_TRY(vlm_graph_free_name(graph, &name, label, "", err));
   VLM_TRY(vlm_graph_add_value(graph, out, name, VLM_VALUE_NODE, err));
-  VLM_TRY(vlm_graph_add_node(graph, &n, &(vlm_node){.name = label, .op_type = op, .opset = OPSET,
-                                                    .n_inputs = 1, .n_outputs = 1, .n_attrs = 1}, err));
+  VLM_TRY(vlm_graph_add_node(
+      graph, &n,
+      &(vlm_node){.name = label, .op_type = op, .opset = OPSET, .n_inputs = 1, .n_outputs = 1, .n_attrs = 1},
+      err));
   graph->nodes[n].inputs[0] = in;
   vlm_node_set_output(graph, n, 0, *out);
   VLM_TRY(set_attr(graph, &graph->nodes[n].attrs[0], "axes", axis, err));
@@ -75,8 +80,8 @@ out:
   return st;
 }
 
-vlm_status vlm_seq_become(vlm_seq_scope *scope, int32_t n, const char *op, const vlm_value_id *in, int32_t n_in, const char *attr,
-                          int64_t axis) {
+vlm_status vlm_seq_become(vlm_seq_scope *scope, int32_t n, const char *op, const vlm_value_id *in,
+                          int32_t n_in, const char *attr, int64_t axis) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = scope->graph;
   VLM_TRY(vlm_pass_rewrite(graph, n, "", op, OPSET, in, n_in, attr != NULL, scope->walk->err));
@@ -87,5 +92,6 @@ out:
 
 const char *vlm_seq_label(const vlm_seq_scope *scope, int32_t n) {
   const vlm_node *node = &scope->graph->nodes[n];
-  return node->n_outputs > 0 && node->outputs[0] != VLM_NO_VALUE ? scope->graph->values[node->outputs[0]].name : node->name;
+  return node->n_outputs > 0 && node->outputs[0] != VLM_NO_VALUE ? scope->graph->values[node->outputs[0]].name
+                                                                 : node->name;
 }

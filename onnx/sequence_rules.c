@@ -13,31 +13,33 @@ static vlm_status read_position(vlm_seq_scope *scope, int32_t n, int32_t k, int6
   if (id == VLM_NO_VALUE) return VLM_OK;
   const char *name = scope->graph->values[id].name;
   const vlm_tensor *type = vlm_seq_type(scope->graph, id), *t = vlm_graph_constant(scope->graph, id);
-  VLM_CHECK(type->dtype == VLM_NONE || type->dtype == VLM_S64 || type->dtype == VLM_S32, scope->walk->err, VLM_INPUT,
-            "position \"%s\" is %s, wanted int32 or int64", name, vlm_dtype_name(type->dtype));
+  VLM_CHECK(type->dtype == VLM_NONE || type->dtype == VLM_S64 || type->dtype == VLM_S32, scope->walk->err,
+            VLM_INPUT, "position \"%s\" is %s, wanted int32 or int64", name, vlm_dtype_name(type->dtype));
   *constant = t != NULL;
   if (t == NULL) return VLM_OK;
-  VLM_CHECK(vlm_tensor_count(t) == 1, scope->walk->err, VLM_INPUT, "position \"%s\" has %lld elements, wanted one", name,
-            (long long)vlm_tensor_count(t));
+  VLM_CHECK(vlm_tensor_count(t) == 1, scope->walk->err, VLM_INPUT,
+            "position \"%s\" has %lld elements, wanted one", name, (long long)vlm_tensor_count(t));
   *out = vlm_tensor_get_int(t, 0);
 out:
   return st;
 }
 
 static vlm_status not_constant(vlm_seq_scope *scope, int32_t n, int32_t k) {
-  return vlm_fail(scope->walk->err, VLM_UNSUPPORTED, "the sequence cannot be followed on import: position \"%s\" is not constant",
+  return vlm_fail(scope->walk->err, VLM_UNSUPPORTED,
+                  "the sequence cannot be followed on import: position \"%s\" is not constant",
                   scope->graph->values[scope->graph->nodes[n].inputs[k]].name);
 }
 
 /* A constant position within [-count, last]; input left out: `fallback`. The result counts from the front. */
-static vlm_status position(vlm_seq_scope *scope, int32_t n, int32_t k, int32_t count, int32_t last, int32_t fallback, int32_t *out) {
+static vlm_status position(vlm_seq_scope *scope, int32_t n, int32_t k, int32_t count, int32_t last,
+                           int32_t fallback, int32_t *out) {
   vlm_status st = VLM_OK;
   int64_t at = fallback;
   bool constant = false;
   VLM_TRY(read_position(scope, n, k, &at, &constant));
   if (!constant) return not_constant(scope, n, k);
-  VLM_CHECK(at >= -(int64_t)count && at <= last, scope->walk->err, VLM_INPUT, "position %lld is outside the sequence of %d tensors",
-            (long long)at, count);
+  VLM_CHECK(at >= -(int64_t)count && at <= last, scope->walk->err, VLM_INPUT,
+            "position %lld is outside the sequence of %d tensors", (long long)at, count);
   *out = (int32_t)(at < 0 ? at + count : at);
 out:
   return st;
@@ -48,8 +50,8 @@ static vlm_status put(vlm_seq_scope *scope, vlm_sequence *list, int32_t k, vlm_v
   vlm_status st = VLM_OK;
   vlm_dtype dtype = vlm_seq_type(scope->graph, id)->dtype;
   VLM_CHECK(dtype == VLM_NONE || list->dtype == VLM_NONE || dtype == list->dtype, scope->walk->err, VLM_INPUT,
-            "\"%s\" is %s, the other tensors of the sequence are %s", scope->graph->values[id].name, vlm_dtype_name(dtype),
-            vlm_dtype_name(list->dtype));
+            "\"%s\" is %s, the other tensors of the sequence are %s", scope->graph->values[id].name,
+            vlm_dtype_name(dtype), vlm_dtype_name(list->dtype));
   if (dtype != VLM_NONE) list->dtype = dtype;
   list->items[k] = (vlm_seq_item){scope->graph, id};
 out:
@@ -62,8 +64,8 @@ vlm_status vlm_seq_empty(vlm_seq_scope *scope, int32_t n, const vlm_sequence *in
   int32_t type = code >= 0 && code <= INT32_MAX ? (int32_t)code : -1;
   vlm_dtype dtype = vlm_dtype_from_onnx(type);
   (void)in;
-  VLM_CHECK(dtype != VLM_NONE, scope->walk->err, VLM_UNSUPPORTED, "element type %s (%lld) is not supported", vlm_onnx_type_name(type),
-            (long long)code);
+  VLM_CHECK(dtype != VLM_NONE, scope->walk->err, VLM_UNSUPPORTED, "element type %s (%lld) is not supported",
+            vlm_onnx_type_name(type), (long long)code);
   VLM_TRY(vlm_seq_list(scope->walk, 0, out));
   (*out)->dtype = dtype;
 out:
@@ -76,7 +78,8 @@ vlm_status vlm_seq_construct(vlm_seq_scope *scope, int32_t n, const vlm_sequence
   (void)in;
   VLM_TRY(vlm_seq_list(scope->walk, node->n_inputs, out));
   for (int32_t k = 0; k < node->n_inputs; k++) {
-    VLM_CHECK(node->inputs[k] != VLM_NO_VALUE, scope->walk->err, VLM_INPUT, "input %d is left out, but it is not optional", k);
+    VLM_CHECK(node->inputs[k] != VLM_NO_VALUE, scope->walk->err, VLM_INPUT,
+              "input %d is left out, but it is not optional", k);
     VLM_TRY(put(scope, *out, k, node->inputs[k]));
   }
 out:
@@ -140,8 +143,10 @@ static vlm_status slice(vlm_seq_scope *scope, int32_t n, const vlm_sequence *in,
   static const int64_t one = 1;
   int64_t numbers[3] = {0, 0, in->axis}; /* start, end, axis */
   vlm_value_id ids[4] = {VLM_NO_VALUE};
-  VLM_CHECK(!__builtin_mul_overflow(at, in->size, &numbers[0]) && !__builtin_add_overflow(numbers[0], in->size, &numbers[1]),
-            scope->walk->err, VLM_INPUT, "position %lld is outside every sequence of pieces of size %lld", (long long)at, (long long)in->size);
+  VLM_CHECK(!__builtin_mul_overflow(at, in->size, &numbers[0]) &&
+                !__builtin_add_overflow(numbers[0], in->size, &numbers[1]),
+            scope->walk->err, VLM_INPUT, "position %lld is outside every sequence of pieces of size %lld",
+            (long long)at, (long long)in->size);
   VLM_TRY(vlm_seq_use(scope, &in->source, &ids[0]));
   for (int k = 0; k < 3; k++) {
     const vlm_tensor t = vlm_tensor_make(VLM_S64, 1, &one, &numbers[k]);
@@ -190,7 +195,8 @@ out:
 static vlm_status unsqueeze(vlm_seq_scope *scope, int32_t n, int64_t axis, int32_t k, vlm_value_id *id) {
   vlm_status st = VLM_OK;
   const char *label = NULL;
-  VLM_TRY(vlm_arena_format(scope->graph->arena, &label, scope->walk->err, "%s/%d", vlm_seq_label(scope, n), k));
+  VLM_TRY(
+      vlm_arena_format(scope->graph->arena, &label, scope->walk->err, "%s/%d", vlm_seq_label(scope, n), k));
   VLM_TRY(vlm_seq_add(scope, label, "Unsqueeze", *id, axis, id));
 out:
   return st;
@@ -205,7 +211,8 @@ vlm_status vlm_seq_concat(vlm_seq_scope *scope, int32_t n, const vlm_sequence *i
   (void)out;
   VLM_TRY(vlm_seq_known(scope, in));
   VLM_CHECK(in->count > 0, scope->walk->err, VLM_INPUT, "the sequence is empty");
-  VLM_CHECK(stack == 0 || stack == 1, scope->walk->err, VLM_INPUT, "attribute \"new_axis\" is %lld, wanted 0 or 1", (long long)stack);
+  VLM_CHECK(stack == 0 || stack == 1, scope->walk->err, VLM_INPUT,
+            "attribute \"new_axis\" is %lld, wanted 0 or 1", (long long)stack);
   VLM_TRY(vlm_seq_list(scope->walk, in->count, &used)); /* counts what this node makes */
   VLM_TRY(vlm_arena_new(scope->walk->arena, &ids, in->count, scope->walk->err));
   for (int32_t k = 0; k < in->count; k++) {

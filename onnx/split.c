@@ -15,7 +15,8 @@ static const vlm_node *the_if(const vlm_graph *graph) {
 
 bool vlm_graph_is_merged_decoder(const vlm_graph *graph) {
   const vlm_node *node = the_if(graph);
-  return node && graph->values[node->inputs[0]].kind == VLM_VALUE_INPUT && node->n_outputs == graph->n_outputs;
+  return node && graph->values[node->inputs[0]].kind == VLM_VALUE_INPUT &&
+         node->n_outputs == graph->n_outputs;
 }
 
 typedef struct {
@@ -30,7 +31,8 @@ static const vlm_value *origin_of(const splitter *s, const vlm_value *v) {
   return v->kind == VLM_VALUE_CAPTURE ? &s->outer->values[v->parent_value] : v;
 }
 
-static vlm_status declare(splitter *s, vlm_value_id *out, const vlm_value *v, const char *name, vlm_value_kind kind) {
+static vlm_status declare(splitter *s, vlm_value_id *out, const vlm_value *v, const char *name,
+                          vlm_value_kind kind) {
   vlm_status st = vlm_graph_add_value(s->made, out, name, kind, s->err);
   if (st != VLM_OK) return st;
   vlm_value *copy = &s->made->values[*out];
@@ -52,7 +54,8 @@ static vlm_status copy_inputs(splitter *s) {
     s->ids[id] = *made;
   }
   for (int32_t i = 0; i < s->outer->n_inputs; i++)
-    if (s->input_ids[s->outer->inputs[i]] != VLM_NO_VALUE) VLM_TRY(vlm_graph_add_input(s->made, s->input_ids[s->outer->inputs[i]], s->err));
+    if (s->input_ids[s->outer->inputs[i]] != VLM_NO_VALUE)
+      VLM_TRY(vlm_graph_add_input(s->made, s->input_ids[s->outer->inputs[i]], s->err));
 out:
   return st;
 }
@@ -63,8 +66,10 @@ static vlm_status copy_value(splitter *s, vlm_value_id id) {
   if (origin != v && origin->kind == VLM_VALUE_INPUT) return VLM_OK;
   const char *name = NULL;
   VLM_TRY(vlm_graph_free_name(s->made, &name, v->name, "", s->err));
-  if (origin->kind == VLM_VALUE_CONSTANT) return vlm_graph_add_constant(s->made, &s->ids[id], name, &origin->tensor, false, s->err);
-  VLM_CHECK(origin == v, s->err, VLM_UNSUPPORTED, "branch reads \"%s\", which is computed outside of it", origin->name);
+  if (origin->kind == VLM_VALUE_CONSTANT)
+    return vlm_graph_add_constant(s->made, &s->ids[id], name, &origin->tensor, false, s->err);
+  VLM_CHECK(origin == v, s->err, VLM_UNSUPPORTED, "branch reads \"%s\", which is computed outside of it",
+            origin->name);
   VLM_TRY(declare(s, &s->ids[id], v, name, v->kind));
 out:
   return st;
@@ -75,12 +80,13 @@ static vlm_status copy_node(splitter *s, const vlm_node *node) {
   int32_t n;
   VLM_TRY(vlm_graph_add_node(s->made, &n, node, s->err));
   vlm_node *copy = &s->made->nodes[n];
-  for (int32_t k = 0; k < node->n_inputs; k++) copy->inputs[k] = node->inputs[k] == VLM_NO_VALUE ? VLM_NO_VALUE : s->ids[node->inputs[k]];
+  for (int32_t k = 0; k < node->n_inputs; k++)
+    copy->inputs[k] = node->inputs[k] == VLM_NO_VALUE ? VLM_NO_VALUE : s->ids[node->inputs[k]];
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) vlm_node_set_output(s->made, n, k, s->ids[node->outputs[k]]);
   for (int32_t a = 0; a < node->n_attrs; a++) {
-    VLM_CHECK(node->attrs[a].kind != VLM_ATTR_GRAPH, s->err, VLM_UNSUPPORTED, "node \"%s\" (%s): control flow inside a decoder",
-              node->name, node->op_type);
+    VLM_CHECK(node->attrs[a].kind != VLM_ATTR_GRAPH, s->err, VLM_UNSUPPORTED,
+              "node \"%s\" (%s): control flow inside a decoder", node->name, node->op_type);
     copy->attrs[a] = node->attrs[a]; /* pointers into the original's arena, which outlives us */
   }
 out:
@@ -95,8 +101,9 @@ static vlm_status add_output(splitter *s, vlm_value_id from, const char *name) {
   if (strcmp(s->made->values[from].name, name)) {
     VLM_TRY(vlm_graph_add_value(s->made, &id, NULL, VLM_VALUE_NODE, s->err));
     VLM_TRY(vlm_graph_rename(s->made, id, name, s->err));
-    VLM_TRY(vlm_graph_add_node(s->made, &n, &(vlm_node){.op_type = "Identity", .opset = s->made->opset,
-                                                        .n_inputs = 1, .n_outputs = 1}, s->err));
+    VLM_TRY(vlm_graph_add_node(
+        s->made, &n,
+        &(vlm_node){.op_type = "Identity", .opset = s->made->opset, .n_inputs = 1, .n_outputs = 1}, s->err));
     s->made->nodes[n].inputs[0] = from;
     vlm_node_set_output(s->made, n, 0, id);
   }
@@ -121,8 +128,8 @@ static vlm_status fill_branch(splitter *s, const vlm_node *node) {
   for (int32_t i = 0; i < s->outer->n_outputs; i++) {
     int32_t k = 0;
     while (k < node->n_outputs && node->outputs[k] != s->outer->outputs[i]) k++;
-    VLM_CHECK(k < node->n_outputs && k < s->body->n_outputs, s->err, VLM_INPUT, "output \"%s\" does not come from the If node",
-              s->outer->values[s->outer->outputs[i]].name);
+    VLM_CHECK(k < node->n_outputs && k < s->body->n_outputs, s->err, VLM_INPUT,
+              "output \"%s\" does not come from the If node", s->outer->values[s->outer->outputs[i]].name);
     VLM_TRY(add_output(s, s->ids[s->body->outputs[k]], s->outer->values[s->outer->outputs[i]].name));
   }
   VLM_TRY(vlm_graph_resolve(s->made, s->err));
@@ -155,7 +162,8 @@ vlm_status vlm_graph_split_branch(vlm_graph **out, const vlm_graph *merged, bool
   const vlm_attr *branch = node ? vlm_node_attr(node, use_then ? "then_branch" : "else_branch") : NULL;
   splitter s = {.outer = merged, .err = err};
   *out = NULL;
-  VLM_CHECK(branch && branch->kind == VLM_ATTR_GRAPH, err, VLM_INPUT, "%s: is no merged decoder", merged->source);
+  VLM_CHECK(branch && branch->kind == VLM_ATTR_GRAPH, err, VLM_INPUT, "%s: is no merged decoder",
+            merged->source);
   s.body = branch->u.g;
   VLM_TRY(make(out, use_then ? "decoder_step" : "decoder_first", &s, node));
 out:

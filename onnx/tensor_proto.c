@@ -12,23 +12,29 @@ const char *vlm_onnx_type_name(int32_t type) {
   vlm_dtype dtype = vlm_dtype_from_onnx(type);
   if (dtype != VLM_NONE) return vlm_dtype_name(dtype);
   if (type >= 0 && type < (int32_t)(sizeof foreign_types / sizeof foreign_types[0]) &&
-      foreign_types[type] != NULL) return foreign_types[type];
+      foreign_types[type] != NULL)
+    return foreign_types[type];
   return "unknown";
 }
 
-vlm_status vlm_onnx_tensor_shape(vlm_tensor *out, const Onnx__TensorProto *proto, const char *source, const char *label, vlm_error *err) {
+vlm_status vlm_onnx_tensor_shape(vlm_tensor *out, const Onnx__TensorProto *proto, const char *source,
+                                 const char *label, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_error detail = {0};
   size_t bytes = 0;
   *out = (vlm_tensor){.dtype = vlm_dtype_from_onnx(proto->data_type)};
-  VLM_CHECK(out->dtype != VLM_NONE, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has element type %s (%d), which is not supported", source,
-            label, vlm_onnx_type_name(proto->data_type), proto->data_type);
-  VLM_CHECK(proto->segment == NULL, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" is stored in segments, which is not supported", source, label);
-  VLM_CHECK(proto->n_dims <= VLM_MAX_RANK, err, VLM_UNSUPPORTED, "%s: tensor \"%s\" has %zu dimensions, at most %d are supported", source,
-            label, proto->n_dims, VLM_MAX_RANK);
+  VLM_CHECK(out->dtype != VLM_NONE, err, VLM_UNSUPPORTED,
+            "%s: tensor \"%s\" has element type %s (%d), which is not supported", source, label,
+            vlm_onnx_type_name(proto->data_type), proto->data_type);
+  VLM_CHECK(proto->segment == NULL, err, VLM_UNSUPPORTED,
+            "%s: tensor \"%s\" is stored in segments, which is not supported", source, label);
+  VLM_CHECK(proto->n_dims <= VLM_MAX_RANK, err, VLM_UNSUPPORTED,
+            "%s: tensor \"%s\" has %zu dimensions, at most %d are supported", source, label, proto->n_dims,
+            VLM_MAX_RANK);
   out->rank = (int)proto->n_dims;
   for (int k = 0; k < out->rank; k++) {
-    VLM_CHECK(proto->dims[k] >= 0, err, VLM_INPUT, "%s: tensor \"%s\": dimension %d is %lld; dimensions are 0 or more", source, label, k,
+    VLM_CHECK(proto->dims[k] >= 0, err, VLM_INPUT,
+              "%s: tensor \"%s\": dimension %d is %lld; dimensions are 0 or more", source, label, k,
               (long long)proto->dims[k]);
     out->dims[k] = proto->dims[k];
   }
@@ -71,16 +77,17 @@ static size_t stored_width(vlm_dtype dtype) {
   return bits < 8 ? 1 : (size_t)bits / 8;
 }
 
-vlm_status vlm_onnx_tensor_check(const vlm_tensor *shape, const Onnx__TensorProto *proto, const char *source, const char *label,
-                                 vlm_error *err) {
+vlm_status vlm_onnx_tensor_check(const vlm_tensor *shape, const Onnx__TensorProto *proto, const char *source,
+                                 const char *label, vlm_error *err) {
   char text[128];
   bool raw = vlm_onnx_tensor_is_raw(proto);
   size_t bytes = vlm_tensor_bytes(shape);
   size_t got = raw ? proto->raw_data.len : field_of(shape->dtype, proto).count;
   size_t wanted = raw ? bytes : bytes / stored_width(shape->dtype);
   if (got == wanted) return VLM_OK;
-  return vlm_fail(err, VLM_INPUT, "%s: tensor \"%s\" holds %zu %s, but shape %s of %s needs %zu", source, label, got,
-                  raw ? "bytes" : "numbers", vlm_tensor_shape_text(shape, text, sizeof text), vlm_dtype_name(shape->dtype), wanted);
+  return vlm_fail(err, VLM_INPUT, "%s: tensor \"%s\" holds %zu %s, but shape %s of %s needs %zu", source,
+                  label, got, raw ? "bytes" : "numbers", vlm_tensor_shape_text(shape, text, sizeof text),
+                  vlm_dtype_name(shape->dtype), wanted);
 }
 
 void vlm_onnx_tensor_fill(void *data, const vlm_tensor *shape, const Onnx__TensorProto *proto) {

@@ -3,8 +3,10 @@
 
 const char vlm_codec_words[] =
     "{\"tool\": \"vlm-quantize 0.1.0\", \"model\": \"\", \"statistics\": \"\", \"calibration_samples\": 16}"
-    "{\"graphs\": {\"model\": {\"nodes\": [{\"name\": \"\", \"op_type\": \"\", \"decision\": \"float\", \"reason"
-    "\": \"\", \"decision\": \"static\", \"decision\": \"dynamic\", \"decision\": \"weight_only\", \"weights\""
+    "{\"graphs\": {\"model\": {\"nodes\": [{\"name\": \"\", \"op_type\": \"\", \"decision\": \"float\", "
+    "\"reason"
+    "\": \"\", \"decision\": \"static\", \"decision\": \"dynamic\", \"decision\": \"weight_only\", "
+    "\"weights\""
     ": , \"sqnr_db\": , \"range\": \"minmax\", \"scale\": , \"zero_point\": 128}]}}} pixel_values input"
     "_ids attention_mask inputs_embeds encoder_hidden_states encoder_attention_mask decoder_i"
     "nput_ids past_key_values. present. .decoder.key .encoder.value last_hidden_state logits "

@@ -26,7 +26,8 @@ static void compare_meta(differ *d, const vlm_pack *a, const vlm_pack *b) {
     const vlm_pack_pair *pa = order <= 0 ? &a->meta[i] : NULL, *pb = order >= 0 ? &b->meta[j] : NULL;
     snprintf(where, sizeof(where), "meta %s", pa ? pa->key : pb->key);
     /* Files of format 1.0 name it, later ones do not. */
-    if (strcmp(pa ? pa->key : pb->key, "format") != 0 && (!pa || !pb || strcmp(pa->value, pb->value) != 0)) tell(d, where, pa ? pa->value : NULL, pb ? pb->value : NULL);
+    if (strcmp(pa ? pa->key : pb->key, "format") != 0 && (!pa || !pb || strcmp(pa->value, pb->value) != 0))
+      tell(d, where, pa ? pa->value : NULL, pb ? pb->value : NULL);
     i += pa != NULL;
     j += pb != NULL;
   }
@@ -44,7 +45,8 @@ static void compare_text(differ *d, const char *name, const char *a, const char 
 
 static void compare_texts(differ *d, const vlm_pack *a, const vlm_pack *b) {
   compare_text(d, "preprocessing", a->preprocess, b->preprocess);
-  for (int t = 0; t < VLM_TEXT_COUNT; t++) compare_text(d, vlm_text_file((vlm_bundle_text)t), a->texts[t], b->texts[t]);
+  for (int t = 0; t < VLM_TEXT_COUNT; t++)
+    compare_text(d, vlm_text_file((vlm_bundle_text)t), a->texts[t], b->texts[t]);
   compare_text(d, "quantization", a->quantization, b->quantization);
   compare_text(d, "provenance", a->provenance, b->provenance);
 }
@@ -98,22 +100,26 @@ static const vlm_value *find_constant(const vlm_graph *g, const char *name) {
 static vlm_status compare_constants(differ *d, const char *role, const vlm_graph *a, const vlm_graph *b) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < a->n_values; i++) {
-    if (a->values[i].kind == VLM_VALUE_CONSTANT) VLM_TRY(compare_constant(d, role, &a->values[i], find_constant(b, a->values[i].name)));
+    if (a->values[i].kind == VLM_VALUE_CONSTANT)
+      VLM_TRY(compare_constant(d, role, &a->values[i], find_constant(b, a->values[i].name)));
   }
   for (int32_t i = 0; i < b->n_values; i++) {
     const vlm_value *v = &b->values[i];
-    if (v->kind == VLM_VALUE_CONSTANT && !find_constant(a, v->name)) VLM_TRY(compare_constant(d, role, NULL, v));
+    if (v->kind == VLM_VALUE_CONSTANT && !find_constant(a, v->name))
+      VLM_TRY(compare_constant(d, role, NULL, v));
   }
 out:
   return st;
 }
 
-static vlm_status compare_nodes(differ *d, const char *role, const vlm_graph *a, const vlm_node *na, const vlm_graph *b, const vlm_node *nb) {
+static vlm_status compare_nodes(differ *d, const char *role, const vlm_graph *a, const vlm_node *na,
+                                const vlm_graph *b, const vlm_node *nb) {
   vlm_status st = VLM_OK;
   VLM_TRY(set_where(d, "node", role, na ? na->name : nb->name));
   if (na) VLM_TRY(vlm_describe_node(&d->a, a, na, d->err));
   if (nb) VLM_TRY(vlm_describe_node(&d->b, b, nb, d->err));
-  if (strcmp(vlm_text_get(&d->a), vlm_text_get(&d->b)) != 0) tell(d, vlm_text_get(&d->where), vlm_text_get(&d->a), vlm_text_get(&d->b));
+  if (strcmp(vlm_text_get(&d->a), vlm_text_get(&d->b)) != 0)
+    tell(d, vlm_text_get(&d->where), vlm_text_get(&d->a), vlm_text_get(&d->b));
 out:
   return st;
 }
@@ -149,7 +155,8 @@ out:
   return st;
 }
 
-static vlm_status compare_end(differ *d, const char *kind, const char *role, const vlm_value *a, const vlm_value *b) {
+static vlm_status compare_end(differ *d, const char *kind, const char *role, const vlm_value *a,
+                              const vlm_value *b) {
   vlm_status st = VLM_OK;
   VLM_TRY(set_where(d, kind, role, a ? a->name : b->name));
   if (a) VLM_TRY(vlm_describe_value(&d->a, a, d->err));
@@ -163,12 +170,14 @@ out:
   return st;
 }
 
-static vlm_status compare_ends(differ *d, const char *role, const vlm_graph *a, const vlm_graph *b, bool inputs) {
+static vlm_status compare_ends(differ *d, const char *role, const vlm_graph *a, const vlm_graph *b,
+                               bool inputs) {
   vlm_status st = VLM_OK;
   const int32_t na = inputs ? a->n_inputs : a->n_outputs, nb = inputs ? b->n_inputs : b->n_outputs;
   const vlm_value_id *ia = inputs ? a->inputs : a->outputs, *ib = inputs ? b->inputs : b->outputs;
   for (int32_t i = 0; i < na || i < nb; i++) {
-    VLM_TRY(compare_end(d, inputs ? "input" : "output", role, i < na ? &a->values[ia[i]] : NULL, i < nb ? &b->values[ib[i]] : NULL));
+    VLM_TRY(compare_end(d, inputs ? "input" : "output", role, i < na ? &a->values[ia[i]] : NULL,
+                        i < nb ? &b->values[ib[i]] : NULL));
   }
 out:
   return st;
@@ -203,13 +212,15 @@ static bool same_golden(const vlm_pack_golden *a, const vlm_pack_golden *b) {
 static void compare_golden(differ *d, const vlm_pack *a, const vlm_pack *b) {
   for (int32_t i = 0; i < a->n_golden || i < b->n_golden; i++) {
     char where[64];
-    const vlm_pack_golden *ga = i < a->n_golden ? &a->golden[i] : NULL, *gb = i < b->n_golden ? &b->golden[i] : NULL;
+    const vlm_pack_golden *ga = i < a->n_golden ? &a->golden[i] : NULL,
+                          *gb = i < b->n_golden ? &b->golden[i] : NULL;
     snprintf(where, sizeof(where), "golden case %d", (int)i);
     if (!ga || !gb || !same_golden(ga, gb)) tell(d, where, ga ? ga->graph : NULL, gb ? gb->graph : NULL);
   }
 }
 
-vlm_status vlm_pack_diff(vlm_pack *a, vlm_pack *b, vlm_pack_difference *report, void *user, int64_t *count, vlm_error *err) {
+vlm_status vlm_pack_diff(vlm_pack *a, vlm_pack *b, vlm_pack_difference *report, void *user, int64_t *count,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   differ d = {.report = report, .user = user, .err = err};
   vlm_bundle *ba = NULL, *bb = NULL;
@@ -217,7 +228,8 @@ vlm_status vlm_pack_diff(vlm_pack *a, vlm_pack *b, vlm_pack_difference *report, 
   VLM_TRY(vlm_pack_bundle(&bb, b, err));
   compare_meta(&d, a, b);
   compare_texts(&d, a, b);
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(compare_graphs(&d, vlm_role_name((vlm_role)r), ba->graphs[r], bb->graphs[r]));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++)
+    VLM_TRY(compare_graphs(&d, vlm_role_name((vlm_role)r), ba->graphs[r], bb->graphs[r]));
   compare_golden(&d, a, b);
 out:
   if (count) *count = d.count;

@@ -32,7 +32,9 @@ void vlm_put_uint(vlm_encoder *e, uint64_t value) {
   vlm_put_u8(e, (unsigned)value);
 }
 
-void vlm_put_sint(vlm_encoder *e, int64_t value) { vlm_put_uint(e, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0)); }
+void vlm_put_sint(vlm_encoder *e, int64_t value) {
+  vlm_put_uint(e, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
+}
 
 void vlm_put_text(vlm_encoder *e, const char *text) {
   vlm_put_uint(e, strlen(text));
@@ -55,12 +57,14 @@ void vlm_get_fail(vlm_byte_reader *d, const char *format, ...) {
   va_start(args, format);
   vsnprintf(text, sizeof(text), format, args);
   va_end(args);
-  d->status = vlm_fail(d->err, VLM_INTEGRITY, "%s: section %s, byte %zu: %s", d->file, d->section, d->at, text);
+  d->status =
+      vlm_fail(d->err, VLM_INTEGRITY, "%s: section %s, byte %zu: %s", d->file, d->section, d->at, text);
 }
 
 const unsigned char *vlm_get_bytes(vlm_byte_reader *d, size_t bytes) {
   assert(d->at <= d->bytes);
-  if (d->status == VLM_OK && bytes > d->bytes - d->at) vlm_get_fail(d, "%zu bytes wanted, %zu left", bytes, d->bytes - d->at);
+  if (d->status == VLM_OK && bytes > d->bytes - d->at)
+    vlm_get_fail(d, "%zu bytes wanted, %zu left", bytes, d->bytes - d->at);
   if (d->status != VLM_OK) return NULL;
   const unsigned char *data = d->data + d->at;
   d->at += bytes;
@@ -106,7 +110,9 @@ int64_t vlm_get_sint(vlm_byte_reader *d) {
 
 int64_t vlm_get_below(vlm_byte_reader *d, uint64_t limit, const char *what) {
   const uint64_t value = vlm_get_uint(d);
-  if (d->status == VLM_OK && value >= limit) vlm_get_fail(d, "%s is %llu, wanted below %llu", what, (unsigned long long)value, (unsigned long long)limit);
+  if (d->status == VLM_OK && value >= limit)
+    vlm_get_fail(d, "%s is %llu, wanted below %llu", what, (unsigned long long)value,
+                 (unsigned long long)limit);
   return d->status == VLM_OK ? (int64_t)value : 0;
 }
 
@@ -116,7 +122,8 @@ int32_t vlm_get_count(vlm_byte_reader *d, size_t least, int32_t limit, const cha
   const uint64_t room = (d->bytes - d->at) / least;
   if (d->status != VLM_OK) return 0;
   if (value > room || value > (uint64_t)limit) {
-    vlm_get_fail(d, "%llu %s; there is room for %llu, the limit is %d", (unsigned long long)value, what, (unsigned long long)room, (int)limit);
+    vlm_get_fail(d, "%llu %s; there is room for %llu, the limit is %d", (unsigned long long)value, what,
+                 (unsigned long long)room, (int)limit);
     return 0;
   }
   return (int32_t)value;
@@ -145,7 +152,8 @@ vlm_tensor vlm_get_shape(vlm_byte_reader *d, size_t *bytes) {
   t.rank = (int)vlm_get_below(d, VLM_MAX_RANK + 1, "the rank");
   for (int i = 0; i < t.rank; i++) t.dims[i] = vlm_get_below(d, INT64_MAX, "a dimension");
   *bytes = 0;
-  if (d->status == VLM_OK && vlm_tensor_bytes_checked(bytes, &t, NULL) != VLM_OK) vlm_get_fail(d, "the product of the dimensions is too large");
+  if (d->status == VLM_OK && vlm_tensor_bytes_checked(bytes, &t, NULL) != VLM_OK)
+    vlm_get_fail(d, "the product of the dimensions is too large");
   return t;
 }
 

@@ -47,7 +47,8 @@ static void get_strings(graph_reader *r) {
 static void get_declaration(graph_reader *r, vlm_value *value) {
   value->tensor = (vlm_tensor){.dtype = vlm_get_dtype(r->d, true)};
   value->tensor.rank = (int)vlm_get_below(r->d, VLM_MAX_RANK + 2, "a rank") - 1;
-  for (int i = 0; i < value->tensor.rank; i++) value->tensor.dims[i] = vlm_get_below(r->d, INT64_MAX, "a dimension") - 1;
+  for (int i = 0; i < value->tensor.rank; i++)
+    value->tensor.dims[i] = vlm_get_below(r->d, INT64_MAX, "a dimension") - 1;
   unsigned names = vlm_get_u8(r->d);
   if (value->tensor.rank > 8) names |= vlm_get_u8(r->d) << 8;
   for (int i = 0; i < 16; i++) {
@@ -59,7 +60,8 @@ static void get_declaration(graph_reader *r, vlm_value *value) {
 }
 
 static void get_value(graph_reader *r, vlm_graph *g) {
-  const vlm_value_kind kind = (vlm_value_kind)vlm_get_below(r->d, VLM_VALUE_CAPTURE + 1, "the kind of a value");
+  const vlm_value_kind kind =
+      (vlm_value_kind)vlm_get_below(r->d, VLM_VALUE_CAPTURE + 1, "the kind of a value");
   const char *name = get_ref(r);
   vlm_value_id id = VLM_NO_VALUE;
   vlm_value v = {.name = ""};
@@ -71,7 +73,8 @@ static void get_value(graph_reader *r, vlm_graph *g) {
     get_declaration(r, &v);
   }
   int64_t parent = VLM_NO_VALUE;
-  if (kind == VLM_VALUE_CAPTURE) parent = vlm_get_below(r->d, g->parent ? (uint64_t)g->parent->n_values : 0, "a captured value");
+  if (kind == VLM_VALUE_CAPTURE)
+    parent = vlm_get_below(r->d, g->parent ? (uint64_t)g->parent->n_values : 0, "a captured value");
   if (OK(r)) take(r, vlm_graph_add_value(g, &id, name, kind, r->d->err));
   if (!OK(r)) return;
   vlm_value *value = &g->values[id];
@@ -84,8 +87,10 @@ static void get_ends(graph_reader *r, vlm_graph *g, bool inputs) {
   const int32_t n = vlm_get_count(r->d, 1, VLM_PACK_MAX_ITEMS, inputs ? "graph inputs" : "graph outputs");
   for (int32_t i = 0; i < n && OK(r); i++) {
     const vlm_value_id id = (vlm_value_id)vlm_get_below(r->d, (uint64_t)g->n_values, "a value");
-    if (OK(r) && inputs && g->values[id].kind != VLM_VALUE_INPUT) vlm_get_fail(r->d, "graph input %d is value %d, which is no input", (int)i, (int)id);
-    if (OK(r)) take(r, inputs ? vlm_graph_add_input(g, id, r->d->err) : vlm_graph_add_output(g, id, r->d->err));
+    if (OK(r) && inputs && g->values[id].kind != VLM_VALUE_INPUT)
+      vlm_get_fail(r->d, "graph input %d is value %d, which is no input", (int)i, (int)id);
+    if (OK(r))
+      take(r, inputs ? vlm_graph_add_input(g, id, r->d->err) : vlm_graph_add_output(g, id, r->d->err));
   }
 }
 
@@ -93,7 +98,8 @@ static void get_ends(graph_reader *r, vlm_graph *g, bool inputs) {
 static vlm_value_id *get_ids(graph_reader *r, const vlm_graph *g, int32_t *n) {
   *n = vlm_get_count(r->d, 1, VLM_PACK_MAX_ITEMS, "values of a node");
   vlm_value_id *ids = reserve(r, (size_t)*n, sizeof(*ids));
-  for (int32_t i = 0; i < *n && OK(r); i++) ids[i] = (vlm_value_id)(vlm_get_below(r->d, (uint64_t)g->n_values + 1, "a value") - 1);
+  for (int32_t i = 0; i < *n && OK(r); i++)
+    ids[i] = (vlm_value_id)(vlm_get_below(r->d, (uint64_t)g->n_values + 1, "a value") - 1);
   return ids;
 }
 
@@ -130,7 +136,9 @@ static void get_attr(graph_reader *r, vlm_graph *g, vlm_attr *a, int depth) {
       const vlm_tensor *t = get_tensor(r);
       vlm_tensor *own = reserve(r, 1, sizeof(*own));
       if (OK(r)) *own = *t;
-      if (OK(r)) take(r, vlm_lazy_take(r->root->lazy, t->data, r->d->err)); /* for good: attributes are read by anybody */
+      if (OK(r))
+        take(r,
+             vlm_lazy_take(r->root->lazy, t->data, r->d->err)); /* for good: attributes are read by anybody */
       a->u.t = own;
       break;
     }
@@ -145,10 +153,16 @@ static void get_node(graph_reader *r, vlm_graph *g, int depth) {
   const vlm_value_id *inputs = get_ids(r, g, &n_inputs), *outputs = get_ids(r, g, &n_outputs);
   const int32_t n_attrs = vlm_get_count(r->d, 2, VLM_PACK_MAX_ITEMS, "attributes");
   if (opset < 0 || opset > INT32_MAX) vlm_get_fail(r->d, "operator set version %lld", (long long)opset);
-  if (OK(r)) take(r, vlm_graph_add_node(g, &node, &(vlm_node){.name = name, .domain = domain, .op_type = op,
-                                                              .opset = (int32_t)opset, .n_inputs = n_inputs,
-                                                              .n_outputs = n_outputs, .n_attrs = n_attrs},
-                                        r->d->err));
+  if (OK(r))
+    take(r, vlm_graph_add_node(g, &node,
+                               &(vlm_node){.name = name,
+                                           .domain = domain,
+                                           .op_type = op,
+                                           .opset = (int32_t)opset,
+                                           .n_inputs = n_inputs,
+                                           .n_outputs = n_outputs,
+                                           .n_attrs = n_attrs},
+                               r->d->err));
   if (!OK(r)) return;
   for (int32_t i = 0; i < n_inputs; i++) g->nodes[node].inputs[i] = inputs[i];
   for (int32_t i = 0; i < n_outputs; i++) vlm_node_set_output(g, node, i, outputs[i]);
@@ -159,7 +173,8 @@ static void get_node(graph_reader *r, vlm_graph *g, int depth) {
 /* parent NULL: fills the root, which exists already. */
 static vlm_graph *get_graph(graph_reader *r, vlm_graph *parent, int depth) {
   vlm_graph *g = r->root;
-  if (depth > VLM_PACK_MAX_NESTING) vlm_get_fail(r->d, "subgraphs are nested deeper than %d", VLM_PACK_MAX_NESTING);
+  if (depth > VLM_PACK_MAX_NESTING)
+    vlm_get_fail(r->d, "subgraphs are nested deeper than %d", VLM_PACK_MAX_NESTING);
   const char *name = get_ref(r);
   const int64_t opset = vlm_get_sint(r->d);
   if (opset < 0 || opset > INT32_MAX) vlm_get_fail(r->d, "operator set version %lld", (long long)opset);
@@ -176,14 +191,16 @@ static vlm_graph *get_graph(graph_reader *r, vlm_graph *parent, int depth) {
   return OK(r) ? g : NULL;
 }
 
-vlm_status vlm_graph_decode_roles(vlm_byte_reader *d, vlm_arena *arena, const char **roles, int32_t *n_roles) {
+vlm_status vlm_graph_decode_roles(vlm_byte_reader *d, vlm_arena *arena, const char **roles,
+                                  int32_t *n_roles) {
   *n_roles = vlm_get_count(d, 1, VLM_PACK_MAX_ROLES, "roles");
   if (d->status == VLM_OK && *n_roles == 0) vlm_get_fail(d, "a graph without a role");
   for (int32_t i = 0; i < *n_roles && d->status == VLM_OK; i++) roles[i] = vlm_get_text(d, arena);
   return d->status;
 }
 
-vlm_status vlm_graph_decode(vlm_graph **out, vlm_byte_reader *d, const vlm_tensor_table *tensors, const char *source) {
+vlm_status vlm_graph_decode(vlm_graph **out, vlm_byte_reader *d, const vlm_tensor_table *tensors,
+                            const char *source) {
   vlm_status st = VLM_OK;
   graph_reader r = {.d = d, .tensors = tensors};
   *out = NULL;

@@ -27,7 +27,8 @@ static vlm_status grow(strings *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int32_t more = s->capacity ? s->capacity * 2 : 256;
   int32_t *slots = NULL;
-  VLM_CHECK(more <= VLM_PACK_MAX_ITEMS, err, VLM_LIMIT, "a graph with more than %d strings", VLM_PACK_MAX_ITEMS);
+  VLM_CHECK(more <= VLM_PACK_MAX_ITEMS, err, VLM_LIMIT, "a graph with more than %d strings",
+            VLM_PACK_MAX_ITEMS);
   VLM_TRY(vlm_new(&slots, (size_t)more * 2, err));
   VLM_TRY(vlm_more(&s->texts, s->capacity, more, err));
   vlm_free(s->slots);
@@ -80,7 +81,9 @@ static void put_value(writer *w, const vlm_value *value) {
   vlm_put_u8(w->e, (unsigned)value->kind);
   put_ref(w, value->name);
   if (value->released && w->e->status == VLM_OK)
-    w->e->status = vlm_fail(w->e->err, VLM_USAGE, "constant \"%s\" was let go when a session packed it and cannot be written", value->name);
+    w->e->status =
+        vlm_fail(w->e->err, VLM_USAGE,
+                 "constant \"%s\" was let go when a session packed it and cannot be written", value->name);
   if (value->kind == VLM_VALUE_CONSTANT) put_tensor(w, &value->tensor);
   else put_declaration(w, value);
   if (value->kind == VLM_VALUE_CAPTURE) vlm_put_uint(w->e, (uint64_t)value->parent_value);
@@ -129,7 +132,8 @@ static void put_node(writer *w, const vlm_node *n, int depth) {
 
 static void put_graph(writer *w, const vlm_graph *g, int depth) {
   if (w->e->status == VLM_OK && depth > VLM_PACK_MAX_NESTING) {
-    w->e->status = vlm_fail(w->e->err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", g->source, VLM_PACK_MAX_NESTING);
+    w->e->status = vlm_fail(w->e->err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", g->source,
+                            VLM_PACK_MAX_NESTING);
   }
   if (w->e->status != VLM_OK) return;
   put_ref(w, g->name);
@@ -142,7 +146,8 @@ static void put_graph(writer *w, const vlm_graph *g, int depth) {
   for (int32_t i = 0; i < g->n_nodes; i++) put_node(w, &g->nodes[i], depth);
 }
 
-vlm_status vlm_graph_encode(vlm_encoder *e, const char *const *roles, int32_t n_roles, const vlm_graph *graph, vlm_tensor_pool *pool) {
+vlm_status vlm_graph_encode(vlm_encoder *e, const char *const *roles, int32_t n_roles, const vlm_graph *graph,
+                            vlm_tensor_pool *pool) {
   vlm_encoder body = {.err = e->err};
   writer w = {.e = &body, .pool = pool};
   put_graph(&w, graph, 1);

@@ -12,9 +12,9 @@ enum {
   VLM_PACK_HEADER_BYTES = 72,
   VLM_PACK_RECORD_BYTES = 56,
   VLM_PACK_ALIGN = 64,
-  VLM_PACK_MAP_ALIGN = 65536,   /* raw weights that are worth mapping: */
+  VLM_PACK_MAP_ALIGN = 65536, /* raw weights that are worth mapping: */
   VLM_PACK_MAPPED_BYTES = 1 << 20,
-  VLM_PACK_INSIDE_BYTES = 65536, /* sections up to here lie in the index */
+  VLM_PACK_INSIDE_BYTES = 65536,      /* sections up to here lie in the index */
   VLM_PACK_MAX_INDEX_BYTES = 8 << 20, /* unpacked */
   VLM_PACK_MAX_SECTIONS = 64,
   VLM_PACK_MAX_TENSORS = 1 << 24,
@@ -26,7 +26,8 @@ enum {
 #define VLM_PACK_MAX_SECTION_BYTES ((uint64_t)256 << 20)
 #define VLM_PACK_FEATURE_ZSTD ((uint64_t)1)
 #define VLM_PACK_FEATURE_COMPACT ((uint64_t)2)
-#define VLM_PACK_FEATURES (VLM_PACK_FEATURE_ZSTD | VLM_PACK_FEATURE_COMPACT) /* incompatible ones that are known here */
+#define VLM_PACK_FEATURES \
+  (VLM_PACK_FEATURE_ZSTD | VLM_PACK_FEATURE_COMPACT) /* incompatible ones that are known here */
 
 typedef enum vlm_section_codec {
   VLM_SECTION_RAW,
@@ -74,9 +75,11 @@ uint64_t vlm_section_begin(uint64_t end, const vlm_section *section);
 
 /* The index of a compact file as stored, and the header that goes with it. */
 void vlm_layout_encode_index(vlm_encoder *e, const vlm_layout *layout);
-void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const void *index, size_t index_bytes);
+void vlm_layout_encode_header(vlm_encoder *e, const vlm_layout *layout, const void *index,
+                              size_t index_bytes);
 /* Reads and checks header and index (rules 1 and 2 of section 5) of a whole file. */
-vlm_status vlm_layout_decode(vlm_layout *out, const unsigned char *data, size_t bytes, const char *file, vlm_error *err);
+vlm_status vlm_layout_decode(vlm_layout *out, const unsigned char *data, size_t bytes, const char *file,
+                             vlm_error *err);
 void vlm_layout_free(vlm_layout *layout);
 
 #endif

@@ -39,27 +39,34 @@ static vlm_status fill(void *user, int32_t i, void *block, vlm_error *err) {
   if (s->frame) VLM_TRY(vlm_codec_decompress(block, s->bytes, s->stored, s->stored_bytes, err));
   else memcpy(block, s->stored, s->bytes);
   const uint64_t hash = vlm_xxh64(block, s->bytes);
-  VLM_CHECK(hash == s->hash, err, VLM_INTEGRITY, "stored hash %016llx, computed %016llx", (unsigned long long)s->hash, (unsigned long long)hash);
+  VLM_CHECK(hash == s->hash, err, VLM_INTEGRITY, "stored hash %016llx, computed %016llx",
+            (unsigned long long)s->hash, (unsigned long long)hash);
 out:
   if (st != VLM_OK) vlm_error_context(err, "%s: section WGHT, tensor %d", w->file, (int)s->tensor);
   vlm_file_drop(w->mapping, w->section, w->section_bytes); /* what the system read around it too */
   return st;
 }
 
-static vlm_status choose(vlm_lazy_weights *w, size_t *bytes, const vlm_tensor_table *table, const unsigned char *stored, vlm_error *err) {
+static vlm_status choose(vlm_lazy_weights *w, size_t *bytes, const vlm_tensor_table *table,
+                         const unsigned char *stored, vlm_error *err) {
   const vlm_status st = vlm_new(&w->sources, table->count, err);
   for (int32_t i = 0; st == VLM_OK && i < table->count; i++) {
     const vlm_pack_tensor *t = &table->items[i];
     if (!may_wait(table, i)) continue;
     bytes[w->count] = t->bytes;
-    w->sources[w->count++] = (lazy_source){.stored = stored + table->stored_offsets[i], .bytes = t->bytes, .stored_bytes = t->stored_bytes,
-                                      .hash = t->hash, .tensor = i, .frame = table->codecs[i] == VLM_TENSOR_FRAME};
+    w->sources[w->count++] = (lazy_source){.stored = stored + table->stored_offsets[i],
+                                           .bytes = t->bytes,
+                                           .stored_bytes = t->stored_bytes,
+                                           .hash = t->hash,
+                                           .tensor = i,
+                                           .frame = table->codecs[i] == VLM_TENSOR_FRAME};
   }
   return st;
 }
 
-vlm_status vlm_lazy_weights_create(vlm_lazy_weights **out, vlm_tensor_table *table, const vlm_file *mapping, const unsigned char *stored,
-                                    size_t stored_bytes, const char *file, vlm_error *err) {
+vlm_status vlm_lazy_weights_create(vlm_lazy_weights **out, vlm_tensor_table *table, const vlm_file *mapping,
+                                   const unsigned char *stored, size_t stored_bytes, const char *file,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_lazy_weights *w = NULL;
   size_t *bytes = NULL;
@@ -71,7 +78,8 @@ vlm_status vlm_lazy_weights_create(vlm_lazy_weights **out, vlm_tensor_table *tab
   VLM_TRY(vlm_new(&bytes, table->count, err));
   VLM_TRY(choose(w, bytes, table, stored, err));
   VLM_TRY(vlm_lazy_create(&w->blocks, bytes, w->count, fill, w, err));
-  for (int32_t i = 0; i < w->count; i++) table->items[w->sources[i].tensor].tensor.data = vlm_lazy_block(w->blocks, i);
+  for (int32_t i = 0; i < w->count; i++)
+    table->items[w->sources[i].tensor].tensor.data = vlm_lazy_block(w->blocks, i);
 out:
   vlm_free(bytes);
   if (st != VLM_OK) {

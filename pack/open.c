@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 #define DEFAULT_MAX_WEIGHTS ((size_t)64 << 30)
 
 bool vlm_pack_begins(const void *data, size_t bytes) {
@@ -25,7 +24,8 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
   const vlm_section *s = pack->layout.sections;
   while (s->kind != VLM_SECTION_WGHT) s++;
   const size_t limit = opts->max_weight_bytes ? opts->max_weight_bytes : DEFAULT_MAX_WEIGHTS;
-  VLM_CHECK(s->raw <= limit, err, VLM_LIMIT, "%s: section WGHT: %llu bytes of weights, the limit is %zu", pack->path, (unsigned long long)s->raw, limit);
+  VLM_CHECK(s->raw <= limit, err, VLM_LIMIT, "%s: section WGHT: %llu bytes of weights, the limit is %zu",
+            pack->path, (unsigned long long)s->raw, limit);
   const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
   /* Mapped weights are read-only memory; the cast only serves vlm_tensor.data, which constants never write. */
   unsigned char *raw = vlm_unconst(stored);
@@ -36,11 +36,14 @@ static vlm_status load_weights(vlm_pack *pack, const vlm_pack_open_opts *opts, v
     pack->storage->weight_bytes = (size_t)s->raw;
   }
   if (opts->lazy && s->codec == VLM_SECTION_FRAMES) {
-    if (!opts->trust_weights) VLM_TRY(vlm_pack_check_stored(pack, s, err)); /* damage is told now, not in the middle of an answer */
-    VLM_TRY(vlm_lazy_weights_create(&pack->storage->lazy, &pack->tensors, &pack->storage->file, stored, (size_t)s->stored, pack->path, err));
+    if (!opts->trust_weights)
+      VLM_TRY(vlm_pack_check_stored(pack, s, err)); /* damage is told now, not in the middle of an answer */
+    VLM_TRY(vlm_lazy_weights_create(&pack->storage->lazy, &pack->tensors, &pack->storage->file, stored,
+                                    (size_t)s->stored, pack->path, err));
     pack->tensors.lazy = pack->storage->lazy;
   }
-  VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, &pack->storage->file, stored, s, opts->trust_weights, opts->threads, pack->path, err));
+  VLM_TRY(vlm_tensor_table_load(&pack->tensors, raw, &pack->storage->file, stored, s, opts->trust_weights,
+                                opts->threads, pack->path, err));
   pack->loaded = true;
 out:
   return st;
@@ -51,8 +54,12 @@ static vlm_status list_sections(vlm_pack *pack, const char *const *labels, vlm_e
   const vlm_status st = vlm_arena_new(pack->arena, &pack->sections, n, err);
   for (size_t i = 0; st == VLM_OK && i < n; i++) {
     const vlm_section *s = &pack->layout.sections[i];
-    pack->sections[i] = (vlm_pack_section){.what = vlm_section_what(s->kind), .label = labels[i], .codec = vlm_section_codec_name(s->codec),
-                                           .offset = s->offset, .stored_bytes = s->stored, .raw_bytes = s->raw};
+    pack->sections[i] = (vlm_pack_section){.what = vlm_section_what(s->kind),
+                                           .label = labels[i],
+                                           .codec = vlm_section_codec_name(s->codec),
+                                           .offset = s->offset,
+                                           .stored_bytes = s->stored,
+                                           .raw_bytes = s->raw};
     memcpy(pack->sections[i].name, s->name, sizeof(s->name));
   }
   return st;
@@ -65,7 +72,8 @@ vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_o
   return st == VLM_OK ? vlm_pack_open_file(out, &file, path, opts, err) : st;
 }
 
-vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *path, const vlm_pack_open_opts *opts, vlm_error *err) {
+vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *path,
+                              const vlm_pack_open_opts *opts, vlm_error *err) {
   static const vlm_pack_open_opts defaults = {.threads = NULL};
   vlm_status st = VLM_OK;
   vlm_pack *pack = NULL;
@@ -80,7 +88,8 @@ vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *path, 
   pack->storage->file = *file;
   *file = (vlm_file){.bytes = 0};
   VLM_TRY(vlm_layout_decode(&pack->layout, vlm_pack_bytes(pack), vlm_pack_file_bytes(pack), path, err));
-  for (int32_t i = 0; i < pack->layout.count; i++) VLM_TRY(vlm_pack_read_section(pack, &pack->layout.sections[i], &labels[i], err));
+  for (int32_t i = 0; i < pack->layout.count; i++)
+    VLM_TRY(vlm_pack_read_section(pack, &pack->layout.sections[i], &labels[i], err));
   VLM_TRY(list_sections(pack, labels, err));
   if (!opts->no_weights) VLM_TRY(load_weights(pack, opts, err));
   *out = pack;
@@ -103,7 +112,9 @@ void vlm_pack_close(vlm_pack *pack) {
 const char *vlm_pack_preprocess(const vlm_pack *pack) { return pack->preprocess; }
 const char *vlm_pack_quantization(const vlm_pack *pack) { return pack->quantization; }
 const char *vlm_pack_provenance(const vlm_pack *pack) { return pack->provenance; }
-const char *vlm_pack_text(const vlm_pack *pack, vlm_bundle_text text) { return (unsigned)text < VLM_TEXT_COUNT ? pack->texts[text] : NULL; }
+const char *vlm_pack_text(const vlm_pack *pack, vlm_bundle_text text) {
+  return (unsigned)text < VLM_TEXT_COUNT ? pack->texts[text] : NULL;
+}
 
 const char *vlm_pack_meta(const vlm_pack *pack, const char *key) {
   for (int32_t i = 0; i < pack->n_meta; i++) {

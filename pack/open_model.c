@@ -4,14 +4,16 @@
 #include "pack/opened.h"
 #include "runtime/ops/resolve.h"
 
-vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles, int32_t *n_roles, vlm_error *err) {
+vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles,
+                          int32_t *n_roles, vlm_error *err) {
   vlm_status st = VLM_OK;
   const unsigned char *data;
   unsigned char *own = NULL;
   vlm_graph *graph = NULL;
   *out = NULL;
   VLM_TRY(vlm_pack_unpack(pack, s, &data, &own, err));
-  vlm_byte_reader d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
+  vlm_byte_reader d = {
+      .data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
   VLM_TRY(vlm_graph_decode_roles(&d, pack->arena, roles, n_roles));
   VLM_TRY(vlm_graph_decode(&graph, &d, &pack->tensors, pack->path));
   atomic_fetch_add(&pack->storage->owners, 1);
@@ -33,9 +35,10 @@ static vlm_status add_graph(vlm_bundle *bundle, vlm_pack *pack, const vlm_sectio
   VLM_TRY(vlm_pack_graph(&graph, pack, s, roles, &n_roles, err));
   for (int32_t i = 0; i < n_roles; i++) {
     vlm_role role;
-    VLM_CHECK(vlm_role_parse(&role, roles[i]), err, VLM_UNSUPPORTED, "%s: a graph for the role \"%s\", which this program does not know", pack->path,
+    VLM_CHECK(vlm_role_parse(&role, roles[i]), err, VLM_UNSUPPORTED,
+              "%s: a graph for the role \"%s\", which this program does not know", pack->path, roles[i]);
+    VLM_CHECK(!bundle->graphs[role], err, VLM_INTEGRITY, "%s: two graphs for the role \"%s\"", pack->path,
               roles[i]);
-    VLM_CHECK(!bundle->graphs[role], err, VLM_INTEGRITY, "%s: two graphs for the role \"%s\"", pack->path, roles[i]);
     bundle->graphs[role] = graph;
     placed = true;
   }
@@ -55,15 +58,16 @@ static vlm_status set_family(vlm_bundle *bundle, const vlm_pack *pack, vlm_error
       return VLM_OK;
     }
   }
-  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: family \"%s\" is unknown to this program", pack->path, family ? family : "");
+  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: family \"%s\" is unknown to this program",
+                  pack->path, family ? family : "");
 }
 
 /* Said the same as the header in format 1.0. */
 static vlm_status check_format(const vlm_pack *pack, vlm_error *err) {
   const char *format = vlm_pack_meta(pack, "format");
   if (!format || strtol(format, NULL, 10) == VLM_PACK_MAJOR) return VLM_OK;
-  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: format \"%s\"; this program reads version %d", pack->path, format,
-                  VLM_PACK_MAJOR);
+  return vlm_fail(err, VLM_UNSUPPORTED, "%s: section META: format \"%s\"; this program reads version %d",
+                  pack->path, format, VLM_PACK_MAJOR);
 }
 
 vlm_status vlm_pack_bundle(vlm_bundle **out, vlm_pack *pack, vlm_error *err) {
@@ -75,7 +79,8 @@ vlm_status vlm_pack_bundle(vlm_bundle **out, vlm_pack *pack, vlm_error *err) {
   VLM_TRY(check_format(pack, err));
   VLM_TRY(set_family(bundle, pack, err));
   for (int32_t i = 0; i < pack->layout.count; i++) {
-    if (pack->layout.sections[i].kind == VLM_SECTION_GRPH) VLM_TRY(add_graph(bundle, pack, &pack->layout.sections[i], err));
+    if (pack->layout.sections[i].kind == VLM_SECTION_GRPH)
+      VLM_TRY(add_graph(bundle, pack, &pack->layout.sections[i], err));
   }
   for (int t = 0; t < VLM_TEXT_COUNT; t++) {
     if (pack->texts[t]) VLM_TRY(vlm_strdup(&bundle->texts[t], pack->texts[t], err));

@@ -24,7 +24,8 @@ static vlm_status read_meta(vlm_pack *pack, vlm_byte_reader *d) {
   for (int32_t i = 0; i < pack->n_meta && d->status == VLM_OK; i++) {
     pack->meta[i].key = vlm_get_text(d, pack->arena);
     pack->meta[i].value = vlm_get_text(d, pack->arena);
-    if (i > 0 && d->status == VLM_OK && strcmp(pack->meta[i - 1].key, pack->meta[i].key) >= 0) vlm_get_fail(d, "keys do not ascend");
+    if (i > 0 && d->status == VLM_OK && strcmp(pack->meta[i - 1].key, pack->meta[i].key) >= 0)
+      vlm_get_fail(d, "keys do not ascend");
   }
   VLM_TRY(vlm_get_end(d));
 out:
@@ -76,7 +77,8 @@ static vlm_status read_golden(vlm_pack *pack, vlm_byte_reader *d) {
   vlm_status st = VLM_OK;
   pack->n_golden = vlm_get_count(d, 3, 1 << 16, "golden cases");
   VLM_TRY(vlm_arena_new(pack->arena, &pack->golden, pack->n_golden, d->err));
-  for (int32_t i = 0; i < pack->n_golden && d->status == VLM_OK; i++) VLM_TRY(read_golden_case(pack, d, &pack->golden[i]));
+  for (int32_t i = 0; i < pack->n_golden && d->status == VLM_OK; i++)
+    VLM_TRY(read_golden_case(pack, d, &pack->golden[i]));
   VLM_TRY(vlm_get_end(d));
 out:
   return st;
@@ -85,7 +87,8 @@ out:
 static vlm_status read_tensors(vlm_pack *pack, vlm_byte_reader *d) {
   const vlm_section *weights = pack->layout.sections;
   while (weights->kind != VLM_SECTION_WGHT) weights++;
-  return vlm_tensor_table_decode(&pack->tensors, d, weights, pack->layout.features & VLM_PACK_FEATURE_COMPACT);
+  return vlm_tensor_table_decode(&pack->tensors, d, weights,
+                                 pack->layout.features & VLM_PACK_FEATURE_COMPACT);
 }
 
 static vlm_status read_roles(vlm_pack *pack, vlm_byte_reader *d, const char **label) {
@@ -104,7 +107,8 @@ vlm_status vlm_pack_read_section(vlm_pack *pack, const vlm_section *s, const cha
   if (s->kind == VLM_SECTION_WGHT) return VLM_OK;
   if (s->kind == VLM_SECTION_KINDS) return vlm_pack_check_stored(pack, s, err);
   VLM_TRY(vlm_pack_unpack(pack, s, &data, &own, err));
-  vlm_byte_reader d = {.data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
+  vlm_byte_reader d = {
+      .data = data, .bytes = (size_t)s->raw, .file = pack->path, .section = s->name, .err = err};
   switch (s->kind) {
     case VLM_SECTION_META: st = read_meta(pack, &d); break;
     case VLM_SECTION_PREP: st = copy_text(pack, &pack->preprocess, &d); break;

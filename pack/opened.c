@@ -24,10 +24,12 @@ const unsigned char *vlm_pack_bytes(const vlm_pack *pack) { return pack->storage
 
 size_t vlm_pack_file_bytes(const vlm_pack *pack) { return pack->storage->file.bytes; }
 
-static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const char *which, uint64_t got, uint64_t wanted, vlm_error *err) {
+static vlm_status check_hash(const vlm_pack *pack, const vlm_section *s, const char *which, uint64_t got,
+                             uint64_t wanted, vlm_error *err) {
   if (got == wanted) return VLM_OK;
-  return vlm_fail(err, VLM_INTEGRITY, "%s: section %s at %llu: %s hash %016llx, computed %016llx", pack->path, s->name, (unsigned long long)s->offset,
-                  which, (unsigned long long)wanted, (unsigned long long)got);
+  return vlm_fail(err, VLM_INTEGRITY, "%s: section %s at %llu: %s hash %016llx, computed %016llx", pack->path,
+                  s->name, (unsigned long long)s->offset, which, (unsigned long long)wanted,
+                  (unsigned long long)got);
 }
 
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err) {
@@ -47,7 +49,8 @@ out:
   return st;
 }
 
-vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err) {
+vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data,
+                           unsigned char **own, vlm_error *err) {
   vlm_status st = VLM_OK;
   const unsigned char *stored = vlm_pack_bytes(pack) + s->offset;
   *own = NULL;

@@ -42,8 +42,10 @@ const unsigned char *vlm_pack_bytes(const vlm_pack *pack);
 /* The hash of the stored bytes; the file's pages are not kept in memory. */
 vlm_status vlm_pack_check_stored(const vlm_pack *pack, const vlm_section *s, vlm_error *err);
 /* Checks hashes and gives the raw bytes: in the mapping, or in *own (free with vlm_free; NULL otherwise). Not for WGHT. */
-vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data, unsigned char **own, vlm_error *err);
+vlm_status vlm_pack_unpack(vlm_pack *pack, const vlm_section *s, const unsigned char **data,
+                           unsigned char **own, vlm_error *err);
 /* The graph of a section GRPH, not resolved, with its roles (VLM_PACK_MAX_ROLES, texts of the pack). The graph keeps the weights alive. */
-vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles, int32_t *n_roles, vlm_error *err);
+vlm_status vlm_pack_graph(vlm_graph **out, vlm_pack *pack, const vlm_section *s, const char **roles,
+                          int32_t *n_roles, vlm_error *err);
 
 #endif

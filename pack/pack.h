@@ -24,7 +24,8 @@ typedef struct vlm_pack_golden {
 /* ---- writing ---- */
 
 typedef struct vlm_pack_content {
-  const vlm_bundle *bundle;  /* graphs (a graph that plays two roles is stored once), texts and family; `merged` is not stored */
+  const vlm_bundle *
+      bundle; /* graphs (a graph that plays two roles is stored once), texts and family; `merged` is not stored */
   const char *preprocess;    /* JSON list of operations (vlm_preprocess_format), or NULL */
   const char *quantization;  /* JSON, or NULL */
   const char *provenance;    /* JSON, or NULL: no time, no path in it, please */
@@ -46,7 +47,8 @@ typedef struct vlm_pack_opts {
 } vlm_pack_opts;
 
 /* Writes a complete file or none. Equal tensors of all graphs are stored once. *bytes (may be NULL) = its size. */
-vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, const vlm_pack_opts *opts, size_t *bytes, vlm_error *err);
+vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, const vlm_pack_opts *opts,
+                          size_t *bytes, vlm_error *err);
 
 /* ---- opening ---- */
 
@@ -57,7 +59,8 @@ typedef struct vlm_pack_open_opts {
   size_t max_weight_bytes; /* 0 = 64 GiB; more is VLM_LIMIT */
   bool trust_weights;      /* do not hash the weights: mapped ones are then not even read */
   bool no_weights;         /* tables only: shapes are there, data is NULL, no bundle can be made */
-  bool lazy;               /* large compressed weights of 8 bits are unpacked when a session wants them (vlm_graph.lazy): for bundles that are
+  bool
+      lazy; /* large compressed weights of 8 bits are unpacked when a session wants them (vlm_graph.lazy): for bundles that are
                               run, and neither written nor compared */
 } vlm_pack_open_opts;
 
@@ -68,7 +71,8 @@ bool vlm_pack_begins(const void *data, size_t bytes);
  * VLM_UNSUPPORTED: another version, or a feature this library does not know. Free with vlm_pack_close. */
 vlm_status vlm_pack_open(vlm_pack **out, const char *path, const vlm_pack_open_opts *opts, vlm_error *err);
 /* The same of bytes that are there already: takes `file` over (it is empty afterwards, on failure too); `name` stands in messages. */
-vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *name, const vlm_pack_open_opts *opts, vlm_error *err);
+vlm_status vlm_pack_open_file(vlm_pack **out, vlm_file *file, const char *name,
+                              const vlm_pack_open_opts *opts, vlm_error *err);
 void vlm_pack_close(vlm_pack *pack);
 
 /* The model: resolved graphs whose constants lie in the pack's memory, which lives until the pack is closed and every graph is freed.
@@ -88,7 +92,7 @@ const vlm_pack_golden *vlm_pack_golden_all(const vlm_pack *pack, int32_t *count)
 /* What the file is made of. */
 typedef struct vlm_pack_section {
   char name[5];
-  const char *what; /* "weights"; "unknown" for an optional section that this library skipped */
+  const char *what;  /* "weights"; "unknown" for an optional section that this library skipped */
   const char *label; /* file name of a text, first role of a graph, else "" */
   const char *codec; /* "raw", "zstd", "frames" */
   uint64_t offset, stored_bytes, raw_bytes;
@@ -106,7 +110,8 @@ size_t vlm_pack_file_bytes(const vlm_pack *pack);
 /* ---- checking and comparing ---- */
 
 /* Runs a golden case: outputs must be what `golden` says. NULL-safe user data; a mismatch is VLM_INTEGRITY. */
-typedef vlm_status vlm_pack_check(void *user, const vlm_bundle *bundle, const vlm_pack_golden *golden, vlm_error *err);
+typedef vlm_status vlm_pack_check(void *user, const vlm_bundle *bundle, const vlm_pack_golden *golden,
+                                  vlm_error *err);
 
 typedef struct vlm_pack_verify_opts {
   vlm_threads *threads;
@@ -120,11 +125,13 @@ typedef struct vlm_pack_report {
 } vlm_pack_report;
 
 /* Every hash of the file, every graph, every golden case. *report (may be NULL) = what was checked. */
-vlm_status vlm_pack_verify(const char *path, const vlm_pack_verify_opts *opts, vlm_pack_report *report, vlm_error *err);
+vlm_status vlm_pack_verify(const char *path, const vlm_pack_verify_opts *opts, vlm_pack_report *report,
+                           vlm_error *err);
 
 /* One difference: `where` ("meta", "text", "graph vision", "tensor vision/conv1.weight", ...), then what it is in a and in b ("" = absent). */
 typedef void vlm_pack_difference(void *user, const char *where, const char *a, const char *b);
 /* Calls `report` for each difference, in file order; *count (may be NULL) = how many. Two packs of the same content with other codecs do not differ. */
-vlm_status vlm_pack_diff(vlm_pack *a, vlm_pack *b, vlm_pack_difference *report, void *user, int64_t *count, vlm_error *err);
+vlm_status vlm_pack_diff(vlm_pack *a, vlm_pack *b, vlm_pack_difference *report, void *user, int64_t *count,
+                         vlm_error *err);
 
 #endif

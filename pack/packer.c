@@ -24,9 +24,11 @@ out:
   return st;
 }
 
-static vlm_status add_section(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec) {
+static vlm_status add_section(vlm_packer *p, vlm_section **out, vlm_section_kind kind,
+                              vlm_section_codec codec) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections", VLM_PACK_MAX_SECTIONS);
+  VLM_CHECK(p->layout.count < VLM_PACK_MAX_SECTIONS, p->err, VLM_LIMIT, "more than %d sections",
+            VLM_PACK_MAX_SECTIONS);
   assert(kind < VLM_SECTION_KINDS && codec < VLM_SECTION_CODECS);
   *out = &p->layout.sections[p->layout.count++];
   **out = (vlm_section){.kind = kind, .codec = codec};
@@ -35,7 +37,8 @@ out:
   return st;
 }
 
-vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec, uint64_t stored) {
+vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec,
+                            uint64_t stored) {
   vlm_status st = VLM_OK;
   VLM_TRY(add_section(p, out, kind, codec));
   (*out)->stored = stored;
@@ -82,9 +85,11 @@ out:
 
 vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(bytes <= VLM_PACK_MAX_SECTION_BYTES, p->err, VLM_LIMIT, "section %s (%s): %zu bytes, the limit is %llu", vlm_section_name(kind),
-            vlm_section_what(kind), bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
-  VLM_TRY(bytes <= VLM_PACK_INSIDE_BYTES ? put_inside(p, kind, data, bytes) : put_outside(p, kind, data, bytes));
+  VLM_CHECK(bytes <= VLM_PACK_MAX_SECTION_BYTES, p->err, VLM_LIMIT,
+            "section %s (%s): %zu bytes, the limit is %llu", vlm_section_name(kind), vlm_section_what(kind),
+            bytes, (unsigned long long)VLM_PACK_MAX_SECTION_BYTES);
+  VLM_TRY(bytes <= VLM_PACK_INSIDE_BYTES ? put_inside(p, kind, data, bytes)
+                                         : put_outside(p, kind, data, bytes));
 out:
   return st;
 }

@@ -16,7 +16,7 @@ typedef struct vlm_packer {
   void *user;
   vlm_writer *writer;
   vlm_layout layout;
-  uint64_t at; /* bytes written */
+  uint64_t at;      /* bytes written */
   vlm_arena *arena; /* of sections that lie in the index */
   vlm_tensor_pool pool;
   vlm_error *err;
@@ -26,7 +26,8 @@ vlm_status vlm_packer_put(vlm_packer *p, const void *data, size_t bytes);
 /* Zeros up to `offset`. */
 vlm_status vlm_packer_pad_to(vlm_packer *p, uint64_t offset);
 /* Starts the next section, of that many stored bytes, at its place. */
-vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec, uint64_t stored);
+vlm_status vlm_packer_begin(vlm_packer *p, vlm_section **out, vlm_section_kind kind, vlm_section_codec codec,
+                            uint64_t stored);
 /* A section from memory: in the index when it is small, else compressed when that makes it smaller. */
 vlm_status vlm_packer_put_section(vlm_packer *p, vlm_section_kind kind, const void *data, size_t bytes);
 /* Ends an encoder: its bytes become a section. */

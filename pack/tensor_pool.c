@@ -5,7 +5,8 @@
 #include "runtime/base/hash.h"
 
 static bool same(const vlm_pack_tensor *a, const vlm_pack_tensor *b) {
-  return a->hash == b->hash && a->tensor.dtype == b->tensor.dtype && vlm_tensor_same_shape(&a->tensor, &b->tensor) &&
+  return a->hash == b->hash && a->tensor.dtype == b->tensor.dtype &&
+         vlm_tensor_same_shape(&a->tensor, &b->tensor) &&
          (a->bytes == 0 || memcmp(a->tensor.data, b->tensor.data, a->bytes) == 0);
 }
 
@@ -36,12 +37,13 @@ out:
   return st;
 }
 
-vlm_status vlm_tensor_pool_add(vlm_tensor_pool *pool, int32_t *index, const vlm_tensor *tensor, vlm_error *err) {
+vlm_status vlm_tensor_pool_add(vlm_tensor_pool *pool, int32_t *index, const vlm_tensor *tensor,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_pack_tensor item = {.tensor = *tensor};
   char shape[128];
-  VLM_CHECK(tensor->dtype != VLM_NONE && tensor->rank >= 0 && tensor->rank <= VLM_MAX_RANK, err, VLM_INTERNAL, "a constant has type %s and rank %d",
-            vlm_dtype_name(tensor->dtype), tensor->rank);
+  VLM_CHECK(tensor->dtype != VLM_NONE && tensor->rank >= 0 && tensor->rank <= VLM_MAX_RANK, err, VLM_INTERNAL,
+            "a constant has type %s and rank %d", vlm_dtype_name(tensor->dtype), tensor->rank);
   VLM_TRY(vlm_tensor_bytes_checked(&item.bytes, tensor, err));
   VLM_CHECK(tensor->data || item.bytes == 0, err, VLM_INTERNAL, "a constant of shape %s has no data",
             vlm_tensor_shape_text(tensor, shape, sizeof(shape)));

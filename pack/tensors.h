@@ -30,7 +30,8 @@ typedef struct vlm_tensor_pool {
   int32_t *slots; /* open addressing: index + 1; twice the capacity */
 } vlm_tensor_pool;
 
-vlm_status vlm_tensor_pool_add(vlm_tensor_pool *pool, int32_t *index, const vlm_tensor *tensor, vlm_error *err);
+vlm_status vlm_tensor_pool_add(vlm_tensor_pool *pool, int32_t *index, const vlm_tensor *tensor,
+                               vlm_error *err);
 void vlm_tensor_pool_free(vlm_tensor_pool *pool);
 void vlm_tensor_pool_encode(vlm_encoder *e, const vlm_tensor_pool *pool, bool raw);
 
@@ -38,20 +39,23 @@ void vlm_tensor_pool_encode(vlm_encoder *e, const vlm_tensor_pool *pool, bool ra
 
 typedef struct vlm_tensor_table {
   vlm_pack_tensor *items;
-  unsigned char *codecs;                /* vlm_tensor_codec */
-  size_t *raw_offsets, *stored_offsets; /* in the unpacked and in the stored section; VLM_TENSOR_INSIDE: in the table */
-  unsigned char *table;                 /* a copy of TENS */
-  struct vlm_lazy_weights *lazy;        /* tensors that are unpacked when they are wanted, or NULL */
+  unsigned char *codecs; /* vlm_tensor_codec */
+  size_t *raw_offsets,
+      *stored_offsets;  /* in the unpacked and in the stored section; VLM_TENSOR_INSIDE: in the table */
+  unsigned char *table; /* a copy of TENS */
+  struct vlm_lazy_weights *lazy; /* tensors that are unpacked when they are wanted, or NULL */
   int32_t count;
   size_t raw_bytes;
 } vlm_tensor_table;
 
 /* Reads TENS and checks it against the section WGHT. Only compact files have tensors in the table. */
-vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, const vlm_section *weights, bool compact);
+vlm_status vlm_tensor_table_decode(vlm_tensor_table *out, vlm_byte_reader *d, const vlm_section *weights,
+                                   bool compact);
 void vlm_tensor_table_free(vlm_tensor_table *table);
 /* Points every tensor into `raw` (the unpacked section), after unpacking into it from `stored` when the codec is frames, and checks hashes
  * unless `trust`; lazy ones are set already and left alone. `file` is for messages. */
-vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const vlm_file *mapping, const unsigned char *stored,
-                                 const vlm_section *weights, bool trust, vlm_threads *threads, const char *file, vlm_error *err);
+vlm_status vlm_tensor_table_load(vlm_tensor_table *table, unsigned char *raw, const vlm_file *mapping,
+                                 const unsigned char *stored, const vlm_section *weights, bool trust,
+                                 vlm_threads *threads, const char *file, vlm_error *err);
 
 #endif

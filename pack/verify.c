@@ -16,25 +16,28 @@ static vlm_status verify_weights(const vlm_pack *pack, const vlm_section *s, vlm
     at = pack->tensors.raw_offsets[i] + pack->tensors.items[i].bytes;
   }
   const uint64_t got = vlm_xxh64_value(hash);
-  VLM_CHECK(got == s->raw_hash, err, VLM_INTEGRITY, "%s: section WGHT: raw hash %016llx, computed %016llx", pack->path, (unsigned long long)s->raw_hash,
-            (unsigned long long)got);
+  VLM_CHECK(got == s->raw_hash, err, VLM_INTEGRITY, "%s: section WGHT: raw hash %016llx, computed %016llx",
+            pack->path, (unsigned long long)s->raw_hash, (unsigned long long)got);
 out:
   vlm_xxh64_free(hash);
   return st;
 }
 
-static vlm_status run_golden(vlm_pack *pack, const vlm_bundle *bundle, const vlm_pack_verify_opts *opts, vlm_error *err) {
+static vlm_status run_golden(vlm_pack *pack, const vlm_bundle *bundle, const vlm_pack_verify_opts *opts,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t i = 0; i < pack->n_golden && opts->check; i++) {
     st = opts->check(opts->user, bundle, &pack->golden[i], err);
-    if (st != VLM_OK) vlm_error_context(err, "%s: golden case %d (%s)", pack->path, (int)i, pack->golden[i].graph);
+    if (st != VLM_OK)
+      vlm_error_context(err, "%s: golden case %d (%s)", pack->path, (int)i, pack->golden[i].graph);
     VLM_TRY(st);
   }
 out:
   return st;
 }
 
-vlm_status vlm_pack_verify(const char *path, const vlm_pack_verify_opts *opts, vlm_pack_report *report, vlm_error *err) {
+vlm_status vlm_pack_verify(const char *path, const vlm_pack_verify_opts *opts, vlm_pack_report *report,
+                           vlm_error *err) {
   static const vlm_pack_verify_opts defaults = {.check = NULL};
   vlm_status st = VLM_OK;
   vlm_pack *pack = NULL;

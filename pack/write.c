@@ -10,7 +10,9 @@ static vlm_status put_text_section(vlm_packer *p, vlm_section_kind kind, const c
   return text ? vlm_packer_put_section(p, kind, text, strlen(text)) : VLM_OK;
 }
 
-static int by_key(const void *a, const void *b) { return strcmp(((const vlm_pack_pair *)a)->key, ((const vlm_pack_pair *)b)->key); }
+static int by_key(const void *a, const void *b) {
+  return strcmp(((const vlm_pack_pair *)a)->key, ((const vlm_pack_pair *)b)->key);
+}
 
 static vlm_status put_meta(vlm_packer *p) {
   static const char *const families[] = {"graph", "encoder-decoder", "decoder-only"};
@@ -23,7 +25,8 @@ static vlm_status put_meta(vlm_packer *p) {
   for (int32_t i = 1; i < n; i++) pairs[i] = p->content->meta[i - 1];
   qsort(pairs, (size_t)n, sizeof(*pairs), by_key);
   for (int32_t i = 1; i < n; i++) {
-    VLM_CHECK(strcmp(pairs[i - 1].key, pairs[i].key) != 0, p->err, VLM_INPUT, "the key \"%s\" is given twice", pairs[i].key);
+    VLM_CHECK(strcmp(pairs[i - 1].key, pairs[i].key) != 0, p->err, VLM_INPUT, "the key \"%s\" is given twice",
+              pairs[i].key);
   }
   vlm_put_uint(&e, (uint64_t)n);
   for (int32_t i = 0; i < n; i++) {
@@ -121,7 +124,8 @@ out:
   return st;
 }
 
-vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, const vlm_pack_opts *opts, size_t *bytes, vlm_error *err) {
+vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, const vlm_pack_opts *opts,
+                          size_t *bytes, vlm_error *err) {
   static const vlm_pack_opts defaults = {.level = 0};
   vlm_status st = VLM_OK;
   if (!opts) opts = &defaults;
@@ -132,7 +136,8 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
                   .go_on = opts->go_on,
                   .user = opts->user,
                   .err = err};
-  VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19", opts->level);
+  VLM_CHECK(p.level >= 1 && p.level <= 19, err, VLM_USAGE, "compression level %d, wanted 1 to 19",
+            opts->level);
   VLM_TRY(vlm_arena_create(&p.arena, err));
   VLM_TRY(vlm_writer_open(&p.writer, path, err));
   VLM_TRY(vlm_packer_pad_to(&p, VLM_PACK_HEADER_BYTES));

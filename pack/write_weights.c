@@ -20,7 +20,9 @@ static void compress_task(void *user, int64_t i, int worker) {
   (void)worker;
   if (b->p->pool.codecs[b->first + i] == VLM_TENSOR_INSIDE) return;
   b->status[i] = vlm_new(&b->frames[i], room, NULL);
-  if (b->status[i] == VLM_OK) b->status[i] = vlm_codec_compress(b->frames[i], room, &b->sizes[i], t->tensor.data, t->bytes, b->p->level, NULL);
+  if (b->status[i] == VLM_OK)
+    b->status[i] =
+        vlm_codec_compress(b->frames[i], room, &b->sizes[i], t->tensor.data, t->bytes, b->p->level, NULL);
 }
 
 static vlm_status put_batch(batch *b, vlm_section *s, vlm_xxh64_stream *stored_hash) {
@@ -28,7 +30,8 @@ static vlm_status put_batch(batch *b, vlm_section *s, vlm_xxh64_stream *stored_h
   for (int32_t i = 0; i < b->count; i++) {
     vlm_pack_tensor *t = &b->p->pool.items[b->first + i];
     if (b->p->pool.codecs[b->first + i] == VLM_TENSOR_INSIDE) continue;
-    VLM_CHECK(b->status[i] == VLM_OK, b->p->err, b->status[i], "compressing tensor %d of %zu bytes failed", (int)(b->first + i), t->bytes);
+    VLM_CHECK(b->status[i] == VLM_OK, b->p->err, b->status[i], "compressing tensor %d of %zu bytes failed",
+              (int)(b->first + i), t->bytes);
     const bool packed = b->sizes[i] < t->bytes;
     const void *data = packed ? b->frames[i] : t->tensor.data;
     t->stored_bytes = packed ? b->sizes[i] : t->bytes;
@@ -47,7 +50,8 @@ static vlm_status put_frames(vlm_packer *p, vlm_section *s, vlm_xxh64_stream *st
   for (int32_t next = 0; next < p->pool.count && st == VLM_OK;) {
     batch b = {.p = p, .first = next};
     size_t bytes = 0;
-    while (next < p->pool.count && b.count < BATCH_TENSORS && (b.count == 0 || bytes + p->pool.items[next].bytes <= BATCH_BYTES)) {
+    while (next < p->pool.count && b.count < BATCH_TENSORS &&
+           (b.count == 0 || bytes + p->pool.items[next].bytes <= BATCH_BYTES)) {
       bytes += p->pool.items[next++].bytes;
       b.count++;
     }
@@ -62,7 +66,8 @@ static vlm_status put_frames(vlm_packer *p, vlm_section *s, vlm_xxh64_stream *st
 /* Where every tensor begins when unpacked, at multiples of 64; returns the size of all. */
 static uint64_t raw_bytes(const vlm_tensor_pool *pool) {
   uint64_t end = 0;
-  for (int32_t i = 0; i < pool->count; i++) end = (end + VLM_PACK_ALIGN - 1) / VLM_PACK_ALIGN * VLM_PACK_ALIGN + pool->items[i].bytes;
+  for (int32_t i = 0; i < pool->count; i++)
+    end = (end + VLM_PACK_ALIGN - 1) / VLM_PACK_ALIGN * VLM_PACK_ALIGN + pool->items[i].bytes;
   return end;
 }
 
@@ -102,7 +107,8 @@ vlm_status vlm_packer_put_weights(vlm_packer *p) {
   vlm_encoder table = {.err = p->err};
   vlm_section *s;
   VLM_TRY(vlm_xxh64_create(&hash, p->err));
-  VLM_TRY(vlm_packer_begin(p, &s, VLM_SECTION_WGHT, raw ? VLM_SECTION_RAW : VLM_SECTION_FRAMES, raw ? bytes : 0));
+  VLM_TRY(
+      vlm_packer_begin(p, &s, VLM_SECTION_WGHT, raw ? VLM_SECTION_RAW : VLM_SECTION_FRAMES, raw ? bytes : 0));
   if (!raw) choose_inside(&p->pool);
   VLM_TRY(raw ? put_raw(p, hash) : put_frames(p, s, hash));
   s->raw = bytes;

@@ -43,7 +43,7 @@ static vlm_status apply_weight(vlm_rewriter *r, const vlm_node_plan *plan) {
   const vlm_body *body = vlm_rewriter_body(r, plan->graph);
   if (!body || plan->decision == VLM_DECIDE_FLOAT) return VLM_OK;
   vlm_status st = plan->decision == VLM_DECIDE_DYNAMIC ? apply_row(r, body->graph, plan)
-      : apply_dequantized(r, body->graph, plan);
+                                                       : apply_dequantized(r, body->graph, plan);
   if (st != VLM_OK) vlm_error_context(r->err, "%s: node \"%s\" (%s)", plan->graph, plan->node, plan->op_type);
   return st;
 }
@@ -73,7 +73,8 @@ static vlm_dtype type_of(const vlm_quant_plan *plan, const char *name) {
 
 /* The recipe without judgement: whatever is a float goes through 8 bits. */
 static vlm_status quantize_the_rest(vlm_rewriter *r, const vlm_body *body, int32_t n_values,
-                                    const vlm_quant_plan *plan, const vlm_stats *stats, const vlm_quant_opts *opts) {
+                                    const vlm_quant_plan *plan, const vlm_stats *stats,
+                                    const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = body->graph;
   for (vlm_value_id id = 0; id < n_values; id++) {
@@ -92,8 +93,7 @@ out:
 
 /* Values that were there before: what the rewriting adds is in 8 bits already. */
 static vlm_status apply_everything(vlm_rewriter *r, const int32_t *n_values, const vlm_quant_plan *plan,
-                                   const vlm_stats *stats,
-                                   const vlm_quant_opts *opts) {
+                                   const vlm_stats *stats, const vlm_quant_opts *opts) {
   vlm_status st = VLM_OK;
   for (int32_t b = 0; b < r->bodies.count && stats && opts->everything; b++)
     VLM_TRY(quantize_the_rest(r, &r->bodies.items[b], n_values[b], plan, stats, opts));

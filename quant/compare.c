@@ -45,8 +45,8 @@ static bool same_node(const vlm_node_plan *a, const vlm_node_plan *b) {
 
 static vlm_decision node_decision(const vlm_quant_plan *plan, int32_t first) {
   vlm_decision d = plan->nodes[first].decision;
-  for (int32_t i = first + 1; d == VLM_DECIDE_FLOAT && i < plan->count &&
-       same_node(&plan->nodes[i], &plan->nodes[first]); i++)
+  for (int32_t i = first + 1;
+       d == VLM_DECIDE_FLOAT && i < plan->count && same_node(&plan->nodes[i], &plan->nodes[first]); i++)
     d = plan->nodes[i].decision;
   return d;
 }
@@ -100,8 +100,7 @@ static bool is_first(const comparison *c, int32_t i) {
 }
 
 vlm_status vlm_quant_compare(vlm_difference_list *out, const vlm_quant_plan *plan,
-                             const vlm_quant_graph *lowered,
-                             const vlm_lower_report *report, vlm_error *err) {
+                             const vlm_quant_graph *lowered, const vlm_lower_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_arena *arena = NULL;
   comparison c = {.plan = plan, .report = report, .out = out, .err = err};
@@ -130,6 +129,6 @@ vlm_status vlm_differences_fail(const vlm_difference_list *list, vlm_error *err)
   if (list->count == 0) return VLM_OK;
   const vlm_difference *d = &list->items[0];
   return vlm_fail(err, VLM_INTERNAL, "%s: node \"%s\" (%s): planned %s, got %s: %s (%d nodes in all)",
-                  d->graph, d->node, d->op_type,
-                  vlm_decision_name(d->planned), vlm_decision_name(d->got), d->why, list->count);
+                  d->graph, d->node, d->op_type, vlm_decision_name(d->planned), vlm_decision_name(d->got),
+                  d->why, list->count);
 }

@@ -8,7 +8,7 @@
 typedef struct vlm_difference {
   const char *graph, *node, *op_type; /* as in the plan */
   vlm_decision planned, got;
-  const char *why;                    /* a constant string */
+  const char *why; /* a constant string */
 } vlm_difference;
 
 typedef struct vlm_difference_list {
@@ -20,8 +20,7 @@ typedef struct vlm_difference_list {
  * Differences are added to `out` (zeroed by the caller); they point into the plan. Free with
  * vlm_differences_free. */
 vlm_status vlm_quant_compare(vlm_difference_list *out, const vlm_quant_plan *plan,
-                             const vlm_quant_graph *lowered,
-                             const vlm_lower_report *report, vlm_error *err);
+                             const vlm_quant_graph *lowered, const vlm_lower_report *report, vlm_error *err);
 void vlm_differences_free(vlm_difference_list *list);
 /* VLM_INTERNAL that names the first difference; VLM_OK when there is none. */
 vlm_status vlm_differences_fail(const vlm_difference_list *list, vlm_error *err);

@@ -23,8 +23,8 @@ static vlm_status reason_for(walk *w, const char **out, const vlm_node *node, in
                              const vlm_tensor *t) {
   *out = "vector: a bias or a scale";
   if (t->rank < 2 || vlm_tensor_count(t) == vlm_tensor_span(t, t->rank - 1, t->rank)) return VLM_OK;
-  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\": no weight", k,
-                          node->op_type, node->name);
+  return vlm_arena_format(w->arena, out, w->err, "input %d of %s \"%s\": no weight", k, node->op_type,
+                          node->name);
 }
 
 static vlm_status read_input(walk *w, const vlm_body *body, int32_t n, int32_t k) {
@@ -66,8 +66,8 @@ static vlm_status add(walk *w, const char *role, const vlm_body *body, vlm_value
     l->capacity = wanted;
   }
   const char *reason = w->reasons[w->first[body - w->bodies.items] + id];
-  l->items[l->count++] = (vlm_constant){.tensor = v->tensor, .role = role, .path = body->path,
-                                        .name = v->name, .float_reason = reason};
+  l->items[l->count++] = (vlm_constant){
+      .tensor = v->tensor, .role = role, .path = body->path, .name = v->name, .float_reason = reason};
 out:
   return st;
 }
@@ -84,8 +84,8 @@ out:
   return st;
 }
 
-vlm_status vlm_constant_list_add(vlm_constant_list *list, const vlm_quant_graph *g, const vlm_quant_plan *plan,
-                             vlm_arena *arena, vlm_error *err) {
+vlm_status vlm_constant_list_add(vlm_constant_list *list, const vlm_quant_graph *g,
+                                 const vlm_quant_plan *plan, vlm_arena *arena, vlm_error *err) {
   vlm_status st = VLM_OK;
   walk w = {.list = list, .plan = plan, .arena = arena, .err = err};
   VLM_TRY(vlm_bodies_make(&w.bodies, g->graph, g->role, arena, err));
@@ -105,7 +105,7 @@ out:
 
 bool vlm_constant_equals(const vlm_constant *a, const vlm_constant *b) {
   return a->digest.high == b->digest.high && a->digest.low == b->digest.low &&
-      vlm_tensor_bytes(&a->tensor) == vlm_tensor_bytes(&b->tensor);
+         vlm_tensor_bytes(&a->tensor) == vlm_tensor_bytes(&b->tensor);
 }
 
 static int by_digest(const void *a, const void *b) {

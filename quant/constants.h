@@ -19,7 +19,7 @@ typedef struct vlm_constant_list {
 
 /* Those of two or more elements. Names and reasons live in the arena, the graph and the plan. */
 vlm_status vlm_constant_list_add(vlm_constant_list *list, const vlm_quant_graph *graph,
-                             const vlm_quant_plan *plan, vlm_arena *arena, vlm_error *err);
+                                 const vlm_quant_plan *plan, vlm_arena *arena, vlm_error *err);
 /* Equal content together, then by graph in the order added. */
 vlm_status vlm_constant_list_sort(vlm_constant_list *list, vlm_error *err);
 bool vlm_constant_equals(const vlm_constant *a, const vlm_constant *b);

@@ -14,7 +14,7 @@ struct vlm_flow {
   int32_t *first; /* per body: where its values begin in `seen` */
   int32_t n_values;
   uint8_t *seen;
-  flow_step *work;    /* seen, but its readers are not looked at yet */
+  flow_step *work; /* seen, but its readers are not looked at yet */
   int32_t n_work;
 };
 

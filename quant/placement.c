@@ -139,8 +139,7 @@ static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
     return store_unless_tiny(p, c, around, "depthwise convolution: cheap, sensitive",
                              "tiny depthwise convolution");
   if (reads_graph_input(c->body->graph, c->activation))
-    return store_unless_tiny(p, c, around, "first convolution: sees raw pixels",
-                             "tiny first convolution");
+    return store_unless_tiny(p, c, around, "first convolution: sees raw pixels", "tiny first convolution");
   if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS) return stored(p, "small convolution: cheap, sensitive");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
@@ -164,8 +163,7 @@ static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
                                    const vlm_surroundings *around) {
   const vlm_quant_opts *opts = around->opts;
   if (opts->everything) return calibrated(p, "everything was asked for");
-  if (is_tiny(c, around, MIN_STORED))
-    return decide(p, VLM_DECIDE_FLOAT, "tiny transposed convolution");
+  if (is_tiny(c, around, MIN_STORED)) return decide(p, VLM_DECIDE_FLOAT, "tiny transposed convolution");
   if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
     return stored(p, "convolution without static ranges");
   return calibrated(p, "transposed convolution");
@@ -174,8 +172,7 @@ static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
 vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
   const vlm_placed p = ask_lower(c);
   if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by --keep");
-  if (is_tiny(c, around, MIN_WEIGHTS))
-    return decide(&p, VLM_DECIDE_FLOAT, "small: tiny part of the model");
+  if (is_tiny(c, around, MIN_WEIGHTS)) return decide(&p, VLM_DECIDE_FLOAT, "small: tiny part of the model");
   switch (c->node->traits->family) {
     case VLM_FAMILY_TABLE: return place_table(&p, c, around);
     case VLM_FAMILY_CONVOLUTION: return place_convolution(&p, c, around);

@@ -21,8 +21,8 @@ typedef struct vlm_tiny_sizes {
 
 /* What a candidate stands in. */
 typedef struct vlm_surroundings {
-  const char *role;       /* of the root graph */
-  vlm_flow *flow;         /* of its bodies */
+  const char *role; /* of the root graph */
+  vlm_flow *flow;   /* of its bodies */
   vlm_tiny_sizes tiny;
   const vlm_quant_opts *opts;
 } vlm_surroundings;

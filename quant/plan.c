@@ -27,7 +27,8 @@ static double min_sqnr(const vlm_quant_opts *opts) { return opts->min_sqnr_db > 
 static const vlm_tensor_stats *stats_of(const planner *p, const vlm_candidate *c) {
   vlm_origin made = vlm_value_origin(c->body->graph, c->activation);
   return p->stats ? vlm_stats_find(p->stats, vlm_bodies_find(&p->bodies, made.graph)->path,
-                                   made.graph->values[made.id].name) : NULL;
+                                   made.graph->values[made.id].name)
+                  : NULL;
 }
 
 static void give_up_range(vlm_node_plan *n, const char *reason) {
@@ -50,7 +51,8 @@ static bool rows_differ(const planner *p, const vlm_node_plan *n, const vlm_tens
 static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate *c) {
   const vlm_tensor_stats *seen = stats_of(p, c);
   if (!seen || seen->count == 0) {
-    give_up_range(n, p->stats ? "never reached in calibration: add inputs that reach it" : "no statistics: --calib makes it static");
+    give_up_range(n, p->stats ? "never reached in calibration: add inputs that reach it"
+                              : "no statistics: --calib makes it static");
     return VLM_OK;
   }
   vlm_status st = vlm_range_choose(&n->range, seen, p->opts->range, p->opts->percentile, p->err);
@@ -58,7 +60,7 @@ static vlm_status choose_range(planner *p, vlm_node_plan *n, const vlm_candidate
   n->has_range = true;
   n->local_db = join_db(n->weight_sqnr_db, n->range.sqnr_db);
   bool enough = n->range.sqnr_db >= min_sqnr(p->opts) || p->opts->everything ||
-      p->opts->activations == VLM_ACTIVATIONS_STATIC;
+                p->opts->activations == VLM_ACTIVATIONS_STATIC;
   if (rows_differ(p, n, seen)) give_up_range(n, "rows differ in extent: a range for each");
   else if (!enough) give_up_range(n, "one range for all is too coarse (--activations static keeps it)");
   return VLM_OK;
@@ -74,14 +76,14 @@ static vlm_status add_node(planner *p, vlm_node_plan **out, const vlm_candidate 
   }
   vlm_node_plan *n = &plan->nodes[plan->count];
   const vlm_value *values = c->body->graph->values;
-  *n = (vlm_node_plan){.index = c->index, .slot = c->slot, .constant = c->weight,
-                       .weights = vlm_tensor_count(&c->weight)};
+  *n = (vlm_node_plan){
+      .index = c->index, .slot = c->slot, .constant = c->weight, .weights = vlm_tensor_count(&c->weight)};
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->graph, c->body->path, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->node, c->node->name, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->op_type, c->node->op_type, p->err));
   VLM_TRY(vlm_arena_strdup(plan->arena, &n->weight, values[c->node->inputs[c->slot.input]].name, p->err));
-  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input, c->activation == VLM_NO_VALUE ? ""
-                           : values[c->activation].name, p->err));
+  VLM_TRY(vlm_arena_strdup(plan->arena, &n->input,
+                           c->activation == VLM_NO_VALUE ? "" : values[c->activation].name, p->err));
   plan->count++;
   *out = n;
 out:
@@ -145,12 +147,11 @@ out:
 }
 
 vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *graphs, int32_t n_graphs,
-                               const vlm_stats *stats, const vlm_quant_opts *opts,
-                               vlm_error *err) {
+                               const vlm_stats *stats, const vlm_quant_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   planner p = {.stats = stats, .opts = opts, .err = err};
-  const vlm_weight_opts weights = {.per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search,
-                                   .threads = opts->threads};
+  const vlm_weight_opts weights = {
+      .per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search, .threads = opts->threads};
   VLM_TRY(vlm_new(&p.plan, 1, err));
   VLM_TRY(vlm_arena_create(&p.plan->arena, err));
   VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, err));

@@ -24,9 +24,9 @@ bool vlm_decision_parse(vlm_decision *out, const char *text) {
 }
 
 vlm_form vlm_decision_form(vlm_decision decision) {
-  static const vlm_form FORMS[VLM_DECIDE_COUNT] = {
-      [VLM_DECIDE_STATIC] = VLM_FORM_STATIC, [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW, [VLM_DECIDE_WEIGHT_ONLY] =
-          VLM_FORM_WEIGHT_ONLY};
+  static const vlm_form FORMS[VLM_DECIDE_COUNT] = {[VLM_DECIDE_STATIC] = VLM_FORM_STATIC,
+                                                   [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW,
+                                                   [VLM_DECIDE_WEIGHT_ONLY] = VLM_FORM_WEIGHT_ONLY};
   return FORMS[decision];
 }
 

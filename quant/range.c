@@ -13,9 +13,12 @@ static const char *const NAMES[VLM_RANGE_COUNT] = {
 #undef X
 };
 
-const char *vlm_range_method_name(vlm_range_method method) { return (unsigned)method < VLM_RANGE_COUNT ? NAMES[method] : "?"; }
+const char *vlm_range_method_name(vlm_range_method method) {
+  return (unsigned)method < VLM_RANGE_COUNT ? NAMES[method] : "?";
+}
 
-vlm_status vlm_range_method_parse(vlm_range_method *method, double *percentile, const char *text, vlm_error *err) {
+vlm_status vlm_range_method_parse(vlm_range_method *method, double *percentile, const char *text,
+                                  vlm_error *err) {
   size_t name = strcspn(text, ":");
   for (int m = 0; m < VLM_RANGE_COUNT; m++) {
     if (strlen(NAMES[m]) != name || strncmp(NAMES[m], text, name)) continue;
@@ -24,9 +27,11 @@ vlm_status vlm_range_method_parse(vlm_range_method *method, double *percentile, 
     char *end;
     *percentile = strtod(text + name + 1, &end);
     if (m == VLM_RANGE_PERCENTILE && !*end && *percentile > 50 && *percentile <= 100) return VLM_OK;
-    return vlm_fail(err, VLM_USAGE, "--range %s: only percentile takes a value, above 50 and at most 100", text);
+    return vlm_fail(err, VLM_USAGE, "--range %s: only percentile takes a value, above 50 and at most 100",
+                    text);
   }
-  return vlm_fail(err, VLM_USAGE, "unknown --range \"%s\"; known: auto minmax percentile[:P] entropy mse", text);
+  return vlm_fail(err, VLM_USAGE, "unknown --range \"%s\"; known: auto minmax percentile[:P] entropy mse",
+                  text);
 }
 
 void vlm_range_affine(float low, float high, float *scale, int32_t *zero_point) {
@@ -44,11 +49,12 @@ typedef struct {
   const vlm_tensor_stats *stats;
   int first, last; /* bins in use */
   double width;
-  double signal;   /* sum of squares */
+  double signal; /* sum of squares */
 } view;
 
 static view view_of(const vlm_tensor_stats *stats) {
-  view v = {.stats = stats, .first = VLM_HISTOGRAM_BINS, .last = -1, .width = ldexp(1, stats->histogram.exponent)};
+  view v = {
+      .stats = stats, .first = VLM_HISTOGRAM_BINS, .last = -1, .width = ldexp(1, stats->histogram.exponent)};
   for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) {
     int64_t n = stats->histogram.bins[i];
     if (!n) continue;
@@ -94,8 +100,10 @@ static void by_minmax(const view *v, double percentile, vlm_range *r) {
 static void by_percentile(const view *v, double percentile, vlm_range *r) {
   double cut = (100.0 - percentile) / 200.0 * (double)v->stats->count, below = 0, above = 0;
   int low = v->first, high = v->last;
-  while (low < v->last && below + (double)v->stats->histogram.bins[low] <= cut) below += (double)v->stats->histogram.bins[low++];
-  while (high > v->first && above + (double)v->stats->histogram.bins[high] <= cut) above += (double)v->stats->histogram.bins[high--];
+  while (low < v->last && below + (double)v->stats->histogram.bins[low] <= cut)
+    below += (double)v->stats->histogram.bins[low++];
+  while (high > v->first && above + (double)v->stats->histogram.bins[high] <= cut)
+    above += (double)v->stats->histogram.bins[high--];
   r->low = fmaxf(v->stats->min, (float)((low - HALF) * v->width));
   r->high = fminf(v->stats->max, (float)((high + 1 - HALF) * v->width));
   r->candidates = 1;
@@ -186,7 +194,8 @@ static void by_entropy(const view *v, double percentile, vlm_range *r) {
   r->candidates = 0;
   /* Windows of growing half-width around zero, cut to the side(s) that hold data. */
   for (int half = reach < MIN_WINDOW ? reach : MIN_WINDOW; half <= reach; half++) {
-    int low = HALF - half > v->first ? HALF - half : v->first, high = HALF + half - 1 < v->last ? HALF + half - 1 : v->last;
+    int low = HALF - half > v->first ? HALF - half : v->first,
+        high = HALF + half - 1 < v->last ? HALF + half - 1 : v->last;
     if (high <= low) continue;
     widen(&w, bins, low, high);
     double kl = divergence(bins, &w);
@@ -203,7 +212,10 @@ static void by_entropy(const view *v, double percentile, vlm_range *r) {
 }
 
 static void (*const METHODS[VLM_RANGE_COUNT])(const view *v, double percentile, vlm_range *r) = {
-    [VLM_RANGE_MINMAX] = by_minmax, [VLM_RANGE_PERCENTILE] = by_percentile, [VLM_RANGE_ENTROPY] = by_entropy, [VLM_RANGE_MSE] = by_mse};
+    [VLM_RANGE_MINMAX] = by_minmax,
+    [VLM_RANGE_PERCENTILE] = by_percentile,
+    [VLM_RANGE_ENTROPY] = by_entropy,
+    [VLM_RANGE_MSE] = by_mse};
 
 static double run_method(const view *v, vlm_range_method method, double percentile, vlm_range *r) {
   assert(method > VLM_RANGE_AUTO && method < VLM_RANGE_COUNT);
@@ -216,9 +228,12 @@ static double run_method(const view *v, vlm_range_method method, double percenti
   return error;
 }
 
-vlm_status vlm_range_choose(vlm_range *out, const vlm_tensor_stats *stats, vlm_range_method method, double percentile, vlm_error *err) {
+vlm_status vlm_range_choose(vlm_range *out, const vlm_tensor_stats *stats, vlm_range_method method,
+                            double percentile, vlm_error *err) {
   if (stats->count == 0)
-    return vlm_fail(err, VLM_INPUT, "tensor \"%s\" of %s was never seen in calibration; calibrate with data that reaches it", stats->name, stats->graph);
+    return vlm_fail(err, VLM_INPUT,
+                    "tensor \"%s\" of %s was never seen in calibration; calibrate with data that reaches it",
+                    stats->name, stats->graph);
   view v = view_of(stats);
   if (percentile <= 0) percentile = 99.999;
   if (method != VLM_RANGE_AUTO) {

@@ -7,13 +7,14 @@
 #include "calib/stats.h"
 
 /* X(NAME, command-line text) */
-#define VLM_RANGE_METHODS(X) X(AUTO, "auto") X(MINMAX, "minmax") X(PERCENTILE, "percentile") X(ENTROPY, "entropy") X(MSE, "mse")
+#define VLM_RANGE_METHODS(X) \
+  X(AUTO, "auto") X(MINMAX, "minmax") X(PERCENTILE, "percentile") X(ENTROPY, "entropy") X(MSE, "mse")
 
 typedef enum vlm_range_method {
 #define X(name, text) VLM_RANGE_##name,
   VLM_RANGE_METHODS(X)
 #undef X
-  VLM_RANGE_COUNT
+      VLM_RANGE_COUNT
 } vlm_range_method;
 
 typedef struct vlm_range {
@@ -27,10 +28,12 @@ typedef struct vlm_range {
 
 const char *vlm_range_method_name(vlm_range_method method);
 /* "minmax", "percentile:99.99", …; percentile is filled when given (default 99.999). */
-vlm_status vlm_range_method_parse(vlm_range_method *method, double *percentile, const char *text, vlm_error *err);
+vlm_status vlm_range_method_parse(vlm_range_method *method, double *percentile, const char *text,
+                                  vlm_error *err);
 
 /* AUTO runs all four and keeps the lowest error. VLM_INPUT when the tensor was never seen. */
-vlm_status vlm_range_choose(vlm_range *out, const vlm_tensor_stats *stats, vlm_range_method method, double percentile, vlm_error *err);
+vlm_status vlm_range_choose(vlm_range *out, const vlm_tensor_stats *stats, vlm_range_method method,
+                            double percentile, vlm_error *err);
 
 /* Scale and zero point of [low, high] widened to contain 0. */
 void vlm_range_affine(float low, float high, float *scale, int32_t *zero_point);

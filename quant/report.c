@@ -79,11 +79,13 @@ static vlm_status read_range(vlm_node_plan *n, vlm_json entry, vlm_error *err) {
   double low, high;
   vlm_json range = vlm_json_member(entry, "range");
   if (vlm_json_is_null(range)) return VLM_OK;
-  if (vlm_json_type(range) != VLM_JSON_ARRAY || vlm_json_size(range) != 2) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "wanted [low, high]"));
+  if (vlm_json_type(range) != VLM_JSON_ARRAY || vlm_json_size(range) != 2)
+    VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "wanted [low, high]"));
   VLM_TRY(vlm_json_as_double(&low, vlm_json_at(range, 0), err));
   VLM_TRY(vlm_json_as_double(&high, vlm_json_at(range, 1), err));
   if (low > high) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "low %g is above high %g", low, high));
-  if (fabs(low) > MAX_BOUND || fabs(high) > MAX_BOUND) VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "a bound is above %g", MAX_BOUND));
+  if (fabs(low) > MAX_BOUND || fabs(high) > MAX_BOUND)
+    VLM_TRY(vlm_json_fail(range, err, VLM_INPUT, "a bound is above %g", MAX_BOUND));
   n->has_range = true;
   n->range.low = (float)low;
   n->range.high = (float)high;
@@ -98,14 +100,19 @@ static vlm_status read_entry(vlm_quant_plan *plan, const char *role, vlm_json en
   VLM_TRY(vlm_json_get_text(&name, entry, "node", VLM_JSON_REQUIRED, err));
   VLM_TRY(vlm_json_get_text(&decision, entry, "decision", VLM_JSON_REQUIRED, err));
   vlm_node_plan *n = next_node(plan, role, name);
-  if (!n) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "graph \"%s\" has no quantizable node \"%s\", or it was named before", role, name));
+  if (!n)
+    VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT,
+                          "graph \"%s\" has no quantizable node \"%s\", or it was named before", role, name));
   vlm_decision before = n->decision;
   n->given = true;
   if (!vlm_decision_parse(&n->decision, decision))
-    VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "decision \"%s\": wanted float, static, dynamic or weight-only", decision));
-  if (!fits(n, n->decision)) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\": %s cannot be %s", name, n->op_type, decision));
+    VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT,
+                          "decision \"%s\": wanted float, static, dynamic or weight-only", decision));
+  if (!fits(n, n->decision))
+    VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\": %s cannot be %s", name, n->op_type, decision));
   VLM_TRY(read_range(n, entry, err));
-  if (n->decision == VLM_DECIDE_STATIC && !n->has_range) VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\" is static but has no range", name));
+  if (n->decision == VLM_DECIDE_STATIC && !n->has_range)
+    VLM_TRY(vlm_json_fail(entry, err, VLM_INPUT, "node \"%s\" is static but has no range", name));
   if (n->decision != before) n->reason = "taken from the plan file";
 out:
   return st;
@@ -119,8 +126,10 @@ vlm_status vlm_quant_plan_override(vlm_quant_plan *plan, const char *path, vlm_e
   VLM_TRY(vlm_json_get_object(&graphs, vlm_json_root(doc), "graphs", VLM_JSON_REQUIRED, err));
   vlm_json_iter it = {0};
   while (vlm_json_next(graphs, &it)) {
-    if (vlm_json_type(it.value) != VLM_JSON_ARRAY) VLM_TRY(vlm_json_fail(it.value, err, VLM_INPUT, "wanted a list of nodes"));
-    for (size_t i = 0; i < vlm_json_size(it.value); i++) VLM_TRY(read_entry(plan, it.key, vlm_json_at(it.value, i), err));
+    if (vlm_json_type(it.value) != VLM_JSON_ARRAY)
+      VLM_TRY(vlm_json_fail(it.value, err, VLM_INPUT, "wanted a list of nodes"));
+    for (size_t i = 0; i < vlm_json_size(it.value); i++)
+      VLM_TRY(read_entry(plan, it.key, vlm_json_at(it.value, i), err));
   }
   vlm_quant_plan_tie(plan);
 out:

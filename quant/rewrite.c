@@ -86,7 +86,10 @@ static vlm_status find_or_store(vlm_rewriter *r, vlm_stored **out, vlm_graph *gr
   const named_for at = {origin.graph, origin.graph->values[origin.id].name};
   VLM_TRY(vlm_weight_store_get(&w, r->weights, &plan->constant, plan->slot.axis, turned, r->err));
   VLM_TRY(new_stored(r, out));
-  **out = (vlm_stored){.owner = origin.graph, .origin = origin.id, .axis = plan->slot.axis, .rows = turned,
+  **out = (vlm_stored){.owner = origin.graph,
+                       .origin = origin.id,
+                       .axis = plan->slot.axis,
+                       .rows = turned,
                        .dequantized = VLM_NO_VALUE};
   VLM_TRY(add_constant(r, &(*out)->data, at, "_quantized", &w->data, false));
   VLM_TRY(add_constant(r, &(*out)->scale, at, "_scale", &w->scale, false));
@@ -148,7 +151,8 @@ vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph 
   const named_for at = {graph, graph->values[id].name};
   for (int32_t i = 0; i < r->n_through; i++) {
     const vlm_through *t = &r->through[i];
-    if (t->graph != graph || t->id != id || t->scale != range->scale || t->zero_point != range->zero_point) continue;
+    if (t->graph != graph || t->id != id || t->scale != range->scale || t->zero_point != range->zero_point)
+      continue;
     *out = t->dequantized;
     return VLM_OK;
   }

@@ -10,7 +10,7 @@
 /* A constant of the graph in 8 bits, in the graph that holds the constant. */
 typedef struct vlm_stored {
   vlm_graph *owner;
-  vlm_value_id origin;      /* the float constant */
+  vlm_value_id origin; /* the float constant */
   int32_t axis;
   bool rows;
   vlm_value_id data, scale;
@@ -26,9 +26,9 @@ typedef struct vlm_through { /* an activation through 8 bits */
 
 typedef struct vlm_rewriter {
   vlm_body_list bodies;
-  vlm_arena *arena;         /* paths and lists */
+  vlm_arena *arena; /* paths and lists */
   vlm_weight_store *weights;
-  vlm_stored **stored;      /* grow; entries stay where they are */
+  vlm_stored **stored; /* grow; entries stay where they are */
   vlm_through *through;
   int32_t n_stored, cap_stored, n_through, cap_through;
   vlm_error *err;

@@ -18,7 +18,8 @@ typedef struct {
 
 /* One channel, made contiguous: the search reads it many times. */
 static void gather_channel(float *to, const float *x, const channel_shape *s) {
-  for (int64_t o = 0; o < s->outer; o++) memcpy(to + o * s->inner, x + o * s->stride, (size_t)s->inner * sizeof *to);
+  for (int64_t o = 0; o < s->outer; o++)
+    memcpy(to + o * s->inner, x + o * s->stride, (size_t)s->inner * sizeof *to);
 }
 
 static float channel_absmax(const float *x, int64_t n) {
@@ -56,7 +57,8 @@ VLM_WIDE_INLINE double block_error(const float *x, int64_t n, float scale) {
 /* Stops when the sum is above `limit`. */
 VLM_WIDE static double channel_error(const float *x, int64_t n, float scale, double limit) {
   double sum = 0;
-  for (int64_t i = 0; i < n && sum <= limit; i += BLOCK) sum += block_error(x + i, n - i < BLOCK ? n - i : BLOCK, scale);
+  for (int64_t i = 0; i < n && sum <= limit; i += BLOCK)
+    sum += block_error(x + i, n - i < BLOCK ? n - i : BLOCK, scale);
   return sum;
 }
 
@@ -96,7 +98,9 @@ static quality store_channel(int8_t *q, const float *x, const channel_shape *s, 
 static vlm_status check_finite(const vlm_tensor *w, vlm_error *err) {
   const float *x = w->data;
   for (int64_t i = 0, n = vlm_tensor_count(w); i < n; i++)
-    if (!isfinite(x[i])) return vlm_fail(err, VLM_INPUT, "weight element %lld is not finite; it cannot be quantized", (long long)i);
+    if (!isfinite(x[i]))
+      return vlm_fail(err, VLM_INPUT, "weight element %lld is not finite; it cannot be quantized",
+                      (long long)i);
   return VLM_OK;
 }
 
@@ -104,7 +108,7 @@ typedef struct {
   const vlm_tensor *w;
   const vlm_weight_opts *opts;
   channel_shape shape;
-  float absmax;       /* of the whole tensor, when it has one scale */
+  float absmax; /* of the whole tensor, when it has one scale */
   int8_t *data;
   float *scales;
   quality *qualities; /* per channel: added up in their order, whoever made them */
@@ -118,7 +122,9 @@ static void channel_task(void *user, int64_t c, int worker) {
   float *x = j->gathered + worker * n;
   gather_channel(x, (const float *)j->w->data + c * s->inner, s);
   float absmax = channel_absmax(x, n);
-  j->scales[c] = j->opts->per_tensor ? scale_of(j->absmax) : j->opts->mse ? best_scale(x, n, absmax) : scale_of(absmax);
+  j->scales[c] = j->opts->per_tensor ? scale_of(j->absmax)
+                 : j->opts->mse      ? best_scale(x, n, absmax)
+                                     : scale_of(absmax);
   j->qualities[c] = store_channel(j->data + c * s->inner, x, s, j->scales[c]);
 }
 
@@ -131,10 +137,12 @@ static double total_sqnr(const quality *q, int64_t channels) {
   return sum.error > 0 && sum.signal > 0 ? 10 * log10(sum.signal / sum.error) : 200;
 }
 
-vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis, const vlm_weight_opts *opts, vlm_arena *arena, vlm_error *err) {
+vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis, const vlm_weight_opts *opts,
+                               vlm_arena *arena, vlm_error *err) {
   vlm_status st = VLM_OK;
   channel_job j = {.w = w, .opts = opts};
-  VLM_CHECK(w->dtype == VLM_F32 && axis >= 0 && axis < w->rank, err, VLM_INTERNAL, "weight of type %s, axis %d", vlm_dtype_name(w->dtype), axis);
+  VLM_CHECK(w->dtype == VLM_F32 && axis >= 0 && axis < w->rank, err, VLM_INTERNAL,
+            "weight of type %s, axis %d", vlm_dtype_name(w->dtype), axis);
   VLM_TRY(check_finite(w, err));
   int64_t channels = w->dims[axis], inner = vlm_tensor_span(w, axis + 1, w->rank);
   j.shape = (channel_shape){.outer = vlm_tensor_span(w, 0, axis), .stride = channels * inner, .inner = inner};

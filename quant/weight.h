@@ -7,19 +7,20 @@
 #include "runtime/base/threads.h"
 
 typedef struct vlm_weight_opts {
-  bool per_tensor;  /* one scale for all channels: a deliberately bad recipe for comparisons */
-  bool mse;         /* search the clip that minimises each channel's squared error; false = absmax */
+  bool per_tensor;      /* one scale for all channels: a deliberately bad recipe for comparisons */
+  bool mse;             /* search the clip that minimises each channel's squared error; false = absmax */
   vlm_threads *threads; /* NULL = this thread; the result does not depend on it */
 } vlm_weight_opts;
 
 typedef struct vlm_weight_s8 {
-  vlm_tensor data;    /* s8, shape of the input */
-  vlm_tensor scale;   /* f32 [channels of `axis`] */
+  vlm_tensor data;  /* s8, shape of the input */
+  vlm_tensor scale; /* f32 [channels of `axis`] */
   int32_t axis;
   double sqnr_db;
 } vlm_weight_s8;
 
 /* w: f32, any rank >= 1. Results live in the arena. VLM_INPUT on NaN or infinity (index in the message). */
-vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis, const vlm_weight_opts *opts, vlm_arena *arena, vlm_error *err);
+vlm_status vlm_weight_quantize(vlm_weight_s8 *out, const vlm_tensor *w, int axis, const vlm_weight_opts *opts,
+                               vlm_arena *arena, vlm_error *err);
 
 #endif

@@ -58,8 +58,8 @@ static const kept_weight *find(const vlm_weight_store *store, const vlm_tensor *
 static vlm_status turn(vlm_tensor *t, vlm_arena *arena, vlm_error *err) {
   int8_t *turned;
   const int8_t *from = t->data;
-  int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1], blocks =
-      vlm_tensor_span(t, 0, t->rank - 2);
+  int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1],
+          blocks = vlm_tensor_span(t, 0, t->rank - 2);
   vlm_status st = vlm_arena_new(arena, &turned, (size_t)vlm_tensor_count(t), err);
   if (st != VLM_OK) return st;
   for (int64_t b = 0; b < blocks; b++)
@@ -104,8 +104,7 @@ out:
 }
 
 vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *store, const vlm_tensor *w,
-                                int32_t axis, bool rows,
-                                vlm_error *err) {
+                                int32_t axis, bool rows, vlm_error *err) {
   vlm_status st = VLM_OK;
   kept_weight *made;
   const kept_weight *known = find(store, w, axis, rows);

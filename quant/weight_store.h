@@ -18,8 +18,7 @@ void vlm_weight_store_release(void *store);
  * f64; known by its address, shape and axis, so its data must stay where they are. rows: the axis is the last
  * dim but one of the result, one row per channel. */
 vlm_status vlm_weight_store_get(const vlm_weight_s8 **out, vlm_weight_store *store, const vlm_tensor *w,
-                                int32_t axis, bool rows,
-                                vlm_error *err);
+                                int32_t axis, bool rows, vlm_error *err);
 /* True when w is stored one row per channel already, without `rows`. */
 bool vlm_weight_has_rows(const vlm_tensor *w, int32_t axis);
 

@@ -13,12 +13,12 @@ static vlm_error error __attribute__((unused)); /* not by those that use FAILS_W
     if ((call) != VLM_OK) fail_msg("%s", error.text); \
   } while (0)
 
-#define FAILS_WITH(err, wanted, call)                                                                       \
-  do {                                                                                                      \
-    vlm_status got_ = (call);                                                                               \
-    if (got_ != (wanted))                                                                                   \
-      fail_msg("%s: %s (%s), wanted %s", #call, vlm_status_name(got_),                                      \
-               got_ == VLM_OK ? "no message" : (err).text, vlm_status_name(wanted));                        \
+#define FAILS_WITH(err, wanted, call)                                                \
+  do {                                                                               \
+    vlm_status got_ = (call);                                                        \
+    if (got_ != (wanted))                                                            \
+      fail_msg("%s: %s (%s), wanted %s", #call, vlm_status_name(got_),               \
+               got_ == VLM_OK ? "no message" : (err).text, vlm_status_name(wanted)); \
   } while (0)
 #define FAILS(wanted, call) FAILS_WITH(error, wanted, call)
 

@@ -10,8 +10,8 @@
 static vlm_status reserve(void **data, size_t count, size_t *room, size_t more, size_t size, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t need;
-  VLM_CHECK(vlm_size_add(count, more, &need) && vlm_size_mul(need, 2, &need), err, VLM_LIMIT, "a buffer of %zu elements cannot grow by %zu",
-            count, more);
+  VLM_CHECK(vlm_size_add(count, more, &need) && vlm_size_mul(need, 2, &need), err, VLM_LIMIT,
+            "a buffer of %zu elements cannot grow by %zu", count, more);
   if (count + more <= *room) return VLM_OK;
   if (need < 32) need = 32;
   VLM_TRY(vlm_grow(data, *room, need, size, err));

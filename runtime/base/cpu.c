@@ -83,9 +83,12 @@ vlm_status vlm_cpu_select(uint32_t *mask, const char *level, vlm_error *err) {
   for (int k = 0; k < VLM_CPU_COUNT; k++) {
     if (strcmp(NAMES[k], level)) continue;
     if (!(have >> k & 1))
-      return vlm_fail(err, VLM_UNSUPPORTED, "this machine cannot run --cpu %s; its best level is %s", level, NAMES[vlm_cpu_best(have)]);
+      return vlm_fail(err, VLM_UNSUPPORTED, "this machine cannot run --cpu %s; its best level is %s", level,
+                      NAMES[vlm_cpu_best(have)]);
     *mask = have & IMPLIED[k];
     return VLM_OK;
   }
-  return vlm_fail(err, VLM_USAGE, "unknown --cpu level \"%s\"; known: c avx2 avxvnni avx512vnni amx neon dotprod i8mm", level);
+  return vlm_fail(err, VLM_USAGE,
+                  "unknown --cpu level \"%s\"; known: c avx2 avxvnni avx512vnni amx neon dotprod i8mm",
+                  level);
 }

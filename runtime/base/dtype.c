@@ -26,7 +26,9 @@ vlm_dtype vlm_dtype_from_onnx(int code) {
 
 bool vlm_dtype_is_float(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 'f'; }
 bool vlm_dtype_is_signed(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 's'; }
-bool vlm_dtype_is_integer(vlm_dtype d) { return vlm_dtype_is_signed(d) || ((unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 'u'); }
+bool vlm_dtype_is_integer(vlm_dtype d) {
+  return vlm_dtype_is_signed(d) || ((unsigned)d < VLM_DTYPE_COUNT && ROWS[d].kind == 'u');
+}
 
 /* ---- half and bfloat16 ---- */
 

@@ -14,11 +14,11 @@ typedef enum vlm_dtype {
 
 const char *vlm_dtype_name(vlm_dtype dtype);
 int vlm_dtype_bits(vlm_dtype dtype);
-int vlm_dtype_onnx(vlm_dtype dtype);          /* ONNX code of a type */
-vlm_dtype vlm_dtype_from_onnx(int code);      /* VLM_NONE when not one of ours */
-bool vlm_dtype_is_float(vlm_dtype dtype);     /* f16, bf16, f32, f64 and the small floats (small_float.h) */
-bool vlm_dtype_is_integer(vlm_dtype dtype);   /* every int and uint, not bool */
-bool vlm_dtype_is_signed(vlm_dtype dtype);    /* every int, not uint */
+int vlm_dtype_onnx(vlm_dtype dtype);        /* ONNX code of a type */
+vlm_dtype vlm_dtype_from_onnx(int code);    /* VLM_NONE when not one of ours */
+bool vlm_dtype_is_float(vlm_dtype dtype);   /* f16, bf16, f32, f64 and the small floats (small_float.h) */
+bool vlm_dtype_is_integer(vlm_dtype dtype); /* every int and uint, not bool */
+bool vlm_dtype_is_signed(vlm_dtype dtype);  /* every int, not uint */
 
 /* IEEE half and bfloat16, round to nearest even. */
 float vlm_f16_to_f32(uint16_t h);

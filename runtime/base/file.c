@@ -28,7 +28,8 @@ vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_erro
 }
 
 /* Where the file cannot be mapped: the pages around the part are, and it is copied. */
-static vlm_status copy_part(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name, vlm_error *err) {
+static vlm_status copy_part(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name,
+                            vlm_error *err) {
   vlm_file around;
   const uint64_t inside = offset % (uint64_t)sysconf(_SC_PAGESIZE);
   vlm_status st = vlm_file_map_fd(&around, fd, offset - inside, inside + bytes, name, err);
@@ -38,15 +39,17 @@ static vlm_status copy_part(vlm_file *out, int fd, uint64_t offset, uint64_t byt
   return st;
 }
 
-vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name, vlm_error *err) {
+vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   struct stat info;
   *out = (vlm_file){.data = (const unsigned char *)""};
   VLM_CHECK(fstat(fd, &info) == 0, err, VLM_IO, "%s: %s", name, strerror(errno));
   VLM_CHECK(S_ISREG(info.st_mode), err, VLM_INPUT, "%s: is not a file", name);
   const uint64_t size = (uint64_t)info.st_size;
-  VLM_CHECK(offset <= size && bytes <= size - offset, err, VLM_INPUT, "%s: has %llu bytes, wanted %llu from %llu on", name,
-            (unsigned long long)size, (unsigned long long)bytes, (unsigned long long)offset);
+  VLM_CHECK(offset <= size && bytes <= size - offset, err, VLM_INPUT,
+            "%s: has %llu bytes, wanted %llu from %llu on", name, (unsigned long long)size,
+            (unsigned long long)bytes, (unsigned long long)offset);
   if (bytes == 0) bytes = size - offset;
   if (bytes == 0) goto out;
   if (offset % (uint64_t)sysconf(_SC_PAGESIZE)) {
@@ -63,7 +66,8 @@ out:
 
 vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err) {
   *out = (vlm_file){.data = (const unsigned char *)""};
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not make us wait for its writer */
+  int fd = open(
+      path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not make us wait for its writer */
   if (fd < 0) return vlm_fail(err, VLM_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
   const vlm_status st = vlm_file_map_fd(out, fd, 0, 0, path, err);
   close(fd);
@@ -128,7 +132,8 @@ static bool has_other_names(const char *path) {
 }
 
 bool vlm_file_belongs(const char *path, const char *folder, const char *owner) {
-  char *real = realpath(path, NULL), *home = realpath(*folder ? folder : ".", NULL), *store = realpath(owner, NULL);
+  char *real = realpath(path, NULL), *home = realpath(*folder ? folder : ".", NULL),
+       *store = realpath(owner, NULL);
   char *slash = store ? strrchr(store, '/') : NULL;
   if (slash) slash[slash == store] = 0;
   bool inside = real && ((home && lies_in(real, home)) || (store && lies_in(real, store)));
@@ -295,12 +300,14 @@ static void sync_folder(const char *path) {
 }
 
 vlm_status vlm_writer_commit(vlm_writer *w, vlm_error *err) {
-  if (!w->in_place && fsync(w->fd) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be flushed to disk: %s", w->path, strerror(errno));
+  if (!w->in_place && fsync(w->fd) != 0)
+    return vlm_fail(err, VLM_IO, "%s: cannot be flushed to disk: %s", w->path, strerror(errno));
   int closed = close(w->fd);
   w->fd = -1;
   if (closed != 0) return vlm_fail(err, VLM_IO, "%s: closing failed: %s", w->path, strerror(errno));
   if (w->in_place) return VLM_OK;
-  if (rename(w->temporary, w->path) != 0) return vlm_fail(err, VLM_IO, "%s: cannot be renamed into place: %s", w->path, strerror(errno));
+  if (rename(w->temporary, w->path) != 0)
+    return vlm_fail(err, VLM_IO, "%s: cannot be renamed into place: %s", w->path, strerror(errno));
   forget(w->slot);
   w->slot = -1;
   w->temporary[0] = 0;

@@ -19,7 +19,8 @@ typedef struct vlm_file {
 vlm_status vlm_file_map(vlm_file *out, const char *path, vlm_error *err);
 /* The same of an open descriptor, which stays open: `bytes` bytes (0 = to the end) from `offset` on. Mapped when the offset is a multiple
  * of the page size, else copied. */
-vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name, vlm_error *err);
+vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t bytes, const char *name,
+                           vlm_error *err);
 /* A copy of memory as if it were a mapped file. */
 vlm_status vlm_file_copy(vlm_file *out, const void *data, size_t bytes, vlm_error *err);
 void vlm_file_unmap(vlm_file *file);

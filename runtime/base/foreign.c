@@ -14,9 +14,11 @@ static const struct {
 };
 
 static const vlm_foreign EMPTY = {"empty", "get the file again", true};
-static const vlm_foreign JSON = {"a JSON file", "give the folder that it lies in, or the .onnx or .vlmq file", false};
-static const vlm_foreign SAFETENSORS = {"a safetensors file", "weights alone are no model: export it to ONNX (optimum-cli export onnx) and give that",
-                                        false};
+static const vlm_foreign JSON = {"a JSON file", "give the folder that it lies in, or the .onnx or .vlmq file",
+                                 false};
+static const vlm_foreign SAFETENSORS = {
+    "a safetensors file",
+    "weights alone are no model: export it to ONNX (optimum-cli export onnx) and give that", false};
 
 /* Eight bytes say how long the JSON text is that follows. */
 static bool is_safetensors(const unsigned char *p, size_t bytes) {
@@ -35,7 +37,9 @@ const vlm_foreign *vlm_foreign_find(const void *data, size_t bytes) {
   const unsigned char *p = data;
   if (bytes == 0) return &EMPTY;
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-    if (bytes >= types[i].at + types[i].bytes && memcmp(p + types[i].at, types[i].signature, types[i].bytes) == 0) return &types[i].what;
+    if (bytes >= types[i].at + types[i].bytes &&
+        memcmp(p + types[i].at, types[i].signature, types[i].bytes) == 0)
+      return &types[i].what;
   if (is_safetensors(p, bytes)) return &SAFETENSORS;
   return is_json(p, bytes) ? &JSON : NULL;
 }

@@ -25,9 +25,15 @@ vlm_status vlm_hasher_create(vlm_hasher **out, vlm_error *err) {
 }
 
 void vlm_hasher_free(vlm_hasher *hasher) { vlm_free(hasher); }
-void vlm_hasher_add(vlm_hasher *hasher, const void *data, size_t bytes) { XXH3_128bits_update(&hasher->state, data, bytes); }
-void vlm_hasher_add_text(vlm_hasher *hasher, const char *text) { vlm_hasher_add(hasher, text, strlen(text) + 1); }
-vlm_digest vlm_hasher_digest(const vlm_hasher *hasher) { return digest_of(XXH3_128bits_digest(&hasher->state)); }
+void vlm_hasher_add(vlm_hasher *hasher, const void *data, size_t bytes) {
+  XXH3_128bits_update(&hasher->state, data, bytes);
+}
+void vlm_hasher_add_text(vlm_hasher *hasher, const char *text) {
+  vlm_hasher_add(hasher, text, strlen(text) + 1);
+}
+vlm_digest vlm_hasher_digest(const vlm_hasher *hasher) {
+  return digest_of(XXH3_128bits_digest(&hasher->state));
+}
 
 struct vlm_xxh64_stream {
   XXH64_state_t state;
@@ -42,7 +48,9 @@ vlm_status vlm_xxh64_create(vlm_xxh64_stream **out, vlm_error *err) {
 }
 
 void vlm_xxh64_free(vlm_xxh64_stream *stream) { vlm_free(stream); }
-void vlm_xxh64_add(vlm_xxh64_stream *stream, const void *data, size_t bytes) { XXH64_update(&stream->state, data, bytes); }
+void vlm_xxh64_add(vlm_xxh64_stream *stream, const void *data, size_t bytes) {
+  XXH64_update(&stream->state, data, bytes);
+}
 uint64_t vlm_xxh64_value(const vlm_xxh64_stream *stream) { return XXH64_digest(&stream->state); }
 
 const char *vlm_digest_text(vlm_digest d, char text[33]) {

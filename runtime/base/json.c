@@ -26,7 +26,8 @@ static json_t *parse_root(const char *text, size_t bytes, json_error_t *error) {
   return root;
 }
 
-vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, const char *source, vlm_error *err) {
+vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, const char *source,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *doc = NULL;
   void *memory = NULL;
@@ -40,7 +41,8 @@ vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, co
   doc = memory;
   VLM_TRY(vlm_strdup(&doc->source, source ? source : "JSON text", err));
   doc->root = parse_root(text, bytes, &error);
-  VLM_CHECK(doc->root, err, VLM_INPUT, "%s: line %d column %d: not valid JSON: %s", doc->source, error.line, error.column, error.text);
+  VLM_CHECK(doc->root, err, VLM_INPUT, "%s: line %d column %d: not valid JSON: %s", doc->source, error.line,
+            error.column, error.text);
   *out = doc;
   doc = NULL;
 out:
@@ -54,7 +56,8 @@ vlm_status vlm_json_load(vlm_json_doc **out, const char *path, size_t max_bytes,
   const size_t limit = max_bytes ? max_bytes : VLM_JSON_MAX_BYTES;
   *out = NULL;
   VLM_TRY(vlm_file_map(&file, path, err));
-  VLM_CHECK(file.bytes <= limit, err, VLM_LIMIT, "%s: JSON file of %zu bytes, at most %zu are read", path, file.bytes, limit);
+  VLM_CHECK(file.bytes <= limit, err, VLM_LIMIT, "%s: JSON file of %zu bytes, at most %zu are read", path,
+            file.bytes, limit);
   VLM_TRY(vlm_json_parse(out, (const char *)file.data, file.bytes, path, err));
 out:
   vlm_file_unmap(&file);
@@ -110,7 +113,8 @@ vlm_json vlm_json_at(vlm_json array, size_t index) {
 
 bool vlm_json_next(vlm_json object, vlm_json_iter *it) {
   if (vlm_json_type(object) != VLM_JSON_OBJECT) return false;
-  json_t *node = vlm_unconst(object.node); /* jansson iterates through a non-const pointer, but does not write */
+  json_t *node =
+      vlm_unconst(object.node); /* jansson iterates through a non-const pointer, but does not write */
   it->state = it->state ? json_object_iter_next(node, it->state) : json_object_iter(node);
   if (!it->state) return false;
   it->key = json_object_iter_key(it->state);
@@ -127,12 +131,14 @@ static bool find_path(const json_t *node, const json_t *target, char *text, size
   json_t *child;
   json_object_foreach((json_t *)vlm_unconst(node), key, child) {
     const int n = snprintf(text + used, size - used, "%s%s", used ? "." : "", key);
-    if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n)) return true;
+    if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n))
+      return true;
   }
   size_t index;
   json_array_foreach((json_t *)vlm_unconst(node), index, child) {
     const int n = snprintf(text + used, size - used, "[%zu]", index);
-    if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n)) return true;
+    if (n > 0 && used + (size_t)n < size && find_path(child, target, text, size, used + (size_t)n))
+      return true;
   }
   text[used] = 0;
   return false;
@@ -145,11 +151,13 @@ vlm_status vlm_json_fail(vlm_json value, vlm_error *err, vlm_status status, cons
   vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
   if (value.node) find_path(value.doc->root, value.node, path, sizeof path, 0);
-  return vlm_fail(err, status, "%s: %s%s%s", value.doc ? value.doc->source : "JSON", path, path[0] ? ": " : "", message);
+  return vlm_fail(err, status, "%s: %s%s%s", value.doc ? value.doc->source : "JSON", path,
+                  path[0] ? ": " : "", message);
 }
 
 static const char *kind_name(vlm_json value) {
-  static const char *const names[] = {"nothing", "null", "a boolean", "an integer", "a real number", "text", "an array", "an object"};
+  static const char *const names[] = {"nothing",       "null", "a boolean", "an integer",
+                                      "a real number", "text", "an array",  "an object"};
   return names[vlm_json_type(value)];
 }
 
@@ -181,7 +189,8 @@ vlm_status vlm_json_as_int(int64_t *out, vlm_json value, vlm_error *err) {
 }
 
 vlm_status vlm_json_as_double(double *out, vlm_json value, vlm_error *err) {
-  if (vlm_json_type(value) != VLM_JSON_INT && vlm_json_type(value) != VLM_JSON_REAL) return wrong_type(value, "a number", err);
+  if (vlm_json_type(value) != VLM_JSON_INT && vlm_json_type(value) != VLM_JSON_REAL)
+    return wrong_type(value, "a number", err);
   *out = json_number_value(node_of(value));
   return VLM_OK;
 }
@@ -207,7 +216,8 @@ out:
 /* ---- members ---- */
 
 /* The member, checked for presence: *there tells whether there is something to convert. */
-static vlm_status take(vlm_json *value, bool *there, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
+static vlm_status take(vlm_json *value, bool *there, vlm_json object, const char *key, vlm_json_need need,
+                       vlm_error *err) {
   *value = vlm_json_member(object, key);
   *there = !vlm_json_is_null(*value);
   if (*there || need == VLM_JSON_OPTIONAL) return VLM_OK;
@@ -215,15 +225,16 @@ static vlm_status take(vlm_json *value, bool *there, vlm_json object, const char
   return vlm_json_fail(object, err, VLM_INPUT, "member \"%s\" is missing", key);
 }
 
-#define VLM_JSON_GET(name, type)                                                                                    \
-  vlm_status vlm_json_get_##name(type *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) { \
-    vlm_status st = VLM_OK;                                                                                         \
-    vlm_json value;                                                                                                 \
-    bool there;                                                                                                     \
-    VLM_TRY(take(&value, &there, object, key, need, err));                                                          \
-    if (there) st = vlm_json_as_##name(out, value, err);                                                            \
-  out:                                                                                                              \
-    return st;                                                                                                      \
+#define VLM_JSON_GET(name, type)                                                                  \
+  vlm_status vlm_json_get_##name(type *out, vlm_json object, const char *key, vlm_json_need need, \
+                                 vlm_error *err) {                                                \
+    vlm_status st = VLM_OK;                                                                       \
+    vlm_json value;                                                                               \
+    bool there;                                                                                   \
+    VLM_TRY(take(&value, &there, object, key, need, err));                                        \
+    if (there) st = vlm_json_as_##name(out, value, err);                                          \
+  out:                                                                                            \
+    return st;                                                                                    \
   }
 VLM_JSON_GET(bool, bool)
 VLM_JSON_GET(int, int64_t)
@@ -231,37 +242,42 @@ VLM_JSON_GET(double, double)
 VLM_JSON_GET(text, const char *)
 #undef VLM_JSON_GET
 
-vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range, vlm_json_need need,
-                               vlm_error *err) {
+vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range,
+                               vlm_json_need need, vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t number = 0;
   const vlm_json value = vlm_json_member(object, key);
   VLM_TRY(vlm_json_get_int(&number, object, key, need, err));
   if (vlm_json_is_null(value)) return VLM_OK;
   if (number < range.min || number > range.max) {
-    return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted %lld to %lld", (long long)number, (long long)range.min, (long long)range.max);
+    return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted %lld to %lld", (long long)number,
+                         (long long)range.min, (long long)range.max);
   }
   *out = number;
 out:
   return st;
 }
 
-static vlm_status get_container(vlm_json *out, vlm_json object, const char *key, vlm_json_kind kind, vlm_json_need need, vlm_error *err) {
+static vlm_status get_container(vlm_json *out, vlm_json object, const char *key, vlm_json_kind kind,
+                                vlm_json_need need, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json value;
   bool there;
   VLM_TRY(take(&value, &there, object, key, need, err));
   if (!there) return VLM_OK;
-  if (vlm_json_type(value) != kind) return wrong_type(value, kind == VLM_JSON_ARRAY ? "an array" : "an object", err);
+  if (vlm_json_type(value) != kind)
+    return wrong_type(value, kind == VLM_JSON_ARRAY ? "an array" : "an object", err);
   *out = value;
 out:
   return st;
 }
 
-vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
+vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need,
+                              vlm_error *err) {
   return get_container(out, object, key, VLM_JSON_ARRAY, need, err);
 }
 
-vlm_status vlm_json_get_object(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
+vlm_status vlm_json_get_object(vlm_json *out, vlm_json object, const char *key, vlm_json_need need,
+                               vlm_error *err) {
   return get_container(out, object, key, VLM_JSON_OBJECT, need, err);
 }

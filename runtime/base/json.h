@@ -22,12 +22,20 @@ typedef struct vlm_json {
 } vlm_json;
 
 typedef enum vlm_json_kind {
-  VLM_JSON_ABSENT, VLM_JSON_NULL, VLM_JSON_BOOL, VLM_JSON_INT, VLM_JSON_REAL, VLM_JSON_TEXT, VLM_JSON_ARRAY, VLM_JSON_OBJECT
+  VLM_JSON_ABSENT,
+  VLM_JSON_NULL,
+  VLM_JSON_BOOL,
+  VLM_JSON_INT,
+  VLM_JSON_REAL,
+  VLM_JSON_TEXT,
+  VLM_JSON_ARRAY,
+  VLM_JSON_OBJECT
 } vlm_json_kind;
 
 /* Parses `bytes` bytes of text (a byte-order mark is skipped). `source` is copied and names the text in messages.
  * Free with vlm_json_free. */
-vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, const char *source, vlm_error *err);
+vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, const char *source,
+                          vlm_error *err);
 /* The same from a file; max_bytes 0 = VLM_JSON_MAX_BYTES, larger files are VLM_LIMIT. */
 vlm_status vlm_json_load(vlm_json_doc **out, const char *path, size_t max_bytes, vlm_error *err);
 void vlm_json_free(vlm_json_doc *doc);
@@ -65,18 +73,25 @@ vlm_status vlm_json_as_bytes(const char **out, size_t *bytes, vlm_json value, vl
  * REQUIRED. */
 typedef enum vlm_json_need { VLM_JSON_OPTIONAL, VLM_JSON_REQUIRED } vlm_json_need;
 vlm_status vlm_json_get_bool(bool *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
-vlm_status vlm_json_get_int(int64_t *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
+vlm_status vlm_json_get_int(int64_t *out, vlm_json object, const char *key, vlm_json_need need,
+                            vlm_error *err);
 /* The same within [min, max]. */
 typedef struct vlm_json_range {
   int64_t min, max;
 } vlm_json_range;
-vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range, vlm_json_need need, vlm_error *err);
-vlm_status vlm_json_get_double(double *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
-vlm_status vlm_json_get_text(const char **out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
-vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
-vlm_status vlm_json_get_object(vlm_json *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
+vlm_status vlm_json_get_int_in(int64_t *out, vlm_json object, const char *key, vlm_json_range range,
+                               vlm_json_need need, vlm_error *err);
+vlm_status vlm_json_get_double(double *out, vlm_json object, const char *key, vlm_json_need need,
+                               vlm_error *err);
+vlm_status vlm_json_get_text(const char **out, vlm_json object, const char *key, vlm_json_need need,
+                             vlm_error *err);
+vlm_status vlm_json_get_array(vlm_json *out, vlm_json object, const char *key, vlm_json_need need,
+                              vlm_error *err);
+vlm_status vlm_json_get_object(vlm_json *out, vlm_json object, const char *key, vlm_json_need need,
+                               vlm_error *err);
 
 /* Writes "FILE: PATH: message", e.g. "tokenizer.json: model.merges[3]: …", and returns `status`. For an absent value PATH is left out. */
-vlm_status vlm_json_fail(vlm_json value, vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 4, 5)));
+vlm_status vlm_json_fail(vlm_json value, vlm_error *err, vlm_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

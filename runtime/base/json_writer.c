@@ -165,18 +165,23 @@ void vlm_json_put_double(vlm_json_writer *writer, const char *key, double value)
       snprintf(text, sizeof text, "%.*g", digits, value);
       if (strtod(text, NULL) == value) break;
     }
-    if (fabs(value) < 1e15 && value == trunc(value)) snprintf(text, sizeof text, "%.1f", value); /* 80.0, not 8e+01 */
+    if (fabs(value) < 1e15 && value == trunc(value))
+      snprintf(text, sizeof text, "%.1f", value); /* 80.0, not 8e+01 */
   }
   put_raw(writer, key, text);
 }
 
-void vlm_json_put_bool(vlm_json_writer *writer, const char *key, bool value) { put_raw(writer, key, value ? "true" : "false"); }
+void vlm_json_put_bool(vlm_json_writer *writer, const char *key, bool value) {
+  put_raw(writer, key, value ? "true" : "false");
+}
 void vlm_json_put_null(vlm_json_writer *writer, const char *key) { put_raw(writer, key, "null"); }
 
-vlm_status vlm_json_writer_text(const vlm_json_writer *writer, const char **text, size_t *bytes, vlm_error *err) {
+vlm_status vlm_json_writer_text(const vlm_json_writer *writer, const char **text, size_t *bytes,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(writer->failure.status == VLM_OK, err, writer->failure.status, "%s", writer->failure.text);
-  VLM_CHECK(writer->depth == 0 && writer->done, err, VLM_INTERNAL, "JSON writer: %d levels are still open", writer->depth);
+  VLM_CHECK(writer->depth == 0 && writer->done, err, VLM_INTERNAL, "JSON writer: %d levels are still open",
+            writer->depth);
   *text = writer->text;
   if (bytes) *bytes = writer->bytes;
 out:

@@ -35,6 +35,7 @@ void vlm_json_put_null(vlm_json_writer *writer, const char *key);
 
 /* The finished text, zero-terminated, without a final newline; owned by the writer, valid until the next call on it.
  * Fails when an earlier call failed or something is still open. bytes may be NULL. */
-vlm_status vlm_json_writer_text(const vlm_json_writer *writer, const char **text, size_t *bytes, vlm_error *err);
+vlm_status vlm_json_writer_text(const vlm_json_writer *writer, const char **text, size_t *bytes,
+                                vlm_error *err);
 
 #endif

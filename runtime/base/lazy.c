@@ -21,7 +21,8 @@ struct vlm_lazy {
   vlm_lock *lock;
 };
 
-vlm_status vlm_lazy_create(vlm_lazy **out, const size_t *bytes, int32_t count, vlm_lazy_fill *fill, void *user, vlm_error *err) {
+vlm_status vlm_lazy_create(vlm_lazy **out, const size_t *bytes, int32_t count, vlm_lazy_fill *fill,
+                           void *user, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_lazy *lazy = NULL;
   void *pages;
@@ -32,8 +33,10 @@ vlm_status vlm_lazy_create(vlm_lazy **out, const size_t *bytes, int32_t count, v
   VLM_TRY(vlm_lock_create(&lazy->lock, err));
   VLM_TRY(vlm_new(&lazy->blocks, count, err));
   for (int32_t i = 0; i < count; i++) {
-    lazy->blocks[i] = (block){.offset = lazy->n_pages_bytes, .bytes = bytes[i] / page * page + (bytes[i] % page ? page : 0)};
-    VLM_CHECK(vlm_size_add(lazy->n_pages_bytes, lazy->blocks[i].bytes, &lazy->n_pages_bytes), err, VLM_LIMIT, "blocks exceed the address space");
+    lazy->blocks[i] = (block){.offset = lazy->n_pages_bytes,
+                              .bytes = bytes[i] / page * page + (bytes[i] % page ? page : 0)};
+    VLM_CHECK(vlm_size_add(lazy->n_pages_bytes, lazy->blocks[i].bytes, &lazy->n_pages_bytes), err, VLM_LIMIT,
+              "blocks exceed the address space");
   }
   VLM_TRY(vlm_pages_reserve(&pages, lazy->n_pages_bytes, err));
   lazy->pages = pages;

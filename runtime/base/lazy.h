@@ -16,7 +16,8 @@ typedef struct vlm_lazy vlm_lazy;
 /* Writes block number i. Called under a lock. */
 typedef vlm_status vlm_lazy_fill(void *user, int32_t i, void *block, vlm_error *err);
 
-vlm_status vlm_lazy_create(vlm_lazy **out, const size_t *bytes, int32_t count, vlm_lazy_fill *fill, void *user, vlm_error *err);
+vlm_status vlm_lazy_create(vlm_lazy **out, const size_t *bytes, int32_t count, vlm_lazy_fill *fill,
+                           void *user, vlm_error *err);
 void vlm_lazy_free(vlm_lazy *lazy);
 void *vlm_lazy_block(const vlm_lazy *lazy, int32_t i);
 

@@ -37,7 +37,9 @@ void vlm_mapped_remove(const void *data) {
 const char *vlm_mapped_path(const void *address) {
   for (int i = 0; i < SLOTS; i++) {
     const void *data = atomic_load(&slots[i].data);
-    if (data && (uintptr_t)address >= (uintptr_t)data && (uintptr_t)address - (uintptr_t)data < slots[i].bytes) return slots[i].path;
+    if (data && (uintptr_t)address >= (uintptr_t)data &&
+        (uintptr_t)address - (uintptr_t)data < slots[i].bytes)
+      return slots[i].path;
   }
   return NULL;
 }

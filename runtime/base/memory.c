@@ -36,7 +36,8 @@ static void *aligned_block(size_t bytes) {
 vlm_status vlm_alloc(void **out, size_t count, size_t size, vlm_error *err) {
   size_t bytes;
   *out = NULL;
-  if (!vlm_size_mul(count, size, &bytes)) return vlm_fail(err, VLM_LIMIT, "%zu elements of %zu bytes exceed the address space", count, size);
+  if (!vlm_size_mul(count, size, &bytes))
+    return vlm_fail(err, VLM_LIMIT, "%zu elements of %zu bytes exceed the address space", count, size);
   void *data = aligned_block(bytes);
   if (!data) return vlm_fail(err, VLM_MEMORY, "out of memory: %zu bytes wanted", bytes);
   memset(data, 0, bytes);
@@ -73,7 +74,7 @@ typedef struct chunk {
 } chunk;
 
 struct vlm_arena {
-  chunk *chunks; /* newest first */
+  chunk *chunks;     /* newest first */
   size_t used, most; /* most 0 = no limit */
 };
 

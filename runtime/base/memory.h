@@ -36,22 +36,24 @@ void vlm_arena_free(vlm_arena *arena);
 void vlm_arena_limit(vlm_arena *arena, size_t most);
 vlm_status vlm_arena_alloc(vlm_arena *arena, void **out, size_t count, size_t size, vlm_error *err);
 vlm_status vlm_arena_strdup(vlm_arena *arena, const char **out, const char *text, vlm_error *err);
-vlm_status vlm_arena_format(vlm_arena *arena, const char **out, vlm_error *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+vlm_status vlm_arena_format(vlm_arena *arena, const char **out, vlm_error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 size_t vlm_arena_used(const vlm_arena *arena);
 
 /* The same, typed: `out` is the address of a pointer and the elements have the type that it points to. The block travels through a
  * `void *` of its own, so no pointer is ever written under another type. On failure *out is NULL; vlm_more leaves it unchanged. */
-#define vlm_new(out, count, err) VLM_TYPED(out, vlm_alloc(&vlm_block_, (size_t)(count), sizeof **vlm_out_, (err)))
+#define vlm_new(out, count, err) \
+  VLM_TYPED(out, vlm_alloc(&vlm_block_, (size_t)(count), sizeof **vlm_out_, (err)))
 #define vlm_arena_new(arena, out, count, err) \
   VLM_TYPED(out, vlm_arena_alloc((arena), &vlm_block_, (size_t)(count), sizeof **vlm_out_, (err)))
 /* For whoever has such a function of his own: `take` fills vlm_block_ for elements of **vlm_out_. */
-#define VLM_TYPED(out, take)             \
-  __extension__({                        \
-    void *vlm_block_ = NULL;             \
-    __typeof__(out) vlm_out_ = (out);    \
-    const vlm_status vlm_got_ = (take);  \
-    *vlm_out_ = vlm_block_;              \
-    vlm_got_;                            \
+#define VLM_TYPED(out, take)            \
+  __extension__({                       \
+    void *vlm_block_ = NULL;            \
+    __typeof__(out) vlm_out_ = (out);   \
+    const vlm_status vlm_got_ = (take); \
+    *vlm_out_ = vlm_block_;             \
+    vlm_got_;                           \
   })
 #define vlm_more(data, old_count, new_count, err)                                                  \
   __extension__({                                                                                  \

@@ -17,8 +17,12 @@ static vlm_status take(void **out, size_t bytes, int access, vlm_error *err) {
   return VLM_OK;
 }
 
-vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err) { return take(out, bytes, PROT_READ | PROT_WRITE, err); }
-vlm_status vlm_pages_reserve(void **out, size_t bytes, vlm_error *err) { return take(out, bytes, PROT_NONE, err); }
+vlm_status vlm_pages_take(void **out, size_t bytes, vlm_error *err) {
+  return take(out, bytes, PROT_READ | PROT_WRITE, err);
+}
+vlm_status vlm_pages_reserve(void **out, size_t bytes, vlm_error *err) {
+  return take(out, bytes, PROT_NONE, err);
+}
 
 vlm_status vlm_pages_open(void *data, size_t bytes, vlm_error *err) {
   if (vlm_memory_fails() || mprotect(data, bytes, PROT_READ | PROT_WRITE) != 0)

@@ -15,7 +15,9 @@ static const format FORMATS[VLM_DTYPE_COUNT] = {
 #undef X
 };
 
-bool vlm_dtype_is_small_float(vlm_dtype d) { return (unsigned)d < VLM_DTYPE_COUNT && FORMATS[d].exponent > 0; }
+bool vlm_dtype_is_small_float(vlm_dtype d) {
+  return (unsigned)d < VLM_DTYPE_COUNT && FORMATS[d].exponent > 0;
+}
 
 /* The sign's bit; 0 when the format has none. */
 static unsigned sign_bit(vlm_dtype d) {
@@ -66,7 +68,8 @@ static unsigned round_magnitude(const format *f, double value) {
   if (value == 0) return 0;
   frexp(value, &exponent);
   exponent = exponent - 1 < lowest ? lowest : exponent - 1;
-  return (unsigned)(exponent - lowest) * (1u << f->mantissa) + (unsigned)rint(ldexp(value, f->mantissa - exponent));
+  return (unsigned)(exponent - lowest) * (1u << f->mantissa) +
+         (unsigned)rint(ldexp(value, f->mantissa - exponent));
 }
 
 unsigned vlm_small_encode(vlm_dtype d, double value, vlm_small_rule rule) {

@@ -9,12 +9,15 @@
 typedef enum vlm_power_rounding { VLM_POWER_UP, VLM_POWER_DOWN, VLM_POWER_NEAREST } vlm_power_rounding;
 
 typedef struct vlm_small_rule {
-  bool saturate; /* what rounds beyond the largest value becomes that value; else infinity, or NaN where there is none */
+  bool
+      saturate; /* what rounds beyond the largest value becomes that value; else infinity, or NaN where there is none */
   vlm_power_rounding power;
 } vlm_small_rule;
 
 /* The rule when nothing is said: saturate, powers of two up. */
-static inline vlm_small_rule vlm_small_rule_default(void) { return (vlm_small_rule){.saturate = true, .power = VLM_POWER_UP}; }
+static inline vlm_small_rule vlm_small_rule_default(void) {
+  return (vlm_small_rule){.saturate = true, .power = VLM_POWER_UP};
+}
 
 /* Whether a type is one of the formats. */
 bool vlm_dtype_is_small_float(vlm_dtype dtype);

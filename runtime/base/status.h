@@ -9,7 +9,8 @@
 #include <vlmq/status.h> /* vlm_status, vlm_error, names and texts */
 
 /* Writes the message. err may be NULL. */
-void vlm_error_set(vlm_error *err, vlm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void vlm_error_set(vlm_error *err, vlm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static inline vlm_status vlm_same_status(vlm_status status) { return status; }
 
@@ -22,18 +23,18 @@ vlm_status vlm_error_context(vlm_error *err, const char *format, ...) __attribut
 
 int vlm_status_exit_code(vlm_status status);
 
-#define VLM_TRY(expression)            \
-  do {                                 \
-    st = (expression);                 \
-    if (st != VLM_OK) goto out;        \
+#define VLM_TRY(expression)     \
+  do {                          \
+    st = (expression);          \
+    if (st != VLM_OK) goto out; \
   } while (0)
 
-#define VLM_CHECK(condition, err, status, ...)    \
-  do {                                            \
-    if (!(condition)) {                           \
+#define VLM_CHECK(condition, err, status, ...)     \
+  do {                                             \
+    if (!(condition)) {                            \
       st = vlm_fail((err), (status), __VA_ARGS__); \
-      goto out;                                   \
-    }                                             \
+      goto out;                                    \
+    }                                              \
   } while (0)
 
 #endif

@@ -21,7 +21,9 @@ vlm_status vlm_tensor_bytes_checked(size_t *bytes, const vlm_tensor *t, vlm_erro
   size_t n = 1;
   bool empty = false, fits = true;
   for (int i = 0; i < t->rank; i++) {
-    if (t->dims[i] < 0) return vlm_fail(err, VLM_INPUT, "shape %s has a negative dimension", vlm_tensor_shape_text(t, text, sizeof text));
+    if (t->dims[i] < 0)
+      return vlm_fail(err, VLM_INPUT, "shape %s has a negative dimension",
+                      vlm_tensor_shape_text(t, text, sizeof text));
     empty |= t->dims[i] == 0;
     fits &= t->dims[i] == 0 || vlm_size_mul(n, (size_t)t->dims[i], &n);
   }
@@ -32,7 +34,9 @@ vlm_status vlm_tensor_bytes_checked(size_t *bytes, const vlm_tensor *t, vlm_erro
   return VLM_OK;
 }
 
-size_t vlm_tensor_bytes(const vlm_tensor *t) { return ((size_t)vlm_tensor_count(t) * (size_t)vlm_dtype_bits(t->dtype) + 7) / 8; }
+size_t vlm_tensor_bytes(const vlm_tensor *t) {
+  return ((size_t)vlm_tensor_count(t) * (size_t)vlm_dtype_bits(t->dtype) + 7) / 8;
+}
 
 vlm_tensor vlm_tensor_make(vlm_dtype dtype, int rank, const int64_t *dims, void *data) {
   vlm_tensor t = {.dtype = dtype, .rank = rank, .data = data};
@@ -51,7 +55,8 @@ const char *vlm_tensor_shape_text(const vlm_tensor *t, char *text, size_t size) 
   size_t at = 0;
   at += (size_t)snprintf(text, size, "[");
   for (int i = 0; i < t->rank && at < size; i++)
-    at += (size_t)snprintf(text + at, size - at, t->dims[i] < 0 ? "%s?" : "%s%" PRId64, i ? ", " : "", t->dims[i]);
+    at += (size_t)snprintf(text + at, size - at, t->dims[i] < 0 ? "%s?" : "%s%" PRId64, i ? ", " : "",
+                           t->dims[i]);
   if (at < size) snprintf(text + at, size - at, t->rank < 0 ? "?]" : "]");
   return text;
 }
@@ -112,9 +117,14 @@ void vlm_tensor_set(const vlm_tensor *t, int64_t i, double value) {
     case VLM_U32: ((uint32_t *)t->data)[i] = (uint32_t)clamp_round(value, 0, 4294967295.0); break;
     case VLM_S32: ((int32_t *)t->data)[i] = (int32_t)clamp_round(value, -2147483648.0, 2147483647.0); break;
     case VLM_S64:
-      ((int64_t *)t->data)[i] = value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : value != value ? 0 : (int64_t)rint(value);
+      ((int64_t *)t->data)[i] = value >= 0x1p63   ? INT64_MAX
+                                : value < -0x1p63 ? INT64_MIN
+                                : value != value  ? 0
+                                                  : (int64_t)rint(value);
       break;
-    case VLM_U64: ((uint64_t *)t->data)[i] = value >= 0x1p64 ? UINT64_MAX : value > 0 ? (uint64_t)rint(value) : 0; break;
+    case VLM_U64:
+      ((uint64_t *)t->data)[i] = value >= 0x1p64 ? UINT64_MAX : value > 0 ? (uint64_t)rint(value) : 0;
+      break;
     case VLM_U2: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, 0, 3)); break;
     case VLM_S2: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, -2, 1)); break;
     case VLM_U4: vlm_tensor_set_code(t, i, (unsigned)clamp_round(value, 0, 15)); break;

@@ -13,9 +13,9 @@
 
 typedef struct vlm_tensor {
   vlm_dtype dtype;
-  int rank;                    /* 0 = scalar */
-  int64_t dims[VLM_MAX_RANK];  /* each >= 0 when known; -1 = not known (only in graph declarations) */
-  void *data;                  /* NULL = value not known; else vlm_tensor_bytes() readable bytes */
+  int rank;                   /* 0 = scalar */
+  int64_t dims[VLM_MAX_RANK]; /* each >= 0 when known; -1 = not known (only in graph declarations) */
+  void *data;                 /* NULL = value not known; else vlm_tensor_bytes() readable bytes */
 } vlm_tensor;
 
 /* Element count; dims must be known. The checked form refuses products above the address space. */

@@ -82,7 +82,9 @@ static void *worker_main(void *argument) {
 }
 
 /* Nobody claims from here on: task, user and n may change. Workers that wait go on waiting. */
-static void close_ticket(vlm_threads *pool) { atomic_store(&pool->ticket, atomic_load(&pool->ticket) | CLOSED); }
+static void close_ticket(vlm_threads *pool) {
+  atomic_store(&pool->ticket, atomic_load(&pool->ticket) | CLOSED);
+}
 
 /* A new generation: workers stop waiting. */
 static void open_ticket(vlm_threads *pool, uint32_t first) {
@@ -111,8 +113,8 @@ vlm_status vlm_threads_create(vlm_threads **out, int count, vlm_error *err) {
   VLM_TRY(vlm_new(&pool->workers, count, err));
   for (int i = 1; i < count; i++) {
     pool->workers[i] = (worker){.pool = pool, .index = i};
-    VLM_CHECK(pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) == 0, err, VLM_MEMORY,
-              "thread %d of %d cannot be started; lower --threads", i + 1, count);
+    VLM_CHECK(pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) == 0, err,
+              VLM_MEMORY, "thread %d of %d cannot be started; lower --threads", i + 1, count);
     pool->count = i + 1;
   }
 out:

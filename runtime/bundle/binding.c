@@ -8,7 +8,9 @@ static const char *const NAMES[VLM_BIND_COUNT] = {
 #undef X
 };
 
-const char *vlm_binding_name(vlm_binding_kind kind) { return (unsigned)kind < VLM_BIND_COUNT ? NAMES[kind] : "?"; }
+const char *vlm_binding_name(vlm_binding_kind kind) {
+  return (unsigned)kind < VLM_BIND_COUNT ? NAMES[kind] : "?";
+}
 
 vlm_binding_kind vlm_binding_parse(const char *name) {
   for (int k = 0; k < VLM_BIND_PAST; k++)

@@ -15,7 +15,9 @@ static const char *const TEXTS[VLM_TEXT_COUNT] = {
 };
 
 const char *vlm_role_name(vlm_role role) { return (unsigned)role < VLM_ROLE_COUNT ? ROLES[role] : "?"; }
-const char *vlm_text_file(vlm_bundle_text text) { return (unsigned)text < VLM_TEXT_COUNT ? TEXTS[text] : "?"; }
+const char *vlm_text_file(vlm_bundle_text text) {
+  return (unsigned)text < VLM_TEXT_COUNT ? TEXTS[text] : "?";
+}
 
 bool vlm_role_parse(vlm_role *out, const char *name) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
@@ -87,7 +89,8 @@ static void add_attr(vlm_hasher *h, const vlm_attr *a) {
 
 static void add_names(vlm_hasher *h, const vlm_graph *g, const vlm_value_id *ids, int32_t n) {
   add_int(h, n);
-  for (int32_t i = 0; i < n; i++) vlm_hasher_add_text(h, ids[i] == VLM_NO_VALUE ? "" : g->values[ids[i]].name);
+  for (int32_t i = 0; i < n; i++)
+    vlm_hasher_add_text(h, ids[i] == VLM_NO_VALUE ? "" : g->values[ids[i]].name);
 }
 
 static void add_graph(vlm_hasher *h, const vlm_graph *g) {
@@ -146,7 +149,8 @@ vlm_status vlm_weight_digest(vlm_digest *out, const vlm_tensor *t, vlm_error *er
   VLM_TRY(vlm_new(&turned, bytes, err));
   size_t rows = (size_t)t->dims[0], columns = (size_t)t->dims[1];
   for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++) memcpy(turned + (j * rows + i) * size, (const char *)t->data + (i * columns + j) * size, size);
+    for (size_t j = 0; j < columns; j++)
+      memcpy(turned + (j * rows + i) * size, (const char *)t->data + (i * columns + j) * size, size);
   vlm_digest other = vlm_hash128(turned, bytes);
   if (other.high < out->high) *out = other;
 out:
@@ -159,7 +163,8 @@ out:
 static const weight *find_seen(const weight_list *list, const vlm_tensor *t) {
   for (size_t i = 0; i < list->count; i++) {
     const vlm_tensor *seen = list->items[i].tensor;
-    if (seen->data == t->data && seen->dtype == t->dtype && vlm_tensor_same_shape(seen, t)) return &list->items[i];
+    if (seen->data == t->data && seen->dtype == t->dtype && vlm_tensor_same_shape(seen, t))
+      return &list->items[i];
   }
   return NULL;
 }
@@ -187,11 +192,13 @@ static vlm_status list_weights(weight_list *list, const vlm_graph *g, int role, 
   vlm_status st = VLM_OK;
   for (int32_t v = 0; v < g->n_values; v++) {
     const vlm_tensor *t = &g->values[v].tensor;
-    if (g->values[v].kind == VLM_VALUE_CONSTANT && t->data && vlm_tensor_count(t) > 1) VLM_TRY(add_weight(list, t, role, err));
+    if (g->values[v].kind == VLM_VALUE_CONSTANT && t->data && vlm_tensor_count(t) > 1)
+      VLM_TRY(add_weight(list, t, role, err));
   }
   for (int32_t n = 0; n < g->n_nodes; n++)
     for (int32_t a = 0; a < g->nodes[n].n_attrs; a++)
-      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(list_weights(list, g->nodes[n].attrs[a].u.g, role, err));
+      if (g->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(list_weights(list, g->nodes[n].attrs[a].u.g, role, err));
 out:
   return st;
 }
@@ -216,8 +223,8 @@ static void count_weight(vlm_weight_count *sum, const weight *w) {
   sum->float_bytes += coded ? (size_t)elements * sizeof(float) : w->bytes;
 }
 
-vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
-                                    vlm_error *err) {
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total,
+                                    const vlm_bundle *bundle, vlm_error *err) {
   vlm_status st = VLM_OK;
   weight_list list = {0};
   memset(roles, 0, VLM_ROLE_COUNT * sizeof *roles);

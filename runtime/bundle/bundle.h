@@ -30,8 +30,8 @@ typedef struct vlm_bundle {
   vlm_family family;
   char *source;                      /* folder or file, for messages */
   vlm_graph *graphs[VLM_ROLE_COUNT]; /* NULL = the model has no such graph */
-  vlm_graph *merged;                 /* owns the weights of split decoders; NULL when they were separate files */
-  char *texts[VLM_TEXT_COUNT];       /* zero-terminated; NULL = no such file */
+  vlm_graph *merged;           /* owns the weights of split decoders; NULL when they were separate files */
+  char *texts[VLM_TEXT_COUNT]; /* zero-terminated; NULL = no such file */
 } vlm_bundle;
 
 const char *vlm_role_name(vlm_role role);
@@ -62,7 +62,7 @@ typedef struct vlm_weight_count {
   int64_t elements;
   size_t bytes, float_bytes;
 } vlm_weight_count;
-vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total, const vlm_bundle *bundle,
-                                    vlm_error *err);
+vlm_status vlm_bundle_count_weights(vlm_weight_count roles[VLM_ROLE_COUNT], vlm_weight_count *total,
+                                    const vlm_bundle *bundle, vlm_error *err);
 
 #endif

@@ -9,7 +9,8 @@ vlm_status vlm_bundle_json(vlm_json_doc **out, const vlm_bundle *b, vlm_bundle_t
   return json ? vlm_json_parse(out, json, strlen(json), vlm_text_file(text), err) : VLM_OK;
 }
 
-vlm_status vlm_bundle_preprocess(vlm_preprocess *out, bool *stated, const vlm_bundle *bundle, vlm_error *err) {
+vlm_status vlm_bundle_preprocess(vlm_preprocess *out, bool *stated, const vlm_bundle *bundle,
+                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *processor = NULL, *manifest = NULL, *config = NULL;
   *stated = false;
@@ -18,7 +19,9 @@ vlm_status vlm_bundle_preprocess(vlm_preprocess *out, bool *stated, const vlm_bu
   VLM_TRY(vlm_bundle_json(&config, bundle, VLM_TEXT_CONFIG, err));
   vlm_json list = vlm_json_member(manifest ? vlm_json_root(manifest) : (vlm_json){0}, "preprocess");
   if (!vlm_json_is_null(list)) VLM_TRY(vlm_preprocess_from_json(out, list, err));
-  else if (processor) VLM_TRY(vlm_preprocess_from_config(out, vlm_json_root(processor), config ? vlm_json_root(config) : (vlm_json){0}, err));
+  else if (processor)
+    VLM_TRY(vlm_preprocess_from_config(out, vlm_json_root(processor),
+                                       config ? vlm_json_root(config) : (vlm_json){0}, err));
   *stated = processor || !vlm_json_is_null(list);
 out:
   vlm_json_free(processor);
@@ -33,8 +36,8 @@ out:
 static vlm_status first_of(int64_t *out, vlm_json object, const char *const *keys, vlm_error *err) {
   for (; *keys && !*out; keys++) {
     if (vlm_json_is_null(vlm_json_member(object, *keys))) continue;
-    vlm_status st = vlm_json_get_int_in(out, object, *keys, (vlm_json_range){1, INT32_MAX}, VLM_JSON_OPTIONAL,
-                                        err);
+    vlm_status st =
+        vlm_json_get_int_in(out, object, *keys, (vlm_json_range){1, INT32_MAX}, VLM_JSON_OPTIONAL, err);
     if (st != VLM_OK) return st;
   }
   return VLM_OK;
@@ -72,7 +75,8 @@ vlm_status vlm_bundle_decoder_facts(vlm_decoder_facts *out, const vlm_bundle *bu
   VLM_TRY(read_facts(out, vlm_json_member(top, "decoder"), err));
   VLM_TRY(read_facts(out, top, err));
   VLM_TRY(vlm_json_get_text(&type, top, "model_type", VLM_JSON_OPTIONAL, err));
-  for (size_t i = 0; i < sizeof ONE_BASED / sizeof ONE_BASED[0]; i++) out->first_position |= !strcmp(type, ONE_BASED[i]);
+  for (size_t i = 0; i < sizeof ONE_BASED / sizeof ONE_BASED[0]; i++)
+    out->first_position |= !strcmp(type, ONE_BASED[i]);
 out:
   vlm_json_free(config);
   return st;
@@ -85,7 +89,8 @@ vlm_status vlm_bundle_default_prompt(char **out, const vlm_bundle *bundle, vlm_e
   *out = NULL;
   VLM_TRY(vlm_bundle_json(&manifest, bundle, VLM_TEXT_MANIFEST, err));
   if (!manifest) return VLM_OK;
-  VLM_TRY(vlm_json_get_text(&text, vlm_json_member(vlm_json_root(manifest), "prompt"), "default", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_text(&text, vlm_json_member(vlm_json_root(manifest), "prompt"), "default",
+                            VLM_JSON_OPTIONAL, err));
   if (text) VLM_TRY(vlm_strdup(out, text, err));
 out:
   vlm_json_free(manifest);

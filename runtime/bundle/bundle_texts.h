@@ -7,7 +7,8 @@
 #include "runtime/image/preprocess.h"
 
 /* The parsed file, or NULL when the bundle has none. Free with vlm_json_free. */
-vlm_status vlm_bundle_json(vlm_json_doc **out, const vlm_bundle *bundle, vlm_bundle_text text, vlm_error *err);
+vlm_status vlm_bundle_json(vlm_json_doc **out, const vlm_bundle *bundle, vlm_bundle_text text,
+                           vlm_error *err);
 
 /* vlm.json's "preprocess", else preprocessor_config.json; *stated false when there is neither. */
 vlm_status vlm_bundle_preprocess(vlm_preprocess *out, bool *stated, const vlm_bundle *bundle, vlm_error *err);

@@ -11,7 +11,9 @@ static const char *const STAGES[VLM_STAGE_COUNT] = {
 #undef X
 };
 
-const char *vlm_stage_name(vlm_stage stage) { return (unsigned)stage < VLM_STAGE_COUNT ? STAGES[stage] : "?"; }
+const char *vlm_stage_name(vlm_stage stage) {
+  return (unsigned)stage < VLM_STAGE_COUNT ? STAGES[stage] : "?";
+}
 
 void vlm_answer_free(vlm_answer *a) {
   vlm_ids_free(&a->ids);
@@ -19,7 +21,8 @@ void vlm_answer_free(vlm_answer *a) {
   memset(a, 0, sizeof *a);
 }
 
-static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const vlm_answer_opts *opts, vlm_answer *a, double start, vlm_error *err) {
+static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const vlm_answer_opts *opts,
+                              vlm_answer *a, double start, vlm_error *err) {
   static const vlm_answer_opts defaults = {0};
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_model_encode(m, input, a, err));
@@ -29,29 +32,34 @@ out:
   return st;
 }
 
-vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
+vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const char *prompt,
+                                   const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
   const vlm_model_input input = {.pixels = pixels, .prompt = prompt};
   return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
 }
 
 vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *m, const vlm_image *image, vlm_error *err) {
-  if (m->has_preprocess) return vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err);
+  if (m->has_preprocess)
+    return vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err);
   return vlm_fail(err, VLM_INPUT,
-                  "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images become pixel_values is not known",
+                  "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images "
+                  "become pixel_values is not known",
                   m->bundle->source);
 }
 
 static vlm_model_input prepared_input(const vlm_pixels *pixels, const char *prompt) {
-  return (vlm_model_input){.pixels = &pixels->values, .mask = pixels->mask.data ? &pixels->mask : NULL, .prompt = prompt};
+  return (vlm_model_input){
+      .pixels = &pixels->values, .mask = pixels->mask.data ? &pixels->mask : NULL, .prompt = prompt};
 }
 
-vlm_status vlm_model_answer_prepared(vlm_model *m, const vlm_pixels *pixels, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a,
-                                     vlm_error *err) {
+vlm_status vlm_model_answer_prepared(vlm_model *m, const vlm_pixels *pixels, const char *prompt,
+                                     const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
   const vlm_model_input input = prepared_input(pixels, prompt);
   return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
 }
 
-vlm_status vlm_model_answer(vlm_model *m, const vlm_image *image, const char *prompt, const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
+vlm_status vlm_model_answer(vlm_model *m, const vlm_image *image, const char *prompt,
+                            const vlm_answer_opts *opts, vlm_answer *a, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_pixels pixels = {0};
   double start = vlm_clock_ms();

@@ -13,17 +13,19 @@ typedef struct {
   vlm_context *context;
   bool channels_last;
   vlm_decoder_facts facts;
-  int64_t hidden;            /* width of the embeddings; 0 = not known yet */
-  vlm_tensor features;       /* output of vision; rank 0 = none */
-  vlm_tensor states;         /* output of the encoder; rank 0 = none */
-  int64_t tokens, past;      /* of the graph at hand */
-  bool first;                /* the graph at hand is decoder_first */
-  vlm_arena *arena;          /* data of the inputs of the graph at hand */
+  int64_t hidden;       /* width of the embeddings; 0 = not known yet */
+  vlm_tensor features;  /* output of vision; rank 0 = none */
+  vlm_tensor states;    /* output of the encoder; rank 0 = none */
+  int64_t tokens, past; /* of the graph at hand */
+  bool first;           /* the graph at hand is decoder_first */
+  vlm_arena *arena;     /* data of the inputs of the graph at hand */
 } profile_walk;
 
 /* ---- shapes of one graph's inputs ---- */
 
-static void set_shape(vlm_tensor *t, vlm_dtype dtype, int rank, const int64_t *dims) { *t = vlm_tensor_make(dtype, rank, dims, NULL); }
+static void set_shape(vlm_tensor *t, vlm_dtype dtype, int rank, const int64_t *dims) {
+  *t = vlm_tensor_make(dtype, rank, dims, NULL);
+}
 
 static void pixel_shape(const profile_walk *w, const vlm_tensor *declared, vlm_tensor *t) {
   int64_t h = w->out->image_height, b = w->out->image_width;
@@ -33,7 +35,8 @@ static void pixel_shape(const profile_walk *w, const vlm_tensor *declared, vlm_t
 }
 
 /* The cache as decoder_first leaves it: heads and sizes are those of its outputs, cross-attention entries keep their length. */
-static vlm_status past_shape(const profile_walk *w, const char *name, const vlm_tensor *declared, vlm_tensor *t, vlm_error *err) {
+static vlm_status past_shape(const profile_walk *w, const char *name, const vlm_tensor *declared,
+                             vlm_tensor *t, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_graph *first = w->bundle->graphs[VLM_ROLE_DECODER_FIRST];
   const vlm_role_profile *made = &w->out->roles[VLM_ROLE_DECODER_FIRST];
@@ -56,23 +59,28 @@ static vlm_status past_shape(const profile_walk *w, const char *name, const vlm_
     if (t->rank == 4 && !cross) t->dims[2] = w->past;
     goto out;
   }
-  st = vlm_fail(err, VLM_INPUT, "%s: has no output present.%s for the cache of the step graph", first->source, suffix);
+  st = vlm_fail(err, VLM_INPUT, "%s: has no output present.%s for the cache of the step graph", first->source,
+                suffix);
 out:
   return st;
 }
 
 /* What the input means decides its shape; dims that the graph states win, all others are 1. */
-static vlm_status input_shape(const profile_walk *w, const vlm_value *v, vlm_binding_kind kind, vlm_tensor *t, vlm_error *err) {
+static vlm_status input_shape(const profile_walk *w, const vlm_value *v, vlm_binding_kind kind, vlm_tensor *t,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *d = &v->tensor;
-  int64_t e = w->out->context_tokens, h = w->out->image_height, b = w->out->image_width, total = w->past + w->tokens;
+  int64_t e = w->out->context_tokens, h = w->out->image_height, b = w->out->image_width,
+          total = w->past + w->tokens;
   *t = *d;
   switch (kind) {
     case VLM_BIND_PIXELS: pixel_shape(w, d, t); break;
     case VLM_BIND_PIXEL_MASK:
-      set_shape(t, VLM_BOOL, d->rank == 4 ? 4 : 3, (int64_t[]){1, d->rank == 4 ? 1 : h, d->rank == 4 ? h : b, b});
+      set_shape(t, VLM_BOOL, d->rank == 4 ? 4 : 3,
+                (int64_t[]){1, d->rank == 4 ? 1 : h, d->rank == 4 ? h : b, b});
       break;
-    case VLM_BIND_IDS: case VLM_BIND_POSITIONS: set_shape(t, VLM_S64, 2, (int64_t[]){1, w->tokens}); break;
+    case VLM_BIND_IDS:
+    case VLM_BIND_POSITIONS: set_shape(t, VLM_S64, 2, (int64_t[]){1, w->tokens}); break;
     case VLM_BIND_EMBEDS:
       VLM_CHECK(w->hidden, err, VLM_INPUT, "needs the shapes of the embeddings");
       set_shape(t, VLM_F32, 3, (int64_t[]){1, w->tokens, w->hidden});
@@ -102,9 +110,11 @@ out:
   return st;
 }
 
-vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena, vlm_error *err) {
+vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena,
+                                  vlm_error *err) {
   vlm_binding_kind kind = vlm_binding_parse(name);
-  bool mask = kind == VLM_BIND_MASK || kind == VLM_BIND_ENCODER_MASK || kind == VLM_BIND_PIXEL_MASK || kind == VLM_BIND_NUM_LOGITS;
+  bool mask = kind == VLM_BIND_MASK || kind == VLM_BIND_ENCODER_MASK || kind == VLM_BIND_PIXEL_MASK ||
+              kind == VLM_BIND_NUM_LOGITS;
   size_t bytes;
   if (!mask && kind != VLM_BIND_POSITIONS && kind != VLM_BIND_USE_CACHE) return VLM_OK;
   vlm_status st = vlm_tensor_bytes_checked(&bytes, t, err);
@@ -153,11 +163,13 @@ static void set_tokens(profile_walk *w, vlm_role role) {
 
 /* The output by its usual name, else the first. */
 static void take_outputs(profile_walk *w, vlm_role role) {
-  static const char *const NAMES[VLM_ROLE_COUNT] = {
-      [VLM_ROLE_VISION] = "image_features", [VLM_ROLE_EMBED] = "inputs_embeds", [VLM_ROLE_ENCODER] = "last_hidden_state"};
+  static const char *const NAMES[VLM_ROLE_COUNT] = {[VLM_ROLE_VISION] = "image_features",
+                                                    [VLM_ROLE_EMBED] = "inputs_embeds",
+                                                    [VLM_ROLE_ENCODER] = "last_hidden_state"};
   vlm_bundle_profile *o = w->out;
   if (!NAMES[role] || !o->roles[role].made || !o->roles[role].profile.n_outputs) return;
-  const vlm_tensor *y = &o->roles[role].profile.outputs[vlm_output_index(w->bundle->graphs[role], NAMES[role])];
+  const vlm_tensor *y =
+      &o->roles[role].profile.outputs[vlm_output_index(w->bundle->graphs[role], NAMES[role])];
   if (y->rank < 2) return;
   if (role == VLM_ROLE_VISION) {
     w->features = *y;
@@ -172,7 +184,8 @@ static void take_outputs(profile_walk *w, vlm_role role) {
 
 static bool reads_text(const vlm_bundle *bundle) {
   const vlm_graph *encoder = bundle->graphs[VLM_ROLE_ENCODER];
-  return bundle->graphs[VLM_ROLE_EMBED] || (encoder && vlm_graph_find_input(encoder, vlm_binding_name(VLM_BIND_IDS)) >= 0);
+  return bundle->graphs[VLM_ROLE_EMBED] ||
+         (encoder && vlm_graph_find_input(encoder, vlm_binding_name(VLM_BIND_IDS)) >= 0);
 }
 
 static vlm_status read_image_size(profile_walk *w, vlm_error *err) {
@@ -187,7 +200,8 @@ static vlm_status read_image_size(profile_walk *w, vlm_error *err) {
   }
   for (int i = 0; i < ops.count; i++) {
     w->channels_last |= ops.ops[i].kind == VLM_PREPROCESS_LAYOUT && ops.ops[i].nhwc;
-    if (ops.ops[i].kind == VLM_PREPROCESS_TILE) w->out->image_width = w->out->image_height = ops.ops[i].width; /* one tile */
+    if (ops.ops[i].kind == VLM_PREPROCESS_TILE)
+      w->out->image_width = w->out->image_height = ops.ops[i].width; /* one tile */
   }
   return VLM_OK;
 }
@@ -206,7 +220,8 @@ vlm_status vlm_bundle_profile_make(vlm_bundle_profile *out, vlm_context *context
     vlm_role_profile *p = &out->roles[r];
     if (!bundle->graphs[r]) continue;
     set_tokens(&w, (vlm_role)r);
-    if (bundle->family == VLM_FAMILY_DECODER_ONLY && r == VLM_ROLE_DECODER_FIRST) out->context_tokens = w.tokens;
+    if (bundle->family == VLM_FAMILY_DECODER_ONLY && r == VLM_ROLE_DECODER_FIRST)
+      out->context_tokens = w.tokens;
     p->made = profile_graph(&w, bundle->graphs[r], &p->profile, &p->error) == VLM_OK;
     if (!p->made && p->error.status == VLM_MEMORY) VLM_TRY(vlm_fail(err, VLM_MEMORY, "%s", p->error.text));
     take_outputs(&w, (vlm_role)r);

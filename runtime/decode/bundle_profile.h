@@ -19,9 +19,9 @@ typedef struct vlm_role_profile {
 
 typedef struct vlm_bundle_profile {
   vlm_role_profile roles[VLM_ROLE_COUNT];
-  int64_t image_width, image_height; /* 0 = not fixed by the preprocessing */
+  int64_t image_width, image_height;   /* 0 = not fixed by the preprocessing */
   int64_t image_tokens, prompt_tokens; /* 0 = the model has no such part */
-  int64_t context_tokens;            /* encoder output, or what a decoder-only model reads before it answers */
+  int64_t context_tokens; /* encoder output, or what a decoder-only model reads before it answers */
   int64_t past_tokens;
 } vlm_bundle_profile;
 
@@ -33,6 +33,7 @@ void vlm_bundle_profile_free(vlm_bundle_profile *profile);
 
 /* What a graph that must run to be profiled finds in an input, by the input's name: masks are ones and positions count up from `past`, as
  * the pipeline would give them. t has type and shape; data is made in the arena, or stays as it is where the name says nothing. */
-vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena, vlm_error *err);
+vlm_status vlm_profile_input_data(vlm_tensor *t, const char *name, int64_t past, vlm_arena *arena,
+                                  vlm_error *err);
 
 #endif

@@ -58,10 +58,13 @@ static vlm_status reserve_entry(vlm_cache_entry *e, size_t bytes, vlm_error *err
 
 /* ---- buffers of the cache contract ---- */
 
-static size_t buffer_floats(const vlm_tensor *t, int64_t capacity) { return (size_t)(t->dims[0] * t->dims[1] * t->dims[3] * capacity) + VLM_CACHE_UNIT; }
+static size_t buffer_floats(const vlm_tensor *t, int64_t capacity) {
+  return (size_t)(t->dims[0] * t->dims[1] * t->dims[3] * capacity) + VLM_CACHE_UNIT;
+}
 
 /* Rows of t ([B, heads, rows, size]) to the front of a buffer. */
-static void fill_buffer(float *to, int64_t capacity, vlm_slot_kind kind, const vlm_tensor *t, const float *from) {
+static void fill_buffer(float *to, int64_t capacity, vlm_slot_kind kind, const vlm_tensor *t,
+                        const float *from) {
   int64_t heads = t->dims[0] * t->dims[1], rows = t->dims[2], size = t->dims[3];
   for (int64_t h = 0; h < heads; h++)
     for (int64_t i = 0; i < rows; i++)
@@ -72,7 +75,8 @@ static void fill_buffer(float *to, int64_t capacity, vlm_slot_kind kind, const v
       }
 }
 
-vlm_status vlm_cache_start(vlm_cache_entry *e, vlm_slot_kind kind, const vlm_tensor *t, int64_t capacity, vlm_error *err) {
+vlm_status vlm_cache_start(vlm_cache_entry *e, vlm_slot_kind kind, const vlm_tensor *t, int64_t capacity,
+                           vlm_error *err) {
   assert(vlm_slot_in_place(kind) && t->rank == 4 && t->dtype == VLM_F32 && t->dims[2] <= capacity);
   vlm_status st = reserve_entry(e, buffer_floats(t, capacity) * sizeof(float), err);
   if (st != VLM_OK) return st;
@@ -83,7 +87,8 @@ vlm_status vlm_cache_start(vlm_cache_entry *e, vlm_slot_kind kind, const vlm_ten
 }
 
 /* The same rows with another capacity. */
-static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t capacity, int64_t wider, vlm_error *err) {
+static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t capacity, int64_t wider,
+                               vlm_error *err) {
   assert(wider > capacity && e->tensor.dims[2] <= capacity);
   const vlm_tensor t = e->tensor;
   int64_t heads = t.dims[0] * t.dims[1], rows = t.dims[2], size = t.dims[3];

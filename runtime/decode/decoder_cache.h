@@ -13,7 +13,9 @@ typedef enum vlm_slot_kind {
   VLM_SLOT_KEY,   /* cache contract: [heads][size][capacity], appended in place */
   VLM_SLOT_VALUE  /* cache contract: [heads][capacity][size] */
 } vlm_slot_kind;
-static inline bool vlm_slot_in_place(vlm_slot_kind kind) { return kind == VLM_SLOT_KEY || kind == VLM_SLOT_VALUE; }
+static inline bool vlm_slot_in_place(vlm_slot_kind kind) {
+  return kind == VLM_SLOT_KEY || kind == VLM_SLOT_VALUE;
+}
 
 typedef struct vlm_cache_slot {
   const char *suffix;
@@ -48,7 +50,8 @@ vlm_status vlm_pool_copy(vlm_cache_pool *pool, vlm_cache **out, const vlm_cache 
 /* Room for one more row in every in-place buffer. */
 vlm_status vlm_pool_make_room(vlm_cache_pool *pool, vlm_cache *set, vlm_error *err);
 /* A tensor as the start of an in-place buffer of `capacity` rows. */
-vlm_status vlm_cache_start(vlm_cache_entry *entry, vlm_slot_kind kind, const vlm_tensor *t, int64_t capacity, vlm_error *err);
+vlm_status vlm_cache_start(vlm_cache_entry *entry, vlm_slot_kind kind, const vlm_tensor *t, int64_t capacity,
+                           vlm_error *err);
 /* A copy of a tensor. */
 vlm_status vlm_cache_store(vlm_cache_entry *entry, const vlm_tensor *t, vlm_error *err);
 

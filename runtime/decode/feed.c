@@ -10,7 +10,8 @@ static vlm_status reserve(vlm_feed *feed, size_t bytes, vlm_error *err) {
   return st;
 }
 
-vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, const vlm_feed_values *v, vlm_error *err) {
+vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, const vlm_feed_values *v,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t bytes;
   assert(v->rank >= 0 && v->rank <= VLM_MAX_RANK);

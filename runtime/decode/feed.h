@@ -18,8 +18,10 @@ typedef struct vlm_feed_values {
   int64_t first, step;
 } vlm_feed_values;
 /* int64 where the declaration gives no type. The data is the feed's. */
-vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, const vlm_feed_values *values, vlm_error *err);
-static inline vlm_status vlm_feed_ones(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, int rank, const int64_t *dims, vlm_error *err) {
+vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared,
+                         const vlm_feed_values *values, vlm_error *err);
+static inline vlm_status vlm_feed_ones(vlm_feed *feed, vlm_tensor *out, const vlm_value *declared, int rank,
+                                       const int64_t *dims, vlm_error *err) {
   return vlm_feed_fill(feed, out, declared, &(vlm_feed_values){.rank = rank, .dims = dims, .first = 1}, err);
 }
 void vlm_feed_free(vlm_feed *feed);

@@ -12,9 +12,10 @@ typedef struct {
   const vlm_answer_opts *opts;
   vlm_answer *answer;
   double start_ms;
-  vlm_cache *caches[VLM_MAX_BEAMS], *previous[VLM_MAX_BEAMS]; /* per row of this step and of the step before */
+  vlm_cache *caches[VLM_MAX_BEAMS],
+      *previous[VLM_MAX_BEAMS]; /* per row of this step and of the step before */
   int32_t n_caches, n_previous;
-  float *rows;           /* logits of all rows */
+  float *rows; /* logits of all rows */
   size_t rows_capacity;
   int64_t vocab;
   vlm_error *err;
@@ -45,8 +46,8 @@ static vlm_status run_first(loop *l) {
   const float *logits;
   int64_t vocab;
   double before = vlm_clock_ms();
-  VLM_TRY(vlm_decoder_first(m->decoder, m->ids, m->start_embeds.rank ? &m->start_embeds : NULL, (int64_t)m->start.count, &l->caches[0], &logits, &vocab,
-                            l->err));
+  VLM_TRY(vlm_decoder_first(m->decoder, m->ids, m->start_embeds.rank ? &m->start_embeds : NULL,
+                            (int64_t)m->start.count, &l->caches[0], &logits, &vocab, l->err));
   l->n_caches = 1;
   VLM_TRY(store_row(l, 0, logits, vocab));
   double now = vlm_clock_ms();
@@ -69,7 +70,8 @@ static vlm_status run_row(loop *l, int32_t token, int32_t parent, bool parent_co
   int64_t vocab;
   double before = vlm_clock_ms();
   assert(l->n_caches < VLM_MAX_BEAMS && parent >= 0 && parent < l->n_previous && l->previous[parent]);
-  VLM_TRY(vlm_decoder_step(l->model->decoder, token, &l->previous[parent], parent_continues, &l->caches[l->n_caches], &logits, &vocab, l->err));
+  VLM_TRY(vlm_decoder_step(l->model->decoder, token, &l->previous[parent], parent_continues,
+                           &l->caches[l->n_caches], &logits, &vocab, l->err));
   l->n_caches++;
   VLM_TRY(store_row(l, l->n_caches - 1, logits, vocab));
   l->answer->stage_ms[VLM_STAGE_STEP] += vlm_clock_ms() - before;
@@ -82,7 +84,9 @@ static vlm_status show_logits(loop *l, int64_t step) {
   return l->opts->on_logits(l->opts->user, step, l->rows, l->vocab, l->err);
 }
 
-static vlm_status show_token(loop *l, int32_t token) { return l->opts->on_token ? l->opts->on_token(l->opts->user, token, l->err) : VLM_OK; }
+static vlm_status show_token(loop *l, int32_t token) {
+  return l->opts->on_token ? l->opts->on_token(l->opts->user, token, l->err) : VLM_OK;
+}
 
 static bool told_to_stop(loop *l) {
   l->answer->stopped = l->opts->stop && l->opts->stop(l->opts->user);
@@ -118,7 +122,11 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
   const vlm_ids *start = &l->model->start;
   if (told_to_stop(l)) return vlm_ids_append(&l->answer->ids, start->data + start->count - 1, 1, l->err);
   VLM_TRY(run_first(l));
-  const vlm_search_opts opts = {.generation = g, .vocab = l->vocab, .prompt = start->data, .n_prompt = start->count, .max_length = max_length};
+  const vlm_search_opts opts = {.generation = g,
+                                .vocab = l->vocab,
+                                .prompt = start->data,
+                                .n_prompt = start->count,
+                                .max_length = max_length};
   VLM_TRY(vlm_search_create(&search, &opts, l->err));
   for (int64_t step = 0;; step++) {
     VLM_TRY(show_logits(l, step));
@@ -170,11 +178,14 @@ static vlm_status sequence_length(const loop *l, const vlm_generation *g, int64_
   *out = vlm_generation_max_length(g, start, m->positions);
   if (l->opts->forced) *out = start + (int64_t)l->opts->n_forced;
   if (*out > start || l->opts->forced) return VLM_OK;
-  return vlm_fail(l->err, VLM_INPUT, "%s: the decoder starts from %lld tokens, but a sequence may have %lld (max_length, max_position_embeddings)",
+  return vlm_fail(l->err, VLM_INPUT,
+                  "%s: the decoder starts from %lld tokens, but a sequence may have %lld (max_length, "
+                  "max_position_embeddings)",
                   m->bundle->source, (long long)start, (long long)*out);
 }
 
-vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer *a, double start_ms, vlm_error *err) {
+vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer *a, double start_ms,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_generation g = m->rules;
   int64_t max_length;

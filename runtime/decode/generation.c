@@ -8,7 +8,8 @@ static vlm_status as_id(int32_t *out, vlm_json value, vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t id = 0;
   VLM_TRY(vlm_json_as_int(&id, value, err));
-  if (id < 0 || id > INT32_MAX) return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted a token id", (long long)id);
+  if (id < 0 || id > INT32_MAX)
+    return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted a token id", (long long)id);
   *out = (int32_t)id;
 out:
   return st;
@@ -20,7 +21,8 @@ static vlm_status get_id(int32_t *out, vlm_json object, const char *key, vlm_err
 }
 
 /* A list of ids, or one id. A member that is there replaces the whole list. */
-static vlm_status get_ids(int32_t *out, int32_t *count, int32_t max, vlm_json object, const char *key, vlm_error *err) {
+static vlm_status get_ids(int32_t *out, int32_t *count, int32_t max, vlm_json object, const char *key,
+                          vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_json value = vlm_json_member(object, key);
   if (vlm_json_is_null(value)) return VLM_OK;
@@ -31,8 +33,10 @@ static vlm_status get_ids(int32_t *out, int32_t *count, int32_t max, vlm_json ob
     return VLM_OK;
   }
   if (vlm_json_size(value) > (size_t)max)
-    return vlm_json_fail(value, err, VLM_LIMIT, "%zu ids, at most %d are accepted", vlm_json_size(value), max);
-  for (size_t i = 0; i < vlm_json_size(value); i++) VLM_TRY(as_id(&out[(*count)++], vlm_json_at(value, i), err));
+    return vlm_json_fail(value, err, VLM_LIMIT, "%zu ids, at most %d are accepted", vlm_json_size(value),
+                         max);
+  for (size_t i = 0; i < vlm_json_size(value); i++)
+    VLM_TRY(as_id(&out[(*count)++], vlm_json_at(value, i), err));
 out:
   return st;
 }
@@ -46,7 +50,8 @@ static vlm_status get_bad_words(vlm_generation *g, vlm_json object, vlm_error *e
   for (size_t i = 0; i < vlm_json_size(words); i++) {
     const vlm_json word = vlm_json_at(words, i);
     if (vlm_json_size(word) != 1 || g->n_bad_words == VLM_MAX_SUPPRESSED) {
-      return vlm_json_fail(word, err, VLM_UNSUPPORTED, "bad words of one id each are supported, at most %d", VLM_MAX_SUPPRESSED);
+      return vlm_json_fail(word, err, VLM_UNSUPPORTED, "bad words of one id each are supported, at most %d",
+                           VLM_MAX_SUPPRESSED);
     }
     VLM_TRY(as_id(&g->bad_words[g->n_bad_words++], vlm_json_at(word, 0), err));
   }
@@ -61,7 +66,8 @@ static vlm_status get_early_stopping(vlm_early_stopping *out, vlm_json object, v
   const char *text = NULL;
   bool flag = false;
   if (vlm_json_is_null(value)) return VLM_OK;
-  if (vlm_json_type(value) == VLM_JSON_TEXT && vlm_json_as_text(&text, value, err) == VLM_OK && strcmp(text, "never") == 0) {
+  if (vlm_json_type(value) == VLM_JSON_TEXT && vlm_json_as_text(&text, value, err) == VLM_OK &&
+      strcmp(text, "never") == 0) {
     *out = VLM_EARLY_NEVER;
     return VLM_OK;
   }
@@ -95,7 +101,8 @@ static vlm_status get_numbers(vlm_generation *g, vlm_json object, bool manifest,
   VLM_TRY(vlm_json_get_double(&g->length_penalty, object, "length_penalty", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_double(&g->repetition_penalty, object, "repetition_penalty", VLM_JSON_OPTIONAL, err));
   if (!(g->repetition_penalty > 0))
-    st = vlm_json_fail(object, err, VLM_INPUT, "got repetition_penalty %g, wanted more than 0", g->repetition_penalty);
+    st = vlm_json_fail(object, err, VLM_INPUT, "got repetition_penalty %g, wanted more than 0",
+                       g->repetition_penalty);
   if (st == VLM_OK) st = get_early_stopping(&g->early_stopping, object, err);
 out:
   return st;
@@ -117,11 +124,18 @@ out:
   return st;
 }
 
-vlm_status vlm_generation_read(vlm_generation *out, const vlm_json_doc *config, const vlm_json_doc *generation, vlm_error *err) {
+vlm_status vlm_generation_read(vlm_generation *out, const vlm_json_doc *config,
+                               const vlm_json_doc *generation, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_json top = config ? vlm_json_root(config) : (vlm_json){0};
-  *out = (vlm_generation){
-      .start = -1, .bos = -1, .pad = -1, .forced_bos = -1, .forced_eos = -1, .beams = 1, .length_penalty = 1, .repetition_penalty = 1};
+  *out = (vlm_generation){.start = -1,
+                          .bos = -1,
+                          .pad = -1,
+                          .forced_bos = -1,
+                          .forced_eos = -1,
+                          .beams = 1,
+                          .length_penalty = 1,
+                          .repetition_penalty = 1};
   VLM_TRY(read_object(out, vlm_json_member(top, "text_config"), err));
   VLM_TRY(read_object(out, vlm_json_member(top, "decoder"), err));
   VLM_TRY(read_object(out, top, err));

@@ -11,9 +11,12 @@
 static vlm_json root_of(const vlm_json_doc *doc) { return doc ? vlm_json_root(doc) : (vlm_json){0}; }
 
 static vlm_status make_tokenizer(vlm_model *m, vlm_error *err) {
-  const char *json = m->bundle->texts[VLM_TEXT_TOKENIZER], *config = m->bundle->texts[VLM_TEXT_TOKENIZER_CONFIG];
+  const char *json = m->bundle->texts[VLM_TEXT_TOKENIZER],
+             *config = m->bundle->texts[VLM_TEXT_TOKENIZER_CONFIG];
   if (!json)
-    return vlm_fail(err, VLM_INPUT, "%s: has no tokenizer.json; copy it beside the graphs, or name it in vlm.json", m->bundle->source);
+    return vlm_fail(err, VLM_INPUT,
+                    "%s: has no tokenizer.json; copy it beside the graphs, or name it in vlm.json",
+                    m->bundle->source);
   const vlm_slice text = {json, strlen(json)}, extra = {config, config ? strlen(config) : 0};
   return vlm_tokenizer_create(&m->tokenizer, text, extra, vlm_text_file(VLM_TEXT_TOKENIZER), err);
 }
@@ -41,7 +44,8 @@ static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_
     const vlm_graph *g = m->bundle->graphs[r];
     vlm_session_opts own = opts ? *opts : (vlm_session_opts){.tap = NULL};
     own.release = m->release;
-    own.caches_have_room = g && g == m->bundle->graphs[VLM_ROLE_DECODER_STEP]; /* the decoder feeds it from its own buffers */
+    own.caches_have_room =
+        g && g == m->bundle->graphs[VLM_ROLE_DECODER_STEP]; /* the decoder feeds it from its own buffers */
     if (!g) continue;
     if (r > 0 && g == m->bundle->graphs[r - 1]) m->sessions[r] = m->sessions[r - 1];
     else VLM_TRY(vlm_session_create(&m->sessions[r], m->context, g, &own, err));
@@ -50,21 +54,30 @@ out:
   return st;
 }
 
-static bool takes(const vlm_graph *g, vlm_binding_kind kind) { return g && vlm_graph_find_input(g, vlm_binding_name(kind)) >= 0; }
+static bool takes(const vlm_graph *g, vlm_binding_kind kind) {
+  return g && vlm_graph_find_input(g, vlm_binding_name(kind)) >= 0;
+}
 
 /* Who sees the prompt, by what the graphs take. */
 static void set_readers(vlm_model *m) {
   vlm_graph *const *g = m->bundle->graphs;
   m->decoder_reads_image = m->bundle->family == VLM_FAMILY_DECODER_ONLY;
-  m->encoder_reads_text = takes(g[VLM_ROLE_ENCODER], VLM_BIND_IDS) || (takes(g[VLM_ROLE_ENCODER], VLM_BIND_EMBEDS) && g[VLM_ROLE_EMBED]);
+  m->encoder_reads_text = takes(g[VLM_ROLE_ENCODER], VLM_BIND_IDS) ||
+                          (takes(g[VLM_ROLE_ENCODER], VLM_BIND_EMBEDS) && g[VLM_ROLE_EMBED]);
 }
 
-vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bundle *bundle, const vlm_model_opts *opts, vlm_error *err) {
+vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bundle *bundle,
+                            const vlm_model_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_model *m = NULL;
-  VLM_CHECK(bundle->family != VLM_FAMILY_GRAPH, err, VLM_INPUT, "%s: is a single graph, not a pipeline; use --inputs instead of --images", bundle->source);
-  VLM_CHECK(takes(bundle->graphs[VLM_ROLE_VISION], VLM_BIND_PIXELS) || takes(bundle->graphs[VLM_ROLE_ENCODER], VLM_BIND_PIXELS), err, VLM_INPUT,
-            "%s: no graph takes pixel_values, so no answer would depend on the image; is the vision encoder missing?", bundle->source);
+  VLM_CHECK(bundle->family != VLM_FAMILY_GRAPH, err, VLM_INPUT,
+            "%s: is a single graph, not a pipeline; use --inputs instead of --images", bundle->source);
+  VLM_CHECK(takes(bundle->graphs[VLM_ROLE_VISION], VLM_BIND_PIXELS) ||
+                takes(bundle->graphs[VLM_ROLE_ENCODER], VLM_BIND_PIXELS),
+            err, VLM_INPUT,
+            "%s: no graph takes pixel_values, so no answer would depend on the image; is the vision encoder "
+            "missing?",
+            bundle->source);
   VLM_TRY(vlm_new(&m, 1, err));
   m->context = context;
   m->bundle = bundle;
@@ -75,10 +88,11 @@ vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bun
   VLM_TRY(vlm_prompt_rules_read(&m->prompt, bundle, m->tokenizer, m->rules.bos, err));
   set_readers(m);
   m->stages_rest = opts && opts->stages_rest;
-  if (opts && opts->session.owns_constants) VLM_TRY(vlm_release_create(&m->release, bundle->graphs, VLM_ROLE_COUNT, err));
+  if (opts && opts->session.owns_constants)
+    VLM_TRY(vlm_release_create(&m->release, bundle->graphs, VLM_ROLE_COUNT, err));
   VLM_TRY(make_sessions(m, opts ? &opts->session : NULL, err));
-  VLM_TRY(vlm_decoder_create(&m->decoder, bundle, m->sessions[VLM_ROLE_DECODER_FIRST], m->sessions[VLM_ROLE_DECODER_STEP],
-                             m->sessions[VLM_ROLE_EMBED], err));
+  VLM_TRY(vlm_decoder_create(&m->decoder, bundle, m->sessions[VLM_ROLE_DECODER_FIRST],
+                             m->sessions[VLM_ROLE_DECODER_STEP], m->sessions[VLM_ROLE_EMBED], err));
 out:
   if (st != VLM_OK) {
     vlm_model_free(m);
@@ -106,13 +120,17 @@ void vlm_model_free(vlm_model *m) {
 }
 
 const vlm_tokenizer *vlm_model_tokenizer(const vlm_model *m) { return m->tokenizer; }
-const vlm_preprocess *vlm_model_preprocess(const vlm_model *m) { return m->has_preprocess ? &m->preprocess : NULL; }
+const vlm_preprocess *vlm_model_preprocess(const vlm_model *m) {
+  return m->has_preprocess ? &m->preprocess : NULL;
+}
 vlm_session *vlm_model_session(const vlm_model *m, vlm_role role) { return m->sessions[role]; }
 size_t vlm_model_released_bytes(const vlm_model *m) { return m->release ? vlm_release_bytes(m->release) : 0; }
 
 /* ---- prompt ---- */
 
-const char *vlm_model_default_prompt(const vlm_model *m) { return m->prompt.fallback && *m->prompt.fallback ? m->prompt.fallback : VLM_DEFAULT_PROMPT; }
+const char *vlm_model_default_prompt(const vlm_model *m) {
+  return m->prompt.fallback && *m->prompt.fallback ? m->prompt.fallback : VLM_DEFAULT_PROMPT;
+}
 
 vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
   const char *asked;

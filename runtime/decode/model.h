@@ -20,11 +20,13 @@ typedef struct vlm_model vlm_model;
 
 typedef struct vlm_model_opts {
   vlm_session_opts session; /* given to every session; owns_constants: the bundle serves this model alone */
-  bool stages_rest;         /* an encoder that has run forgets what it packed: least memory for one answer; every further one plans again */
+  bool
+      stages_rest; /* an encoder that has run forgets what it packed: least memory for one answer; every further one plans again */
 } vlm_model_opts;
 
 /* The bundle and context must outlive the model. opts may be NULL. */
-vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bundle *bundle, const vlm_model_opts *opts, vlm_error *err);
+vlm_status vlm_model_create(vlm_model **out, vlm_context *context, const vlm_bundle *bundle,
+                            const vlm_model_opts *opts, vlm_error *err);
 void vlm_model_free(vlm_model *model);
 
 const vlm_tokenizer *vlm_model_tokenizer(const vlm_model *model);

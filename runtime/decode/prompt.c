@@ -16,7 +16,8 @@ static vlm_status token_id(int32_t *out, vlm_json value, const vlm_tokenizer *to
   if (vlm_json_type(value) == VLM_JSON_TEXT) {
     VLM_TRY(vlm_json_as_text(&text, value, err));
     *out = vlm_tokenizer_id(tokenizer, text);
-    return *out >= 0 ? VLM_OK : vlm_json_fail(value, err, VLM_INPUT, "the tokenizer has no token \"%s\"", text);
+    return *out >= 0 ? VLM_OK
+                     : vlm_json_fail(value, err, VLM_INPUT, "the tokenizer has no token \"%s\"", text);
   }
   VLM_TRY(vlm_json_as_int(&id, value, err));
   *out = id >= 0 && id <= INT32_MAX ? (int32_t)id : -1;
@@ -25,7 +26,8 @@ out:
 }
 
 static vlm_status read_image_token(vlm_prompt_rules *r, vlm_json config, vlm_json prompt, vlm_error *err) {
-  const vlm_json stated[] = {vlm_json_member(prompt, "image_token"), vlm_json_member(config, "image_token_index"),
+  const vlm_json stated[] = {vlm_json_member(prompt, "image_token"),
+                             vlm_json_member(config, "image_token_index"),
                              vlm_json_member(config, "image_token_id")};
   for (size_t i = 0; i < sizeof stated / sizeof stated[0]; i++)
     if (!vlm_json_is_null(stated[i])) return token_id(&r->image_token, stated[i], r->tokenizer, err);
@@ -39,10 +41,12 @@ static vlm_status read_position(vlm_prompt_rules *r, vlm_json prompt, vlm_error 
   if (st != VLM_OK) return st;
   r->image_after = !strcmp(position, "after");
   if (r->image_after || !strcmp(position, "before")) return VLM_OK;
-  return vlm_json_fail(vlm_json_member(prompt, "image_position"), err, VLM_INPUT, "got \"%s\", wanted before or after", position);
+  return vlm_json_fail(vlm_json_member(prompt, "image_position"), err, VLM_INPUT,
+                       "got \"%s\", wanted before or after", position);
 }
 
-vlm_status vlm_prompt_rules_read(vlm_prompt_rules *out, const vlm_bundle *bundle, const vlm_tokenizer *tokenizer, int32_t bos, vlm_error *err) {
+vlm_status vlm_prompt_rules_read(vlm_prompt_rules *out, const vlm_bundle *bundle,
+                                 const vlm_tokenizer *tokenizer, int32_t bos, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *config = NULL, *manifest = NULL;
   const char *type = "", *encoder = "";
@@ -84,7 +88,8 @@ static const char *next_place(const char *text, size_t *bytes) {
 }
 
 /* A token of the vocabulary stands for the image: it goes through the tokenizer with the text around it. */
-static vlm_status encode_with_token(const vlm_prompt_rules *r, const char *token, const char *text, vlm_ids *ids, vlm_error *err) {
+static vlm_status encode_with_token(const vlm_prompt_rules *r, const char *token, const char *text,
+                                    vlm_ids *ids, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text whole = {0};
   const char *at;
@@ -144,12 +149,14 @@ static size_t image_place(const vlm_prompt_rules *r, const vlm_ids *ids) {
   return start && !r->image_first ? 1 : 0;
 }
 
-static vlm_status expand(const vlm_prompt_rules *r, const vlm_ids *from, int64_t rows, vlm_ids *to, vlm_error *err) {
+static vlm_status expand(const vlm_prompt_rules *r, const vlm_ids *from, int64_t rows, vlm_ids *to,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t places = count_slots(from), place = image_place(r, from);
   int64_t each = places ? rows / (int64_t)places : rows;
-  VLM_CHECK(!places || rows % (int64_t)places == 0, err, VLM_INPUT, "the prompt has %zu places for the image, which do not share %lld rows of features",
-            places, (long long)rows);
+  VLM_CHECK(!places || rows % (int64_t)places == 0, err, VLM_INPUT,
+            "the prompt has %zu places for the image, which do not share %lld rows of features", places,
+            (long long)rows);
   for (size_t i = 0; i <= from->count; i++) {
     if (!places && i == place) VLM_TRY(append_slots(to, rows, err));
     if (i == from->count) break;
@@ -160,7 +167,8 @@ out:
   return st;
 }
 
-vlm_status vlm_prompt_sequence(const vlm_prompt_rules *r, const char *text, int64_t rows, vlm_ids *ids, vlm_error *err) {
+vlm_status vlm_prompt_sequence(const vlm_prompt_rules *r, const char *text, int64_t rows, vlm_ids *ids,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ids written = {0};
   const char *token = r->image_token >= 0 ? vlm_tokenizer_token(r->tokenizer, r->image_token) : NULL;
@@ -171,7 +179,8 @@ out:
   return st;
 }
 
-vlm_status vlm_prompt_start(const vlm_prompt_rules *r, const char *text, int32_t start, vlm_ids *ids, vlm_error *err) {
+vlm_status vlm_prompt_start(const vlm_prompt_rules *r, const char *text, int32_t start, vlm_ids *ids,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_ids written = {0};
   if (*text) VLM_TRY(vlm_tokenizer_encode(r->tokenizer, text, strlen(text), false, &written, err));

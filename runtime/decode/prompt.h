@@ -22,13 +22,16 @@ typedef struct vlm_prompt_rules {
 
 /* image_token: vlm.json's prompt.image_token (text or id), config.json's image_token_index or image_token_id, else the token "<image>".
  * Free with vlm_prompt_rules_free. */
-vlm_status vlm_prompt_rules_read(vlm_prompt_rules *out, const vlm_bundle *bundle, const vlm_tokenizer *tokenizer, int32_t bos, vlm_error *err);
+vlm_status vlm_prompt_rules_read(vlm_prompt_rules *out, const vlm_bundle *bundle,
+                                 const vlm_tokenizer *tokenizer, int32_t bos, vlm_error *err);
 void vlm_prompt_rules_free(vlm_prompt_rules *rules);
 
 /* The sequence of a decoder-only model, `rows` image slots in it. "{image}", "<image>" and the model's own image token say where they go; several
  * places share the rows evenly; a prompt without any gets them in front, after the start token. */
-vlm_status vlm_prompt_sequence(const vlm_prompt_rules *rules, const char *text, int64_t rows, vlm_ids *ids, vlm_error *err);
+vlm_status vlm_prompt_sequence(const vlm_prompt_rules *rules, const char *text, int64_t rows, vlm_ids *ids,
+                               vlm_error *err);
 /* What a decoder with cross-attention starts from: `start`, then the prompt. start -1 = none. */
-vlm_status vlm_prompt_start(const vlm_prompt_rules *rules, const char *text, int32_t start, vlm_ids *ids, vlm_error *err);
+vlm_status vlm_prompt_start(const vlm_prompt_rules *rules, const char *text, int32_t start, vlm_ids *ids,
+                            vlm_error *err);
 
 #endif

@@ -29,15 +29,15 @@ typedef struct candidate {
 struct vlm_search {
   vlm_generation generation;
   int64_t vocab, max_length;
-  size_t n_prompt, count;   /* count = length of every running sequence */
+  size_t n_prompt, count; /* count = length of every running sequence */
   int32_t n_beams, n_rows;
-  hypothesis *running, *next;         /* n_beams each */
-  hypothesis *finished, *merged;      /* n_beams each, best first; beams only */
-  candidate *candidates;              /* n_candidates, best first */
-  int32_t n_candidates, room;         /* room: how many are kept */
-  float *scores;                      /* one row */
-  float *ranks, *untaken;             /* of finished ones and candidates: scores, and those not taken yet */
-  int32_t *ids;                       /* memory of all sequences */
+  hypothesis *running, *next;    /* n_beams each */
+  hypothesis *finished, *merged; /* n_beams each, best first; beams only */
+  candidate *candidates;         /* n_candidates, best first */
+  int32_t n_candidates, room;    /* room: how many are kept */
+  float *scores;                 /* one row */
+  float *ranks, *untaken;        /* of finished ones and candidates: scores, and those not taken yet */
+  int32_t *ids;                  /* memory of all sequences */
   bool improvable, done;
 };
 
@@ -45,25 +45,29 @@ struct vlm_search {
 
 static vlm_status check(const vlm_search_opts *o, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(o->vocab > 0 && o->vocab <= INT32_MAX, err, VLM_INPUT, "search over a vocabulary of %lld tokens", (long long)o->vocab);
-  VLM_CHECK(o->n_prompt > 0, err, VLM_INPUT,
-            "generation needs a start token: set decoder_start_token_id or bos_token_id in generation_config.json");
+  VLM_CHECK(o->vocab > 0 && o->vocab <= INT32_MAX, err, VLM_INPUT, "search over a vocabulary of %lld tokens",
+            (long long)o->vocab);
+  VLM_CHECK(
+      o->n_prompt > 0, err, VLM_INPUT,
+      "generation needs a start token: set decoder_start_token_id or bos_token_id in generation_config.json");
   VLM_CHECK(o->max_length > 0 && (uint64_t)o->max_length > o->n_prompt, err, VLM_INPUT,
-            "the longest sequence has %lld tokens, which leaves nothing to generate after a prompt of %zu", (long long)o->max_length,
-            o->n_prompt);
-  VLM_CHECK(o->max_length <= MAX_SEQUENCE, err, VLM_LIMIT, "sequences of %lld tokens, at most %d are supported", (long long)o->max_length,
-            MAX_SEQUENCE);
-  VLM_CHECK(o->generation->beams >= 1 && o->generation->beams <= VLM_MAX_BEAMS, err, VLM_INPUT, "%lld beams, wanted 1 to %d",
-            (long long)o->generation->beams, VLM_MAX_BEAMS);
+            "the longest sequence has %lld tokens, which leaves nothing to generate after a prompt of %zu",
+            (long long)o->max_length, o->n_prompt);
+  VLM_CHECK(o->max_length <= MAX_SEQUENCE, err, VLM_LIMIT,
+            "sequences of %lld tokens, at most %d are supported", (long long)o->max_length, MAX_SEQUENCE);
+  VLM_CHECK(o->generation->beams >= 1 && o->generation->beams <= VLM_MAX_BEAMS, err, VLM_INPUT,
+            "%lld beams, wanted 1 to %d", (long long)o->generation->beams, VLM_MAX_BEAMS);
 out:
   return st;
 }
 
-static vlm_status make_hypotheses(hypothesis **out, int32_t count, int32_t **ids, size_t max_length, vlm_error *err) {
+static vlm_status make_hypotheses(hypothesis **out, int32_t count, int32_t **ids, size_t max_length,
+                                  vlm_error *err) {
   void *memory;
   const vlm_status st = vlm_alloc(&memory, (size_t)count, sizeof **out, err);
   *out = memory;
-  for (int32_t i = 0; st == VLM_OK && i < count; i++, *ids += max_length) (*out)[i] = (hypothesis){.ids = *ids, .score = FAR};
+  for (int32_t i = 0; st == VLM_OK && i < count; i++, *ids += max_length)
+    (*out)[i] = (hypothesis){.ids = *ids, .score = FAR};
   return st;
 }
 
@@ -160,7 +164,9 @@ static void assign_rows(vlm_search *s) {
   for (int32_t b = 0; b < s->n_beams; b++) {
     hypothesis *h = &s->running[b];
     int32_t same = 0;
-    while (same < b && !(s->running[same].parent == h->parent && s->running[same].ids[s->count - 1] == h->ids[s->count - 1])) same++;
+    while (same < b && !(s->running[same].parent == h->parent &&
+                         s->running[same].ids[s->count - 1] == h->ids[s->count - 1]))
+      same++;
     h->row = same < b ? s->running[same].row : s->n_rows++;
   }
 }
@@ -169,7 +175,8 @@ static void assign_rows(vlm_search *s) {
 
 /* Scores of one row into s->scores: rules on logits (greedy) or on log-probabilities (beams). */
 static void score_row(vlm_search *s, int32_t row, const float *logits) {
-  vlm_search_state state = {.generation = &s->generation, .n_prompt = s->n_prompt, .max_length = s->max_length, .vocab = s->vocab};
+  vlm_search_state state = {
+      .generation = &s->generation, .n_prompt = s->n_prompt, .max_length = s->max_length, .vocab = s->vocab};
   vlm_search_row_ids(s, row, &state.ids, &state.count);
   memcpy(s->scores, logits + (size_t)row * (size_t)s->vocab, (size_t)s->vocab * sizeof *logits);
   if (s->n_beams > 1) {
@@ -240,7 +247,8 @@ static void swap(hypothesis **a, hypothesis **b) {
 
 /* The best candidates that go on are the beams of the next step. */
 static void choose_running(vlm_search *s) {
-  for (int32_t i = 0; i < s->n_candidates; i++) s->ranks[i] = s->untaken[i] = s->candidates[i].score + (s->candidates[i].hit ? FAR : 0.0f);
+  for (int32_t i = 0; i < s->n_candidates; i++)
+    s->ranks[i] = s->untaken[i] = s->candidates[i].score + (s->candidates[i].hit ? FAR : 0.0f);
   for (int32_t b = 0; b < s->n_beams; b++) {
     const int32_t best = take_largest(s->untaken, s->n_candidates);
     const candidate *c = &s->candidates[best < 0 ? 0 : best];
@@ -258,7 +266,8 @@ static bool all_finished(const vlm_search *s) {
 
 /* Candidates that ended and rank among the first n_beams compete with the finished ones. */
 static void choose_finished(vlm_search *s) {
-  const float length = vlm_search_length_power((int64_t)(s->count + 1 - s->n_prompt), s->generation.length_penalty);
+  const float length =
+      vlm_search_length_power((int64_t)(s->count + 1 - s->n_prompt), s->generation.length_penalty);
   const bool full = all_finished(s) && s->generation.early_stopping == VLM_EARLY_TRUE;
   for (int32_t b = 0; b < s->n_beams; b++) s->ranks[b] = s->untaken[b] = s->finished[b].score;
   for (int32_t i = 0; i < s->n_candidates; i++) {
@@ -293,7 +302,8 @@ static bool can_improve(const vlm_search *s) {
   const int64_t length = (never ? s->max_length : (int64_t)s->count) - (int64_t)s->n_prompt;
   const float best = s->running[0].score / vlm_search_length_power(length, s->generation.length_penalty);
   float worst = INFINITY;
-  for (int32_t b = 0; b < s->n_beams; b++) worst = s->finished[b].score < worst ? s->finished[b].score : worst;
+  for (int32_t b = 0; b < s->n_beams; b++)
+    worst = s->finished[b].score < worst ? s->finished[b].score : worst;
   for (int32_t b = 0; b < s->n_beams; b++) {
     if (best > (s->finished[b].finished ? worst : FAR)) return true;
   }
@@ -315,7 +325,8 @@ static void beam_step(vlm_search *s, const float *logits) {
   s->count++;
   assign_rows(s);
   s->improvable = s->improvable && can_improve(s);
-  s->done = !s->improvable || (all_finished(s) && s->generation.early_stopping == VLM_EARLY_TRUE) || all_hit(s);
+  s->done =
+      !s->improvable || (all_finished(s) && s->generation.early_stopping == VLM_EARLY_TRUE) || all_hit(s);
 }
 
 static void greedy_step(vlm_search *s, const float *logits) {
@@ -339,10 +350,12 @@ vlm_status vlm_search_step(vlm_search *search, const float *logits, vlm_error *e
 bool vlm_search_done(const vlm_search *search) { return search->done; }
 void vlm_search_stop(vlm_search *search) { search->done = true; }
 
-vlm_status vlm_search_result(const vlm_search *search, const int32_t **ids, size_t *count, double *score, vlm_error *err) {
+vlm_status vlm_search_result(const vlm_search *search, const int32_t **ids, size_t *count, double *score,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_CHECK(search->done, err, VLM_INTERNAL, "the search is not over");
-  const hypothesis *best = search->n_beams > 1 && search->finished[0].finished ? &search->finished[0] : &search->running[0];
+  const hypothesis *best =
+      search->n_beams > 1 && search->finished[0].finished ? &search->finished[0] : &search->running[0];
   *ids = best->ids;
   *count = best->count;
   if (score) *score = search->n_beams > 1 ? (double)best->score : 0;

@@ -21,9 +21,10 @@ typedef struct vlm_search vlm_search;
 typedef struct vlm_search_opts {
   const vlm_generation *generation; /* copied */
   int64_t vocab;                    /* logits per row */
-  const int32_t *prompt; /* ids before the first generated one (the start token); copied. They count for n-grams and repetition. */
+  const int32_t *
+      prompt; /* ids before the first generated one (the start token); copied. They count for n-grams and repetition. */
   size_t n_prompt;
-  int64_t max_length;               /* from vlm_generation_max_length; above n_prompt */
+  int64_t max_length; /* from vlm_generation_max_length; above n_prompt */
 } vlm_search_opts;
 
 vlm_status vlm_search_create(vlm_search **out, const vlm_search_opts *opts, vlm_error *err);
@@ -47,6 +48,7 @@ void vlm_search_stop(vlm_search *search);
 
 /* The best sequence, prompt included and end token included if it came; owned by the search. *score (may be NULL) is the sum of
  * log-probabilities over length ^ length_penalty for beams, 0 for greedy search. */
-vlm_status vlm_search_result(const vlm_search *search, const int32_t **ids, size_t *count, double *score, vlm_error *err);
+vlm_status vlm_search_result(const vlm_search *search, const int32_t **ids, size_t *count, double *score,
+                             vlm_error *err);
 
 #endif

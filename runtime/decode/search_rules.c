@@ -42,11 +42,13 @@ static void bad_words(const vlm_search_state *s, float *scores) {
 }
 
 static void min_length(const vlm_search_state *s, float *scores) {
-  if ((int64_t)s->count < s->generation->min_length) forbid_all(s, scores, s->generation->eos, s->generation->n_eos);
+  if ((int64_t)s->count < s->generation->min_length)
+    forbid_all(s, scores, s->generation->eos, s->generation->n_eos);
 }
 
 static void min_new_tokens(const vlm_search_state *s, float *scores) {
-  if ((int64_t)(s->count - s->n_prompt) < s->generation->min_new_tokens) forbid_all(s, scores, s->generation->eos, s->generation->n_eos);
+  if ((int64_t)(s->count - s->n_prompt) < s->generation->min_new_tokens)
+    forbid_all(s, scores, s->generation->eos, s->generation->n_eos);
 }
 
 static void force(const vlm_search_state *s, float *scores, int32_t id) {
@@ -69,7 +71,8 @@ static void suppressed(const vlm_search_state *s, float *scores) {
 
 void vlm_search_rules_apply(const vlm_search_state *state, float *scores) {
   static void (*const rules[])(const vlm_search_state *, float *) = {
-      repetition_penalty, no_repeat_ngram, bad_words, min_length, min_new_tokens, forced_bos, forced_eos, suppressed,
+      repetition_penalty, no_repeat_ngram, bad_words,  min_length,
+      min_new_tokens,     forced_bos,      forced_eos, suppressed,
   };
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) rules[i](state, scores);
 }

@@ -51,8 +51,8 @@ vlm_status vlm_task_prompt(vlm_text *text, const char *prompt, vlm_error *err) {
   if (!task) return vlm_text_append(text, prompt, strlen(prompt), err);
   const char *hole = strstr(task->prompt, "{input}");
   if (!hole) {
-    VLM_CHECK(strcmp(prompt, task->name) == 0, err, VLM_USAGE, "got prompt \"%.200s\": task %s takes no input, write it alone", prompt,
-              task->name);
+    VLM_CHECK(strcmp(prompt, task->name) == 0, err, VLM_USAGE,
+              "got prompt \"%.200s\": task %s takes no input, write it alone", prompt, task->name);
     return vlm_text_append(text, task->prompt, strlen(task->prompt), err);
   }
   VLM_TRY(read_input(&input, prompt, task->name, err));
@@ -72,10 +72,12 @@ static int bin_of(double value, int64_t size) {
   return bin >= BINS - 1 ? BINS - 1 : (int)bin;
 }
 
-vlm_status vlm_task_region(vlm_text *text, const double box[4], int64_t width, int64_t height, vlm_error *err) {
+vlm_status vlm_task_region(vlm_text *text, const double box[4], int64_t width, int64_t height,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   char token[24];
-  VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "image of %lld x %lld pixels", (long long)width, (long long)height);
+  VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "image of %lld x %lld pixels", (long long)width,
+            (long long)height);
   for (int i = 0; i < 4; i++) {
     const int bytes = snprintf(token, sizeof token, "<loc_%d>", bin_of(box[i], i % 2 ? height : width));
     VLM_TRY(vlm_text_append(text, token, (size_t)bytes, err));

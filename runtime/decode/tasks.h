@@ -32,30 +32,33 @@ const vlm_task *vlm_task_find(const char *prompt);
  * VLM_USAGE when a task without input comes with one. */
 vlm_status vlm_task_prompt(vlm_text *text, const char *prompt, vlm_error *err);
 /* Appends a box in pixels as four location tokens, the input of the <REGION_TO_…> tasks. */
-vlm_status vlm_task_region(vlm_text *text, const double box[4], int64_t width, int64_t height, vlm_error *err);
+vlm_status vlm_task_region(vlm_text *text, const double box[4], int64_t width, int64_t height,
+                           vlm_error *err);
 
 typedef enum vlm_shape { VLM_SHAPE_BOX, VLM_SHAPE_QUAD, VLM_SHAPE_POLYGON } vlm_shape;
 
 typedef struct vlm_object {
   const char *label; /* "" = none */
   vlm_shape shape;
-  int32_t instance;  /* polygons of one thing share a number; every other object has its own */
-  size_t n_values;   /* 4 for a box (left, top, right, bottom), 8 for a quadrilateral (4 points), 2 per polygon point */
+  int32_t instance; /* polygons of one thing share a number; every other object has its own */
+  size_t
+      n_values; /* 4 for a box (left, top, right, bottom), 8 for a quadrilateral (4 points), 2 per polygon point */
   const double *values;
 } vlm_object;
 
 typedef struct vlm_objects {
-  vlm_arena *arena;  /* owns everything */
-  const char *text;  /* the answer without <s>, </s>, <pad>, stripped; location tokens are still in it */
+  vlm_arena *arena; /* owns everything */
+  const char *text; /* the answer without <s>, </s>, <pad>, stripped; location tokens are still in it */
   vlm_object *items;
   size_t count, room;
 } vlm_objects;
 
 /* `answer`: generated text with special tokens kept. Malformed parts are left out. Free with vlm_objects_free, also after a failure. */
-vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width, int64_t height, vlm_error *err);
+vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width,
+                          int64_t height, vlm_error *err);
 /* The same from generated ids. */
-vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n,
-                              int64_t width, int64_t height, vlm_error *err);
+vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer,
+                              const int32_t *ids, size_t n, int64_t width, int64_t height, vlm_error *err);
 void vlm_objects_free(vlm_objects *objects);
 
 #endif

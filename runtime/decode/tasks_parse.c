@@ -78,7 +78,8 @@ out:
   return st;
 }
 
-static vlm_status add_object(answer_parser *p, vlm_slice label, vlm_shape shape, const int *bins, size_t n, vlm_error *err) {
+static vlm_status add_object(answer_parser *p, vlm_slice label, vlm_shape shape, const int *bins, size_t n,
+                             vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   vlm_objects *o = p->out;
@@ -102,14 +103,17 @@ out:
 /* Words that name nothing: phrases that are one of them are left out of grounding. */
 static bool is_banned(vlm_slice label) {
   static const char *const banned[] = {
-      "it",      "I",        "me",        "mine",       "you",        "your",       "yours",         "he",          "him",
-      "his",     "she",      "her",       "hers",       "they",       "them",       "their",         "theirs",      "one",
-      "oneself", "we",       "us",        "our",        "ours",       "its",        "myself",        "yourself",    "himself",
-      "herself", "itself",   "ourselves", "yourselves", "themselves", "this",       "that",          "these",       "those",
-      "who",     "whom",     "whose",     "which",      "what",       "all",        "another",       "any",         "anybody",
-      "anyone",  "anything", "each",      "everybody",  "everyone",   "everything", "few",           "many",        "nobody",
-      "none",    "several",  "some",      "somebody",   "someone",    "something",  "each other",    "one another", "the image",
-      "image",   "images",   "the",       "a",          "an",         "a group",    "other objects", "lots",        "a set",
+      "it",       "I",          "me",         "mine",       "you",        "your",        "yours",
+      "he",       "him",        "his",        "she",        "her",        "hers",        "they",
+      "them",     "their",      "theirs",     "one",        "oneself",    "we",          "us",
+      "our",      "ours",       "its",        "myself",     "yourself",   "himself",     "herself",
+      "itself",   "ourselves",  "yourselves", "themselves", "this",       "that",        "these",
+      "those",    "who",        "whom",       "whose",      "which",      "what",        "all",
+      "another",  "any",        "anybody",    "anyone",     "anything",   "each",        "everybody",
+      "everyone", "everything", "few",        "many",       "nobody",     "none",        "several",
+      "some",     "somebody",   "someone",    "something",  "each other", "one another", "the image",
+      "image",    "images",     "the",        "a",          "an",         "a group",     "other objects",
+      "lots",     "a set",
   };
   for (size_t i = 0; i < sizeof banned / sizeof *banned; i++) {
     if (strlen(banned[i]) == label.bytes && memcmp(banned[i], label.data, label.bytes) == 0) return true;
@@ -221,9 +225,11 @@ static vlm_status parse_polygons(answer_parser *p, vlm_slice text, bool labelled
     const vlm_slice label = strip(ph.label);
     vlm_slice content;
     size_t within = 0;
-    const bool enclosed = memmem(ph.tags.data, ph.tags.bytes, "<poly>", 6) && memmem(ph.tags.data, ph.tags.bytes, "</poly>", 7);
+    const bool enclosed =
+        memmem(ph.tags.data, ph.tags.bytes, "<poly>", 6) && memmem(ph.tags.data, ph.tags.bytes, "</poly>", 7);
     if (!enclosed) VLM_TRY(add_polygons(p, label, ph.tags, err));
-    while (enclosed && next_instance(ph.tags, &within, &content)) VLM_TRY(add_polygons(p, label, content, err));
+    while (enclosed && next_instance(ph.tags, &within, &content))
+      VLM_TRY(add_polygons(p, label, content, err));
   }
 out:
   return st;
@@ -264,7 +270,8 @@ static vlm_status clean(vlm_objects *out, vlm_slice *text, const char *answer, v
   char *to = memory;
   for (const char *from = answer; *from;) {
     size_t skip = 0;
-    for (int i = 0; i < 3 && !skip; i++) skip = strncmp(from, frames[i], strlen(frames[i])) == 0 ? strlen(frames[i]) : 0;
+    for (int i = 0; i < 3 && !skip; i++)
+      skip = strncmp(from, frames[i], strlen(frames[i])) == 0 ? strlen(frames[i]) : 0;
     if (!skip) *to++ = *from++;
     from += skip;
   }
@@ -287,17 +294,21 @@ static vlm_status parse_kind(answer_parser *p, vlm_answer_kind kind, vlm_slice t
     case VLM_ANSWER_POLYGONS: return parse_polygons(p, text, false, err);
     case VLM_ANSWER_DESCRIBED_POLYGONS: return parse_polygons(p, text, true, err);
     case VLM_ANSWER_BOXES_OR_POLYGONS:
-      return parse_kind(p, strstr(p->out->text, "<poly>") ? VLM_ANSWER_DESCRIBED_POLYGONS : VLM_ANSWER_DESCRIBED_BOXES, text, err);
+      return parse_kind(
+          p, strstr(p->out->text, "<poly>") ? VLM_ANSWER_DESCRIBED_POLYGONS : VLM_ANSWER_DESCRIBED_BOXES,
+          text, err);
   }
   return vlm_fail(err, VLM_INTERNAL, "answer kind %d", (int)kind);
 }
 
-vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width, int64_t height, vlm_error *err) {
+vlm_status vlm_task_parse(vlm_objects *out, vlm_answer_kind kind, const char *answer, int64_t width,
+                          int64_t height, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_slice text;
   answer_parser p = {.out = out, .width = width, .height = height};
   *out = (vlm_objects){.text = ""};
-  VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "image of %lld x %lld pixels", (long long)width, (long long)height);
+  VLM_CHECK(width > 0 && height > 0, err, VLM_INPUT, "image of %lld x %lld pixels", (long long)width,
+            (long long)height);
   VLM_TRY(vlm_arena_create(&out->arena, err));
   VLM_TRY(clean(out, &text, answer, err));
   VLM_TRY(parse_kind(&p, kind, text, err));
@@ -305,8 +316,8 @@ out:
   return st;
 }
 
-vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n,
-                              int64_t width, int64_t height, vlm_error *err) {
+vlm_status vlm_task_parse_ids(vlm_objects *out, vlm_answer_kind kind, const vlm_tokenizer *tokenizer,
+                              const int32_t *ids, size_t n, int64_t width, int64_t height, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text text = {0};
   *out = (vlm_objects){.text = ""};

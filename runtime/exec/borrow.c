@@ -23,11 +23,14 @@ static void give(vlm_step *step, int32_t k, vlm_lazy *lazy) {
 }
 
 static const void *constant(const vlm_plan_request *r, const vlm_node *node, int32_t k) {
-  const vlm_tensor *t = node->inputs[k] == VLM_NO_VALUE ? NULL : vlm_constants_get(r->constants, node->inputs[k]);
+  const vlm_tensor *t =
+      node->inputs[k] == VLM_NO_VALUE ? NULL : vlm_constants_get(r->constants, node->inputs[k]);
   return t ? t->data : NULL;
 }
 
-static bool was_packed(const vlm_plan_request *r, int32_t node, int32_t k) { return k < NOTED_INPUTS && r->packed[node] >> k & 1; }
+static bool was_packed(const vlm_plan_request *r, int32_t node, int32_t k) {
+  return k < NOTED_INPUTS && r->packed[node] >> k & 1;
+}
 
 vlm_status vlm_step_take(vlm_step *step, const vlm_plan_request *r, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -62,9 +65,11 @@ void vlm_step_give_all(vlm_step *step, vlm_lazy *lazy) {
   for (int32_t k = 0; step->n_borrowed > 0 && k < step->call.n_in; k++) give(step, k, lazy);
 }
 
-vlm_status vlm_tensors_take(vlm_lazy *lazy, const vlm_tensor *const *tensors, int32_t count, int32_t *held, vlm_error *err) {
+vlm_status vlm_tensors_take(vlm_lazy *lazy, const vlm_tensor *const *tensors, int32_t count, int32_t *held,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
-  for (*held = 0; *held < count; ++*held) VLM_TRY(vlm_lazy_take(lazy, tensors[*held] ? tensors[*held]->data : NULL, err));
+  for (*held = 0; *held < count; ++*held)
+    VLM_TRY(vlm_lazy_take(lazy, tensors[*held] ? tensors[*held]->data : NULL, err));
 out:
   return st;
 }

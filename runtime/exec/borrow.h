@@ -14,7 +14,8 @@ void vlm_step_give_packed(vlm_step *step, vlm_lazy *lazy);
 void vlm_step_give_all(vlm_step *step, vlm_lazy *lazy);
 
 /* Holds the constants among `count` tensors (NULL allowed) for a while; *held = how many have to be given back, on failure too. */
-vlm_status vlm_tensors_take(vlm_lazy *lazy, const vlm_tensor *const *tensors, int32_t count, int32_t *held, vlm_error *err);
+vlm_status vlm_tensors_take(vlm_lazy *lazy, const vlm_tensor *const *tensors, int32_t count, int32_t *held,
+                            vlm_error *err);
 void vlm_tensors_give(vlm_lazy *lazy, const vlm_tensor *const *tensors, int32_t held);
 
 #endif

@@ -23,7 +23,8 @@ static vlm_status call_allocate(vlm_op_call *c, int32_t k) {
   vlm_status st = VLM_OK;
   vlm_call_host *host = c->executor;
   size_t bytes;
-  VLM_CHECK(c->node->op->flags & VLM_OP_SELF_ALLOC, c->err, VLM_INTERNAL, "output %d cannot be allocated here", k);
+  VLM_CHECK(c->node->op->flags & VLM_OP_SELF_ALLOC, c->err, VLM_INTERNAL,
+            "output %d cannot be allocated here", k);
   if (!c->out[k]) goto out;
   VLM_TRY(vlm_tensor_bytes_checked(&bytes, c->out[k], c->err));
   void **held = &host->held[c->node->outputs[k]];
@@ -35,13 +36,15 @@ out:
   return st;
 }
 
-static vlm_status call_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs) {
+static vlm_status call_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs,
+                            vlm_tensor *outputs, int32_t n_outputs) {
   vlm_call_host *host = c->executor;
   const vlm_body_call call = {body, inputs, n_inputs, outputs, n_outputs};
   return host->run_body(host->runner, &call, c->err);
 }
 
-vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err) {
+vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in,
+                          vlm_tensor *const *out, vlm_error *err) {
   return (vlm_op_call){.node = node,
                        .n_in = node->n_inputs,
                        .n_out = node->n_outputs,

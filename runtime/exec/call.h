@@ -20,15 +20,16 @@ typedef vlm_status vlm_run_body(void *runner, const vlm_body_call *call, vlm_err
 typedef struct vlm_call_host {
   const vlm_context *context;
   vlm_heap *heap;
-  void **held;            /* per value of the graph: its heap block, or NULL */
-  void **scratch;         /* heap blocks of the call that runs */
+  void **held;    /* per value of the graph: its heap block, or NULL */
+  void **scratch; /* heap blocks of the call that runs */
   int32_t n_scratch, cap_scratch;
-  bool caches_have_room;  /* of the session's options */
+  bool caches_have_room; /* of the session's options */
   vlm_run_body *run_body;
-  void *runner;           /* of run_body */
+  void *runner; /* of run_body */
 } vlm_call_host;
 
-vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err);
+vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in,
+                          vlm_tensor *const *out, vlm_error *err);
 /* Gives the scratch memory of the last call back. */
 void vlm_call_release(vlm_call_host *host);
 void vlm_call_host_free(vlm_call_host *host);

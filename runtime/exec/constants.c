@@ -17,11 +17,14 @@ struct vlm_constants {
 const vlm_tensor *vlm_constants_get(const vlm_constants *constants, vlm_value_id id) {
   const vlm_value *value = &constants->graph->values[id];
   if (value->kind == VLM_VALUE_CONSTANT) return &value->tensor;
-  if (value->kind == VLM_VALUE_CAPTURE) return constants->parent ? vlm_constants_get(constants->parent, value->parent_value) : NULL;
+  if (value->kind == VLM_VALUE_CAPTURE)
+    return constants->parent ? vlm_constants_get(constants->parent, value->parent_value) : NULL;
   return constants->folded[id].data ? &constants->folded[id] : NULL;
 }
 
-static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) { return vlm_arena_alloc(user, out, bytes, 1, err); }
+static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) {
+  return vlm_arena_alloc(user, out, bytes, 1, err);
+}
 
 static bool foldable(const vlm_constants *constants, const vlm_node *node, const vlm_tensor **in) {
   if (node->op->flags & (VLM_OP_IMPURE | VLM_OP_SELF_ALLOC)) return false;
@@ -43,7 +46,8 @@ typedef struct {
 static vlm_status evaluate(folder *f, const vlm_node *node, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_lazy *lazy = f->constants->graph->lazy;
-  const int32_t first = node->op->flags & VLM_OP_ALIAS ? 1 : 0, count = node->n_inputs > first ? node->n_inputs - first : 0;
+  const int32_t first = node->op->flags & VLM_OP_ALIAS ? 1 : 0,
+                count = node->n_inputs > first ? node->n_inputs - first : 0;
   int32_t held = 0;
   VLM_TRY(vlm_tensors_take(lazy, f->in + first, count, &held, err));
   VLM_TRY(vlm_node_evaluate(&f->evaluation, node, f->in, f->out, err));
@@ -60,7 +64,8 @@ static vlm_status fold_node(folder *f, const vlm_node *node, vlm_error *err) {
     f->out[k] = node->outputs[k] == VLM_NO_VALUE ? NULL : &f->results[k];
   }
   vlm_status st = evaluate(f, node, &reason);
-  if (st == VLM_LIMIT) return VLM_OK; /* too large to keep; what cannot be run at all fails when it is planned */
+  if (st == VLM_LIMIT)
+    return VLM_OK; /* too large to keep; what cannot be run at all fails when it is planned */
   if (st != VLM_OK) {
     vlm_fail(err, st, "%s", reason.text);
     return vlm_call_failed(f->constants->graph, node, st, err);
@@ -75,7 +80,10 @@ static vlm_status fold(vlm_constants *constants, const vlm_context *context, vlm
   const vlm_graph *graph = constants->graph;
   int32_t n_in = 1, n_out = 1;
   folder f = {.constants = constants,
-              .evaluation = {.threads = context->threads, .kernels = &context->kernels, .max_bytes = FOLD_LIMIT, .take = take,
+              .evaluation = {.threads = context->threads,
+                             .kernels = &context->kernels,
+                             .max_bytes = FOLD_LIMIT,
+                             .take = take,
                              .user = constants->arena}};
   for (int32_t i = 0; i < graph->n_nodes; i++) {
     if (graph->nodes[i].n_inputs > n_in) n_in = graph->nodes[i].n_inputs;
@@ -92,8 +100,8 @@ out:
   return st;
 }
 
-vlm_status vlm_constants_create(vlm_constants **out, const vlm_context *context, const vlm_graph *graph, const vlm_constants *parent,
-                                vlm_error *err) {
+vlm_status vlm_constants_create(vlm_constants **out, const vlm_context *context, const vlm_graph *graph,
+                                const vlm_constants *parent, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_constants *constants = NULL;
   VLM_TRY(vlm_new(&constants, 1, err));

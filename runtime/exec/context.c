@@ -31,4 +31,6 @@ void vlm_context_free(vlm_context *context) {
 
 vlm_threads *vlm_context_threads(vlm_context *context) { return context->threads; }
 const struct vlm_kernels *vlm_context_kernels(const vlm_context *context) { return &context->kernels; }
-const char *vlm_context_cpu(const vlm_context *context) { return vlm_cpu_name(vlm_cpu_best(context->cpu_mask)); }
+const char *vlm_context_cpu(const vlm_context *context) {
+  return vlm_cpu_name(vlm_cpu_best(context->cpu_mask));
+}

@@ -11,7 +11,8 @@
 static int32_t count_bodies(const vlm_graph *graph) {
   int32_t n = 0;
   for (int32_t i = 0; i < graph->n_nodes; i++)
-    for (int32_t a = 0; a < graph->nodes[i].n_attrs; a++) n += graph->nodes[i].attrs[a].kind == VLM_ATTR_GRAPH;
+    for (int32_t a = 0; a < graph->nodes[i].n_attrs; a++)
+      n += graph->nodes[i].attrs[a].kind == VLM_ATTR_GRAPH;
   return n;
 }
 
@@ -38,7 +39,8 @@ static vlm_status list_outside(vlm_frame *frame, vlm_error *err) {
     if (graph->values[id].kind == VLM_VALUE_CAPTURE) frame->captures[frame->n_captures++] = id;
   VLM_TRY(vlm_new(&frame->outside, graph->n_inputs + frame->n_captures, err));
   for (int32_t i = 0; i < graph->n_inputs; i++) frame->outside[i] = &frame->now[graph->inputs[i]];
-  for (int32_t i = 0; i < frame->n_captures; i++) frame->outside[graph->n_inputs + i] = &frame->now[frame->captures[i]];
+  for (int32_t i = 0; i < frame->n_captures; i++)
+    frame->outside[graph->n_inputs + i] = &frame->now[frame->captures[i]];
 out:
   return st;
 }
@@ -89,13 +91,15 @@ static vlm_status note_folded(const vlm_frame *frame, vlm_error *err) {
     for (int32_t k = 0; folded && k < node->n_outputs; k++)
       folded = node->outputs[k] == VLM_NO_VALUE || vlm_constants_get(frame->constants, node->outputs[k]);
     folded = folded && !(node->op->flags & VLM_OP_ALIAS); /* an alias goes on reading */
-    for (int32_t k = 0; folded && k < node->n_inputs; k++) VLM_TRY(vlm_release_note(frame->shared->opts.release, node, k, NULL, err));
+    for (int32_t k = 0; folded && k < node->n_inputs; k++)
+      VLM_TRY(vlm_release_note(frame->shared->opts.release, node, k, NULL, err));
   }
 out:
   return st;
 }
 
-vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph, vlm_frame *parent, vlm_error *err) {
+vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph,
+                            vlm_frame *parent, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_frame *frame = NULL;
   VLM_TRY(vlm_new(&frame, 1, err));
@@ -103,10 +107,15 @@ vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm
   frame->graph = graph;
   frame->parent = parent;
   VLM_TRY(make_lists(frame, err));
-  frame->host = (vlm_call_host){.context = shared->context, .heap = &shared->heap, .held = frame->held,
-                                  .caches_have_room = shared->opts.caches_have_room, .run_body = shared->control->run_body, .runner = frame};
+  frame->host = (vlm_call_host){.context = shared->context,
+                                .heap = &shared->heap,
+                                .held = frame->held,
+                                .caches_have_room = shared->opts.caches_have_room,
+                                .run_body = shared->control->run_body,
+                                .runner = frame};
   mark_tapped(frame);
-  VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL, err));
+  VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL,
+                               err));
   if (shared->opts.release) VLM_TRY(note_folded(frame, err));
   VLM_TRY(hold_outputs(frame, err));
   VLM_TRY(create_children(frame, err));
@@ -123,11 +132,21 @@ void vlm_frame_free(vlm_frame *frame) {
   if (!frame) return;
   for (int32_t i = 0; i < frame->n_children; i++) vlm_frame_free(frame->children[i]);
   vlm_plan_cache_free(&frame->plans);
-  for (int32_t i = 0; i < frame->n_held_outputs; i++) vlm_lazy_give(frame->graph->lazy, output_constant(frame, i));
+  for (int32_t i = 0; i < frame->n_held_outputs; i++)
+    vlm_lazy_give(frame->graph->lazy, output_constant(frame, i));
   vlm_constants_free(frame->constants);
   vlm_call_host_free(&frame->host);
-  void *blocks[] = {frame->children, frame->captures, frame->outside, frame->now,  frame->held, frame->outputs, frame->output_copies,
-                    frame->tapped,   frame->body_outputs[0], frame->body_outputs[1], frame->packed};
+  void *blocks[] = {frame->children,
+                    frame->captures,
+                    frame->outside,
+                    frame->now,
+                    frame->held,
+                    frame->outputs,
+                    frame->output_copies,
+                    frame->tapped,
+                    frame->body_outputs[0],
+                    frame->body_outputs[1],
+                    frame->packed};
   for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) vlm_free(blocks[i]);
   vlm_pages_free(frame->bytes, frame->bytes_size);
   vlm_free(frame);
@@ -139,13 +158,15 @@ static vlm_status check_input(const vlm_frame *frame, int32_t i, const vlm_tenso
   const vlm_value *v = &frame->graph->values[frame->graph->inputs[i]];
   char got[128], wanted[128];
   bool fits = v->tensor.rank < 0 || v->tensor.rank == t->rank;
-  for (int d = 0; fits && d < v->tensor.rank; d++) fits = v->tensor.dims[d] < 0 || v->tensor.dims[d] == t->dims[d];
+  for (int d = 0; fits && d < v->tensor.rank; d++)
+    fits = v->tensor.dims[d] < 0 || v->tensor.dims[d] == t->dims[d];
   if (v->tensor.dtype != VLM_NONE && v->tensor.dtype != t->dtype)
-    return vlm_fail(err, VLM_INPUT, "%s: input \"%s\": got %s, wanted %s", frame->graph->source, v->name, vlm_dtype_name(t->dtype),
-                    vlm_dtype_name(v->tensor.dtype));
+    return vlm_fail(err, VLM_INPUT, "%s: input \"%s\": got %s, wanted %s", frame->graph->source, v->name,
+                    vlm_dtype_name(t->dtype), vlm_dtype_name(v->tensor.dtype));
   if (!fits && !frame->parent) /* bodies declare shapes loosely: only their types bind */
-    return vlm_fail(err, VLM_INPUT, "%s: input \"%s\": got shape %s, wanted %s", frame->graph->source, v->name,
-                    vlm_tensor_shape_text(t, got, sizeof got), vlm_tensor_shape_text(&v->tensor, wanted, sizeof wanted));
+    return vlm_fail(err, VLM_INPUT, "%s: input \"%s\": got shape %s, wanted %s", frame->graph->source,
+                    v->name, vlm_tensor_shape_text(t, got, sizeof got),
+                    vlm_tensor_shape_text(&v->tensor, wanted, sizeof wanted));
   return VLM_OK;
 }
 
@@ -153,7 +174,8 @@ static vlm_status check_input(const vlm_frame *frame, int32_t i, const vlm_tenso
 static void take_declared_rank(const vlm_value *v, vlm_tensor *t) {
   if (v->tensor.rank < 0 || v->tensor.rank == t->rank) return;
   bool single = vlm_tensor_count(t) == 1;
-  for (int d = 0; d < v->tensor.rank; d++) single = single && (v->tensor.dims[d] < 0 || v->tensor.dims[d] == 1);
+  for (int d = 0; d < v->tensor.rank; d++)
+    single = single && (v->tensor.dims[d] < 0 || v->tensor.dims[d] == 1);
   if (!single) return;
   t->rank = v->tensor.rank;
   for (int d = 0; d < t->rank; d++) t->dims[d] = 1;
@@ -163,7 +185,8 @@ static vlm_status bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_
   static char empty[VLM_ALIGN] __attribute__((aligned(VLM_ALIGN)));
   const vlm_graph *graph = frame->graph;
   if (n != graph->n_inputs)
-    return vlm_fail(err, VLM_INPUT, "%s: got %d inputs, wanted %d", graph->source ? graph->source : graph->name, n, graph->n_inputs);
+    return vlm_fail(err, VLM_INPUT, "%s: got %d inputs, wanted %d",
+                    graph->source ? graph->source : graph->name, n, graph->n_inputs);
   for (int32_t i = 0; i < n; i++) {
     vlm_tensor *input = &frame->now[graph->inputs[i]];
     *input = inputs[i];
@@ -200,10 +223,12 @@ static vlm_status bind_plan(vlm_frame *frame, vlm_plan *plan, vlm_error *err) {
     if (v->store == VLM_STORE_OUTSIDE && v->root == id) continue;
     frame->now[id] = v->tensor;
     const vlm_plan_value *root = &plan->values[v->root];
-    if (root->store == VLM_STORE_ARENA && frame->bytes) frame->now[id].data = (char *)frame->bytes + root->offset;
+    if (root->store == VLM_STORE_ARENA && frame->bytes)
+      frame->now[id].data = (char *)frame->bytes + root->offset;
   }
   for (int32_t s = 0; s < plan->n_steps; s++)
-    if (!plan->steps[s].late && frame->bytes) plan->steps[s].call.work = (char *)frame->bytes + plan->steps[s].work_offset;
+    if (!plan->steps[s].late && frame->bytes)
+      plan->steps[s].call.work = (char *)frame->bytes + plan->steps[s].work_offset;
   frame->bound = plan->number;
 out:
   return st;
@@ -211,13 +236,20 @@ out:
 
 vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
-  const vlm_plan_request setting = {.host = &frame->host,         .graph = frame->graph,           .constants = frame->constants,
-                                    .captures = frame->captures,  .n_captures = frame->n_captures, .tapped = frame->tapped,
-                                    .now = frame->now,            .max_bytes = frame->shared->opts.max_bytes,
-                                    .owner = vlm_release_owner(frame->shared->opts.release), .packed = frame->packed};
+  const vlm_plan_request setting = {.host = &frame->host,
+                                    .graph = frame->graph,
+                                    .constants = frame->constants,
+                                    .captures = frame->captures,
+                                    .n_captures = frame->n_captures,
+                                    .tapped = frame->tapped,
+                                    .now = frame->now,
+                                    .max_bytes = frame->shared->opts.max_bytes,
+                                    .owner = vlm_release_owner(frame->shared->opts.release),
+                                    .packed = frame->packed};
   VLM_TRY(bind_inputs(frame, inputs, n_inputs, err));
   frame->plan = NULL;
-  VLM_TRY(vlm_plan_cache_get(&frame->plans, &frame->plan, &setting, frame->outside, n_inputs + frame->n_captures, err));
+  VLM_TRY(vlm_plan_cache_get(&frame->plans, &frame->plan, &setting, frame->outside,
+                             n_inputs + frame->n_captures, err));
   if (frame->plan->number != frame->bound) VLM_TRY(bind_plan(frame, frame->plan, err));
 out:
   return st;

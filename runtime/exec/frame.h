@@ -19,38 +19,39 @@ typedef struct vlm_frame_shared {
   vlm_session_opts opts;
   vlm_heap heap;
   int64_t arena_allocations;
-  int64_t body_runs;         /* of this run */
+  int64_t body_runs; /* of this run */
 } vlm_frame_shared;
 
 struct vlm_frame {
   vlm_frame_shared *shared;
   const vlm_graph *graph;
   vlm_frame *parent;
-  vlm_frame **children;      /* one per graph attribute of any node */
+  vlm_frame **children; /* one per graph attribute of any node */
   int32_t n_children;
-  vlm_value_id *captures;    /* ids of capture values */
+  vlm_value_id *captures; /* ids of capture values */
   int32_t n_captures;
   const vlm_tensor **outside; /* inputs, then captures, of now */
   vlm_constants *constants;
   vlm_call_host host;
-  vlm_tensor *now;           /* per value: the tensor of the current run */
-  void **held;               /* per value: heap block, or NULL */
-  vlm_tensor *outputs;       /* per graph output */
-  void **output_copies;      /* heap blocks of outputs that would otherwise point outside */
-  bool *tapped;              /* per value */
-  uint64_t *packed;          /* per node: inputs that a plan has packed */
-  int32_t n_held_outputs;    /* lazy constants that are outputs: held as long as the frame is there */
-  void *bytes;               /* the arena's memory */
+  vlm_tensor *now;        /* per value: the tensor of the current run */
+  void **held;            /* per value: heap block, or NULL */
+  vlm_tensor *outputs;    /* per graph output */
+  void **output_copies;   /* heap blocks of outputs that would otherwise point outside */
+  bool *tapped;           /* per value */
+  uint64_t *packed;       /* per node: inputs that a plan has packed */
+  int32_t n_held_outputs; /* lazy constants that are outputs: held as long as the frame is there */
+  void *bytes;            /* the arena's memory */
   size_t bytes_size;
   vlm_plan_cache plans;
-  vlm_plan *plan;            /* current */
-  bool mistaken;             /* the run met a shape that its plan had guessed wrong */
-  int64_t bound;             /* number of the plan that the tensors of now belong to */
-  void **body_outputs[2];    /* bodies: copies handed out, two generations */
+  vlm_plan *plan;         /* current */
+  bool mistaken;          /* the run met a shape that its plan had guessed wrong */
+  int64_t bound;          /* number of the plan that the tensors of now belong to */
+  void **body_outputs[2]; /* bodies: copies handed out, two generations */
   int32_t body_turn;
 };
 
-vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph, vlm_frame *parent, vlm_error *err);
+vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm_graph *graph,
+                            vlm_frame *parent, vlm_error *err);
 void vlm_frame_free(vlm_frame *frame);
 /* Checks the inputs, sets them and the captures, and finds or makes the plan for their shapes. */
 vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);

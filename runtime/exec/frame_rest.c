@@ -31,7 +31,8 @@ void vlm_frame_trim(vlm_frame *frame) {
 static bool plan_has_outputs(const vlm_frame *frame) {
   for (int32_t i = 0; frame->plan && i < frame->graph->n_outputs; i++) {
     const vlm_plan_value *root = &frame->plan->values[frame->plan->values[frame->graph->outputs[i]].root];
-    if (root->store == VLM_STORE_CONSTANT && !vlm_constants_get(frame->constants, frame->graph->outputs[i])) return true;
+    if (root->store == VLM_STORE_CONSTANT && !vlm_constants_get(frame->constants, frame->graph->outputs[i]))
+      return true;
   }
   return false;
 }

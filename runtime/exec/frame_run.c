@@ -41,7 +41,10 @@ out:
 static vlm_status prepare_now(vlm_step *step) {
   vlm_status st = VLM_OK;
   vlm_op_call *call = &step->call;
-  assert(step->late || step->kind == VLM_STEP_DYNAMIC); /* others were prepared when planned, and their work space lies in the arena */
+  assert(
+      step->late ||
+      step->kind ==
+          VLM_STEP_DYNAMIC); /* others were prepared when planned, and their work space lies in the arena */
   vlm_op_binding_rewind(&step->binding);
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
@@ -153,7 +156,8 @@ static vlm_status run_once(vlm_frame *frame, const vlm_tensor *inputs, int32_t n
   vlm_status st = VLM_OK;
   for (int32_t id = 0; id < frame->graph->n_values; id++) release_held(frame, id);
   VLM_TRY(vlm_frame_plan(frame, inputs, n_inputs, err));
-  for (int32_t i = 0; frame->shared->opts.tap && i < n_inputs; i++) VLM_TRY(tap_value(frame, frame->graph->inputs[i], err));
+  for (int32_t i = 0; frame->shared->opts.tap && i < n_inputs; i++)
+    VLM_TRY(tap_value(frame, frame->graph->inputs[i], err));
   VLM_TRY(run_steps(frame, err));
   VLM_TRY(collect_outputs(frame, err));
 out:

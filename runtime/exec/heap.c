@@ -30,10 +30,13 @@ void vlm_heap_trim(vlm_heap *heap) {
 
 static vlm_status add_block(vlm_heap *heap, void **out, size_t bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
-  size_t size = vlm_size_align(bytes + bytes / 4 + 64); /* room to grow: caches get longer by one row per step */
-  if (heap->count >= 64 || (heap->max_bytes && heap->total_bytes + size > heap->max_bytes)) vlm_heap_trim(heap);
-  VLM_CHECK(!heap->max_bytes || (heap->total_bytes <= heap->max_bytes && size <= heap->max_bytes - heap->total_bytes), err, VLM_LIMIT,
-            "activations need more than the limit of %zu MiB", heap->max_bytes >> 20);
+  size_t size =
+      vlm_size_align(bytes + bytes / 4 + 64); /* room to grow: caches get longer by one row per step */
+  if (heap->count >= 64 || (heap->max_bytes && heap->total_bytes + size > heap->max_bytes))
+    vlm_heap_trim(heap);
+  VLM_CHECK(!heap->max_bytes ||
+                (heap->total_bytes <= heap->max_bytes && size <= heap->max_bytes - heap->total_bytes),
+            err, VLM_LIMIT, "activations need more than the limit of %zu MiB", heap->max_bytes >> 20);
   if (heap->count == heap->capacity) {
     int32_t wanted = heap->capacity ? heap->capacity * 2 : 32;
     VLM_TRY(vlm_more(&heap->blocks, heap->count, wanted, err));

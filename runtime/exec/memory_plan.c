@@ -22,9 +22,9 @@ typedef struct {
 } span;
 
 typedef struct {
-  placed_block *blocks;   /* largest first */
-  int32_t *firsts; /* of all items, ascending */
-  int32_t *order;  /* position -> index in blocks, of blocks by their first step */
+  placed_block *blocks; /* largest first */
+  int32_t *firsts;      /* of all items, ascending */
+  int32_t *order;       /* position -> index in blocks, of blocks by their first step */
   int32_t count, leaves;
   int32_t *reach;   /* tree over positions: the farthest `to` of the placed blocks below a node; -1 = none */
   size_t *highest;  /* tree over positions: the highest end anywhere below a node */
@@ -91,7 +91,8 @@ static size_t lowest_gap(memory_planner *p, const placed_block *b) {
 
 /* ---- heights ---- */
 
-static size_t height(const memory_planner *p, const placed_block *b, int32_t node, int32_t low, int32_t high) {
+static size_t height(const memory_planner *p, const placed_block *b, int32_t node, int32_t low,
+                     int32_t high) {
   if (high <= b->from || low > b->to) return 0;
   if (b->from <= low && high - 1 <= b->to) return p->highest[node];
   const int32_t middle = low + (high - low) / 2;
@@ -100,7 +101,8 @@ static size_t height(const memory_planner *p, const placed_block *b, int32_t nod
   return below > p->covering[node] ? below : p->covering[node];
 }
 
-static void raise(memory_planner *p, const placed_block *b, size_t end, int32_t node, int32_t low, int32_t high) {
+static void raise(memory_planner *p, const placed_block *b, size_t end, int32_t node, int32_t low,
+                  int32_t high) {
   if (high <= b->from || low > b->to) return;
   if (end > p->highest[node]) p->highest[node] = end;
   if (b->from <= low && high - 1 <= b->to) {

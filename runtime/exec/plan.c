@@ -44,9 +44,13 @@ out:
   return st;
 }
 
-vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) { return create(out, request, false, err); }
+vlm_status vlm_plan_create(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) {
+  return create(out, request, false, err);
+}
 
-vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) { return create(out, request, true, err); }
+vlm_status vlm_plan_create_shapes(vlm_plan **out, const vlm_plan_request *request, vlm_error *err) {
+  return create(out, request, true, err);
+}
 
 void vlm_plan_free(vlm_plan *plan) {
   if (!plan) return;

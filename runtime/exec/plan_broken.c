@@ -7,9 +7,12 @@ static const char *value_broken(const vlm_plan *plan, vlm_value_id id) {
   if (root->root != v->root) return "a root has another root";
   if (v->first > v->last) return "a value dies before it is made";
   if (v->last != INT32_MAX && v->last >= plan->n_steps) return "a value dies behind the last step";
-  if (v->store == VLM_STORE_ARENA && !v->shape_known) return "a value of unknown size has a place in the arena";
+  if (v->store == VLM_STORE_ARENA && !v->shape_known)
+    return "a value of unknown size has a place in the arena";
   if (placed && v->offset % VLM_ALIGN != 0) return "a place in the arena is not aligned";
-  if (placed && (v->offset > plan->arena_bytes || vlm_tensor_bytes(&v->tensor) > plan->arena_bytes - v->offset)) return "a place is outside the arena";
+  if (placed &&
+      (v->offset > plan->arena_bytes || vlm_tensor_bytes(&v->tensor) > plan->arena_bytes - v->offset))
+    return "a place is outside the arena";
   return NULL;
 }
 
@@ -36,7 +39,8 @@ static const char *inputs_broken(const vlm_plan *plan, const vlm_node *node, int
 static const char *step_broken(const vlm_plan *plan, const vlm_graph *graph, int32_t s) {
   const vlm_step *step = &plan->steps[s];
   if (s > 0 && plan->steps[s - 1].node >= step->node) return "steps are not in the order of nodes";
-  if (step->late && step->kind != VLM_STEP_STATIC && step->kind != VLM_STEP_CHECKED) return "a step that is inferred when reached is late";
+  if (step->late && step->kind != VLM_STEP_STATIC && step->kind != VLM_STEP_CHECKED)
+    return "a step that is inferred when reached is late";
   const char *why = dead_broken(plan, s);
   return why ? why : inputs_broken(plan, &graph->nodes[step->node], s);
 }

@@ -12,10 +12,10 @@
 typedef struct vlm_plan_builder {
   const vlm_plan_request *request;
   vlm_plan *plan;
-  bool *needed;          /* per value */
-  vlm_step_kind *kinds;  /* per node */
-  bool *folded;          /* per node: no step */
-  vlm_op_call *calls;    /* per node: in and out are plan->values */
+  bool *needed;         /* per value */
+  vlm_step_kind *kinds; /* per node */
+  bool *folded;         /* per node: no step */
+  vlm_op_call *calls;   /* per node: in and out are plan->values */
   vlm_error *err;
 } vlm_plan_builder;
 

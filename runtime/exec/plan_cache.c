@@ -62,7 +62,8 @@ static void drop_oldest(vlm_plan_cache *cache) {
 
 static int32_t find(const vlm_plan_cache *cache, const vlm_tensor *const *outside, int32_t count) {
   int32_t found = -1;
-  if (cache->current < cache->count && !cache->plans[cache->current].generic && fits(&cache->plans[cache->current], outside, count))
+  if (cache->current < cache->count && !cache->plans[cache->current].generic &&
+      fits(&cache->plans[cache->current], outside, count))
     return cache->current;
   for (int32_t p = 0; p < cache->count; p++)
     if (fits(&cache->plans[p], outside, count) && (found < 0 || cache->plans[found].generic)) found = p;
@@ -70,8 +71,9 @@ static int32_t find(const vlm_plan_cache *cache, const vlm_tensor *const *outsid
 }
 
 /* A plan with live dims, from what the plans without them have in common. */
-static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *added, vlm_plan_request *request, const vlm_tensor *const *outside,
-                                 int32_t count, vlm_error *err) {
+static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *added,
+                                 vlm_plan_request *request, const vlm_tensor *const *outside, int32_t count,
+                                 vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_plan *witnesses[VLM_MAX_PLANS + 1];
   vlm_tensor *now = NULL;
@@ -83,7 +85,8 @@ static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *a
     VLM_TRY(vlm_plan_create_shapes(&shapes, request, err));
     witnesses[request->n_witnesses++] = shapes;
     for (int32_t p = 0; p < cache->count; p++)
-      if (!cache->plans[p].generic && same_ranks(&cache->plans[p], added->outside, count)) witnesses[request->n_witnesses++] = cache->plans[p].plan;
+      if (!cache->plans[p].generic && same_ranks(&cache->plans[p], added->outside, count))
+        witnesses[request->n_witnesses++] = cache->plans[p].plan;
     request->witnesses = witnesses;
   }
   request->outside = added->outside;
@@ -94,7 +97,8 @@ out:
   return st;
 }
 
-static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting, const vlm_tensor *const *outside, int32_t count, vlm_error *err) {
+static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting,
+                      const vlm_tensor *const *outside, int32_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_cached_plan added = {0};
   vlm_plan_request request = *setting;
@@ -112,8 +116,8 @@ out:
   return st;
 }
 
-vlm_status vlm_plan_cache_get(vlm_plan_cache *cache, vlm_plan **out, const vlm_plan_request *setting, const vlm_tensor *const *outside, int32_t count,
-                              vlm_error *err) {
+vlm_status vlm_plan_cache_get(vlm_plan_cache *cache, vlm_plan **out, const vlm_plan_request *setting,
+                              const vlm_tensor *const *outside, int32_t count, vlm_error *err) {
   vlm_status st = VLM_OK;
   int32_t at = find(cache, outside, count);
   *out = NULL;

@@ -18,13 +18,13 @@ typedef struct vlm_plan_cache {
   vlm_cached_plan plans[VLM_MAX_PLANS];
   int32_t count, current;
   int64_t clock, made;
-  bool distrust;       /* a guessed shape was wrong once: none is guessed any more */
+  bool distrust; /* a guessed shape was wrong once: none is guessed any more */
 } vlm_plan_cache;
 
 /* The plan for `count` tensors from outside (inputs, then captures; all dims known): found or made with the setting, whose own `outside` is not
  * read. */
-vlm_status vlm_plan_cache_get(vlm_plan_cache *cache, vlm_plan **out, const vlm_plan_request *setting, const vlm_tensor *const *outside, int32_t count,
-                              vlm_error *err);
+vlm_status vlm_plan_cache_get(vlm_plan_cache *cache, vlm_plan **out, const vlm_plan_request *setting,
+                              const vlm_tensor *const *outside, int32_t count, vlm_error *err);
 /* Drops the generic plans: the next ones guess no shapes. */
 void vlm_plan_cache_distrust(vlm_plan_cache *cache);
 void vlm_plan_cache_free(vlm_plan_cache *cache);

@@ -10,11 +10,15 @@ static vlm_status too_large(const vlm_plan_builder *b) {
   char shape[128];
   for (int32_t id = 0; id < graph->n_values; id++)
     if (plan->values[id].store == VLM_STORE_ARENA && graph->values[id].producer >= 0 &&
-        (worst < 0 || vlm_tensor_bytes(&plan->values[id].tensor) > vlm_tensor_bytes(&plan->values[worst].tensor)))
+        (worst < 0 ||
+         vlm_tensor_bytes(&plan->values[id].tensor) > vlm_tensor_bytes(&plan->values[worst].tensor)))
       worst = id;
-  if (worst < 0) return vlm_fail(b->err, VLM_LIMIT, "work space of %zu MiB is above the limit of %zu MiB", plan->arena_bytes >> 20, b->request->max_bytes >> 20);
+  if (worst < 0)
+    return vlm_fail(b->err, VLM_LIMIT, "work space of %zu MiB is above the limit of %zu MiB",
+                    plan->arena_bytes >> 20, b->request->max_bytes >> 20);
   vlm_fail(b->err, VLM_LIMIT, "the output is %s: with it activations need %zu MiB, the limit is %zu MiB",
-           vlm_tensor_shape_text(&plan->values[worst].tensor, shape, sizeof shape), plan->arena_bytes >> 20, b->request->max_bytes >> 20);
+           vlm_tensor_shape_text(&plan->values[worst].tensor, shape, sizeof shape), plan->arena_bytes >> 20,
+           b->request->max_bytes >> 20);
   return vlm_call_failed(graph, &graph->nodes[graph->values[worst].producer], VLM_LIMIT, b->err);
 }
 
@@ -28,8 +32,10 @@ static vlm_value_id dying_input(const vlm_plan *plan, const vlm_node *node, int3
     const vlm_plan_value *v = &plan->values[node->inputs[k]];
     const vlm_plan_value *root = &plan->values[v->root];
     int32_t uses = 0;
-    for (int32_t j = 0; j < node->n_inputs; j++) uses += node->inputs[j] != VLM_NO_VALUE && plan->values[node->inputs[j]].root == v->root;
-    bool fits = v->tensor.dtype == out->dtype && vlm_tensor_same_shape(&v->tensor, out) && vlm_tensor_bytes(&root->tensor) == vlm_tensor_bytes(out);
+    for (int32_t j = 0; j < node->n_inputs; j++)
+      uses += node->inputs[j] != VLM_NO_VALUE && plan->values[node->inputs[j]].root == v->root;
+    bool fits = v->tensor.dtype == out->dtype && vlm_tensor_same_shape(&v->tensor, out) &&
+                vlm_tensor_bytes(&root->tensor) == vlm_tensor_bytes(out);
     if (root->store == VLM_STORE_ARENA && root->last == step && uses == 1 && fits) return v->root;
   }
   return VLM_NO_VALUE;
@@ -42,7 +48,8 @@ static void share_memory(vlm_plan_builder *b) {
   for (int32_t s = 0; s < plan->n_steps; s++) {
     const vlm_step *step = &plan->steps[s];
     const vlm_node *node = step->call.node;
-    bool able = node->op->flags & VLM_OP_IN_PLACE && (step->kind == VLM_STEP_STATIC || step->kind == VLM_STEP_CHECKED) && node->n_outputs > 0;
+    bool able = node->op->flags & VLM_OP_IN_PLACE &&
+                (step->kind == VLM_STEP_STATIC || step->kind == VLM_STEP_CHECKED) && node->n_outputs > 0;
     if (!able || node->outputs[0] == VLM_NO_VALUE) continue;
     vlm_plan_value *out = &plan->values[node->outputs[0]];
     vlm_value_id from = out->root == node->outputs[0] ? dying_input(plan, node, s) : VLM_NO_VALUE;
@@ -61,13 +68,15 @@ static int32_t list_values(const vlm_plan *plan, int32_t n_values, vlm_lifetime 
     const vlm_plan_value *v = &plan->values[id];
     if (v->store != VLM_STORE_ARENA || v->root != id || v->first < 0) continue;
     ids[count] = id;
-    items[count++] = (vlm_lifetime){.bytes = vlm_tensor_bytes(&v->tensor), .first = v->first, .last = v->last};
+    items[count++] =
+        (vlm_lifetime){.bytes = vlm_tensor_bytes(&v->tensor), .first = v->first, .last = v->last};
   }
   return count;
 }
 
 /* Values first, then one item per step that wants work space. */
-static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, vlm_value_id *ids, size_t **offsets) {
+static int32_t list_items(const vlm_plan_builder *b, vlm_lifetime *items, vlm_value_id *ids,
+                          size_t **offsets) {
   vlm_plan *plan = b->plan;
   int32_t count = list_values(plan, b->request->graph->n_values, items, ids);
   for (int32_t i = 0; i < count; i++) offsets[i] = &plan->values[ids[i]].offset;
@@ -84,7 +93,8 @@ vlm_status vlm_plan_memory(vlm_plan_builder *b) {
   vlm_status st = VLM_OK;
   vlm_lifetime *items = NULL;
   vlm_value_id *ids = NULL;
-  size_t **offsets = NULL, n_values = (size_t)b->request->graph->n_values, most = n_values + (size_t)b->plan->n_steps;
+  size_t **offsets = NULL, n_values = (size_t)b->request->graph->n_values,
+         most = n_values + (size_t)b->plan->n_steps;
   share_memory(b);
   VLM_TRY(vlm_new(&items, most, b->err));
   VLM_TRY(vlm_new(&ids, n_values, b->err));

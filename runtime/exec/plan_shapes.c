@@ -21,14 +21,16 @@ static void set_known_values(vlm_plan_builder *b) {
     vlm_plan_value *v = &b->plan->values[id];
     v->root = id;
     v->first = v->last = -1;
-    const vlm_tensor *constant = r->graph->values[id].kind == VLM_VALUE_CAPTURE ? NULL : vlm_constants_get(r->constants, id);
+    const vlm_tensor *constant =
+        r->graph->values[id].kind == VLM_VALUE_CAPTURE ? NULL : vlm_constants_get(r->constants, id);
     if (!constant) continue;
     v->tensor = *constant;
     v->store = VLM_STORE_CONSTANT;
     v->shape_known = true;
   }
   for (int32_t i = 0; i < r->graph->n_inputs; i++) set_outside(b, r->graph->inputs[i], &r->outside[i]);
-  for (int32_t i = 0; i < r->n_captures; i++) set_outside(b, r->captures[i], &r->outside[r->graph->n_inputs + i]);
+  for (int32_t i = 0; i < r->n_captures; i++)
+    set_outside(b, r->captures[i], &r->outside[r->graph->n_inputs + i]);
 }
 
 static vlm_plan_value *output_of(const vlm_plan_builder *b, const vlm_node *node, int32_t k) {
@@ -52,11 +54,16 @@ static void set_store(vlm_plan_builder *b, const vlm_node *node, vlm_store store
     if (output_of(b, node, k)) output_of(b, node, k)->store = store;
 }
 
-static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) { return vlm_arena_alloc(user, out, bytes, 1, err); }
+static vlm_status take(void *user, void **out, size_t bytes, vlm_error *err) {
+  return vlm_arena_alloc(user, out, bytes, 1, err);
+}
 
 static vlm_status fold_here(vlm_plan_builder *b, const vlm_op_call *call) {
-  const vlm_evaluate_opts e = {.threads = call->threads, .kernels = call->kernels, .max_bytes = PLAN_FOLD_LIMIT, .take = take,
-                            .user = b->plan->arena};
+  const vlm_evaluate_opts e = {.threads = call->threads,
+                               .kernels = call->kernels,
+                               .max_bytes = PLAN_FOLD_LIMIT,
+                               .take = take,
+                               .user = b->plan->arena};
   vlm_lazy *lazy = b->request->graph->lazy;
   vlm_status st = VLM_OK;
   int32_t held = 0;
@@ -95,7 +102,9 @@ out:
 static bool same_in_all(const vlm_plan_request *r, vlm_value_id id, vlm_tensor *shape) {
   for (int32_t w = 0; w < r->n_witnesses; w++) {
     const vlm_plan_value *v = &r->witnesses[w]->values[id];
-    if (!v->shape_known || (w > 0 && (v->tensor.dtype != shape->dtype || !vlm_tensor_same_shape(&v->tensor, shape)))) return false;
+    if (!v->shape_known ||
+        (w > 0 && (v->tensor.dtype != shape->dtype || !vlm_tensor_same_shape(&v->tensor, shape))))
+      return false;
     *shape = v->tensor;
   }
   shape->data = NULL;
@@ -131,7 +140,8 @@ static void set_unknown(vlm_plan_builder *b, int32_t n, vlm_step_kind kind) {
 /* Always, or with these shapes: the latter of values that are computed, since constants are copied when they fold. */
 static bool is_view(const vlm_plan_builder *b, const vlm_node *node, const vlm_op_call *call) {
   if (node->outputs[0] == VLM_NO_VALUE) return false;
-  return node->op->flags & VLM_OP_ALIAS || (call->same && b->plan->values[b->plan->values[node->inputs[0]].root].store != VLM_STORE_CONSTANT);
+  return node->op->flags & VLM_OP_ALIAS ||
+         (call->same && b->plan->values[b->plan->values[node->inputs[0]].root].store != VLM_STORE_CONSTANT);
 }
 
 static vlm_status classify_known(vlm_plan_builder *b, int32_t n) {
@@ -196,7 +206,8 @@ static vlm_status classify_node(vlm_plan_builder *b, int32_t n) {
     return VLM_OK;
   }
   VLM_TRY(make_call(b, n, &known));
-  if (node->op->flags & VLM_OP_SELF_ALLOC) set_unknown(b, n, node->op->flags & VLM_OP_BRANCH ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
+  if (node->op->flags & VLM_OP_SELF_ALLOC)
+    set_unknown(b, n, node->op->flags & VLM_OP_BRANCH ? VLM_STEP_IF : VLM_STEP_SELF_ALLOC);
   else if (known || node->op->flags & VLM_OP_LOOSE) VLM_TRY(classify_known(b, n));
   else set_unknown(b, n, VLM_STEP_DYNAMIC);
 out:

@@ -84,8 +84,12 @@ static vlm_status make_step_call(vlm_plan_builder *b, vlm_step *step) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] != VLM_NO_VALUE) out[k] = &r->now[node->outputs[k]];
   step->call = vlm_call_make(r->host, node, in, out, NULL);
-  step->binding = (vlm_op_binding){.arena = arena, .lasting = lasting, .weights = r->host->context->weights, .owner = r->owner,
-                                    .lazy = r->graph->lazy, .packed = packed};
+  step->binding = (vlm_op_binding){.arena = arena,
+                                   .lasting = lasting,
+                                   .weights = r->host->context->weights,
+                                   .owner = r->owner,
+                                   .lazy = r->graph->lazy,
+                                   .packed = packed};
 out:
   return st;
 }
@@ -100,7 +104,8 @@ static bool shapes_known(const vlm_plan_builder *b, const vlm_node *node) {
 static vlm_status prepare_step(vlm_plan_builder *b, vlm_step *step) {
   const vlm_node *node = &b->request->graph->nodes[step->node];
   if (!vlm_step_is_prepared(step)) return VLM_OK;
-  step->late = (step->kind == VLM_STEP_CHECKED || step->kind == VLM_STEP_SELF_ALLOC) && !shapes_known(b, node);
+  step->late =
+      (step->kind == VLM_STEP_CHECKED || step->kind == VLM_STEP_SELF_ALLOC) && !shapes_known(b, node);
   if (step->late) return VLM_OK;
   vlm_op_call call = b->calls[step->node];
   call.binding = &step->binding;
@@ -145,7 +150,8 @@ static vlm_status add_steps(vlm_plan_builder *b, int32_t count) {
     if (b->kinds[n] == VLM_STEP_ALIAS && view_is_free(b, node)) continue;
     VLM_TRY(add_step(b, n));
   }
-  for (int32_t i = 0; i < graph->n_outputs; i++) b->plan->values[b->plan->values[graph->outputs[i]].root].last = INT32_MAX;
+  for (int32_t i = 0; i < graph->n_outputs; i++)
+    b->plan->values[b->plan->values[graph->outputs[i]].root].last = INT32_MAX;
 out:
   return st;
 }

@@ -15,7 +15,8 @@ typedef struct {
 
 /* ---- counting ---- */
 
-static vlm_status find_entry(profiler *p, const vlm_graph *graph, int32_t node, vlm_profile_node **entry, vlm_error *err) {
+static vlm_status find_entry(profiler *p, const vlm_graph *graph, int32_t node, vlm_profile_node **entry,
+                             vlm_error *err) {
   vlm_profile *o = p->out;
   for (int32_t i = o->n_nodes - 1; i >= 0; i--)
     if (o->nodes[i].graph == graph && o->nodes[i].node == node) {
@@ -92,7 +93,8 @@ static bool wants_value(void *user, const vlm_graph *graph, vlm_value_id value) 
   return graph->nodes[n].outputs[k] == value;
 }
 
-static vlm_status count_value(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+static vlm_status count_value(void *user, const vlm_graph *graph, vlm_value_id value,
+                              const vlm_tensor *tensor, vlm_error *err) {
   profiler *p = user;
   (void)tensor;
   vlm_frame *frame = frame_of(p->session->root, graph);
@@ -100,7 +102,8 @@ static vlm_status count_value(void *user, const vlm_graph *graph, vlm_value_id v
   return step ? count_step(p, frame, step, err) : VLM_OK;
 }
 
-static vlm_status run_on(vlm_session *session, const vlm_graph *graph, const vlm_tensor *inputs, vlm_error *err) {
+static vlm_status run_on(vlm_session *session, const vlm_graph *graph, const vlm_tensor *inputs,
+                         vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tensor *filled = NULL;
   void **zeros = NULL;
@@ -111,8 +114,8 @@ static vlm_status run_on(vlm_session *session, const vlm_graph *graph, const vlm
     filled[i] = inputs[i];
     if (inputs[i].data) continue;
     VLM_TRY(vlm_tensor_bytes_checked(&bytes, &inputs[i], err));
-    VLM_CHECK(bytes >> 30 < MAX_GIB, err, VLM_LIMIT, "%s: input \"%s\" has %zu MiB, at most %d GiB are run", graph->source,
-              graph->values[graph->inputs[i]].name, bytes >> 20, MAX_GIB);
+    VLM_CHECK(bytes >> 30 < MAX_GIB, err, VLM_LIMIT, "%s: input \"%s\" has %zu MiB, at most %d GiB are run",
+              graph->source, graph->values[graph->inputs[i]].name, bytes >> 20, MAX_GIB);
     VLM_TRY(vlm_alloc(&zeros[i], bytes, 1, err));
     filled[i].data = zeros[i];
   }
@@ -135,17 +138,20 @@ static vlm_status keep_shapes(profiler *p, const vlm_graph *graph, const vlm_ten
   o->n_outputs = graph->n_outputs;
   memcpy(o->inputs, inputs, (size_t)graph->n_inputs * sizeof *inputs);
   for (int32_t i = 0; i < graph->n_outputs; i++)
-    o->outputs[i] = o->executed ? *vlm_session_output(p->session, i) : p->session->root->now[graph->outputs[i]];
+    o->outputs[i] =
+        o->executed ? *vlm_session_output(p->session, i) : p->session->root->now[graph->outputs[i]];
   for (int32_t i = 0; i < o->n_inputs; i++) o->inputs[i].data = NULL;
   for (int32_t i = 0; i < o->n_outputs; i++) o->outputs[i].data = NULL;
 out:
   return st;
 }
 
-vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_graph *graph, const vlm_tensor *inputs, vlm_error *err) {
+vlm_status vlm_graph_profile(vlm_profile *out, vlm_context *context, const vlm_graph *graph,
+                             const vlm_tensor *inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
   profiler p = {.out = out};
-  const vlm_session_opts opts = {.tap = count_value, .tap_user = &p, .tap_wants = wants_value, .max_bytes = (size_t)MAX_GIB << 30};
+  const vlm_session_opts opts = {
+      .tap = count_value, .tap_user = &p, .tap_wants = wants_value, .max_bytes = (size_t)MAX_GIB << 30};
   *out = (vlm_profile){.nodes = NULL};
   VLM_TRY(vlm_session_create(&p.session, context, graph, &opts, err));
   VLM_TRY(vlm_session_plan(p.session, inputs, graph->n_inputs, err));

@@ -30,7 +30,7 @@ struct vlm_release {
   int32_t n_graphs;
   constant *constants; /* by address */
   int32_t n_constants, cap_constants;
-  reader *readers;     /* by node and input */
+  reader *readers; /* by node and input */
   int32_t n_readers, cap_readers;
   vlm_weight **held;
   int32_t n_held, cap_held;
@@ -51,7 +51,8 @@ out:
   return st;
 }
 
-static vlm_status add_reader(vlm_release *r, const vlm_graph *graph, vlm_value_id id, const vlm_node *node, int32_t k, vlm_error *err) {
+static vlm_status add_reader(vlm_release *r, const vlm_graph *graph, vlm_value_id id, const vlm_node *node,
+                             int32_t k, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
   if (!t || vlm_lazy_holds(graph->lazy, t->data)) goto out;
@@ -68,8 +69,11 @@ out:
 static vlm_status list_graph(vlm_release *r, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t id = 0; id < graph->n_values; id++)
-    if (graph->values[id].kind == VLM_VALUE_CONSTANT && !vlm_lazy_holds(graph->lazy, graph->values[id].tensor.data)) VLM_TRY(add_constant(r, &graph->values[id].tensor, err));
-  for (int32_t i = 0; i < graph->n_outputs; i++) VLM_TRY(add_reader(r, graph, graph->outputs[i], NULL, i, err));
+    if (graph->values[id].kind == VLM_VALUE_CONSTANT &&
+        !vlm_lazy_holds(graph->lazy, graph->values[id].tensor.data))
+      VLM_TRY(add_constant(r, &graph->values[id].tensor, err));
+  for (int32_t i = 0; i < graph->n_outputs; i++)
+    VLM_TRY(add_reader(r, graph, graph->outputs[i], NULL, i, err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {
     const vlm_node *node = &graph->nodes[n];
     for (int32_t k = 0; k < node->n_inputs; k++) VLM_TRY(add_reader(r, graph, node->inputs[k], node, k, err));
@@ -177,7 +181,8 @@ const vlm_weight_owner *vlm_release_owner(vlm_release *r) { return r ? &r->owner
 
 static void mark(vlm_graph *graph, const char *data) {
   for (int32_t id = 0; id < graph->n_values; id++)
-    if (graph->values[id].kind == VLM_VALUE_CONSTANT && graph->values[id].tensor.data == data) graph->values[id].released = true;
+    if (graph->values[id].kind == VLM_VALUE_CONSTANT && graph->values[id].tensor.data == data)
+      graph->values[id].released = true;
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
       if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) mark(graph->nodes[n].attrs[a].u.g, data);
@@ -223,11 +228,13 @@ vlm_status vlm_release_check(const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t id = 0; id < graph->n_values; id++)
     VLM_CHECK(!graph->values[id].released, err, VLM_USAGE,
-              "%s: constant \"%s\" was let go when a session packed it; open the model again, or keep its constants", graph->source,
-              graph->values[id].name);
+              "%s: constant \"%s\" was let go when a session packed it; open the model again, or keep its "
+              "constants",
+              graph->source, graph->values[id].name);
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
-      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(vlm_release_check(graph->nodes[n].attrs[a].u.g, err));
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(vlm_release_check(graph->nodes[n].attrs[a].u.g, err));
 out:
   return st;
 }

@@ -17,7 +17,8 @@ void vlm_release_free(vlm_release *release);
 size_t vlm_release_bytes(const vlm_release *release); /* gone so far */
 
 /* Input k of a node is not read again, because `weight` has it (held from now on; NULL = because it was folded). */
-vlm_status vlm_release_note(vlm_release *release, const vlm_node *node, int k, struct vlm_weight *weight, vlm_error *err);
+vlm_status vlm_release_note(vlm_release *release, const vlm_node *node, int k, struct vlm_weight *weight,
+                            vlm_error *err);
 /* The same as functions for the steps; NULL for NULL. */
 const vlm_weight_owner *vlm_release_owner(vlm_release *release);
 /* VLM_INPUT when a constant of the graph is gone. */

@@ -6,7 +6,8 @@
 
 enum { DEFAULT_MAX_GIB = 64 };
 
-vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err) {
+vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph,
+                              const vlm_session_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_session *s = NULL;
   VLM_TRY(vlm_release_check(graph, err));

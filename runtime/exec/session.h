@@ -12,9 +12,10 @@ typedef struct vlm_context vlm_context;
 enum { VLM_MAX_LOOP_RUNS = 1 << 22 };
 
 typedef struct vlm_context_opts {
-  int threads;            /* 0 = all cores */
-  const char *cpu_level;  /* NULL = best */
-  int64_t max_loop_runs;  /* how often all bodies of Loop and Scan run together in one run of a graph; 0 = VLM_MAX_LOOP_RUNS */
+  int threads;           /* 0 = all cores */
+  const char *cpu_level; /* NULL = best */
+  int64_t
+      max_loop_runs; /* how often all bodies of Loop and Scan run together in one run of a graph; 0 = VLM_MAX_LOOP_RUNS */
 } vlm_context_opts;
 vlm_status vlm_context_create(vlm_context **out, const vlm_context_opts *opts, vlm_error *err);
 void vlm_context_free(vlm_context *context);
@@ -23,25 +24,30 @@ const struct vlm_kernels *vlm_context_kernels(const vlm_context *context);
 const char *vlm_context_cpu(const vlm_context *context);
 
 /* Called for each tapped value right after it is produced; the tensor is valid only during the call. `graph` tells which (sub)graph, `value` the id there. */
-typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err);
+typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
+                           vlm_error *err);
 
 struct vlm_release; /* release.h */
 
 typedef struct vlm_session_opts {
-  vlm_tap *tap;           /* NULL = none */
+  vlm_tap *tap; /* NULL = none */
   void *tap_user;
   /* Which values are tapped; NULL with tap = every value. Asked once at creation. */
   bool (*tap_wants)(void *user, const vlm_graph *graph, vlm_value_id value);
-  bool caches_have_room;  /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
-  bool owns_constants;    /* nobody else reads the graph's constants: those that were packed go back to the system (release.h) */
-  struct vlm_release *release; /* the same for several sessions of one owner, which is not this session; NULL = none */
+  bool
+      caches_have_room; /* inputs that vlm.CacheAttention appends to are buffers of the capacity that is given with them */
+  bool
+      owns_constants; /* nobody else reads the graph's constants: those that were packed go back to the system (release.h) */
+  struct vlm_release
+      *release; /* the same for several sessions of one owner, which is not this session; NULL = none */
   bool gives_memory_back; /* after a run: for answers that come one at a time, not for runs in a row */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;
 
 typedef struct vlm_session vlm_session;
 /* Graph and context must outlive the session; the graph is resolved. Several sessions may share a graph and a context; prepared weights are shared through the context. */
-vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph, const vlm_session_opts *opts, vlm_error *err);
+vlm_status vlm_session_create(vlm_session **out, vlm_context *context, const vlm_graph *graph,
+                              const vlm_session_opts *opts, vlm_error *err);
 void vlm_session_free(vlm_session *session);
 /* inputs[i] is bound to graph->inputs[i]; type is checked, shape against the declared dims. Data is read, never kept. */
 vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
@@ -55,15 +61,16 @@ const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
 vlm_status vlm_session_plan(vlm_session *session, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
 /* Called for the steps of the current plan in their order, the graph's own (not those of bodies). out[k] belongs to node->outputs[k]: NULL =
  * not wanted; dtype NONE or a dim -1 = known only when the step runs. Nothing is visited before the first plan. */
-typedef void vlm_step_visit(void *user, const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *out);
+typedef void vlm_step_visit(void *user, const vlm_graph *graph, const vlm_node *node,
+                            const vlm_tensor *const *out);
 void vlm_session_visit_steps(const vlm_session *session, vlm_step_visit *visit, void *user);
 
 typedef struct vlm_session_stats {
-  size_t arena_bytes;     /* planned activations */
-  size_t heap_bytes;      /* growable part, high-water mark */
-  int64_t plans;          /* how often the graph was lowered */
-  int64_t allocations;    /* system allocations made by runs */
-  int64_t steps;          /* steps of the current plan */
+  size_t arena_bytes;  /* planned activations */
+  size_t heap_bytes;   /* growable part, high-water mark */
+  int64_t plans;       /* how often the graph was lowered */
+  int64_t allocations; /* system allocations made by runs */
+  int64_t steps;       /* steps of the current plan */
 } vlm_session_stats;
 vlm_session_stats vlm_session_get_stats(const vlm_session *session);
 

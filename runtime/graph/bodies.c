@@ -26,8 +26,8 @@ typedef struct {
 } body_place;
 
 /* Names of nodes need not be distinct: the second of a name gets "#2". */
-static vlm_status make_path(const char **out, const vlm_body_list *list, const body_place *at, vlm_arena *arena,
-                            vlm_error *err) {
+static vlm_status make_path(const char **out, const vlm_body_list *list, const body_place *at,
+                            vlm_arena *arena, vlm_error *err) {
   vlm_status st = vlm_arena_format(arena, out, err, "%s/%s.%s", at->outer, at->node, at->attr);
   for (int k = 2; st == VLM_OK && is_taken(list, *out); k++)
     st = vlm_arena_format(arena, out, err, "%s/%s#%d.%s", at->outer, at->node, k, at->attr);

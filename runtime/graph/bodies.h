@@ -9,8 +9,8 @@ typedef struct vlm_body {
   vlm_graph *graph;
   /* "model", "model/NODE.then_branch": from the names of nodes alone, distinct within a list */
   const char *path;
-  int32_t parent;   /* index in the list, -1 for the root */
-  int32_t node;     /* of the parent's graph */
+  int32_t parent; /* index in the list, -1 for the root */
+  int32_t node;   /* of the parent's graph */
 } vlm_body;
 
 typedef struct vlm_body_list {

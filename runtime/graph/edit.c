@@ -84,7 +84,8 @@ static vlm_status sweep_bodies(vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (int32_t n = 0; n < graph->n_nodes; n++)
     for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
-      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH) VLM_TRY(vlm_graph_sweep(graph->nodes[n].attrs[a].u.g, err));
+      if (graph->nodes[n].attrs[a].kind == VLM_ATTR_GRAPH)
+        VLM_TRY(vlm_graph_sweep(graph->nodes[n].attrs[a].u.g, err));
 out:
   return st;
 }
@@ -96,9 +97,14 @@ vlm_status vlm_graph_sweep(vlm_graph *graph, vlm_error *err) {
   VLM_TRY(sweep_bodies(graph, err));
   VLM_TRY(vlm_alloc(&marks, values + nodes, 1, err));
   VLM_TRY(vlm_alloc(&lists, values + nodes, sizeof(int32_t), err));
-  sweep s = {.graph = graph, .value = marks, .node = (uint8_t *)marks + values, .renumbered = lists, .work = (int32_t *)lists + values};
+  sweep s = {.graph = graph,
+             .value = marks,
+             .node = (uint8_t *)marks + values,
+             .renumbered = lists,
+             .work = (int32_t *)lists + values};
   for (int32_t n = 0; n < graph->n_nodes; n++)
-    for (int32_t k = 0; k < graph->nodes[n].n_outputs; k++) vlm_node_set_output(graph, n, k, graph->nodes[n].outputs[k]);
+    for (int32_t k = 0; k < graph->nodes[n].n_outputs; k++)
+      vlm_node_set_output(graph, n, k, graph->nodes[n].outputs[k]);
   mark(&s);
   compact(&s);
   VLM_TRY(vlm_names_rebuild(graph, err));

@@ -10,7 +10,8 @@
 static vlm_status fill_new(vlm_graph *graph, const char *name, const char *source, vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_arena_strdup(graph->arena, &graph->name, name != NULL ? name : "", err));
-  VLM_TRY(vlm_arena_strdup(graph->arena, &graph->source, source != NULL && source[0] != '\0' ? source : "(memory)", err));
+  VLM_TRY(vlm_arena_strdup(graph->arena, &graph->source,
+                           source != NULL && source[0] != '\0' ? source : "(memory)", err));
 out:
   return st;
 }
@@ -65,15 +66,18 @@ static vlm_status made_up_name(vlm_graph *graph, const char **name, vlm_error *e
   return vlm_arena_strdup(graph->arena, name, text, err);
 }
 
-vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *name, vlm_value_kind kind, vlm_error *err) {
+vlm_status vlm_graph_add_value(vlm_graph *graph, vlm_value_id *out, const char *name, vlm_value_kind kind,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_value value = {.kind = kind, .parent_value = VLM_NO_VALUE, .producer = -1, .tensor = {.dtype = VLM_NONE, .rank = -1}};
+  vlm_value value = {
+      .kind = kind, .parent_value = VLM_NO_VALUE, .producer = -1, .tensor = {.dtype = VLM_NONE, .rank = -1}};
   *out = VLM_NO_VALUE;
   if (name == NULL || name[0] == '\0') {
     VLM_TRY(made_up_name(graph, &value.name, err));
   } else {
     VLM_CHECK(vlm_graph_find(graph, name) == VLM_NO_VALUE, err, VLM_INPUT,
-              "%s: the name \"%s\" is defined twice in graph \"%s\"; names must be unique", graph->source, name, graph->name);
+              "%s: the name \"%s\" is defined twice in graph \"%s\"; names must be unique", graph->source,
+              name, graph->name);
     VLM_TRY(vlm_arena_strdup(graph->arena, &value.name, name, err));
   }
   VLM_TRY(vlm_graph_reserve(graph, &graph->values, &graph->cap_values, graph->n_values, err));
@@ -87,8 +91,8 @@ out:
   return st;
 }
 
-vlm_status vlm_graph_add_constant(vlm_graph *graph, vlm_value_id *out, const char *name, const vlm_tensor *tensor, bool copy,
-                                  vlm_error *err) {
+vlm_status vlm_graph_add_constant(vlm_graph *graph, vlm_value_id *out, const char *name,
+                                  const vlm_tensor *tensor, bool copy, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t bytes = 0;
   vlm_tensor own = *tensor;
@@ -104,9 +108,11 @@ out:
   return st;
 }
 
-static vlm_status append_id(vlm_graph *graph, vlm_value_id **list, int32_t *count, int32_t *cap, vlm_value_id value, vlm_error *err) {
+static vlm_status append_id(vlm_graph *graph, vlm_value_id **list, int32_t *count, int32_t *cap,
+                            vlm_value_id value, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(value >= 0 && value < graph->n_values, err, VLM_INTERNAL, "value id %d is outside [0, %d)", value, graph->n_values);
+  VLM_CHECK(value >= 0 && value < graph->n_values, err, VLM_INTERNAL, "value id %d is outside [0, %d)", value,
+            graph->n_values);
   VLM_TRY(vlm_graph_reserve(graph, list, cap, *count, err));
   (*list)[(*count)++] = value;
 out:
@@ -139,7 +145,8 @@ static vlm_status node_arrays(vlm_graph *graph, vlm_node *node, vlm_error *err) 
   void *memory = NULL;
   VLM_CHECK(node->n_inputs >= 0 && node->n_outputs >= 0 && node->n_attrs >= 0, err, VLM_INTERNAL,
             "negative count of inputs, outputs or attributes");
-  VLM_TRY(vlm_arena_alloc(graph->arena, &memory, (size_t)node->n_inputs + (size_t)node->n_outputs + 1, sizeof(vlm_value_id), err));
+  VLM_TRY(vlm_arena_alloc(graph->arena, &memory, (size_t)node->n_inputs + (size_t)node->n_outputs + 1,
+                          sizeof(vlm_value_id), err));
   node->inputs = memory;
   node->outputs = node->inputs + node->n_inputs;
   for (int32_t k = 0; k < node->n_inputs + node->n_outputs; k++) node->inputs[k] = VLM_NO_VALUE;
@@ -151,7 +158,10 @@ out:
 
 vlm_status vlm_graph_add_node(vlm_graph *graph, int32_t *out, const vlm_node *like, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_node node = {.opset = like->opset, .n_inputs = like->n_inputs, .n_outputs = like->n_outputs, .n_attrs = like->n_attrs};
+  vlm_node node = {.opset = like->opset,
+                   .n_inputs = like->n_inputs,
+                   .n_outputs = like->n_outputs,
+                   .n_attrs = like->n_attrs};
   *out = -1;
   VLM_TRY(node_strings(graph, &node, like, err));
   VLM_TRY(node_arrays(graph, &node, err));
@@ -170,7 +180,8 @@ void vlm_node_set_output(vlm_graph *graph, int32_t node, int32_t k, vlm_value_id
   if (value != VLM_NO_VALUE) graph->values[value].producer = node;
 }
 
-static int32_t find_in_list(const vlm_graph *graph, const vlm_value_id *list, int32_t count, const char *name) {
+static int32_t find_in_list(const vlm_graph *graph, const vlm_value_id *list, int32_t count,
+                            const char *name) {
   for (int32_t k = 0; k < count; k++)
     if (strcmp(graph->values[list[k]].name, name) == 0) return k;
   return -1;
@@ -205,7 +216,9 @@ vlm_value_id vlm_node_input(const vlm_node *node, int32_t k) {
   return k < node->n_inputs ? node->inputs[k] : VLM_NO_VALUE;
 }
 
-bool vlm_node_is(const vlm_node *node, const char *op_type) { return !*node->domain && !strcmp(node->op_type, op_type); }
+bool vlm_node_is(const vlm_node *node, const char *op_type) {
+  return !*node->domain && !strcmp(node->op_type, op_type);
+}
 
 vlm_node *vlm_graph_producer(const vlm_graph *graph, vlm_value_id id, const char *op_type) {
   assert(id >= VLM_NO_VALUE && id < graph->n_values);
@@ -227,8 +240,8 @@ const vlm_tensor *vlm_graph_constant(const vlm_graph *graph, vlm_value_id id) {
 
 vlm_status vlm_node_blame(const vlm_graph *graph, const vlm_node *node, vlm_status status, vlm_error *err) {
   if (status != VLM_OK && err != NULL) {
-    vlm_error_context(err, "%s: node \"%s\" (%s%s%s)", graph->source, node->name, node->domain, node->domain[0] != '\0' ? "." : "",
-                      node->op_type);
+    vlm_error_context(err, "%s: node \"%s\" (%s%s%s)", graph->source, node->name, node->domain,
+                      node->domain[0] != '\0' ? "." : "", node->op_type);
   }
   return status;
 }

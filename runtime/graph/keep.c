@@ -59,15 +59,17 @@ static vlm_status add_attribute(places *p, const vlm_attr *attr, vlm_error *err)
 static vlm_status add_graph(places *p, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (vlm_value_id id = 0; id < graph->n_values; id++)
-    if (graph->values[id].kind == VLM_VALUE_CONSTANT) VLM_TRY(add_place(p, graph->values[id].tensor.data, err));
+    if (graph->values[id].kind == VLM_VALUE_CONSTANT)
+      VLM_TRY(add_place(p, graph->values[id].tensor.data, err));
   for (int32_t n = 0; n < graph->n_nodes; n++)
-    for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++) VLM_TRY(add_attribute(p, &graph->nodes[n].attrs[a], err));
+    for (int32_t a = 0; a < graph->nodes[n].n_attrs; a++)
+      VLM_TRY(add_attribute(p, &graph->nodes[n].attrs[a], err));
 out:
   return st;
 }
 
 static int by_address(const void *a, const void *b) {
-  uintptr_t x = (uintptr_t)*(void *const *)a, y = (uintptr_t)*(void *const *)b;
+  uintptr_t x = (uintptr_t) * (void *const *)a, y = (uintptr_t) * (void *const *)b;
   return (x > y) - (x < y);
 }
 
@@ -80,7 +82,8 @@ vlm_status vlm_graph_collect(vlm_graph *graph, vlm_error *err) {
   kept *list = NULL, **end = &list;
   for (kept *k = graph->keep, *next; k != NULL; k = next) {
     next = k->next;
-    if (k->release == vlm_free && (p.count == 0 || bsearch(&k->thing, p.items, p.count, sizeof *p.items, by_address) == NULL)) {
+    if (k->release == vlm_free &&
+        (p.count == 0 || bsearch(&k->thing, p.items, p.count, sizeof *p.items, by_address) == NULL)) {
       k->release(k->thing);
       continue;
     }

@@ -68,18 +68,21 @@ vlm_value_id vlm_graph_find(const vlm_graph *graph, const char *name) {
   return VLM_NO_VALUE;
 }
 
-vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *base, const char *suffix, vlm_error *err) {
+vlm_status vlm_graph_free_name(vlm_graph *graph, const char **out, const char *base, const char *suffix,
+                               vlm_error *err) {
   vlm_status st = vlm_arena_format(graph->arena, out, err, "%s%s", base, suffix);
   for (int k = 1; st == VLM_OK && vlm_graph_find(graph, *out) != VLM_NO_VALUE; k++)
     st = vlm_arena_format(graph->arena, out, err, "%s%s_%d", base, suffix, k);
   return st;
 }
 
-vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err) {
+vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   assert(count >= 0 && count <= *cap);
   if (count < *cap) return VLM_OK;
-  VLM_CHECK(count < INT32_MAX / 2, err, VLM_LIMIT, "%s: more than %d entries in one graph", graph->source, INT32_MAX / 2);
+  VLM_CHECK(count < INT32_MAX / 2, err, VLM_LIMIT, "%s: more than %d entries in one graph", graph->source,
+            INT32_MAX / 2);
   int32_t more = *cap > 0 ? *cap * 2 : FIRST_CAP;
   void *grown = NULL;
   VLM_TRY(vlm_arena_alloc(graph->arena, &grown, (size_t)more, size, err));

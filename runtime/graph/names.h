@@ -19,6 +19,7 @@ vlm_status vlm_names_rebuild(vlm_graph *graph, vlm_error *err);
     *vlm_out_ = vlm_block_;                                                                      \
     vlm_got_;                                                                                    \
   })
-vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size, vlm_error *err);
+vlm_status vlm_graph_reserve_bytes(vlm_graph *graph, void **data, int32_t *cap, int32_t count, size_t size,
+                                   vlm_error *err);
 
 #endif

@@ -56,7 +56,8 @@ static vlm_status visit(order_walk *w, int32_t root, vlm_error *err) {
     } else if (producer >= 0 && w->state[producer] == NEW) {
       open_node(w, producer);
     } else if (producer >= 0 && w->state[producer] == OPEN) {
-      st = vlm_fail(err, VLM_INPUT, "the node depends on its own result (cycle through node \"%s\")", w->graph->nodes[at].name);
+      st = vlm_fail(err, VLM_INPUT, "the node depends on its own result (cycle through node \"%s\")",
+                    w->graph->nodes[at].name);
       return vlm_node_blame(w->graph, &w->graph->nodes[producer], st, err);
     }
   }
@@ -91,7 +92,11 @@ vlm_status vlm_graph_order(vlm_graph *graph, vlm_error *err) {
   size_t n = (size_t)graph->n_nodes;
   VLM_TRY(vlm_alloc(&state, n, 1, err));
   VLM_TRY(vlm_alloc(&lists, n * 3, sizeof(int32_t), err));
-  order_walk w = {.graph = graph, .state = state, .stack = lists, .next = (int32_t *)lists + n, .order = (int32_t *)lists + 2 * n};
+  order_walk w = {.graph = graph,
+                  .state = state,
+                  .stack = lists,
+                  .next = (int32_t *)lists + n,
+                  .order = (int32_t *)lists + 2 * n};
   for (int32_t node = 0; node < graph->n_nodes; node++)
     if (w.state[node] == NEW) VLM_TRY(visit(&w, node, err));
   assert(w.done == graph->n_nodes); /* every node has one place */

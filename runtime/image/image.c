@@ -12,9 +12,11 @@ vlm_status vlm_image_create(vlm_image *out, int64_t width, int64_t height, vlm_e
   void *data = NULL;
   *out = (vlm_image){0};
   VLM_CHECK(width > 0 && height > 0 && width <= INT_MAX / 4 && height <= INT_MAX / 4, err, VLM_INPUT,
-            "image of %lld x %lld pixels: each side must be 1 to %d", (long long)width, (long long)height, INT_MAX / 4);
-  VLM_CHECK(vlm_size_mul((size_t)width, (size_t)height, &bytes) && vlm_size_mul(bytes, 3, &bytes), err, VLM_LIMIT,
-            "image of %lld x %lld pixels does not fit into memory", (long long)width, (long long)height);
+            "image of %lld x %lld pixels: each side must be 1 to %d", (long long)width, (long long)height,
+            INT_MAX / 4);
+  VLM_CHECK(vlm_size_mul((size_t)width, (size_t)height, &bytes) && vlm_size_mul(bytes, 3, &bytes), err,
+            VLM_LIMIT, "image of %lld x %lld pixels does not fit into memory", (long long)width,
+            (long long)height);
   VLM_TRY(vlm_alloc(&data, bytes, 1, err));
   *out = (vlm_image){.width = (int)width, .height = (int)height, .data = data};
 out:
@@ -38,7 +40,8 @@ static void fill(uint8_t *data, size_t pixels, const uint8_t color[3]) {
 
 static int64_t clamp(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
 
-vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part, const uint8_t color[3], vlm_error *err) {
+vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part,
+                            const uint8_t color[3], vlm_error *err) {
   const int64_t left = part->left, top = part->top, width = part->width, height = part->height;
   vlm_status st = vlm_image_create(out, width, height, err);
   if (st != VLM_OK) return st;
@@ -56,14 +59,16 @@ vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image
 static const struct {
   bool swap, from_right, from_below;
 } orientations[9] = {
-  [2] = {false, true, false}, [3] = {false, true, true}, [4] = {false, false, true}, [5] = {true, false, false},
-  [6] = {true, false, true},  [7] = {true, true, true},  [8] = {true, true, false},
+    [2] = {false, true, false}, [3] = {false, true, true}, [4] = {false, false, true},
+    [5] = {true, false, false}, [6] = {true, false, true}, [7] = {true, true, true},
+    [8] = {true, true, false},
 };
 
 vlm_status vlm_image_orient(vlm_image *out, const vlm_image *in, int orientation, vlm_error *err) {
   assert(orientation >= 1 && orientation <= 8);
   const bool swap = orientations[orientation].swap;
-  const bool from_right = orientations[orientation].from_right, from_below = orientations[orientation].from_below;
+  const bool from_right = orientations[orientation].from_right,
+             from_below = orientations[orientation].from_below;
   vlm_status st = vlm_image_create(out, swap ? in->height : in->width, swap ? in->width : in->height, err);
   if (st != VLM_OK) return st;
   uint8_t *to = out->data;

@@ -25,7 +25,8 @@ typedef struct vlm_image_rect {
 } vlm_image_rect;
 /* That part of `in`. Where it lies outside of `in` (negative offsets are fine) the pixels are `color`; so this is crop, pad and paste in
  * one. */
-vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part, const uint8_t color[3], vlm_error *err);
+vlm_status vlm_image_window(vlm_image *out, const vlm_image *in, const vlm_image_rect *part,
+                            const uint8_t color[3], vlm_error *err);
 
 /* Mirrored and turned as EXIF's orientation (1 to 8) of a stored image asks, to be looked at; 6 is a quarter turn clockwise. */
 vlm_status vlm_image_orient(vlm_image *out, const vlm_image *in, int orientation, vlm_error *err);

@@ -46,18 +46,25 @@ typedef enum vlm_preprocess_kind {
   VLM_PREPROCESS_KIND_COUNT
 } vlm_preprocess_kind;
 
-typedef enum vlm_fit { VLM_FIT_STRETCH, VLM_FIT_COVER, VLM_FIT_CONTAIN, VLM_FIT_CONTAIN_EVEN, VLM_FIT_SHRINK, VLM_FIT_COUNT } vlm_fit;
+typedef enum vlm_fit {
+  VLM_FIT_STRETCH,
+  VLM_FIT_COVER,
+  VLM_FIT_CONTAIN,
+  VLM_FIT_CONTAIN_EVEN,
+  VLM_FIT_SHRINK,
+  VLM_FIT_COUNT
+} vlm_fit;
 
 typedef struct vlm_preprocess_op {
   vlm_preprocess_kind kind;
-  int width, height;     /* sizes; tile: both are S; pad: 0 = square */
-  vlm_resize_filter filter;     /* resize, tile */
-  vlm_fit fit;           /* resize */
-  uint8_t color[3];      /* pad */
-  bool top_left;         /* pad: else centred (the smaller half above and left) */
-  bool split;            /* tile */
-  bool nhwc;             /* layout */
-  double by;             /* scale */
+  int width, height;        /* sizes; tile: both are S; pad: 0 = square */
+  vlm_resize_filter filter; /* resize, tile */
+  vlm_fit fit;              /* resize */
+  uint8_t color[3];         /* pad */
+  bool top_left;            /* pad: else centred (the smaller half above and left) */
+  bool split;               /* tile */
+  bool nhwc;                /* layout */
+  double by;                /* scale */
   double mean[3], std[3];
 } vlm_preprocess_op;
 
@@ -69,7 +76,8 @@ typedef struct vlm_preprocess {
 /* What a vision encoder takes, batch 1. Owned by the caller, free with vlm_pixels_free. */
 typedef struct vlm_pixels {
   vlm_tensor values; /* f32 [1,3,H,W] or [1,H,W,3]; with tiles [1,N,3,H,W] or [1,N,H,W,3] */
-  vlm_tensor mask;   /* with tiles: bool [1,N,H,W], true where the image is (pixel_attention_mask); else rank 0 and no data */
+  vlm_tensor
+      mask; /* with tiles: bool [1,N,H,W], true where the image is (pixel_attention_mask); else rank 0 and no data */
   int rows, columns; /* of tiles, without the whole image; 0 when the image is alone */
 } vlm_pixels;
 
@@ -95,7 +103,8 @@ bool vlm_preprocess_on_white(const vlm_preprocess *ops);
 bool vlm_preprocess_fixed_size(const vlm_preprocess *ops, int *width, int *height);
 
 /* The result does not depend on the number of threads; threads NULL = this thread. */
-vlm_status vlm_preprocess_run(vlm_pixels *out, const vlm_preprocess *ops, const vlm_image *image, vlm_threads *threads, vlm_error *err);
+vlm_status vlm_preprocess_run(vlm_pixels *out, const vlm_preprocess *ops, const vlm_image *image,
+                              vlm_threads *threads, vlm_error *err);
 void vlm_pixels_free(vlm_pixels *pixels);
 
 #endif

@@ -9,10 +9,13 @@ static const struct {
   const char *name;
   vlm_config_family family;
 } classes[] = {
-  {"CLIP", FAMILY_SHORTEST}, {"ChineseCLIP", FAMILY_SHORTEST}, {"Bit", FAMILY_SHORTEST},    {"Siglip", FAMILY_PLAIN},
-  {"ViT", FAMILY_PLAIN},     {"DeiT", FAMILY_PLAIN},           {"Blip", FAMILY_PLAIN},      {"Florence2", FAMILY_PLAIN},
-  {"Llava", FAMILY_LLAVA},   {"ConvNext", FAMILY_CONVNEXT},    {"Donut", FAMILY_DONUT},     {"Idefics3", FAMILY_TILES},
-  {"SmolVLM", FAMILY_TILES},
+    {"CLIP", FAMILY_SHORTEST}, {"ChineseCLIP", FAMILY_SHORTEST},
+    {"Bit", FAMILY_SHORTEST},  {"Siglip", FAMILY_PLAIN},
+    {"ViT", FAMILY_PLAIN},     {"DeiT", FAMILY_PLAIN},
+    {"Blip", FAMILY_PLAIN},    {"Florence2", FAMILY_PLAIN},
+    {"Llava", FAMILY_LLAVA},   {"ConvNext", FAMILY_CONVNEXT},
+    {"Donut", FAMILY_DONUT},   {"Idefics3", FAMILY_TILES},
+    {"SmolVLM", FAMILY_TILES},
 };
 
 static vlm_preprocess_op *add(vlm_config_reading *r, vlm_preprocess_kind kind) {
@@ -45,11 +48,13 @@ static vlm_status wants_square(bool *out, const vlm_config_reading *r) {
   bool pad = false;
   VLM_TRY(vlm_config_flag(&pad, r, "do_pad", VLM_JSON_OPTIONAL));
   if (pad && r->family != FAMILY_LLAVA)
-    return vlm_json_fail(r->config, r->err, VLM_UNSUPPORTED, "do_pad is not known for this kind of processor; state the steps in vlm.json");
+    return vlm_json_fail(r->config, r->err, VLM_UNSUPPORTED,
+                         "do_pad is not known for this kind of processor; state the steps in vlm.json");
   VLM_TRY(vlm_json_get_text(&ratio, holder, "image_aspect_ratio", VLM_JSON_OPTIONAL, r->err));
   *out = pad || strcmp(ratio, "pad") == 0;
   if (!*out && *ratio && strcmp(ratio, "square") != 0)
-    return vlm_json_fail(holder, r->err, VLM_UNSUPPORTED, "image_aspect_ratio is \"%s\"; \"pad\" and \"square\" are known", ratio);
+    return vlm_json_fail(holder, r->err, VLM_UNSUPPORTED,
+                         "image_aspect_ratio is \"%s\"; \"pad\" and \"square\" are known", ratio);
 out:
   return st;
 }
@@ -69,7 +74,8 @@ static vlm_status read_crop(vlm_config_reading *r) {
   vlm_status st = VLM_OK;
   bool silent = vlm_json_type(vlm_json_member(r->config, "do_center_crop")) == VLM_JSON_ABSENT;
   bool sized = !vlm_json_is_null(vlm_json_member(r->config, "crop_size"));
-  VLM_TRY(vlm_config_flag(&crop, r, "do_center_crop", silent && sized ? VLM_JSON_REQUIRED : VLM_JSON_OPTIONAL));
+  VLM_TRY(
+      vlm_config_flag(&crop, r, "do_center_crop", silent && sized ? VLM_JSON_REQUIRED : VLM_JSON_OPTIONAL));
   if (!crop) goto out;
   VLM_TRY(vlm_config_size(&size, r, "crop_size", VLM_FIT_STRETCH, false));
   add_size(r, VLM_PREPROCESS_CENTER_CROP, size.width, size.height);
@@ -107,13 +113,15 @@ static vlm_status read_convnext(vlm_config_reading *r) {
   if (!resize) goto out;
   VLM_TRY(vlm_config_size(&size, r, "size", VLM_FIT_COVER, false));
   VLM_TRY(vlm_config_filter(&filter, r));
-  if (size.fit != VLM_FIT_COVER) return vlm_json_fail(vlm_json_member(r->config, "size"), r->err, VLM_INPUT, "shortest_edge is missing");
+  if (size.fit != VLM_FIT_COVER)
+    return vlm_json_fail(vlm_json_member(r->config, "size"), r->err, VLM_INPUT, "shortest_edge is missing");
   if (size.width >= 384) {
     add_resize(r, size.width, size.width, filter, VLM_FIT_STRETCH);
     goto out;
   }
   VLM_TRY(vlm_json_get_double(&part, r->config, "crop_pct", VLM_JSON_REQUIRED, r->err));
-  if (!(part > 0.01 && part <= 1.0)) return vlm_json_fail(r->config, r->err, VLM_INPUT, "crop_pct is %g, a part of 1 is wanted", part);
+  if (!(part > 0.01 && part <= 1.0))
+    return vlm_json_fail(r->config, r->err, VLM_INPUT, "crop_pct is %g, a part of 1 is wanted", part);
   int larger = (int)(size.width / part);
   add_resize(r, larger, larger, filter, VLM_FIT_COVER);
   add_size(r, VLM_PREPROCESS_CENTER_CROP, size.width, size.width);
@@ -132,8 +140,9 @@ static vlm_status read_donut(vlm_config_reading *r) {
   VLM_TRY(vlm_config_flag(&thumbnail, r, "do_thumbnail", VLM_JSON_REQUIRED));
   VLM_TRY(vlm_config_flag(&pad, r, "do_pad", VLM_JSON_REQUIRED));
   VLM_TRY(vlm_config_size(&size, r, "size", VLM_FIT_STRETCH, true));
-  if (size.fit != VLM_FIT_STRETCH) return vlm_json_fail(vlm_json_member(r->config, "size"), r->err, VLM_INPUT,
-                                                        "height and width are missing");
+  if (size.fit != VLM_FIT_STRETCH)
+    return vlm_json_fail(vlm_json_member(r->config, "size"), r->err, VLM_INPUT,
+                         "height and width are missing");
   int shorter = size.width < size.height ? size.width : size.height;
   if (align) add_size(r, VLM_PREPROCESS_ALIGN_LONG_AXIS, size.width, size.height);
   if (resize) VLM_TRY(vlm_config_filter(&filter, r));
@@ -150,7 +159,8 @@ static vlm_status add_flatten(vlm_config_reading *r) {
   bool wanted = true;
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_json_get_text(&type, r->config, "image_processor_type", VLM_JSON_OPTIONAL, r->err));
-  if (!vlm_json_is_null(vlm_json_member(r->config, "do_convert_rgb"))) VLM_TRY(vlm_config_flag(&wanted, r, "do_convert_rgb", VLM_JSON_OPTIONAL));
+  if (!vlm_json_is_null(vlm_json_member(r->config, "do_convert_rgb")))
+    VLM_TRY(vlm_config_flag(&wanted, r, "do_convert_rgb", VLM_JSON_OPTIONAL));
   size_t n = type ? strlen(type) : 0;
   if (wanted && !(n > 4 && strcmp(type + n - 4, "Fast") == 0)) add(r, VLM_PREPROCESS_FLATTEN);
 out:
@@ -169,12 +179,14 @@ static vlm_status read_tiles(vlm_config_reading *r) {
   VLM_TRY(vlm_config_filter(&filter, r));
   if (resize) {
     VLM_TRY(vlm_json_get_object(&size, r->config, "size", VLM_JSON_REQUIRED, r->err));
-    if (vlm_json_is_null(vlm_json_member(size, "longest_edge"))) return vlm_json_fail(size, r->err, VLM_INPUT, "longest_edge is missing");
+    if (vlm_json_is_null(vlm_json_member(size, "longest_edge")))
+      return vlm_json_fail(size, r->err, VLM_INPUT, "longest_edge is missing");
     VLM_TRY(vlm_config_side(&side, vlm_json_member(size, "longest_edge"), r->err));
     add_resize(r, side, side, filter, VLM_FIT_CONTAIN_EVEN);
   }
   VLM_TRY(vlm_json_get_object(&tile, r->config, "max_image_size", VLM_JSON_REQUIRED, r->err));
-  if (vlm_json_is_null(vlm_json_member(tile, "longest_edge"))) return vlm_json_fail(tile, r->err, VLM_INPUT, "longest_edge is missing");
+  if (vlm_json_is_null(vlm_json_member(tile, "longest_edge")))
+    return vlm_json_fail(tile, r->err, VLM_INPUT, "longest_edge is missing");
   VLM_TRY(vlm_config_side(&side, vlm_json_member(tile, "longest_edge"), r->err));
   vlm_preprocess_op *op = add(r, VLM_PREPROCESS_TILE);
   op->width = op->height = side;
@@ -194,7 +206,8 @@ static vlm_status read_values(vlm_config_reading *r) {
   if (implied) rescale = true;
   else VLM_TRY(vlm_config_flag(&rescale, r, "do_rescale", VLM_JSON_REQUIRED));
   if (rescale) {
-    VLM_TRY(vlm_json_get_double(&by, r->config, "rescale_factor", implied ? VLM_JSON_OPTIONAL : VLM_JSON_REQUIRED, r->err));
+    VLM_TRY(vlm_json_get_double(&by, r->config, "rescale_factor",
+                                implied ? VLM_JSON_OPTIONAL : VLM_JSON_REQUIRED, r->err));
     add(r, VLM_PREPROCESS_SCALE)->by = by;
   }
   VLM_TRY(vlm_config_flag(&normalize, r, "do_normalize", VLM_JSON_REQUIRED));
@@ -212,7 +225,8 @@ out:
 
 /* Steps that no known class of ours has; ignoring one would give wrong pixels. */
 static vlm_status refuse_unknown_steps(const vlm_config_reading *r) {
-  static const char *const keys[] = {"do_flip_channel_order", "do_crop_margin", "do_color_quantize", "do_grayscale"};
+  static const char *const keys[] = {"do_flip_channel_order", "do_crop_margin", "do_color_quantize",
+                                     "do_grayscale"};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     bool on = false;
     vlm_status st = vlm_config_flag(&on, r, keys[i], VLM_JSON_OPTIONAL);
@@ -223,7 +237,8 @@ static vlm_status refuse_unknown_steps(const vlm_config_reading *r) {
 }
 
 static bool same_class(const char *type, const char *name) {
-  static const char *const ends[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"};
+  static const char *const ends[] = {"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil",
+                                     "FeatureExtractor"};
   size_t n = strlen(name);
   if (strncmp(type, name, n) != 0) return false;
   for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
@@ -247,20 +262,22 @@ static vlm_status find_family(vlm_config_reading *r) {
       return VLM_OK;
     }
   return vlm_json_fail(r->config, r->err, VLM_UNSUPPORTED,
-                       "image processor \"%s\" is not known; state its steps as \"preprocess\" in vlm.json", type);
+                       "image processor \"%s\" is not known; state its steps as \"preprocess\" in vlm.json",
+                       type);
 out:
   return st;
 }
 
 vlm_status vlm_preprocess_from_config(vlm_preprocess *out, vlm_json config, vlm_json model, vlm_error *err) {
   static vlm_status (*const geometry[])(vlm_config_reading *) = {
-    [FAMILY_PLAIN] = read_plain,       [FAMILY_SHORTEST] = read_plain, [FAMILY_LLAVA] = read_plain,
-    [FAMILY_CONVNEXT] = read_convnext, [FAMILY_DONUT] = read_donut,    [FAMILY_TILES] = read_tiles,
+      [FAMILY_PLAIN] = read_plain,       [FAMILY_SHORTEST] = read_plain, [FAMILY_LLAVA] = read_plain,
+      [FAMILY_CONVNEXT] = read_convnext, [FAMILY_DONUT] = read_donut,    [FAMILY_TILES] = read_tiles,
   };
   vlm_config_reading r = {.config = config, .model = model, .out = out, .err = err};
   vlm_status st = VLM_OK;
   *out = (vlm_preprocess){0};
-  if (vlm_json_type(config) != VLM_JSON_OBJECT) return vlm_json_fail(config, err, VLM_INPUT, "an object is wanted");
+  if (vlm_json_type(config) != VLM_JSON_OBJECT)
+    return vlm_json_fail(config, err, VLM_INPUT, "an object is wanted");
   VLM_TRY(find_family(&r));
   VLM_TRY(refuse_unknown_steps(&r));
   VLM_TRY(geometry[r.family](&r));

@@ -26,7 +26,8 @@ static void put_op(vlm_json_writer *w, const vlm_preprocess_op *op) {
     vlm_json_put_int(w, "height", op->height);
   }
   if (kind == VLM_PREPROCESS_TILE) vlm_json_put_int(w, "size", op->width);
-  if (kind == VLM_PREPROCESS_TILE || kind == VLM_PREPROCESS_RESIZE) vlm_json_put_text(w, "filter", vlm_filter_name(op->filter));
+  if (kind == VLM_PREPROCESS_TILE || kind == VLM_PREPROCESS_RESIZE)
+    vlm_json_put_text(w, "filter", vlm_filter_name(op->filter));
   if (kind == VLM_PREPROCESS_TILE) vlm_json_put_bool(w, "split", op->split);
   if (kind == VLM_PREPROCESS_RESIZE) vlm_json_put_text(w, "fit", vlm_fit_names[op->fit]);
   if (kind == VLM_PREPROCESS_PAD) put_pad(w, op);

@@ -6,7 +6,8 @@
 #include "runtime/image/preprocess_size.h"
 
 /* Index of the member's text in `names`. */
-static vlm_status get_choice(int *out, vlm_json object, const char *key, const char *const *names, int count, vlm_error *err) {
+static vlm_status get_choice(int *out, vlm_json object, const char *key, const char *const *names, int count,
+                             vlm_error *err) {
   const char *text = NULL;
   vlm_status st = vlm_json_get_text(&text, object, key, VLM_JSON_REQUIRED, err);
   if (st != VLM_OK) return st;
@@ -16,7 +17,8 @@ static vlm_status get_choice(int *out, vlm_json object, const char *key, const c
       return VLM_OK;
     }
   char known[256] = "";
-  for (int i = 0; i < count; i++) snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", names[i]);
+  for (int i = 0; i < count; i++)
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", names[i]);
   return vlm_json_fail(object, err, VLM_INPUT, "%s is \"%s\", wanted one of %s", key, text, known);
 }
 
@@ -46,7 +48,8 @@ static vlm_status get_three(double out[3], vlm_json object, const char *key, vlm
   vlm_status st = VLM_OK;
   vlm_json array;
   VLM_TRY(vlm_json_get_array(&array, object, key, VLM_JSON_REQUIRED, err));
-  if (vlm_json_size(array) != 3) return vlm_json_fail(array, err, VLM_INPUT, "has %zu numbers, 3 are wanted", vlm_json_size(array));
+  if (vlm_json_size(array) != 3)
+    return vlm_json_fail(array, err, VLM_INPUT, "has %zu numbers, 3 are wanted", vlm_json_size(array));
   for (size_t c = 0; c < 3; c++) VLM_TRY(vlm_json_as_double(&out[c], vlm_json_at(array, c), err));
 out:
   return st;
@@ -74,7 +77,8 @@ static vlm_status read_pad(vlm_preprocess_op *op, vlm_json object, vlm_error *er
   VLM_TRY(get_three(color, object, "color", err));
   for (int c = 0; c < 3; c++) {
     if (!(color[c] >= 0 && color[c] <= 255 && color[c] == floor(color[c])))
-      return vlm_json_fail(object, err, VLM_INPUT, "color has %g, whole numbers 0 to 255 are wanted", color[c]);
+      return vlm_json_fail(object, err, VLM_INPUT, "color has %g, whole numbers 0 to 255 are wanted",
+                           color[c]);
     op->color[c] = (uint8_t)color[c];
   }
   VLM_TRY(get_choice(&position, object, "position", positions, 2, err));
@@ -119,10 +123,11 @@ static vlm_status read_flatten(vlm_preprocess_op *op, vlm_json object, vlm_error
 
 typedef vlm_status read_op(vlm_preprocess_op *, vlm_json, vlm_error *);
 static read_op *const readers[VLM_PREPROCESS_KIND_COUNT] = {
-  [VLM_PREPROCESS_FLATTEN] = read_flatten,
-  [VLM_PREPROCESS_ALIGN_LONG_AXIS] = get_size, [VLM_PREPROCESS_RESIZE] = read_resize, [VLM_PREPROCESS_CENTER_CROP] = get_size,
-  [VLM_PREPROCESS_PAD] = read_pad,             [VLM_PREPROCESS_TILE] = read_tile,     [VLM_PREPROCESS_SCALE] = read_scale,
-  [VLM_PREPROCESS_NORMALIZE] = read_normalize, [VLM_PREPROCESS_LAYOUT] = read_layout,
+    [VLM_PREPROCESS_FLATTEN] = read_flatten, [VLM_PREPROCESS_ALIGN_LONG_AXIS] = get_size,
+    [VLM_PREPROCESS_RESIZE] = read_resize,   [VLM_PREPROCESS_CENTER_CROP] = get_size,
+    [VLM_PREPROCESS_PAD] = read_pad,         [VLM_PREPROCESS_TILE] = read_tile,
+    [VLM_PREPROCESS_SCALE] = read_scale,     [VLM_PREPROCESS_NORMALIZE] = read_normalize,
+    [VLM_PREPROCESS_LAYOUT] = read_layout,
 };
 
 static vlm_status read_one(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
@@ -139,9 +144,11 @@ vlm_status vlm_preprocess_from_json(vlm_preprocess *out, vlm_json array, vlm_err
   vlm_status st = VLM_OK;
   size_t count = vlm_json_size(array);
   *out = (vlm_preprocess){0};
-  if (vlm_json_type(array) != VLM_JSON_ARRAY) return vlm_json_fail(array, err, VLM_INPUT, "an array of preprocessing operations is wanted");
+  if (vlm_json_type(array) != VLM_JSON_ARRAY)
+    return vlm_json_fail(array, err, VLM_INPUT, "an array of preprocessing operations is wanted");
   if (count > VLM_PREPROCESS_MAX_OPS)
-    return vlm_json_fail(array, err, VLM_LIMIT, "has %zu operations, at most %d are allowed", count, VLM_PREPROCESS_MAX_OPS);
+    return vlm_json_fail(array, err, VLM_LIMIT, "has %zu operations, at most %d are allowed", count,
+                         VLM_PREPROCESS_MAX_OPS);
   for (size_t i = 0; i < count; i++) VLM_TRY(read_one(&out->ops[out->count++], vlm_json_at(array, i), err));
   st = vlm_preprocess_check(out, err);
   if (st != VLM_OK) vlm_error_context(err, "%s", vlm_json_source(array.doc));

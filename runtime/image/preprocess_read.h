@@ -5,14 +5,21 @@
 #include "runtime/image/preprocess_size.h"
 
 /* How a processor class turns its configuration into operations. */
-typedef enum vlm_config_family { FAMILY_PLAIN, FAMILY_SHORTEST, FAMILY_LLAVA, FAMILY_CONVNEXT, FAMILY_DONUT,
-                                FAMILY_TILES } vlm_config_family;
+typedef enum vlm_config_family {
+  FAMILY_PLAIN,
+  FAMILY_SHORTEST,
+  FAMILY_LLAVA,
+  FAMILY_CONVNEXT,
+  FAMILY_DONUT,
+  FAMILY_TILES
+} vlm_config_family;
 
 typedef struct vlm_config_reading {
   vlm_json config, model;
   vlm_config_family family;
   bool typed;
-  bool old; /* "feature_extractor_type": written when rescaling by 1/255 was part of normalization and had no key */
+  bool
+      old; /* "feature_extractor_type": written when rescaling by 1/255 was part of normalization and had no key */
   vlm_preprocess *out;
   vlm_error *err;
 } vlm_config_reading;
@@ -33,6 +40,7 @@ typedef struct vlm_config_extent {
 } vlm_config_extent;
 
 /* `bare` is the meaning of a single number; lists are height, width unless `width_first`. */
-vlm_status vlm_config_size(vlm_config_extent *out, const vlm_config_reading *r, const char *key, vlm_fit bare, bool width_first);
+vlm_status vlm_config_size(vlm_config_extent *out, const vlm_config_reading *r, const char *key, vlm_fit bare,
+                           bool width_first);
 
 #endif

@@ -5,7 +5,8 @@
 
 #define MAX_TILES 256
 #define QUARTER_TURN 6 /* clockwise */
-#define MAX_BETWEEN ((int64_t)1 << 28) /* of an intermediate image: a cover resize of a very long strip would explode */
+#define MAX_BETWEEN \
+  ((int64_t)1 << 28) /* of an intermediate image: a cover resize of a very long strip would explode */
 
 static const uint8_t black[3] = {0, 0, 0};
 
@@ -14,7 +15,8 @@ static const uint8_t black[3] = {0, 0, 0};
 /* floor(v / 2), also of negative numbers: the larger half of a surplus lies right and below, of a deficit left and above. */
 static int64_t half_down(int64_t v) { return v >> 1; }
 
-static vlm_status center_crop(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
+static vlm_status center_crop(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op,
+                              vlm_error *err) {
   int64_t left = half_down(in->width - op->width), top = half_down(in->height - op->height);
   return vlm_image_window(out, in, &(vlm_image_rect){left, top, op->width, op->height}, black, err);
 }
@@ -23,24 +25,30 @@ static vlm_status pad(vlm_image *out, const vlm_image *in, const vlm_preprocess_
   int64_t w = in->width, h = in->height;
   vlm_preprocess_op_size(op, &w, &h);
   if (w < in->width || h < in->height)
-    return vlm_fail(err, VLM_INPUT, "pad to %lld x %lld: the image of %d x %d pixels is larger; resize it before", (long long)w,
-                    (long long)h,
-                    in->width, in->height);
-  int64_t left = op->top_left ? 0 : half_down(w - in->width), top = op->top_left ? 0 : half_down(h - in->height);
+    return vlm_fail(err, VLM_INPUT,
+                    "pad to %lld x %lld: the image of %d x %d pixels is larger; resize it before",
+                    (long long)w, (long long)h, in->width, in->height);
+  int64_t left = op->top_left ? 0 : half_down(w - in->width),
+          top = op->top_left ? 0 : half_down(h - in->height);
   return vlm_image_window(out, in, &(vlm_image_rect){-left, -top, w, h}, op->color, err);
 }
 
-static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
+static vlm_status resize(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op,
+                         vlm_threads *threads, vlm_error *err) {
   int64_t w = in->width, h = in->height;
   vlm_preprocess_op_size(op, &w, &h);
   if (w > MAX_BETWEEN / h)
-    return vlm_fail(err, VLM_LIMIT, "an image of %d x %d pixels would be resized to %lld x %lld: its sides are too unequal for this model",
+    return vlm_fail(err, VLM_LIMIT,
+                    "an image of %d x %d pixels would be resized to %lld x %lld: its sides are too unequal "
+                    "for this model",
                     in->width, in->height, (long long)w, (long long)h);
-  return vlm_image_resize(out, in, &(vlm_image_size){w, h, op->filter, op->fit == VLM_FIT_SHRINK ? 2.0 : 0}, threads, err);
+  return vlm_image_resize(out, in, &(vlm_image_size){w, h, op->filter, op->fit == VLM_FIT_SHRINK ? 2.0 : 0},
+                          threads, err);
 }
 
 static vlm_status align(vlm_image *out, const vlm_image *in, const vlm_preprocess_op *op, vlm_error *err) {
-  return vlm_preprocess_turns(op, in->width, in->height) ? vlm_image_orient(out, in, QUARTER_TURN, err) : vlm_image_copy(out, in, err);
+  return vlm_preprocess_turns(op, in->width, in->height) ? vlm_image_orient(out, in, QUARTER_TURN, err)
+                                                         : vlm_image_copy(out, in, err);
 }
 
 /* Replaces *image by the result. */
@@ -67,20 +75,24 @@ typedef struct tiles {
   int count, rows, columns;
 } tiles;
 
-static vlm_status add_whole(tiles *t, const vlm_image *image, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
-  vlm_status st = vlm_image_resize(&t->images[t->count], image, &(vlm_image_size){op->width, op->width, op->filter, 0}, threads, err);
+static vlm_status add_whole(tiles *t, const vlm_image *image, const vlm_preprocess_op *op,
+                            vlm_threads *threads, vlm_error *err) {
+  vlm_status st = vlm_image_resize(&t->images[t->count], image,
+                                   &(vlm_image_size){op->width, op->width, op->filter, 0}, threads, err);
   if (st == VLM_OK) t->count++;
   return st;
 }
 
-static vlm_status cut(tiles *t, const vlm_image *image, const vlm_preprocess_op *op, vlm_threads *threads, vlm_error *err) {
+static vlm_status cut(tiles *t, const vlm_image *image, const vlm_preprocess_op *op, vlm_threads *threads,
+                      vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image large = {0};
   int64_t w = image->width, h = image->height, size = op->width;
   vlm_preprocess_tile_size(size, &w, &h);
   VLM_CHECK((w / size) * (h / size) <= MAX_TILES, err, VLM_LIMIT,
             "an image of %d x %d pixels makes %lld x %lld tiles of %lld, at most %d are allowed",
-            image->width, image->height, (long long)(w / size), (long long)(h / size), (long long)size, MAX_TILES);
+            image->width, image->height, (long long)(w / size), (long long)(h / size), (long long)size,
+            MAX_TILES);
   VLM_TRY(vlm_image_resize(&large, image, &(vlm_image_size){w, h, op->filter, 0}, threads, err));
   if (w == size && h == size) {
     t->images[t->count++] = large;
@@ -121,7 +133,8 @@ typedef struct pixel_store {
   bool nhwc;
 } pixel_store;
 
-static void store_row(float *to, size_t plane, size_t step, const uint8_t *row, size_t width, const float table[3][256]) {
+static void store_row(float *to, size_t plane, size_t step, const uint8_t *row, size_t width,
+                      const float table[3][256]) {
   for (size_t c = 0; c < 3; c++) {
     float *at = to + c * plane;
     const float *values = table[c];
@@ -131,7 +144,8 @@ static void store_row(float *to, size_t plane, size_t step, const uint8_t *row, 
 
 static void store_rows(void *user, int64_t begin, int64_t end, int worker) {
   const pixel_store *s = user;
-  size_t width = (size_t)s->from->images[0].width, height = (size_t)s->from->images[0].height, plane = width * height;
+  size_t width = (size_t)s->from->images[0].width, height = (size_t)s->from->images[0].height,
+         plane = width * height;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     size_t image = (size_t)i / height, y = (size_t)i % height, step = s->nhwc ? 3 : 1;
@@ -147,7 +161,9 @@ static const vlm_preprocess_op *find_op(const vlm_preprocess *ops, vlm_preproces
   return NULL;
 }
 
-bool vlm_preprocess_on_white(const vlm_preprocess *ops) { return find_op(ops, VLM_PREPROCESS_FLATTEN) != NULL; }
+bool vlm_preprocess_on_white(const vlm_preprocess *ops) {
+  return find_op(ops, VLM_PREPROCESS_FLATTEN) != NULL;
+}
 
 static vlm_tensor values_shape(const tiles *t, bool tiled, bool nhwc) {
   int64_t w = t->images[0].width, h = t->images[0].height;
@@ -156,8 +172,8 @@ static vlm_tensor values_shape(const tiles *t, bool tiled, bool nhwc) {
   return vlm_tensor_make(VLM_F32, tiled ? 5 : 4, dims, NULL);
 }
 
-static vlm_status make_values(vlm_pixels *out, const vlm_preprocess *ops, const tiles *t, bool tiled, vlm_threads *threads,
-                              vlm_error *err) {
+static vlm_status make_values(vlm_pixels *out, const vlm_preprocess *ops, const tiles *t, bool tiled,
+                              vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_preprocess_op *layout = find_op(ops, VLM_PREPROCESS_LAYOUT);
   pixel_store s = {.from = t, .nhwc = layout && layout->nhwc};
@@ -181,7 +197,8 @@ out:
   return st;
 }
 
-vlm_status vlm_preprocess_run(vlm_pixels *out, const vlm_preprocess *ops, const vlm_image *image, vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_preprocess_run(vlm_pixels *out, const vlm_preprocess *ops, const vlm_image *image,
+                              vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image current = {0};
   tiles *t = NULL;

@@ -47,8 +47,8 @@ static void shrink(const vlm_preprocess_op *op, int64_t *w, int64_t *h) {
 
 static void fit(const vlm_preprocess_op *op, int64_t *w, int64_t *h) {
   static void (*const rules[VLM_FIT_COUNT])(const vlm_preprocess_op *, int64_t *, int64_t *) = {
-    [VLM_FIT_STRETCH] = stretch, [VLM_FIT_COVER] = cover,   [VLM_FIT_CONTAIN] = contain,
-    [VLM_FIT_CONTAIN_EVEN] = contain_even, [VLM_FIT_SHRINK] = shrink,
+      [VLM_FIT_STRETCH] = stretch,           [VLM_FIT_COVER] = cover,   [VLM_FIT_CONTAIN] = contain,
+      [VLM_FIT_CONTAIN_EVEN] = contain_even, [VLM_FIT_SHRINK] = shrink,
   };
   rules[op->fit](op, w, h);
 }
@@ -94,8 +94,9 @@ bool vlm_preprocess_fixed_size(const vlm_preprocess *ops, int *width, int *heigh
   int64_t w = 1, h = 1;
   for (int i = 0; i < ops->count; i++) {
     const vlm_preprocess_op *op = &ops->ops[i];
-    bool states = (op->kind == VLM_PREPROCESS_RESIZE && op->fit == VLM_FIT_STRETCH) || op->kind == VLM_PREPROCESS_CENTER_CROP ||
-                  (op->kind == VLM_PREPROCESS_PAD && op->width) || op->kind == VLM_PREPROCESS_TILE;
+    bool states = (op->kind == VLM_PREPROCESS_RESIZE && op->fit == VLM_FIT_STRETCH) ||
+                  op->kind == VLM_PREPROCESS_CENTER_CROP || (op->kind == VLM_PREPROCESS_PAD && op->width) ||
+                  op->kind == VLM_PREPROCESS_TILE;
     if (op->kind == VLM_PREPROCESS_TILE) stretch(op, &w, &h);
     else if (states || known) vlm_preprocess_op_size(op, &w, &h);
     known = known || states;

@@ -48,7 +48,8 @@ static void horizontal_rows(void *user, int64_t begin, int64_t end, int worker) 
 }
 
 /* `width` (at most BLOCK) bytes of one output row. The constant trip count of the full block lets the compiler vectorise it. */
-static void vertical_block(uint8_t *to, const uint8_t *from, size_t stride, const int32_t *k, int count, size_t width) {
+static void vertical_block(uint8_t *to, const uint8_t *from, size_t stride, const int32_t *k, int count,
+                           size_t width) {
   uint32_t sum[BLOCK];
   for (size_t j = 0; j < BLOCK; j++) sum[j] = 1u << (WEIGHT_BITS - 1);
   for (int i = 0; i < count; i++, from += stride) {
@@ -104,16 +105,18 @@ typedef struct box_part {
 } box_part;
 
 /* Resamples that part of `in`. `out` has its size already. */
-static vlm_status resize_box(vlm_image *out, const vlm_image *in, box_part box, vlm_resize_filter filter, vlm_threads *threads,
-                             vlm_error *err) {
+static vlm_status resize_box(vlm_image *out, const vlm_image *in, box_part box, vlm_resize_filter filter,
+                             vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_resize_weights across = {0}, down = {0};
   vlm_image middle = {0};
   bool horizontal = out->width != in->width || box.width != (float)in->width;
   bool vertical = out->height != in->height || box.height != (float)in->height;
   pass p = {.in = in, .out = out};
-  VLM_TRY(vlm_resize_weights_make(&across, &(vlm_resize_axis){in->width, out->width, box.width, filter}, err));
-  VLM_TRY(vlm_resize_weights_make(&down, &(vlm_resize_axis){in->height, out->height, box.height, filter}, err));
+  VLM_TRY(
+      vlm_resize_weights_make(&across, &(vlm_resize_axis){in->width, out->width, box.width, filter}, err));
+  VLM_TRY(
+      vlm_resize_weights_make(&down, &(vlm_resize_axis){in->height, out->height, box.height, filter}, err));
   if (horizontal) {
     int last = out->height - 1, row0 = vertical ? down.first[0] : 0;
     int rows = vertical ? down.first[last] + down.count[last] - row0 : out->height;
@@ -168,7 +171,8 @@ static int reduction(int from, int64_t to, double gap) {
   return factor > 1 ? factor : 1;
 }
 
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size, vlm_threads *threads, vlm_error *err) {
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size,
+                            vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image small = {0}, result = {0};
   box_part all = {(float)in->width, (float)in->height};

@@ -29,7 +29,8 @@ typedef struct vlm_image_size {
   double gap;
 } vlm_image_size;
 /* threads NULL = this thread. The result does not depend on the number of threads. */
-vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size, vlm_threads *threads, vlm_error *err);
+vlm_status vlm_image_resize(vlm_image *out, const vlm_image *in, const vlm_image_size *size,
+                            vlm_threads *threads, vlm_error *err);
 
 /* One axis of weights, for callers with other pixel types: output i is the sum over k < count[i] of
  * weight[i * taps + k] * in[first[i] + k], weights in 1/2^22. One block: free with vlm_free(weights->first). */
@@ -40,7 +41,8 @@ typedef struct vlm_resize_weights {
 
 typedef struct vlm_resize_axis {
   int in_size, out_size;
-  float end; /* of the used source range, which begins at 0: in_size for the whole axis; single precision as in Pillow */
+  float
+      end; /* of the used source range, which begins at 0: in_size for the whole axis; single precision as in Pillow */
   vlm_resize_filter filter; /* not nearest */
 } vlm_resize_axis;
 vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axis *axis, vlm_error *err);

@@ -18,7 +18,9 @@ static const struct {
 #undef X
 };
 
-const char *vlm_filter_name(vlm_resize_filter filter) { return filter < VLM_FILTER_COUNT ? filters[filter].text : "?"; }
+const char *vlm_filter_name(vlm_resize_filter filter) {
+  return filter < VLM_FILTER_COUNT ? filters[filter].text : "?";
+}
 
 vlm_resize_filter vlm_filter_find(const char *name) {
   int i = 0;
@@ -114,14 +116,18 @@ vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axi
   int taps = most < in_size ? (int)most : in_size;
   size_t cells = 0;
   *out = (vlm_resize_weights){0};
-  VLM_CHECK(vlm_size_mul((size_t)out_size, (size_t)taps + 2, &cells), err, VLM_LIMIT, "resize from %d to %d pixels: too many weights",
-            in_size, out_size);
+  VLM_CHECK(vlm_size_mul((size_t)out_size, (size_t)taps + 2, &cells), err, VLM_LIMIT,
+            "resize from %d to %d pixels: too many weights", in_size, out_size);
   VLM_TRY(vlm_alloc(&block, cells, sizeof(int32_t), err));
   VLM_TRY(vlm_alloc(&scratch, (size_t)taps, sizeof(double), err));
   *out = (vlm_resize_weights){.out_size = out_size, .taps = taps, .first = block};
   out->count = out->first + out_size;
   out->weight = out->count + out_size;
-  const axis_filter f = {.filter = axis->filter, .support = support, .scale = 1.0 / filter_scale, .in_size = in_size, .scratch = scratch};
+  const axis_filter f = {.filter = axis->filter,
+                         .support = support,
+                         .scale = 1.0 / filter_scale,
+                         .in_size = in_size,
+                         .scratch = scratch};
   for (int i = 0; i < out_size; i++) fill_position(out, i, (i + 0.5) * scale, &f);
 out:
   vlm_free(scratch);

@@ -16,17 +16,20 @@ typedef struct {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void turn_part(const turn_job *j, int64_t at, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+static void turn_part(const turn_job *j, int64_t at, int64_t row, int64_t rows, int64_t column,
+                      int64_t columns) {
   const vlm_turn *t = j->t;
   int64_t to = at + column * t->rows + row, from = at + row * t->columns + column;
   if (t->bytes == 1) {
-    vlm_transpose_8_args a = {.y = (uint8_t *)t->y + to, .y_stride = (size_t)t->rows, .x = (const uint8_t *)t->x + from};
+    vlm_transpose_8_args a = {
+        .y = (uint8_t *)t->y + to, .y_stride = (size_t)t->rows, .x = (const uint8_t *)t->x + from};
     a.x_stride = (size_t)t->columns;
     a.rows = (size_t)rows;
     a.columns = (size_t)columns;
     j->kernels->transpose_8->fn.transpose_8(&a);
   } else {
-    vlm_transpose_32_args a = {.y = (uint32_t *)t->y + to, .y_stride = (size_t)t->rows, .x = (const uint32_t *)t->x + from};
+    vlm_transpose_32_args a = {
+        .y = (uint32_t *)t->y + to, .y_stride = (size_t)t->rows, .x = (const uint32_t *)t->x + from};
     a.x_stride = (size_t)t->columns;
     a.rows = (size_t)rows;
     a.columns = (size_t)columns;

@@ -12,7 +12,8 @@ typedef struct {
 } depthwise_job;
 
 static depthwise_job make_job(const vlm_conv_shape *s, const vlm_threads *threads) {
-  depthwise_job j = {.blocks = vlm_conv_split(s, (size_t)s->channels * sizeof(float), vlm_threads_count(threads))};
+  depthwise_job j = {.blocks =
+                         vlm_conv_split(s, (size_t)s->channels * sizeof(float), vlm_threads_count(threads))};
   j.ring_bytes = vlm_conv_ring_bytes(s, j.blocks.columns, sizeof(float));
   j.worker_bytes = j.ring_bytes + vlm_size_align((size_t)(j.blocks.columns * s->channels) * sizeof(float));
   return j;
@@ -48,7 +49,8 @@ static void task(void *user, int64_t index, int worker) {
   }
 }
 
-void vlm_conv_depthwise_run(const vlm_conv_depthwise *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+void vlm_conv_depthwise_run(const vlm_conv_depthwise *conv, const vlm_kernels *kernels, vlm_threads *threads,
+                            void *scratch) {
   depthwise_job j = make_job(conv->in->shape, threads);
   j.conv = conv;
   j.kernels = kernels;

@@ -12,9 +12,9 @@
 /* Where the rows of activations come from. */
 typedef enum {
   BY_POSITION, /* pointwise: the input as it is */
-  BY_ROW, /* input rows in a ring, tap rows as segments of the sum */
+  BY_ROW,      /* input rows in a ring, tap rows as segments of the sum */
   GATHERED, /* each position's taps one behind the other: groups, steps between taps, three axes, transposed */
-  TILED, /* transposed: an input row makes kernel rows of output */
+  TILED,    /* transposed: an input row makes kernel rows of output */
   DEPTHWISE
 } conv_source;
 
@@ -26,7 +26,7 @@ typedef struct {
   conv_source from;
   vlm_conv_shape shape; /* of the input that `in` brings */
   vlm_conv_input in;
-  vlm_conv_blocks blocks; /* BY_ROW */
+  vlm_conv_blocks blocks;       /* BY_ROW */
   int64_t group, strip, strips; /* BY_POSITION, GATHERED: positions of a task, tasks of an image */
   size_t worker_bytes;
   char *workers;
@@ -59,22 +59,26 @@ static conv_source source_of(const vlm_conv_shape *s) {
 static int64_t strip_of(const vlm_conv_shape *s, const vlm_kernels *kernels, int threads) {
   int64_t mr = kernels->gemm_f32->mr, bytes = max64(vlm_conv_depth(s), 1) * (int64_t)sizeof(float);
   int64_t positions = vlm_conv_volume(s->out), tasks = threads > 1 ? (int64_t)threads * TASKS_PER_THREAD : 1;
-  int64_t share = (positions + tasks - 1) / tasks, strip = min64(max64(STRIP_BYTES / bytes, 1), max64(share, 1));
+  int64_t share = (positions + tasks - 1) / tasks,
+          strip = min64(max64(STRIP_BYTES / bytes, 1), max64(share, 1));
   return (strip + mr - 1) / mr * mr;
 }
 
-static void make_job(conv_job *j, const vlm_conv_f32 *conv, const vlm_kernels *kernels, const vlm_threads *threads) {
+static void make_job(conv_job *j, const vlm_conv_f32 *conv, const vlm_kernels *kernels,
+                     const vlm_threads *threads) {
   const vlm_conv_shape *s = &conv->shape;
   int workers = vlm_threads_count(threads);
   *j = (conv_job){.conv = conv, .kernels = kernels, .from = source_of(s), .shape = *s};
   const bool spread = j->from == DEPTHWISE && s->out_channels > s->channels;
   if (spread) j->shape = vlm_conv_spread(s);
-  j->in = (vlm_conv_input){.shape = &j->shape, .bytes = sizeof(float), .copy = spread ? spread_floats : copy_floats, .user = conv};
+  j->in = (vlm_conv_input){
+      .shape = &j->shape, .bytes = sizeof(float), .copy = spread ? spread_floats : copy_floats, .user = conv};
   j->blocks = vlm_conv_split(&j->shape, (size_t)s->channels * sizeof(float), workers);
   j->strip = strip_of(s, kernels, workers);
   j->strips = (vlm_conv_volume(s->out) + j->strip - 1) / j->strip;
   if (j->from == BY_ROW) j->worker_bytes = vlm_conv_ring_bytes(s, j->blocks.columns, sizeof(float));
-  if (j->from == GATHERED) j->worker_bytes = vlm_size_align((size_t)(j->strip * vlm_conv_depth(s)) * sizeof(float));
+  if (j->from == GATHERED)
+    j->worker_bytes = vlm_size_align((size_t)(j->strip * vlm_conv_depth(s)) * sizeof(float));
 }
 
 /* ---- dense ---- */
@@ -108,7 +112,12 @@ static int64_t tile_rows(int64_t count, int64_t mr) {
 static void run_sums(const conv_job *j, const rows_of *r) {
   const vlm_kernel *kernel = j->kernels->gemm_f32;
   int64_t nr = kernel->nr, depth = (int64_t)(r->k * (r->n_more + 1)), step = tile_rows(r->count, kernel->mr);
-  vlm_gemm_f32_args t = {.ldc = (size_t)r->ldc, .lda = r->lda, .b = r->panels, .b_stride = (size_t)nr, .k = r->k, .n_more = r->n_more};
+  vlm_gemm_f32_args t = {.ldc = (size_t)r->ldc,
+                         .lda = r->lda,
+                         .b = r->panels,
+                         .b_stride = (size_t)nr,
+                         .k = r->k,
+                         .n_more = r->n_more};
   for (int64_t column = 0; column < r->n; column += nr, t.b += depth * nr) {
     t.columns = (int)min64(nr, r->n - column);
     t.bias = r->bias ? r->bias + column : NULL;
@@ -130,7 +139,8 @@ static void run_rows(const conv_job *j, const rows_of *r) {
   run_sums(j, r);
   if (!j->conv->residual && !j->conv->activation) return;
   if (r->ldc == r->n) finish(j->conv, j->kernels->rowops, r->at, r->count * r->n);
-  for (int64_t i = 0; r->ldc > r->n && i < r->count; i++) finish(j->conv, j->kernels->rowops, r->at + i * r->ldc, r->n);
+  for (int64_t i = 0; r->ldc > r->n && i < r->count; i++)
+    finish(j->conv, j->kernels->rowops, r->at + i * r->ldc, r->n);
 }
 
 /* What rows of the group have in common; the first position is output position `at` of the whole batch. */
@@ -175,7 +185,8 @@ static void strip_task(void *user, int64_t index, int worker) {
     r.lda = (size_t)s->channels;
   } else {
     char *room = j->workers + (size_t)worker * j->worker_bytes;
-    const vlm_conv_positions what = {.image = image, .group = j->group, .position = from, .rows = (int)r.count};
+    const vlm_conv_positions what = {
+        .image = image, .group = j->group, .position = from, .rows = (int)r.count};
     vlm_conv_gather(room, r.lda * sizeof(float), &j->in, &what);
     r.a = (const float *)(const void *)room;
   }
@@ -196,12 +207,16 @@ static void tiled_task(void *user, int64_t row, int worker) {
   const vlm_conv_f32 *conv = j->conv;
   const vlm_conv_shape *s = &conv->shape;
   int64_t n = s->kernel[2] * s->out_channels;
-  rows_of r = {.a = conv->x + row * s->in[2] * s->channels, .lda = (size_t)s->channels, .k = (size_t)s->channels, .count = s->in[2]};
+  rows_of r = {.a = conv->x + row * s->in[2] * s->channels,
+               .lda = (size_t)s->channels,
+               .k = (size_t)s->channels,
+               .count = s->in[2]};
   (void)worker;
   r.bias = conv->bias ? (const float *)(const void *)j->workers : NULL;
   r.panels = conv->weights;
   r.n = r.ldc = n;
-  for (int64_t y = 0; y < s->kernel[1]; y++, r.panels += vlm_gemm_f32_packed_count(j->kernels, s->channels, n)) {
+  for (int64_t y = 0; y < s->kernel[1];
+       y++, r.panels += vlm_gemm_f32_packed_count(j->kernels, s->channels, n)) {
     r.at = (row * s->kernel[1] + y) * s->in[2] * n;
     run_rows(j, &r);
   }
@@ -230,11 +245,13 @@ static void run_depthwise(const conv_job *j, vlm_threads *threads) {
 
 /* ---- both layouts ---- */
 
-static void run_last(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+static void run_last(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads,
+                     void *scratch) {
   const vlm_conv_shape *s = &conv->shape;
   conv_job j;
   make_job(&j, conv, kernels, threads);
-  double work = (double)vlm_conv_volume(s->out) * (double)s->batch * (double)s->out_channels * (double)(vlm_conv_depth(s) + 8);
+  double work = (double)vlm_conv_volume(s->out) * (double)s->batch * (double)s->out_channels *
+                (double)(vlm_conv_depth(s) + 8);
   if (s->batch * vlm_conv_volume(s->out) * s->out_channels <= 0) return;
   assert(conv->x && conv->y && conv->weights);
   j.workers = scratch;
@@ -243,7 +260,8 @@ static void run_last(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_t
   else if (j.from == TILED) run_tiled(&j, threads);
   else if (j.from == BY_ROW) vlm_threads_run(threads, vlm_conv_block_count(&j.blocks), block_task, &j);
   else
-    for (j.group = 0; j.group < s->groups; j.group++) vlm_threads_run(threads, s->batch * j.strips, strip_task, &j);
+    for (j.group = 0; j.group < s->groups; j.group++)
+      vlm_threads_run(threads, s->batch * j.strips, strip_task, &j);
 }
 
 /* Channels first: copies of x, y and the residual; what has one channel or one position is both. */
@@ -255,13 +273,15 @@ typedef struct {
 static turned turned_of(const vlm_conv_f32 *conv) {
   const vlm_conv_shape *s = &conv->shape;
   int64_t in = vlm_conv_volume(s->in), out = vlm_conv_volume(s->out);
-  turned t = {.x = !conv->last && s->channels > 1 && in > 1, .y = !conv->last && s->out_channels > 1 && out > 1};
+  turned t = {.x = !conv->last && s->channels > 1 && in > 1,
+              .y = !conv->last && s->out_channels > 1 && out > 1};
   if (t.x) t.x_bytes = vlm_size_align((size_t)(s->batch * s->channels * in) * sizeof(float));
   if (t.y) t.y_bytes = vlm_size_align((size_t)(s->batch * s->out_channels * out) * sizeof(float));
   return t;
 }
 
-size_t vlm_conv_f32_scratch(const vlm_conv_f32 *conv, const vlm_kernels *kernels, const vlm_threads *threads) {
+size_t vlm_conv_f32_scratch(const vlm_conv_f32 *conv, const vlm_kernels *kernels,
+                            const vlm_threads *threads) {
   const vlm_conv_shape *s = &conv->shape;
   turned t = turned_of(conv);
   conv_job j;
@@ -272,19 +292,22 @@ size_t vlm_conv_f32_scratch(const vlm_conv_f32 *conv, const vlm_kernels *kernels
   return t.x_bytes + 2 * t.y_bytes + workers;
 }
 
-void vlm_conv_f32_run(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+void vlm_conv_f32_run(const vlm_conv_f32 *conv, const vlm_kernels *kernels, vlm_threads *threads,
+                      void *scratch) {
   const vlm_conv_shape *s = &conv->shape;
   const turned t = turned_of(conv);
   int64_t in = vlm_conv_volume(s->in), out = vlm_conv_volume(s->out);
   char *room = scratch;
-  float *x = (float *)(void *)room, *y = (float *)(void *)(room + t.x_bytes), *residual = (float *)(void *)(room + t.x_bytes + t.y_bytes);
+  float *x = (float *)(void *)room, *y = (float *)(void *)(room + t.x_bytes),
+        *residual = (float *)(void *)(room + t.x_bytes + t.y_bytes);
   vlm_conv_f32 last = *conv;
   if (t.x) {
     vlm_turn_run(&(vlm_turn){x, conv->x, s->batch, s->channels, in, sizeof *x}, kernels, threads);
     last.x = x;
   }
   if (t.y && conv->residual) {
-    vlm_turn_run(&(vlm_turn){residual, conv->residual, s->batch, s->out_channels, out, sizeof *y}, kernels, threads);
+    vlm_turn_run(&(vlm_turn){residual, conv->residual, s->batch, s->out_channels, out, sizeof *y}, kernels,
+                 threads);
     last.residual = residual;
   }
   if (t.y) last.y = y;

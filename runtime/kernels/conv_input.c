@@ -13,8 +13,7 @@ static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static void fill(const vlm_conv_input *in, char *dst, int64_t n) {
   if (in->bytes == 2)
     for (int64_t i = 0; i < n; i++) memcpy(dst + 2 * i, &(uint16_t){in->pad}, 2);
-  else
-    memset(dst, in->bytes == 1 ? in->pad : 0, (size_t)n * in->bytes);
+  else memset(dst, in->bytes == 1 ? in->pad : 0, (size_t)n * in->bytes);
 }
 
 /* Neighbouring pixels [x, x + n) of a row that starts at element `row`, those outside of the image as padding. */
@@ -23,7 +22,8 @@ static void copy_pixels(const vlm_conv_input *in, char *dst, int64_t row, int64_
   int64_t left = min64(max64(-x, 0), n), inside = max64(min64(x + n, width) - max64(x, 0), 0);
   size_t pixel = (size_t)channels * in->bytes;
   fill(in, dst, left * channels);
-  if (inside > 0) in->copy(in->user, dst + (size_t)left * pixel, row + (x + left) * channels, inside * channels);
+  if (inside > 0)
+    in->copy(in->user, dst + (size_t)left * pixel, row + (x + left) * channels, inside * channels);
   fill(in, dst + (size_t)(left + inside) * pixel, (n - left - inside) * channels);
 }
 
@@ -40,9 +40,11 @@ static void gather_taps(const vlm_conv_input *in, char *dst, int64_t row, int64_
   }
 }
 
-static void gather_position(char *dst, const vlm_conv_input *in, int64_t image, int64_t group, int64_t position) {
+static void gather_position(char *dst, const vlm_conv_input *in, int64_t image, int64_t group,
+                            int64_t position) {
   const vlm_conv_shape *s = in->shape;
-  int64_t depth = position / (s->out[2] * s->out[1]), h = position / s->out[2] % s->out[1], w = position % s->out[2];
+  int64_t depth = position / (s->out[2] * s->out[1]), h = position / s->out[2] % s->out[1],
+          w = position % s->out[2];
   int64_t row_elements = s->kernel[2] * (s->channels / s->groups);
   bool together = !s->transposed && s->groups == 1 && s->dilation[2] == 1;
   for (int64_t kd = 0; kd < s->kernel[0]; kd++) {
@@ -66,7 +68,8 @@ void vlm_conv_gather(void *dst, size_t stride, const vlm_conv_input *in, const v
 
 vlm_conv_blocks vlm_conv_split(const vlm_conv_shape *s, size_t pixel_bytes, int threads) {
   vlm_conv_blocks b = {.shape = s, .rows = max64(s->out[1], 1), .columns = max64(s->out[2], 1)};
-  int64_t column_bytes = vlm_conv_extent(s) * s->stride[2] * (int64_t)pixel_bytes, fit = RING_BYTES / max64(column_bytes, 1);
+  int64_t column_bytes = vlm_conv_extent(s) * s->stride[2] * (int64_t)pixel_bytes,
+          fit = RING_BYTES / max64(column_bytes, 1);
   int64_t wanted = threads > 1 ? (int64_t)threads * TASKS_PER_THREAD : 1;
   b.columns = min64(b.columns, max64(fit, LEAST_COLUMNS));
   b.column_blocks = (s->out[2] + b.columns - 1) / b.columns;
@@ -80,11 +83,14 @@ vlm_conv_blocks vlm_conv_split(const vlm_conv_shape *s, size_t pixel_bytes, int 
   return b;
 }
 
-int64_t vlm_conv_block_count(const vlm_conv_blocks *b) { return b->shape->batch * b->row_blocks * b->column_blocks; }
+int64_t vlm_conv_block_count(const vlm_conv_blocks *b) {
+  return b->shape->batch * b->row_blocks * b->column_blocks;
+}
 
 vlm_conv_block vlm_conv_block_at(const vlm_conv_blocks *b, int64_t index) {
   const vlm_conv_shape *s = b->shape;
-  vlm_conv_block k = {.column = index % b->column_blocks * b->columns, .image = index / b->column_blocks / b->row_blocks};
+  vlm_conv_block k = {.column = index % b->column_blocks * b->columns,
+                      .image = index / b->column_blocks / b->row_blocks};
   k.row = index / b->column_blocks % b->row_blocks * b->rows;
   k.rows = min64(b->rows, s->out[1] - k.row);
   k.columns = min64(b->columns, s->out[2] - k.column);

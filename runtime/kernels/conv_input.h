@@ -10,7 +10,7 @@
 typedef struct vlm_conv_input {
   const vlm_conv_shape *shape;
   size_t bytes; /* of an element that the kernel reads: 1, 2, 4 */
-  uint8_t pad; /* value of padding; floats: 0 */
+  uint8_t pad;  /* value of padding; floats: 0 */
   /* Writes elements [at, at + n) of the input in the kernel's form. */
   void (*copy)(const void *user, void *dst, int64_t at, int64_t n);
   const void *user;
@@ -51,7 +51,8 @@ typedef struct vlm_conv_ring {
 
 /* Bytes of room for blocks of `columns` output columns. */
 size_t vlm_conv_ring_bytes(const vlm_conv_shape *shape, int64_t columns, size_t element_bytes);
-void vlm_conv_ring_open(vlm_conv_ring *ring, const vlm_conv_input *in, void *room, const vlm_conv_block *block);
+void vlm_conv_ring_open(vlm_conv_ring *ring, const vlm_conv_input *in, void *room,
+                        const vlm_conv_block *block);
 /* Sets rows[kh] to the row that tap row kh of output row `row` reads; pixel 0 is that of tap 0 of the block's first column. Valid
  * until the next call. */
 void vlm_conv_ring_rows(vlm_conv_ring *ring, int64_t row, const void **rows);

@@ -25,7 +25,7 @@ typedef struct vlm_conv_q8 {
   const uint8_t *x_u8; /* one of the two */
   float x_scale;
   int32_t x_zero;
-  const void *weights; /* from vlm_conv_q8_weights_pack */
+  const void *weights;         /* from vlm_conv_q8_weights_pack */
   const float *w_scale, *bias; /* [out_channels]; bias may be NULL */
   vlm_row_unary *activation;
   float params[4];
@@ -37,6 +37,7 @@ typedef struct vlm_conv_q8 {
 } vlm_conv_q8;
 
 size_t vlm_conv_q8_scratch(const vlm_conv_q8 *conv, const vlm_kernels *kernels, const vlm_threads *threads);
-void vlm_conv_q8_run(const vlm_conv_q8 *conv, const vlm_kernels *kernels, vlm_threads *threads, void *scratch);
+void vlm_conv_q8_run(const vlm_conv_q8 *conv, const vlm_kernels *kernels, vlm_threads *threads,
+                     void *scratch);
 
 #endif

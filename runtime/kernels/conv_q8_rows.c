@@ -26,7 +26,9 @@ bool vlm_conv_q8_has_rows(const vlm_conv_q8 *conv, const vlm_kernels *kernels) {
 
 static conv_rows_job make_job(const vlm_conv_q8 *conv, const vlm_threads *threads) {
   const vlm_conv_shape *s = &conv->shape;
-  conv_rows_job j = {.conv = conv, .w = conv->weights, .blocks = vlm_conv_split(s, (size_t)s->channels, vlm_threads_count(threads))};
+  conv_rows_job j = {.conv = conv,
+                     .w = conv->weights,
+                     .blocks = vlm_conv_split(s, (size_t)s->channels, vlm_threads_count(threads))};
   size_t columns = (size_t)j.blocks.columns;
   j.ring_bytes = vlm_conv_ring_bytes(s, j.blocks.columns, 1);
   j.sum_bytes = vlm_size_align(columns * (size_t)j.w->padded_n * sizeof(int32_t));
@@ -56,7 +58,8 @@ static void run_sums(const conv_rows_job *j, const void *const *rows, int32_t *s
   const vlm_conv_shape *s = &j->conv->shape;
   const vlm_kernel *kernel = j->kernels->gemm_u8s8;
   int64_t tiles = (count + kernel->mr - 1) / kernel->mr, step = (count + tiles - 1) / tiles;
-  vlm_gemm_u8s8_args t = {.ldc = (size_t)j->w->padded_n, .lda = (size_t)(s->stride[2] * s->channels), .b = j->w->panels};
+  vlm_gemm_u8s8_args t = {
+      .ldc = (size_t)j->w->padded_n, .lda = (size_t)(s->stride[2] * s->channels), .b = j->w->panels};
   t.groups = (size_t)(s->kernel[2] * s->channels / kernel->kr);
   t.n_more = (size_t)s->kernel[1] - 1;
   for (int64_t column = 0; column < j->w->padded_n; column += kernel->nr, t.b += j->w->panel_bytes) {
@@ -71,7 +74,8 @@ static void run_sums(const conv_rows_job *j, const void *const *rows, int32_t *s
 static void finish_sums(const conv_rows_job *j, const int32_t *sums, int32_t *y, int64_t count) {
   int64_t n = j->w->n;
   for (int64_t i = 0; i < count; i++, sums += j->w->padded_n, y += n)
-    for (int64_t k = 0; k < n; k++) y[k] = (int32_t)((uint32_t)sums[k] - (uint32_t)j->conv->x_zero * (uint32_t)j->w->colsum[k]);
+    for (int64_t k = 0; k < n; k++)
+      y[k] = (int32_t)((uint32_t)sums[k] - (uint32_t)j->conv->x_zero * (uint32_t)j->w->colsum[k]);
 }
 
 /* Floats of `count` positions, then all of them through the activation and to bytes at once. */
@@ -79,7 +83,8 @@ static void finish_row(const conv_rows_job *j, const int32_t *sums, float *room,
   const vlm_conv_q8 *conv = j->conv;
   int64_t n = j->w->n;
   float *y = conv->y ? conv->y + at : room;
-  vlm_q8_row_args e = {.acc = sums, .colsum = j->w->colsum, .w_scale = conv->w_scale, .bias = conv->bias, .n = (size_t)n};
+  vlm_q8_row_args e = {
+      .acc = sums, .colsum = j->w->colsum, .w_scale = conv->w_scale, .bias = conv->bias, .n = (size_t)n};
   e.a_scale = conv->x_scale;
   e.zero_point = conv->x_zero;
   for (int64_t i = 0; i < count; i++, e.acc += j->w->padded_n) {
@@ -88,7 +93,8 @@ static void finish_row(const conv_rows_job *j, const int32_t *sums, float *room,
   }
   if (conv->activation) conv->activation(y, y, count * n, conv->params);
   if (!conv->y_u8) return;
-  vlm_quantize_u8_args q = {.q = conv->y_u8 + at, .x = y, .n = (size_t)(count * n), .scale = conv->y_scale, .zero = conv->y_zero};
+  vlm_quantize_u8_args q = {
+      .q = conv->y_u8 + at, .x = y, .n = (size_t)(count * n), .scale = conv->y_scale, .zero = conv->y_zero};
   j->kernels->quantize_u8->fn.quantize_u8(&q);
 }
 
@@ -110,7 +116,8 @@ static void block_task(void *user, int64_t index, int worker) {
   }
 }
 
-void vlm_conv_q8_rows_run(const vlm_conv_q8 *conv, const vlm_conv_input *in, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+void vlm_conv_q8_rows_run(const vlm_conv_q8 *conv, const vlm_conv_input *in, const vlm_kernels *kernels,
+                          vlm_threads *threads, void *scratch) {
   conv_rows_job j = make_job(conv, threads);
   j.in = in;
   j.kernels = kernels;

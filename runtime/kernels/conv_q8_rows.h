@@ -9,6 +9,7 @@
 bool vlm_conv_q8_has_rows(const vlm_conv_q8 *conv, const vlm_kernels *kernels);
 size_t vlm_conv_q8_rows_scratch(const vlm_conv_q8 *conv, const vlm_threads *threads);
 /* in: the bytes of x. */
-void vlm_conv_q8_rows_run(const vlm_conv_q8 *conv, const vlm_conv_input *in, const vlm_kernels *kernels, vlm_threads *threads, void *scratch);
+void vlm_conv_q8_rows_run(const vlm_conv_q8 *conv, const vlm_conv_input *in, const vlm_kernels *kernels,
+                          vlm_threads *threads, void *scratch);
 
 #endif

@@ -7,7 +7,8 @@
 
 typedef struct vlm_conv_shape {
   int64_t batch, channels, out_channels, groups;
-  int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3]; /* pad: in front; what lies behind follows from `out` */
+  int64_t in[3], out[3], kernel[3], stride[3], dilation[3],
+      pad[3];      /* pad: in front; what lies behind follows from `out` */
   bool transposed; /* output position o reads input (o + pad - k * dilation) / stride where that divides */
 } vlm_conv_shape;
 
@@ -31,8 +32,8 @@ static inline int64_t vlm_conv_source(const vlm_conv_shape *s, int axis, int64_t
 
 /* A plane of one column is one row: the same bytes, and its positions can be taken many at a time. */
 static inline void vlm_conv_flatten(vlm_conv_shape *s) {
-  bool column = !s->transposed && s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->pad[0] == 0 && s->in[2] == 1 &&
-                s->out[2] == 1 && s->kernel[2] == 1 && s->pad[2] == 0;
+  bool column = !s->transposed && s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->pad[0] == 0 &&
+                s->in[2] == 1 && s->out[2] == 1 && s->kernel[2] == 1 && s->pad[2] == 0;
   if (!column) return;
   int64_t *const axes[] = {s->in, s->out, s->kernel, s->stride, s->dilation, s->pad};
   for (int i = 0; i < 6; i++) {
@@ -44,7 +45,9 @@ static inline void vlm_conv_flatten(vlm_conv_shape *s) {
 enum { VLM_CONV_RING = 32 }; /* input rows at once */
 
 /* Input rows that an output row spans. */
-static inline int64_t vlm_conv_extent(const vlm_conv_shape *s) { return (s->kernel[1] - 1) * s->dilation[1] + 1; }
+static inline int64_t vlm_conv_extent(const vlm_conv_shape *s) {
+  return (s->kernel[1] - 1) * s->dilation[1] + 1;
+}
 
 /* Whether the shape can be read by rows: one plane, no transposed form, few enough rows at once. */
 static inline bool vlm_conv_has_rows(const vlm_conv_shape *s) {

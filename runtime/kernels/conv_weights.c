@@ -44,7 +44,8 @@ static void pack_tiled(float *weights, const vlm_kernels *kernels, const vlm_con
     float *to = source->room;
     for (int64_t c = 0; c < s->channels; c++)
       for (int64_t x = 0; x < kw; x++)
-        for (int64_t o = 0; o < s->out_channels; o++) *to++ = source->w[(c * s->out_channels + o) * taps + y * kw + x];
+        for (int64_t o = 0; o < s->out_channels; o++)
+          *to++ = source->w[(c * s->out_channels + o) * taps + y * kw + x];
     const vlm_f32_source matrix = {.b = source->room, .b_row = n, .b_column = 1, .k = s->channels, .n = n};
     vlm_gemm_f32_pack(weights, &matrix, kernels->gemm_f32->nr);
   }
@@ -52,7 +53,8 @@ static void pack_tiled(float *weights, const vlm_kernels *kernels, const vlm_con
 
 void vlm_conv_f32_pack(float *weights, const vlm_kernels *kernels, const vlm_conv_f32_source *source) {
   const vlm_conv_shape *s = source->shape;
-  int64_t n = s->out_channels / s->groups, k = vlm_conv_depth(s), count = vlm_gemm_f32_packed_count(kernels, k, n);
+  int64_t n = s->out_channels / s->groups, k = vlm_conv_depth(s),
+          count = vlm_gemm_f32_packed_count(kernels, k, n);
   if (vlm_conv_is_depthwise(s)) {
     pack_depthwise(weights, source->w, s);
     return;

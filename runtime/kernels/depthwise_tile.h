@@ -9,7 +9,8 @@
 enum { DEPTHWISE_PIXELS = 8 };
 
 /* `pixels` is a constant at every call. Channels [channel, channel + lanes) of pixels from `at` on. */
-static VLM_INLINE void depthwise_block(const vlm_depthwise_f32_args *args, size_t at, size_t channel, int lanes, int pixels) {
+static VLM_INLINE void depthwise_block(const vlm_depthwise_f32_args *args, size_t at, size_t channel,
+                                       int lanes, int pixels) {
   const vlm_depthwise_f32_args copy = *args, *d = &copy; /* whose fields can stay in registers */
   const float *w = d->w + channel;
   size_t channels = d->channels, step = d->stride * channels, tap = d->dilation * channels;
@@ -38,7 +39,8 @@ static VLM_INLINE void depthwise_block(const vlm_depthwise_f32_args *args, size_
 /* All channels of a block of pixels. */
 static VLM_INLINE void depthwise_pixels(const vlm_depthwise_f32_args *d, size_t at, int pixels) {
   size_t channel = 0;
-  for (; channel + VEC_WIDTH <= d->channels; channel += VEC_WIDTH) depthwise_block(d, at, channel, VEC_WIDTH, pixels);
+  for (; channel + VEC_WIDTH <= d->channels; channel += VEC_WIDTH)
+    depthwise_block(d, at, channel, VEC_WIDTH, pixels);
   if (channel < d->channels) depthwise_block(d, at, channel, (int)(d->channels - channel), pixels);
 }
 
@@ -46,11 +48,14 @@ static __attribute__((noinline)) void depthwise_many(const vlm_depthwise_f32_arg
   depthwise_pixels(d, at, DEPTHWISE_PIXELS);
 }
 
-static __attribute__((noinline)) void depthwise_one(const vlm_depthwise_f32_args *d, size_t at) { depthwise_pixels(d, at, 1); }
+static __attribute__((noinline)) void depthwise_one(const vlm_depthwise_f32_args *d, size_t at) {
+  depthwise_pixels(d, at, 1);
+}
 
 void TILE_DEPTHWISE(const vlm_depthwise_f32_args *d) {
   size_t at = 0, n = d->n;
   for (; at + DEPTHWISE_PIXELS <= n; at += DEPTHWISE_PIXELS) depthwise_many(d, at);
-  if (at < n && n >= DEPTHWISE_PIXELS) depthwise_many(d, n - DEPTHWISE_PIXELS); /* overlaps: the same values again */
+  if (at < n && n >= DEPTHWISE_PIXELS)
+    depthwise_many(d, n - DEPTHWISE_PIXELS); /* overlaps: the same values again */
   for (; at < n && n < DEPTHWISE_PIXELS; at++) depthwise_one(d, at);
 }

@@ -64,13 +64,15 @@ double vlm_log64(double x) {
   }
   uint64_t bits = to_bits(x) - 0x3fe6a09e667f3bcdull;
   e += (int)((int64_t)bits >> 52);
-  double f = from_bits((bits & 0x000fffffffffffffull) + 0x3fe6a09e667f3bcdull) - 1.0, s = f / (f + 2.0), z = s * s;
+  double f = from_bits((bits & 0x000fffffffffffffull) + 0x3fe6a09e667f3bcdull) - 1.0, s = f / (f + 2.0),
+         z = s * s;
   double tail = s * z * polynomial(z, c, 12) + e * 0x1.a39ef35793c76p-33;
   return e * 0x1.62e42fee00000p-1 + (2.0 * s + tail);
 }
 
 /* Bits of 2 / pi behind the binary point, after one word of zeros. */
-static const uint64_t two_over_pi[] = {0, 0xa2f9836e4e441529ull, 0xfc2757d1f534ddc0ull, 0xdb6295993c439041ull, 0xfe5163abdebbc561ull};
+static const uint64_t two_over_pi[] = {0, 0xa2f9836e4e441529ull, 0xfc2757d1f534ddc0ull, 0xdb6295993c439041ull,
+                                       0xfe5163abdebbc561ull};
 
 __extension__ typedef unsigned __int128 wide;
 __extension__ typedef __int128 signed_wide;
@@ -103,15 +105,17 @@ static double reduce(float x, int *quadrant) {
 }
 
 static double sin_core(double r) {
-  static const double c[] = {1.0 / 355687428096000.0, -1.0 / 1307674368000.0, 1.0 / 6227020800.0, -1.0 / 39916800.0,
-                             1.0 / 362880.0,          -1.0 / 5040.0,          1.0 / 120.0,        -1.0 / 6.0};
+  static const double c[] = {
+      1.0 / 355687428096000.0, -1.0 / 1307674368000.0, 1.0 / 6227020800.0, -1.0 / 39916800.0,
+      1.0 / 362880.0,          -1.0 / 5040.0,          1.0 / 120.0,        -1.0 / 6.0};
   double z = r * r;
   return r + r * z * polynomial(z, c, 8);
 }
 
 static double cos_core(double r) {
-  static const double c[] = {1.0 / 20922789888000.0, -1.0 / 87178291200.0, 1.0 / 479001600.0, -1.0 / 3628800.0,
-                             1.0 / 40320.0,          -1.0 / 720.0,         1.0 / 24.0,        -0.5};
+  static const double c[] = {
+      1.0 / 20922789888000.0, -1.0 / 87178291200.0, 1.0 / 479001600.0, -1.0 / 3628800.0,
+      1.0 / 40320.0,          -1.0 / 720.0,         1.0 / 24.0,        -0.5};
   double z = r * r;
   return 1.0 + z * polynomial(z, c, 8);
 }

@@ -26,7 +26,8 @@ static bool same_name(const char *a, const char *b) {
   }
 }
 
-vlm_status vlm_activation_find(vlm_row_unary **out, const vlm_rowops *rowops, const char *name, vlm_error *err) {
+vlm_status vlm_activation_find(vlm_row_unary **out, const vlm_rowops *rowops, const char *name,
+                               vlm_error *err) {
   *out = NULL;
   if (!name || !name[0]) return VLM_OK;
   for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
@@ -37,17 +38,19 @@ vlm_status vlm_activation_find(vlm_row_unary **out, const vlm_rowops *rowops, co
   return vlm_fail(err, VLM_UNSUPPORTED, "activation \"%s\" cannot be fused; wanted one of%s", name, known);
 }
 
-static void scale_row(float *y, float alpha, const vlm_rowops *rowops, int64_t n) { rowops->mul(y, y, 1, &alpha, 0, n); }
+static void scale_row(float *y, float alpha, const vlm_rowops *rowops, int64_t n) {
+  rowops->mul(y, y, 1, &alpha, 0, n);
+}
 
 static void add_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops *rowops, const vlm_row_part *part) {
   const float *add = e->add + part->row * e->add_row + part->column * e->add_column;
-  if (e->add_column == 1 && e->beta == 1)
-    rowops->add(y, y, 1, add, 1, part->n);
+  if (e->add_column == 1 && e->beta == 1) rowops->add(y, y, 1, add, 1, part->n);
   else
     for (int64_t j = 0; j < part->n; j++) y[j] = y[j] + e->beta * add[j * e->add_column];
 }
 
-void vlm_epilogue_f32_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops *rowops, const vlm_row_part *part) {
+void vlm_epilogue_f32_row(float *y, const vlm_epilogue_f32 *e, const vlm_rowops *rowops,
+                          const vlm_row_part *part) {
   int64_t n = part->n;
   if (e->alpha != 1) scale_row(y, e->alpha, rowops, n);
   if (e->bias) rowops->add(y, y, 1, e->bias + part->column, 1, n);

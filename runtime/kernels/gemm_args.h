@@ -16,9 +16,9 @@ struct vlm_gemm_f32_args {
   const float *b; /* k rows of nr floats, b_stride apart: a packed panel (b_stride = nr), or columns of a
                      matrix in place */
   size_t b_stride;
-  size_t k; /* may be 0: c becomes 0 */
-  int rows; /* 1 … mr */
-  int columns; /* 1 … nr; 0 = nr. b has nr columns */
+  size_t k;                   /* may be 0: c becomes 0 */
+  int rows;                   /* 1 … mr */
+  int columns;                /* 1 … nr; 0 = nr. b has nr columns */
   const float *const *a_more; /* n_more starts of rows */
   size_t n_more;
   const float *bias; /* `columns` floats; NULL = 0 */
@@ -26,7 +26,7 @@ struct vlm_gemm_f32_args {
 
 /* The same for one row times VLM_GEMV_PANELS panels at once. */
 struct vlm_gemv_f32_args {
-  float *c; /* written: VLM_GEMV_PANELS * nr floats */
+  float *c;       /* written: VLM_GEMV_PANELS * nr floats */
   const float *a; /* k floats */
   const float *b; /* panel q at b + q * panel_stride, laid out as the b of gemm_f32 */
   size_t b_stride, panel_stride;
@@ -41,9 +41,9 @@ struct vlm_gemm_u8s8_args {
                     lda apart */
   size_t lda;
   const int8_t *b; /* one packed panel, [groups][nr][kr]; aligned to VLM_PANEL_ALIGN bytes */
-  size_t groups; /* k / kr rounded up; the weights of the steps behind k are 0, the activations there
+  size_t groups;   /* k / kr rounded up; the weights of the steps behind k are 0, the activations there
                     arbitrary */
-  int rows; /* 1 … mr */
+  int rows;        /* 1 … mr */
   const void *const *a_more; /* n_more further starts of rows: groups * kr steps each, while b goes on */
   size_t n_more;
 };

@@ -41,7 +41,8 @@ static int32_t byte_sum(const vlm_gemm_u8s8_args *g, size_t i, size_t j) {
   size_t steps = g->groups * BYTE_GROUP;
   for (size_t p = 0; p < steps * (g->n_more + 1); p++) {
     const uint8_t *a = p < steps ? g->a : g->a_more[p / steps - 1];
-    sum += (uint32_t)(a[i * g->lda + p % steps] * g->b[(p / BYTE_GROUP * COLUMNS + j) * BYTE_GROUP + p % BYTE_GROUP]);
+    sum += (uint32_t)(a[i * g->lda + p % steps] *
+                      g->b[(p / BYTE_GROUP * COLUMNS + j) * BYTE_GROUP + p % BYTE_GROUP]);
   }
   return (int32_t)sum;
 }
@@ -57,7 +58,8 @@ static int32_t wide_sum(const vlm_gemm_u8s16_args *g, size_t i, size_t j) {
   size_t steps = g->groups * WIDE_GROUP;
   for (size_t p = 0; p < steps * (g->n_more + 1); p++) {
     const uint16_t *a = p < steps ? g->a : g->a_more[p / steps - 1];
-    sum += (uint32_t)(a[i * g->lda + p % steps] * g->b[(p / WIDE_GROUP * COLUMNS + j) * WIDE_GROUP + p % WIDE_GROUP]);
+    sum += (uint32_t)(a[i * g->lda + p % steps] *
+                      g->b[(p / WIDE_GROUP * COLUMNS + j) * WIDE_GROUP + p % WIDE_GROUP]);
   }
   return (int32_t)sum;
 }

@@ -18,7 +18,7 @@ typedef struct {
   size_t panel_floats;
   int64_t columns, column_blocks; /* per task */
   int64_t rows, row_blocks;
-  bool direct; /* b is read in place: row-major and few rows */
+  bool direct;    /* b is read in place: row-major and few rows */
   bool pack_rows; /* a is column-major: a row tile is gathered first */
 } plan;
 
@@ -34,7 +34,8 @@ static int64_t block_columns(const vlm_gemm_f32 *g, const vlm_kernels *kernels) 
 }
 
 /* Enough tasks for every thread, of at least four tiles of rows each. */
-static int64_t block_rows(const vlm_gemm_f32 *g, const vlm_kernels *kernels, int64_t column_tasks, int threads) {
+static int64_t block_rows(const vlm_gemm_f32 *g, const vlm_kernels *kernels, int64_t column_tasks,
+                          int threads) {
   int64_t mr = kernels->gemm_f32->mr, wanted = (int64_t)threads * TASKS_PER_THREAD;
   if (threads == 1 || column_tasks >= wanted || column_tasks == 0) return g->m;
   int64_t parts = (wanted + column_tasks - 1) / column_tasks;
@@ -52,7 +53,8 @@ static plan make_plan(const vlm_gemm_f32 *g, const vlm_kernels *kernels, const v
   p.panel_floats = (size_t)g->k * (size_t)nr;
   p.direct = !g->panels && g->b_column == 1 && g->m <= 2 * mr;
   p.pack_rows = g->a_column != 1 && g->m > 0;
-  if (!g->panels) p.worker_floats = p.direct ? p.panel_floats : (size_t)(round_up(p.columns, nr) / nr) * p.panel_floats;
+  if (!g->panels)
+    p.worker_floats = p.direct ? p.panel_floats : (size_t)(round_up(p.columns, nr) / nr) * p.panel_floats;
   p.row_floats = p.pack_rows ? (size_t)mr * (size_t)g->k : 0;
   p.worker_floats = vlm_size_align((p.worker_floats + p.row_floats) * sizeof(float)) / sizeof(float);
   return p;
@@ -63,15 +65,16 @@ size_t vlm_gemm_f32_scratch(const vlm_gemm_f32 *g, const vlm_kernels *kernels, c
   return p.worker_floats * sizeof(float) * (size_t)vlm_threads_count(threads);
 }
 
-int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t n) { return round_up(n, kernels->gemm_f32->nr) * k; }
+int64_t vlm_gemm_f32_packed_count(const vlm_kernels *kernels, int64_t k, int64_t n) {
+  return round_up(n, kernels->gemm_f32->nr) * k;
+}
 
 /* At most nr columns from `first` on. */
 static void pack_panel(float *panel, const vlm_f32_source *s, int64_t first, int nr) {
   const float *b = s->b + first * s->b_column;
   int64_t n = min64(nr, s->n - first), step = s->b_column;
   for (int64_t p = 0; p < s->k; p++, panel += nr, b += s->b_row) {
-    if (step == 1)
-      memcpy(panel, b, (size_t)n * sizeof *b);
+    if (step == 1) memcpy(panel, b, (size_t)n * sizeof *b);
     else
       for (int64_t j = 0; j < n; j++) panel[j] = b[j * step];
     for (int64_t j = n; j < nr; j++) panel[j] = 0;
@@ -90,8 +93,9 @@ typedef struct {
 
 /* y[j][i] = x[i][j]. */
 static void turn(const vlm_kernels *kernels, float *y, int64_t y_stride, strided_rows x) {
-  const vlm_transpose_32_args t = {(uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x.data, (size_t)x.stride,
-                                   (size_t)x.rows, (size_t)x.columns};
+  const vlm_transpose_32_args t = {
+      (uint32_t *)(void *)y, (size_t)y_stride, (const uint32_t *)(const void *)x.data,
+      (size_t)x.stride,      (size_t)x.rows,   (size_t)x.columns};
   kernels->transpose_32->fn.transpose_32(&t);
 }
 
@@ -105,7 +109,8 @@ static void pack_block(const plan *p, float *panels, const vlm_f32_source *s) {
   for (int64_t j = 0; j < s->n; j += nr, panels += s->k * nr) {
     const int64_t n = min64(nr, s->n - j);
     turn(p->kernels, panels, nr, (strided_rows){s->b + j * s->b_column, s->b_column, n, s->k});
-    for (int64_t i = 0; n < nr && i < s->k; i++) memset(panels + i * nr + n, 0, (size_t)(nr - n) * sizeof *panels);
+    for (int64_t i = 0; n < nr && i < s->k; i++)
+      memset(panels + i * nr + n, 0, (size_t)(nr - n) * sizeof *panels);
   }
 }
 
@@ -122,11 +127,16 @@ static column_block take_block(const plan *p, float *room, int64_t batch, int64_
   int nr = p->kernels->gemm_f32->nr;
   const float *b = g->b ? g->b + (g->b_offset ? g->b_offset[batch] : 0) + column * g->b_column : NULL;
   const vlm_f32_source source = {.b = b, .b_row = g->b_row, .b_column = g->b_column, .k = g->k, .n = n};
-  column_block k = {.data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
+  column_block k = {
+      .data = room, .stride = (size_t)nr, .panel_stride = p->panel_floats, .tail = n, .tail_panel = room};
   if (g->panels) {
     k.data = g->panels + (g->b_offset ? g->b_offset[batch] : 0) + column / nr * (int64_t)p->panel_floats;
   } else if (p->direct) {
-    k = (column_block){.data = b, .stride = (size_t)g->b_row, .panel_stride = (size_t)nr, .tail = n / nr * nr, .tail_panel = room};
+    k = (column_block){.data = b,
+                       .stride = (size_t)g->b_row,
+                       .panel_stride = (size_t)nr,
+                       .tail = n / nr * nr,
+                       .tail_panel = room};
     if (k.tail < n) pack_panel(room, &source, k.tail, nr);
   } else {
     pack_block(p, room, &source);
@@ -134,7 +144,8 @@ static column_block take_block(const plan *p, float *room, int64_t batch, int64_
   return k;
 }
 
-static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, const vlm_gemm_f32 *g, int rows) {
+static void gather_rows(const vlm_kernels *kernels, float *dst, const float *a, const vlm_gemm_f32 *g,
+                        int rows) {
   if (g->a_row == 1) {
     turn(kernels, dst, g->k, (strided_rows){a, g->a_column, g->k, rows});
     return;
@@ -185,7 +196,8 @@ static void task(void *user, int64_t index, int worker) {
   int64_t row0 = index % p->row_blocks * p->rows, rest = index / p->row_blocks;
   int64_t column = rest % p->column_blocks * p->columns, batch = rest / p->column_blocks;
   int64_t n = min64(p->columns, g->n - column), row1 = min64(row0 + p->rows, g->m);
-  float *room = p->scratch + (size_t)worker * p->worker_floats, *row_room = room + p->worker_floats - p->row_floats;
+  float *room = p->scratch + (size_t)worker * p->worker_floats,
+        *row_room = room + p->worker_floats - p->row_floats;
   const float *a = g->a + (g->a_offset ? g->a_offset[batch] : 0);
   vlm_epilogue_f32 epilogue = g->epilogue;
   if (epilogue.row_bias && g->row_bias_offset) epilogue.row_bias += g->row_bias_offset[batch];
@@ -195,7 +207,8 @@ static void task(void *user, int64_t index, int worker) {
   const float *in_tile = epilogue.alpha == 1 ? epilogue.bias : NULL;
   column_block b = take_block(p, room, batch, column, n);
   for (int64_t i = row0; i < row1; i += p->kernels->gemm_f32->mr) {
-    vlm_gemm_f32_args t = {.c = g->c + batch * g->c_batch + i * g->ldc + column, .ldc = (size_t)g->ldc, .k = (size_t)g->k};
+    vlm_gemm_f32_args t = {
+        .c = g->c + batch * g->c_batch + i * g->ldc + column, .ldc = (size_t)g->ldc, .k = (size_t)g->k};
     t.rows = (int)min64(p->kernels->gemm_f32->mr, row1 - i);
     t.a = p->pack_rows ? row_room : a + i * g->a_row;
     t.lda = (size_t)(p->pack_rows ? g->k : g->a_row);
@@ -211,7 +224,8 @@ static void task(void *user, int64_t index, int worker) {
   }
 }
 
-void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch) {
+void vlm_gemm_f32_run(const vlm_gemm_f32 *g, const vlm_kernels *kernels, vlm_threads *threads,
+                      void *scratch) {
   plan p = make_plan(g, kernels, threads);
   double work = (double)g->batch * (double)g->m * (double)g->n * (double)(g->k + 16);
   if (g->batch <= 0 || g->m <= 0 || g->n <= 0) return;

@@ -13,13 +13,14 @@ typedef struct vlm_gemm_f32 {
   const float *a;
   const int64_t *a_offset; /* per batch, NULL = 0 */
   int64_t a_row, a_column;
-  const float *b; /* strided, used when panels is NULL */
+  const float *b;          /* strided, used when panels is NULL */
   const int64_t *b_offset; /* per batch, NULL = 0; also for panels */
   int64_t b_row, b_column;
   const float *panels; /* from vlm_gemm_f32_pack */
   float *c;
   int64_t c_batch, ldc;
-  vlm_epilogue_f32 epilogue; /* row_bias belongs to row i of batch b at index row_bias_offset[b] + i; the residual is laid out as c */
+  vlm_epilogue_f32
+      epilogue; /* row_bias belongs to row i of batch b at index row_bias_offset[b] + i; the residual is laid out as c */
   const int64_t *row_bias_offset;
   int64_t add_batch; /* distance of epilogue.add between batches */
 } vlm_gemm_f32;

@@ -11,7 +11,8 @@
 #include "runtime/kernels/unroll.h"
 
 /* Columns that end within a vector: bias and stores through memory, once for all tiles. */
-static __attribute__((noinline)) void tile_partial(const vlm_gemm_f32_args *g, const float *sums, size_t width) {
+static __attribute__((noinline)) void tile_partial(const vlm_gemm_f32_args *g, const float *sums,
+                                                   size_t width) {
   for (size_t i = 0; i < (size_t)g->rows; i++) {
     for (int j = 0; j < g->columns; j += VEC_WIDTH) {
       VEC bias = g->bias ? vec_load_some(g->bias + j, g->columns - j) : vec_zero();
@@ -39,7 +40,9 @@ static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs, 
   size_t ldc = g->ldc, lda = g->lda, b_stride = g->b_stride, steps = g->k;
   VEC acc[TILE_ROWS][TILE_VECS];
   HALF rest[TILE_ROWS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
+  VLM_UNROLL for (int i = 0; i < rows; i++) {
+    VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero();
+  }
   VLM_UNROLL for (int i = 0; i < rows * half; i++) rest[i] = half_zero();
   for (size_t s = 0;; s++) {
     for (size_t k = steps; k > 0; k--, a++, b += b_stride) {
@@ -70,11 +73,13 @@ static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs, 
   }
   if (half) {
     HALF add = bias ? half_load(bias + vecs * VEC_WIDTH) : half_zero();
-    VLM_UNROLL for (int i = 0; i < rows; i++) half_store(c + (size_t)i * ldc + vecs * VEC_WIDTH, half_add(rest[i], add));
+    VLM_UNROLL for (int i = 0; i < rows; i++)
+        half_store(c + (size_t)i * ldc + vecs * VEC_WIDTH, half_add(rest[i], add));
   }
   VLM_UNROLL for (int j = 0; j < vecs; j++) {
     VEC add = bias ? vec_load(bias + j * VEC_WIDTH) : vec_zero();
-    VLM_UNROLL for (int i = 0; i < rows; i++) vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, vec_add(acc[i][j], add));
+    VLM_UNROLL for (int i = 0; i < rows; i++)
+        vec_store(c + (size_t)i * ldc + j * VEC_WIDTH, vec_add(acc[i][j], add));
   }
 }
 
@@ -92,12 +97,21 @@ static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
   case n: tile_rows(g, n); break;
 void TILE_GEMM(const vlm_gemm_f32_args *g) {
   switch (g->rows) {
-    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5)
+    TILE_CASE(1)
+    TILE_CASE(2)
+    TILE_CASE(3)
+    TILE_CASE(4)
+    TILE_CASE(5)
 #if TILE_ROWS > 5
     TILE_CASE(6)
 #endif
 #if TILE_ROWS > 6
-    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+    TILE_CASE(7)
+    TILE_CASE(8)
+    TILE_CASE(9)
+    TILE_CASE(10)
+    TILE_CASE(11)
+    TILE_CASE(12)
 #endif
     default: assert(!"1 to mr rows");
   }
@@ -110,7 +124,9 @@ void TILE_GEMV(const vlm_gemv_f32_args *g) {
   const float *a = g->a, *b = g->b;
   size_t b_stride = g->b_stride, panel_stride = g->panel_stride, k = g->k;
   VEC acc[VLM_GEMV_PANELS][TILE_VECS];
-  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
+  VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
+  }
   for (size_t p = 0; p < k; p++, b += b_stride) {
     VEC x = vec_splat(a + p);
     VLM_UNROLL for (int i = 0; i < VLM_GEMV_PANELS; i++) {

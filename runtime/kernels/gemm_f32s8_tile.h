@@ -16,7 +16,9 @@ static VLM_INLINE void tile_strip(const vlm_gemm_f32s8_args *g, int rows, int ve
   const int8_t *b = g->b + column;
   size_t ldc = g->ldc, lda = g->lda, k = g->k;
   VEC acc[VLM_W8_ROWS][PANEL_VECS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero(); }
+  VLM_UNROLL for (int i = 0; i < rows; i++) {
+    VLM_UNROLL for (int j = 0; j < vecs; j++) acc[i][j] = vec_zero();
+  }
   for (size_t p = 0; p < k; p++, a++, b += VLM_W8_COLUMNS) {
     VEC x[VLM_W8_ROWS];
     VLM_UNROLL for (int i = 0; i < rows; i++) x[i] = vec_splat(a + (size_t)i * lda);

@@ -19,16 +19,17 @@
 /* Packed int8 weights of `count` matrices of k x n (count > 1 for grouped convolution): one block of memory, header first. */
 typedef struct vlm_q8_weights {
   int64_t k, n, count;
-  int64_t groups; /* k / kr rounded up */
+  int64_t groups;   /* k / kr rounded up */
   int64_t padded_n; /* n rounded up to whole panels */
   size_t panel_bytes, matrix_bytes;
-  size_t bytes; /* of the block */
+  size_t bytes;          /* of the block */
   const int32_t *colsum; /* [count][padded_n] */
-  const int8_t *panels; /* [count][padded_n / nr][groups][nr][kr] */
+  const int8_t *panels;  /* [count][padded_n / nr][groups][nr][kr] */
 } vlm_q8_weights;
 
 /* The header without the data: the bytes of the block, and enough for vlm_gemm_q8_scratch. False when the size does not fit. */
-bool vlm_q8_weights_layout(vlm_q8_weights *out, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count);
+bool vlm_q8_weights_layout(vlm_q8_weights *out, const vlm_kernels *kernels, int64_t k, int64_t n,
+                           int64_t count);
 /* Where the weights lie before packing: element (p, j) of matrix c at w[c * w_matrix + p * w_row + j * w_column], in bytes. */
 typedef struct vlm_q8_source {
   const void *w; /* the caller's, not kept */
@@ -52,7 +53,8 @@ typedef struct vlm_gemm_q8 {
   int64_t batch, m;
   const vlm_q8_weights *w; /* n and k come from here; batch b uses matrix b % w->count, or: */
   const int64_t *w_matrix; /* per batch, NULL = as above */
-  const uint8_t *a; /* rows of lda bytes, batch b at a + b * a_batch, or at a + a_offset[b] when a_offset is set; or: */
+  const uint8_t
+      *a; /* rows of lda bytes, batch b at a + b * a_batch, or at a + a_offset[b] when a_offset is set; or: */
   const int64_t *a_offset;
   int64_t a_batch, lda;
   vlm_pack_rows_u8 *pack;
@@ -81,8 +83,8 @@ void vlm_gemm_q8_run(const vlm_gemm_q8 *g, const vlm_kernels *kernels, vlm_threa
 typedef struct vlm_quantize_rows {
   const float *x; /* m rows of k floats, one behind the other */
   int64_t m, k;
-  uint8_t *q; /* written: m rows of k bytes */
-  float *scale; /* written: m */
+  uint8_t *q;    /* written: m rows of k bytes */
+  float *scale;  /* written: m */
   int32_t *zero; /* written: m */
 } vlm_quantize_rows;
 void vlm_quantize_rows_u8(const vlm_quantize_rows *rows, const vlm_kernels *kernels, vlm_threads *threads);

@@ -16,7 +16,9 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   const TILE_B *b = g->b;
   size_t ldc = g->ldc, lda = g->lda, groups = g->groups;
   VEC acc[TILE_ROWS][TILE_VECS];
-  VLM_UNROLL for (int i = 0; i < rows; i++) { VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero(); }
+  VLM_UNROLL for (int i = 0; i < rows; i++) {
+    VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) acc[i][j] = vec_zero();
+  }
 #ifdef TILE_OFFSET
   VEC sums[TILE_VECS];
   VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_zero();
@@ -24,7 +26,8 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   for (size_t s = 0;; s++) {
     for (size_t k = groups; k > 0; k--, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
       VEC_IN column[TILE_VECS];
-      __builtin_prefetch((const char *)b + VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
+      __builtin_prefetch((const char *)b +
+                         VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
       VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
 #ifdef TILE_OFFSET
       VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_dot(sums[j], vec_ones(), column[j]);
@@ -50,12 +53,21 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
 void TILE_GEMM(const TILE_ARGS *g) {
   assert((uintptr_t)g->b % VLM_PANEL_ALIGN == 0);
   switch (g->rows) {
-    TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5)
+    TILE_CASE(1)
+    TILE_CASE(2)
+    TILE_CASE(3)
+    TILE_CASE(4)
+    TILE_CASE(5)
 #if TILE_ROWS > 5
     TILE_CASE(6)
 #endif
 #if TILE_ROWS > 6
-    TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
+    TILE_CASE(7)
+    TILE_CASE(8)
+    TILE_CASE(9)
+    TILE_CASE(10)
+    TILE_CASE(11)
+    TILE_CASE(12)
 #endif
     default: assert(!"1 to mr rows");
   }

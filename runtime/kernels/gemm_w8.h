@@ -10,11 +10,11 @@ typedef struct vlm_gemm_w8 {
   int64_t m, n, k;
   const float *x; /* rows of ldx floats */
   int64_t ldx;
-  const int8_t *panels; /* from vlm_w8_pack */
+  const int8_t *panels;      /* from vlm_w8_pack */
   const float *scale, *bias; /* [n]; bias NULL = none */
   vlm_row_unary *activation;
   float params[4];
-  float *y; /* rows of ldy floats */
+  float *y;              /* rows of ldy floats */
   const float *residual; /* likewise; NULL = none */
   int64_t ldy;
 } vlm_gemm_w8;
@@ -23,7 +23,9 @@ size_t vlm_gemm_w8_scratch(const vlm_gemm_w8 *g, const vlm_kernels *kernels, con
 void vlm_gemm_w8_run(const vlm_gemm_w8 *g, const vlm_kernels *kernels, vlm_threads *threads, void *scratch);
 
 /* [n / 64][k][64] int8, zero padded: the same on every level. */
-static inline int64_t vlm_w8_packed_bytes(int64_t k, int64_t n) { return (n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS * VLM_W8_COLUMNS * k; }
+static inline int64_t vlm_w8_packed_bytes(int64_t k, int64_t n) {
+  return (n + VLM_W8_COLUMNS - 1) / VLM_W8_COLUMNS * VLM_W8_COLUMNS * k;
+}
 /* The k x n matrix before packing: element (p, j) at w[p * w_row + j * w_column]. */
 typedef struct vlm_w8_source {
   const int8_t *w; /* the caller's, not kept */

@@ -31,7 +31,8 @@ const char *vlm_kernel_kind_name(vlm_kernel_kind kind) {
 static const vlm_kernel *best(vlm_kernel_kind kind, uint32_t cpu_mask) {
   const vlm_kernel *found = NULL;
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-    if (table[i].kind == kind && (table[i].level == VLM_CPU_C || (cpu_mask >> table[i].level & 1))) found = &table[i];
+    if (table[i].kind == kind && (table[i].level == VLM_CPU_C || (cpu_mask >> table[i].level & 1)))
+      found = &table[i];
   return found;
 }
 
@@ -41,10 +42,12 @@ vlm_status vlm_kernels_select(vlm_kernels *out, uint32_t cpu_mask, vlm_error *er
 #define VLM_KIND(kind, mr, nr, kr, a_bytes, work) out->kind = best(VLM_KERNEL_##kind, cpu_mask);
 #include "runtime/kernels/kinds.def"
 #undef VLM_KIND
-  VLM_CHECK(out->gemm_f32->nr == out->gemv_f32->nr, err, VLM_INTERNAL, "%s and %s take panels of different width", out->gemm_f32->name,
-            out->gemv_f32->name);
-  VLM_CHECK(out->gemm_u8s8->a_bytes == 1 || (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr), err,
-            VLM_INTERNAL, "%s and %s take panels of different shape", out->gemm_u8s8->name, out->gemm_u8s16->name);
+  VLM_CHECK(out->gemm_f32->nr == out->gemv_f32->nr, err, VLM_INTERNAL,
+            "%s and %s take panels of different width", out->gemm_f32->name, out->gemv_f32->name);
+  VLM_CHECK(out->gemm_u8s8->a_bytes == 1 ||
+                (out->gemm_u8s8->nr == out->gemm_u8s16->nr && out->gemm_u8s8->kr == out->gemm_u8s16->kr),
+            err, VLM_INTERNAL, "%s and %s take panels of different shape", out->gemm_u8s8->name,
+            out->gemm_u8s16->name);
 out:
   return st;
 }

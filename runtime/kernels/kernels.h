@@ -25,7 +25,7 @@
 
 #define VLM_GEMV_PANELS 4 /* panels that a gemv kernel takes at once */
 #define VLM_W8_COLUMNS 64 /* columns of a weight-only panel, on every level */
-#define VLM_W8_ROWS 4 /* rows of a weight-only tile, on every level */
+#define VLM_W8_ROWS 4     /* rows of a weight-only tile, on every level */
 #define VLM_TILE_MAX_ROWS 16
 #define VLM_TILE_MAX_COLUMNS 64
 
@@ -47,7 +47,7 @@ typedef struct vlm_kernel {
   vlm_cpu_level level;
   const char *name; /* of the function */
   int mr, nr, kr; /* tile rows, columns, k steps that the layout keeps together (1 where it has no meaning) */
-  int a_bytes; /* bytes per activation element */
+  int a_bytes;    /* bytes per activation element */
   union {
 #define VLM_KIND(kind, mr, nr, kr, a_bytes, work) vlm_##kind##_fn *kind;
 #include "runtime/kernels/kinds.def"

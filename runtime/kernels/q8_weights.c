@@ -3,10 +3,12 @@
 #include "runtime/base/memory.h"
 #include "runtime/kernels/gemm_q8.h"
 
-bool vlm_q8_weights_layout(vlm_q8_weights *w, const vlm_kernels *kernels, int64_t k, int64_t n, int64_t count) {
+bool vlm_q8_weights_layout(vlm_q8_weights *w, const vlm_kernels *kernels, int64_t k, int64_t n,
+                           int64_t count) {
   int64_t nr = kernels->gemm_u8s8->nr, kr = kernels->gemm_u8s8->kr;
   size_t matrices, sums;
-  *w = (vlm_q8_weights){.k = k, .n = n, .count = count, .groups = (k + kr - 1) / kr, .padded_n = (n + nr - 1) / nr * nr};
+  *w = (vlm_q8_weights){
+      .k = k, .n = n, .count = count, .groups = (k + kr - 1) / kr, .padded_n = (n + nr - 1) / nr * nr};
   w->panel_bytes = (size_t)(w->groups * kr * nr);
   if (!vlm_size_mul(w->panel_bytes, (size_t)(w->padded_n / nr), &w->matrix_bytes)) return false;
   if (!vlm_size_mul(w->matrix_bytes, (size_t)count, &matrices)) return false;
@@ -15,7 +17,8 @@ bool vlm_q8_weights_layout(vlm_q8_weights *w, const vlm_kernels *kernels, int64_
 }
 
 /* Panel of columns [first, first + nr) of a source of one matrix. */
-static void pack_panel(int8_t *panel, int32_t *colsum, const vlm_q8_source *s, int64_t first, const vlm_kernel *kernel) {
+static void pack_panel(int8_t *panel, int32_t *colsum, const vlm_q8_source *s, int64_t first,
+                       const vlm_kernel *kernel) {
   int64_t nr = kernel->nr, kr = kernel->kr, steps = (s->k + kr - 1) / kr * kr, step = s->w_row;
   uint8_t flip = s->flip;
   for (int64_t j = 0; j < nr; j++) {

@@ -23,7 +23,8 @@ static void quantize_row(const rows_region *r, int64_t i) {
   if (!(scale > 0)) scale = 1;
   m->scale[i] = scale;
   m->zero[i] = zero >= 0 && zero <= 255 ? (int32_t)zero : 255; /* NaN when the row holds infinities */
-  vlm_quantize_u8_args a = {.q = m->q + i * m->k, .x = x, .n = (size_t)m->k, .scale = scale, .zero = m->zero[i]};
+  vlm_quantize_u8_args a = {
+      .q = m->q + i * m->k, .x = x, .n = (size_t)m->k, .scale = scale, .zero = m->zero[i]};
   r->kernels->quantize_u8->fn.quantize_u8(&a);
 }
 
@@ -34,7 +35,8 @@ static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
 
 void vlm_quantize_rows_u8(const vlm_quantize_rows *rows, const vlm_kernels *kernels, vlm_threads *threads) {
   rows_region r = {.kernels = kernels, .rows = *rows};
-  vlm_threads_range(rows->m * rows->k < 2 * CHUNK ? NULL : threads, rows->m, CHUNK / (rows->k + 1) + 1, rows_task, &r);
+  vlm_threads_range(rows->m * rows->k < 2 * CHUNK ? NULL : threads, rows->m, CHUNK / (rows->k + 1) + 1,
+                    rows_task, &r);
 }
 
 static void range_task(void *user, int64_t begin, int64_t end, int worker) {

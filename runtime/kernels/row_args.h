@@ -8,12 +8,12 @@
 /* Int32 sums into floats: y[j] = fmaf((float)(acc[j] - zero_point * colsum[j]), a_scale * w_scale[j],
  * bias[j]), the difference modulo 2^32. */
 struct vlm_q8_row_args {
-  float *y; /* written: n floats */
-  const int32_t *acc; /* n sums of activations (with their zero point) times weights */
+  float *y;              /* written: n floats */
+  const int32_t *acc;    /* n sums of activations (with their zero point) times weights */
   const int32_t *colsum; /* n sums of the weights alone */
-  const float *w_scale; /* n scales of the output channels */
-  const float *bias; /* n floats, NULL = 0 */
-  float a_scale; /* of the activations of this row */
+  const float *w_scale;  /* n scales of the output channels */
+  const float *bias;     /* n floats, NULL = 0 */
+  float a_scale;         /* of the activations of this row */
   int32_t zero_point;
   size_t n;
 };
@@ -38,7 +38,7 @@ struct vlm_quantize_u8_args {
   uint8_t *q; /* written: n bytes */
   const float *x;
   size_t n;
-  float scale; /* > 0 */
+  float scale;  /* > 0 */
   int32_t zero; /* 0 … 255 */
 };
 
@@ -46,10 +46,10 @@ struct vlm_quantize_u8_args {
  * rows[kh][i * stride + kw * dilation][c] * w[kh][kw][c], from 0, fused multiply-add; i < n. Then + bias[c], or
  * sum * scale[c] + bias[c], rounded once. */
 struct vlm_depthwise_f32_args {
-  float *y; /* written: n pixels of `channels` floats */
+  float *y;                 /* written: n pixels of `channels` floats */
   const float *const *rows; /* kh_count pointers to input rows of (n - 1) * stride + (kw_count - 1) * dilation
                                + 1 pixels, padding included */
-  const float *w; /* [kh_count][kw_count][channels] */
+  const float *w;           /* [kh_count][kw_count][channels] */
   const float *scale, *bias; /* channels floats each; NULL = none */
   int kh_count, kw_count;
   size_t stride, dilation; /* >= 1 */

@@ -16,7 +16,8 @@
 
 typedef void vlm_row_unary(float *z, const float *x, int64_t n, const float *p);
 /* Steps are 0 (one value for the whole row) or 1. */
-typedef void vlm_row_binary(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t n);
+typedef void vlm_row_binary(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step,
+                            int64_t n);
 /* n = 0: sum 0, prod 1, max -inf, min inf, absmax 0. absmax skips NaN; the others yield NaN when the row holds one. */
 typedef float vlm_row_reduce(const float *x, int64_t n);
 

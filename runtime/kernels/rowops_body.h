@@ -6,7 +6,8 @@
 /* gcc's -O2 leaves loops with unknown trip counts alone; clang's does not. In front of rowops_math.h, or its functions are not inlined. */
 #if defined(__GNUC__) && !defined(__clang__) && !defined(VLM_ROW_SMALL)
 #include <math.h>
-#pragma GCC optimize("O2", "tree-loop-vectorize", "tree-slp-vectorize", "no-trapping-math", "vect-cost-model=dynamic")
+#pragma GCC optimize("O2", "tree-loop-vectorize", "tree-slp-vectorize", "no-trapping-math", \
+                     "vect-cost-model=dynamic")
 #endif
 #include "runtime/kernels/rowops_math.h"
 
@@ -15,29 +16,29 @@
 
 /* ---- elementwise ---- */
 
-#define ROW_UNARY(name, expression)                                         \
+#define ROW_UNARY(name, expression)                                             \
   static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    (void)p;                                                                \
-    for (int64_t i = 0; i < n; i++) {                                       \
-      float x = a[i];                                                       \
-      z[i] = expression;                                                    \
-    }                                                                       \
+    (void)p;                                                                    \
+    for (int64_t i = 0; i < n; i++) {                                           \
+      float x = a[i];                                                           \
+      z[i] = expression;                                                        \
+    }                                                                           \
   }
-#define ROW_UNARY_P1(name, expression)                                      \
+#define ROW_UNARY_P1(name, expression)                                          \
   static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    float p0 = p[0];                                                        \
-    for (int64_t i = 0; i < n; i++) {                                       \
-      float x = a[i];                                                       \
-      z[i] = expression;                                                    \
-    }                                                                       \
+    float p0 = p[0];                                                            \
+    for (int64_t i = 0; i < n; i++) {                                           \
+      float x = a[i];                                                           \
+      z[i] = expression;                                                        \
+    }                                                                           \
   }
-#define ROW_UNARY_P2(name, expression)                                      \
+#define ROW_UNARY_P2(name, expression)                                          \
   static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    float p0 = p[0], p1 = p[1];                                             \
-    for (int64_t i = 0; i < n; i++) {                                       \
-      float x = a[i];                                                       \
-      z[i] = expression;                                                    \
-    }                                                                       \
+    float p0 = p[0], p1 = p[1];                                                 \
+    for (int64_t i = 0; i < n; i++) {                                           \
+      float x = a[i];                                                           \
+      z[i] = expression;                                                        \
+    }                                                                           \
   }
 
 /* Long expressions exist once, which costs the fastest of them 15 % and saves half of their code: whole blocks and the rest, padded, go
@@ -77,12 +78,12 @@ ROW_HEAVY(softplus, 0, row_softplus(x))
 ROW_HEAVY(mish, 0, row_mish(x))
 ROW_HEAVY(elu, 1, x < 0.0f ? p[0] * row_expm1(x) : x)
 ROW_HEAVY(celu, 1, x < 0.0f ? p[0] * row_expm1(x / p[0]) : x)
-ROW_HEAVY(selu, 2, p[1] *(x < 0.0f ? p[0] * row_expm1(x) : x))
+ROW_HEAVY(selu, 2, p[1] * (x < 0.0f ? p[0] * row_expm1(x) : x))
 ROW_UNARY(relu, x < 0.0f ? 0.0f : x)
 ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
 ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
 ROW_UNARY_P2(hard_sigmoid, row_min(row_max(p0 *x + p1, 0.0f), 1.0f))
-ROW_UNARY(hard_swish, x *row_min(row_max(x * (1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
+ROW_UNARY(hard_swish, x *row_min(row_max(x *(1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
 ROW_UNARY(softsign, x / (1.0f + row_abs(x)))
 ROW_UNARY(sqrt, __builtin_sqrtf(x))
 ROW_UNARY(reciprocal, 1.0f / x)
@@ -92,30 +93,31 @@ ROW_UNARY(floor, __builtin_floorf(x))
 ROW_UNARY(ceil, __builtin_ceilf(x))
 ROW_UNARY(round, __builtin_rintf(x))
 
-#define ROW_BINARY(name, expression)                                                                              \
-  static void name##_row(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t n) { \
-    if (n <= 0) return;                                                                                           \
-    if (a_step && b_step) {                                                                                       \
-      for (int64_t i = 0; i < n; i++) {                                                                           \
-        float x = a[i], y = b[i];                                                                                 \
-        z[i] = expression;                                                                                        \
-      }                                                                                                           \
-    } else if (a_step) {                                                                                          \
-      float y = *b;                                                                                               \
-      for (int64_t i = 0; i < n; i++) {                                                                           \
-        float x = a[i];                                                                                           \
-        z[i] = expression;                                                                                        \
-      }                                                                                                           \
-    } else if (b_step) {                                                                                          \
-      float x = *a;                                                                                               \
-      for (int64_t i = 0; i < n; i++) {                                                                           \
-        float y = b[i];                                                                                           \
-        z[i] = expression;                                                                                        \
-      }                                                                                                           \
-    } else {                                                                                                      \
-      float x = *a, y = *b, value = expression;                                                                   \
-      for (int64_t i = 0; i < n; i++) z[i] = value;                                                               \
-    }                                                                                                             \
+#define ROW_BINARY(name, expression)                                                               \
+  static void name##_row(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, \
+                         int64_t n) {                                                              \
+    if (n <= 0) return;                                                                            \
+    if (a_step && b_step) {                                                                        \
+      for (int64_t i = 0; i < n; i++) {                                                            \
+        float x = a[i], y = b[i];                                                                  \
+        z[i] = expression;                                                                         \
+      }                                                                                            \
+    } else if (a_step) {                                                                           \
+      float y = *b;                                                                                \
+      for (int64_t i = 0; i < n; i++) {                                                            \
+        float x = a[i];                                                                            \
+        z[i] = expression;                                                                         \
+      }                                                                                            \
+    } else if (b_step) {                                                                           \
+      float x = *a;                                                                                \
+      for (int64_t i = 0; i < n; i++) {                                                            \
+        float y = b[i];                                                                            \
+        z[i] = expression;                                                                         \
+      }                                                                                            \
+    } else {                                                                                       \
+      float x = *a, y = *b, value = expression;                                                    \
+      for (int64_t i = 0; i < n; i++) z[i] = value;                                                \
+    }                                                                                              \
   }
 
 ROW_BINARY(add, x + y)
@@ -154,36 +156,38 @@ static inline row_vec row_load(const float *p) {
   memcpy(&v, p, sizeof v);
   return v;
 }
-static inline row_vec row_pick(row_mask mask, row_vec a, row_vec b) { return (row_vec)((mask & (row_mask)a) | (~mask & (row_mask)b)); }
+static inline row_vec row_pick(row_mask mask, row_vec a, row_vec b) {
+  return (row_vec)((mask & (row_mask)a) | (~mask & (row_mask)b));
+}
 static inline row_vec row_splat(float f) { return f - (row_vec){0}; }
 static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7fffffff - (row_mask){0})); }
 
 /* Joins 16 partial results pairwise. */
-#define ROW_TREE(lane, join)                   \
-  for (int half = 8; half > 0; half /= 2)      \
-    for (int j = 0; j < half; j++) {           \
-      float a = lane[j], b = lane[j + half];   \
-      lane[j] = join;                          \
+#define ROW_TREE(lane, join)                 \
+  for (int half = 8; half > 0; half /= 2)    \
+    for (int j = 0; j < half; j++) {         \
+      float a = lane[j], b = lane[j + half]; \
+      lane[j] = join;                        \
     }
 
 /* `step` takes a vector v into the accumulator a, `element` prepares one value v of the tail, `join` combines a and b. */
-#define ROW_REDUCE(name, start, step, element, join)                                 \
-  static inline row_vec name##_step(row_vec a, row_vec v) { return step; }           \
-  static inline float name##_element(float v) { return element; }                    \
-  static float name##_row(const float *x, int64_t n) {                               \
-    row_vec acc[ROW_VECTORS];                                                        \
-    for (int k = 0; k < ROW_VECTORS; k++) acc[k] = row_splat(start);                 \
-    int64_t i = 0;                                                                   \
-    for (; i + 16 <= n; i += 16)                                                     \
+#define ROW_REDUCE(name, start, step, element, join)                                                       \
+  static inline row_vec name##_step(row_vec a, row_vec v) { return step; }                                 \
+  static inline float name##_element(float v) { return element; }                                          \
+  static float name##_row(const float *x, int64_t n) {                                                     \
+    row_vec acc[ROW_VECTORS];                                                                              \
+    for (int k = 0; k < ROW_VECTORS; k++) acc[k] = row_splat(start);                                       \
+    int64_t i = 0;                                                                                         \
+    for (; i + 16 <= n; i += 16)                                                                           \
       for (int k = 0; k < ROW_VECTORS; k++) acc[k] = name##_step(acc[k], row_load(x + i + k * ROW_WIDTH)); \
-    float lane[16];                                                                  \
-    memcpy(lane, acc, sizeof lane);                                                  \
-    for (int j = 0; i + j < n; j++) {                                                \
-      float a = lane[j], b = name##_element(x[i + j]);                               \
-      lane[j] = join;                                                                \
-    }                                                                                \
-    ROW_TREE(lane, join)                                                             \
-    return lane[0];                                                                  \
+    float lane[16];                                                                                        \
+    memcpy(lane, acc, sizeof lane);                                                                        \
+    for (int j = 0; i + j < n; j++) {                                                                      \
+      float a = lane[j], b = name##_element(x[i + j]);                                                     \
+      lane[j] = join;                                                                                      \
+    }                                                                                                      \
+    ROW_TREE(lane, join)                                                                                   \
+    return lane[0];                                                                                        \
   }
 
 ROW_REDUCE(row_sum, 0.0f, a + v, v, a + b)

@@ -139,7 +139,9 @@ ROW_INLINE float row_gelu(float x) { return 0.5f * x * (1.0f + row_erf(x * 0.707
 ROW_INLINE float row_gelu_tanh(float x) {
   return 0.5f * x * (1.0f + row_tanh(0.79788456f * ROW_FMA(0.044715f * x * x, x, x)));
 }
-ROW_INLINE float row_softplus(float x) { return (x > 0.0f || x != x ? x : 0.0f) + row_log1p_unit(row_exp(-row_abs(x))); }
+ROW_INLINE float row_softplus(float x) {
+  return (x > 0.0f || x != x ? x : 0.0f) + row_log1p_unit(row_exp(-row_abs(x)));
+}
 
 /* x tanh(log(1 + exp x)), with the hyperbolic tangent written as a ratio of polynomials in exp(-|x|). */
 ROW_INLINE float row_mish(float x) {

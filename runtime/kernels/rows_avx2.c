@@ -17,7 +17,8 @@ void vlm_q8_row_avx2(const vlm_q8_row_args *r) {
     _mm256_storeu_ps(y + j, _mm256_fmadd_ps(sum, _mm256_mul_ps(scale, _mm256_loadu_ps(w_scale + j)), bias));
   }
   if (j == n) return;
-  vlm_q8_row_args rest = {.y = y + j, .acc = acc + j, .colsum = colsum + j, .w_scale = w_scale + j, .n = n - j};
+  vlm_q8_row_args rest = {
+      .y = y + j, .acc = acc + j, .colsum = colsum + j, .w_scale = w_scale + j, .n = n - j};
   rest.bias = biases ? biases + j : NULL;
   rest.a_scale = r->a_scale;
   rest.zero_point = r->zero_point;
@@ -49,14 +50,17 @@ static inline __m256i quantize_step(const float *x, __m256 scale, __m256 low, __
 }
 
 void vlm_quantize_u8_avx2(const vlm_quantize_u8_args *a) {
-  const __m256 scales = _mm256_set1_ps(a->scale), low = _mm256_set1_ps((float)-a->zero), high = _mm256_set1_ps((float)(255 - a->zero));
-  const __m256i zeros = _mm256_set1_epi16((int16_t)a->zero), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  const __m256 scales = _mm256_set1_ps(a->scale), low = _mm256_set1_ps((float)-a->zero),
+               high = _mm256_set1_ps((float)(255 - a->zero));
+  const __m256i zeros = _mm256_set1_epi16((int16_t)a->zero),
+                order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   uint8_t *q = a->q;
   const float *x = a->x;
   size_t j = 0, n = a->n;
   for (; j + 32 <= n; j += 32) {
     __m256i v0 = quantize_step(x + j, scales, low, high), v1 = quantize_step(x + j + 8, scales, low, high);
-    __m256i v2 = quantize_step(x + j + 16, scales, low, high), v3 = quantize_step(x + j + 24, scales, low, high);
+    __m256i v2 = quantize_step(x + j + 16, scales, low, high),
+            v3 = quantize_step(x + j + 24, scales, low, high);
     v0 = _mm256_add_epi16(_mm256_packs_epi32(v0, v1), zeros);
     v2 = _mm256_add_epi16(_mm256_packs_epi32(v2, v3), zeros);
     _mm256_storeu_si256((__m256i *)(q + j), _mm256_permutevar8x32_epi32(_mm256_packus_epi16(v0, v2), order));
@@ -65,8 +69,10 @@ void vlm_quantize_u8_avx2(const vlm_quantize_u8_args *a) {
     __m256i v = quantize_step(x + j, scales, low, high);
     v = _mm256_add_epi16(_mm256_packs_epi32(v, v), zeros);
     v = _mm256_packus_epi16(v, v); /* four bytes at the start of each half */
-    _mm_storel_epi64((__m128i *)(q + j), _mm_unpacklo_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+    _mm_storel_epi64((__m128i *)(q + j),
+                     _mm_unpacklo_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
   }
   if (j == n) return;
-  vlm_quantize_u8_c(&(vlm_quantize_u8_args){.q = q + j, .x = x + j, .n = n - j, .scale = a->scale, .zero = a->zero});
+  vlm_quantize_u8_c(
+      &(vlm_quantize_u8_args){.q = q + j, .x = x + j, .n = n - j, .scale = a->scale, .zero = a->zero});
 }

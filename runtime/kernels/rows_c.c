@@ -11,7 +11,8 @@ void vlm_depthwise_f32_c(const vlm_depthwise_f32_args *d) {
       float sum = 0;
       for (size_t kh = 0; kh < (size_t)d->kh_count; kh++)
         for (size_t kw = 0; kw < taps; kw++)
-          sum = fmaf(d->rows[kh][(i * d->stride + kw * d->dilation) * d->channels + c], d->w[(kh * taps + kw) * d->channels + c], sum);
+          sum = fmaf(d->rows[kh][(i * d->stride + kw * d->dilation) * d->channels + c],
+                     d->w[(kh * taps + kw) * d->channels + c], sum);
       float bias = d->bias ? d->bias[c] : 0;
       if (d->scale) sum = fmaf(sum, d->scale[c], bias);
       else if (d->bias) sum = sum + bias;

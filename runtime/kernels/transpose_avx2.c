@@ -25,7 +25,8 @@ void vlm_transpose_8_avx2(const vlm_transpose_8_args *t) {
   const vlm_transpose_8_args a = *t;
   size_t whole_rows = a.rows & ~(size_t)15, whole_columns = a.columns & ~(size_t)15;
   for (size_t j = 0; j < whole_columns; j += 16)
-    for (size_t i = 0; i < whole_rows; i += 16) block_8(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
+    for (size_t i = 0; i < whole_rows; i += 16)
+      block_8(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
   vlm_transpose_8_args rest = a;
   rest.y += whole_rows;
   rest.x += whole_rows * a.x_stride;
@@ -62,7 +63,8 @@ void vlm_transpose_32_avx2(const vlm_transpose_32_args *t) {
   const vlm_transpose_32_args a = *t;
   size_t whole_rows = a.rows & ~(size_t)7, whole_columns = a.columns & ~(size_t)7;
   for (size_t j = 0; j < whole_columns; j += 8)
-    for (size_t i = 0; i < whole_rows; i += 8) block_32(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
+    for (size_t i = 0; i < whole_rows; i += 8)
+      block_32(a.y + j * a.y_stride + i, a.y_stride, a.x + i * a.x_stride + j, a.x_stride);
   vlm_transpose_32_args rest = a;
   rest.y += whole_rows;
   rest.x += whole_rows * a.x_stride;

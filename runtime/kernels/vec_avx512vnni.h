@@ -23,5 +23,9 @@
 static inline __mmask16 avx512vnni_first(int n) {
   return (__mmask16)(n >= VEC_WIDTH ? 0xffffu : n <= 0 ? 0u : (1u << n) - 1u);
 }
-static inline VEC avx512vnni_load_some(const float *p, int n) { return _mm512_maskz_loadu_ps(avx512vnni_first(n), p); }
-static inline void avx512vnni_store_some(float *p, VEC v, int n) { _mm512_mask_storeu_ps(p, avx512vnni_first(n), v); }
+static inline VEC avx512vnni_load_some(const float *p, int n) {
+  return _mm512_maskz_loadu_ps(avx512vnni_first(n), p);
+}
+static inline void avx512vnni_store_some(float *p, VEC v, int n) {
+  _mm512_mask_storeu_ps(p, avx512vnni_first(n), v);
+}

@@ -98,6 +98,11 @@ vlm_status vlm_activation_add(vlm_lowering *l, const vlm_activation *a, vlm_valu
   int32_t opset = strcmp(row->op_type, "Clip") ? 24 : 6;
   for (int k = 0; k < a->n_params; k++)
     attrs[k] = (vlm_attr){.name = row->attrs[k], .kind = VLM_ATTR_FLOAT, .u.f = a->params[k]};
-  return vlm_add_node(l, out, &(vlm_node_form){.op_type = row->op_type, .opset = opset, .inputs = &x,
-                                               .n_inputs = 1, .attrs = attrs, .n_attrs = a->n_params});
+  return vlm_add_node(l, out,
+                      &(vlm_node_form){.op_type = row->op_type,
+                                       .opset = opset,
+                                       .inputs = &x,
+                                       .n_inputs = 1,
+                                       .attrs = attrs,
+                                       .n_attrs = a->n_params});
 }

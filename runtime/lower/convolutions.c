@@ -85,21 +85,31 @@ static vlm_status make_moved(vlm_lowering *l, int32_t n, int64_t channels, const
   VLM_TRY(vlm_spread(l, &w->scale, channels, 1, x_scale));
   VLM_TRY(as_column(l, &w->scale, rank));
   VLM_TRY(vlm_graph_add_value(l->graph, &sums, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &floats, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = &sums,
-                                                    .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
-  VLM_TRY(vlm_add_node(l, &scaled, &(vlm_node_form){.op_type = "Mul", .opset = 14,
-                                                    .inputs = (vlm_value_id[]){floats, w->scale},
-                                                    .n_inputs = 2}));
+  VLM_TRY(vlm_add_node(
+      l, &floats,
+      &(vlm_node_form){
+          .op_type = "Cast", .opset = 13, .inputs = &sums, .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
+  VLM_TRY(vlm_add_node(
+      l, &scaled,
+      &(vlm_node_form){
+          .op_type = "Mul", .opset = 14, .inputs = (vlm_value_id[]){floats, w->scale}, .n_inputs = 2}));
   if (bias != VLM_NO_VALUE) {
     VLM_TRY(vlm_spread(l, &bias, channels, 1, 1));
     VLM_TRY(as_column(l, &bias, rank));
-    VLM_TRY(vlm_add_node(l, &out, &(vlm_node_form){.op_type = "Add", .opset = 14,
-                                                   .inputs = (vlm_value_id[]){scaled, bias}, .n_inputs = 2}));
+    VLM_TRY(vlm_add_node(
+        l, &out,
+        &(vlm_node_form){
+            .op_type = "Add", .opset = 14, .inputs = (vlm_value_id[]){scaled, bias}, .n_inputs = 2}));
   }
   const vlm_value_id inputs[] = {x->data, w->data, x->zero, w->zero};
-  VLM_TRY(vlm_replace_node(l, n, &(vlm_node_form){.op_type = "ConvInteger", .opset = 10, .inputs = inputs,
-                                                  .n_inputs = 4, .attrs = node.attrs,
-                                                  .n_attrs = node.n_attrs}, sums));
+  VLM_TRY(vlm_replace_node(l, n,
+                           &(vlm_node_form){.op_type = "ConvInteger",
+                                            .opset = 10,
+                                            .inputs = inputs,
+                                            .n_inputs = 4,
+                                            .attrs = node.attrs,
+                                            .n_attrs = node.n_attrs},
+                           sums));
 out:
   return st;
 }
@@ -126,8 +136,11 @@ static vlm_status make_static(vlm_lowering *l, int32_t n, int64_t channels, cons
   VLM_TRY(vlm_cast_behind(l, x->type, &t));
   VLM_TRY(conv_attrs(l, &node, &t, &attrs, &n_attrs));
   const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
-  VLM_TRY(vlm_make_internal(l, n, &(vlm_node_form){.op_type = "QConv", .inputs = inputs, .n_inputs = 8,
-                                                   .attrs = attrs, .n_attrs = n_attrs}, t.output));
+  VLM_TRY(vlm_make_internal(
+      l, n,
+      &(vlm_node_form){
+          .op_type = "QConv", .inputs = inputs, .n_inputs = 8, .attrs = attrs, .n_attrs = n_attrs},
+      t.output));
 out:
   return st;
 }

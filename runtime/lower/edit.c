@@ -72,7 +72,10 @@ void vlm_node_unlink(vlm_graph *graph, int32_t n) {
 vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form *form) {
   vlm_status st = VLM_OK;
   int32_t n;
-  const vlm_node like = {.domain = form->domain, .op_type = form->op_type, .opset = form->opset, .n_inputs = form->n_inputs,
+  const vlm_node like = {.domain = form->domain,
+                         .op_type = form->op_type,
+                         .opset = form->opset,
+                         .n_inputs = form->n_inputs,
                          .n_outputs = 1};
   if (*out == VLM_NO_VALUE) VLM_TRY(vlm_graph_add_value(l->graph, out, NULL, VLM_VALUE_NODE, l->err));
   VLM_TRY(vlm_graph_add_node(l->graph, &n, &like, l->err));

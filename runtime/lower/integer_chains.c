@@ -60,7 +60,8 @@ static bool read_scales(const vlm_lowering *l, const vlm_node *dynamic, chain *c
   while (c->x_scale == VLM_NO_VALUE || c->w_scale == VLM_NO_VALUE) {
     vlm_value_id before = c->output;
     const vlm_node *mul = c->n_taken < 3 ? follow(l, c, "Mul") : NULL;
-    if (!mul || !read_factor(l->graph, dynamic, mul->inputs[mul->inputs[0] == before ? 1 : 0], c)) return false;
+    if (!mul || !read_factor(l->graph, dynamic, mul->inputs[mul->inputs[0] == before ? 1 : 0], c))
+      return false;
   }
   return true;
 }
@@ -83,8 +84,10 @@ static bool fits(const vlm_graph *g, const chain *c, const vlm_tensor *w, const 
 
 static bool read_chain(const vlm_lowering *l, const vlm_node *node, chain *c) {
   const vlm_graph *g = l->graph;
-  *c = (chain){.convolution = vlm_node_is(node, "ConvInteger"), .x_scale = VLM_NO_VALUE,
-               .w_scale = VLM_NO_VALUE, .output = node->outputs[0]};
+  *c = (chain){.convolution = vlm_node_is(node, "ConvInteger"),
+               .x_scale = VLM_NO_VALUE,
+               .w_scale = VLM_NO_VALUE,
+               .output = node->outputs[0]};
   if (!c->convolution && !vlm_node_is(node, "MatMulInteger")) return false;
   const vlm_node *dynamic = quantizer(g, node->inputs[X], 0);
   vlm_value_id w_zero = vlm_node_input(node, W_ZERO);
@@ -115,7 +118,8 @@ out:
 static vlm_status spell_out(vlm_lowering *l, int32_t n, const chain *c) {
   vlm_status st = VLM_OK;
   const vlm_node node = l->graph->nodes[n];
-  const vlm_tensor w = *constant(l->graph, node.inputs[W]), *zero = constant(l->graph, vlm_node_input(&node, W_ZERO));
+  const vlm_tensor w = *constant(l->graph, node.inputs[W]),
+                   *zero = constant(l->graph, vlm_node_input(&node, W_ZERO));
   const vlm_attr axis = vlm_int_attr("axis", channel_axis(c, &w));
   vlm_value_id in[2] = {VLM_NO_VALUE, VLM_NO_VALUE}, range[2];
   VLM_TRY(weight_range(l, c, &w, zero, range));
@@ -128,9 +132,14 @@ static vlm_status spell_out(vlm_lowering *l, int32_t n, const chain *c) {
   dequantize.n_attrs = 1;
   VLM_TRY(vlm_add_node(l, &in[W], &dequantize));
   for (int32_t i = 0; i < c->n_taken; i++) l->graph->nodes[c->taken[i]].outputs[0] = VLM_NO_VALUE;
-  VLM_TRY(vlm_replace_node(l, n, &(vlm_node_form){.op_type = c->convolution ? "Conv" : "MatMul",
-                                                  .opset = QDQ_OPSET, .inputs = in, .n_inputs = 2,
-                                                  .attrs = node.attrs, .n_attrs = node.n_attrs}, c->output));
+  VLM_TRY(vlm_replace_node(l, n,
+                           &(vlm_node_form){.op_type = c->convolution ? "Conv" : "MatMul",
+                                            .opset = QDQ_OPSET,
+                                            .inputs = in,
+                                            .n_inputs = 2,
+                                            .attrs = node.attrs,
+                                            .n_attrs = node.n_attrs},
+                           c->output));
 out:
   return st;
 }

@@ -7,7 +7,9 @@
 
 enum { MOST_TURNED = 1 << 22 }; /* elements of a constant that is kept in both orders */
 
-static int32_t last_axis(int32_t axis, int32_t rank) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; }
+static int32_t last_axis(int32_t axis, int32_t rank) {
+  return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1;
+}
 
 /* ---- twins ---- */
 
@@ -15,14 +17,21 @@ vlm_value_id vlm_layout_twin(const vlm_reorder *l, vlm_value_id id) {
   return id == VLM_NO_VALUE || id >= l->n_values ? VLM_NO_VALUE : l->twins[id].value;
 }
 
-static vlm_status add_transpose(vlm_reorder *l, vlm_value_id from, vlm_value_id *to, int32_t rank, bool to_last) {
+static vlm_status add_transpose(vlm_reorder *l, vlm_value_id from, vlm_value_id *to, int32_t rank,
+                                bool to_last) {
   vlm_status st = VLM_OK;
   int64_t *perm;
   VLM_TRY(vlm_arena_new(l->low.graph->arena, &perm, rank, l->low.err));
-  for (int32_t i = 0; i < rank; i++) perm[to_last ? last_axis(i, rank) : i] = to_last ? i : last_axis(i, rank);
+  for (int32_t i = 0; i < rank; i++)
+    perm[to_last ? last_axis(i, rank) : i] = to_last ? i : last_axis(i, rank);
   const vlm_attr attr = {.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = perm};
-  VLM_TRY(vlm_add_node(&l->low, to, &(vlm_node_form){.op_type = "Transpose", .opset = 13, .inputs = &from, .n_inputs = 1, .attrs = &attr,
-                                                    .n_attrs = 1}));
+  VLM_TRY(vlm_add_node(&l->low, to,
+                       &(vlm_node_form){.op_type = "Transpose",
+                                        .opset = 13,
+                                        .inputs = &from,
+                                        .n_inputs = 1,
+                                        .attrs = &attr,
+                                        .n_attrs = 1}));
 out:
   return st;
 }
@@ -64,13 +73,15 @@ static void turn_constant(const vlm_tensor *from, const int64_t dims[VLM_MAX_RAN
   for (int32_t i = 2; i < rank; i++) inner *= dims[i];
   for (int64_t i = 0; i < count; i++) {
     int64_t space = i % inner, c = i / inner % channels, n = i / inner / channels;
-    memcpy((char *)to + (size_t)((n * inner + space) * channels + c) * bytes, (const char *)from->data + (size_t)i * bytes, bytes);
+    memcpy((char *)to + (size_t)((n * inner + space) * channels + c) * bytes,
+           (const char *)from->data + (size_t)i * bytes, bytes);
   }
 }
 
 bool vlm_layout_can_turn(const vlm_reorder *l, vlm_value_id id, int32_t rank) {
   const vlm_tensor *t = vlm_graph_constant(l->low.graph, id);
-  return t && t->rank <= rank && t->data && vlm_dtype_bits(t->dtype) >= 8 && vlm_tensor_count(t) <= MOST_TURNED;
+  return t && t->rank <= rank && t->data && vlm_dtype_bits(t->dtype) >= 8 &&
+         vlm_tensor_count(t) <= MOST_TURNED;
 }
 
 vlm_status vlm_layout_constant(vlm_reorder *l, vlm_value_id id, int32_t rank, vlm_value_id *out) {

@@ -2,8 +2,12 @@
 #include "runtime/lower/layout.h"
 
 static vlm_node *node_at(const vlm_reorder *l, int32_t n) { return &l->low.graph->nodes[n]; }
-static vlm_value_id input(const vlm_reorder *l, int32_t n, int32_t k) { return vlm_node_input(node_at(l, n), k); }
-static int64_t last_axis(int64_t axis, int64_t rank) { return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1; }
+static vlm_value_id input(const vlm_reorder *l, int32_t n, int32_t k) {
+  return vlm_node_input(node_at(l, n), k);
+}
+static int64_t last_axis(int64_t axis, int64_t rank) {
+  return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1;
+}
 
 /* Rank of the twin that a converted node made of input k; 0 = none. */
 static int32_t made_rank(const vlm_reorder *l, int32_t n, int32_t k) {
@@ -11,7 +15,9 @@ static int32_t made_rank(const vlm_reorder *l, int32_t n, int32_t k) {
   return vlm_layout_twin(l, id) != VLM_NO_VALUE && l->twins[id].made ? l->twins[id].rank : 0;
 }
 
-static bool is_constant(const vlm_reorder *l, vlm_value_id id) { return id != VLM_NO_VALUE && vlm_graph_constant(l->low.graph, id); }
+static bool is_constant(const vlm_reorder *l, vlm_value_id id) {
+  return id != VLM_NO_VALUE && vlm_graph_constant(l->low.graph, id);
+}
 
 /* A copy of the attributes with one set or put behind. */
 static vlm_status set_attr(vlm_reorder *l, int32_t n, vlm_attr attr) {
@@ -115,7 +121,9 @@ out:
 
 /* ---- element by element, with broadcasting ---- */
 
-static int32_t declared_rank(const vlm_reorder *l, vlm_value_id id) { return l->low.graph->values[id].tensor.rank; }
+static int32_t declared_rank(const vlm_reorder *l, vlm_value_id id) {
+  return l->low.graph->values[id].tensor.rank;
+}
 
 static bool can_take(const vlm_reorder *l, vlm_value_id id, int32_t rank) {
   if (id == VLM_NO_VALUE) return true;
@@ -129,7 +137,8 @@ static vlm_status take(vlm_reorder *l, int32_t n, int32_t k, int32_t rank) {
   vlm_value_id id = input(l, n, k), out = id;
   if (id == VLM_NO_VALUE) return VLM_OK;
   if (vlm_graph_constant(l->low.graph, id)) VLM_TRY(vlm_layout_constant(l, id, rank, &out));
-  else if (vlm_layout_twin(l, id) != VLM_NO_VALUE || declared_rank(l, id) != 0) VLM_TRY(vlm_layout_need(l, id, rank, &out));
+  else if (vlm_layout_twin(l, id) != VLM_NO_VALUE || declared_rank(l, id) != 0)
+    VLM_TRY(vlm_layout_need(l, id, rank, &out));
   node_at(l, n)->inputs[k] = out;
 out:
   return st;
@@ -173,7 +182,8 @@ static vlm_status convert_axis(vlm_reorder *l, int32_t n) {
   int64_t axis;
   if (!rank || !read_axis(l, n, rank, joins ? 1 : 0, &axis)) return VLM_OK;
   for (int32_t k = 0; k < inputs; k++)
-    if (input(l, n, k) == VLM_NO_VALUE || is_constant(l, input(l, n, k)) || made_rank(l, n, k) != rank) return VLM_OK;
+    if (input(l, n, k) == VLM_NO_VALUE || is_constant(l, input(l, n, k)) || made_rank(l, n, k) != rank)
+      return VLM_OK;
   for (int32_t k = 0; k < inputs; k++) VLM_TRY(take(l, n, k, rank));
   VLM_TRY(set_attr(l, n, vlm_int_attr("axis", last_axis(axis, rank))));
   VLM_TRY(give_all(l, n, rank));
@@ -192,9 +202,16 @@ static vlm_status convert_global(vlm_reorder *l, int32_t n) {
   VLM_TRY(vlm_arena_new(l->low.graph->arena, &axes, rank, l->low.err));
   for (int32_t i = 0; i < rank - 2; i++) axes[i] = i + 1;
   vlm_value_id x = vlm_layout_twin(l, input(l, n, 0)), y = node_at(l, n)->outputs[0];
-  const vlm_attr attrs[] = {{.name = "axes", .kind = VLM_ATTR_INTS, .count = rank - 2, .u.ints = axes}, vlm_int_attr("keepdims", 1)};
-  VLM_TRY(vlm_replace_node(&l->low, n, &(vlm_node_form){.op_type = max ? "ReduceMax" : "ReduceMean", .opset = 13, .inputs = &x,
-                                                       .n_inputs = 1, .attrs = attrs, .n_attrs = 2}, y));
+  const vlm_attr attrs[] = {{.name = "axes", .kind = VLM_ATTR_INTS, .count = rank - 2, .u.ints = axes},
+                            vlm_int_attr("keepdims", 1)};
+  VLM_TRY(vlm_replace_node(&l->low, n,
+                           &(vlm_node_form){.op_type = max ? "ReduceMax" : "ReduceMean",
+                                            .opset = 13,
+                                            .inputs = &x,
+                                            .n_inputs = 1,
+                                            .attrs = attrs,
+                                            .n_attrs = 2},
+                           y));
   VLM_TRY(vlm_layout_give(l, n, 0, rank));
 out:
   return st;
@@ -221,7 +238,8 @@ static vlm_status convert_reduce(vlm_reorder *l, int32_t n) {
     VLM_TRY(vlm_graph_add_constant(l->low.graph, &places, NULL, &turned, false, l->low.err));
     node_at(l, n)->inputs[1] = places;
   } else {
-    VLM_TRY(set_attr(l, n, (vlm_attr){.name = "axes", .kind = VLM_ATTR_INTS, .count = (int32_t)count, .u.ints = axes}));
+    VLM_TRY(set_attr(
+        l, n, (vlm_attr){.name = "axes", .kind = VLM_ATTR_INTS, .count = (int32_t)count, .u.ints = axes}));
   }
   node_at(l, n)->inputs[0] = vlm_layout_twin(l, input(l, n, 0));
   VLM_TRY(vlm_layout_give(l, n, 0, rank));
@@ -263,7 +281,9 @@ static vlm_status convert_pad(vlm_reorder *l, int32_t n) {
   vlm_status st = VLM_OK;
   int32_t rank = made_rank(l, n, 0);
   vlm_value_id list;
-  if (!rank || node_at(l, n)->opset < 11 || input(l, n, 3) != VLM_NO_VALUE || !is_list(l, input(l, n, 1), 2 * rank)) return VLM_OK;
+  if (!rank || node_at(l, n)->opset < 11 || input(l, n, 3) != VLM_NO_VALUE ||
+      !is_list(l, input(l, n, 1), 2 * rank))
+    return VLM_OK;
   VLM_TRY(vlm_layout_list(l, input(l, n, 1), rank, &list));
   node_at(l, n)->inputs[1] = list;
   node_at(l, n)->inputs[0] = vlm_layout_twin(l, input(l, n, 0));
@@ -298,8 +318,10 @@ static vlm_status convert_blocks(vlm_reorder *l, int32_t n) {
   if (rank != 4 || by_column) return VLM_OK;
   const vlm_attr size = vlm_int_attr("blocksize", vlm_node_int(node, "blocksize", 0));
   vlm_value_id x = vlm_layout_twin(l, node->inputs[0]), y = node->outputs[0];
-  VLM_TRY(vlm_make_internal(&l->low, n, &(vlm_node_form){.op_type = "DepthToSpace", .inputs = &x, .n_inputs = 1, .attrs = &size,
-                                                        .n_attrs = 1}, y));
+  VLM_TRY(vlm_make_internal(
+      &l->low, n,
+      &(vlm_node_form){.op_type = "DepthToSpace", .inputs = &x, .n_inputs = 1, .attrs = &size, .n_attrs = 1},
+      y));
   VLM_TRY(vlm_layout_give(l, n, 0, rank));
 out:
   return st;
@@ -326,8 +348,14 @@ static vlm_status convert_transpose(vlm_reorder *l, int32_t n) {
   for (int32_t i = 0; i < rank; i++) same = same && turned[i] == i;
   vlm_value_id x = vlm_layout_twin(l, input(l, n, 0)), y = node_at(l, n)->outputs[0];
   const vlm_attr attr = {.name = "perm", .kind = VLM_ATTR_INTS, .count = rank, .u.ints = turned};
-  VLM_TRY(vlm_replace_node(&l->low, n, &(vlm_node_form){.op_type = same ? "Identity" : "Transpose", .opset = 13, .inputs = &x,
-                                                       .n_inputs = 1, .attrs = &attr, .n_attrs = same ? 0 : 1}, y));
+  VLM_TRY(vlm_replace_node(&l->low, n,
+                           &(vlm_node_form){.op_type = same ? "Identity" : "Transpose",
+                                            .opset = 13,
+                                            .inputs = &x,
+                                            .n_inputs = 1,
+                                            .attrs = &attr,
+                                            .n_attrs = same ? 0 : 1},
+                           y));
 out:
   return st;
 }
@@ -362,7 +390,8 @@ static const struct {
 /* Elementwise operators of ai.onnx broadcast from the last axis and know no other. */
 vlm_layout_rule *vlm_layout_rule_of(const vlm_node *node) {
   for (size_t i = 0; i < sizeof RULES / sizeof RULES[0]; i++)
-    if (!strcmp(node->domain, RULES[i].domain) && !strcmp(node->op_type, RULES[i].op_type)) return RULES[i].rule;
+    if (!strcmp(node->domain, RULES[i].domain) && !strcmp(node->op_type, RULES[i].op_type))
+      return RULES[i].rule;
   bool each = node->traits->flags & VLM_TRAIT_ELEMENTWISE && !node->domain[0] && !vlm_node_is(node, "SwiGLU");
   return each ? convert_each : NULL;
 }

@@ -125,21 +125,22 @@ vlm_status vlm_add_node(vlm_lowering *l, vlm_value_id *out, const vlm_node_form 
 
 /* ---- before the rules: models that were quantized elsewhere, in the spelling that the rules know ---- */
 
-vlm_status vlm_lower_qoperators(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
+vlm_status vlm_lower_qoperators(vlm_graph *graph, vlm_error *err);     /* the graph must be resolved again */
 vlm_status vlm_lower_integer_chains(vlm_graph *graph, vlm_error *err); /* likewise */
 vlm_status vlm_lower_zero_points(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_bytes(vlm_graph *graph, vlm_error *err);
 vlm_status vlm_lower_weights(vlm_graph *graph, vlm_error *err);
 /* ---- behind the rules ---- */
 
-vlm_status vlm_lower_layout(vlm_graph *graph, vlm_error *err); /* of a resolved graph, which must be swept and resolved again */
+vlm_status vlm_lower_layout(vlm_graph *graph,
+                            vlm_error *err); /* of a resolved graph, which must be swept and resolved again */
 
 /* *zero (int8, or VLM_NO_VALUE for 0) becomes a uint8 constant 128 above it. */
 vlm_status vlm_zero_plus_128(vlm_graph *graph, vlm_value_id *zero, vlm_error *err);
 
 /* ---- behind the rules: what belongs together becomes one operator ---- */
 
-vlm_status vlm_lower_attention(vlm_graph *graph, vlm_error *err); /* the graph must be resolved again */
+vlm_status vlm_lower_attention(vlm_graph *graph, vlm_error *err);      /* the graph must be resolved again */
 vlm_status vlm_lower_float_products(vlm_graph *graph, vlm_error *err); /* likewise */
 vlm_status vlm_lower_quantizers(vlm_graph *graph, vlm_error *err);     /* likewise */
 

@@ -50,8 +50,8 @@ static vlm_status dequantize_behind(vlm_lowering *l, int32_t n, int32_t k, const
   vlm_status st = VLM_OK;
   vlm_value_id in[3] = {VLM_NO_VALUE, range[0], range[1]}, out = l->graph->nodes[n].outputs[k];
   VLM_TRY(vlm_graph_add_value(l->graph, &in[0], NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &out, &(vlm_node_form){.op_type = "DequantizeLinear", .opset = 13, .inputs = in,
-                                                 .n_inputs = 3}));
+  VLM_TRY(vlm_add_node(
+      l, &out, &(vlm_node_form){.op_type = "DequantizeLinear", .opset = 13, .inputs = in, .n_inputs = 3}));
   vlm_node_set_output(l->graph, n, k, in[0]);
 out:
   return st;

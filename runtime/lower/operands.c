@@ -8,7 +8,8 @@ static const vlm_tensor *constant(const vlm_graph *graph, vlm_value_id id) {
 }
 
 static vlm_operand parts(const vlm_node *node) {
-  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), VLM_F32, false};
+  return (vlm_operand){vlm_node_input(node, 0), vlm_node_input(node, 1), vlm_node_input(node, 2), VLM_F32,
+                       false};
 }
 
 /* Its range is that of the values at hand. */
@@ -109,7 +110,8 @@ static const vlm_tensor *stored_s32(const vlm_graph *graph, vlm_value_id id, con
 static const vlm_tensor *float_constant(const vlm_graph *graph, vlm_value_id id, const vlm_tensor **scale) {
   const vlm_tensor *t = constant(graph, id), *data = NULL;
   *scale = NULL;
-  if (t || id == VLM_NO_VALUE) return t && vlm_dtype_is_float(t->dtype) && vlm_dtype_bits(t->dtype) >= 16 ? t : NULL;
+  if (t || id == VLM_NO_VALUE)
+    return t && vlm_dtype_is_float(t->dtype) && vlm_dtype_bits(t->dtype) >= 16 ? t : NULL;
   *scale = stored_s32(graph, id, &data);
   return *scale ? data : NULL;
 }

@@ -75,8 +75,10 @@ static vlm_status scaled_addend(vlm_lowering *l, const product *p, vlm_value_id 
   if (p->beta == 1) return VLM_OK;
   VLM_TRY(vlm_graph_add_constant(l->graph, &beta, NULL, &t, true, l->err));
   *out = VLM_NO_VALUE;
-  VLM_TRY(vlm_add_node(l, out, &(vlm_node_form){.op_type = "Mul", .opset = 14,
-                                                .inputs = (vlm_value_id[]){p->addend, beta}, .n_inputs = 2}));
+  VLM_TRY(vlm_add_node(
+      l, out,
+      &(vlm_node_form){
+          .op_type = "Mul", .opset = 14, .inputs = (vlm_value_id[]){p->addend, beta}, .n_inputs = 2}));
 out:
   return st;
 }
@@ -111,10 +113,13 @@ static vlm_status detach_attention(vlm_lowering *l, int32_t n) {
   if (!(l->graph->nodes[n].traits->flags & VLM_TRAIT_ATTENDS)) return VLM_OK;
   const vlm_node old = l->graph->nodes[n];
   VLM_TRY(vlm_graph_add_value(l->graph, &qkv, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_graph_add_node(l->graph, &attention, &(vlm_node){.domain = "vlm",
-                                                               .op_type = "ProjectedAttention", .opset = 1,
-                                                               .n_inputs = old.n_inputs,
-                                                               .n_outputs = old.n_outputs}, l->err));
+  VLM_TRY(vlm_graph_add_node(l->graph, &attention,
+                             &(vlm_node){.domain = "vlm",
+                                         .op_type = "ProjectedAttention",
+                                         .opset = 1,
+                                         .n_inputs = old.n_inputs,
+                                         .n_outputs = old.n_outputs},
+                             l->err));
   inputs = l->graph->nodes[attention].inputs;
   memcpy(inputs, old.inputs, (size_t)old.n_inputs * sizeof *inputs);
   inputs[0] = qkv;
@@ -129,7 +134,8 @@ out:
 }
 
 /* `form` lacks the attributes. */
-static vlm_status make(vlm_lowering *l, int32_t n, const product *p, const vlm_tail *t, const vlm_node_form *form) {
+static vlm_status make(vlm_lowering *l, int32_t n, const product *p, const vlm_tail *t,
+                       const vlm_node_form *form) {
   vlm_status st = VLM_OK;
   vlm_attr attrs[5] = {vlm_int_attr("transB", p->w_rows), vlm_int_attr("transX", p->x_columns),
                        vlm_int_attr("transY", p->y_columns)};
@@ -160,8 +166,10 @@ static vlm_status cast_around(vlm_lowering *l, vlm_dtype type, vlm_value_id *x, 
   const vlm_attr to = vlm_int_attr("to", vlm_dtype_onnx(VLM_F32));
   vlm_value_id floats = VLM_NO_VALUE;
   if (type == VLM_F32) return VLM_OK;
-  VLM_TRY(vlm_add_node(l, &floats, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = x,
-                                                    .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
+  VLM_TRY(vlm_add_node(
+      l, &floats,
+      &(vlm_node_form){
+          .op_type = "Cast", .opset = 13, .inputs = x, .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
   VLM_TRY(vlm_cast_behind(l, type, t));
   *x = floats;
 out:
@@ -218,9 +226,13 @@ static vlm_status make_moved(vlm_lowering *l, int32_t n, const product *p, const
   VLM_TRY(read_tail(l, &one, TAKES_BIAS, &t));
   if (p->w_rows) VLM_TRY(turn_weights(l, p, &w->data));
   const vlm_value_id inputs[] = {x->data, w->data, x->scale, w->scale, x->zero, w->zero, t.bias};
-  VLM_TRY(vlm_replace_node(l, n, &(vlm_node_form){.domain = "com.microsoft",
-                                                  .op_type = "MatMulIntegerToFloat", .opset = 1,
-                                                  .inputs = inputs, .n_inputs = 7}, t.output));
+  VLM_TRY(vlm_replace_node(l, n,
+                           &(vlm_node_form){.domain = "com.microsoft",
+                                            .op_type = "MatMulIntegerToFloat",
+                                            .opset = 1,
+                                            .inputs = inputs,
+                                            .n_inputs = 7},
+                           t.output));
 out:
   return st;
 }

@@ -10,7 +10,10 @@ enum { OPSET = 13 };
 static vlm_status add_op(vlm_graph *graph, vlm_value_id *out, const char *base, const char *suffix,
                          const vlm_node_form *form, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_node like = {.op_type = form->op_type, .opset = OPSET, .n_inputs = form->n_inputs, .n_outputs = 1,
+  vlm_node like = {.op_type = form->op_type,
+                   .opset = OPSET,
+                   .n_inputs = form->n_inputs,
+                   .n_outputs = 1,
                    .n_attrs = form->n_attrs};
   int32_t n;
   VLM_TRY(vlm_graph_free_name(graph, &like.name, base, suffix, err));
@@ -25,16 +28,18 @@ out:
 
 vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
                             const vlm_qdq *by, vlm_error *err) {
-  const vlm_node_form form = {.op_type = "QuantizeLinear", .inputs = (vlm_value_id[]){x, by->scale, by->zero},
-                              .n_inputs = 3};
+  const vlm_node_form form = {
+      .op_type = "QuantizeLinear", .inputs = (vlm_value_id[]){x, by->scale, by->zero}, .n_inputs = 3};
   return add_op(graph, out, base, "_quantized", &form, err);
 }
 
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
                               const vlm_qdq *by, vlm_error *err) {
   const vlm_attr along = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = by->axis};
-  const vlm_node_form form = {.op_type = "DequantizeLinear", .inputs = (vlm_value_id[]){q, by->scale, by->zero},
-                              .n_inputs = by->zero == VLM_NO_VALUE ? 2 : 3, .attrs = &along,
+  const vlm_node_form form = {.op_type = "DequantizeLinear",
+                              .inputs = (vlm_value_id[]){q, by->scale, by->zero},
+                              .n_inputs = by->zero == VLM_NO_VALUE ? 2 : 3,
+                              .attrs = &along,
                               .n_attrs = by->axis < 0 ? 0 : 1};
   return add_op(graph, out, base, "_dequantized", &form, err);
 }

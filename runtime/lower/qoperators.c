@@ -73,11 +73,17 @@ out:
 static vlm_status make_inputs(vlm_lowering *l, const vlm_node *node, const spelling *s, vlm_value_id in[3]) {
   vlm_status st = VLM_OK;
   const vlm_attr axis = vlm_int_attr("axis", channel_axis(s, node, constant(l->graph, node, W)));
-  VLM_TRY(vlm_add_node(l, &in[0], &(vlm_node_form){.op_type = "DequantizeLinear", .opset = QDQ_OPSET,
-                                                   .inputs = &node->inputs[X], .n_inputs = 3}));
-  VLM_TRY(vlm_add_node(l, &in[1], &(vlm_node_form){.op_type = "DequantizeLinear", .opset = QDQ_OPSET,
-                                                   .inputs = &node->inputs[W], .n_inputs = 3, .attrs = &axis,
-                                                   .n_attrs = 1}));
+  VLM_TRY(vlm_add_node(
+      l, &in[0],
+      &(vlm_node_form){
+          .op_type = "DequantizeLinear", .opset = QDQ_OPSET, .inputs = &node->inputs[X], .n_inputs = 3}));
+  VLM_TRY(vlm_add_node(l, &in[1],
+                       &(vlm_node_form){.op_type = "DequantizeLinear",
+                                        .opset = QDQ_OPSET,
+                                        .inputs = &node->inputs[W],
+                                        .n_inputs = 3,
+                                        .attrs = &axis,
+                                        .n_attrs = 1}));
   if (s->bias >= 0 && vlm_node_input(node, s->bias) != VLM_NO_VALUE) VLM_TRY(float_bias(l, node, s, &in[2]));
 out:
   return st;
@@ -91,13 +97,19 @@ static vlm_status spell_out(vlm_lowering *l, int32_t n, const spelling *s) {
   VLM_TRY(make_inputs(l, &node, s, in));
   if (y[1] != VLM_NO_VALUE) {
     VLM_TRY(vlm_graph_add_value(l->graph, &y[0], NULL, VLM_VALUE_NODE, l->err));
-    VLM_TRY(vlm_add_node(l, &out, &(vlm_node_form){.op_type = "QuantizeLinear", .opset = QDQ_OPSET,
-                                                   .inputs = y, .n_inputs = 3}));
+    VLM_TRY(vlm_add_node(
+        l, &out,
+        &(vlm_node_form){.op_type = "QuantizeLinear", .opset = QDQ_OPSET, .inputs = y, .n_inputs = 3}));
     out = y[0];
   }
-  VLM_TRY(vlm_replace_node(l, n, &(vlm_node_form){.op_type = s->to, .opset = QDQ_OPSET, .inputs = in,
-                                                  .n_inputs = 3, .attrs = node.attrs,
-                                                  .n_attrs = node.n_attrs}, out));
+  VLM_TRY(vlm_replace_node(l, n,
+                           &(vlm_node_form){.op_type = s->to,
+                                            .opset = QDQ_OPSET,
+                                            .inputs = in,
+                                            .n_inputs = 3,
+                                            .attrs = node.attrs,
+                                            .n_attrs = node.n_attrs},
+                           out));
 out:
   return st;
 }

@@ -42,8 +42,8 @@ vlm_status vlm_tail_add(vlm_lowering *l, vlm_tail *t, vlm_value_id addend, const
   vlm_status st = VLM_OK;
   vlm_value_id inputs[2] = {VLM_NO_VALUE, addend}, sum = *activation->name ? VLM_NO_VALUE : t->output;
   VLM_TRY(vlm_graph_add_value(l->graph, &inputs[0], NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &sum, &(vlm_node_form){.op_type = "Add", .opset = 14, .inputs = inputs,
-                                                 .n_inputs = 2}));
+  VLM_TRY(vlm_add_node(l, &sum,
+                       &(vlm_node_form){.op_type = "Add", .opset = 14, .inputs = inputs, .n_inputs = 2}));
   if (*activation->name) VLM_TRY(vlm_activation_add(l, activation, sum, &t->output));
   t->output = inputs[0];
 out:
@@ -65,8 +65,10 @@ vlm_status vlm_cast_behind(vlm_lowering *l, vlm_dtype type, vlm_tail *t) {
   vlm_value_id y;
   if (type == VLM_F32 || t->y_scale != VLM_NO_VALUE) return VLM_OK;
   VLM_TRY(vlm_graph_add_value(l->graph, &y, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &t->output, &(vlm_node_form){.op_type = "Cast", .opset = 13, .inputs = &y,
-                                                       .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
+  VLM_TRY(vlm_add_node(
+      l, &t->output,
+      &(vlm_node_form){
+          .op_type = "Cast", .opset = 13, .inputs = &y, .n_inputs = 1, .attrs = &to, .n_attrs = 1}));
   t->output = y;
 out:
   return st;

@@ -48,7 +48,8 @@ static vlm_status turn_weights(vlm_lowering *l, vlm_value_id *id) {
   VLM_TRY(vlm_lazy_take(l->graph->lazy, from, l->err));
   for (int64_t c = 0; c < inputs; c++)
     for (int64_t o = 0; o < channels; o++)
-      for (int64_t k = 0; k < taps; k++) to[(k * channels + o) * inputs + c] = from[(c * channels + o) * taps + k];
+      for (int64_t k = 0; k < taps; k++)
+        to[(k * channels + o) * inputs + c] = from[(c * channels + o) * taps + k];
   vlm_lazy_give(l->graph->lazy, from);
   const vlm_tensor turned = vlm_tensor_make(VLM_S8, 4, (int64_t[]){rows, inputs, 1, 1}, to);
   VLM_TRY(vlm_graph_add_constant(l->graph, id, NULL, &turned, false, l->err));
@@ -73,12 +74,19 @@ static vlm_status make(vlm_lowering *l, int32_t n, int64_t channels, int64_t sid
   if (t.bias != VLM_NO_VALUE) VLM_TRY(vlm_spread(l, &t.bias, channels, side * side, 1));
   VLM_TRY(vlm_activation_attrs(l, &t.activation, attrs, &n_attrs));
   VLM_TRY(vlm_graph_add_value(l->graph, &blocks, NULL, VLM_VALUE_NODE, l->err));
-  VLM_TRY(vlm_add_node(l, &t.output, &(vlm_node_form){.op_type = "DepthToSpace", .opset = 13,
-                                                      .inputs = &blocks, .n_inputs = 1, .attrs = layout,
-                                                      .n_attrs = 2}));
+  VLM_TRY(vlm_add_node(l, &t.output,
+                       &(vlm_node_form){.op_type = "DepthToSpace",
+                                        .opset = 13,
+                                        .inputs = &blocks,
+                                        .n_inputs = 1,
+                                        .attrs = layout,
+                                        .n_attrs = 2}));
   const vlm_value_id inputs[] = {x->data, x->scale, x->zero, w->data, w->scale, t.bias, t.y_scale, t.y_zero};
-  VLM_TRY(vlm_make_internal(l, n, &(vlm_node_form){.op_type = "QConv", .inputs = inputs, .n_inputs = 8,
-                                                   .attrs = attrs, .n_attrs = n_attrs}, blocks));
+  VLM_TRY(vlm_make_internal(
+      l, n,
+      &(vlm_node_form){
+          .op_type = "QConv", .inputs = inputs, .n_inputs = 8, .attrs = attrs, .n_attrs = n_attrs},
+      blocks));
 out:
   return st;
 }

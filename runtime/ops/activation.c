@@ -6,32 +6,34 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
 
-#define ACTIVATION(name, f64)                                                                                \
-  static void name##_f32(const vlm_row *row) { row->ops->name(row->out, row->in[0], row->n, row->opts); }    \
-  static void name##_f64(const vlm_row *row) {                                                               \
-    const float *p = row->opts;                                                                              \
-    (void)p;                                                                                                 \
-    VLM_ROW_LOOP1(double, double, f64)                                                                       \
-  }                                                                                                          \
+#define ACTIVATION(name, f64)                                                                             \
+  static void name##_f32(const vlm_row *row) { row->ops->name(row->out, row->in[0], row->n, row->opts); } \
+  static void name##_f64(const vlm_row *row) {                                                            \
+    const float *p = row->opts;                                                                           \
+    (void)p;                                                                                              \
+    VLM_ROW_LOOP1(double, double, f64)                                                                    \
+  }                                                                                                       \
   static vlm_row_table name##_rows = {[VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
 #define RUN0(name) \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, 1, name##_rows, NULL, 0); }
-#define RUN1(name, a)                              \
-  vlm_status vlm_prepare_##name(vlm_op_call *c) {  \
-    const float p[1] = {vlm_arg_float(c, 0, a)};   \
+#define RUN1(name, a)                                        \
+  vlm_status vlm_prepare_##name(vlm_op_call *c) {            \
+    const float p[1] = {vlm_arg_float(c, 0, a)};             \
     return vlm_rows_prepare(c, 1, name##_rows, p, sizeof p); \
   }
-#define RUN2(name, a, b)                                                     \
-  vlm_status vlm_prepare_##name(vlm_op_call *c) {                            \
-    const float p[2] = {vlm_arg_float(c, 0, a), vlm_arg_float(c, 1, b)};     \
-    return vlm_rows_prepare(c, 1, name##_rows, p, sizeof p);                 \
+#define RUN2(name, a, b)                                                 \
+  vlm_status vlm_prepare_##name(vlm_op_call *c) {                        \
+    const float p[2] = {vlm_arg_float(c, 0, a), vlm_arg_float(c, 1, b)}; \
+    return vlm_rows_prepare(c, 1, name##_rows, p, sizeof p);             \
   }
 
 static double sigmoid64(double x) { return x < 0 ? exp(x) / (1.0 + exp(x)) : 1.0 / (1.0 + exp(-x)); }
 static double softplus64(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
 static double hard64(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 static double gelu64(double x) { return 0.5 * x * (1.0 + erf(x * 0.70710678118654752440)); }
-static double gelu_tanh64(double x) { return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))); }
+static double gelu_tanh64(double x) {
+  return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+}
 
 ACTIVATION(sigmoid, sigmoid64(x))
 ACTIVATION(tanh, tanh(x))
@@ -62,13 +64,14 @@ RUN2(selu, 1.67326319f, 1.05070102f)
 
 /* Relu has integer forms too. */
 static void relu_f32(const vlm_row *row) { row->ops->relu(row->out, row->in[0], row->n, NULL); }
-static void relu_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x < 0 ? 0 : x) static void relu_s8(const vlm_row *row)
-    VLM_ROW_LOOP1(int8_t, int8_t, x < 0 ? 0 : x) static void relu_s16(const vlm_row *row)
-        VLM_ROW_LOOP1(int16_t, int16_t, x < 0 ? 0 : x) static void relu_s32(const vlm_row *row)
-            VLM_ROW_LOOP1(int32_t, int32_t, x < 0 ? 0 : x) static void relu_s64(const vlm_row *row)
-                VLM_ROW_LOOP1(int64_t, int64_t, x < 0 ? 0 : x) static vlm_row_table
-    relu_rows = {
-        [VLM_F32] = relu_f32, [VLM_F64] = relu_f64, [VLM_S8] = relu_s8, [VLM_S16] = relu_s16, [VLM_S32] = relu_s32, [VLM_S64] = relu_s64};
+static void relu_f64(const vlm_row *row)
+    VLM_ROW_LOOP1(double, double, x < 0 ? 0 : x) static void relu_s8(const vlm_row *row)
+        VLM_ROW_LOOP1(int8_t, int8_t, x < 0 ? 0 : x) static void relu_s16(const vlm_row *row)
+            VLM_ROW_LOOP1(int16_t, int16_t, x < 0 ? 0 : x) static void relu_s32(const vlm_row *row)
+                VLM_ROW_LOOP1(int32_t, int32_t, x < 0 ? 0 : x) static void relu_s64(const vlm_row *row)
+                    VLM_ROW_LOOP1(int64_t, int64_t, x < 0 ? 0 : x) static vlm_row_table relu_rows = {
+                        [VLM_F32] = relu_f32, [VLM_F64] = relu_f64, [VLM_S8] = relu_s8,
+                        [VLM_S16] = relu_s16, [VLM_S32] = relu_s32, [VLM_S64] = relu_s64};
 RUN0(relu)
 
 static void thresholded_relu_f32(const vlm_row *row) {
@@ -79,20 +82,24 @@ static void thresholded_relu_f64(const vlm_row *row) {
   const double alpha = (double)*(const float *)row->opts;
   VLM_ROW_LOOP1(double, double, x > alpha ? x : x != x ? x : 0.0)
 }
-static vlm_row_table thresholded_relu_rows = {[VLM_F32] = thresholded_relu_f32, [VLM_F64] = thresholded_relu_f64};
+static vlm_row_table thresholded_relu_rows = {
+    [VLM_F32] = thresholded_relu_f32, [VLM_F64] = thresholded_relu_f64};
 RUN1(thresholded_relu, 1.0f)
 
 /* p = {bias, lambd}. */
-#define SHRINK(op, suffix, NAME, type)                                                                                           \
-  static void shrink_##suffix(const vlm_row *row) {                                                                              \
-    const float bias = ((const float *)row->opts)[0], lambd = ((const float *)row->opts)[1];                                     \
-    VLM_ROW_LOOP1(type, type,                                                                                                    \
-                  (double)x<(double)-lambd ? (double)x + (double)bias : (double)x>(double) lambd ? (double)x - (double)bias : 0) \
+#define SHRINK(op, suffix, NAME, type)                                                           \
+  static void shrink_##suffix(const vlm_row *row) {                                              \
+    const float bias = ((const float *)row->opts)[0], lambd = ((const float *)row->opts)[1];     \
+    VLM_ROW_LOOP1(type, type,                                                                    \
+                  (double)x<(double)-lambd ? (double)x + (double)bias : (double)x>(double) lambd \
+                      ? (double)x - (double)bias                                                 \
+                      : 0)                                                                       \
   }
 VLM_ROW_INTEGERS(SHRINK, shrink)
 SHRINK(shrink, f32, F32, float)
 SHRINK(shrink, f64, F64, double)
-static vlm_row_table shrink_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, shrink)[VLM_F32] = shrink_f32, [VLM_F64] = shrink_f64};
+static vlm_row_table shrink_rows = {
+    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, shrink)[VLM_F32] = shrink_f32, [VLM_F64] = shrink_f64};
 RUN2(shrink, 0.0f, 0.5f)
 
 /* ---- GELU in its operator forms ---- */
@@ -100,23 +107,26 @@ RUN2(shrink, 0.0f, 0.5f)
 vlm_status vlm_prepare_gelu(vlm_op_call *c) {
   const char *form = vlm_arg_string(c, 0, "none");
   bool exact = strcmp(form, "none") == 0;
-  if (!exact && strcmp(form, "tanh") != 0) return vlm_fail(c->err, VLM_INPUT, "approximate is \"%s\"; wanted none or tanh", form);
+  if (!exact && strcmp(form, "tanh") != 0)
+    return vlm_fail(c->err, VLM_INPUT, "approximate is \"%s\"; wanted none or tanh", form);
   return vlm_rows_prepare(c, 1, exact ? gelu_rows : gelu_tanh_rows, NULL, 0);
 }
 
 vlm_status vlm_prepare_gelu_erf(vlm_op_call *c) { return vlm_rows_prepare(c, 1, gelu_rows, NULL, 0); }
 
-#define BIASED(name, op, f64)                                                                              \
-  static void name##_f32(const vlm_row *row) {                                                             \
-    row->ops->add(row->out, row->in[0], row->step[0], row->in[1], row->step[1], row->n);                   \
-    row->ops->op(row->out, row->out, row->n, NULL);                                                        \
-  }                                                                                                        \
-  static void name##_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, f64(x + y))                     \
-  static vlm_row_table name##_rows = {[VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
+#define BIASED(name, op, f64)                                                            \
+  static void name##_f32(const vlm_row *row) {                                           \
+    row->ops->add(row->out, row->in[0], row->step[0], row->in[1], row->step[1], row->n); \
+    row->ops->op(row->out, row->out, row->n, NULL);                                      \
+  }                                                                                      \
+  static void name##_f64(const vlm_row *row)                                             \
+      VLM_ROW_LOOP2(double, double, f64(x + y)) static vlm_row_table name##_rows = {     \
+          [VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
 BIASED(bias_gelu, gelu, gelu64)
 BIASED(bias_gelu_tanh, gelu_tanh, gelu_tanh64)
 
 vlm_status vlm_prepare_bias_gelu(vlm_op_call *c) { return vlm_rows_prepare(c, 2, bias_gelu_rows, NULL, 0); }
 vlm_status vlm_prepare_fast_gelu(vlm_op_call *c) {
-  return vlm_in(c, 1) ? vlm_rows_prepare(c, 2, bias_gelu_tanh_rows, NULL, 0) : vlm_rows_prepare(c, 1, gelu_tanh_rows, NULL, 0);
+  return vlm_in(c, 1) ? vlm_rows_prepare(c, 2, bias_gelu_tanh_rows, NULL, 0)
+                      : vlm_rows_prepare(c, 1, gelu_tanh_rows, NULL, 0);
 }

@@ -23,23 +23,23 @@ typedef struct {
 } extreme_opts;
 
 /* The first NaN beats everything, as in numpy. */
-#define EXTREME(name, type)                                                                    \
-  static int64_t extreme_##name(const type *x, const extreme_opts *o) {                        \
-    int64_t at = 0;                                                                            \
-    type best = x[0];                                                                          \
-    for (int64_t k = 1; k < o->count && best == best; k++) {                                   \
-      type v = x[k * o->inner];                                                                \
-      bool better = (o->least ? v < best : v > best) || v != v || (o->last && v == best);      \
-      if (!better) continue;                                                                   \
-      best = v;                                                                                \
-      at = k;                                                                                  \
-    }                                                                                          \
-    return at;                                                                                 \
-  }                                                                                            \
-  static void extremes_##name(int64_t *y, const type *x, const extreme_opts *o) {              \
-    for (int64_t i = 0; i < o->outer; i++)                                                     \
-      for (int64_t j = 0; j < o->inner; j++)                                                   \
-        y[i * o->inner + j] = extreme_##name(x + i * o->count * o->inner + j, o);              \
+#define EXTREME(name, type)                                                               \
+  static int64_t extreme_##name(const type *x, const extreme_opts *o) {                   \
+    int64_t at = 0;                                                                       \
+    type best = x[0];                                                                     \
+    for (int64_t k = 1; k < o->count && best == best; k++) {                              \
+      type v = x[k * o->inner];                                                           \
+      bool better = (o->least ? v < best : v > best) || v != v || (o->last && v == best); \
+      if (!better) continue;                                                              \
+      best = v;                                                                           \
+      at = k;                                                                             \
+    }                                                                                     \
+    return at;                                                                            \
+  }                                                                                       \
+  static void extremes_##name(int64_t *y, const type *x, const extreme_opts *o) {         \
+    for (int64_t i = 0; i < o->outer; i++)                                                \
+      for (int64_t j = 0; j < o->inner; j++)                                              \
+        y[i * o->inner + j] = extreme_##name(x + i * o->count * o->inner + j, o);         \
   }
 EXTREME(f32, float)
 EXTREME(f64, double)
@@ -59,9 +59,10 @@ static vlm_status prepare_extreme(vlm_op_call *c, bool least) {
   int axis;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
-  s->opts = (extreme_opts){least, vlm_arg_int(c, 2, 0) != 0, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
-  VLM_CHECK(s->opts.count > 0 || s->opts.outer == 0 || s->opts.inner == 0, c->err, VLM_INPUT, "axis %d is empty; there is no extreme element",
-            axis);
+  s->opts = (extreme_opts){least, vlm_arg_int(c, 2, 0) != 0, vlm_tensor_span(x, 0, axis), x->dims[axis],
+                           vlm_tensor_span(x, axis + 1, x->rank)};
+  VLM_CHECK(s->opts.count > 0 || s->opts.outer == 0 || s->opts.inner == 0, c->err, VLM_INPUT,
+            "axis %d is empty; there is no extreme element", axis);
   if (x->dtype == VLM_F64 || x->dtype == VLM_U64) goto out;
   if (vlm_dtype_is_float(x->dtype)) VLM_TRY(vlm_floats_prepare(c, &s->floats, 0));
   else VLM_TRY(vlm_integers_prepare(c, &s->integers, 0));
@@ -90,18 +91,18 @@ typedef struct {
   int64_t outer, count, inner;
 } cumulate_opts;
 
-#define CUMULATE(name, type)                                                                      \
-  static void cumulate_##name(type *y, const type *x, const cumulate_opts *o) {                   \
-    for (int64_t i = 0; i < o->outer * o->inner; i++) {                                           \
-      int64_t base = i / o->inner * o->count * o->inner + i % o->inner;                           \
-      type a = o->product ? 1 : 0;                                                                \
-      for (int64_t k = 0; k < o->count; k++) {                                                    \
-        int64_t at = base + (o->reverse ? o->count - 1 - k : k) * o->inner;                       \
-        type v = x[at], next = o->product ? a * v : a + v;                                        \
-        y[at] = o->exclusive ? a : next;                                                          \
-        a = next;                                                                                 \
-      }                                                                                           \
-    }                                                                                             \
+#define CUMULATE(name, type)                                                    \
+  static void cumulate_##name(type *y, const type *x, const cumulate_opts *o) { \
+    for (int64_t i = 0; i < o->outer * o->inner; i++) {                         \
+      int64_t base = i / o->inner * o->count * o->inner + i % o->inner;         \
+      type a = o->product ? 1 : 0;                                              \
+      for (int64_t k = 0; k < o->count; k++) {                                  \
+        int64_t at = base + (o->reverse ? o->count - 1 - k : k) * o->inner;     \
+        type v = x[at], next = o->product ? a * v : a + v;                      \
+        y[at] = o->exclusive ? a : next;                                        \
+        a = next;                                                               \
+      }                                                                         \
+    }                                                                           \
   }
 CUMULATE(f32, float)
 CUMULATE(f64, double)
@@ -124,10 +125,15 @@ static vlm_status prepare_cumulate(vlm_op_call *c, bool product) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_read_ints(c, c->in[1], &given, 1, &count));
   VLM_CHECK(count == 1, c->err, VLM_INPUT, "axis is empty; wanted one integer");
-  VLM_CHECK(real || vlm_dtype_bits(x->dtype) >= 32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(x->dtype));
+  VLM_CHECK(real || vlm_dtype_bits(x->dtype) >= 32, c->err, VLM_UNSUPPORTED,
+            "no form for elements of type %s", vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_axis(c, given, x->rank, false, &axis));
-  s->opts = (cumulate_opts){product, vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0, vlm_tensor_span(x, 0, axis),
-                            x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank)};
+  s->opts = (cumulate_opts){product,
+                            vlm_arg_int(c, 0, 0) != 0,
+                            vlm_arg_int(c, 1, 0) != 0,
+                            vlm_tensor_span(x, 0, axis),
+                            x->dims[axis],
+                            vlm_tensor_span(x, axis + 1, x->rank)};
   if (!real || x->dtype == VLM_F64) goto out;
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));

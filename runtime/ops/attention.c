@@ -16,34 +16,34 @@ static vlm_status read_sizes(vlm_op_call *c, vlm_sdpa *a, int64_t *past) {
   const vlm_tensor *q = c->in[IN_Q], *k = c->in[IN_K], *v = c->in[IN_V], *past_k = vlm_in(c, IN_PAST_K);
   bool flat = q->rank == 3;
   VLM_CHECK((q->rank == 3 || q->rank == 4) && k->rank == q->rank && v->rank == q->rank, c->err, VLM_INPUT,
-            "Q, K and V have %d, %d and %d dims, wanted 3 or 4",
-            q->rank, k->rank, v->rank);
+            "Q, K and V have %d, %d and %d dims, wanted 3 or 4", q->rank, k->rank, v->rank);
   a->heads = flat ? vlm_arg_int(c, Q_HEADS, 0) : q->dims[1];
   a->kv_heads = flat ? vlm_arg_int(c, KV_HEADS, 0) : k->dims[1];
-  VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT,
-            "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
+  VLM_CHECK(a->heads > 0 && a->heads <= VLM_MAX_HEADS && a->kv_heads > 0 && a->heads % a->kv_heads == 0,
+            c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)a->heads, (long long)a->kv_heads);
   int64_t mode = vlm_arg_int(c, SCORES_MODE, 0);
-  VLM_CHECK(mode >= VLM_SDPA_RAW && mode <= VLM_SDPA_SOFTMAX, c->err, VLM_INPUT, "qk_matmul_output_mode is %lld, wanted 0 to 3", (long long)mode);
+  VLM_CHECK(mode >= VLM_SDPA_RAW && mode <= VLM_SDPA_SOFTMAX, c->err, VLM_INPUT,
+            "qk_matmul_output_mode is %lld, wanted 0 to 3", (long long)mode);
   a->batch = q->dims[0];
   a->t = q->dims[flat ? 1 : 2];
   a->s = k->dims[flat ? 1 : 2];
   a->d = flat ? q->dims[2] / a->heads : q->dims[3];
   a->dv = flat ? v->dims[2] / a->kv_heads : v->dims[3];
   int64_t dk = flat ? k->dims[2] / a->kv_heads : k->dims[3];
-  VLM_CHECK(k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[flat ? 1 : 2] == a->s && dk == a->d, c->err, VLM_INPUT,
-            "the shapes of Q, K and V do not fit");
-  VLM_CHECK(!flat || (q->dims[2] == a->heads * a->d && k->dims[2] == a->kv_heads * dk && v->dims[2] == a->kv_heads * a->dv), c->err,
-            VLM_INPUT,
-            "the widths of Q, K and V do not divide by their heads");
-  VLM_CHECK(flat || v->dims[1] == a->kv_heads, c->err, VLM_INPUT, "K has %lld heads, V %lld", (long long)a->kv_heads,
-            (long long)v->dims[1]);
+  VLM_CHECK(k->dims[0] == a->batch && v->dims[0] == a->batch && v->dims[flat ? 1 : 2] == a->s && dk == a->d,
+            c->err, VLM_INPUT, "the shapes of Q, K and V do not fit");
+  VLM_CHECK(!flat || (q->dims[2] == a->heads * a->d && k->dims[2] == a->kv_heads * dk &&
+                      v->dims[2] == a->kv_heads * a->dv),
+            c->err, VLM_INPUT, "the widths of Q, K and V do not divide by their heads");
+  VLM_CHECK(flat || v->dims[1] == a->kv_heads, c->err, VLM_INPUT, "K has %lld heads, V %lld",
+            (long long)a->kv_heads, (long long)v->dims[1]);
   *past = past_k ? past_k->dims[past_k->rank == 4 ? 2 : 0] : 0;
   VLM_CHECK(!past_k == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
   for (int i = 0; past_k && i < 2; i++) {
     const vlm_tensor *p = c->in[IN_PAST_K + i];
     VLM_CHECK(p->rank == 4 && p->dims[0] == a->batch && p->dims[1] == a->kv_heads && p->dims[2] == *past &&
-              p->dims[3] == (i ? a->dv : a->d), c->err, VLM_INPUT,
-              "the shape of past_%s does not fit", i ? "value" : "key");
+                  p->dims[3] == (i ? a->dv : a->d),
+              c->err, VLM_INPUT, "the shape of past_%s does not fit", i ? "value" : "key");
   }
   a->s += *past;
   VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){a->batch, a->heads, a->t, a->s}));
@@ -61,7 +61,8 @@ vlm_status vlm_infer_Attention(vlm_op_call *c) {
   if (st != VLM_OK) return st;
   vlm_dtype dtype = c->in[IN_Q]->dtype;
   int64_t flat[3] = {a.batch, a.t, a.heads * a.dv}, deep[4] = {a.batch, a.heads, a.t, a.dv};
-  int64_t keys[4] = {a.batch, a.kv_heads, a.s, a.d}, values[4] = {a.batch, a.kv_heads, a.s, a.dv}, scores[4] = {a.batch, a.heads, a.t, a.s};
+  int64_t keys[4] = {a.batch, a.kv_heads, a.s, a.d}, values[4] = {a.batch, a.kv_heads, a.s, a.dv},
+          scores[4] = {a.batch, a.heads, a.t, a.s};
   vlm_out_shape(c, 0, dtype, c->in[IN_Q]->rank, c->in[IN_Q]->rank == 3 ? flat : deep);
   vlm_out_shape(c, 1, c->in[IN_K]->dtype, 4, keys);
   vlm_out_shape(c, 2, c->in[IN_V]->dtype, 4, values);
@@ -137,8 +138,9 @@ static vlm_status set_lengths(vlm_op_call *c, const attention_state *s, vlm_sdpa
   int64_t *offset = vlm_op_work(c, s->lengths), *count = offset + a->batch;
   for (int64_t b = 0; b < a->batch; b++) {
     count[b] = lengths ? vlm_tensor_get_int(lengths, b) : a->s;
-    VLM_CHECK(count[b] >= 0 && count[b] <= a->s, c->err, VLM_INPUT, "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b,
-              (long long)count[b], (long long)a->s);
+    VLM_CHECK(count[b] >= 0 && count[b] <= a->s, c->err, VLM_INPUT,
+              "nonpad_kv_seqlen[%lld] is %lld of %lld keys", (long long)b, (long long)count[b],
+              (long long)a->s);
     offset[b] = lengths ? count[b] - a->t : s->past;
   }
   a->offset = offset;

@@ -14,13 +14,17 @@ typedef struct attr_spec {
   bool required;
 } attr_spec;
 
-static const struct { const char *text; vlm_attr_kind kind; } type_codes[] = {
+static const struct {
+  const char *text;
+  vlm_attr_kind kind;
+} type_codes[] = {
     {"is", VLM_ATTR_INTS}, {"fs", VLM_ATTR_FLOATS}, {"ss", VLM_ATTR_STRINGS}, {"i", VLM_ATTR_INT},
     {"f", VLM_ATTR_FLOAT}, {"s", VLM_ATTR_STRING},  {"t", VLM_ATTR_TENSOR},   {"g", VLM_ATTR_GRAPH},
 };
 
 static const char *kind_name(vlm_attr_kind kind) {
-  static const char *const names[] = {"nothing", "int", "float", "string", "tensor", "graph", "ints", "floats", "strings"};
+  static const char *const names[] = {"nothing", "int",  "float",  "string", "tensor",
+                                      "graph",   "ints", "floats", "strings"};
   return names[kind];
 }
 
@@ -79,7 +83,8 @@ static vlm_status parse_default(vlm_graph *graph, vlm_attr *attr, const attr_spe
     case VLM_ATTR_FLOAT: attr->u.f = strtof(text, NULL); break;
     case VLM_ATTR_STRING: attr->u.s = text; break;
     case VLM_ATTR_INTS: st = parse_default_ints(graph, attr, text, err); break;
-    default: st = vlm_fail(err, VLM_INTERNAL, "the operator table has a default of type %s", kind_name(spec->kind));
+    default:
+      st = vlm_fail(err, VLM_INTERNAL, "the operator table has a default of type %s", kind_name(spec->kind));
   }
 out:
   return st;
@@ -103,8 +108,8 @@ static vlm_status make_args(vlm_graph *graph, vlm_node *node, int32_t count, vlm
   attr_spec spec;
   for (int32_t k = 0; next_spec(&at, &spec); k++) {
     vlm_attr *attr = (vlm_attr *)defaults + k;
-    VLM_CHECK(spec.kind != VLM_ATTR_NONE, err, VLM_INTERNAL, "the operator table has a malformed attribute \"%.*s\"", (int)spec.name_size,
-              spec.name);
+    VLM_CHECK(spec.kind != VLM_ATTR_NONE, err, VLM_INTERNAL,
+              "the operator table has a malformed attribute \"%.*s\"", (int)spec.name_size, spec.name);
     VLM_TRY(vlm_arena_format(graph->arena, &attr->name, err, "%.*s", (int)spec.name_size, spec.name));
     if (spec.value != NULL) VLM_TRY(parse_default(graph, attr, &spec, err));
     args[k] = args[count + k] = attr;
@@ -114,14 +119,16 @@ out:
   return st;
 }
 
-static vlm_status bind_one_arg(vlm_node *node, const attr_spec *spec, int32_t k, int32_t count, vlm_error *err) {
+static vlm_status bind_one_arg(vlm_node *node, const attr_spec *spec, int32_t k, int32_t count,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_attr *fallback = node->args[count + k];
   const vlm_attr *given = vlm_node_attr(node, fallback->name);
   if (given != NULL && given->kind == VLM_ATTR_NONE) given = NULL;
   VLM_CHECK(given != NULL || !spec->required, err, VLM_INPUT, "attribute \"%s\" is missing", fallback->name);
-  VLM_CHECK(given == NULL || given->kind == spec->kind, err, VLM_INPUT, "attribute \"%s\" is of type %s, expected %s", fallback->name,
-            kind_name(given->kind), kind_name(spec->kind));
+  VLM_CHECK(given == NULL || given->kind == spec->kind, err, VLM_INPUT,
+            "attribute \"%s\" is of type %s, expected %s", fallback->name, kind_name(given->kind),
+            kind_name(spec->kind));
   node->args[k] = given != NULL ? given : fallback;
 out:
   return st;
@@ -130,9 +137,11 @@ out:
 static vlm_status refuse_unknown_attrs(const vlm_node *node, int32_t count, vlm_error *err) {
   for (int32_t a = 0; a < node->n_attrs; a++) {
     bool known = node->attrs[a].kind == VLM_ATTR_NONE;
-    for (int32_t k = 0; k < count && !known; k++) known = strcmp(node->args[k]->name, node->attrs[a].name) == 0;
-    if (!known) return vlm_fail(err, VLM_UNSUPPORTED, "attribute \"%s\" of operator %s is not supported", node->attrs[a].name,
-                                node->op_type);
+    for (int32_t k = 0; k < count && !known; k++)
+      known = strcmp(node->args[k]->name, node->attrs[a].name) == 0;
+    if (!known)
+      return vlm_fail(err, VLM_UNSUPPORTED, "attribute \"%s\" of operator %s is not supported",
+                      node->attrs[a].name, node->op_type);
   }
   return VLM_OK;
 }
@@ -166,7 +175,8 @@ static vlm_status check_arity(const vlm_node *node, vlm_error *err) {
   const vlm_op *op = node->op;
   VLM_TRY(check_count("inputs", count_given(node->inputs, node->n_inputs), op->min_in, op->max_in, err));
   for (int32_t k = 0; k < op->min_in; k++) {
-    VLM_CHECK(node->inputs[k] != VLM_NO_VALUE, err, VLM_INPUT, "input %d is left out, but it is not optional", k);
+    VLM_CHECK(node->inputs[k] != VLM_NO_VALUE, err, VLM_INPUT, "input %d is left out, but it is not optional",
+              k);
   }
   VLM_TRY(check_count("outputs", node->n_outputs, op->min_out, op->max_out, err));
 out:
@@ -190,7 +200,9 @@ out:
 /* Domains of which a model says nothing that holds elsewhere. */
 static const char *advice(const char *domain) {
   bool layout = strcmp(domain, "com.microsoft.nchwc") == 0 || strcmp(domain, "com.ms.internal.nhwc") == 0;
-  return layout ? ": ONNX Runtime's layout for the one machine it was made on; let it optimize at level ORT_ENABLE_EXTENDED or below" : "";
+  return layout ? ": ONNX Runtime's layout for the one machine it was made on; let it optimize at level "
+                  "ORT_ENABLE_EXTENDED or below"
+                : "";
 }
 
 static vlm_status find_row(const vlm_node *node, const vlm_op **op, vlm_error *err) {
@@ -199,10 +211,11 @@ static vlm_status find_row(const vlm_node *node, const vlm_op **op, vlm_error *e
   if (*op != NULL) return VLM_OK;
   const char *dot = node->domain[0] != '\0' ? "." : "";
   if (known) {
-    return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported at opset %d", node->domain, dot, node->op_type, node->opset);
+    return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported at opset %d", node->domain, dot,
+                    node->op_type, node->opset);
   }
-  return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported%s", node->domain, dot, node->op_type,
-                  advice(node->domain));
+  return vlm_fail(err, VLM_UNSUPPORTED, "operator %s%s%s is not supported%s", node->domain, dot,
+                  node->op_type, advice(node->domain));
 }
 
 vlm_status vlm_node_bind(vlm_graph *graph, vlm_node *node, vlm_error *err) {

@@ -26,7 +26,8 @@ vlm_status vlm_infer_cast(vlm_op_call *c) {
   int64_t to = vlm_arg_int(c, 0, 0);
   vlm_dtype type = to > 0 && to < 1000 ? vlm_dtype_from_onnx((int)to) : VLM_NONE;
   if (type == VLM_NONE)
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to, unsupported_name(to));
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %lld (%s) is not supported", (long long)to,
+                    unsupported_name(to));
   vlm_out_shape(c, 0, type, c->in[0]->rank, c->in[0]->dims);
   return VLM_OK;
 }
@@ -37,7 +38,8 @@ vlm_status vlm_infer_cast_named(vlm_op_call *c) {
   int type = strcmp(to, "FLOAT") == 0 ? VLM_F32 : strcmp(to, "DOUBLE") == 0 ? VLM_F64 : VLM_DTYPE_COUNT;
   for (int k = VLM_NONE + 1; k < VLM_DTYPE_COUNT && type == VLM_DTYPE_COUNT; k++)
     if (strcasecmp(to, vlm_dtype_name((vlm_dtype)k)) == 0) type = k;
-  if (type == VLM_DTYPE_COUNT) return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %s is not supported", to);
+  if (type == VLM_DTYPE_COUNT)
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "cast to type %s is not supported", to);
   vlm_out_shape(c, 0, (vlm_dtype)type, c->in[0]->rank, c->in[0]->dims);
   return VLM_OK;
 }
@@ -53,13 +55,17 @@ typedef struct {
   vlm_small_rule rule;
 } cast_job;
 
-static int64_t truncate(double value) { return value > -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN; }
+static int64_t truncate(double value) {
+  return value > -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN;
+}
 
 static void cast_one(const cast_job *job, int64_t i) {
   const vlm_tensor *in = job->in, *out = job->out;
   bool from_float = vlm_dtype_is_float(in->dtype), to_float = vlm_dtype_is_float(out->dtype);
-  if (to_float && in->dtype == VLM_S64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const int64_t *)in->data)[i];
-  else if (to_float && in->dtype == VLM_U64 && out->dtype == VLM_F32) ((float *)out->data)[i] = (float)((const uint64_t *)in->data)[i];
+  if (to_float && in->dtype == VLM_S64 && out->dtype == VLM_F32)
+    ((float *)out->data)[i] = (float)((const int64_t *)in->data)[i];
+  else if (to_float && in->dtype == VLM_U64 && out->dtype == VLM_F32)
+    ((float *)out->data)[i] = (float)((const uint64_t *)in->data)[i];
   else if (vlm_dtype_is_small_float(out->dtype))
     vlm_tensor_set_code(out, i, vlm_small_encode(out->dtype, vlm_tensor_get(in, i), job->rule));
   else if (to_float) vlm_tensor_set(out, i, vlm_tensor_get(in, i));
@@ -67,8 +73,10 @@ static void cast_one(const cast_job *job, int64_t i) {
   else {
     double value = vlm_tensor_get(in, i);
     if (out->dtype == VLM_BOOL) ((uint8_t *)out->data)[i] = value != 0;
-    else if (out->dtype == VLM_U64 && value >= 0x1p63) ((uint64_t *)out->data)[i] = value < 0x1p64 ? (uint64_t)value : 0;
-    else if (out->dtype == VLM_S32 && !(value > -2147483649.0 && value < 2147483648.0)) ((int32_t *)out->data)[i] = INT32_MIN;
+    else if (out->dtype == VLM_U64 && value >= 0x1p63)
+      ((uint64_t *)out->data)[i] = value < 0x1p64 ? (uint64_t)value : 0;
+    else if (out->dtype == VLM_S32 && !(value > -2147483649.0 && value < 2147483648.0))
+      ((int32_t *)out->data)[i] = INT32_MIN;
     else vlm_tensor_set_int(out, i, truncate(value));
   }
 }
@@ -79,16 +87,16 @@ static void cast_any(void *user, int64_t begin, int64_t end, int worker) {
   for (int64_t i = begin; i < end; i++) cast_one(job, i);
 }
 
-#define CAST_LOOP(name, from, to, expression)                                    \
-  static void name(void *user, int64_t begin, int64_t end, int worker) {         \
-    const cast_job *job = user;                                                  \
-    const from *in = job->in->data;                                              \
-    to *out = job->out->data;                                                    \
-    (void)worker;                                                                \
-    for (int64_t i = begin; i < end; i++) {                                      \
-      from x = in[i];                                                            \
-      out[i] = expression;                                                       \
-    }                                                                            \
+#define CAST_LOOP(name, from, to, expression)                            \
+  static void name(void *user, int64_t begin, int64_t end, int worker) { \
+    const cast_job *job = user;                                          \
+    const from *in = job->in->data;                                      \
+    to *out = job->out->data;                                            \
+    (void)worker;                                                        \
+    for (int64_t i = begin; i < end; i++) {                              \
+      from x = in[i];                                                    \
+      out[i] = expression;                                               \
+    }                                                                    \
   }
 CAST_LOOP(s64_f32, int64_t, float, (float)x)
 CAST_LOOP(s32_f32, int32_t, float, (float)x)
@@ -98,10 +106,10 @@ CAST_LOOP(f32_bool, float, uint8_t, x != 0.0f)
 CAST_LOOP(s64_s32, int64_t, int32_t, (int32_t)x)
 CAST_LOOP(s32_s64, int32_t, int64_t, x)
 
-#define CAST_ROW(name, from, to, operation)                                   \
-  static void name(void *user, int64_t begin, int64_t end, int worker) {      \
-    const cast_job *job = user;                                               \
-    (void)worker;                                                             \
+#define CAST_ROW(name, from, to, operation)                                                              \
+  static void name(void *user, int64_t begin, int64_t end, int worker) {                                 \
+    const cast_job *job = user;                                                                          \
+    (void)worker;                                                                                        \
     job->ops->operation((to *)job->out->data + begin, (const from *)job->in->data + begin, end - begin); \
   }
 CAST_ROW(f16_f32, uint16_t, float, f16_to_f32)
@@ -113,9 +121,10 @@ static const struct {
   vlm_dtype from, to;
   vlm_range_task *loop;
 } loops[] = {
-    {VLM_F16, VLM_F32, f16_f32}, {VLM_F32, VLM_F16, f32_f16},   {VLM_BF16, VLM_F32, bf16_f32}, {VLM_F32, VLM_BF16, f32_bf16},
-    {VLM_S64, VLM_F32, s64_f32}, {VLM_S32, VLM_F32, s32_f32},   {VLM_U8, VLM_F32, u8_f32},     {VLM_S8, VLM_F32, s8_f32},
-    {VLM_BOOL, VLM_F32, u8_f32}, {VLM_F32, VLM_BOOL, f32_bool}, {VLM_S64, VLM_S32, s64_s32},   {VLM_S32, VLM_S64, s32_s64},
+    {VLM_F16, VLM_F32, f16_f32},   {VLM_F32, VLM_F16, f32_f16}, {VLM_BF16, VLM_F32, bf16_f32},
+    {VLM_F32, VLM_BF16, f32_bf16}, {VLM_S64, VLM_F32, s64_f32}, {VLM_S32, VLM_F32, s32_f32},
+    {VLM_U8, VLM_F32, u8_f32},     {VLM_S8, VLM_F32, s8_f32},   {VLM_BOOL, VLM_F32, u8_f32},
+    {VLM_F32, VLM_BOOL, f32_bool}, {VLM_S64, VLM_S32, s64_s32}, {VLM_S32, VLM_S64, s32_s64},
 };
 
 /* Attributes saturate and round_mode stand at `first` and behind it. */
@@ -134,7 +143,7 @@ static vlm_status read_rule(vlm_op_call *c, int first, vlm_small_rule *rule) {
 }
 
 typedef struct {
-  cast_job job; /* all but the tensors of the run */
+  cast_job job;         /* all but the tensors of the run */
   vlm_range_task *loop; /* NULL: the types are the same */
 } cast_state;
 

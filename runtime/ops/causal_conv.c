@@ -10,12 +10,13 @@
 static vlm_status check_shapes(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *w = c->in[1], *bias = vlm_in(c, 2), *past = vlm_in(c, 3);
-  VLM_CHECK(x->rank == 3 && w->rank == 3 && w->dims[0] == x->dims[1] && w->dims[1] == 1 && w->dims[2] > 0, c->err, VLM_INPUT,
-            "input and weight do not have the shapes [B, C, L] and [C, 1, K]");
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == x->dims[1], c->err, VLM_INPUT, "bias does not have one value per channel");
-  VLM_CHECK(!past || (past->rank == 3 && past->dims[0] == x->dims[0] && past->dims[1] == x->dims[1] && past->dims[2] == w->dims[2] - 1),
-            c->err, VLM_INPUT,
-            "past_state does not have the shape [B, C, K - 1]");
+  VLM_CHECK(x->rank == 3 && w->rank == 3 && w->dims[0] == x->dims[1] && w->dims[1] == 1 && w->dims[2] > 0,
+            c->err, VLM_INPUT, "input and weight do not have the shapes [B, C, L] and [C, 1, K]");
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == x->dims[1], c->err, VLM_INPUT,
+            "bias does not have one value per channel");
+  VLM_CHECK(!past || (past->rank == 3 && past->dims[0] == x->dims[0] && past->dims[1] == x->dims[1] &&
+                      past->dims[2] == w->dims[2] - 1),
+            c->err, VLM_INPUT, "past_state does not have the shape [B, C, K - 1]");
 out:
   return st;
 }
@@ -43,7 +44,8 @@ vlm_status vlm_prepare_CausalConvWithState(vlm_op_call *c) {
   const char *activation = vlm_arg_string(c, 0, "none");
   VLM_TRY(vlm_op_state_new(c, &s));
   s->swish = strcmp(activation, "silu") == 0 || strcmp(activation, "swish") == 0;
-  VLM_CHECK(s->swish || strcmp(activation, "none") == 0, c->err, VLM_INPUT, "activation is \"%s\", wanted none, silu or swish", activation);
+  VLM_CHECK(s->swish || strcmp(activation, "none") == 0, c->err, VLM_INPUT,
+            "activation is \"%s\", wanted none, silu or swish", activation);
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_floats_prepare(c, &s->w, 1));
   VLM_TRY(vlm_floats_prepare(c, &s->bias, 2));
@@ -67,9 +69,10 @@ static void convolve_line(float *y, const float *line, const float *w, int64_t t
 vlm_status vlm_run_CausalConvWithState(vlm_op_call *c) {
   const causal_state *s = c->state;
   const vlm_tensor *t = c->in[0];
-  const float *x = vlm_values_get(c, &s->x), *w = vlm_values_get(c, &s->w), *bias = vlm_values_get(c, &s->bias),
-              *past = vlm_values_get(c, &s->past), one = 1;
-  float *y = vlm_result_get(c, &s->y), *present = vlm_result_get(c, &s->present), *line = vlm_op_work(c, s->line);
+  const float *x = vlm_values_get(c, &s->x), *w = vlm_values_get(c, &s->w),
+              *bias = vlm_values_get(c, &s->bias), *past = vlm_values_get(c, &s->past), one = 1;
+  float *y = vlm_result_get(c, &s->y), *present = vlm_result_get(c, &s->present),
+        *line = vlm_op_work(c, s->line);
   int64_t channels = t->dims[1], n = t->dims[2], taps = c->in[1]->dims[2], keep = taps - 1;
   for (int64_t i = 0; i < t->dims[0] * channels; i++) {
     if (past) vlm_copy_some(line, past + i * keep, (size_t)keep * sizeof *line);
@@ -95,7 +98,8 @@ typedef struct {
 vlm_status vlm_prepare_SwiGLU(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   swiglu_state *s;
-  VLM_CHECK(vlm_tensor_same_shape(c->in[0], c->in[1]), c->err, VLM_INPUT, "the gate and the value do not have the same shape");
+  VLM_CHECK(vlm_tensor_same_shape(c->in[0], c->in[1]), c->err, VLM_INPUT,
+            "the gate and the value do not have the same shape");
   VLM_TRY(vlm_op_state_new(c, &s));
   s->alpha = vlm_arg_float(c, 0, 1);
   VLM_TRY(vlm_floats_prepare(c, &s->a, 0));

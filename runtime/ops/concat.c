@@ -8,7 +8,8 @@ static vlm_status concat_axis(vlm_op_call *c, int *axis) {
   const vlm_attr *a = vlm_arg(c, 0);
   for (int k = 0; k < c->n_in; k++)
     if (!c->in[k]) return vlm_fail(c->err, VLM_INPUT, "input %d is missing", k);
-  if (a->kind != VLM_ATTR_INT && c->node->opset >= 4) return vlm_fail(c->err, VLM_INPUT, "attribute axis is missing");
+  if (a->kind != VLM_ATTR_INT && c->node->opset >= 4)
+    return vlm_fail(c->err, VLM_INPUT, "attribute axis is missing");
   return vlm_axis(c, vlm_arg_int(c, 0, 1), c->in[0]->rank, false, axis);
 }
 
@@ -22,9 +23,12 @@ vlm_status vlm_infer_Concat(vlm_op_call *c) {
     const vlm_tensor *x = c->in[k];
     vlm_tensor same = *x;
     if (same.rank == y.rank) same.dims[axis] = y.dims[axis];
-    VLM_CHECK(vlm_tensor_same_shape(&same, &y), c->err, VLM_INPUT, "input %d has shape %s, which does not join %s along axis %d", k,
-              vlm_tensor_shape_text(x, got, sizeof got), vlm_tensor_shape_text(&y, wanted, sizeof wanted), axis);
-    VLM_CHECK(x->dtype == y.dtype, c->err, VLM_INPUT, "input %d is %s, input 0 %s", k, vlm_dtype_name(x->dtype), vlm_dtype_name(y.dtype));
+    VLM_CHECK(vlm_tensor_same_shape(&same, &y), c->err, VLM_INPUT,
+              "input %d has shape %s, which does not join %s along axis %d", k,
+              vlm_tensor_shape_text(x, got, sizeof got), vlm_tensor_shape_text(&y, wanted, sizeof wanted),
+              axis);
+    VLM_CHECK(x->dtype == y.dtype, c->err, VLM_INPUT, "input %d is %s, input 0 %s", k,
+              vlm_dtype_name(x->dtype), vlm_dtype_name(y.dtype));
     y.dims[axis] += x->dims[axis];
   }
   vlm_out_shape(c, 0, y.dtype, y.rank, y.dims);
@@ -103,19 +107,22 @@ vlm_status vlm_infer_Split(vlm_op_call *c) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
   if (t && !t->data) return VLM_UNKNOWN;
   int64_t given = t ? vlm_tensor_count(t) : a->kind == VLM_ATTR_INTS ? a->count : -1;
-  VLM_CHECK(given < 0 || given == c->n_out, c->err, VLM_INPUT, "split has %lld sizes, the node %d outputs", (long long)given, c->n_out);
-  VLM_CHECK(given >= 0 || vlm_arg_int(c, 2, c->n_out) == c->n_out, c->err, VLM_INPUT, "num_outputs is %lld, the node has %d outputs",
-            (long long)vlm_arg_int(c, 2, 0), c->n_out);
+  VLM_CHECK(given < 0 || given == c->n_out, c->err, VLM_INPUT, "split has %lld sizes, the node %d outputs",
+            (long long)given, c->n_out);
+  VLM_CHECK(given >= 0 || vlm_arg_int(c, 2, c->n_out) == c->n_out, c->err, VLM_INPUT,
+            "num_outputs is %lld, the node has %d outputs", (long long)vlm_arg_int(c, 2, 0), c->n_out);
   int64_t left = x->dims[axis], part = (left + c->n_out - 1) / c->n_out, dims[VLM_MAX_RANK];
   for (int i = 0; i < x->rank; i++) dims[i] = x->dims[i];
   for (int k = 0; k < c->n_out; k++) {
     dims[axis] = given < 0 ? (part < left ? part : left) : t ? vlm_tensor_get_int(t, k) : a->u.ints[k];
-    VLM_CHECK(dims[axis] >= 0 && dims[axis] <= left, c->err, VLM_INPUT, "part %d has size %lld, %lld are left of %lld", k,
-              (long long)dims[axis], (long long)left, (long long)x->dims[axis]);
+    VLM_CHECK(dims[axis] >= 0 && dims[axis] <= left, c->err, VLM_INPUT,
+              "part %d has size %lld, %lld are left of %lld", k, (long long)dims[axis], (long long)left,
+              (long long)x->dims[axis]);
     left -= dims[axis];
     vlm_out_shape(c, k, x->dtype, x->rank, dims);
   }
-  VLM_CHECK(left == 0, c->err, VLM_INPUT, "the parts leave %lld of %lld", (long long)left, (long long)x->dims[axis]);
+  VLM_CHECK(left == 0, c->err, VLM_INPUT, "the parts leave %lld of %lld", (long long)left,
+            (long long)x->dims[axis]);
 out:
   return st;
 }
@@ -139,7 +146,8 @@ vlm_status vlm_prepare_Split(vlm_op_call *c) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &axis));
   VLM_TRY(make_state(c, &s, c->in[0], c->n_out));
   size_t item = vlm_item_size(&x);
-  int64_t outer = vlm_tensor_span(&x, 0, axis), whole = vlm_tensor_span(&x, axis, x.rank), inner = vlm_tensor_span(&x, axis + 1, x.rank);
+  int64_t outer = vlm_tensor_span(&x, 0, axis), whole = vlm_tensor_span(&x, axis, x.rank),
+          inner = vlm_tensor_span(&x, axis + 1, x.rank);
   int64_t at = 0;
   for (int k = 0; k < c->n_out; k++) {
     piece *p = &s->parts[k];

@@ -19,7 +19,10 @@ typedef struct {
 /* sizes: channels, output channels, groups, kernel, transposed, form (1 = depthwise, 3 = tiled): a shape that packs as the convolution's own
  * does */
 static vlm_conv_shape shape_of(const int64_t *sizes) {
-  vlm_conv_shape s = {.channels = sizes[0], .out_channels = sizes[1], .groups = sizes[2], .kernel = {sizes[3], sizes[4], sizes[5]}};
+  vlm_conv_shape s = {.channels = sizes[0],
+                      .out_channels = sizes[1],
+                      .groups = sizes[2],
+                      .kernel = {sizes[3], sizes[4], sizes[5]}};
   s.transposed = sizes[6] != 0;
   for (int i = 0; i < 3; i++) s.in[i] = s.out[i] = sizes[7]; /* more than one plane is neither */
   if (sizes[7] != 3) return s;
@@ -30,7 +33,8 @@ static vlm_conv_shape shape_of(const int64_t *sizes) {
   return s;
 }
 
-static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+static vlm_status fill(void *block, const int64_t *sizes, const vlm_tensor *const *from,
+                       const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_conv_shape shape = shape_of(sizes);
   int64_t count = vlm_tensor_count(from[0]);
@@ -43,16 +47,19 @@ out:
   return st;
 }
 
-static int64_t form_of(const vlm_conv_shape *s) { return vlm_conv_is_depthwise(s) ? 1 : vlm_conv_is_tiled(s) ? 3 : 2; }
+static int64_t form_of(const vlm_conv_shape *s) {
+  return vlm_conv_is_depthwise(s) ? 1 : vlm_conv_is_tiled(s) ? 3 : 2;
+}
 
 static vlm_status pack_weights(vlm_op_call *c, conv_state *s) {
   const vlm_conv_shape *shape = &s->conv.shape;
-  const vlm_weight_form form = {.fill = fill,
-                                .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1],
-                                          shape->kernel[2], shape->transposed, form_of(shape)},
-                                .inputs = {1},
-                                .n_inputs = 1,
-                                .bytes = (size_t)vlm_conv_f32_packed_count(shape, c->kernels) * sizeof(float)};
+  const vlm_weight_form form = {
+      .fill = fill,
+      .sizes = {shape->channels, shape->out_channels, shape->groups, shape->kernel[0], shape->kernel[1],
+                shape->kernel[2], shape->transposed, form_of(shape)},
+      .inputs = {1},
+      .n_inputs = 1,
+      .bytes = (size_t)vlm_conv_f32_packed_count(shape, c->kernels) * sizeof(float)};
   return vlm_op_pack(c, &s->weights, &form);
 }
 
@@ -61,8 +68,9 @@ static vlm_status prepare_rest(vlm_op_call *c, conv_state *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *bias = vlm_in(c, 2);
   int64_t channels = s->conv.shape.out_channels;
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == channels, c->err, VLM_INPUT, "bias of %lld values; wanted %lld",
-            bias ? (long long)vlm_tensor_count(bias) : 0, (long long)channels);
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == channels, c->err, VLM_INPUT,
+            "bias of %lld values; wanted %lld", bias ? (long long)vlm_tensor_count(bias) : 0,
+            (long long)channels);
   vlm_conv_flatten(&s->conv.shape);
   VLM_TRY(pack_weights(c, s));
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "x"));
@@ -115,7 +123,8 @@ static vlm_status prepare_epilogue(vlm_op_call *c, conv_state *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *residual = vlm_in(c, 3);
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
-  VLM_CHECK(!residual || vlm_tensor_same_shape(residual, c->out[0]), c->err, VLM_INPUT, "the residual must have the shape of the output");
+  VLM_CHECK(!residual || vlm_tensor_same_shape(residual, c->out[0]), c->err, VLM_INPUT,
+            "the residual must have the shape of the output");
   VLM_TRY(vlm_values_prepare(c, &s->residual, 3, residual ? vlm_tensor_count(residual) : 0, "the residual"));
   VLM_TRY(vlm_activation_find(&s->conv.activation, c->kernels->rowops, activation, c->err));
   vlm_activation_params(s->conv.params, activation, vlm_arg(c, VLM_CONV_MORE + 1), NULL);

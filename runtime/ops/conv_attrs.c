@@ -18,10 +18,12 @@ static vlm_status read_list(vlm_op_call *c, const conv_list *list, int rank, int
   int64_t low = list->low;
   for (int i = 0; i < 3; i++) out[i] = list->fallback;
   if (a->kind != VLM_ATTR_INTS || a->count == 0) return VLM_OK;
-  if (a->count != rank) return vlm_fail(c->err, VLM_INPUT, "%s has %d values; wanted %d", name, a->count, rank);
+  if (a->count != rank)
+    return vlm_fail(c->err, VLM_INPUT, "%s has %d values; wanted %d", name, a->count, rank);
   for (int i = 0; i < rank; i++) {
     if (a->u.ints[i] < low || a->u.ints[i] > MAX_VALUE)
-      return vlm_fail(c->err, VLM_INPUT, "%s[%d] is %lld; wanted %lld to %d", name, i, (long long)a->u.ints[i], (long long)low, MAX_VALUE);
+      return vlm_fail(c->err, VLM_INPUT, "%s[%d] is %lld; wanted %lld to %d", name, i,
+                      (long long)a->u.ints[i], (long long)low, MAX_VALUE);
     out[3 - rank + i] = a->u.ints[i];
   }
   return VLM_OK;
@@ -31,10 +33,12 @@ static vlm_status read_pads(vlm_op_call *c, int rank, int64_t before[3], int64_t
   const vlm_attr *a = vlm_arg(c, VLM_CONV_PADS);
   for (int i = 0; i < 3; i++) before[i] = after[i] = 0;
   if (a->kind != VLM_ATTR_INTS || a->count == 0) return VLM_OK;
-  if (a->count != 2 * rank) return vlm_fail(c->err, VLM_INPUT, "pads has %d values; wanted %d", a->count, 2 * rank);
+  if (a->count != 2 * rank)
+    return vlm_fail(c->err, VLM_INPUT, "pads has %d values; wanted %d", a->count, 2 * rank);
   for (int i = 0; i < 2 * rank; i++)
     if (a->u.ints[i] < 0 || a->u.ints[i] > MAX_VALUE)
-      return vlm_fail(c->err, VLM_INPUT, "pads[%d] is %lld; wanted 0 to %d", i, (long long)a->u.ints[i], MAX_VALUE);
+      return vlm_fail(c->err, VLM_INPUT, "pads[%d] is %lld; wanted 0 to %d", i, (long long)a->u.ints[i],
+                      MAX_VALUE);
   for (int i = 0; i < rank; i++) {
     before[3 - rank + i] = a->u.ints[i];
     after[3 - rank + i] = a->u.ints[rank + i];
@@ -49,20 +53,22 @@ static vlm_status read_common(vlm_op_call *c, const vlm_tensor *x, const vlm_ten
   int rank = x->rank - 2;
   bool transposed = s->transposed;
   VLM_CHECK(rank >= 1 && rank <= 3 && w->rank == x->rank, c->err, rank > 3 ? VLM_UNSUPPORTED : VLM_INPUT,
-            "convolution of %s with %s; wanted 1 to 3 spatial dims", vlm_tensor_shape_text(x, left, sizeof left),
-            vlm_tensor_shape_text(w, right, sizeof right));
+            "convolution of %s with %s; wanted 1 to 3 spatial dims",
+            vlm_tensor_shape_text(x, left, sizeof left), vlm_tensor_shape_text(w, right, sizeof right));
   s->groups = vlm_arg_int(c, VLM_CONV_GROUP, 1);
-  VLM_CHECK(s->groups >= 1 && s->groups <= MAX_VALUE, c->err, VLM_INPUT, "group is %lld; wanted at least 1", (long long)s->groups);
+  VLM_CHECK(s->groups >= 1 && s->groups <= MAX_VALUE, c->err, VLM_INPUT, "group is %lld; wanted at least 1",
+            (long long)s->groups);
   s->batch = x->dims[0];
   s->channels = x->dims[1];
   s->out_channels = transposed ? w->dims[1] * s->groups : w->dims[0];
   int64_t wanted = transposed ? w->dims[0] : w->dims[1] * s->groups;
-  VLM_CHECK(s->channels == wanted, c->err, VLM_INPUT, "input %s has %lld channels; weights %s with group %lld take %lld",
-            vlm_tensor_shape_text(x, left, sizeof left), (long long)s->channels, vlm_tensor_shape_text(w, right, sizeof right),
-            (long long)s->groups, (long long)wanted);
+  VLM_CHECK(s->channels == wanted, c->err, VLM_INPUT,
+            "input %s has %lld channels; weights %s with group %lld take %lld",
+            vlm_tensor_shape_text(x, left, sizeof left), (long long)s->channels,
+            vlm_tensor_shape_text(w, right, sizeof right), (long long)s->groups, (long long)wanted);
   VLM_CHECK(s->channels % s->groups == 0 && s->out_channels % s->groups == 0, c->err, VLM_INPUT,
-            "%lld input and %lld output channels do not split into %lld groups", (long long)s->channels, (long long)s->out_channels,
-            (long long)s->groups);
+            "%lld input and %lld output channels do not split into %lld groups", (long long)s->channels,
+            (long long)s->out_channels, (long long)s->groups);
   VLM_TRY(read_list(c, &(conv_list){VLM_CONV_DILATIONS, "dilations", 1, 1}, rank, s->dilation));
   VLM_TRY(read_list(c, &(conv_list){VLM_CONV_STRIDES, "strides", 1, 1}, rank, s->stride));
   VLM_TRY(read_list(c, &(conv_list){VLM_CONV_KERNEL, "kernel_shape", 0, -1}, rank, s->kernel));
@@ -70,10 +76,11 @@ static vlm_status read_common(vlm_op_call *c, const vlm_tensor *x, const vlm_ten
     int at = i - (3 - rank) + 2;
     int64_t size = at >= 2 ? w->dims[at] : 1;
     s->in[i] = at >= 2 ? x->dims[at] : 1;
-    VLM_CHECK(at < 2 || s->kernel[i] < 0 || s->kernel[i] == size, c->err, VLM_INPUT, "kernel_shape says %lld, the weights are %s",
-              (long long)s->kernel[i], vlm_tensor_shape_text(w, right, sizeof right));
-    VLM_CHECK(size >= 1 && size <= MAX_VALUE && s->in[i] <= MAX_VALUE, c->err, VLM_INPUT, "kernel size %lld over an input of %lld",
-              (long long)size, (long long)s->in[i]);
+    VLM_CHECK(at < 2 || s->kernel[i] < 0 || s->kernel[i] == size, c->err, VLM_INPUT,
+              "kernel_shape says %lld, the weights are %s", (long long)s->kernel[i],
+              vlm_tensor_shape_text(w, right, sizeof right));
+    VLM_CHECK(size >= 1 && size <= MAX_VALUE && s->in[i] <= MAX_VALUE, c->err, VLM_INPUT,
+              "kernel size %lld over an input of %lld", (long long)size, (long long)s->in[i]);
     s->kernel[i] = size;
   }
 out:
@@ -99,14 +106,15 @@ vlm_status vlm_conv_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *
     int64_t extent = s->dilation[i] * (s->kernel[i] - 1) + 1;
     if (strcmp(mode, "VALID") == 0) s->pad[i] = after[i] = 0;
     if (same) {
-      int64_t out = (s->in[i] + s->stride[i] - 1) / s->stride[i], total = (out - 1) * s->stride[i] + extent - s->in[i];
+      int64_t out = (s->in[i] + s->stride[i] - 1) / s->stride[i],
+              total = (out - 1) * s->stride[i] + extent - s->in[i];
       if (total < 0) total = 0;
       s->pad[i] = strcmp(mode, "SAME_LOWER") == 0 ? (total + 1) / 2 : total / 2;
       after[i] = total - s->pad[i];
     }
     int64_t room = s->in[i] + s->pad[i] + after[i] - extent;
-    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel of extent %lld over a padded input of %lld", (long long)extent,
-              (long long)(room + extent));
+    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel of extent %lld over a padded input of %lld",
+              (long long)extent, (long long)(room + extent));
     s->out[i] = room / s->stride[i] + 1;
   }
 out:
@@ -114,7 +122,8 @@ out:
 }
 
 /* Pads and size of one axis of a transposed convolution; `wanted` -1 = not given. */
-static vlm_status transpose_axis(vlm_op_call *c, vlm_conv_shape *s, int i, int64_t after, int64_t extra, int64_t wanted) {
+static vlm_status transpose_axis(vlm_op_call *c, vlm_conv_shape *s, int i, int64_t after, int64_t extra,
+                                 int64_t wanted) {
   vlm_status st = VLM_OK;
   const char *mode = auto_pad(c);
   bool same = strncmp(mode, "SAME_", 5) == 0;
@@ -129,12 +138,14 @@ static vlm_status transpose_axis(vlm_op_call *c, vlm_conv_shape *s, int i, int64
     if (strcmp(mode, "VALID") == 0) s->pad[i] = after = 0;
     s->out[i] = full - s->pad[i] - after;
   }
-  VLM_CHECK(s->out[i] >= 0 && s->out[i] <= MAX_VALUE, c->err, VLM_INPUT, "output size %lld along spatial axis %d", (long long)s->out[i], i);
+  VLM_CHECK(s->out[i] >= 0 && s->out[i] <= MAX_VALUE, c->err, VLM_INPUT,
+            "output size %lld along spatial axis %d", (long long)s->out[i], i);
 out:
   return st;
 }
 
-vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *w, vlm_conv_shape *s) {
+vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vlm_tensor *w,
+                                   vlm_conv_shape *s) {
   vlm_status st = VLM_OK;
   int64_t after[3], extra[3], wanted[3];
   int rank = x->rank - 2;
@@ -148,9 +159,9 @@ vlm_status vlm_conv_transpose_read(vlm_op_call *c, const vlm_tensor *x, const vl
   bool whole = shape->kind == VLM_ATTR_INTS && shape->count == rank + 2;
   if (whole)
     for (int i = 0; i < rank; i++) wanted[3 - rank + i] = shape->u.ints[2 + i];
-  else
-    VLM_TRY(read_list(c, &(conv_list){VLM_CONV_MORE + 1, "output_shape", 0, -1}, rank, wanted));
-  for (int i = 0; i < 3; i++) VLM_TRY(transpose_axis(c, s, i, after[i], extra[i], i < 3 - rank ? 1 : wanted[i]));
+  else VLM_TRY(read_list(c, &(conv_list){VLM_CONV_MORE + 1, "output_shape", 0, -1}, rank, wanted));
+  for (int i = 0; i < 3; i++)
+    VLM_TRY(transpose_axis(c, s, i, after[i], extra[i], i < 3 - rank ? 1 : wanted[i]));
 out:
   return st;
 }

@@ -17,8 +17,10 @@ vlm_status vlm_conv_q8_pack(vlm_op_call *c, vlm_conv_q8_packed *packed, int k, c
 typedef struct vlm_conv_sums {
   vlm_conv_shape shape, ones;
   vlm_conv_q8_packed w;
-  int w_input, x_zero, w_zero; /* inputs; zeros -1 = 0; x_zero is one value, w_zero one or one per output channel */
-  void *ones_packed;           /* weights of one, for the sums of the windows; NULL when the weights surely have no zero point */
+  int w_input, x_zero,
+      w_zero; /* inputs; zeros -1 = 0; x_zero is one value, w_zero one or one per output channel */
+  void *
+      ones_packed; /* weights of one, for the sums of the windows; NULL when the weights surely have no zero point */
   size_t x, windows, scratch;
 } vlm_conv_sums;
 vlm_status vlm_conv_sums_prepare(vlm_op_call *c, vlm_conv_sums *s, int w_input, int x_zero, int w_zero);

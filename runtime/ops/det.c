@@ -8,8 +8,8 @@
 
 vlm_status vlm_infer_Det(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
-  if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2]) return vlm_fail(c->err, VLM_INPUT,
-      "the input does not end in square matrices");
+  if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2])
+    return vlm_fail(c->err, VLM_INPUT, "the input does not end in square matrices");
   vlm_out_shape(c, 0, x->dtype, x->rank - 2, x->dims);
   return VLM_OK;
 }

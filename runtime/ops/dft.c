@@ -33,7 +33,8 @@ static vlm_status prepare_line(vlm_op_call *c, line_plan *p, int64_t n, bool inv
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0];
   fft_line *line = &p->line;
-  *line = (fft_line){.n = n, .wide = x->dtype == VLM_F64 || x->dims[x->rank - 1] == 1, .sign = inverse ? 1 : -1};
+  *line =
+      (fft_line){.n = n, .wide = x->dtype == VLM_F64 || x->dims[x->rank - 1] == 1, .sign = inverse ? 1 : -1};
   size_t size = line->wide ? sizeof(f64_complex) : sizeof(f32_complex);
   VLM_TRY(vlm_op_keep(c, &line->root, n, size));
   VLM_TRY(vlm_op_reserve(c, &p->data, n, size));
@@ -61,25 +62,30 @@ static void put_line(fft_line *line, int64_t k, double re, double im) {
 }
 
 static double line_part(const fft_line *line, int64_t k, int part) {
-  return line->wide ? ((const double *)line->data)[2 * k + part] : (double)((const float *)line->data)[2 * k + part];
+  return line->wide ? ((const double *)line->data)[2 * k + part]
+                    : (double)((const float *)line->data)[2 * k + part];
 }
 
 static void transform_line(fft_line *line) {
-  if (line->wide) f64_run(line->data, line->spare, (f64_complex *)line->spare + line->n, line->n, line->root, line->sign);
-  else f32_run(line->data, line->spare, (f32_complex *)line->spare + line->n, line->n, line->root, (float)line->sign);
+  if (line->wide)
+    f64_run(line->data, line->spare, (f64_complex *)line->spare + line->n, line->n, line->root, line->sign);
+  else
+    f32_run(line->data, line->spare, (f32_complex *)line->spare + line->n, line->n, line->root,
+            (float)line->sign);
 }
 
 /* Value times 1 / n, rounded as the element type does. */
 static double scaled(const fft_line *line, double value, bool inverse) {
   if (!inverse) return value;
-  return line->wide ? value * (1.0 / (double)line->n) : (double)((float)value * (float)(1.0 / (double)line->n));
+  return line->wide ? value * (1.0 / (double)line->n)
+                    : (double)((float)value * (float)(1.0 / (double)line->n));
 }
 
 typedef struct dft_form {
   int axis;
-  int64_t length, bins;  /* of the transform, of the output axis */
+  int64_t length, bins; /* of the transform, of the output axis */
   bool inverse, onesided;
-  bool to_real;          /* inverse of a one-sided spectrum */
+  bool to_real; /* inverse of a one-sided spectrum */
 } dft_form;
 
 static vlm_status read_scalar(vlm_op_call *c, int k, int64_t fallback, int64_t *value) {
@@ -97,13 +103,15 @@ static vlm_status read_form(vlm_op_call *c, dft_form *f) {
             "the last dim of the input is not 1 or 2");
   if (c->node->opset >= 20) VLM_TRY(read_scalar(c, 2, -2, &axis));
   VLM_TRY(vlm_axis(c, axis, x->rank, false, &f->axis));
-  VLM_CHECK(f->axis < x->rank - 1, c->err, VLM_INPUT, "axis %lld is the axis of real and imaginary parts", (long long)axis);
+  VLM_CHECK(f->axis < x->rank - 1, c->err, VLM_INPUT, "axis %lld is the axis of real and imaginary parts",
+            (long long)axis);
   f->inverse = vlm_arg_int(c, 1, 0) != 0;
   f->onesided = vlm_arg_int(c, 2, 0) != 0;
   f->to_real = f->inverse && f->onesided;
   int64_t n = x->dims[f->axis];
   VLM_TRY(read_scalar(c, 1, f->to_real ? 2 * (n - 1) : n, &f->length));
-  VLM_CHECK(f->length > 0 && f->length < (INT64_C(1) << 30), c->err, VLM_INPUT, "dft_length is %lld", (long long)f->length);
+  VLM_CHECK(f->length > 0 && f->length < (INT64_C(1) << 30), c->err, VLM_INPUT, "dft_length is %lld",
+            (long long)f->length);
   f->bins = f->onesided && !f->inverse ? f->length / 2 + 1 : f->length;
 out:
   return st;
@@ -122,7 +130,8 @@ vlm_status vlm_infer_DFT(vlm_op_call *c) {
 
 /* Reads n entries of a real (1) or complex (2) tensor, `stride` numbers apart; what is missing is zero or, for one-sided spectra,
  * mirrored. */
-static void load_line(fft_line *line, const double *x, int64_t n, int64_t stride, int64_t parts, const dft_form *f) {
+static void load_line(fft_line *line, const double *x, int64_t n, int64_t stride, int64_t parts,
+                      const dft_form *f) {
   for (int64_t j = 0; j < line->n; j++) {
     bool mirror = f->to_real && j > line->n / 2;
     int64_t k = mirror ? line->n - j : j;
@@ -157,15 +166,16 @@ vlm_status vlm_run_DFT(vlm_op_call *c) {
   fft_line line = line_of(c, &s->line);
   const double *from = vlm_doubles_get(c, &s->x);
   double *to = vlm_wide_result_get(c, &s->y);
-  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1], inner = vlm_tensor_span(x, f->axis + 1, x->rank - 1),
-      n = x->dims[f->axis];
+  int64_t parts = x->dims[x->rank - 1], out_parts = y->dims[y->rank - 1],
+          inner = vlm_tensor_span(x, f->axis + 1, x->rank - 1), n = x->dims[f->axis];
   for (int64_t i = 0, lines = vlm_tensor_span(x, 0, f->axis) * inner; i < lines; i++) {
     int64_t outer = i / inner, k = i % inner;
     load_line(&line, from + (outer * n * inner + k) * parts, n, inner * parts, parts, f);
     transform_line(&line);
     for (int64_t j = 0; j < f->bins; j++)
       for (int part = 0; part < out_parts; part++)
-        to[((outer * f->bins + j) * inner + k) * out_parts + part] = scaled(&line, line_part(&line, j, part), f->inverse);
+        to[((outer * f->bins + j) * inner + k) * out_parts + part] =
+            scaled(&line, line_part(&line, j, part), f->inverse);
   }
   vlm_store_f64(c, 0, to);
   return VLM_OK;
@@ -184,10 +194,11 @@ static vlm_status read_stft(vlm_op_call *c, stft_form *f) {
             "signal does not have the shape [batch, length, 1 or 2]");
   VLM_TRY(read_scalar(c, 1, 0, &f->step));
   VLM_TRY(read_scalar(c, 3, window ? vlm_tensor_count(window) : x->dims[1], &f->length));
-  VLM_CHECK(f->step > 0 && f->length > 0 && f->length < (1 << 30), c->err, VLM_INPUT, "frame_step is %lld, frame_length %lld",
-            (long long)f->step, (long long)f->length);
-  VLM_CHECK(!window || vlm_tensor_count(window) == f->length, c->err, VLM_INPUT, "window has %lld entries, frame_length is %lld",
-            (long long)vlm_tensor_count(window), (long long)f->length);
+  VLM_CHECK(f->step > 0 && f->length > 0 && f->length < (1 << 30), c->err, VLM_INPUT,
+            "frame_step is %lld, frame_length %lld", (long long)f->step, (long long)f->length);
+  VLM_CHECK(!window || vlm_tensor_count(window) == f->length, c->err, VLM_INPUT,
+            "window has %lld entries, frame_length is %lld", (long long)vlm_tensor_count(window),
+            (long long)f->length);
   f->frames = x->dims[1] < f->length ? 0 : 1 + (x->dims[1] - f->length) / f->step;
   f->bins = vlm_arg_int(c, 0, 1) ? f->length / 2 + 1 : f->length;
 out:

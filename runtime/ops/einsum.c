@@ -29,7 +29,7 @@ static int64_t label_stride(const vlm_einsum *e, const vlm_tensor *t, int k, int
 #define MAX_WALK (INT64_C(1) << 40) /* products; more would run for hours */
 
 typedef struct {
-  int n, outer;                /* labels walked; the first ones are those of the output */
+  int n, outer; /* labels walked; the first ones are those of the output */
   int64_t size[VLM_EINSUM_LABELS], stride[VLM_EINSUM_OPERANDS][VLM_EINSUM_LABELS], terms;
   vlm_doubles x[VLM_EINSUM_OPERANDS];
   vlm_wide_result y;
@@ -45,10 +45,11 @@ static vlm_status order_labels(vlm_op_call *c, einsum_walk *w, const vlm_einsum 
   for (int l = 0; l < e->labels; l++)
     if (e->size[l] >= 0 && !e->in_output[l]) {
       order[w->n++] = l;
-      VLM_CHECK(!__builtin_mul_overflow(w->terms, e->size[l], &w->terms), c->err, VLM_LIMIT, "Einsum sums over too many terms");
+      VLM_CHECK(!__builtin_mul_overflow(w->terms, e->size[l], &w->terms), c->err, VLM_LIMIT,
+                "Einsum sums over too many terms");
     }
-  VLM_CHECK(!__builtin_mul_overflow(w->terms, vlm_tensor_count(c->out[0]), &work) && work <= MAX_WALK, c->err, VLM_LIMIT,
-            "Einsum sums over too many terms");
+  VLM_CHECK(!__builtin_mul_overflow(w->terms, vlm_tensor_count(c->out[0]), &work) && work <= MAX_WALK, c->err,
+            VLM_LIMIT, "Einsum sums over too many terms");
 out:
   return st;
 }
@@ -137,10 +138,12 @@ typedef struct label_list {
 } label_list;
 
 /* The copy of operand k after which the dims of the three groups follow each other; of the result, k = e->operands, the copy from there. */
-static void plan_arrange(vlm_nd_plan *plan, const vlm_op_call *c, const vlm_einsum *e, int k, const label_list groups[3]) {
+static void plan_arrange(vlm_nd_plan *plan, const vlm_op_call *c, const vlm_einsum *e, int k,
+                         const label_list groups[3]) {
   const vlm_tensor *t = k < e->operands ? c->in[k] : c->out[0];
   vlm_nd nd = {0};
-  int64_t stride = (int64_t)sizeof(float), dims[VLM_ND_RANK], dense_stride[VLM_ND_RANK], term_stride[VLM_ND_RANK];
+  int64_t stride = (int64_t)sizeof(float), dims[VLM_ND_RANK], dense_stride[VLM_ND_RANK],
+          term_stride[VLM_ND_RANK];
   int n = 0;
   for (int g = 2; g >= 0; g--)
     for (int i = groups[g].n - 1; i >= 0; i--) {
@@ -150,8 +153,10 @@ static void plan_arrange(vlm_nd_plan *plan, const vlm_op_call *c, const vlm_eins
       term_stride[n++] = label_stride(e, t, k, l) * (int64_t)sizeof(float);
       stride *= e->size[l];
     }
-  for (int j = n - 1; k < e->operands && j >= 0; j--) vlm_nd_push(&nd, dims[j], dense_stride[j], term_stride[j]);
-  for (int done = 0; k == e->operands && done < n; done++) { /* the tensor is the destination: its innermost dim goes last */
+  for (int j = n - 1; k < e->operands && j >= 0; j--)
+    vlm_nd_push(&nd, dims[j], dense_stride[j], term_stride[j]);
+  for (int done = 0; k == e->operands && done < n;
+       done++) { /* the tensor is the destination: its innermost dim goes last */
     int pick = -1;
     for (int i = 0; i < n; i++)
       if (dims[i] >= 0 && (pick < 0 || term_stride[i] > term_stride[pick])) pick = i;
@@ -182,10 +187,11 @@ out:
   return st;
 }
 
-static vlm_status prepare_product(vlm_op_call *c, einsum_pair *p, const vlm_einsum *e, const einsum_groups *s) {
+static vlm_status prepare_product(vlm_op_call *c, einsum_pair *p, const vlm_einsum *e,
+                                  const einsum_groups *s) {
   vlm_status st = VLM_OK;
-  int64_t batch = group_size(e, s->batch, s->n_batch), m = group_size(e, s->m, s->n_m), n = group_size(e, s->n, s->n_n),
-      k = group_size(e, s->k, s->n_k);
+  int64_t batch = group_size(e, s->batch, s->n_batch), m = group_size(e, s->m, s->n_m),
+          n = group_size(e, s->n, s->n_n), k = group_size(e, s->k, s->n_k);
   const label_list lists[4] = {{s->batch, s->n_batch}, {s->m, s->n_m}, {s->k, s->n_k}, {s->n, s->n_n}};
   plan_arrange(&p->left, c, e, 0, (label_list[]){lists[0], lists[1], lists[2]});
   plan_arrange(&p->right, c, e, 1, (label_list[]){lists[0], lists[2], lists[3]});
@@ -193,7 +199,16 @@ static vlm_status prepare_product(vlm_op_call *c, einsum_pair *p, const vlm_eins
   VLM_TRY(vlm_op_reserve(c, &p->a, batch * m * k, sizeof(float)));
   VLM_TRY(vlm_op_reserve(c, &p->b, batch * k * n, sizeof(float)));
   VLM_TRY(vlm_op_reserve(c, &p->y, batch * m * n, sizeof(float)));
-  p->g = (vlm_gemm_f32){.batch = batch, .m = m, .n = n, .k = k, .a_row = k, .a_column = 1, .b_row = n, .b_column = 1, .c_batch = m * n, .ldc = n,
+  p->g = (vlm_gemm_f32){.batch = batch,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .a_row = k,
+                        .a_column = 1,
+                        .b_row = n,
+                        .b_column = 1,
+                        .c_batch = m * n,
+                        .ldc = n,
                         .epilogue = {.alpha = 1}};
   VLM_TRY(place_matrices(c, &p->g));
   VLM_TRY(vlm_op_gemm_prepare(c, &p->g, &p->work));
@@ -232,7 +247,8 @@ vlm_status vlm_prepare_Einsum(vlm_op_call *c) {
   s->operands = e.operands;
   s->nothing = vlm_tensor_count(c->out[0]) == 0;
   if (s->nothing) goto out;
-  s->is_product = c->n_in == 2 && c->in[0]->dtype == VLM_F32 && c->in[1]->dtype == VLM_F32 && group_labels(c, &e, &groups);
+  s->is_product = c->n_in == 2 && c->in[0]->dtype == VLM_F32 && c->in[1]->dtype == VLM_F32 &&
+                  group_labels(c, &e, &groups);
   if (s->is_product) VLM_TRY(prepare_product(c, &s->product, &e, &groups));
   else VLM_TRY(prepare_walk(c, &s->walk, &e));
 out:

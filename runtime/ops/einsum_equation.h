@@ -8,7 +8,7 @@ enum { VLM_EINSUM_LABELS = 52 + VLM_MAX_RANK, VLM_EINSUM_OPERANDS = 8 };
 
 typedef struct vlm_einsum {
   int operands, labels;
-  int rank[VLM_EINSUM_OPERANDS + 1];                        /* the last used entry ([operands]) is the output */
+  int rank[VLM_EINSUM_OPERANDS + 1]; /* the last used entry ([operands]) is the output */
   int label[VLM_EINSUM_OPERANDS + 1][2 * VLM_MAX_RANK];
   int64_t size[VLM_EINSUM_LABELS];
   bool in_output[VLM_EINSUM_LABELS];

@@ -4,52 +4,57 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
 
-#define LOGIC(name, expression)                                                                \
-  static void name##_bool(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, expression)      \
-  static vlm_row_table name##_rows = {[VLM_BOOL] = name##_bool};                               \
+#define LOGIC(name, expression)                                                                    \
+  static void name##_bool(const vlm_row *row) VLM_ROW_LOOP2(                                       \
+      uint8_t, uint8_t, expression) static vlm_row_table name##_rows = {[VLM_BOOL] = name##_bool}; \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare_binary(c, name##_rows); }
-LOGIC(and, x && y)
+LOGIC(and, x &&y)
 LOGIC(or, x || y)
 LOGIC(xor, !x != !y)
 
-static void not_bool(const vlm_row *row) VLM_ROW_LOOP1(uint8_t, uint8_t, !x)
-static vlm_row_table not_rows = {[VLM_BOOL] = not_bool};
+static void not_bool(const vlm_row *row)
+    VLM_ROW_LOOP1(uint8_t, uint8_t, !x) static vlm_row_table not_rows = {[VLM_BOOL] = not_bool};
 vlm_status vlm_prepare_not(vlm_op_call *c) { return vlm_rows_prepare(c, 1, not_rows, NULL, 0); }
 
-#define BITS2(name, operator)                                                                  \
-  static void name##_8(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, x operator y)       \
-  static void name##_16(const vlm_row *row) VLM_ROW_LOOP2(uint16_t, uint16_t, x operator y)    \
-  static void name##_32(const vlm_row *row) VLM_ROW_LOOP2(uint32_t, uint32_t, x operator y)    \
-  static void name##_64(const vlm_row *row) VLM_ROW_LOOP2(uint64_t, uint64_t, x operator y)    \
-  BITS_TABLE(name, 2)
-#define BITS_TABLE(name, inputs)                                                               \
-  static vlm_row_table name##_rows = {[VLM_U8] = name##_8,   [VLM_S8] = name##_8,   [VLM_U16] = name##_16, [VLM_S16] = name##_16, \
-                                      [VLM_U32] = name##_32, [VLM_S32] = name##_32, [VLM_U64] = name##_64, [VLM_S64] = name##_64}; \
+#define BITS2(name, operator)                                                                           \
+  static void name##_8(const vlm_row *row)                                                              \
+      VLM_ROW_LOOP2(uint8_t, uint8_t, x operator y) static void name##_16(const vlm_row *row)           \
+          VLM_ROW_LOOP2(uint16_t, uint16_t, x operator y) static void name##_32(const vlm_row *row)     \
+              VLM_ROW_LOOP2(uint32_t, uint32_t, x operator y) static void name##_64(const vlm_row *row) \
+                  VLM_ROW_LOOP2(uint64_t, uint64_t, x operator y) BITS_TABLE(name, 2)
+#define BITS_TABLE(name, inputs)                                                                   \
+  static vlm_row_table name##_rows = {                                                             \
+      [VLM_U8] = name##_8,   [VLM_S8] = name##_8,   [VLM_U16] = name##_16, [VLM_S16] = name##_16,  \
+      [VLM_U32] = name##_32, [VLM_S32] = name##_32, [VLM_U64] = name##_64, [VLM_S64] = name##_64}; \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, inputs, name##_rows, NULL, 0); }
 BITS2(bitwise_and, &)
 BITS2(bitwise_or, |)
 BITS2(bitwise_xor, ^)
-static void bitwise_not_8(const vlm_row *row) VLM_ROW_LOOP1(uint8_t, uint8_t, ~x)
-static void bitwise_not_16(const vlm_row *row) VLM_ROW_LOOP1(uint16_t, uint16_t, ~x)
-static void bitwise_not_32(const vlm_row *row) VLM_ROW_LOOP1(uint32_t, uint32_t, ~x)
-static void bitwise_not_64(const vlm_row *row) VLM_ROW_LOOP1(uint64_t, uint64_t, ~x)
-BITS_TABLE(bitwise_not, 1)
+static void bitwise_not_8(const vlm_row *row)
+    VLM_ROW_LOOP1(uint8_t, uint8_t, ~x) static void bitwise_not_16(const vlm_row *row)
+        VLM_ROW_LOOP1(uint16_t, uint16_t, ~x) static void bitwise_not_32(const vlm_row *row)
+            VLM_ROW_LOOP1(uint32_t, uint32_t, ~x) static void bitwise_not_64(const vlm_row *row)
+                VLM_ROW_LOOP1(uint64_t, uint64_t, ~x) BITS_TABLE(bitwise_not, 1)
 
 /* A shift by the width or more, or by a negative number, leaves what the sign fills in: 0, or -1 for a negative number to the right. */
 #define SHIFTS(type) ((uint64_t)y < 8 * sizeof(type))
 #define SHIFT_LEFT(op, suffix, NAME, type) \
   static void left_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFTS(type) ? (uint64_t)x << y : 0)
-#define SHIFT_RIGHT(op, suffix, NAME, type) \
-  static void right_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFTS(type) ? x >> y : x < (type)1 && x != 0 ? (type)-1 : (type)0)
-VLM_ROW_INTEGERS(SHIFT_LEFT, left)
-VLM_ROW_INTEGERS(SHIFT_RIGHT, right)
-static vlm_row_table left_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, left)};
+#define SHIFT_RIGHT(op, suffix, NAME, type)                                                       \
+  static void right_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type,                        \
+                                                               SHIFTS(type)            ? x >> y   \
+                                                               : x < (type)1 && x != 0 ? (type)-1 \
+                                                                                       : (type)0)
+                    VLM_ROW_INTEGERS(SHIFT_LEFT, left)
+                        VLM_ROW_INTEGERS(SHIFT_RIGHT, right) static vlm_row_table left_rows = {
+                            VLM_ROW_INTEGERS(VLM_ROW_ENTRY, left)};
 static vlm_row_table right_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, right)};
 
 vlm_status vlm_prepare_bit_shift(vlm_op_call *c) {
   const char *direction = vlm_arg_string(c, 0, "");
   bool left = strcmp(direction, "LEFT") == 0;
-  if (!left && strcmp(direction, "RIGHT") != 0) return vlm_fail(c->err, VLM_INPUT, "direction is \"%s\"; wanted LEFT or RIGHT", direction);
+  if (!left && strcmp(direction, "RIGHT") != 0)
+    return vlm_fail(c->err, VLM_INPUT, "direction is \"%s\"; wanted LEFT or RIGHT", direction);
   return vlm_rows_prepare(c, 2, left ? left_rows : right_rows, NULL, 0);
 }
 
@@ -65,13 +70,13 @@ out:
   return st;
 }
 
-#define WHERE(suffix, type)                                              \
-  static void where_##suffix(const vlm_row *row) {                       \
-    const uint8_t *condition = row->in[0];                               \
-    const type *x = row->in[1], *y = row->in[2];                         \
+#define WHERE(suffix, type)                                                                        \
+  static void where_##suffix(const vlm_row *row) {                                                 \
+    const uint8_t *condition = row->in[0];                                                         \
+    const type *x = row->in[1], *y = row->in[2];                                                   \
     const int64_t c_step = row->step[0], x_step = row->step[1], y_step = row->step[2], n = row->n; \
-    type *z = row->out;                                                  \
-    for (int64_t i = 0; i < n; i++) z[i] = condition[i * c_step] ? x[i * x_step] : y[i * y_step]; \
+    type *z = row->out;                                                                            \
+    for (int64_t i = 0; i < n; i++) z[i] = condition[i * c_step] ? x[i * x_step] : y[i * y_step];  \
   }
 WHERE(8, uint8_t)
 WHERE(16, uint16_t)
@@ -81,13 +86,18 @@ WHERE(64, uint64_t)
 vlm_status vlm_prepare_where(vlm_op_call *c) {
   vlm_dtype type = c->in[1]->dtype;
   int bits = vlm_dtype_bits(type);
-  vlm_row_fn *fn = bits == 8 ? where_8 : bits == 16 ? where_16 : bits == 32 ? where_32 : bits == 64 ? where_64 : NULL;
+  vlm_row_fn *fn = bits == 8    ? where_8
+                   : bits == 16 ? where_16
+                   : bits == 32 ? where_32
+                   : bits == 64 ? where_64
+                                : NULL;
   if (!fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
   if (c->in[0]->dtype != VLM_BOOL)
-    return vlm_fail(c->err, VLM_INPUT, "condition is of type %s; wanted bool", vlm_dtype_name(c->in[0]->dtype));
+    return vlm_fail(c->err, VLM_INPUT, "condition is of type %s; wanted bool",
+                    vlm_dtype_name(c->in[0]->dtype));
   if (c->in[2]->dtype != type)
-    return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same", vlm_dtype_name(type),
-                    vlm_dtype_name(c->in[2]->dtype));
+    return vlm_fail(c->err, VLM_INPUT, "X is of type %s, Y of type %s; they must be the same",
+                    vlm_dtype_name(type), vlm_dtype_name(c->in[2]->dtype));
   const vlm_row_inputs from = vlm_rows_first(c, 3);
   return vlm_rows_prepare_raw(c, &from, fn, NULL, 0);
 }

@@ -6,19 +6,19 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
 
-#define UNARY_RUN(name, ...)                                             \
-  static vlm_row_table name##_rows = {__VA_ARGS__};                      \
+#define UNARY_RUN(name, ...)                        \
+  static vlm_row_table name##_rows = {__VA_ARGS__}; \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, 1, name##_rows, NULL, 0); }
 
 /* float32 by a row operation. */
-#define UNARY(name, f64)                                                                                    \
-  static void name##_f32(const vlm_row *row) { row->ops->name(row->out, row->in[0], row->n, NULL); }        \
+#define UNARY(name, f64)                                                                             \
+  static void name##_f32(const vlm_row *row) { row->ops->name(row->out, row->in[0], row->n, NULL); } \
   static void name##_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, f64)
 /* float32 by a scalar function. */
-#define UNARY_SCALAR(name, f32, f64)                                               \
-  static void name##_f32(const vlm_row *row) VLM_ROW_LOOP1(float, float, f32)      \
-  static void name##_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, f64)    \
-  UNARY_RUN(name, [VLM_F32] = name##_f32, [VLM_F64] = name##_f64)
+#define UNARY_SCALAR(name, f32, f64)                                              \
+  static void name##_f32(const vlm_row *row)                                      \
+      VLM_ROW_LOOP1(float, float, f32) static void name##_f64(const vlm_row *row) \
+          VLM_ROW_LOOP1(double, double, f64) UNARY_RUN(name, [VLM_F32] = name##_f32, [VLM_F64] = name##_f64)
 #define UNARY_FLOAT(name, f64) \
   UNARY(name, f64)             \
   UNARY_RUN(name, [VLM_F32] = name##_f32, [VLM_F64] = name##_f64)
@@ -45,26 +45,35 @@ UNARY_SCALAR(atanh, vlm_atanh32(x), atanh(x))
 
 UNARY(neg, -x)
 UNARY(abs, fabs(x))
-#define NEG_INTEGER(op, suffix, NAME, type) static void neg_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, 0 - (uint64_t)x)
-#define ABS_INTEGER(op, suffix, NAME, type) \
-  static void abs_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
+#define NEG_INTEGER(op, suffix, NAME, type) \
+  static void neg_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, 0 - (uint64_t)x)
+#define ABS_INTEGER(op, suffix, NAME, type)    \
+  static void abs_##suffix(const vlm_row *row) \
+      VLM_ROW_LOOP1(type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
 #define SIGN_INTEGER(op, suffix, NAME, type) \
   static void sign_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x == 0 ? 0 : x < (type)1 ? -1 : 1)
 VLM_ROW_INTEGERS(NEG_INTEGER, neg)
 VLM_ROW_INTEGERS(ABS_INTEGER, abs)
 VLM_ROW_INTEGERS(SIGN_INTEGER, sign)
-static void sign_f32(const vlm_row *row) VLM_ROW_LOOP1(float, float, x != x ? x : (float)(x > 0.0f) - (float)(x < 0.0f))
-static void sign_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, x != x ? x : (double)(x > 0.0) - (double)(x < 0.0))
-UNARY_RUN(neg, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, neg)[VLM_F32] = neg_f32, [VLM_F64] = neg_f64)
-UNARY_RUN(abs, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, abs)[VLM_F32] = abs_f32, [VLM_F64] = abs_f64)
-UNARY_RUN(sign, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, sign)[VLM_F32] = sign_f32, [VLM_F64] = sign_f64)
+static void sign_f32(const vlm_row *row)
+    VLM_ROW_LOOP1(float, float,
+                  x != x ? x : (float)(x > 0.0f) - (float)(x < 0.0f)) static void sign_f64(const vlm_row *row)
+        VLM_ROW_LOOP1(double, double, x != x ? x : (double)(x > 0.0) - (double)(x < 0.0))
+            UNARY_RUN(neg, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, neg)[VLM_F32] = neg_f32, [VLM_F64] = neg_f64)
+                UNARY_RUN(abs, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, abs)[VLM_F32] = abs_f32, [VLM_F64] = abs_f64)
+                    UNARY_RUN(sign,
+                              VLM_ROW_INTEGERS(VLM_ROW_ENTRY, sign)[VLM_F32] = sign_f32, [VLM_F64] = sign_f64)
 
-/* ---- Clip: min, then max, so that max wins when they cross ---- */
+    /* ---- Clip: min, then max, so that max wins when they cross ---- */
 
-static void clip_f32(const vlm_row *row) { row->ops->clip(row->out, row->in[0], row->n, row->opts); }
+    static void clip_f32(const vlm_row *row) {
+  row->ops->clip(row->out, row->in[0], row->n, row->opts);
+}
 static void clip_attributes_f64(const vlm_row *row) {
   const float *p = row->opts;
-  VLM_ROW_LOOP1(double, double, (x < (double)p[0] ? (double)p[0] : x) > (double)p[1] ? (double)p[1] : (x < (double)p[0] ? (double)p[0] : x))
+  VLM_ROW_LOOP1(double, double,
+                (x < (double)p[0] ? (double)p[0] : x) > (double)p[1] ? (double)p[1]
+                                                                     : (x < (double)p[0] ? (double)p[0] : x))
 }
 static vlm_row_table clip_attribute_rows = {[VLM_F32] = clip_f32, [VLM_F64] = clip_attributes_f64};
 
@@ -74,17 +83,17 @@ vlm_status vlm_prepare_clip_attributes(vlm_op_call *c) {
 }
 
 /* Row inputs are x, min, max; with one bound only, x and that bound (clip_low, clip_high). */
-#define CLIP(op, suffix, NAME, type)                                                              \
-  static void clip_##suffix(const vlm_row *row) {                                                 \
-    const type *low = row->in[1], *high = row->in[2];                                             \
-    const int64_t low_step = row->step[1], high_step = row->step[2];                              \
-    const type *xs = row->in[0];                                                                  \
-    type *zs = row->out;                                                                          \
-    for (int64_t i = 0; i < row->n; i++) {                                                        \
-      type x = xs[i * row->step[0]], l = low[i * low_step], h = high[i * high_step];              \
-      x = x < l ? l : x;                                                                          \
-      zs[i] = x > h ? h : x;                                                                      \
-    }                                                                                             \
+#define CLIP(op, suffix, NAME, type)                                                 \
+  static void clip_##suffix(const vlm_row *row) {                                    \
+    const type *low = row->in[1], *high = row->in[2];                                \
+    const int64_t low_step = row->step[1], high_step = row->step[2];                 \
+    const type *xs = row->in[0];                                                     \
+    type *zs = row->out;                                                             \
+    for (int64_t i = 0; i < row->n; i++) {                                           \
+      type x = xs[i * row->step[0]], l = low[i * low_step], h = high[i * high_step]; \
+      x = x < l ? l : x;                                                             \
+      zs[i] = x > h ? h : x;                                                         \
+    }                                                                                \
   }
 VLM_ROW_INTEGERS(CLIP, clip)
 CLIP(clip, f64, F64, double)
@@ -92,7 +101,8 @@ static void clip_inputs_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], *(const float *)row->in[2]};
   row->ops->clip(row->out, row->in[0], row->n, p);
 }
-static vlm_row_table clip_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip)[VLM_F32] = clip_inputs_f32, [VLM_F64] = clip_f64};
+static vlm_row_table clip_rows = {
+    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip)[VLM_F32] = clip_inputs_f32, [VLM_F64] = clip_f64};
 
 static void clip_low_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], INFINITY};
@@ -102,14 +112,18 @@ static void clip_high_f32(const vlm_row *row) {
   const float p[2] = {-INFINITY, *(const float *)row->in[1]};
   row->ops->clip(row->out, row->in[0], row->n, p);
 }
-#define CLIP_LOW(op, suffix, NAME, type) static void clip_low_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < y ? y : x)
-#define CLIP_HIGH(op, suffix, NAME, type) static void clip_high_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x > y ? y : x)
+#define CLIP_LOW(op, suffix, NAME, type) \
+  static void clip_low_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < y ? y : x)
+#define CLIP_HIGH(op, suffix, NAME, type) \
+  static void clip_high_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x > y ? y : x)
 VLM_ROW_INTEGERS(CLIP_LOW, clip)
 VLM_ROW_INTEGERS(CLIP_HIGH, clip)
 CLIP_LOW(clip, f64, F64, double)
 CLIP_HIGH(clip, f64, F64, double)
-static vlm_row_table clip_low_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_low)[VLM_F32] = clip_low_f32, [VLM_F64] = clip_low_f64};
-static vlm_row_table clip_high_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_high)[VLM_F32] = clip_high_f32, [VLM_F64] = clip_high_f64};
+static vlm_row_table clip_low_rows = {
+    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_low)[VLM_F32] = clip_low_f32, [VLM_F64] = clip_low_f64};
+static vlm_row_table clip_high_rows = {
+    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_high)[VLM_F32] = clip_high_f32, [VLM_F64] = clip_high_f64};
 
 /* x and the bounds that are there, as scalars. */
 vlm_status vlm_prepare_clip(vlm_op_call *c) {
@@ -119,15 +133,19 @@ vlm_status vlm_prepare_clip(vlm_op_call *c) {
   for (int k = 1; k <= 2; k++) {
     const vlm_tensor *t = vlm_in(c, k);
     if (!t) continue;
-    VLM_CHECK(vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted one", k == 1 ? "min" : "max",
-              (long long)vlm_tensor_count(t));
+    VLM_CHECK(vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted one",
+              k == 1 ? "min" : "max", (long long)vlm_tensor_count(t));
     scalars[k] = *t;
     scalars[k].rank = 0;
     from.input[from.n] = k;
     from.as[from.n++] = &scalars[k];
   }
   if (from.n == 1) goto out;
-  VLM_TRY(vlm_rows_prepare_from(c, &from, from.n == 3 ? clip_rows : vlm_in(c, 1) ? clip_low_rows : clip_high_rows, NULL, 0));
+  VLM_TRY(vlm_rows_prepare_from(c, &from,
+                                from.n == 3    ? clip_rows
+                                : vlm_in(c, 1) ? clip_low_rows
+                                               : clip_high_rows,
+                                NULL, 0));
 out:
   return st;
 }

@@ -25,8 +25,8 @@ out:
   return st;
 }
 
-static vlm_status refuse_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs,
-                              int32_t n_outputs) {
+static vlm_status refuse_body(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs,
+                              vlm_tensor *outputs, int32_t n_outputs) {
   (void)body, (void)inputs, (void)n_inputs, (void)outputs, (void)n_outputs;
   return vlm_fail(c->err, VLM_UNSUPPORTED, "subgraphs are not run while folding");
 }
@@ -58,12 +58,22 @@ out:
   return st;
 }
 
-vlm_status vlm_node_evaluate(const vlm_evaluate_opts *e, const vlm_node *node, const vlm_tensor *const *in, vlm_tensor *const *out, vlm_error *err) {
+vlm_status vlm_node_evaluate(const vlm_evaluate_opts *e, const vlm_node *node, const vlm_tensor *const *in,
+                             vlm_tensor *const *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   job j = {.e = e};
   bool shared;
-  vlm_op_call call = {.node = node, .n_in = node->n_inputs, .n_out = node->n_outputs, .in = in, .out = out, .threads = e->threads,
-                      .kernels = e->kernels, .scratch = take_scratch, .allocate = take_output, .run_body = refuse_body, .executor = &j,
+  vlm_op_call call = {.node = node,
+                      .n_in = node->n_inputs,
+                      .n_out = node->n_outputs,
+                      .in = in,
+                      .out = out,
+                      .threads = e->threads,
+                      .kernels = e->kernels,
+                      .scratch = take_scratch,
+                      .allocate = take_output,
+                      .run_body = refuse_body,
+                      .executor = &j,
                       .err = err};
   VLM_TRY(vlm_arena_create(&j.arena, err));
   VLM_TRY(place_results(&call, &shared));

@@ -64,7 +64,8 @@ vlm_status vlm_infer_Tile(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK];
   VLM_TRY(read_repeats(c, dims));
   for (int i = 0; i < x->rank; i++)
-    VLM_CHECK(!__builtin_mul_overflow(dims[i], x->dims[i], &dims[i]), c->err, VLM_LIMIT, "axis %d is repeated too often", i);
+    VLM_CHECK(!__builtin_mul_overflow(dims[i], x->dims[i], &dims[i]), c->err, VLM_LIMIT,
+              "axis %d is repeated too often", i);
   VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
   const vlm_tensor y = vlm_tensor_make(x->dtype, x->rank, dims, NULL);

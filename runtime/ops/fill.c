@@ -27,7 +27,8 @@ static vlm_status constant_value(vlm_op_call *c, vlm_tensor *t) {
     }
     return VLM_OK;
   }
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator Constant without value, value_float(s) or value_int(s) is not supported");
+  return vlm_fail(c->err, VLM_UNSUPPORTED,
+                  "operator Constant without value, value_float(s) or value_int(s) is not supported");
 }
 
 vlm_status vlm_infer_Constant(vlm_op_call *c) {
@@ -57,7 +58,8 @@ vlm_status vlm_infer_ConstantOfShape(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK];
   int rank;
   VLM_TRY(vlm_read_ints(c, c->in[0], dims, VLM_MAX_RANK, &rank));
-  for (int i = 0; i < rank; i++) VLM_CHECK(dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)dims[i]);
+  for (int i = 0; i < rank; i++)
+    VLM_CHECK(dims[i] >= 0, c->err, VLM_INPUT, "shape entry %d is %lld", i, (long long)dims[i]);
   VLM_TRY(vlm_check_dims(c, rank, dims));
   vlm_out_shape(c, 0, a->kind == VLM_ATTR_TENSOR ? a->u.t->dtype : VLM_F32, rank, dims);
 out:
@@ -85,7 +87,8 @@ vlm_status vlm_prepare_ConstantOfShape(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_bytes_prepare(c, &s->y, c->out[0]));
   if (a->kind == VLM_ATTR_TENSOR) {
-    VLM_CHECK(vlm_tensor_count(a->u.t) == 1, c->err, VLM_INPUT, "value has %lld elements, wanted 1", (long long)vlm_tensor_count(a->u.t));
+    VLM_CHECK(vlm_tensor_count(a->u.t) == 1, c->err, VLM_INPUT, "value has %lld elements, wanted 1",
+              (long long)vlm_tensor_count(a->u.t));
     memcpy(s->value, a->u.t->data, vlm_item_size(&y));
   }
   plan_fill(&s->plan, &y);
@@ -112,13 +115,15 @@ static vlm_status range_count(vlm_op_call *c, int64_t *n) {
   VLM_TRY(vlm_scalar_real(c, 2, "delta", 0, &delta));
   if (vlm_dtype_is_float(c->in[0]->dtype)) {
     double steps = ceil((limit - start) / delta);
-    VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT, "range from %g to %g by %g has no length", start, limit,
-              delta);
+    VLM_CHECK(steps <= 0 || (isfinite(steps) && steps < 1e15), c->err, VLM_INPUT,
+              "range from %g to %g by %g has no length", start, limit, delta);
     *n = steps > 0 ? (int64_t)steps : 0;
   } else {
-    int64_t from = vlm_tensor_get_int(c->in[0], 0), to = vlm_tensor_get_int(c->in[1], 0), step = vlm_tensor_get_int(c->in[2], 0), span;
-    VLM_CHECK(step != 0 && !__builtin_sub_overflow(to, from, &span), c->err, VLM_INPUT, "range from %lld to %lld by %lld has no length",
-              (long long)from, (long long)to, (long long)step);
+    int64_t from = vlm_tensor_get_int(c->in[0], 0), to = vlm_tensor_get_int(c->in[1], 0),
+            step = vlm_tensor_get_int(c->in[2], 0), span;
+    VLM_CHECK(step != 0 && !__builtin_sub_overflow(to, from, &span), c->err, VLM_INPUT,
+              "range from %lld to %lld by %lld has no length", (long long)from, (long long)to,
+              (long long)step);
     *n = (span > 0) != (step > 0) || span == 0 ? 0 : (step > 0 ? (span - 1) / step : (span + 1) / step) + 1;
   }
 out:
@@ -155,7 +160,8 @@ vlm_status vlm_infer_EyeLike(vlm_op_call *c) {
   const vlm_attr *type = vlm_arg(c, 0);
   vlm_dtype dtype = type->kind == VLM_ATTR_INT ? vlm_dtype_from_onnx((int)type->u.i) : c->in[0]->dtype;
   VLM_CHECK(c->in[0]->rank == 2, c->err, VLM_INPUT, "input has %d dims, wanted 2", c->in[0]->rank);
-  VLM_CHECK(dtype != VLM_NONE, c->err, VLM_UNSUPPORTED, "operator EyeLike: element type %lld is not supported", (long long)type->u.i);
+  VLM_CHECK(dtype != VLM_NONE, c->err, VLM_UNSUPPORTED,
+            "operator EyeLike: element type %lld is not supported", (long long)type->u.i);
   vlm_out_shape(c, 0, dtype, 2, c->in[0]->dims);
 out:
   return st;
@@ -185,11 +191,13 @@ vlm_status vlm_infer_OneHot(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK];
   double depth;
   int axis;
-  VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported", x->rank, VLM_MAX_RANK - 1);
+  VLM_CHECK(x->rank < VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "OneHot of %d dims, at most %d are supported",
+            x->rank, VLM_MAX_RANK - 1);
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank + 1, false, &axis));
   VLM_TRY(vlm_scalar_real(c, 1, "depth", 0, &depth));
   VLM_CHECK(depth >= 0 && depth < 1e15, c->err, VLM_INPUT, "depth is %g", depth);
-  VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2", (long long)vlm_tensor_count(values));
+  VLM_CHECK(vlm_tensor_count(values) == 2, c->err, VLM_INPUT, "values has %lld elements, wanted 2",
+            (long long)vlm_tensor_count(values));
   for (int i = 0, j = 0; i <= x->rank; i++) dims[i] = i == axis ? (int64_t)depth : x->dims[j++];
   VLM_TRY(vlm_check_dims(c, x->rank + 1, dims));
   vlm_out_shape(c, 0, values->dtype, x->rank + 1, dims);
@@ -211,7 +219,8 @@ vlm_status vlm_prepare_OneHot(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), y->rank, false, &axis));
   s->item = vlm_item_size(y);
-  VLM_CHECK(s->item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported", vlm_dtype_name(y->dtype));
+  VLM_CHECK(s->item > 0, c->err, VLM_UNSUPPORTED, "operator OneHot of %s is not supported",
+            vlm_dtype_name(y->dtype));
   plan_fill(&s->plan, y);
   s->depth = y->dims[axis];
   s->inner = vlm_tensor_span(y, axis + 1, y->rank);
@@ -230,7 +239,8 @@ vlm_status vlm_run_OneHot(vlm_op_call *c) {
     int64_t k = vlm_tensor_get_int(x, i);
     if (k < 0) k += s->depth;
     if (k < 0 || k >= s->depth) continue;
-    memcpy(y + (size_t)((i / s->inner * s->depth + k) * s->inner + i % s->inner) * s->item, values + s->item, s->item);
+    memcpy(y + (size_t)((i / s->inner * s->depth + k) * s->inner + i % s->inner) * s->item, values + s->item,
+           s->item);
   }
   return VLM_OK;
 }
@@ -238,7 +248,8 @@ vlm_status vlm_run_OneHot(vlm_op_call *c) {
 /* ---- Trilu ---- */
 
 vlm_status vlm_infer_Trilu(vlm_op_call *c) {
-  if (c->in[0]->rank < 2) return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
+  if (c->in[0]->rank < 2)
+    return vlm_fail(c->err, VLM_INPUT, "input has %d dims, wanted at least 2", c->in[0]->rank);
   vlm_out_like(c, 0, 0);
   return vlm_check_whole_bytes(c, 0);
 }
@@ -267,13 +278,15 @@ vlm_status vlm_run_Trilu(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   bool upper = *(const bool *)c->state;
   size_t item = vlm_item_size(x);
-  int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1), k;
+  int64_t rows = x->dims[x->rank - 2], cols = x->dims[x->rank - 1], all = vlm_tensor_span(x, 0, x->rank - 1),
+          k;
   VLM_TRY(vlm_scalar_int(c, 1, "k", 0, &k));
   k = k < -rows - 1 ? -rows - 1 : k > cols + 1 ? cols + 1 : k;
   for (int64_t r = 0; r < all; r++) {
     int64_t cut = r % rows + k + (upper ? 0 : 1); /* first column kept (upper) or dropped (lower) */
     cut = cut < 0 ? 0 : cut > cols ? cols : cut;
-    cut_row((char *)c->out[0]->data + (size_t)(r * cols) * item, (const char *)x->data + (size_t)(r * cols) * item, cut, cols, item, upper);
+    cut_row((char *)c->out[0]->data + (size_t)(r * cols) * item,
+            (const char *)x->data + (size_t)(r * cols) * item, cut, cols, item, upper);
   }
 out:
   return st;

@@ -12,7 +12,8 @@ vlm_status vlm_gather_indices(vlm_op_call *c, const vlm_tensor *t, int64_t size,
   vlm_status st = VLM_OK;
   for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) {
     int64_t k = vlm_tensor_get_int(t, i);
-    VLM_CHECK(k >= -size && k < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld", (long long)k, (long long)size);
+    VLM_CHECK(k >= -size && k < size, c->err, VLM_INPUT, "index %lld is outside a dim of size %lld",
+              (long long)k, (long long)size);
     index[i] = k < 0 ? k + size : k;
   }
 out:
@@ -25,8 +26,8 @@ vlm_status vlm_gather_shape(vlm_op_call *c, int axis, int64_t *dims, int *rank) 
   const vlm_tensor *x = c->in[0], *t = c->in[1];
   *rank = 0;
   if (x->rank - 1 + t->rank > VLM_MAX_RANK)
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "%s to %d dims, at most %d are supported", c->node->op_type, x->rank - 1 + t->rank,
-                    VLM_MAX_RANK);
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "%s to %d dims, at most %d are supported", c->node->op_type,
+                    x->rank - 1 + t->rank, VLM_MAX_RANK);
   for (int i = 0; i < axis; i++) dims[(*rank)++] = x->dims[i];
   for (int i = 0; i < t->rank; i++) dims[(*rank)++] = t->dims[i];
   for (int i = axis + 1; i < x->rank; i++) dims[(*rank)++] = x->dims[i];
@@ -56,8 +57,8 @@ static void gather_runs(void *user, int64_t begin, int64_t end, int worker) {
   const gather_job *job = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++)
-    memcpy(job->dst + (size_t)i * job->run, job->src + (size_t)(i / job->count * job->size + job->index[i % job->count]) * job->run,
-           job->run);
+    memcpy(job->dst + (size_t)i * job->run,
+           job->src + (size_t)(i / job->count * job->size + job->index[i % job->count]) * job->run, job->run);
 }
 
 typedef struct {
@@ -76,7 +77,8 @@ vlm_status vlm_prepare_Gather(vlm_op_call *c) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x.rank, false, &axis));
   VLM_TRY(vlm_bytes_prepare(c, &s->in, c->in[0]));
   VLM_TRY(vlm_bytes_prepare(c, &s->out, c->out[0]));
-  s->job = (gather_job){.count = vlm_tensor_count(c->in[1]), .size = x.dims[axis],
+  s->job = (gather_job){.count = vlm_tensor_count(c->in[1]),
+                        .size = x.dims[axis],
                         .run = (size_t)vlm_tensor_span(&x, axis + 1, x.rank) * vlm_item_size(&x)};
   s->runs = vlm_tensor_span(&x, 0, axis) * s->job.count;
   VLM_TRY(vlm_op_reserve(c, &s->index, s->job.count, sizeof(int64_t)));
@@ -94,7 +96,8 @@ vlm_status vlm_run_Gather(vlm_op_call *c) {
   job.index = index;
   job.src = vlm_bytes_read(c, &s->in, c->in[0]);
   job.dst = y;
-  if (job.run > 0 && s->runs > 0) vlm_threads_range(c->threads, s->runs, (int64_t)(65536 / job.run) + 1, gather_runs, &job);
+  if (job.run > 0 && s->runs > 0)
+    vlm_threads_range(c->threads, s->runs, (int64_t)(65536 / job.run) + 1, gather_runs, &job);
   vlm_bytes_store(&s->out, c->out[0], y);
 out:
   return st;
@@ -109,8 +112,9 @@ vlm_status vlm_infer_GatherElements(vlm_op_call *c) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &axis));
   VLM_CHECK(t->rank == x->rank, c->err, VLM_INPUT, "indices has %d dims, data %d", t->rank, x->rank);
   for (int i = 0; i < x->rank; i++)
-    VLM_CHECK(i == axis || t->dims[i] <= x->dims[i], c->err, VLM_INPUT, "indices has %lld entries along axis %d, data %lld",
-              (long long)t->dims[i], i, (long long)x->dims[i]);
+    VLM_CHECK(i == axis || t->dims[i] <= x->dims[i], c->err, VLM_INPUT,
+              "indices has %lld entries along axis %d, data %lld", (long long)t->dims[i], i,
+              (long long)x->dims[i]);
   vlm_out_shape(c, 0, x->dtype, t->rank, t->dims);
 out:
   return st;
@@ -165,15 +169,17 @@ vlm_status vlm_infer_GatherND(vlm_op_call *c) {
   int64_t batch = vlm_arg_int(c, 0, 0), dims[VLM_MAX_RANK];
   int rank = 0;
   VLM_CHECK(t->rank >= 1 && x->rank >= 1, c->err, VLM_INPUT, "data or indices is a scalar");
-  VLM_CHECK(batch >= 0 && batch < t->rank && batch < x->rank, c->err, VLM_INPUT, "batch_dims is %lld", (long long)batch);
+  VLM_CHECK(batch >= 0 && batch < t->rank && batch < x->rank, c->err, VLM_INPUT, "batch_dims is %lld",
+            (long long)batch);
   int64_t depth = t->dims[t->rank - 1];
-  VLM_CHECK(depth >= 0 && depth <= x->rank - batch, c->err, VLM_INPUT, "indices address %lld dims, data has %lld behind the batch",
-            (long long)depth, (long long)(x->rank - batch));
+  VLM_CHECK(depth >= 0 && depth <= x->rank - batch, c->err, VLM_INPUT,
+            "indices address %lld dims, data has %lld behind the batch", (long long)depth,
+            (long long)(x->rank - batch));
   VLM_CHECK(t->rank - 1 + x->rank - batch - depth <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED,
             "GatherND to more than %d dims is not supported", VLM_MAX_RANK);
   for (int i = 0; i < batch; i++)
-    VLM_CHECK(t->dims[i] == x->dims[i], c->err, VLM_INPUT, "batch dim %d is %lld in data, %lld in indices", i, (long long)x->dims[i],
-              (long long)t->dims[i]);
+    VLM_CHECK(t->dims[i] == x->dims[i], c->err, VLM_INPUT, "batch dim %d is %lld in data, %lld in indices", i,
+              (long long)x->dims[i], (long long)t->dims[i]);
   for (int i = 0; i < t->rank - 1; i++) dims[rank++] = t->dims[i];
   for (int i = (int)(batch + depth); i < x->rank; i++) dims[rank++] = x->dims[i];
   vlm_out_shape(c, 0, x->dtype, rank, dims);
@@ -213,8 +219,8 @@ static vlm_status tuple_place(vlm_op_call *c, const gather_nd_state *s, int64_t 
   *at = i / s->tuples * (int64_t)s->per_batch;
   for (int k = 0; k < s->depth; k++) {
     int64_t index = vlm_tensor_get_int(c->in[1], i * s->depth + k), size = c->in[0]->dims[s->batch + k];
-    VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld", (long long)index, s->batch + k,
-              (long long)size);
+    VLM_CHECK(index >= -size && index < size, c->err, VLM_INPUT, "index %lld is outside dim %d of size %lld",
+              (long long)index, s->batch + k, (long long)size);
     *at += (index < 0 ? index + size : index) * s->strides[s->batch + k];
   }
 out:

@@ -7,8 +7,9 @@
 
 typedef struct block_layout {
   int gather_axis, quantize_axis;
-  int64_t block, per_byte; /* per_byte > 1: uint8 data packs that many values along the last axis, low bits first */
-  vlm_tensor x;            /* data with its unpacked shape */
+  int64_t block,
+      per_byte; /* per_byte > 1: uint8 data packs that many values along the last axis, low bits first */
+  vlm_tensor x; /* data with its unpacked shape */
 } block_layout;
 
 static vlm_status read_layout(vlm_op_call *c, block_layout *b) {
@@ -18,16 +19,18 @@ static vlm_status read_layout(vlm_op_call *c, block_layout *b) {
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), x->rank, false, &b->gather_axis));
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 1, 1), x->rank, false, &b->quantize_axis));
   b->block = vlm_arg_int(c, 2, 128);
-  VLM_CHECK(b->block > 0 && vlm_is_extent(b->block), c->err, VLM_INPUT, "block_size is %lld", (long long)b->block);
-  VLM_CHECK(bits == 4 || bits == 8, c->err, VLM_UNSUPPORTED, "operator GatherBlockQuantized with %lld bits is not supported",
-            (long long)bits);
+  VLM_CHECK(b->block > 0 && vlm_is_extent(b->block), c->err, VLM_INPUT, "block_size is %lld",
+            (long long)b->block);
+  VLM_CHECK(bits == 4 || bits == 8, c->err, VLM_UNSUPPORTED,
+            "operator GatherBlockQuantized with %lld bits is not supported", (long long)bits);
   b->x = *x;
   b->per_byte = x->dtype == VLM_U8 && bits == 4 ? 2 : 1;
   b->x.dims[x->rank - 1] *= b->per_byte;
   VLM_CHECK(s->rank == x->rank, c->err, VLM_INPUT, "scales has %d dims, data %d", s->rank, x->rank);
   for (int i = 0; i < x->rank; i++) {
     int64_t want = i == b->quantize_axis ? (b->x.dims[i] + b->block - 1) / b->block : b->x.dims[i];
-    VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT, "scales dim %d is %lld, wanted %lld", i, (long long)s->dims[i], (long long)want);
+    VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT, "scales dim %d is %lld, wanted %lld", i,
+              (long long)s->dims[i], (long long)want);
     zeros[i] = want;
   }
   if (b->per_byte > 1) zeros[x->rank - 1] = (zeros[x->rank - 1] + 1) / 2;
@@ -60,9 +63,9 @@ static int64_t quantized_value(const vlm_tensor *t, int64_t per_byte, int64_t wi
 typedef struct {
   block_layout b;
   size_t index;
-  int64_t picks, inner, size;        /* indices, elements behind one, size of the gathered axis */
-  int64_t q_inner, q_size, blocks;   /* the same of the quantized axis; its blocks */
-  int64_t width, s_width, middle;    /* values of a row, scales of a row; the zero point when none is given */
+  int64_t picks, inner, size;      /* indices, elements behind one, size of the gathered axis */
+  int64_t q_inner, q_size, blocks; /* the same of the quantized axis; its blocks */
+  int64_t width, s_width, middle;  /* values of a row, scales of a row; the zero point when none is given */
 } block_gather;
 
 vlm_status vlm_prepare_GatherBlockQuantized(vlm_op_call *c) {
@@ -93,8 +96,11 @@ vlm_status vlm_run_GatherBlockQuantized(vlm_op_call *c) {
   int64_t *index = vlm_op_work(c, g->index);
   VLM_TRY(vlm_gather_indices(c, c->in[1], g->size, index));
   for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) {
-    int64_t from = (i / g->inner / g->picks * g->size + index[i / g->inner % g->picks]) * g->inner + i % g->inner;
-    int64_t s = (from / g->q_inner / g->q_size * g->blocks + from / g->q_inner % g->q_size / g->b.block) * g->q_inner + from % g->q_inner;
+    int64_t from =
+        (i / g->inner / g->picks * g->size + index[i / g->inner % g->picks]) * g->inner + i % g->inner;
+    int64_t s = (from / g->q_inner / g->q_size * g->blocks + from / g->q_inner % g->q_size / g->b.block) *
+                    g->q_inner +
+                from % g->q_inner;
     int64_t zero = zeros ? quantized_value(zeros, g->b.per_byte, g->s_width, s) : g->middle;
     double q = (double)(quantized_value(x, g->b.per_byte, g->width, from) - zero);
     vlm_tensor_set(c->out[0], i, (float)q * (float)vlm_tensor_get(scales, s));

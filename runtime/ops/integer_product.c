@@ -6,17 +6,25 @@
 vlm_status vlm_integer_product_shape(vlm_op_call *c, const vlm_integer_operands *o, vlm_matmul_shape *shape) {
   vlm_status st = VLM_OK;
   const vlm_tensor *b = c->in[o->b_input];
-  VLM_CHECK((o->a->dtype == VLM_U8 || o->a->dtype == VLM_S8) && (b->dtype == VLM_U8 || b->dtype == VLM_S8), c->err, VLM_INPUT,
-            "integer product of %s and %s; wanted uint8 or int8", vlm_dtype_name(o->a->dtype), vlm_dtype_name(b->dtype));
+  VLM_CHECK((o->a->dtype == VLM_U8 || o->a->dtype == VLM_S8) && (b->dtype == VLM_U8 || b->dtype == VLM_S8),
+            c->err, VLM_INPUT, "integer product of %s and %s; wanted uint8 or int8",
+            vlm_dtype_name(o->a->dtype), vlm_dtype_name(b->dtype));
   VLM_TRY(vlm_matmul_shape_of(c, o->a, b, o->transpose_a, o->transpose_b, shape));
 out:
   return st;
 }
 
 /* sizes: k, n, matrices, row and column stride */
-static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from,
+                       const vlm_kernels *kernels, vlm_error *err) {
   (void)err;
-  const vlm_q8_source source = {.w = from[0]->data, .w_matrix = s[0] * s[1], .w_row = s[3], .w_column = s[4], .k = s[0], .n = s[1], .count = s[2],
+  const vlm_q8_source source = {.w = from[0]->data,
+                                .w_matrix = s[0] * s[1],
+                                .w_row = s[3],
+                                .w_column = s[4],
+                                .k = s[0],
+                                .n = s[1],
+                                .count = s[2],
                                 .flip = from[0]->dtype == VLM_U8 ? 0x80 : 0};
   vlm_q8_weights_pack(block, kernels, &source);
   return VLM_OK;
@@ -25,9 +33,13 @@ static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *f
 static vlm_status prepare_weights(vlm_op_call *c, vlm_integer_product *p, int b_input) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &p->shape;
-  vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {b_input}, .n_inputs = 1};
+  vlm_weight_form form = {.fill = fill,
+                          .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column},
+                          .inputs = {b_input},
+                          .n_inputs = 1};
   VLM_CHECK(vlm_q8_weights_layout(&p->layout, c->kernels, s->k, s->n, s->b_matrices), c->err, VLM_LIMIT,
-            "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+            "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k,
+            (long long)s->n);
   form.bytes = p->layout.bytes;
   VLM_TRY(vlm_op_pack(c, &p->w, &form));
 out:
@@ -53,14 +65,20 @@ typedef struct {
   int64_t count, move;
 } zero_points;
 
-static int64_t zero_at(const zero_points *z, int64_t index) { return (z->t ? vlm_tensor_get_int(z->t, index % z->count) : 0) + z->move; }
+static int64_t zero_at(const zero_points *z, int64_t index) {
+  return (z->t ? vlm_tensor_get_int(z->t, index % z->count) : 0) + z->move;
+}
 
-static zero_points zero_points_of(const vlm_tensor *t, int64_t move) { return (zero_points){t, t ? vlm_tensor_count(t) : 1, move}; }
+static zero_points zero_points_of(const vlm_tensor *t, int64_t move) {
+  return (zero_points){t, t ? vlm_tensor_count(t) : 1, move};
+}
 
-static vlm_status check_zero_points(vlm_op_call *c, const vlm_tensor *t, int64_t matrices, int64_t lines, const char *what) {
+static vlm_status check_zero_points(vlm_op_call *c, const vlm_tensor *t, int64_t matrices, int64_t lines,
+                                    const char *what) {
   int64_t count = t ? vlm_tensor_count(t) : 1;
   if (count == 1 || count == lines || count == matrices * lines) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "the zero point of %s has %lld values; wanted 1 or %lld", what, (long long)count, (long long)lines);
+  return vlm_fail(c->err, VLM_INPUT, "the zero point of %s has %lld values; wanted 1 or %lld", what,
+                  (long long)count, (long long)lines);
 }
 
 typedef struct {
@@ -88,7 +106,8 @@ static void correct_row(void *user, int64_t index, int worker) {
   }
 }
 
-vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p, const vlm_integer_operands *o) {
+vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p,
+                                       const vlm_integer_operands *o) {
   vlm_status st = VLM_OK;
   vlm_matmul_shape *s = &p->shape;
   VLM_TRY(vlm_integer_product_shape(c, o, s));
@@ -100,23 +119,34 @@ vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p, c
   if (p->copies_rows) VLM_TRY(vlm_op_reserve(c, &p->rows, vlm_tensor_count(o->a), 1));
   VLM_TRY(vlm_op_keep_new(c, &p->offsets, s->batch > 0 ? s->batch : 1));
   for (int64_t i = 0; i < s->batch; i++) p->offsets[i] = s->a_index[i] * s->m * s->k;
-  p->g = (vlm_gemm_q8){.batch = s->batch, .m = s->m, .w = &p->layout, .w_matrix = s->b_index, .a_offset = p->offsets, .lda = s->k,
-                       .c_batch = s->m * s->n, .c_row = s->n, .c_column = 1};
+  p->g = (vlm_gemm_q8){.batch = s->batch,
+                       .m = s->m,
+                       .w = &p->layout,
+                       .w_matrix = s->b_index,
+                       .a_offset = p->offsets,
+                       .lda = s->k,
+                       .c_batch = s->m * s->n,
+                       .c_row = s->n,
+                       .c_column = 1};
   VLM_TRY(vlm_op_reserve(c, &p->scratch, (int64_t)vlm_gemm_q8_scratch(&p->g, c->kernels, c->threads), 1));
 out:
   return st;
 }
 
-vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p, const vlm_integer_operands *o, int32_t *sums) {
+vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p,
+                                   const vlm_integer_operands *o, int32_t *sums) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &p->shape;
   vlm_gemm_q8 g = p->g;
   const void *panels;
   VLM_TRY(vlm_op_packed(c, &p->w, &panels));
   g.w = panels;
-  correction r = {.shape = s, .sums = sums, .w = g.w, .rows = take_rows(c, p, o->a),
-              .a_zero = zero_points_of(o->a_zero, o->a->dtype == VLM_S8 ? 128 : 0),
-              .b_zero = zero_points_of(o->b_zero, c->in[o->b_input]->dtype == VLM_U8 ? -128 : 0)};
+  correction r = {.shape = s,
+                  .sums = sums,
+                  .w = g.w,
+                  .rows = take_rows(c, p, o->a),
+                  .a_zero = zero_points_of(o->a_zero, o->a->dtype == VLM_S8 ? 128 : 0),
+                  .b_zero = zero_points_of(o->b_zero, c->in[o->b_input]->dtype == VLM_U8 ? -128 : 0)};
   bool simple = r.a_zero.count == 1 && r.b_zero.count == 1 && zero_at(&r.b_zero, 0) == 0;
   g.a = r.rows;
   g.zero = simple ? (int32_t)zero_at(&r.a_zero, 0) : 0;

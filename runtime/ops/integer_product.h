@@ -9,8 +9,8 @@
 
 /* What is multiplied; shapes and types are enough to prepare it. */
 typedef struct vlm_integer_operands {
-  const vlm_tensor *a; /* may live outside the node's inputs */
-  int b_input; /* index of b among the node's inputs */
+  const vlm_tensor *a;      /* may live outside the node's inputs */
+  int b_input;              /* index of b among the node's inputs */
   const vlm_tensor *a_zero; /* NULL = 0; one value, or one per row */
   const vlm_tensor *b_zero; /* NULL = 0; one value, or one per column (per matrix and column for a batch) */
   bool transpose_a, transpose_b;
@@ -30,6 +30,7 @@ typedef struct vlm_integer_product {
 vlm_status vlm_integer_product_shape(vlm_op_call *c, const vlm_integer_operands *o, vlm_matmul_shape *shape);
 vlm_status vlm_integer_product_prepare(vlm_op_call *c, vlm_integer_product *p, const vlm_integer_operands *o);
 /* Writes batch * m * n sums. */
-vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p, const vlm_integer_operands *o, int32_t *sums);
+vlm_status vlm_integer_product_run(vlm_op_call *c, const vlm_integer_product *p,
+                                   const vlm_integer_operands *o, int32_t *sums);
 
 #endif

@@ -21,7 +21,8 @@ vlm_status vlm_kv_prepare(vlm_op_call *c, vlm_kv *kv, int past, int present) {
   VLM_TRY(vlm_floats_prepare(c, &kv->past, past));
   VLM_TRY(vlm_result_prepare(c, &kv->present, present));
   if (kv->joined && !vlm_out(c, present))
-    VLM_TRY(vlm_op_reserve(c, &kv->at, kv->batch * kv->heads * (kv->before + kv->n) * kv->size, sizeof(float)));
+    VLM_TRY(
+        vlm_op_reserve(c, &kv->at, kv->batch * kv->heads * (kv->before + kv->n) * kv->size, sizeof(float)));
 out:
   return st;
 }
@@ -36,8 +37,14 @@ vlm_heads vlm_kv_join(vlm_op_call *c, const vlm_kv *kv, vlm_heads fresh) {
   if (!kv->joined) return fresh;
   float *all = vlm_result_get(c, &kv->present);
   if (!all) all = vlm_op_work(c, kv->at);
-  vlm_kv_rows rows = {.to = all, .batch = kv->batch, .heads = kv->heads, .room = kv->before + kv->n, .size = kv->size, .n = kv->before};
-  const vlm_heads old = {vlm_values_get(c, &kv->past), kv->heads * kv->before * kv->size, kv->before * kv->size, kv->size};
+  vlm_kv_rows rows = {.to = all,
+                      .batch = kv->batch,
+                      .heads = kv->heads,
+                      .room = kv->before + kv->n,
+                      .size = kv->size,
+                      .n = kv->before};
+  const vlm_heads old = {vlm_values_get(c, &kv->past), kv->heads * kv->before * kv->size,
+                         kv->before * kv->size, kv->size};
   if (old.data) vlm_kv_copy(c, &rows, &old);
   rows.at = kv->before;
   rows.n = kv->n;

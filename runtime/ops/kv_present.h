@@ -7,10 +7,10 @@
 typedef struct vlm_kv {
   int64_t batch, heads, n, size; /* new rows; the caller's to set */
   int64_t before;                /* past rows */
-  bool joined;                   /* else there is no past and nobody wants the whole: new rows stay where they are */
+  bool joined; /* else there is no past and nobody wants the whole: new rows stay where they are */
   vlm_values past;
   vlm_result present;
-  size_t at;                     /* where the whole is built when no output is */
+  size_t at; /* where the whole is built when no output is */
 } vlm_kv;
 /* Input `past` [batch, heads, before, size] and output `present`; both may be absent. */
 vlm_status vlm_kv_prepare(vlm_op_call *c, vlm_kv *kv, int past, int present);

@@ -21,15 +21,16 @@ typedef struct linear_form {
 
 static vlm_status read_form(vlm_op_call *c, linear_form *f) {
   vlm_status st = VLM_OK;
-  const vlm_tensor *q = c->in[IN_Q], *k = c->in[IN_K], *v = c->in[IN_V], *state = vlm_in(c, IN_STATE), *decay = vlm_in(c, IN_DECAY),
-      *beta = vlm_in(c, IN_BETA);
+  const vlm_tensor *q = c->in[IN_Q], *k = c->in[IN_K], *v = c->in[IN_V], *state = vlm_in(c, IN_STATE),
+                   *decay = vlm_in(c, IN_DECAY), *beta = vlm_in(c, IN_BETA);
   const char *rule = vlm_arg_string(c, RULE, "gated_delta");
-  VLM_CHECK(q->rank == 3 && k->rank == 3 && v->rank == 3, c->err, VLM_INPUT, "query, key and value have %d, %d and %d dims, wanted 3",
-            q->rank, k->rank, v->rank);
+  VLM_CHECK(q->rank == 3 && k->rank == 3 && v->rank == 3, c->err, VLM_INPUT,
+            "query, key and value have %d, %d and %d dims, wanted 3", q->rank, k->rank, v->rank);
   f->q_heads = vlm_arg_int(c, Q_HEADS, 0);
   f->kv_heads = vlm_arg_int(c, KV_HEADS, 0);
-  VLM_CHECK(f->kv_heads > 0 && f->q_heads > 0 && f->q_heads <= VLM_MAX_HEADS && f->q_heads % f->kv_heads == 0, c->err, VLM_INPUT,
-            "%lld query and %lld key heads", (long long)f->q_heads, (long long)f->kv_heads);
+  VLM_CHECK(f->kv_heads > 0 && f->q_heads > 0 && f->q_heads <= VLM_MAX_HEADS && f->q_heads % f->kv_heads == 0,
+            c->err, VLM_INPUT, "%lld query and %lld key heads", (long long)f->q_heads,
+            (long long)f->kv_heads);
   f->batch = q->dims[0];
   f->time = q->dims[1];
   f->dk = k->dims[2] / f->kv_heads;
@@ -38,22 +39,23 @@ static vlm_status read_form(vlm_op_call *c, linear_form *f) {
   f->delta = strcmp(rule, "delta") == 0 || strcmp(rule, "gated_delta") == 0;
   VLM_CHECK(f->gated || f->delta || strcmp(rule, "linear") == 0, c->err, VLM_INPUT,
             "update_rule is \"%s\", wanted linear, gated, delta or gated_delta", rule);
-  VLM_CHECK(q->dims[2] == f->q_heads * f->dk && k->dims[2] == f->kv_heads * f->dk && v->dims[2] == f->kv_heads * f->dv &&
-            k->dims[0] == f->batch &&
-            k->dims[1] == f->time && v->dims[0] == f->batch && v->dims[1] == f->time, c->err, VLM_INPUT,
-                "the shapes of query, key and value do not fit");
+  VLM_CHECK(q->dims[2] == f->q_heads * f->dk && k->dims[2] == f->kv_heads * f->dk &&
+                v->dims[2] == f->kv_heads * f->dv && k->dims[0] == f->batch && k->dims[1] == f->time &&
+                v->dims[0] == f->batch && v->dims[1] == f->time,
+            c->err, VLM_INPUT, "the shapes of query, key and value do not fit");
   VLM_CHECK(!state || vlm_tensor_count(state) == f->batch * f->kv_heads * f->dk * f->dv, c->err, VLM_INPUT,
-            "past_state does not have the shape [batch, heads, %lld, %lld]",
-            (long long)f->dk, (long long)f->dv);
-  VLM_CHECK(!f->gated == !decay && !f->delta == !beta, c->err, VLM_INPUT, "update_rule \"%s\" does not go with the given decay and beta",
-            rule);
+            "past_state does not have the shape [batch, heads, %lld, %lld]", (long long)f->dk,
+            (long long)f->dv);
+  VLM_CHECK(!f->gated == !decay && !f->delta == !beta, c->err, VLM_INPUT,
+            "update_rule \"%s\" does not go with the given decay and beta", rule);
   f->decays = decay && decay->rank == 3 ? decay->dims[2] : 0;
   f->betas = beta && beta->rank == 3 ? beta->dims[2] : 0;
   VLM_CHECK(!decay || ((f->decays == f->kv_heads || f->decays == f->kv_heads * f->dk) &&
-                       vlm_tensor_count(decay) == f->batch * f->time * f->decays), c->err, VLM_INPUT,
-            "decay does not have one value per head or per key entry");
-  VLM_CHECK(!beta || ((f->betas == f->kv_heads || f->betas == 1) && vlm_tensor_count(beta) == f->batch * f->time * f->betas), c->err,
-            VLM_INPUT, "beta does not have one value per head");
+                       vlm_tensor_count(decay) == f->batch * f->time * f->decays),
+            c->err, VLM_INPUT, "decay does not have one value per head or per key entry");
+  VLM_CHECK(!beta || ((f->betas == f->kv_heads || f->betas == 1) &&
+                      vlm_tensor_count(beta) == f->batch * f->time * f->betas),
+            c->err, VLM_INPUT, "beta does not have one value per head");
 out:
   return st;
 }
@@ -137,7 +139,8 @@ vlm_status vlm_prepare_LinearAttention(vlm_op_call *c) {
   VLM_TRY(vlm_floats_prepare(c, &s->beta, IN_BETA));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
   VLM_TRY(vlm_result_prepare(c, &s->present, 1));
-  if (!vlm_out(c, 0)) VLM_TRY(vlm_op_reserve(c, &s->own_y, f->batch * f->time * f->q_heads * f->dv, sizeof(float)));
+  if (!vlm_out(c, 0))
+    VLM_TRY(vlm_op_reserve(c, &s->own_y, f->batch * f->time * f->q_heads * f->dv, sizeof(float)));
   if (!vlm_out(c, 1)) VLM_TRY(vlm_op_reserve(c, &s->own_state, s->states, sizeof(float)));
   VLM_TRY(vlm_op_reserve(c, &s->work, f->batch * f->kv_heads * f->dv, sizeof(float)));
 out:

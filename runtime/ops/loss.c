@@ -13,9 +13,10 @@ static vlm_status check_targets(vlm_op_call *c) {
   VLM_CHECK(x->rank >= 2 && t->rank == x->rank - 1 && t->dims[0] == x->dims[0], c->err, VLM_INPUT,
             "targets do not have the shape [N, d…] of scores [N, C, d…]");
   for (int i = 1; i < t->rank; i++)
-    VLM_CHECK(t->dims[i] == x->dims[i + 1], c->err, VLM_INPUT, "dim %d of the targets is %lld, wanted %lld", i, (long long)t->dims[i],
-              (long long)x->dims[i + 1]);
-  VLM_CHECK(!w || vlm_tensor_count(w) == x->dims[1], c->err, VLM_INPUT, "weight does not have one entry per class");
+    VLM_CHECK(t->dims[i] == x->dims[i + 1], c->err, VLM_INPUT, "dim %d of the targets is %lld, wanted %lld",
+              i, (long long)t->dims[i], (long long)x->dims[i + 1]);
+  VLM_CHECK(!w || vlm_tensor_count(w) == x->dims[1], c->err, VLM_INPUT,
+            "weight does not have one entry per class");
 out:
   return st;
 }
@@ -44,7 +45,8 @@ static vlm_status prepare_loss(vlm_op_call *c, loss_state **out) {
   const char *reduction = vlm_arg_string(c, 0, "mean");
   const vlm_attr *ignore = vlm_arg(c, 1);
   bool each = strcmp(reduction, "none") == 0, mean = strcmp(reduction, "mean") == 0;
-  VLM_CHECK(each || mean || strcmp(reduction, "sum") == 0, c->err, VLM_INPUT, "reduction is \"%s\"", reduction);
+  VLM_CHECK(each || mean || strcmp(reduction, "sum") == 0, c->err, VLM_INPUT, "reduction is \"%s\"",
+            reduction);
   VLM_TRY(vlm_op_state_new(c, &s));
   s->reduction = each ? LOSS_EACH : mean ? LOSS_MEAN : LOSS_SUM;
   s->ignores = ignore->kind == VLM_ATTR_INT;
@@ -79,8 +81,8 @@ static vlm_status reduce_loss(vlm_op_call *c, const loss_state *s, const double 
     int64_t k = vlm_tensor_get_int(t, i);
     double loss = 0, weight = 0;
     if (!s->ignores || k != s->ignored) {
-      VLM_CHECK(k >= 0 && k < s->classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld", (long long)i, (long long)k,
-                (long long)s->classes);
+      VLM_CHECK(k >= 0 && k < s->classes, c->err, VLM_INPUT, "target %lld is class %lld of %lld",
+                (long long)i, (long long)k, (long long)s->classes);
       weight = w ? w[k] : 1;
       loss = -weight * log_prob[(i / s->inner * s->classes + k) * s->inner + i % s->inner];
     }
@@ -88,7 +90,8 @@ static vlm_status reduce_loss(vlm_op_call *c, const loss_state *s, const double 
     sum += loss;
     total += weight;
   }
-  if (s->reduction != LOSS_EACH && vlm_out(c, 0)) vlm_tensor_set(c->out[0], 0, s->reduction == LOSS_MEAN ? sum / total : sum);
+  if (s->reduction != LOSS_EACH && vlm_out(c, 0))
+    vlm_tensor_set(c->out[0], 0, s->reduction == LOSS_MEAN ? sum / total : sum);
 out:
   return st;
 }
@@ -105,7 +108,8 @@ static void log_softmax(const loss_state *s, int64_t lines, const double *x, dou
     double max = x[at], sum = 0;
     for (int64_t k = 1; k < s->classes; k++) max = x[at + k * s->inner] > max ? x[at + k * s->inner] : max;
     for (int64_t k = 0; k < s->classes; k++) sum += vlm_exp64(x[at + k * s->inner] - max);
-    for (int64_t k = 0; k < s->classes; k++) y[at + k * s->inner] = x[at + k * s->inner] - max - vlm_log64(sum);
+    for (int64_t k = 0; k < s->classes; k++)
+      y[at + k * s->inner] = x[at + k * s->inner] - max - vlm_log64(sum);
   }
 }
 
@@ -113,6 +117,7 @@ vlm_status vlm_run_SoftmaxCrossEntropyLoss(vlm_op_call *c) {
   const loss_state *s = c->state;
   double *y = vlm_op_work(c, s->log_prob);
   log_softmax(s, c->in[0]->dims[0] * s->inner, vlm_doubles_get(c, &s->x), y);
-  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); vlm_out(c, 1) && i < n; i++) vlm_tensor_set(c->out[1], i, y[i]);
+  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); vlm_out(c, 1) && i < n; i++)
+    vlm_tensor_set(c->out[1], i, y[i]);
   return reduce_loss(c, s, y);
 }

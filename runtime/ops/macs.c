@@ -69,10 +69,12 @@ static int64_t attend(int64_t rows, int64_t keys, int64_t key_width, int64_t val
 
 /* q [B, T, H * D] with the numbers of heads as attributes, or [B, H, T, D]; past keys [B, H, P, D] before the new ones. */
 int64_t vlm_macs_attention(vlm_op_call *c, int past_input) {
-  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *past = past_input ? input(c, past_input) : NULL;
+  const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2],
+                   *past = past_input ? input(c, past_input) : NULL;
   int64_t old = past && past->rank == 4 ? past->dims[2] : 0;
   if (q->rank == 3 && k->rank == 3 && v->rank == 3 && vlm_node_attr(c->node, "q_num_heads")) {
-    int64_t heads = vlm_node_int(c->node, "q_num_heads", 0), kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
+    int64_t heads = vlm_node_int(c->node, "q_num_heads", 0),
+            kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
     int64_t value_width = kv_heads > 0 ? multiply(v->dims[2] / kv_heads, heads) : 0;
     return attend(multiply(q->dims[0], q->dims[1]), add(k->dims[1], old), q->dims[2], value_width);
   }
@@ -95,7 +97,8 @@ int64_t vlm_macs_multi_head_attention(vlm_op_call *c, int past_input) {
 int64_t vlm_macs_projected_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *x = c->in[0], *w = input(c, 1), *past = input(c, past_input), *y = c->out[0];
   if (x->rank != 3 || (w && w->rank != 2) || !y || y->rank != 3) return 0;
-  int64_t rows = multiply(x->dims[0], x->dims[1]), key_width = ((w ? w->dims[1] : x->dims[2]) - y->dims[2]) / 2;
+  int64_t rows = multiply(x->dims[0], x->dims[1]),
+          key_width = ((w ? w->dims[1] : x->dims[2]) - y->dims[2]) / 2;
   int64_t keys = add(x->dims[1], past && past->rank == 5 ? past->dims[3] : 0);
   return add(w ? multiply(rows, count(w)) : 0, attend(rows, keys, key_width, y->dims[2]));
 }
@@ -103,7 +106,8 @@ int64_t vlm_macs_projected_attention(vlm_op_call *c, int past_input) {
 int64_t vlm_macs_grouped_attention(vlm_op_call *c, int past_input) {
   const vlm_tensor *q = c->in[0], *past = input(c, past_input), *total = input(c, 6), *y = c->out[0];
   if (q->rank != 3 || !y || y->rank != 3) return 0;
-  int64_t keys = total && total->data ? vlm_tensor_get_int(total, 0) : add(q->dims[1], past ? past->dims[2] : 0);
+  int64_t keys =
+      total && total->data ? vlm_tensor_get_int(total, 0) : add(q->dims[1], past ? past->dims[2] : 0);
   return attend(multiply(q->dims[0], q->dims[1]), keys, y->dims[2], y->dims[2]);
 }
 
@@ -119,12 +123,14 @@ int64_t vlm_macs_cache_attention(vlm_op_call *c, int past_input) {
 int64_t vlm_macs_linear_attention(vlm_op_call *c, int unused) {
   const vlm_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
   const vlm_attr *rule = vlm_node_attr(c->node, "update_rule");
-  int64_t q_heads = vlm_node_int(c->node, "q_num_heads", 0), kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
+  int64_t q_heads = vlm_node_int(c->node, "q_num_heads", 0),
+          kv_heads = vlm_node_int(c->node, "kv_num_heads", 0);
   (void)unused;
   if (q->rank != 3 || k->rank != 3 || v->rank != 3 || kv_heads < 1 || q_heads < 1) return 0;
   bool delta = !rule || rule->kind != VLM_ATTR_STRING || strstr(rule->u.s, "delta");
   int64_t state = multiply(k->dims[2] / kv_heads, v->dims[2] / kv_heads);
-  return multiply(multiply(q->dims[0], q->dims[1]), multiply(state, add(q_heads, multiply(delta ? 2 : 1, kv_heads))));
+  return multiply(multiply(q->dims[0], q->dims[1]),
+                  multiply(state, add(q_heads, multiply(delta ? 2 : 1, kv_heads))));
 }
 
 /* x [T, B, I] (or [B, T, I]), w [directions, gates * H, I], r [directions, gates * H, H]. */

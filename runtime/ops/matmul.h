@@ -17,7 +17,8 @@ typedef struct vlm_matmul_f32 {
   size_t scratch;
 } vlm_matmul_f32;
 /* add: the input that the epilogue adds, -1 = none; one with an addend must belong to a product without batch. */
-vlm_status vlm_matmul_f32_prepare(vlm_op_call *c, vlm_matmul_f32 *p, const vlm_matmul_shape *shape, const vlm_epilogue_f32 *epilogue, int add);
+vlm_status vlm_matmul_f32_prepare(vlm_op_call *c, vlm_matmul_f32 *p, const vlm_matmul_shape *shape,
+                                  const vlm_epilogue_f32 *epilogue, int add);
 void vlm_matmul_f32_run(vlm_op_call *c, const vlm_matmul_f32 *p);
 /* For those that run it themselves, with p->scratch: all but the result and what the epilogue adds. */
 vlm_gemm_f32 vlm_matmul_f32_operands(vlm_op_call *c, const vlm_matmul_f32 *p);
@@ -26,11 +27,11 @@ vlm_gemm_f32 vlm_matmul_f32_operands(vlm_op_call *c, const vlm_matmul_f32 *p);
 typedef struct vlm_coded_weights {
   int64_t k, n;
   vlm_weight_form form; /* bytes are filled in */
-  int bias;      /* input [n], or -1 */
+  int bias;             /* input [n], or -1 */
 } vlm_coded_weights;
 /* value(user, j, p) = element p of output j. */
-void vlm_coded_panels(void *block, int64_t k, int64_t n, const vlm_kernels *kernels, float (*value)(const void *user, int64_t j, int64_t p),
-                      const void *user);
+void vlm_coded_panels(void *block, int64_t k, int64_t n, const vlm_kernels *kernels,
+                      float (*value)(const void *user, int64_t j, int64_t p), const void *user);
 
 /* out[0] is [..., n]; VLM_INPUT when in[0] is not [..., k]. */
 vlm_status vlm_infer_coded(vlm_op_call *c, int64_t k, int64_t n);

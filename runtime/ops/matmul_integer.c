@@ -49,7 +49,8 @@ typedef struct {
 } requantized;
 
 /* *out has the inputs of the scales. */
-static vlm_status prepare_requantized(vlm_op_call *c, const vlm_integer_operands *o, const vlm_requantize_scales *scales) {
+static vlm_status prepare_requantized(vlm_op_call *c, const vlm_integer_operands *o,
+                                      const vlm_requantize_scales *scales) {
   vlm_status st = VLM_OK;
   requantized *s;
   VLM_TRY(vlm_op_state_new(c, &s));
@@ -70,7 +71,8 @@ static vlm_status run_sums(vlm_op_call *c, const requantized *s, int32_t *sums) 
 }
 
 static void requantize(vlm_op_call *c, const requantized *s, const int32_t *sums) {
-  vlm_requantize q = {.out = c->out[0], .sums = sums, .rows = s->p.shape.batch * s->p.shape.m, .columns = s->p.shape.n};
+  vlm_requantize q = {
+      .out = c->out[0], .sums = sums, .rows = s->p.shape.batch * s->p.shape.m, .columns = s->p.shape.n};
   vlm_requantize_read(c, &s->scales, &q);
   vlm_requantize_run(c, &q);
 }
@@ -104,7 +106,8 @@ out:
 /* ---- QGemm: a, a_scale, a_zero, b, b_scale, b_zero, [c], [y_scale], [y_zero] ---- */
 
 static vlm_integer_operands qgemm(const vlm_op_call *c) {
-  return (vlm_integer_operands){c->in[0], 3, c->in[2], c->in[5], vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0};
+  return (vlm_integer_operands){
+      c->in[0], 3, c->in[2], c->in[5], vlm_arg_int(c, 0, 0) != 0, vlm_arg_int(c, 1, 0) != 0};
 }
 
 vlm_status vlm_infer_QGemm(vlm_op_call *c) {
@@ -117,16 +120,18 @@ vlm_status vlm_infer_QGemm(vlm_op_call *c) {
 }
 vlm_status vlm_prepare_QGemm(vlm_op_call *c) {
   vlm_status st = VLM_OK;
-  const vlm_requantize_scales scales = {.a = 1, .b = 4, .y_scale = 7, .y_zero = 8, .alpha = vlm_arg_float(c, 2, 1)};
+  const vlm_requantize_scales scales = {
+      .a = 1, .b = 4, .y_scale = 7, .y_zero = 8, .alpha = vlm_arg_float(c, 2, 1)};
   const vlm_tensor *add = vlm_in(c, 6);
   vlm_integer_operands o = qgemm(c);
   VLM_TRY(prepare_requantized(c, &o, &scales));
   const vlm_matmul_shape *s = &((requantized *)c->state)->p.shape;
   if (!add) goto out;
   int64_t count = vlm_tensor_count(add), columns = add->rank > 0 ? add->dims[add->rank - 1] : 1;
-  VLM_CHECK(count > 0 && (columns == 1 || columns == s->n) && (count == columns || count == columns * s->m), c->err, VLM_INPUT,
-            "the int32 addend has %lld values; wanted a shape that broadcasts to [%lld, %lld]", (long long)count, (long long)s->m,
-            (long long)s->n);
+  VLM_CHECK(count > 0 && (columns == 1 || columns == s->n) && (count == columns || count == columns * s->m),
+            c->err, VLM_INPUT,
+            "the int32 addend has %lld values; wanted a shape that broadcasts to [%lld, %lld]",
+            (long long)count, (long long)s->m, (long long)s->n);
 out:
   return st;
 }
@@ -161,7 +166,8 @@ typedef struct {
   size_t a, sums; /* a: quantized here */
 } floating;
 
-static vlm_status prepare_floats(vlm_op_call *c, floating *s, const vlm_integer_operands *o, int b_scale, int bias) {
+static vlm_status prepare_floats(vlm_op_call *c, floating *s, const vlm_integer_operands *o, int b_scale,
+                                 int bias) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_integer_product_prepare(c, &s->p, o));
   VLM_TRY(vlm_values_prepare(c, &s->b_scale, b_scale, s->p.shape.n, "the scale of b"));
@@ -175,7 +181,10 @@ out:
 
 static void store_floats(vlm_op_call *c, const floating *s, const int32_t *sums, float a_scale) {
   const vlm_matmul_shape *shape = &s->p.shape;
-  vlm_q8_row_args e = {.w_scale = vlm_values_get(c, &s->b_scale), .bias = vlm_values_get(c, &s->bias), .colsum = s->zeros, .a_scale = a_scale,
+  vlm_q8_row_args e = {.w_scale = vlm_values_get(c, &s->b_scale),
+                       .bias = vlm_values_get(c, &s->bias),
+                       .colsum = s->zeros,
+                       .a_scale = a_scale,
                        .n = (size_t)shape->n};
   float *y = vlm_result_get(c, &s->y);
   for (int64_t i = 0; i < shape->batch * shape->m; i++) {
@@ -221,7 +230,9 @@ out:
 
 static vlm_status quantized_a(vlm_op_call *c, vlm_tensor *a) {
   *a = *c->in[0];
-  if (a->dtype != VLM_F32) return vlm_fail(c->err, VLM_UNSUPPORTED, "DynamicQuantizeMatMul of %s; wanted float32", vlm_dtype_name(a->dtype));
+  if (a->dtype != VLM_F32)
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "DynamicQuantizeMatMul of %s; wanted float32",
+                    vlm_dtype_name(a->dtype));
   a->dtype = VLM_U8;
   return VLM_OK;
 }
@@ -253,7 +264,8 @@ vlm_status vlm_run_DynamicQuantizeMatMul(vlm_op_call *c) {
   const vlm_integer_operands o = {.a = &a, .b_input = 1, .a_zero = &a_zero, .b_zero = vlm_in(c, 3)};
   a.dtype = VLM_U8;
   a.data = vlm_op_work(c, s->a);
-  const vlm_quantize_rows row = {.x = c->in[0]->data, .m = 1, .k = vlm_tensor_count(&a), .q = a.data, .scale = &scale, .zero = &zero};
+  const vlm_quantize_rows row = {
+      .x = c->in[0]->data, .m = 1, .k = vlm_tensor_count(&a), .q = a.data, .scale = &scale, .zero = &zero};
   vlm_quantize_rows_u8(&row, c->kernels, c->threads);
   VLM_TRY(vlm_integer_product_run(c, &s->p, &o, sums));
   store_floats(c, s, sums, scale);

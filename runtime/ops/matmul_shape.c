@@ -20,8 +20,8 @@ static vlm_tensor in_order(const vlm_tensor *t, bool turned) {
   return seen;
 }
 
-vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, const vlm_matmul_turns *turns,
-                                   vlm_matmul_shape *s) {
+vlm_status vlm_matmul_shape_turned(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b,
+                                   const vlm_matmul_turns *turns, vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
   bool turned_a = turns->turned_a && a->rank > 2, turned_b = turns->turned_b && b->rank > 2;
   vlm_tensor seen_a = in_order(a, turned_a), seen_b = in_order(b, turned_b);
@@ -40,14 +40,15 @@ out:
   return st;
 }
 
-vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a, bool transpose_b,
-                               vlm_matmul_shape *s) {
+vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, bool transpose_a,
+                               bool transpose_b, vlm_matmul_shape *s) {
   vlm_status st = VLM_OK;
   char left[128], right[128];
   *s = (vlm_matmul_shape){0};
   VLM_CHECK(a->rank > 0 && b->rank > 0, c->err, VLM_INPUT, "matrix product of a scalar");
   int64_t a_rows = a->rank > 1 ? a->dims[a->rank - 2] : 1, a_columns = a->dims[a->rank - 1];
-  int64_t b_rows = b->rank > 1 ? b->dims[b->rank - 2] : b->dims[0], b_columns = b->rank > 1 ? b->dims[b->rank - 1] : 1;
+  int64_t b_rows = b->rank > 1 ? b->dims[b->rank - 2] : b->dims[0],
+          b_columns = b->rank > 1 ? b->dims[b->rank - 1] : 1;
   bool ta = transpose_a && a->rank > 1, tb = transpose_b && b->rank > 1;
   s->m = ta ? a_columns : a_rows;
   s->k = ta ? a_rows : a_columns;
@@ -59,9 +60,10 @@ vlm_status vlm_matmul_shape_of(vlm_op_call *c, const vlm_tensor *a, const vlm_te
   s->a_step = s->m * s->k;
   s->b_step = s->k * s->n;
   int64_t b_depth = tb ? b_columns : b_rows;
-  VLM_CHECK(s->k == b_depth, c->err, VLM_INPUT, "shapes %s and %s do not multiply: inner sizes %lld and %lld differ",
-            vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right), (long long)s->k,
-            (long long)b_depth);
+  VLM_CHECK(s->k == b_depth, c->err, VLM_INPUT,
+            "shapes %s and %s do not multiply: inner sizes %lld and %lld differ",
+            vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right),
+            (long long)s->k, (long long)b_depth);
   vlm_tensor a_batch = batch_part(a), b_batch = batch_part(b);
   VLM_TRY(vlm_broadcast_dims(c, &a_batch, &b_batch, &s->rank, s->dims));
   s->batch = 1;
@@ -75,7 +77,8 @@ out:
 }
 
 void vlm_matmul_join_batch(vlm_matmul_shape *s) {
-  if (s->batch <= 1 || s->b_matrices != 1 || s->a_matrices != s->batch || s->a_column != 1 || s->a_turned) return;
+  if (s->batch <= 1 || s->b_matrices != 1 || s->a_matrices != s->batch || s->a_column != 1 || s->a_turned)
+    return;
   s->m *= s->batch;
   s->batch = s->a_matrices = 1;
 }

@@ -10,10 +10,12 @@ static vlm_status mha_sizes(vlm_op_call *c, vlm_ms_sizes *s) {
   vlm_status st = VLM_OK;
   const vlm_tensor *q = c->in[IN_Q], *k = vlm_in(c, IN_K), *v = vlm_in(c, IN_V), *past = vlm_in(c, IN_PAST_K);
   s->heads = vlm_arg_int(c, VLM_MS_NUM_HEADS, 0);
-  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS, c->err, VLM_INPUT, "num_heads is %lld", (long long)s->heads);
+  VLM_CHECK(s->heads > 0 && s->heads <= VLM_MAX_HEADS, c->err, VLM_INPUT, "num_heads is %lld",
+            (long long)s->heads);
   bool packed = q->rank == 5 && !k, packed_kv = k && k->rank == 5 && !v;
-  VLM_CHECK(packed || (q->rank == 3 && k && (packed_kv || (v && (k->rank == 3 || k->rank == 4) && v->rank == k->rank))), c->err,
-            VLM_UNSUPPORTED,
+  VLM_CHECK(packed || (q->rank == 3 && k &&
+                       (packed_kv || (v && (k->rank == 3 || k->rank == 4) && v->rank == k->rank))),
+            c->err, VLM_UNSUPPORTED,
             "operator MultiHeadAttention with these query, key and value shapes is not supported");
   s->batch = q->dims[0];
   s->t = q->dims[1];
@@ -21,23 +23,26 @@ static vlm_status mha_sizes(vlm_op_call *c, vlm_ms_sizes *s) {
   s->fresh = packed ? s->t : k->rank == 4 ? k->dims[2] : k->dims[1];
   s->dv = packed || packed_kv ? s->d : v->rank == 4 ? v->dims[3] : v->dims[2] / s->heads;
   s->past = past ? past->dims[2] : 0;
-  bool good = packed ? q->dims[2] == s->heads && q->dims[3] == 3 : q->dims[2] == s->heads * s->d && k->dims[0] == s->batch;
+  bool good = packed ? q->dims[2] == s->heads && q->dims[3] == 3
+                     : q->dims[2] == s->heads * s->d && k->dims[0] == s->batch;
   if (packed_kv) good &= k->dims[2] == s->heads && k->dims[3] == 2 && k->dims[4] == s->d;
   if (!packed && !packed_kv) {
     good &= v->dims[0] == s->batch && vlm_tensor_count(k) == s->batch * s->fresh * s->heads * s->d;
     good &= vlm_tensor_count(v) == s->batch * s->fresh * s->heads * s->dv;
   }
-  VLM_CHECK(good, c->err, VLM_INPUT, "the shapes of query, key and value do not fit %lld heads", (long long)s->heads);
+  VLM_CHECK(good, c->err, VLM_INPUT, "the shapes of query, key and value do not fit %lld heads",
+            (long long)s->heads);
   VLM_CHECK(!past == !vlm_in(c, IN_PAST_V), c->err, VLM_INPUT, "past_key and past_value come together");
   for (int i = 0; past && i < 2; i++) {
     const vlm_tensor *p = c->in[IN_PAST_K + i];
     VLM_CHECK(p->rank == 4 && p->dims[0] == s->batch && p->dims[1] == s->heads && p->dims[2] == s->past &&
-              p->dims[3] == (i ? s->dv : s->d), c->err, VLM_INPUT,
-              "the shape of past_%s does not fit", i ? "value" : "key");
+                  p->dims[3] == (i ? s->dv : s->d),
+              c->err, VLM_INPUT, "the shape of past_%s does not fit", i ? "value" : "key");
   }
   const vlm_tensor *bias = vlm_in(c, IN_BIAS);
-  VLM_CHECK(!bias || vlm_tensor_count(bias) == s->heads * (2 * s->d + s->dv), c->err, VLM_INPUT, "bias has %lld values, wanted %lld",
-            (long long)vlm_tensor_count(bias), (long long)(s->heads * (2 * s->d + s->dv)));
+  VLM_CHECK(!bias || vlm_tensor_count(bias) == s->heads * (2 * s->d + s->dv), c->err, VLM_INPUT,
+            "bias has %lld values, wanted %lld", (long long)vlm_tensor_count(bias),
+            (long long)(s->heads * (2 * s->d + s->dv)));
   VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){s->batch, s->heads, s->t, s->past + s->fresh}));
   VLM_TRY(vlm_check_dims(c, 4, (int64_t[]){s->batch, s->heads, s->past + s->fresh, s->d + s->dv}));
 out:
@@ -50,7 +55,7 @@ vlm_status vlm_infer_MultiHeadAttention(vlm_op_call *c) {
   if (st != VLM_OK) return st;
   vlm_dtype dtype = c->in[IN_Q]->dtype;
   int64_t y[3] = {s.batch, s.t, s.heads * s.dv}, k[4] = {s.batch, s.heads, s.past + s.fresh, s.d},
-      v[4] = {s.batch, s.heads, s.past + s.fresh, s.dv};
+          v[4] = {s.batch, s.heads, s.past + s.fresh, s.dv};
   int64_t qk[4] = {s.batch, s.heads, s.t, s.past + s.fresh};
   vlm_out_shape(c, 0, dtype, 3, y);
   vlm_out_shape(c, 1, dtype, 4, k);
@@ -81,11 +86,21 @@ typedef struct {
 /* Packed: [.., heads, parts, size], this is part number `part`. */
 static ms_rows packed_rows(const vlm_ms_sizes *s, int input, int64_t length, int64_t part, int64_t parts) {
   int64_t row = s->heads * parts * s->d;
-  return (ms_rows){.input = input, .from = {NULL, length * row, parts * s->d, row}, .first = part * s->d, .length = length, .size = s->d, .bias = -1};
+  return (ms_rows){.input = input,
+                   .from = {NULL, length * row, parts * s->d, row},
+                   .first = part * s->d,
+                   .length = length,
+                   .size = s->d,
+                   .bias = -1};
 }
 
-static ms_rows plain_rows(const vlm_op_call *c, const vlm_ms_sizes *s, int input, int64_t length, int64_t size) {
-  return (ms_rows){.input = input, .from = vlm_heads_of(NULL, c->in[input], s->heads), .length = length, .size = size, .bias = -1};
+static ms_rows plain_rows(const vlm_op_call *c, const vlm_ms_sizes *s, int input, int64_t length,
+                          int64_t size) {
+  return (ms_rows){.input = input,
+                   .from = vlm_heads_of(NULL, c->in[input], s->heads),
+                   .length = length,
+                   .size = size,
+                   .bias = -1};
 }
 
 static void find_rows(const vlm_op_call *c, const vlm_ms_sizes *s, ms_rows *rows) {
@@ -150,7 +165,8 @@ out:
 }
 
 /* Rows plus bias, one value per head and entry. */
-static vlm_heads get_rows(const vlm_op_call *c, const vlm_ms_sizes *s, const ms_rows *r, const float *x, const float *bias) {
+static vlm_heads get_rows(const vlm_op_call *c, const vlm_ms_sizes *s, const ms_rows *r, const float *x,
+                          const float *bias) {
   vlm_heads from = r->from, to = rows_layout(s, r);
   from.data = x + r->first;
   if (r->bias < 0) return from;
@@ -158,7 +174,8 @@ static vlm_heads get_rows(const vlm_op_call *c, const vlm_ms_sizes *s, const ms_
   for (int64_t i = 0; i < s->batch * r->length * s->heads; i++) {
     int64_t h = i % s->heads, row = i / s->heads % r->length, b = i / s->heads / r->length;
     const float *old = from.data + b * from.batch + h * from.head + row * from.row;
-    for (int64_t k = 0; k < r->size; k++) y[b * to.batch + h * to.head + row * to.row + k] = old[k] + bias[r->bias + h * r->size + k];
+    for (int64_t k = 0; k < r->size; k++)
+      y[b * to.batch + h * to.head + row * to.row + k] = old[k] + bias[r->bias + h * r->size + k];
   }
   to.data = y;
   return to;

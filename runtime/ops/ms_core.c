@@ -9,14 +9,17 @@ static vlm_status find_form(vlm_op_call *c, vlm_ms_core *core) {
   const vlm_sdpa *a = &core->a;
   const vlm_tensor *t = c->in[core->padding];
   int64_t count = vlm_tensor_count(t), last = t->rank > 0 ? t->dims[t->rank - 1] : 0;
-  bool square = t->rank == 4 && t->dims[0] == a->batch && t->dims[1] == 1 && t->dims[2] == last && last >= a->s;
+  bool square =
+      t->rank == 4 && t->dims[0] == a->batch && t->dims[1] == 1 && t->dims[2] == last && last >= a->s;
   if (t->rank == 1 && count == a->batch) core->form = VLM_MS_LENGTHS;
   else if (t->rank == 1 && count == 2 * a->batch) core->form = VLM_MS_BOUNDS;
   else if (t->rank == 2 && count == a->batch * a->s) core->form = VLM_MS_KEYS;
   else if (t->rank == 3 && count == a->batch * a->t * a->s) core->form = VLM_MS_ROWS;
   else if (square) core->form = VLM_MS_SQUARE;
-  else return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s with a mask of %d dims and %lld values is not supported", c->node->op_type, t->rank,
-                       (long long)count);
+  else
+    return vlm_fail(c->err, VLM_UNSUPPORTED,
+                    "operator %s with a mask of %d dims and %lld values is not supported", c->node->op_type,
+                    t->rank, (long long)count);
   return VLM_OK;
 }
 
@@ -39,7 +42,8 @@ out:
   return st;
 }
 
-vlm_status vlm_ms_prepare(vlm_op_call *c, vlm_ms_core *core, const vlm_ms_sizes *sizes, int padding, int bias) {
+vlm_status vlm_ms_prepare(vlm_op_call *c, vlm_ms_core *core, const vlm_ms_sizes *sizes, int padding,
+                          int bias) {
   vlm_status st = VLM_OK;
   vlm_sdpa *a = &core->a;
   a->batch = sizes->batch;
@@ -75,7 +79,8 @@ static bool keeps(const vlm_ms_core *core, const vlm_tensor *t, mask_place p) {
   int64_t last = t->dims[t->rank - 1], past = a->s - a->t;
   switch (core->form) {
     case VLM_MS_LENGTHS: return p.key < vlm_tensor_get_int(t, p.b);
-    case VLM_MS_BOUNDS: return p.key < vlm_tensor_get_int(t, p.b) && p.key >= vlm_tensor_get_int(t, a->batch + p.b);
+    case VLM_MS_BOUNDS:
+      return p.key < vlm_tensor_get_int(t, p.b) && p.key >= vlm_tensor_get_int(t, a->batch + p.b);
     case VLM_MS_KEYS: return vlm_tensor_get_int(t, p.b * a->s + p.key) != 0;
     case VLM_MS_ROWS: return vlm_tensor_get_int(t, (p.b * a->t + p.row) * a->s + p.key) != 0;
     default: return vlm_tensor_get_int(t, (p.b * last + past + p.row) * last + p.key) != 0;
@@ -85,7 +90,8 @@ static bool keeps(const vlm_ms_core *core, const vlm_tensor *t, mask_place p) {
 /* What the additive mask adds; keys behind its last column are masked. */
 static float bias_at(const vlm_sdpa *bias, mask_place p) {
   if (p.key >= bias->mask_columns) return -INFINITY;
-  return bias->mask[p.b * bias->mask_batch + p.h * bias->mask_head + p.row * bias->mask_row + p.key * bias->mask_column];
+  return bias->mask[p.b * bias->mask_batch + p.h * bias->mask_head + p.row * bias->mask_row +
+                    p.key * bias->mask_column];
 }
 
 static const float *sum_masks(const vlm_op_call *c, const vlm_ms_core *core) {
@@ -94,8 +100,12 @@ static const float *sum_masks(const vlm_op_call *c, const vlm_ms_core *core) {
   float *sum = vlm_op_work(c, core->sum);
   if (core->biased) vlm_sdpa_mask_get(c, &bias);
   for (int64_t i = 0, n = a->batch * core->mask_heads * a->t * a->s; i < n; i++) {
-    const mask_place p = {.b = i / a->s / a->t / core->mask_heads, .h = i / a->s / a->t % core->mask_heads, .row = i / a->s % a->t, .key = i % a->s};
-    sum[i] = (keeps(core, c->in[core->padding], p) ? 0 : core->masked) + (core->biased ? bias_at(&bias, p) : 0);
+    const mask_place p = {.b = i / a->s / a->t / core->mask_heads,
+                          .h = i / a->s / a->t % core->mask_heads,
+                          .row = i / a->s % a->t,
+                          .key = i % a->s};
+    sum[i] =
+        (keeps(core, c->in[core->padding], p) ? 0 : core->masked) + (core->biased ? bias_at(&bias, p) : 0);
   }
   return sum;
 }

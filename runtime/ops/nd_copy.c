@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#define TILE 16          /* side of a transposed block: whole cache lines on both sides for 4-byte elements */
-#define NARROW 4         /* a transpose with fewer columns goes column by column */
-#define STRIP 64         /* rows handled as one piece of work */
-#define GRAIN 65536      /* bytes worth one piece of parallel work */
+#define TILE 16     /* side of a transposed block: whole cache lines on both sides for 4-byte elements */
+#define NARROW 4    /* a transpose with fewer columns goes column by column */
+#define STRIP 64    /* rows handled as one piece of work */
+#define GRAIN 65536 /* bytes worth one piece of parallel work */
 
 /* A plan on the memory of one copy. */
 typedef struct nd_job {
@@ -21,15 +21,14 @@ void vlm_nd_push(vlm_nd *nd, int64_t dim, int64_t dst_stride, int64_t src_stride
   nd->rank++;
 }
 
-size_t vlm_item_size(const vlm_tensor *t) {
-  return (size_t)vlm_dtype_bits(t->dtype) / 8;
-}
+size_t vlm_item_size(const vlm_tensor *t) { return (size_t)vlm_dtype_bits(t->dtype) / 8; }
 
 void vlm_byte_strides(const vlm_tensor *t, int64_t *strides) {
   int64_t s = (int64_t)vlm_item_size(t);
   for (int i = t->rank - 1; i >= 0; i--) {
     strides[i] = s;
-    if (__builtin_mul_overflow(s, t->dims[i], &s)) s = 0; /* only where another dim is 0: nothing is addressed */
+    if (__builtin_mul_overflow(s, t->dims[i], &s))
+      s = 0; /* only where another dim is 0: nothing is addressed */
   }
 }
 
@@ -49,9 +48,10 @@ static void collapse(vlm_nd *out, const vlm_nd *in) {
   }
 }
 
-#define STRIDED(type)                                                                                       \
-  static void strided_##type(char *dst, int64_t ds, const char *src, int64_t ss, int64_t n) {               \
-    for (int64_t i = 0; i < n; i++) *(type *)(void *)(dst + i * ds) = *(const type *)(const void *)(src + i * ss); \
+#define STRIDED(type)                                                                         \
+  static void strided_##type(char *dst, int64_t ds, const char *src, int64_t ss, int64_t n) { \
+    for (int64_t i = 0; i < n; i++)                                                           \
+      *(type *)(void *)(dst + i * ds) = *(const type *)(const void *)(src + i * ss);          \
   }
 STRIDED(uint8_t)
 STRIDED(uint16_t)
@@ -102,7 +102,8 @@ static void transpose_tile(const transposed *t, char *dst, const char *src, int6
     return;
   }
 #endif
-  for (int64_t r = 0; r < rows; r++) move_strided(item, dst + r * ds, (int64_t)item, src + r * (int64_t)item, ss, cols);
+  for (int64_t r = 0; r < rows; r++)
+    move_strided(item, dst + r * ds, (int64_t)item, src + r * (int64_t)item, ss, cols);
 }
 
 static void transpose_2d(const transposed *t, char *dst, const char *src, int64_t rows, int64_t cols) {
@@ -124,8 +125,8 @@ static void transpose_2d(const transposed *t, char *dst, const char *src, int64_
 static void move_rows(const vlm_nd_plan *p, char *dst, const char *src, int64_t rows) {
   const vlm_nd *nd = &p->nd;
   int last = nd->rank - 1;
-  int64_t size = (int64_t)p->item, n = nd->dims[last], ds = p->rows < 0 ? 0 : nd->dst[p->rows], ss = p->rows < 0 ? 0
-      : nd->src[p->rows];
+  int64_t size = (int64_t)p->item, n = nd->dims[last], ds = p->rows < 0 ? 0 : nd->dst[p->rows],
+          ss = p->rows < 0 ? 0 : nd->src[p->rows];
   bool dense = nd->dst[last] == size && nd->src[last] == size;
   for (int64_t r = 0; r < rows; r++) {
     if (dense) memcpy(dst + r * ds, src + r * ss, (size_t)(n * size));
@@ -154,7 +155,8 @@ static void run_piece(const nd_job *job, int64_t index) {
     dst += k * nd->dst[i];
     src += k * nd->src[i];
   }
-  if (p->transposed) transpose_2d(&(transposed){p->item, nd->dst[p->rows], nd->src[last]}, dst, src, rows, nd->dims[last]);
+  if (p->transposed)
+    transpose_2d(&(transposed){p->item, nd->dst[p->rows], nd->src[last]}, dst, src, rows, nd->dims[last]);
   else move_rows(p, dst, src, rows);
 }
 

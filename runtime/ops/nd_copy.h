@@ -23,10 +23,10 @@ void vlm_nd_push(vlm_nd *nd, int64_t dim, int64_t dst_stride, int64_t src_stride
 void vlm_nd_copy(vlm_threads *threads, const vlm_nd *nd, size_t item, void *dst, const void *src);
 /* The same in two steps: how the box is cut does not depend on where it lies. */
 typedef struct vlm_nd_plan {
-  vlm_nd nd;       /* collapsed; the last dim and strips of dim `rows` are handled inside one piece */
-  int rows;        /* for a transpose the dim that is dense in the source, else the one before the last; -1 = none */
+  vlm_nd nd; /* collapsed; the last dim and strips of dim `rows` are handled inside one piece */
+  int rows; /* for a transpose the dim that is dense in the source, else the one before the last; -1 = none */
   bool transposed, one_run;
-  int64_t strips;  /* pieces along `rows` */
+  int64_t strips;        /* pieces along `rows` */
   int64_t pieces, grain; /* 0 pieces: nothing to copy */
   size_t item;
 } vlm_nd_plan;

@@ -13,7 +13,8 @@ typedef struct box {
 
 static box read_box(const float *b, bool center) {
   if (center) return (box){b[1] - b[3] / 2, b[0] - b[2] / 2, b[1] + b[3] / 2, b[0] + b[2] / 2};
-  return (box){b[0] < b[2] ? b[0] : b[2], b[1] < b[3] ? b[1] : b[3], b[0] < b[2] ? b[2] : b[0], b[1] < b[3] ? b[3] : b[1]};
+  return (box){b[0] < b[2] ? b[0] : b[2], b[1] < b[3] ? b[1] : b[3], b[0] < b[2] ? b[2] : b[0],
+               b[1] < b[3] ? b[3] : b[1]};
 }
 
 static float overlap(box a, box b) {
@@ -36,7 +37,8 @@ static bool score_after(const void *user, int64_t a, int64_t b) {
 }
 
 /* How many of n boxes are kept; `work` has 3 n entries, the indices kept, best first, end up in its last n. */
-static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n, int64_t *work) {
+static int64_t suppress(const nms_opts *o, const float *boxes, const float *scores, int64_t n,
+                        int64_t *work) {
   int64_t *order = work, *spare = work + n, *kept = work + 2 * n, candidates = 0, count = 0;
   for (int64_t i = 0; i < n; i++)
     if (!o->has_score || scores[i] > o->score) order[candidates++] = i;
@@ -44,7 +46,8 @@ static int64_t suppress(const nms_opts *o, const float *boxes, const float *scor
   for (int64_t i = 0; i < candidates && count < o->most; i++) {
     box b = read_box(boxes + order[i] * 4, o->center);
     bool free_place = true;
-    for (int64_t k = 0; k < count && free_place; k++) free_place = overlap(b, read_box(boxes + kept[k] * 4, o->center)) <= o->iou;
+    for (int64_t k = 0; k < count && free_place; k++)
+      free_place = overlap(b, read_box(boxes + kept[k] * 4, o->center)) <= o->iou;
     if (free_place) kept[count++] = order[i];
   }
   return count;
@@ -61,8 +64,9 @@ vlm_status vlm_prepare_NonMaxSuppression(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   nms_state *s;
   const vlm_tensor *b = c->in[0], *t = c->in[1];
-  VLM_CHECK(b->rank == 3 && t->rank == 3 && b->dims[2] == 4 && b->dims[0] == t->dims[0] && b->dims[1] == t->dims[2], c->err, VLM_INPUT,
-            "boxes and scores do not have the shapes [batch, n, 4] and [batch, classes, n]");
+  VLM_CHECK(
+      b->rank == 3 && t->rank == 3 && b->dims[2] == 4 && b->dims[0] == t->dims[0] && b->dims[1] == t->dims[2],
+      c->err, VLM_INPUT, "boxes and scores do not have the shapes [batch, n, 4] and [batch, classes, n]");
   VLM_TRY(vlm_op_state_new(c, &s));
   s->center = vlm_arg_int(c, 0, 0) != 0;
   s->has_score = vlm_in(c, 4) != NULL;
@@ -82,7 +86,11 @@ static vlm_status read_limits(vlm_op_call *c, const nms_state *s, nms_opts *o) {
   VLM_TRY(vlm_scalar_int(c, 2, "max_output_boxes_per_class", 0, &o->most));
   VLM_TRY(vlm_scalar_real(c, 3, "iou_threshold", 0, &iou));
   VLM_TRY(vlm_scalar_real(c, 4, "score_threshold", 0, &low));
-  *o = (nms_opts){.most = o->most < s->n ? o->most : s->n, .iou = (float)iou, .score = (float)low, .has_score = s->has_score, .center = s->center};
+  *o = (nms_opts){.most = o->most < s->n ? o->most : s->n,
+                  .iou = (float)iou,
+                  .score = (float)low,
+                  .has_score = s->has_score,
+                  .center = s->center};
 out:
   return st;
 }

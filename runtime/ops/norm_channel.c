@@ -26,8 +26,8 @@ static int64_t grain(int64_t n) { return VLM_ROW_GRAIN / (n + 1) + 1; }
 static vlm_status check_channels(vlm_op_call *c, int first, int last, int64_t wanted) {
   for (int k = first; k <= last; k++)
     if (vlm_tensor_count(c->in[k]) != wanted)
-      return vlm_fail(c->err, VLM_INPUT, "input %d has %lld elements; wanted %lld", k, (long long)vlm_tensor_count(c->in[k]),
-                      (long long)wanted);
+      return vlm_fail(c->err, VLM_INPUT, "input %d has %lld elements; wanted %lld", k,
+                      (long long)vlm_tensor_count(c->in[k]), (long long)wanted);
   return VLM_OK;
 }
 
@@ -58,7 +58,8 @@ static void batch_task(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     int64_t ch = i % p->channels;
-    p->ops->affine(p->y + i * p->inner, p->x + i * p->inner, p->inner, &(vlm_row_map){p->shift[ch], p->factor[ch], p->offset[ch]});
+    p->ops->affine(p->y + i * p->inner, p->x + i * p->inner, p->inner,
+                   &(vlm_row_map){p->shift[ch], p->factor[ch], p->offset[ch]});
   }
 }
 
@@ -79,7 +80,7 @@ static void batch_moments(const planes *p, int64_t outer, float *mean, float *va
 }
 
 typedef struct {
-  planes p; /* all but the pointers of the run */
+  planes p;                              /* all but the pointers of the run */
   vlm_values x, scale, bias, moments[2]; /* mean, variance */
   vlm_result y, kept[2];                 /* moments as they are, or moved in training */
   bool training;
@@ -91,8 +92,8 @@ typedef struct {
 static vlm_status check_form(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int32_t opset = c->node->opset;
-  VLM_CHECK(opset >= 14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED, "the training form with %d outputs is not supported",
-            c->n_out);
+  VLM_CHECK(opset >= 14 || c->n_out == 1 || !c->out[1], c->err, VLM_UNSUPPORTED,
+            "the training form with %d outputs is not supported", c->n_out);
   VLM_CHECK(opset >= 9 || vlm_arg_int(c, 2, 1), c->err, VLM_UNSUPPORTED, "spatial = 0 is not supported");
 out:
   return st;
@@ -128,7 +129,8 @@ static void train(vlm_op_call *c, const batch_norm_state *s, const planes *p, co
   for (int k = 0; k < 2; k++) {
     const float *now = own + k * p->channels;
     float *running = vlm_result_get(c, &s->kept[k]);
-    for (int64_t ch = 0; running && ch < p->channels; ch++) running[ch] = moments[k][ch] * s->momentum + now[ch] * (1.0f - s->momentum);
+    for (int64_t ch = 0; running && ch < p->channels; ch++)
+      running[ch] = moments[k][ch] * s->momentum + now[ch] * (1.0f - s->momentum);
     vlm_store_f32(c, k + 1, running);
     moments[k] = now;
   }
@@ -147,7 +149,8 @@ static void keep_moments(vlm_op_call *c, const batch_norm_state *s, const float 
 vlm_status vlm_run_batch_norm(vlm_op_call *c) {
   const batch_norm_state *s = c->state;
   planes p = s->p;
-  const float *scale = vlm_values_get(c, &s->scale), *moments[2] = {vlm_values_get(c, &s->moments[0]), vlm_values_get(c, &s->moments[1])};
+  const float *scale = vlm_values_get(c, &s->scale),
+              *moments[2] = {vlm_values_get(c, &s->moments[0]), vlm_values_get(c, &s->moments[1])};
   float *factor = vlm_op_work(c, s->factor);
   p.x = vlm_values_get(c, &s->x);
   p.y = vlm_result_get(c, &s->y);
@@ -175,7 +178,8 @@ static void group_task(void *user, int64_t begin, int64_t end, int worker) {
     float inverse = 1.0f / sqrtf(variance + p->eps);
     for (int64_t k = 0; k < p->group_size; k++) {
       int64_t at = p->per_group ? group : group * p->group_size + k, row = i * size + k * p->inner;
-      p->ops->affine(p->y + row, p->x + row, p->inner, &(vlm_row_map){mean, inverse * p->scale[at], p->bias[at]});
+      p->ops->affine(p->y + row, p->x + row, p->inner,
+                     &(vlm_row_map){mean, inverse * p->scale[at], p->bias[at]});
     }
   }
 }
@@ -194,8 +198,8 @@ static vlm_status prepare_groups(vlm_op_call *c, int64_t groups, bool per_group)
   planes *p = &s->p;
   VLM_TRY(channels_of(c, p));
   p->groups = groups ? groups : p->channels;
-  VLM_CHECK(p->groups > 0 && p->channels % p->groups == 0, c->err, VLM_INPUT, "%lld channels do not split into %lld groups",
-            (long long)p->channels, (long long)p->groups);
+  VLM_CHECK(p->groups > 0 && p->channels % p->groups == 0, c->err, VLM_INPUT,
+            "%lld channels do not split into %lld groups", (long long)p->channels, (long long)p->groups);
   p->group_size = p->channels / p->groups;
   p->per_group = per_group && vlm_tensor_count(c->in[1]) == p->groups;
   p->eps = vlm_arg_float(c, 0, 1e-5f);
@@ -232,6 +236,7 @@ vlm_status vlm_prepare_instance_norm(vlm_op_call *c) {
 /* Opset 18 to 20 have scale and bias per group, later ones per channel. */
 vlm_status vlm_prepare_group_norm(vlm_op_call *c) {
   int64_t groups = vlm_arg_int(c, 1, 0);
-  if (groups < 1) return vlm_fail(c->err, VLM_INPUT, "num_groups is %lld; wanted at least 1", (long long)groups);
+  if (groups < 1)
+    return vlm_fail(c->err, VLM_INPUT, "num_groups is %lld; wanted at least 1", (long long)groups);
   return prepare_groups(c, groups, c->node->opset < 21);
 }

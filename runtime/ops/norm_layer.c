@@ -62,8 +62,9 @@ static vlm_status make_map(vlm_op_call *c, spread *s, int axis) {
   bool fits = core.rank <= width;
   if (fits) VLM_TRY(vlm_op_keep_new(c, &s->map, s->width));
   for (int64_t i = 0; fits && i < s->width; i++) fits = (s->map[i] = place_of(i, &shape, &core)) >= 0;
-  VLM_CHECK(fits, c->err, VLM_INPUT, "input %d of shape %s does not broadcast to the normalised dims %s", s->input,
-            vlm_tensor_shape_text(t, got, sizeof got), vlm_tensor_shape_text(&shape, wanted, sizeof wanted));
+  VLM_CHECK(fits, c->err, VLM_INPUT, "input %d of shape %s does not broadcast to the normalised dims %s",
+            s->input, vlm_tensor_shape_text(t, got, sizeof got),
+            vlm_tensor_shape_text(&shape, wanted, sizeof wanted));
 out:
   return st;
 }
@@ -102,7 +103,8 @@ static const float *spread_floats(const vlm_op_call *c, const spread *s) {
 static const double *spread_doubles(const vlm_op_call *c, const spread *s) {
   if (s->input < 0) return NULL;
   double *to = vlm_op_work(c, s->at);
-  for (int64_t i = 0; i < s->width; i++) to[i] = ((const double *)c->in[s->input]->data)[s->map ? s->map[i] : i];
+  for (int64_t i = 0; i < s->width; i++)
+    to[i] = ((const double *)c->in[s->input]->data)[s->map ? s->map[i] : i];
   return to;
 }
 
@@ -125,8 +127,10 @@ static vlm_status prepare_rows(vlm_op_call *c, norm_layer_state *s, bool rms, in
   int axis;
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis));
   s->inverse_at = rms ? 1 : 2;
-  s->n = (vlm_norm_rows){
-      .rows = vlm_tensor_span(x, 0, axis), .width = vlm_tensor_span(x, axis, x->rank), .rms = rms, .eps = vlm_arg_float(c, 1, 1e-5f)};
+  s->n = (vlm_norm_rows){.rows = vlm_tensor_span(x, 0, axis),
+                         .width = vlm_tensor_span(x, axis, x->rank),
+                         .rms = rms,
+                         .eps = vlm_arg_float(c, 1, 1e-5f)};
   VLM_TRY(prepare_spread(c, &s->scale, 1, axis, s->n.width));
   VLM_TRY(prepare_spread(c, &s->bias, bias, axis, s->n.width));
 out:
@@ -140,8 +144,8 @@ static vlm_status prepare_norm(vlm_op_call *c, bool rms) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(prepare_rows(c, s, rms, rms ? -1 : 2));
   if (x->dtype == VLM_F64) {
-    VLM_CHECK(c->in[1]->dtype == VLM_F64 && (s->bias.input < 0 || c->in[2]->dtype == VLM_F64), c->err, VLM_INPUT,
-              "scale is of type %s, the input of type float64", vlm_dtype_name(c->in[1]->dtype));
+    VLM_CHECK(c->in[1]->dtype == VLM_F64 && (s->bias.input < 0 || c->in[2]->dtype == VLM_F64), c->err,
+              VLM_INPUT, "scale is of type %s, the input of type float64", vlm_dtype_name(c->in[1]->dtype));
     goto out;
   }
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(x), "x"));
@@ -155,7 +159,11 @@ vlm_status vlm_prepare_rms_norm(vlm_op_call *c) { return prepare_norm(c, true); 
 
 static void run_f64(const vlm_op_call *c, const norm_layer_state *s) {
   const vlm_norm_rows *n = &s->n;
-  vlm_norm_rows_f64 rows = {.rows = n->rows, .width = n->width, .rms = n->rms, .eps = (double)n->eps, .x = c->in[0]->data,
+  vlm_norm_rows_f64 rows = {.rows = n->rows,
+                            .width = n->width,
+                            .rms = n->rms,
+                            .eps = (double)n->eps,
+                            .x = c->in[0]->data,
                             .y = c->out[0]->data};
   rows.scale = spread_doubles(c, &s->scale);
   rows.bias = spread_doubles(c, &s->bias);

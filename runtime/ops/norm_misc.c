@@ -64,7 +64,8 @@ static void lrn_task(void *user, int64_t begin, int64_t end, int worker) {
   const lrn_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
-    int64_t channel = i / j->inner % j->channels, first = channel - (j->size - 1) / 2, last = channel + j->size / 2;
+    int64_t channel = i / j->inner % j->channels, first = channel - (j->size - 1) / 2,
+            last = channel + j->size / 2;
     float sum = 0.0f;
     if (first < 0) first = 0;
     if (last >= j->channels) last = j->channels - 1;
@@ -87,10 +88,12 @@ vlm_status vlm_prepare_lrn(vlm_op_call *c) {
   lrn_state *s;
   const vlm_tensor *t = c->in[0];
   VLM_TRY(vlm_op_state_new(c, &s));
-  s->job = (lrn_job){.size = vlm_arg_int(c, 0, 0), .alpha = vlm_arg_float(c, 1, 1e-4f), .beta = vlm_arg_float(c, 2, 0.75f),
+  s->job = (lrn_job){.size = vlm_arg_int(c, 0, 0),
+                     .alpha = vlm_arg_float(c, 1, 1e-4f),
+                     .beta = vlm_arg_float(c, 2, 0.75f),
                      .bias = vlm_arg_float(c, 3, 1.0f)};
-  VLM_CHECK(s->job.size >= 1 && t->rank >= 2, c->err, VLM_INPUT, "size %lld of a tensor of rank %d; wanted at least 1 and 2",
-            (long long)s->job.size, t->rank);
+  VLM_CHECK(s->job.size >= 1 && t->rank >= 2, c->err, VLM_INPUT,
+            "size %lld of a tensor of rank %d; wanted at least 1 and 2", (long long)s->job.size, t->rank);
   s->job.channels = t->dims[1];
   s->job.inner = vlm_tensor_span(t, 2, t->rank);
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));

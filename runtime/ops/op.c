@@ -5,8 +5,22 @@
 #include "runtime/ops/op_table.h"
 
 static const vlm_op table[] = {
-#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, prepare, run) \
-  {domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, vlm_infer_##infer, vlm_prepare_##prepare, vlm_run_##run},
+#define VLM_OP_ROW(domain, name, since, until, min_in, max_in, min_out, max_out, attrs, types, flags, infer, \
+                   prepare, run)                                                                             \
+  {domain,                                                                                                   \
+   name,                                                                                                     \
+   since,                                                                                                    \
+   until,                                                                                                    \
+   min_in,                                                                                                   \
+   max_in,                                                                                                   \
+   min_out,                                                                                                  \
+   max_out,                                                                                                  \
+   attrs,                                                                                                    \
+   types,                                                                                                    \
+   flags,                                                                                                    \
+   vlm_infer_##infer,                                                                                        \
+   vlm_prepare_##prepare,                                                                                    \
+   vlm_run_##run},
 #include "runtime/ops/ops.def"
 #undef VLM_OP_ROW
 };

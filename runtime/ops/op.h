@@ -18,7 +18,7 @@
 #include "runtime/base/threads.h"
 #include "runtime/graph/graph.h"
 
-struct vlm_kernels; /* runtime/kernels/kernels.h: the chosen micro-kernels */
+struct vlm_kernels;    /* runtime/kernels/kernels.h: the chosen micro-kernels */
 struct vlm_op_binding; /* prepare.h */
 
 typedef struct vlm_op_call vlm_op_call;
@@ -29,18 +29,21 @@ struct vlm_op_call {
   vlm_tensor *const *out;      /* NULL = not wanted */
   vlm_threads *threads;        /* may be NULL */
   const struct vlm_kernels *kernels;
-  void *state;                 /* what prepare made, or NULL */
-  bool same;                   /* infer may say so: output 0 is input 0's bytes, so when planned they share memory and run is not called */
-  bool caches_have_room;       /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
-  void *work;                  /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */
+  void *state; /* what prepare made, or NULL */
+  bool
+      same; /* infer may say so: output 0 is input 0's bytes, so when planned they share memory and run is not called */
+  bool
+      caches_have_room; /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
+  void *work;           /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */
   struct vlm_op_binding *binding; /* prepare only: what the step owns (prepare.h) */
   /* Scratch memory, 64-byte aligned, zeroed by nobody, valid until the function returns: where the size depends on values. */
   vlm_status (*scratch)(vlm_op_call *c, void **out, size_t bytes);
   /* Operators flagged SELF_ALLOC (control flow, data-dependent sizes known only after work) set out[k]'s dtype and dims, then call this. */
   vlm_status (*allocate)(vlm_op_call *c, int32_t k);
   /* Runs subgraph `body` (an attribute's graph) once: inputs bound to its inputs, outputs copied into call-lifetime tensors. */
-  vlm_status (*run_body)(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs, vlm_tensor *outputs, int32_t n_outputs);
-  void *executor;              /* private of exec/ */
+  vlm_status (*run_body)(vlm_op_call *c, vlm_graph *body, const vlm_tensor *inputs, int32_t n_inputs,
+                         vlm_tensor *outputs, int32_t n_outputs);
+  void *executor; /* private of exec/ */
   vlm_error *err;
 };
 
@@ -49,26 +52,30 @@ typedef vlm_status vlm_op_prepare(vlm_op_call *c);
 typedef vlm_status vlm_op_run(vlm_op_call *c);
 
 enum {
-  VLM_OP_ALIAS = 1,      /* output 0 is input 0's bytes under another shape: exec shares the buffer, run is not called */
+  VLM_OP_ALIAS =
+      1, /* output 0 is input 0's bytes under another shape: exec shares the buffer, run is not called */
   VLM_OP_SELF_ALLOC = 2, /* run allocates its outputs; infer returns VLM_UNKNOWN or is skipped */
   VLM_OP_IMPURE = 4,     /* never folded (random numbers) */
-  VLM_OP_LOOSE = 8,      /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
-  VLM_OP_IMPORT = 16,    /* in files only: a clean-up pass replaces it; infer and run refuse */
-  VLM_OP_OF_SHAPE = 32,  /* reads only the shapes of its inputs: known when planning whatever the data are */
-  VLM_OP_BRANCH = 64,    /* input 0 says which of its bodies runs; nothing else does */
-  VLM_OP_CACHE = 128,    /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
-  VLM_OP_IN_PLACE = 256  /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
+  VLM_OP_LOOSE =
+      8, /* infer may succeed although some input's shape is not known yet: such inputs have dtype NONE or a dim -1 */
+  VLM_OP_IMPORT = 16,   /* in files only: a clean-up pass replaces it; infer and run refuse */
+  VLM_OP_OF_SHAPE = 32, /* reads only the shapes of its inputs: known when planning whatever the data are */
+  VLM_OP_BRANCH = 64,   /* input 0 says which of its bodies runs; nothing else does */
+  VLM_OP_CACHE =
+      128, /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
+  VLM_OP_IN_PLACE =
+      256 /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
 };
 
 typedef struct vlm_op {
   const char *domain, *name;
-  int16_t since, until;       /* opset versions for which this row holds, inclusive; until 0 = newest known */
-  int16_t min_in, max_in;     /* max_in -1 = variadic */
+  int16_t since, until;   /* opset versions for which this row holds, inclusive; until 0 = newest known */
+  int16_t min_in, max_in; /* max_in -1 = variadic */
   int16_t min_out, max_out;
   /* Attributes: "name:type=default name:type ..." with type i f s t g is fs ss; no default = absent has kind NONE; "!" after the type = required.
    * Example: "axis:i=-1 keepdims:i=1 axes:is body:g!" */
   const char *attrs;
-  const char *types;          /* element types of input 0, for the documentation: "float", "any", "int64 float" */
+  const char *types; /* element types of input 0, for the documentation: "float", "any", "int64 float" */
   int32_t flags;
   vlm_op_infer *infer;
   vlm_op_prepare *prepare;
@@ -103,7 +110,8 @@ void vlm_out_like(vlm_op_call *c, int k, int j);
 /* Normalises a possibly negative axis into [0, rank); message names axis and rank. `rank` itself is allowed when inclusive. */
 vlm_status vlm_axis(vlm_op_call *c, int64_t axis, int rank, bool inclusive, int *out);
 /* Numpy broadcasting of two shapes. */
-vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, int *rank, int64_t *dims);
+vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, int *rank,
+                              int64_t *dims);
 /* Up to VLM_MAX_RANK integers of an int32/int64 tensor; count out. VLM_UNKNOWN when the data is not there. */
 vlm_status vlm_read_ints(vlm_op_call *c, const vlm_tensor *t, int64_t *values, int max, int *count);
 /* Refuses shapes whose dims, zeros left out, multiply to more than any memory: strides of such a shape would overflow. */

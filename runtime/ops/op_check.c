@@ -5,40 +5,45 @@
 vlm_status vlm_require_type(vlm_op_call *c, int k, const char *name, vlm_dtype wanted) {
   const vlm_tensor *t = vlm_in(c, k);
   if (!t || t->dtype == wanted) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted %s", k, name, vlm_dtype_name(t->dtype), vlm_dtype_name(wanted));
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted %s", k, name,
+                  vlm_dtype_name(t->dtype), vlm_dtype_name(wanted));
 }
 
 vlm_status vlm_require_byte(vlm_op_call *c, int k, const char *name) {
   const vlm_tensor *t = vlm_in(c, k);
   if (!t || t->dtype == VLM_U8 || t->dtype == VLM_S8) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted uint8 or int8", k, name, vlm_dtype_name(t->dtype));
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted uint8 or int8", k, name,
+                  vlm_dtype_name(t->dtype));
 }
 
 vlm_status vlm_require_whole_floats(vlm_op_call *c, int k, const char *name) {
   const vlm_tensor *t = vlm_in(c, k);
   if (!t || (vlm_dtype_is_float(t->dtype) && vlm_dtype_bits(t->dtype) >= 16)) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted floats", k, name, vlm_dtype_name(t->dtype));
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted floats", k, name,
+                  vlm_dtype_name(t->dtype));
 }
 
 vlm_status vlm_require_integers(vlm_op_call *c, int k, const char *name) {
   const vlm_tensor *t = vlm_in(c, k);
   if (!t || vlm_dtype_is_integer(t->dtype)) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted integers", k, name, vlm_dtype_name(t->dtype));
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) is of type %s, wanted integers", k, name,
+                  vlm_dtype_name(t->dtype));
 }
 
 vlm_status vlm_require_rank(vlm_op_call *c, int k, const char *name, int wanted) {
   const vlm_tensor *t = vlm_in(c, k);
   char shape[128];
   if (!t || t->rank == wanted) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %d dims", k, name, vlm_tensor_shape_text(t, shape, sizeof shape), wanted);
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %d dims", k, name,
+                  vlm_tensor_shape_text(t, shape, sizeof shape), wanted);
 }
 
 vlm_status vlm_require_count(vlm_op_call *c, int k, const char *name, int64_t wanted) {
   const vlm_tensor *t = vlm_in(c, k);
   char shape[128];
   if (!t || vlm_tensor_count(t) == wanted) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %lld elements", k, name, vlm_tensor_shape_text(t, shape, sizeof shape),
-                  (long long)wanted);
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %lld elements", k, name,
+                  vlm_tensor_shape_text(t, shape, sizeof shape), (long long)wanted);
 }
 
 vlm_status vlm_require_dims(vlm_op_call *c, int k, const char *name, int rank, const int64_t *wanted) {
@@ -48,7 +53,8 @@ vlm_status vlm_require_dims(vlm_op_call *c, int k, const char *name, int rank, c
   for (int i = 0; t && fits && i < rank; i++) fits = wanted[i] < 0 || t->dims[i] == wanted[i];
   if (fits) return VLM_OK;
   vlm_tensor shape = vlm_tensor_make(t->dtype, rank, wanted, NULL);
-  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %s", k, name, vlm_tensor_shape_text(t, got, sizeof got),
+  return vlm_fail(c->err, VLM_INPUT, "input %d (%s) has shape %s, wanted %s", k, name,
+                  vlm_tensor_shape_text(t, got, sizeof got),
                   vlm_tensor_shape_text(&shape, want, sizeof want));
 }
 

@@ -7,13 +7,15 @@ static bool is_packed(const vlm_tensor *t) { return vlm_dtype_bits(t->dtype) < 8
 vlm_status vlm_scratch_array(vlm_op_call *c, void **out, int64_t count, size_t size) {
   size_t bytes;
   if (count < 0 || !vlm_size_mul((size_t)count, size, &bytes))
-    return vlm_fail(c->err, VLM_LIMIT, "a working array of %lld x %zu bytes is too large", (long long)count, size);
+    return vlm_fail(c->err, VLM_LIMIT, "a working array of %lld x %zu bytes is too large", (long long)count,
+                    size);
   return c->scratch(c, out, bytes > 0 ? bytes : 1);
 }
 
 vlm_status vlm_check_whole_bytes(vlm_op_call *c, int k) {
   if (!is_packed(c->in[k])) return VLM_OK;
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s of %s is not supported", c->node->op_type, vlm_dtype_name(c->in[k]->dtype));
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s of %s is not supported", c->node->op_type,
+                  vlm_dtype_name(c->in[k]->dtype));
 }
 
 void vlm_store_f32(vlm_op_call *c, int k, const float *values) {
@@ -42,7 +44,8 @@ vlm_status vlm_ints_arg(vlm_op_call *c, int k, int j, int64_t *values, int max, 
   if (k < 0) return VLM_OK;
   const vlm_attr *a = vlm_arg(c, k);
   if (a->kind != VLM_ATTR_INTS) return VLM_OK;
-  if (a->count > max) return vlm_fail(c->err, VLM_INPUT, "attribute %s has %d entries, at most %d", a->name, a->count, max);
+  if (a->count > max)
+    return vlm_fail(c->err, VLM_INPUT, "attribute %s has %d entries, at most %d", a->name, a->count, max);
   memcpy(values, a->u.ints, (size_t)a->count * sizeof *values);
   *count = a->count;
   return VLM_OK;

@@ -33,6 +33,7 @@ vlm_status vlm_ints_arg(vlm_op_call *c, int k, int j, int64_t *values, int max, 
 /* Scratch of count * size bytes, for sizes that depend on values: everything else is reserved in prepare. */
 vlm_status vlm_scratch_array(vlm_op_call *c, void **out, int64_t count, size_t size);
 /* The same for the type that `out`, the address of a pointer, points to. */
-#define vlm_scratch_new(c, out, count) VLM_TYPED(out, vlm_scratch_array((c), &vlm_block_, (count), sizeof **vlm_out_))
+#define vlm_scratch_new(c, out, count) \
+  VLM_TYPED(out, vlm_scratch_array((c), &vlm_block_, (count), sizeof **vlm_out_))
 
 #endif

@@ -12,7 +12,8 @@ void vlm_op_gemm_run(const vlm_op_call *c, const vlm_gemm_f32 *g, size_t work) {
   vlm_gemm_f32_run(g, c->kernels, c->threads, vlm_op_work(c, work));
 }
 
-vlm_status vlm_fill_panels(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+vlm_status vlm_fill_panels(void *block, const int64_t *s, const vlm_tensor *const *from,
+                           const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tensor *t = from[0];
   const float *b = t->data;
@@ -32,14 +33,20 @@ out:
   return st;
 }
 
-vlm_status vlm_op_operand_prepare(vlm_op_call *c, vlm_op_operand *b, int input, const vlm_matrices *matrices) {
+vlm_status vlm_op_operand_prepare(vlm_op_call *c, vlm_op_operand *b, int input,
+                                  const vlm_matrices *matrices) {
   vlm_status st = VLM_OK;
   const vlm_matrices *m = matrices;
-  vlm_weight_form form = {.fill = vlm_fill_panels, .sizes = {m->k, m->n, m->count, m->row, m->column, m->step}, .inputs = {input}, .n_inputs = 1};
+  vlm_weight_form form = {.fill = vlm_fill_panels,
+                          .sizes = {m->k, m->n, m->count, m->row, m->column, m->step},
+                          .inputs = {input},
+                          .n_inputs = 1};
   *b = (vlm_op_operand){.matrices = *m};
   if (!vlm_op_lasts(c, input) || !c->binding->weights) return vlm_floats_prepare(c, &b->values, input);
-  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, m->k, m->n) * sizeof(float), (size_t)m->count, &form.bytes), c->err,
-            VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)m->count, (long long)m->k, (long long)m->n);
+  VLM_CHECK(vlm_size_mul((size_t)vlm_gemm_f32_packed_count(c->kernels, m->k, m->n) * sizeof(float),
+                         (size_t)m->count, &form.bytes),
+            c->err, VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)m->count,
+            (long long)m->k, (long long)m->n);
   VLM_TRY(vlm_op_pack(c, &b->panels, &form));
 out:
   return st;

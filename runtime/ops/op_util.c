@@ -11,18 +11,21 @@ void vlm_out_shape(vlm_op_call *c, int k, vlm_dtype dtype, int rank, const int64
   if (rank > 0) memmove(t->dims, dims, (size_t)rank * sizeof *dims);
 }
 
-void vlm_out_like(vlm_op_call *c, int k, int j) { vlm_out_shape(c, k, c->in[j]->dtype, c->in[j]->rank, c->in[j]->dims); }
+void vlm_out_like(vlm_op_call *c, int k, int j) {
+  vlm_out_shape(c, k, c->in[j]->dtype, c->in[j]->rank, c->in[j]->dims);
+}
 
 vlm_status vlm_axis(vlm_op_call *c, int64_t axis, int rank, bool inclusive, int *out) {
   int64_t last = inclusive ? rank : rank - 1;
   if (axis < -(int64_t)rank || axis > last)
-    return vlm_fail(c->err, VLM_INPUT, "axis %lld of a tensor of rank %d; wanted %d to %lld", (long long)axis, rank, -rank,
-                    (long long)last);
+    return vlm_fail(c->err, VLM_INPUT, "axis %lld of a tensor of rank %d; wanted %d to %lld", (long long)axis,
+                    rank, -rank, (long long)last);
   *out = (int)(axis < 0 ? axis + rank : axis);
   return VLM_OK;
 }
 
-vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, int *rank, int64_t *dims) {
+vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_tensor *b, int *rank,
+                              int64_t *dims) {
   int r = a->rank > b->rank ? a->rank : b->rank;
   int64_t result[VLM_MAX_RANK];
   for (int i = 0; i < r; i++) {
@@ -31,7 +34,8 @@ vlm_status vlm_broadcast_dims(vlm_op_call *c, const vlm_tensor *a, const vlm_ten
     if (x != y && x != 1 && y != 1) {
       char left[128], right[128];
       return vlm_fail(c->err, VLM_INPUT, "shapes %s and %s do not broadcast: dims must be equal or 1",
-                      vlm_tensor_shape_text(a, left, sizeof left), vlm_tensor_shape_text(b, right, sizeof right));
+                      vlm_tensor_shape_text(a, left, sizeof left),
+                      vlm_tensor_shape_text(b, right, sizeof right));
     }
     result[i] = x == 1 ? y : x;
   }
@@ -44,11 +48,13 @@ vlm_status vlm_read_ints(vlm_op_call *c, const vlm_tensor *t, int64_t *values, i
   *count = 0;
   if (!t) return VLM_OK;
   if (t->dtype != VLM_S32 && t->dtype != VLM_S64)
-    return vlm_fail(c->err, VLM_INPUT, "a list of integers is of type %s; wanted int64 or int32", vlm_dtype_name(t->dtype));
+    return vlm_fail(c->err, VLM_INPUT, "a list of integers is of type %s; wanted int64 or int32",
+                    vlm_dtype_name(t->dtype));
   for (int i = 0; i < t->rank; i++)
     if (t->dims[i] < 0) return VLM_UNKNOWN;
   int64_t n = vlm_tensor_count(t);
-  if (n > max) return vlm_fail(c->err, VLM_INPUT, "a list of %lld integers; wanted at most %d", (long long)n, max);
+  if (n > max)
+    return vlm_fail(c->err, VLM_INPUT, "a list of %lld integers; wanted at most %d", (long long)n, max);
   if (n > 0 && !t->data) return VLM_UNKNOWN;
   for (int64_t i = 0; i < n; i++) values[i] = vlm_tensor_get_int(t, i);
   *count = (int)n;

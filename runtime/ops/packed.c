@@ -34,11 +34,13 @@ out:
 }
 
 /* While the inputs are in memory. */
-static vlm_status make_held(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
+static vlm_status make_held(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form,
+                            const vlm_tensor *const *from) {
   vlm_status st = VLM_OK;
   struct vlm_lazy *lazy = c->binding->lazy;
   int held = 0;
-  for (; held < form->n_inputs; held++) VLM_TRY(vlm_lazy_take(lazy, from[held] ? from[held]->data : NULL, c->err));
+  for (; held < form->n_inputs; held++)
+    VLM_TRY(vlm_lazy_take(lazy, from[held] ? from[held]->data : NULL, c->err));
   VLM_TRY(vlm_weights_take(c->binding->weights, out, form, from, c->kernels, c->err));
 out:
   for (int i = 0; i < held; i++) vlm_lazy_give(lazy, from[i] ? from[i]->data : NULL);
@@ -46,11 +48,13 @@ out:
 }
 
 /* Constants that are gone cannot be packed in another way. */
-static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from) {
+static vlm_status take(vlm_op_call *c, vlm_weight **out, const vlm_weight_form *form,
+                       const vlm_tensor *const *from) {
   vlm_status st = VLM_OK;
   const vlm_op_binding *b = c->binding;
   bool gone = false;
-  for (int i = 0; b->owner && i < form->n_inputs; i++) gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
+  for (int i = 0; b->owner && i < form->n_inputs; i++)
+    gone |= from[i] && b->owner->is_gone(b->owner->user, from[i]->data);
   *out = vlm_weights_find(b->weights, form, from);
   if (*out) return VLM_OK;
   if (!gone) return make_held(c, out, form, from);
@@ -69,19 +73,22 @@ static vlm_status tell_owner(vlm_op_call *c, const vlm_weight_form *form, vlm_we
   vlm_status st = VLM_OK;
   const vlm_weight_owner *owner = c->binding->owner;
   for (int i = 0; owner && i < form->n_inputs; i++)
-    if (vlm_in(c, form->inputs[i])) VLM_TRY(owner->packed(owner->user, c->node, form->inputs[i], weight, c->err));
+    if (vlm_in(c, form->inputs[i]))
+      VLM_TRY(owner->packed(owner->user, c->node, form->inputs[i], weight, c->err));
 out:
   return st;
 }
 
 static bool inputs_last(const vlm_op_call *c, const vlm_weight_form *form, const vlm_tensor *const *from) {
   bool lasting = c->binding->weights != NULL;
-  for (int i = 0; i < form->n_inputs; i++) lasting = lasting && (!from[i] || vlm_op_lasts(c, form->inputs[i]));
+  for (int i = 0; i < form->n_inputs; i++)
+    lasting = lasting && (!from[i] || vlm_op_lasts(c, form->inputs[i]));
   return lasting;
 }
 
 /* The form that the step held the last time, or one of the context. */
-static vlm_status hold_form(vlm_op_call *c, const void **block, const vlm_weight_form *form, const vlm_tensor *const *from) {
+static vlm_status hold_form(vlm_op_call *c, const void **block, const vlm_weight_form *form,
+                            const vlm_tensor *const *from) {
   vlm_status st = VLM_OK;
   vlm_op_binding *b = c->binding;
   vlm_weight *weight = NULL;

@@ -17,7 +17,8 @@ static vlm_status read_pads(vlm_op_call *c, int64_t *pads) {
   int rank = c->in[0]->rank, n, n_axes;
   int64_t given[2 * VLM_MAX_RANK], axes[VLM_MAX_RANK];
   bool inputs = c->node->opset >= 11;
-  VLM_TRY(vlm_ints_arg(c, vlm_arg(c, 1)->kind == VLM_ATTR_INTS ? 1 : 2, inputs ? 1 : 99, given, 2 * VLM_MAX_RANK, &n));
+  VLM_TRY(vlm_ints_arg(c, vlm_arg(c, 1)->kind == VLM_ATTR_INTS ? 1 : 2, inputs ? 1 : 99, given,
+                       2 * VLM_MAX_RANK, &n));
   VLM_TRY(vlm_ints_arg(c, -1, inputs ? 3 : 99, axes, VLM_MAX_RANK, &n_axes));
   VLM_CHECK(n >= 0, c->err, VLM_INPUT, "no pads");
   int count = n_axes < 0 ? rank : n_axes;
@@ -49,9 +50,10 @@ vlm_status vlm_infer_Pad(vlm_op_call *c) {
   int64_t pads[2 * VLM_MAX_RANK], dims[VLM_MAX_RANK];
   VLM_TRY(read_pads(c, pads));
   for (int i = 0; i < x->rank; i++) {
-    bool overflow = __builtin_add_overflow(x->dims[i], pads[i], &dims[i]) || __builtin_add_overflow(dims[i], pads[x->rank + i], &dims[i]);
-    VLM_CHECK(!overflow && dims[i] >= 0, c->err, VLM_INPUT, "axis %d has size %lld and pads %lld, %lld", i, (long long)x->dims[i],
-              (long long)pads[i], (long long)pads[x->rank + i]);
+    bool overflow = __builtin_add_overflow(x->dims[i], pads[i], &dims[i]) ||
+                    __builtin_add_overflow(dims[i], pads[x->rank + i], &dims[i]);
+    VLM_CHECK(!overflow && dims[i] >= 0, c->err, VLM_INPUT, "axis %d has size %lld and pads %lld, %lld", i,
+              (long long)x->dims[i], (long long)pads[i], (long long)pads[x->rank + i]);
   }
   VLM_TRY(vlm_check_dims(c, x->rank, dims));
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
@@ -82,12 +84,13 @@ typedef struct {
   int64_t from;       /* bytes of the source that are cropped in front */
   vlm_bytes in, out;
   char constant[8];
-  int value;          /* input with the constant, -1 = it is `constant` */
-  bool copies;        /* a scalar */
+  int value;   /* input with the constant, -1 = it is `constant` */
+  bool copies; /* a scalar */
 } pad_state;
 
 /* Index tables of the axes. */
-static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const vlm_tensor *x, const int64_t *pads) {
+static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const vlm_tensor *x,
+                              const int64_t *pads) {
   vlm_status st = VLM_OK;
   vlm_table_copy *job = &s->job;
   int64_t strides[VLM_MAX_RANK];
@@ -98,7 +101,8 @@ static vlm_status make_tables(vlm_op_call *c, pad_state *s, pad_mode mode, const
     n += (before < 0 ? before : 0) + (after < 0 ? after : 0);
     job->dims[i] = c->out[0]->dims[i];
     job->strides[i] = strides[i];
-    VLM_CHECK(n > 0 || mode == PAD_CONSTANT, c->err, VLM_INPUT, "axis %d is empty, mode \"%s\" has nothing to repeat", i, mode_names[mode]);
+    VLM_CHECK(n > 0 || mode == PAD_CONSTANT, c->err, VLM_INPUT,
+              "axis %d is empty, mode \"%s\" has nothing to repeat", i, mode_names[mode]);
     VLM_TRY(vlm_op_keep_new(c, &table, job->dims[i]));
     for (int64_t k = 0; k < job->dims[i]; k++) table[k] = source_index(mode, k, before > 0 ? before : 0, n);
     job->index[i] = table;

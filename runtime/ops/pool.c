@@ -24,8 +24,10 @@ out:
 }
 
 /* Output positions [*from, *to) whose tap at `offset` (column 0's input column) lies inside a row of n. */
-static void columns_of_tap(int64_t offset, int64_t stride, int64_t n, int64_t count, int64_t *from, int64_t *to) {
-  int64_t low = offset < 0 ? (-offset + stride - 1) / stride : 0, high = offset < n ? (n - 1 - offset) / stride + 1 : 0;
+static void columns_of_tap(int64_t offset, int64_t stride, int64_t n, int64_t count, int64_t *from,
+                           int64_t *to) {
+  int64_t low = offset < 0 ? (-offset + stride - 1) / stride : 0,
+          high = offset < n ? (n - 1 - offset) / stride + 1 : 0;
   *to = high < count ? high : count;
   *from = low < *to ? low : *to;
 }
@@ -38,21 +40,21 @@ static void taps_of_row(const vlm_pool_window *w, int64_t *first, int64_t *last)
   if (*last > w->kernel[2]) *last = w->kernel[2];
 }
 
-#define POOL_ROW(type, name)                                                                                       \
-  static void name##_row(const vlm_pool_window *w, bool max, const type *x, type *y) {                             \
-    int64_t first, last;                                                                                           \
-    taps_of_row(w, &first, &last);                                                                                 \
-    for (int64_t k = first; k < last; k++) {                                                                       \
-      int64_t offset = k * w->dilation[2] - w->before[2], s = w->stride[2], from, to;                              \
-      columns_of_tap(offset, s, w->in[2], w->out[2], &from, &to);                                                  \
-      const type *p = x + offset;                                                                                  \
-      if (max && s == 1)                                                                                           \
-        for (int64_t i = from; i < to; i++) y[i] = p[i] > y[i] ? p[i] : y[i];                                      \
-      else if (max)                                                                                                \
-        for (int64_t i = from; i < to; i++) y[i] = p[i * s] > y[i] ? p[i * s] : y[i];                              \
-      else                                                                                                         \
-        for (int64_t i = from; i < to; i++) y[i] += p[i * s];                                                      \
-    }                                                                                                              \
+#define POOL_ROW(type, name)                                                           \
+  static void name##_row(const vlm_pool_window *w, bool max, const type *x, type *y) { \
+    int64_t first, last;                                                               \
+    taps_of_row(w, &first, &last);                                                     \
+    for (int64_t k = first; k < last; k++) {                                           \
+      int64_t offset = k * w->dilation[2] - w->before[2], s = w->stride[2], from, to;  \
+      columns_of_tap(offset, s, w->in[2], w->out[2], &from, &to);                      \
+      const type *p = x + offset;                                                      \
+      if (max && s == 1)                                                               \
+        for (int64_t i = from; i < to; i++) y[i] = p[i] > y[i] ? p[i] : y[i];          \
+      else if (max)                                                                    \
+        for (int64_t i = from; i < to; i++) y[i] = p[i * s] > y[i] ? p[i * s] : y[i];  \
+      else                                                                             \
+        for (int64_t i = from; i < to; i++) y[i] += p[i * s];                          \
+    }                                                                                  \
   }
 POOL_ROW(float, f32)
 POOL_ROW(double, f64)
@@ -73,7 +75,7 @@ typedef struct pool_job {
   bool max, wide, column_major;
   const void *x;
   void *y;
-  int64_t *indices;       /* MaxPool's second output or NULL */
+  int64_t *indices; /* MaxPool's second output or NULL */
   int64_t in_size, out_size;
   bool divide, include_pad;
 } pool_job;
@@ -83,7 +85,9 @@ static void divide_plane(const pool_job *j, int64_t plane) {
   int64_t at = plane * j->out_size;
   for (int64_t z = 0; z < w->out[0]; z++)
     for (int64_t r = 0; r < w->out[1]; r++)
-      for (int64_t i = 0, rows = vlm_pool_count(w, j->include_pad, 0, z) * vlm_pool_count(w, j->include_pad, 1, r); i < w->out[2]; i++, at++) {
+      for (int64_t i = 0,
+                   rows = vlm_pool_count(w, j->include_pad, 0, z) * vlm_pool_count(w, j->include_pad, 1, r);
+           i < w->out[2]; i++, at++) {
         int64_t n = rows * vlm_pool_count(w, j->include_pad, 2, i);
         n = n > 0 ? n : 1;
         if (j->wide) ((double *)j->y)[at] /= (double)n;
@@ -91,7 +95,9 @@ static void divide_plane(const pool_job *j, int64_t plane) {
       }
 }
 
-static double value_at(const pool_job *j, int64_t i) { return j->wide ? ((const double *)j->x)[i] : (double)((const float *)j->x)[i]; }
+static double value_at(const pool_job *j, int64_t i) {
+  return j->wide ? ((const double *)j->x)[i] : (double)((const float *)j->x)[i];
+}
 
 /* Index of the first largest entry of each window, counted over the whole input. */
 static void index_plane(const pool_job *j, int64_t plane) {
@@ -105,9 +111,12 @@ static void index_plane(const pool_job *j, int64_t plane) {
         for (int64_t a = from[0]; a < to[0]; a++)
           for (int64_t b = from[1]; b < to[1]; b++)
             for (int64_t e = from[2]; e < to[2]; e++) {
-              int64_t p = z * w->stride[0] - w->before[0] + a * w->dilation[0], q = r * w->stride[1] - w->before[1] + b * w->dilation[1];
-              int64_t k = (p * w->in[1] + q) * w->in[2] + i * w->stride[2] - w->before[2] + e * w->dilation[2];
-              if (best < 0 || value_at(j, plane * j->in_size + k) > value_at(j, plane * j->in_size + best)) best = k;
+              int64_t p = z * w->stride[0] - w->before[0] + a * w->dilation[0],
+                      q = r * w->stride[1] - w->before[1] + b * w->dilation[1];
+              int64_t k =
+                  (p * w->in[1] + q) * w->in[2] + i * w->stride[2] - w->before[2] + e * w->dilation[2];
+              if (best < 0 || value_at(j, plane * j->in_size + k) > value_at(j, plane * j->in_size + best))
+                best = k;
             }
         if (best >= 0 && j->column_major) {
           int64_t p = best / w->in[2] / w->in[1], q = best / w->in[2] % w->in[1], s = best % w->in[2];
@@ -122,9 +131,11 @@ static void pool_planes(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t p = begin; p < end; p++) {
     if (j->wide)
-      f64_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const double *)j->x + p * j->in_size, (double *)j->y + p * j->out_size);
+      f64_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const double *)j->x + p * j->in_size,
+                (double *)j->y + p * j->out_size);
     else
-      f32_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const float *)j->x + p * j->in_size, (float *)j->y + p * j->out_size);
+      f32_plane(&j->w, j->max, j->max ? -INFINITY : 0, (const float *)j->x + p * j->in_size,
+                (float *)j->y + p * j->out_size);
     if (j->divide) divide_plane(j, p);
     if (j->indices) index_plane(j, p);
   }
@@ -164,11 +175,13 @@ out:
 }
 
 vlm_status vlm_prepare_MaxPool(vlm_op_call *c) {
-  return prepare_pool(c, &(pool_job){.max = true, .column_major = vlm_arg_int(c, STORAGE_ORDER, 0) != 0}, NULL);
+  return prepare_pool(c, &(pool_job){.max = true, .column_major = vlm_arg_int(c, STORAGE_ORDER, 0) != 0},
+                      NULL);
 }
 
 vlm_status vlm_prepare_AveragePool(vlm_op_call *c) {
-  return prepare_pool(c, &(pool_job){.divide = true, .include_pad = vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0}, NULL);
+  return prepare_pool(
+      c, &(pool_job){.divide = true, .include_pad = vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0}, NULL);
 }
 
 vlm_status vlm_prepare_LpPool(vlm_op_call *c) {
@@ -176,7 +189,8 @@ vlm_status vlm_prepare_LpPool(vlm_op_call *c) {
   pool_state *s;
   int64_t p = vlm_arg_int(c, LP_P, 2);
   VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
-  VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED, "operator LpPool of float64 is not supported");
+  VLM_CHECK(c->in[0]->dtype != VLM_F64, c->err, VLM_UNSUPPORTED,
+            "operator LpPool of float64 is not supported");
   VLM_TRY(prepare_pool(c, &(pool_job){.max = false}, &s));
   s->p = p;
   VLM_TRY(vlm_op_reserve(c, &s->powers, vlm_tensor_count(c->in[0]), sizeof(float)));
@@ -193,12 +207,14 @@ static float power(float x, double p) {
 
 static const float *powers_of(const vlm_op_call *c, const pool_state *s, const float *x) {
   float *powers = vlm_op_work(c, s->powers);
-  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); i < n; i++) powers[i] = power(fabsf(x[i]), (double)s->p);
+  for (int64_t i = 0, n = vlm_tensor_count(c->in[0]); i < n; i++)
+    powers[i] = power(fabsf(x[i]), (double)s->p);
   return powers;
 }
 
 static void take_roots(const vlm_op_call *c, const pool_state *s, float *y) {
-  for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++) y[i] = s->p == 2 ? sqrtf(y[i]) : power(y[i], 1.0 / (double)s->p);
+  for (int64_t i = 0, n = vlm_tensor_count(c->out[0]); i < n; i++)
+    y[i] = s->p == 2 ? sqrtf(y[i]) : power(y[i], 1.0 / (double)s->p);
 }
 
 vlm_status vlm_run_Pool(vlm_op_call *c) {

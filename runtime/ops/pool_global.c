@@ -41,7 +41,9 @@ static void global_planes(void *user, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     const float *x = j->x + i * j->n;
-    j->y[i] = j->kind == 'm' ? j->ops->row_max(x, j->n) : j->kind == 'l' ? lp_norm(j, x) : j->ops->row_sum(x, j->n) / (float)j->n;
+    j->y[i] = j->kind == 'm'   ? j->ops->row_max(x, j->n)
+              : j->kind == 'l' ? lp_norm(j, x)
+                               : j->ops->row_sum(x, j->n) / (float)j->n;
   }
 }
 
@@ -57,7 +59,8 @@ static vlm_status prepare_global(vlm_op_call *c, char kind, int64_t p) {
   const vlm_tensor *x = c->in[0];
   VLM_TRY(vlm_op_state_new(c, &s));
   s->job = (global_job){.ops = vlm_call_rowops(c), .n = vlm_tensor_span(x, 2, x->rank), .kind = kind, .p = p};
-  VLM_CHECK(s->job.n > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT, "there is nothing to pool: the planes are empty");
+  VLM_CHECK(s->job.n > 0 || vlm_tensor_count(c->out[0]) == 0, c->err, VLM_INPUT,
+            "there is nothing to pool: the planes are empty");
   VLM_CHECK(p > 0, c->err, VLM_INPUT, "p is %lld", (long long)p);
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
@@ -74,7 +77,8 @@ vlm_status vlm_run_GlobalPool(vlm_op_call *c) {
   global_job j = s->job;
   j.x = vlm_values_get(c, &s->x);
   j.y = vlm_result_get(c, &s->y);
-  if (j.n > 0) vlm_threads_range(c->threads, c->in[0]->dims[0] * c->in[0]->dims[1], 16384 / j.n + 1, global_planes, &j);
+  if (j.n > 0)
+    vlm_threads_range(c->threads, c->in[0]->dims[0] * c->in[0]->dims[1], 16384 / j.n + 1, global_planes, &j);
   vlm_store_f32(c, 0, j.y);
   return VLM_OK;
 }

@@ -61,7 +61,8 @@ static vlm_status prepare(vlm_op_call *c, bool max) {
   s->include_pad = !max && vlm_arg_int(c, COUNT_INCLUDE_PAD, 0) != 0;
   if (!s->bytes) VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   if (!s->bytes) VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-  double work = (double)(s->w.kernel[0] * s->w.kernel[1] * s->w.kernel[2]) * (double)(s->w.out[2] * s->channels);
+  double work =
+      (double)(s->w.kernel[0] * s->w.kernel[1] * s->w.kernel[2]) * (double)(s->w.out[2] * s->channels);
   s->grain = (int64_t)(16384 / (work > 0 ? work : 1)) + 1;
 out:
   return st;
@@ -88,7 +89,8 @@ static void join_row(const last_pool_job *j, int64_t y, int64_t x) {
   for (int64_t i = 0; i < w->out[2]; i++) {
     int64_t from, to, first = i * w->stride[2] - w->before[2];
     vlm_pool_taps(w, 2, i, &from, &to);
-    for (int64_t k = from; k < to; k++) join(j, y + i * s->channels, x + (first + k * w->dilation[2]) * s->channels, s->channels);
+    for (int64_t k = from; k < to; k++)
+      join(j, y + i * s->channels, x + (first + k * w->dilation[2]) * s->channels, s->channels);
   }
 }
 
@@ -115,14 +117,16 @@ static void pool_rows(void *user, int64_t begin, int64_t end, int worker) {
   int64_t width = w->out[2] * s->channels;
   (void)worker;
   for (int64_t row = begin; row < end; row++) {
-    int64_t r = row % w->out[1], z = row / w->out[1] % w->out[0], image = row / w->out[1] / w->out[0], y = row * width;
+    int64_t r = row % w->out[1], z = row / w->out[1] % w->out[0], image = row / w->out[1] / w->out[0],
+            y = row * width;
     int64_t z0, z1, r0, r1;
     vlm_pool_taps(w, 0, z, &z0, &z1);
     vlm_pool_taps(w, 1, r, &r0, &r1);
     clear_row(j, y, width);
     for (int64_t kz = z0; kz < z1; kz++) {
       for (int64_t kr = r0; kr < r1; kr++) {
-        int64_t iz = z * w->stride[0] - w->before[0] + kz * w->dilation[0], ir = r * w->stride[1] - w->before[1] + kr * w->dilation[1];
+        int64_t iz = z * w->stride[0] - w->before[0] + kz * w->dilation[0],
+                ir = r * w->stride[1] - w->before[1] + kr * w->dilation[1];
         join_row(j, y, ((image * w->in[0] + iz) * w->in[1] + ir) * w->in[2] * s->channels);
       }
     }

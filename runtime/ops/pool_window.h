@@ -7,10 +7,18 @@
 enum { VLM_POOL_SPACE = 3 };
 
 /* Attributes every pooling row starts with, in this order (pool.def). */
-enum { VLM_POOL_AUTO_PAD, VLM_POOL_KERNEL, VLM_POOL_PADS, VLM_POOL_STRIDES, VLM_POOL_DILATIONS, VLM_POOL_CEIL, VLM_POOL_MORE };
+enum {
+  VLM_POOL_AUTO_PAD,
+  VLM_POOL_KERNEL,
+  VLM_POOL_PADS,
+  VLM_POOL_STRIDES,
+  VLM_POOL_DILATIONS,
+  VLM_POOL_CEIL,
+  VLM_POOL_MORE
+};
 
 typedef struct vlm_pool_window {
-  int64_t planes;                     /* N * C */
+  int64_t planes; /* N * C */
   int64_t in[VLM_POOL_SPACE], out[VLM_POOL_SPACE];
   int64_t kernel[VLM_POOL_SPACE], stride[VLM_POOL_SPACE], dilation[VLM_POOL_SPACE];
   int64_t before[VLM_POOL_SPACE], after[VLM_POOL_SPACE]; /* pads */

@@ -25,8 +25,9 @@ static void pow_f32(const vlm_row *row) {
   if (row->step[1] == 0 && pow_constant(row, *(const float *)row->in[1])) return;
   VLM_ROW_LOOP2(float, float, vlm_pow32(x, y))
 }
-static void pow_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, pow(x, y))
-static vlm_row_table pow_rows = {[VLM_F32] = pow_f32, [VLM_F64] = pow_f64};
+static void pow_f64(const vlm_row *row)
+    VLM_ROW_LOOP2(double, double, pow(x, y)) static vlm_row_table pow_rows = {
+        [VLM_F32] = pow_f32, [VLM_F64] = pow_f64};
 
 /* Exact modulo 2^64; a negative exponent truncates 1 / x^|y|. */
 static int64_t pow_integer(int64_t x, int64_t y) {
@@ -40,16 +41,19 @@ static int64_t pow_integer(int64_t x, int64_t y) {
 /* opts: the types of base and exponent. */
 static void pow_mixed(const vlm_row *row) {
   const vlm_dtype *types = row->opts;
-  vlm_tensor x = {.dtype = types[0], .data = (void *)(uintptr_t)row->in[0]}, y = {.dtype = types[1], .data = (void *)(uintptr_t)row->in[1]};
+  vlm_tensor x = {.dtype = types[0], .data = (void *)(uintptr_t)row->in[0]},
+             y = {.dtype = types[1], .data = (void *)(uintptr_t)row->in[1]};
   vlm_tensor z = {.dtype = types[0], .data = row->out};
   bool integers = vlm_dtype_is_integer(types[0]) && vlm_dtype_is_integer(types[1]);
   for (int64_t i = 0; i < row->n; i++) {
     int64_t a = i * row->step[0], b = i * row->step[1];
-    if (integers) vlm_tensor_set_int(&z, i, pow_integer(vlm_tensor_get_int(&x, a), vlm_tensor_get_int(&y, b)));
+    if (integers)
+      vlm_tensor_set_int(&z, i, pow_integer(vlm_tensor_get_int(&x, a), vlm_tensor_get_int(&y, b)));
     else if (types[0] == VLM_F64 || vlm_dtype_is_integer(types[0])) {
       double value = pow(vlm_tensor_get(&x, a), vlm_tensor_get(&y, b));
       vlm_tensor_set(&z, i, types[0] == VLM_F64 ? value : trunc(value));
-    } else vlm_tensor_set(&z, i, (double)vlm_pow32((float)vlm_tensor_get(&x, a), (float)vlm_tensor_get(&y, b)));
+    } else
+      vlm_tensor_set(&z, i, (double)vlm_pow32((float)vlm_tensor_get(&x, a), (float)vlm_tensor_get(&y, b)));
   }
 }
 

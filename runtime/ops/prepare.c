@@ -39,8 +39,8 @@ vlm_status vlm_op_keep(vlm_op_call *c, void **out, int64_t count, size_t size) {
   vlm_status st = VLM_OK;
   vlm_op_binding *b = c->binding;
   size_t bytes;
-  VLM_CHECK(count >= 0 && vlm_size_mul((size_t)count, size, &bytes), c->err, VLM_LIMIT, "an array of %lld x %zu bytes is too large",
-            (long long)count, size);
+  VLM_CHECK(count >= 0 && vlm_size_mul((size_t)count, size, &bytes), c->err, VLM_LIMIT,
+            "an array of %lld x %zu bytes is too large", (long long)count, size);
   VLM_TRY(next_block(b, bytes > 0 ? bytes : 1, c->err));
   *out = b->kept[b->used_kept++].data;
 out:
@@ -56,9 +56,11 @@ vlm_status vlm_op_state(vlm_op_call *c, void **out, size_t size) {
 vlm_status vlm_op_reserve(vlm_op_call *c, size_t *at, int64_t count, size_t size) {
   size_t bytes, *total = &c->binding->work_bytes;
   *at = *total;
-  if (count >= 0 && vlm_size_mul((size_t)count, size, &bytes) && bytes <= SIZE_MAX / 2 && vlm_size_add(*total, vlm_size_align(bytes), total))
+  if (count >= 0 && vlm_size_mul((size_t)count, size, &bytes) && bytes <= SIZE_MAX / 2 &&
+      vlm_size_add(*total, vlm_size_align(bytes), total))
     return VLM_OK;
-  return vlm_fail(c->err, VLM_LIMIT, "a working array of %lld x %zu bytes is too large", (long long)count, size);
+  return vlm_fail(c->err, VLM_LIMIT, "a working array of %lld x %zu bytes is too large", (long long)count,
+                  size);
 }
 
 bool vlm_op_lasts(const vlm_op_call *c, int k) {

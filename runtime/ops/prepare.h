@@ -32,17 +32,17 @@ typedef struct vlm_weight_owner {
 
 /* What a step owns. Filled again, in the same memory, when the step is prepared anew. */
 typedef struct vlm_op_binding {
-  vlm_arena *arena;            /* lives as long as the step */
-  const bool *lasting;         /* per input: the value stays the same as long as the step lives */
-  struct vlm_weights *weights; /* the context's packed forms; NULL = nothing is shared: run packs */
+  vlm_arena *arena;              /* lives as long as the step */
+  const bool *lasting;           /* per input: the value stays the same as long as the step lives */
+  struct vlm_weights *weights;   /* the context's packed forms; NULL = nothing is shared: run packs */
   const vlm_weight_owner *owner; /* NULL = constants stay */
-  struct vlm_lazy *lazy;       /* constants that are there while somebody holds them, or NULL */
-  bool *packed;                /* per input: it is packed and not read again; NULL = nobody wants to know */
-  size_t work_bytes;           /* reserved so far */
+  struct vlm_lazy *lazy;         /* constants that are there while somebody holds them, or NULL */
+  bool *packed;                  /* per input: it is packed and not read again; NULL = nobody wants to know */
+  size_t work_bytes;             /* reserved so far */
   struct vlm_op_kept {
     void *data;
     size_t bytes;
-  } *kept;
+  } * kept;
   struct vlm_weight **held;
   int32_t n_kept, cap_kept, used_kept, n_held, cap_held, used_held;
 } vlm_op_binding;
@@ -56,7 +56,8 @@ vlm_status vlm_op_keep(vlm_op_call *c, void **out, int64_t count, size_t size);
 /* The same, and c->state points at it. */
 vlm_status vlm_op_state(vlm_op_call *c, void **out, size_t size);
 /* Both for the type that `out`, the address of a pointer, points to. */
-#define vlm_op_keep_new(c, out, count) VLM_TYPED(out, vlm_op_keep((c), &vlm_block_, (count), sizeof **vlm_out_))
+#define vlm_op_keep_new(c, out, count) \
+  VLM_TYPED(out, vlm_op_keep((c), &vlm_block_, (count), sizeof **vlm_out_))
 #define vlm_op_state_new(c, out) VLM_TYPED(out, vlm_op_state((c), &vlm_block_, sizeof **vlm_out_))
 /* count * size bytes of run's work space, 64-byte aligned, at vlm_op_work(c, *at). */
 vlm_status vlm_op_reserve(vlm_op_call *c, size_t *at, int64_t count, size_t size);

@@ -24,13 +24,14 @@ typedef struct {
   bool is_signed;
 } binary_opts;
 
-#define QLINEAR_ROW(name, operator)                                                                             \
-  static void name##_row(const vlm_row *row) {                                                                  \
-    const binary_opts *o = row->opts;                                                                           \
-    const uint8_t *a = row->in[0], *b = row->in[1];                                                             \
-    uint8_t *z = row->out;                                                                                      \
-    for (int64_t i = 0; i < row->n; i++)                                                                        \
-      z[i] = vlm_quant_byte(o->a[a[i * row->step[0]]] operator o->b[b[i * row->step[1]]], o->out, o->is_signed); \
+#define QLINEAR_ROW(name, operator)                                                               \
+  static void name##_row(const vlm_row *row) {                                                    \
+    const binary_opts *o = row->opts;                                                             \
+    const uint8_t *a = row->in[0], *b = row->in[1];                                               \
+    uint8_t *z = row->out;                                                                        \
+    for (int64_t i = 0; i < row->n; i++)                                                          \
+      z[i] = vlm_quant_byte(o->a[a[i * row->step[0]]] operator o->b[b[i * row->step[1]]], o->out, \
+                            o->is_signed);                                                        \
   }
 QLINEAR_ROW(add, +)
 QLINEAR_ROW(mul, *)
@@ -84,7 +85,9 @@ out:
   return st;
 }
 
-vlm_status vlm_prepare_qlinear_sigmoid(vlm_op_call *c) { return prepare_unary(c, vlm_call_rowops(c)->sigmoid, NULL); }
+vlm_status vlm_prepare_qlinear_sigmoid(vlm_op_call *c) {
+  return prepare_unary(c, vlm_call_rowops(c)->sigmoid, NULL);
+}
 vlm_status vlm_prepare_qlinear_leaky_relu(vlm_op_call *c) {
   const float alpha = vlm_arg_float(c, 0, 0.01f);
   return prepare_unary(c, vlm_call_rowops(c)->leaky_relu, &alpha);
@@ -142,16 +145,19 @@ vlm_status vlm_infer_qlinear_concat(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   int axis;
   VLM_TRY(vlm_require_byte(c, 1, "Y_zero_point"));
-  VLM_CHECK(c->n_in >= 5 && (c->n_in - 2) % 3 == 0, c->err, VLM_INPUT, "%d inputs; wanted 2 + 3 for each part", c->n_in);
-  for (int k = 2; k < c->n_in; k += 3) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "part %d is absent", (k - 2) / 3);
+  VLM_CHECK(c->n_in >= 5 && (c->n_in - 2) % 3 == 0, c->err, VLM_INPUT,
+            "%d inputs; wanted 2 + 3 for each part", c->n_in);
+  for (int k = 2; k < c->n_in; k += 3)
+    VLM_CHECK(c->in[k], c->err, VLM_INPUT, "part %d is absent", (k - 2) / 3);
   vlm_tensor shape = *c->in[2];
   VLM_TRY(vlm_axis(c, vlm_arg_int(c, 0, 0), shape.rank, false, &axis));
   for (int k = 5; k < c->n_in; k += 3) {
-    VLM_CHECK(c->in[k]->rank == shape.rank && c->in[k]->dtype == shape.dtype, c->err, VLM_INPUT, "part %d differs in rank or type",
-              (k - 2) / 3);
+    VLM_CHECK(c->in[k]->rank == shape.rank && c->in[k]->dtype == shape.dtype, c->err, VLM_INPUT,
+              "part %d differs in rank or type", (k - 2) / 3);
     for (int i = 0; i < shape.rank; i++)
-      VLM_CHECK(i == axis || c->in[k]->dims[i] == shape.dims[i], c->err, VLM_INPUT, "part %d has %lld at dim %d; wanted %lld", (k - 2) / 3,
-                (long long)c->in[k]->dims[i], i, (long long)shape.dims[i]);
+      VLM_CHECK(i == axis || c->in[k]->dims[i] == shape.dims[i], c->err, VLM_INPUT,
+                "part %d has %lld at dim %d; wanted %lld", (k - 2) / 3, (long long)c->in[k]->dims[i], i,
+                (long long)shape.dims[i]);
     shape.dims[axis] += c->in[k]->dims[axis];
   }
   vlm_out_shape(c, 0, c->in[1]->dtype, shape.rank, shape.dims);
@@ -165,7 +171,8 @@ typedef struct {
   uint8_t map[256];
 } byte_part;
 
-static vlm_status prepare_part(vlm_op_call *c, byte_part *p, int k, vlm_quant_param out, int axis, int64_t at) {
+static vlm_status prepare_part(vlm_op_call *c, byte_part *p, int k, vlm_quant_param out, int axis,
+                               int64_t at) {
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[k], *y = c->out[0];
   vlm_quant_param in;

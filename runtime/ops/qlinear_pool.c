@@ -19,7 +19,8 @@ static vlm_status read_list(vlm_op_call *c, int k, int n, int64_t *values, int64
   const vlm_attr *a = vlm_arg(c, k);
   for (int i = 0; i < n; i++) values[i] = fallback;
   if (a->kind != VLM_ATTR_INTS) return VLM_OK;
-  if (a->count != n) return vlm_fail(c->err, VLM_INPUT, "attribute %s has %d entries; wanted %d", a->name, a->count, n);
+  if (a->count != n)
+    return vlm_fail(c->err, VLM_INPUT, "attribute %s has %d entries; wanted %d", a->name, a->count, n);
   for (int i = 0; i < n; i++) {
     if (a->u.ints[i] < 0 || a->u.ints[i] > INT32_MAX)
       return vlm_fail(c->err, VLM_INPUT, "attribute %s has the entry %lld", a->name, (long long)a->u.ints[i]);
@@ -43,7 +44,8 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
   vlm_status st = VLM_OK;
   int64_t pads[2 * SPACE], window = 1;
   const char *mode = vlm_arg_string(c, 3, "NOTSET");
-  bool same = strncmp(mode, "SAME", 4) == 0, valid = strcmp(mode, "VALID") == 0, ceil_mode = vlm_arg_int(c, 4, 0) != 0;
+  bool same = strncmp(mode, "SAME", 4) == 0, valid = strcmp(mode, "VALID") == 0,
+       ceil_mode = vlm_arg_int(c, 4, 0) != 0;
   VLM_TRY(split_shape(c, g, vlm_arg_int(c, 6, 0) != 0));
   g->include_pad = vlm_arg_int(c, 5, 0) != 0;
   VLM_TRY(read_list(c, 0, g->n, g->kernel, 1));
@@ -52,8 +54,9 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
   for (int i = 0; i < g->n; i++) {
     VLM_CHECK(g->kernel[i] <= MAX_WINDOW && (window *= g->kernel[i]) <= MAX_WINDOW, c->err, VLM_LIMIT,
               "the pooling window has more than %d positions", MAX_WINDOW);
-    VLM_CHECK(g->kernel[i] > 0 && g->stride[i] > 0, c->err, VLM_INPUT, "kernel %lld, stride %lld; both must be positive",
-              (long long)g->kernel[i], (long long)g->stride[i]);
+    VLM_CHECK(g->kernel[i] > 0 && g->stride[i] > 0, c->err, VLM_INPUT,
+              "kernel %lld, stride %lld; both must be positive", (long long)g->kernel[i],
+              (long long)g->stride[i]);
     g->before[i] = same || valid ? 0 : pads[i];
     g->after[i] = same || valid ? 0 : pads[i + g->n];
     if (same) {
@@ -65,8 +68,8 @@ static vlm_status make_geometry(vlm_op_call *c, geometry *g) {
       continue;
     }
     int64_t room = g->in[i] + g->before[i] + g->after[i] - g->kernel[i];
-    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel %lld is larger than the padded input %lld", (long long)g->kernel[i],
-              (long long)(room + g->kernel[i]));
+    VLM_CHECK(room >= 0, c->err, VLM_INPUT, "kernel %lld is larger than the padded input %lld",
+              (long long)g->kernel[i], (long long)(room + g->kernel[i]));
     g->out[i] = (room + (ceil_mode ? g->stride[i] - 1 : 0)) / g->stride[i] + 1;
     if (ceil_mode && (g->out[i] - 1) * g->stride[i] >= g->in[i] + g->before[i]) g->out[i]--;
   }
@@ -84,8 +87,8 @@ static void set_output(vlm_op_call *c, const geometry *g) {
 
 /* Sum of (q - zero) over the window of one output position, and the divisor: the whole window with count_include_pad (also where a window
  * of ceil_mode hangs over the padding, as ONNX Runtime, which defines the operator, does), else what lies inside the image. */
-static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image, int64_t channel, const int64_t *at, int32_t zero,
-                          int64_t *covered) {
+static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image, int64_t channel,
+                          const int64_t *at, int32_t zero, int64_t *covered) {
   int64_t size = 1, seen = 0, sum = 0;
   for (int i = 0; i < g->n; i++) size *= g->kernel[i];
   for (int64_t w = 0; w < size; w++) {
@@ -98,7 +101,8 @@ static int64_t window_sum(const geometry *g, const vlm_tensor *x, int64_t image,
       span *= g->in[i];
     }
     if (!inside) continue;
-    int64_t element = g->channels_last ? (image * span + index) * g->channels + channel : (image * g->channels + channel) * span + index;
+    int64_t element = g->channels_last ? (image * span + index) * g->channels + channel
+                                       : (image * g->channels + channel) * span + index;
     sum += vlm_tensor_get_int(x, element) - zero;
     seen++;
   }
@@ -129,11 +133,13 @@ vlm_status vlm_run_qlinear_pool(vlm_op_call *c) {
   const geometry *g = &s->g;
   const vlm_tensor *x = c->in[0];
   for (int64_t o = 0; o < g->batch * g->channels * s->positions; o++) {
-    int64_t plane = o / s->positions, rest = o % s->positions, at[SPACE], covered, image = plane / g->channels, channel = plane % g->channels;
+    int64_t plane = o / s->positions, rest = o % s->positions, at[SPACE], covered,
+            image = plane / g->channels, channel = plane % g->channels;
     for (int i = g->n - 1; i >= 0; rest /= g->out[i--]) at[i] = rest % g->out[i];
     int64_t sum = window_sum(g, x, image, channel, at, s->in.zero, &covered);
     float mean = covered ? (float)sum / (float)covered * s->in.scale : 0.0f;
-    int64_t element = g->channels_last ? (image * s->positions + o % s->positions) * g->channels + channel : o;
+    int64_t element =
+        g->channels_last ? (image * s->positions + o % s->positions) * g->channels + channel : o;
     ((uint8_t *)c->out[0]->data)[element] = vlm_quant_byte(mean, s->out, x->dtype == VLM_S8);
   }
   return VLM_OK;

@@ -23,7 +23,8 @@ typedef struct vlm_quant_param {
   float scale;
   int32_t zero;
 } vlm_quant_param;
-vlm_status vlm_quant_param_read(vlm_op_call *c, int scale_at, int zero_at, vlm_dtype type, vlm_quant_param *out);
+vlm_status vlm_quant_param_read(vlm_op_call *c, int scale_at, int zero_at, vlm_dtype type,
+                                vlm_quant_param *out);
 
 /* Element types of byte operators; others are refused. */
 vlm_status vlm_quant_check_byte(vlm_op_call *c, int k);

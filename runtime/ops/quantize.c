@@ -30,14 +30,18 @@ static vlm_status set_blocks(vlm_op_call *c, quantize_job *j, int axis, int64_t 
   vlm_status st = VLM_OK;
   const vlm_tensor *x = c->in[0], *s = c->in[1];
   char got[128], wanted[128];
-  VLM_CHECK(s->rank == x->rank, c->err, VLM_INPUT, "blocked scale has rank %d, the input %d", s->rank, x->rank);
+  VLM_CHECK(s->rank == x->rank, c->err, VLM_INPUT, "blocked scale has rank %d, the input %d", s->rank,
+            x->rank);
   if (block == 0 && s->dims[axis] > 0) block = (x->dims[axis] + s->dims[axis] - 1) / s->dims[axis];
-  VLM_CHECK((block > 0 && vlm_is_extent(block)) || x->dims[axis] == 0, c->err, VLM_INPUT, "block_size is %lld; wanted at least 1", (long long)block);
+  VLM_CHECK((block > 0 && vlm_is_extent(block)) || x->dims[axis] == 0, c->err, VLM_INPUT,
+            "block_size is %lld; wanted at least 1", (long long)block);
   if (block <= 0) block = 1;
   for (int i = 0; i < x->rank; i++) {
     int64_t want = i == axis ? (x->dims[i] + block - 1) / block : x->dims[i];
-    VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT, "scale of shape %s does not fit blocks of %lld along axis %d of %s",
-              vlm_tensor_shape_text(s, got, sizeof got), (long long)block, axis, vlm_tensor_shape_text(x, wanted, sizeof wanted));
+    VLM_CHECK(s->dims[i] == want, c->err, VLM_INPUT,
+              "scale of shape %s does not fit blocks of %lld along axis %d of %s",
+              vlm_tensor_shape_text(s, got, sizeof got), (long long)block, axis,
+              vlm_tensor_shape_text(x, wanted, sizeof wanted));
   }
   j->block = block;
   j->inner_step = 1;
@@ -59,7 +63,8 @@ typedef struct {
 static vlm_status prepare_zeros(vlm_op_call *c, quantize_state *s) {
   const vlm_tensor *zero = vlm_in(c, 2);
   bool small = vlm_dtype_is_small_float(s->j.type);
-  vlm_status st = vlm_values_prepare(c, &s->real_zero, small ? 2 : -1, small && zero ? vlm_tensor_count(zero) : 0, "the zero point");
+  vlm_status st = vlm_values_prepare(c, &s->real_zero, small ? 2 : -1,
+                                     small && zero ? vlm_tensor_count(zero) : 0, "the zero point");
   return st == VLM_OK ? vlm_integers_prepare(c, &s->zero, small ? -1 : 2) : st;
 }
 
@@ -83,8 +88,9 @@ static vlm_status set_scales(vlm_op_call *c, quantize_state *state_of, vlm_dtype
   j->block = 1;
   j->type = type;
   vlm_quant_bounds(type, &j->low, &j->high);
-  VLM_CHECK(!z || vlm_tensor_same_shape(s, z) || (vlm_tensor_count(s) == 1 && vlm_tensor_count(z) == 1), c->err, VLM_INPUT,
-            "scale has %lld elements, zero point %lld", (long long)vlm_tensor_count(s), (long long)vlm_tensor_count(z));
+  VLM_CHECK(!z || vlm_tensor_same_shape(s, z) || (vlm_tensor_count(s) == 1 && vlm_tensor_count(z) == 1),
+            c->err, VLM_INPUT, "scale has %lld elements, zero point %lld", (long long)vlm_tensor_count(s),
+            (long long)vlm_tensor_count(z));
   VLM_TRY(vlm_values_prepare(c, &state_of->scale, 1, vlm_tensor_count(s), "the scale"));
   VLM_TRY(prepare_zeros(c, state_of));
   j->outer = 1;
@@ -97,20 +103,23 @@ static vlm_status set_scales(vlm_op_call *c, quantize_state *state_of, vlm_dtype
   j->inner = vlm_tensor_span(x, axis + 1, x->rank);
   j->axis_step = 1;
   if (s->rank != 1 || block > 0) return set_blocks(c, j, axis, block);
-  VLM_CHECK(s->dims[0] == x->dims[axis], c->err, VLM_INPUT, "scale has %lld elements, axis %d has %lld", (long long)s->dims[0], axis,
-            (long long)x->dims[axis]);
+  VLM_CHECK(s->dims[0] == x->dims[axis], c->err, VLM_INPUT, "scale has %lld elements, axis %d has %lld",
+            (long long)s->dims[0], axis, (long long)x->dims[axis]);
 out:
   return st;
 }
 
-static int64_t scale_index(const quantize_job *j, int64_t row) { return row / j->count * j->outer_step + row % j->count / j->block * j->axis_step; }
+static int64_t scale_index(const quantize_job *j, int64_t row) {
+  return row / j->count * j->outer_step + row % j->count / j->block * j->axis_step;
+}
 
 /* Calls one function per row of equal scale, or per element when the scale changes along the row. `at` is the scale's index. */
 typedef void span_fn(const quantize_job *j, int64_t begin, int64_t n, int64_t at);
 
 static void each_span(const quantize_job *j, int64_t begin, int64_t end, span_fn *fn) {
   while (begin < end) {
-    int64_t row = begin / j->inner, skip = begin % j->inner, n = j->inner - skip, at = scale_index(j, row) + skip * j->inner_step;
+    int64_t row = begin / j->inner, skip = begin % j->inner, n = j->inner - skip,
+            at = scale_index(j, row) + skip * j->inner_step;
     if (n > end - begin) n = end - begin;
     if (!j->inner_step) fn(j, begin, n, at);
     else
@@ -123,12 +132,15 @@ static void quantize_span(const quantize_job *j, int64_t begin, int64_t n, int64
   const float *x = j->x + begin, scale = j->scale[at];
   int32_t zero = j->zero ? (int32_t)j->zero[at] : 0, low = (int32_t)j->low, high = (int32_t)j->high;
   bool byte = vlm_dtype_bits(j->q->dtype) == 8;
-  if (byte && j->low == 0 && j->high == 255) j->ops->quantize_u8((uint8_t *)j->q->data + begin, x, n, scale, zero);
+  if (byte && j->low == 0 && j->high == 255)
+    j->ops->quantize_u8((uint8_t *)j->q->data + begin, x, n, scale, zero);
   else if (byte && j->low == -128) j->ops->quantize_s8((int8_t *)j->q->data + begin, x, n, scale, zero);
   else if (byte)
-    for (int64_t i = 0; i < n; i++) ((uint8_t *)j->q->data)[begin + i] = (uint8_t)vlm_quantize_value(x[i], scale, zero, low, high);
+    for (int64_t i = 0; i < n; i++)
+      ((uint8_t *)j->q->data)[begin + i] = (uint8_t)vlm_quantize_value(x[i], scale, zero, low, high);
   else
-    for (int64_t i = 0; i < n; i++) ((uint16_t *)j->q->data)[begin + i] = (uint16_t)vlm_quantize_value(x[i], scale, zero, low, high);
+    for (int64_t i = 0; i < n; i++)
+      ((uint16_t *)j->q->data)[begin + i] = (uint16_t)vlm_quantize_value(x[i], scale, zero, low, high);
 }
 
 /* Rounds to a float type of 16 bits or more. A quotient rounds once: double has more than twice the bits of the types below it. */
@@ -160,14 +172,17 @@ static void quantize_general_span(const quantize_job *j, int64_t begin, int64_t 
 
 static void dequantize_small(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   float zero = j->real_zero ? j->real_zero[at] : 0;
-  for (int64_t i = begin; i < begin + n; i++) j->real[i] = ((float)vlm_tensor_get(j->q, i) - zero) * j->scale[at];
+  for (int64_t i = begin; i < begin + n; i++)
+    j->real[i] = ((float)vlm_tensor_get(j->q, i) - zero) * j->scale[at];
 }
 
 static void dequantize_span(const quantize_job *j, int64_t begin, int64_t n, int64_t at) {
   float *x = j->real + begin, scale = j->scale[at];
   int64_t zero = j->zero ? j->zero[at] : 0;
-  if (j->q->dtype == VLM_U8) j->ops->dequantize_u8(x, (const uint8_t *)j->q->data + begin, n, scale, (int32_t)zero);
-  else if (j->q->dtype == VLM_S8) j->ops->dequantize_s8(x, (const int8_t *)j->q->data + begin, n, scale, (int32_t)zero);
+  if (j->q->dtype == VLM_U8)
+    j->ops->dequantize_u8(x, (const uint8_t *)j->q->data + begin, n, scale, (int32_t)zero);
+  else if (j->q->dtype == VLM_S8)
+    j->ops->dequantize_s8(x, (const int8_t *)j->q->data + begin, n, scale, (int32_t)zero);
   else
     for (int64_t i = 0; i < n; i++) x[i] = (float)(vlm_tensor_get_int(j->q, begin + i) - zero) * scale;
 }
@@ -192,7 +207,9 @@ static vlm_dtype type_arg(const vlm_op_call *c, int k, vlm_dtype absent) {
   return code == 0 ? absent : code > 0 && code < 1000 ? vlm_dtype_from_onnx((int)code) : VLM_NONE;
 }
 
-static bool is_wide_float(vlm_dtype type) { return vlm_dtype_is_float(type) && !vlm_dtype_is_small_float(type); }
+static bool is_wide_float(vlm_dtype type) {
+  return vlm_dtype_is_float(type) && !vlm_dtype_is_small_float(type);
+}
 
 /* Types that a real number can be quantized to. F8E8M0 is for scales. */
 static bool is_quantized(vlm_dtype type) {
@@ -206,7 +223,8 @@ static vlm_status read_precision(vlm_op_call *c, quantize_job *j) {
   bool by_scale = has_output_dtype(c) && c->node->opset >= 23 && is_wide_float(scale);
   j->precision = type_arg(c, 4, by_scale ? scale : VLM_F32);
   if (is_wide_float(j->precision)) return VLM_OK;
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "precision %lld is not supported; wanted the code of a float type of 16 bits or more",
+  return vlm_fail(c->err, VLM_UNSUPPORTED,
+                  "precision %lld is not supported; wanted the code of a float type of 16 bits or more",
                   (long long)vlm_arg_int(c, 4, 0));
 }
 
@@ -214,8 +232,8 @@ vlm_status vlm_infer_quantize_linear(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0], *zero = vlm_in(c, 2);
   vlm_dtype type = zero ? zero->dtype : type_arg(c, 2, VLM_U8);
   if (!is_quantized(type))
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "quantization to type %s (code %lld) is not supported", vlm_dtype_name(type),
-                    (long long)(zero ? vlm_dtype_onnx(type) : vlm_arg_int(c, 2, 0)));
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "quantization to type %s (code %lld) is not supported",
+                    vlm_dtype_name(type), (long long)(zero ? vlm_dtype_onnx(type) : vlm_arg_int(c, 2, 0)));
   vlm_out_shape(c, 0, type, x->rank, x->dims);
   return VLM_OK;
 }
@@ -250,8 +268,8 @@ vlm_status vlm_infer_dequantize_linear(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   vlm_dtype type = type_arg(c, 2, c->in[1]->dtype);
   if (!is_wide_float(type) || !(is_quantized(x->dtype) || x->dtype == VLM_S32))
-    return vlm_fail(c->err, VLM_UNSUPPORTED, "dequantization from %s to %s is not supported", vlm_dtype_name(x->dtype),
-                    vlm_dtype_name(type));
+    return vlm_fail(c->err, VLM_UNSUPPORTED, "dequantization from %s to %s is not supported",
+                    vlm_dtype_name(x->dtype), vlm_dtype_name(type));
   vlm_out_shape(c, 0, type, x->rank, x->dims);
   return VLM_OK;
 }

@@ -44,7 +44,8 @@ vlm_status vlm_prepare_dynamic_quantize_linear(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   dynamic_state *s;
   const vlm_tensor *t = c->in[0];
-  VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s; wanted float32", vlm_dtype_name(t->dtype));
+  VLM_CHECK(t->dtype == VLM_F32, c->err, VLM_UNSUPPORTED, "no form for elements of type %s; wanted float32",
+            vlm_dtype_name(t->dtype));
   VLM_TRY(vlm_op_state_new(c, &s));
   s->chunks = (vlm_tensor_count(t) + VLM_ROW_GRAIN - 1) / VLM_ROW_GRAIN;
   VLM_TRY(vlm_op_reserve(c, &s->bounds, 2 * s->chunks, sizeof(float)));
@@ -66,7 +67,10 @@ static void choose_scale(dynamic_job *j, int64_t chunks) {
 vlm_status vlm_run_dynamic_quantize_linear(vlm_op_call *c) {
   const dynamic_state *s = c->state;
   int64_t n = vlm_tensor_count(c->in[0]);
-  dynamic_job j = {.ops = vlm_call_rowops(c), .x = c->in[0]->data, .bounds = vlm_op_work(c, s->bounds), .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
+  dynamic_job j = {.ops = vlm_call_rowops(c),
+                   .x = c->in[0]->data,
+                   .bounds = vlm_op_work(c, s->bounds),
+                   .q = vlm_out(c, 0) ? c->out[0]->data : NULL};
   vlm_threads_range(c->threads, n, VLM_ROW_GRAIN, minmax_task, &j);
   choose_scale(&j, s->chunks);
   if (vlm_out(c, 1)) *(float *)c->out[1]->data = j.scale;

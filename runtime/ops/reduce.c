@@ -34,7 +34,10 @@ static double step64(vlm_reduce_kind kind, double a, double x, double shift) {
 }
 
 static double start64(vlm_reduce_kind kind) {
-  return kind == VLM_REDUCE_PROD ? 1.0 : kind == VLM_REDUCE_MAX ? -(double)INFINITY : kind == VLM_REDUCE_MIN ? (double)INFINITY : 0.0;
+  return kind == VLM_REDUCE_PROD  ? 1.0
+         : kind == VLM_REDUCE_MAX ? -(double)INFINITY
+         : kind == VLM_REDUCE_MIN ? (double)INFINITY
+                                  : 0.0;
 }
 
 static double finish64(vlm_reduce_kind kind, double a, double count, double shift) {
@@ -76,7 +79,8 @@ static int64_t reduce_int(const vlm_tensor *x, const vlm_reduce_plan *p, vlm_red
   if (min && is_unsigned) a = UINT64_MAX;
   for (int64_t k = 0; k < p->count; k++) {
     int64_t v = vlm_tensor_get_int(x, base + vlm_reduce_offset(p, k));
-    bool less = is_unsigned ? (uint64_t)v < a : v < (int64_t)a, greater = is_unsigned ? (uint64_t)v > a : v > (int64_t)a;
+    bool less = is_unsigned ? (uint64_t)v < a : v < (int64_t)a,
+         greater = is_unsigned ? (uint64_t)v > a : v > (int64_t)a;
     switch (kind) {
       case VLM_REDUCE_MAX: a = greater ? (uint64_t)v : a; break;
       case VLM_REDUCE_MIN: a = less ? (uint64_t)v : a; break;
@@ -91,7 +95,8 @@ static int64_t reduce_int(const vlm_tensor *x, const vlm_reduce_plan *p, vlm_red
 }
 
 /* L2, log-sum and log-sum-exp of integers go through double and truncate. */
-static void reduce_integers(const vlm_reduce_plan *p, vlm_reduce_kind kind, const vlm_tensor *x, const vlm_tensor *y) {
+static void reduce_integers(const vlm_reduce_plan *p, vlm_reduce_kind kind, const vlm_tensor *x,
+                            const vlm_tensor *y) {
   bool real = kind == VLM_REDUCE_L2 || kind == VLM_REDUCE_LOG_SUM || kind == VLM_REDUCE_LOG_SUM_EXP;
   for (int64_t i = 0; i < p->outputs; i++) {
     int64_t base = vlm_reduce_base(p, i);
@@ -100,7 +105,8 @@ static void reduce_integers(const vlm_reduce_plan *p, vlm_reduce_kind kind, cons
       continue;
     }
     double a = 0.0;
-    for (int64_t k = 0; k < p->count; k++) a = step64(kind, a, vlm_tensor_get(x, base + vlm_reduce_offset(p, k)), 0.0);
+    for (int64_t k = 0; k < p->count; k++)
+      a = step64(kind, a, vlm_tensor_get(x, base + vlm_reduce_offset(p, k)), 0.0);
     vlm_tensor_set(y, i, trunc(finish64(kind, a, (double)p->count, 0.0)));
   }
 }
@@ -124,11 +130,14 @@ static vlm_status prepare(vlm_op_call *c, vlm_reduce_kind kind) {
   VLM_TRY(vlm_reduce_axes(c, axes));
   vlm_reduce_plan_make(&s->plan, c->in[0], axes);
   s->kind = kind;
-  VLM_CHECK(vlm_dtype_bits(type) >= 8, c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
+  VLM_CHECK(vlm_dtype_bits(type) >= 8, c->err, VLM_UNSUPPORTED, "no form for elements of type %s",
+            vlm_dtype_name(type));
   if (!in_f32(type)) goto out;
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "the input"));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-  VLM_TRY(vlm_op_reserve(c, &s->room, vlm_reduce_room(&s->plan) * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
+  VLM_TRY(vlm_op_reserve(c, &s->room,
+                         vlm_reduce_room(&s->plan) * (c->threads ? vlm_threads_count(c->threads) : 1),
+                         sizeof(float)));
 out:
   return st;
 }

@@ -13,7 +13,7 @@ typedef struct {
   const vlm_rowops *ops;
   vlm_reduce_kind kind;
   const float *x;
-  float *y, *gathered; /* gathered: plan->count values per worker */
+  float *y, *gathered;   /* gathered: plan->count values per worker */
   int64_t inner, blocks; /* columns: width, blocks per outer index */
 } reduce_job;
 
@@ -90,7 +90,10 @@ static void column_step(const reduce_job *j, float *acc, const float *x, const f
 }
 
 static float start_of(vlm_reduce_kind kind) {
-  return kind == VLM_REDUCE_PROD ? 1.0f : kind == VLM_REDUCE_MAX ? -INFINITY : kind == VLM_REDUCE_MIN ? INFINITY : 0.0f;
+  return kind == VLM_REDUCE_PROD  ? 1.0f
+         : kind == VLM_REDUCE_MAX ? -INFINITY
+         : kind == VLM_REDUCE_MIN ? INFINITY
+                                  : 0.0f;
 }
 
 /* The largest finite value of each column; columns with an infinite one are shifted by 0 and mended at the end. */
@@ -121,20 +124,28 @@ static void columns_task(void *user, int64_t begin, int64_t end, int worker) {
   const reduce_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
-    int64_t outer = i / j->blocks, at = i % j->blocks * BLOCK, n = j->inner - at < BLOCK ? j->inner - at : BLOCK;
+    int64_t outer = i / j->blocks, at = i % j->blocks * BLOCK,
+            n = j->inner - at < BLOCK ? j->inner - at : BLOCK;
     reduce_columns(j, j->y + outer * j->inner + at, j->x + outer * j->plan->count * j->inner + at, n);
   }
 }
 
-static int64_t grain(int64_t work_per_item) { return work_per_item >= VLM_ROW_GRAIN ? 1 : VLM_ROW_GRAIN / (work_per_item + 1) + 1; }
+static int64_t grain(int64_t work_per_item) {
+  return work_per_item >= VLM_ROW_GRAIN ? 1 : VLM_ROW_GRAIN / (work_per_item + 1) + 1;
+}
 
 /* The elements of a group lie together, or there is one. */
-static bool in_rows(const vlm_reduce_plan *p) { return p->n_reduced == 0 || (p->n_reduced == 1 && p->reduced_stride[0] == 1) || p->count == 0; }
+static bool in_rows(const vlm_reduce_plan *p) {
+  return p->n_reduced == 0 || (p->n_reduced == 1 && p->reduced_stride[0] == 1) || p->count == 0;
+}
 static bool in_columns(const vlm_reduce_plan *p) { return p->n_reduced == 1 && p->reduced_stride[0] >= 8; }
 
-int64_t vlm_reduce_room(const vlm_reduce_plan *p) { return p->outputs == 0 || in_rows(p) || in_columns(p) ? 0 : p->count; }
+int64_t vlm_reduce_room(const vlm_reduce_plan *p) {
+  return p->outputs == 0 || in_rows(p) || in_columns(p) ? 0 : p->count;
+}
 
-void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y, float *room) {
+void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y,
+                    float *room) {
   reduce_job j = {.plan = p, .ops = vlm_call_rowops(c), .kind = kind, .x = x, .y = y, .gathered = room};
   if (p->outputs == 0) return;
   if (in_rows(p)) {

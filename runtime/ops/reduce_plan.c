@@ -13,7 +13,8 @@ vlm_status vlm_reduce_axes(vlm_op_call *c, bool axes[VLM_MAX_RANK]) {
   memset(axes, 0, VLM_MAX_RANK * sizeof *axes);
   if (vlm_in(c, 1)) VLM_TRY(vlm_read_ints(c, c->in[1], list, VLM_MAX_RANK, &count));
   else if (second->kind == VLM_ATTR_INTS) {
-    VLM_CHECK(second->count <= VLM_MAX_RANK, c->err, VLM_INPUT, "%d axes; wanted at most %d", second->count, VLM_MAX_RANK);
+    VLM_CHECK(second->count <= VLM_MAX_RANK, c->err, VLM_INPUT, "%d axes; wanted at most %d", second->count,
+              VLM_MAX_RANK);
     count = second->count;
     if (count) memcpy(list, second->u.ints, (size_t)count * sizeof *list);
   }
@@ -54,5 +55,9 @@ static int64_t locate(int n, const int64_t *dims, const int64_t *strides, int64_
   return offset;
 }
 
-int64_t vlm_reduce_base(const vlm_reduce_plan *p, int64_t i) { return locate(p->n_kept, p->kept_dim, p->kept_stride, i); }
-int64_t vlm_reduce_offset(const vlm_reduce_plan *p, int64_t j) { return locate(p->n_reduced, p->reduced_dim, p->reduced_stride, j); }
+int64_t vlm_reduce_base(const vlm_reduce_plan *p, int64_t i) {
+  return locate(p->n_kept, p->kept_dim, p->kept_stride, i);
+}
+int64_t vlm_reduce_offset(const vlm_reduce_plan *p, int64_t j) {
+  return locate(p->n_reduced, p->reduced_dim, p->reduced_stride, j);
+}

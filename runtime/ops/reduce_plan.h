@@ -35,6 +35,7 @@ int64_t vlm_reduce_offset(const vlm_reduce_plan *p, int64_t j);
 /* Floats of work space that vlm_reduce_f32 wants per thread; often 0. */
 int64_t vlm_reduce_room(const vlm_reduce_plan *p);
 /* float32: x and y hold the values as float32. */
-void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y, float *room);
+void vlm_reduce_f32(vlm_op_call *c, const vlm_reduce_plan *p, vlm_reduce_kind kind, const float *x, float *y,
+                    float *room);
 
 #endif

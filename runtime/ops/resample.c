@@ -13,7 +13,8 @@ double vlm_resample_coordinate(const vlm_resample *r, const vlm_resample_axis *a
     case VLM_ASYMMETRIC: return x / a->scale;
     case VLM_TF_HALF_PIXEL_FOR_NN: return (x + 0.5) / a->scale;
     case VLM_PYTORCH_HALF_PIXEL: return a->out > 1 ? (x + 0.5) / a->scale - 0.5 : 0;
-    case VLM_HALF_PIXEL_SYMMETRIC: return (double)a->in / 2 * (1 - (double)a->out / a->width) + (x + 0.5) / a->scale - 0.5;
+    case VLM_HALF_PIXEL_SYMMETRIC:
+      return (double)a->in / 2 * (1 - (double)a->out / a->width) + (x + 0.5) / a->scale - 0.5;
     case VLM_TF_CROP_AND_RESIZE:
       if (a->width == 1) return (a->start + a->end) * last / 2;
       return a->start * last + x * (a->end - a->start) * last / (a->width - 1);
@@ -39,13 +40,17 @@ int64_t vlm_resample_nearest(const vlm_resample *r, const vlm_resample_axis *a, 
 }
 
 /* Factor by which the filter is widened: only when shrinking with antialias. */
-static double filter_scale(const vlm_resample *r, const vlm_resample_axis *a) { return r->antialias && a->scale < 1 ? a->scale : 1; }
+static double filter_scale(const vlm_resample *r, const vlm_resample_axis *a) {
+  return r->antialias && a->scale < 1 ? a->scale : 1;
+}
 
 static int64_t first_tap(const vlm_resample *r, const vlm_resample_axis *a) {
   return (int64_t)floor(-(r->filter == VLM_CUBIC ? 2.0 : 1.0) / filter_scale(r, a)) + 1;
 }
 
-int64_t vlm_resample_taps(const vlm_resample *r, const vlm_resample_axis *a) { return 2 - 2 * first_tap(r, a); }
+int64_t vlm_resample_taps(const vlm_resample *r, const vlm_resample_axis *a) {
+  return 2 - 2 * first_tap(r, a);
+}
 
 static double filter_weight(const vlm_resample *r, double x) {
   double a = r->cubic_a;
@@ -93,7 +98,8 @@ static void pass_points(void *user, int64_t begin, int64_t end, int worker) {
   for (int64_t o = begin; o < end; o++)
     for (int64_t at = 0; at < j->out; at++) {
       float sum = 0;
-      for (int64_t t = 0; t < j->taps; t++) sum += j->weight[at * j->taps + t] * j->x[o * j->in + j->index[at * j->taps + t]];
+      for (int64_t t = 0; t < j->taps; t++)
+        sum += j->weight[at * j->taps + t] * j->x[o * j->in + j->index[at * j->taps + t]];
       j->y[o * j->out + at] = sum;
     }
 }

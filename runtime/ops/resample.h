@@ -6,12 +6,23 @@
 #include "runtime/ops/op.h"
 
 typedef enum vlm_coordinates {
-  VLM_HALF_PIXEL, VLM_HALF_PIXEL_SYMMETRIC, VLM_PYTORCH_HALF_PIXEL, VLM_ALIGN_CORNERS, VLM_ASYMMETRIC, VLM_TF_CROP_AND_RESIZE,
-      VLM_TF_HALF_PIXEL_FOR_NN
+  VLM_HALF_PIXEL,
+  VLM_HALF_PIXEL_SYMMETRIC,
+  VLM_PYTORCH_HALF_PIXEL,
+  VLM_ALIGN_CORNERS,
+  VLM_ASYMMETRIC,
+  VLM_TF_CROP_AND_RESIZE,
+  VLM_TF_HALF_PIXEL_FOR_NN
 } vlm_coordinates;
 typedef enum vlm_filter { VLM_NEAREST, VLM_LINEAR, VLM_CUBIC } vlm_filter;
 /* SIMPLE is the rule of opset 10: up when shrinking, else down. */
-typedef enum vlm_nearest { VLM_ROUND_PREFER_FLOOR, VLM_ROUND_PREFER_CEIL, VLM_FLOOR, VLM_CEIL, VLM_SIMPLE } vlm_nearest;
+typedef enum vlm_nearest {
+  VLM_ROUND_PREFER_FLOOR,
+  VLM_ROUND_PREFER_CEIL,
+  VLM_FLOOR,
+  VLM_CEIL,
+  VLM_SIMPLE
+} vlm_nearest;
 
 typedef struct vlm_resample {
   vlm_coordinates coordinates;

@@ -8,7 +8,18 @@
 #include "runtime/ops/table_copy.h"
 #include "runtime/ops/values.h"
 
-enum { MODE, COORDINATES, CUBIC_A, EXCLUDE_OUTSIDE, EXTRAPOLATION, NEAREST_MODE, ANTIALIAS, AXES, ASPECT, SCALES };
+enum {
+  MODE,
+  COORDINATES,
+  CUBIC_A,
+  EXCLUDE_OUTSIDE,
+  EXTRAPOLATION,
+  NEAREST_MODE,
+  ANTIALIAS,
+  AXES,
+  ASPECT,
+  SCALES
+};
 
 typedef struct resize_plan {
   vlm_resample how;
@@ -17,8 +28,9 @@ typedef struct resize_plan {
 } resize_plan;
 
 static const char *const mode_names[] = {"nearest", "linear", "cubic", NULL};
-static const char *const coordinate_names[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                               "tf_crop_and_resize", "tf_half_pixel_for_nn", NULL};
+static const char *const coordinate_names[] = {
+    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
+    "asymmetric", "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
 static const char *const nearest_names[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
 static const char *const aspect_names[] = {"stretch", "not_larger", "not_smaller", NULL};
 
@@ -43,8 +55,11 @@ static vlm_status read_how(vlm_op_call *c, vlm_resample *how) {
   else VLM_TRY(find_name(c, MODE, mode_names, VLM_NEAREST, &mode));
   VLM_TRY(find_name(c, COORDINATES, coordinate_names, old ? VLM_ASYMMETRIC : VLM_HALF_PIXEL, &coordinates));
   VLM_TRY(find_name(c, NEAREST_MODE, nearest_names, old ? VLM_SIMPLE : VLM_ROUND_PREFER_FLOOR, &nearest));
-  *how = (vlm_resample){.coordinates = (vlm_coordinates)coordinates, .filter = (vlm_filter)mode, .nearest = (vlm_nearest)nearest,
-                        .antialias = vlm_arg_int(c, ANTIALIAS, 0) != 0, .exclude_outside = vlm_arg_int(c, EXCLUDE_OUTSIDE, 0) != 0,
+  *how = (vlm_resample){.coordinates = (vlm_coordinates)coordinates,
+                        .filter = (vlm_filter)mode,
+                        .nearest = (vlm_nearest)nearest,
+                        .antialias = vlm_arg_int(c, ANTIALIAS, 0) != 0,
+                        .exclude_outside = vlm_arg_int(c, EXCLUDE_OUTSIDE, 0) != 0,
                         .cubic_a = vlm_arg_float(c, CUBIC_A, -0.75f)};
 out:
   return st;
@@ -59,7 +74,8 @@ static vlm_status read_numbers(vlm_op_call *c, int j, int attr, double *values, 
     int64_t count = vlm_tensor_count(t);
     if (count == 0) return VLM_OK;
     if (!t->data) return VLM_UNKNOWN;
-    if (count > 2 * VLM_MAX_RANK) return vlm_fail(c->err, VLM_INPUT, "input %d has %lld entries", j, (long long)count);
+    if (count > 2 * VLM_MAX_RANK)
+      return vlm_fail(c->err, VLM_INPUT, "input %d has %lld entries", j, (long long)count);
     for (*n = 0; *n < count; ++*n) values[*n] = vlm_tensor_get(t, *n);
   } else if (a && a->kind == VLM_ATTR_FLOATS && a->count <= VLM_MAX_RANK) {
     for (*n = 0; *n < a->count; ++*n) values[*n] = a->u.floats[*n];
@@ -68,7 +84,8 @@ static vlm_status read_numbers(vlm_op_call *c, int j, int attr, double *values, 
 }
 
 /* Output sizes from sizes, kept in proportion when asked. */
-static vlm_status apply_sizes(vlm_op_call *c, resize_plan *plan, const double *sizes, const int *axes, int n) {
+static vlm_status apply_sizes(vlm_op_call *c, resize_plan *plan, const double *sizes, const int *axes,
+                              int n) {
   vlm_status st = VLM_OK;
   int aspect;
   double chosen = 0;
@@ -82,7 +99,8 @@ static vlm_status apply_sizes(vlm_op_call *c, resize_plan *plan, const double *s
   }
   for (int i = 0; i < n && aspect != 0; i++) {
     vlm_resample_axis *a = &plan->axes[axes[i]];
-    VLM_CHECK(chosen * (double)a->in < 1e12, c->err, VLM_INPUT, "axis %d becomes %g", axes[i], chosen * (double)a->in);
+    VLM_CHECK(chosen * (double)a->in < 1e12, c->err, VLM_INPUT, "axis %d becomes %g", axes[i],
+              chosen * (double)a->in);
     a->scale = chosen;
     a->out = (int64_t)(chosen * (double)a->in + 0.5);
   }
@@ -105,13 +123,15 @@ static vlm_status make_plan(vlm_op_call *c, resize_plan *plan) {
   VLM_TRY(vlm_ints_arg(c, AXES, 99, listed, VLM_MAX_RANK, &n_axes));
   int n = n_axes < 0 ? x->rank : n_axes;
   for (int i = 0; i < n; i++) VLM_TRY(vlm_axis(c, n_axes < 0 ? i : listed[i], x->rank, false, &axes[i]));
-  VLM_CHECK((n_scales > 0 ? n_scales : n_sizes) == n, c->err, VLM_INPUT, "%d scales and %d sizes, wanted %d of one of them", n_scales, n_sizes,
-            n);
+  VLM_CHECK((n_scales > 0 ? n_scales : n_sizes) == n, c->err, VLM_INPUT,
+            "%d scales and %d sizes, wanted %d of one of them", n_scales, n_sizes, n);
   VLM_CHECK(n_roi == 0 || n_roi == 2 * n, c->err, VLM_INPUT, "roi has %d entries, wanted %d", n_roi, 2 * n);
-  for (int i = 0; i < x->rank; i++) plan->axes[i] = (vlm_resample_axis){.in = x->dims[i], .out = x->dims[i], .scale = 1, .end = 1};
+  for (int i = 0; i < x->rank; i++)
+    plan->axes[i] = (vlm_resample_axis){.in = x->dims[i], .out = x->dims[i], .scale = 1, .end = 1};
   for (int i = 0; i < n_scales; i++) {
     vlm_resample_axis *a = &plan->axes[axes[i]];
-    VLM_CHECK(isfinite(scales[i]) && scales[i] > 0 && scales[i] * (double)a->in < 1e12, c->err, VLM_INPUT, "scale %d is %g", i, scales[i]);
+    VLM_CHECK(isfinite(scales[i]) && scales[i] > 0 && scales[i] * (double)a->in < 1e12, c->err, VLM_INPUT,
+              "scale %d is %g", i, scales[i]);
     a->scale = scales[i];
     a->out = (int64_t)floorf((float)scales[i] * (float)a->in);
   }
@@ -119,7 +139,8 @@ static vlm_status make_plan(vlm_op_call *c, resize_plan *plan) {
   for (int i = 0; i < x->rank; i++) {
     vlm_resample_axis *a = &plan->axes[i];
     a->width = n_sizes > 0 ? (double)a->out : a->scale * (double)a->in;
-    VLM_CHECK(a->in > 0 || a->out == 0, c->err, VLM_INPUT, "axis %d is empty and cannot become %lld", i, (long long)a->out);
+    VLM_CHECK(a->in > 0 || a->out == 0, c->err, VLM_INPUT, "axis %d is empty and cannot become %lld", i,
+              (long long)a->out);
   }
   for (int i = 0; i < n && n_roi == 2 * n; i++) {
     plan->axes[axes[i]].start = roi[i];
@@ -153,7 +174,7 @@ typedef struct {
   bool nearest, nothing, copied;
   vlm_table_copy table; /* nearest: all but the pointers of the run */
   char constant[8];
-  int n_passes;         /* filters: from the last axis to the first */
+  int n_passes;                           /* filters: from the last axis to the first */
   vlm_resample_pass passes[VLM_MAX_RANK]; /* all but the pointers of the run */
   size_t results[VLM_MAX_RANK];
   vlm_values x;
@@ -163,7 +184,8 @@ typedef struct {
 static void fill_index(const resize_plan *plan, int axis, int64_t *index) {
   const vlm_resample_axis *a = &plan->axes[axis];
   bool same = vlm_resample_identity(&plan->how, a);
-  for (int64_t k = 0; k < a->out; k++) index[k] = same ? k : is_outside(plan, axis, k) ? -1 : vlm_resample_nearest(&plan->how, a, k);
+  for (int64_t k = 0; k < a->out; k++)
+    index[k] = same ? k : is_outside(plan, axis, k) ? -1 : vlm_resample_nearest(&plan->how, a, k);
 }
 
 static vlm_status prepare_nearest(vlm_op_call *c, resize_state *s) {
@@ -171,7 +193,8 @@ static vlm_status prepare_nearest(vlm_op_call *c, resize_state *s) {
   const vlm_tensor *x = c->in[0];
   vlm_tensor slot = vlm_tensor_make(x->dtype, 0, NULL, s->constant);
   size_t item = (size_t)vlm_dtype_bits(x->dtype) / 8;
-  VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator Resize of %s is not supported", vlm_dtype_name(x->dtype));
+  VLM_CHECK(item > 0, c->err, VLM_UNSUPPORTED, "operator Resize of %s is not supported",
+            vlm_dtype_name(x->dtype));
   vlm_tensor_set(&slot, 0, s->plan.extrapolation);
   s->table = (vlm_table_copy){.rank = x->rank, .item = item, .run = item, .constant = s->constant};
   for (int i = 0; i < x->rank; i++) {
@@ -196,8 +219,13 @@ static vlm_status add_pass(vlm_op_call *c, resize_state *s, int axis, vlm_tensor
   VLM_TRY(vlm_op_keep_new(c, &index, a->out * taps));
   VLM_TRY(vlm_op_keep_new(c, &weight, a->out * taps));
   vlm_resample_table(&s->plan.how, a, index, weight);
-  s->passes[s->n_passes] = (vlm_resample_pass){.outer = vlm_tensor_span(now, 0, axis), .in = a->in, .out = a->out,
-                                               .inner = vlm_tensor_span(now, axis + 1, now->rank), .taps = taps, .index = index, .weight = weight};
+  s->passes[s->n_passes] = (vlm_resample_pass){.outer = vlm_tensor_span(now, 0, axis),
+                                               .in = a->in,
+                                               .out = a->out,
+                                               .inner = vlm_tensor_span(now, axis + 1, now->rank),
+                                               .taps = taps,
+                                               .index = index,
+                                               .weight = weight};
   now->dims[axis] = a->out;
   VLM_TRY(vlm_op_reserve(c, &s->results[s->n_passes++], vlm_tensor_count(now), sizeof(float)));
 out:

@@ -18,8 +18,8 @@ static vlm_status check_captures(const vlm_graph *graph, vlm_error *err) {
       const vlm_value *outer = &graph->parent->values[value->parent_value];
       defined = outer->kind != VLM_VALUE_NODE || outer->producer >= 0;
     }
-    VLM_CHECK(defined, err, VLM_INPUT, "%s: graph \"%s\" captures \"%s\", which no enclosing graph defines", graph->source, graph->name,
-              value->name);
+    VLM_CHECK(defined, err, VLM_INPUT, "%s: graph \"%s\" captures \"%s\", which no enclosing graph defines",
+              graph->source, graph->name, value->name);
   }
 out:
   return st;
@@ -29,7 +29,8 @@ static vlm_status claim_output(vlm_graph *graph, int32_t n, int32_t k, vlm_error
   vlm_status st = VLM_OK;
   vlm_value_id id = graph->nodes[n].outputs[k];
   if (id == VLM_NO_VALUE) return VLM_OK;
-  VLM_CHECK(is_id(graph, id), err, VLM_INTERNAL, "output %d has value id %d outside [0, %d)", k, id, graph->n_values);
+  VLM_CHECK(is_id(graph, id), err, VLM_INTERNAL, "output %d has value id %d outside [0, %d)", k, id,
+            graph->n_values);
   vlm_value *value = &graph->values[id];
   VLM_CHECK(value->kind == VLM_VALUE_NODE && value->producer < 0, err, VLM_INPUT,
             "output \"%s\" is defined twice; every value has one producer", value->name);
@@ -89,8 +90,9 @@ static vlm_status resolve_bodies(vlm_graph *graph, const vlm_node *node, int dep
   for (int32_t a = 0; a < node->n_attrs; a++) {
     if (node->attrs[a].kind != VLM_ATTR_GRAPH) continue;
     vlm_graph *body = node->attrs[a].u.g;
-    VLM_CHECK(body != NULL && body->parent == graph, err, VLM_INTERNAL, "node \"%s\": attribute \"%s\" is not a subgraph of its graph",
-              node->name, node->attrs[a].name);
+    VLM_CHECK(body != NULL && body->parent == graph, err, VLM_INTERNAL,
+              "node \"%s\": attribute \"%s\" is not a subgraph of its graph", node->name,
+              node->attrs[a].name);
     VLM_TRY(resolve_at(body, depth + 1, err));
   }
 out:
@@ -98,13 +100,17 @@ out:
 }
 
 /* Both branches of an If give what the node hands on, in number and type: wrong ones are found even when they are never taken. */
-static vlm_status check_branch(const vlm_node *node, const char *name, const vlm_graph *other, const vlm_graph *branch, vlm_error *err) {
+static vlm_status check_branch(const vlm_node *node, const char *name, const vlm_graph *other,
+                               const vlm_graph *branch, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(branch->n_outputs == node->n_outputs, err, VLM_INPUT, "%s has %d outputs, wanted %d", name, branch->n_outputs, node->n_outputs);
+  VLM_CHECK(branch->n_outputs == node->n_outputs, err, VLM_INPUT, "%s has %d outputs, wanted %d", name,
+            branch->n_outputs, node->n_outputs);
   for (int32_t k = 0; other != NULL && k < branch->n_outputs; k++) {
-    vlm_dtype got = branch->values[branch->outputs[k]].tensor.dtype, wanted = other->values[other->outputs[k]].tensor.dtype;
-    VLM_CHECK(got == wanted || got == VLM_NONE || wanted == VLM_NONE, err, VLM_INPUT, "output %d is %s in then_branch and %s in else_branch", k,
-              vlm_dtype_name(wanted), vlm_dtype_name(got));
+    vlm_dtype got = branch->values[branch->outputs[k]].tensor.dtype,
+              wanted = other->values[other->outputs[k]].tensor.dtype;
+    VLM_CHECK(got == wanted || got == VLM_NONE || wanted == VLM_NONE, err, VLM_INPUT,
+              "output %d is %s in then_branch and %s in else_branch", k, vlm_dtype_name(wanted),
+              vlm_dtype_name(got));
   }
 out:
   return st;
@@ -127,15 +133,16 @@ static vlm_status check_cache(const vlm_graph *graph, const vlm_node *node, vlm_
   if (!(node->op->flags & VLM_OP_CACHE)) return VLM_OK;
   VLM_CHECK(graph->parent == NULL, err, VLM_INPUT, "stands in the body of another node");
   for (int k = PAST_KEY; k <= CAPACITY; k++)
-    VLM_CHECK(graph->values[node->inputs[k]].kind == VLM_VALUE_INPUT, err, VLM_INPUT, "input %d is not an input of the graph", k);
+    VLM_CHECK(graph->values[node->inputs[k]].kind == VLM_VALUE_INPUT, err, VLM_INPUT,
+              "input %d is not an input of the graph", k);
 out:
   return vlm_node_blame(graph, node, st, err);
 }
 
 static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d", graph->source,
-            VLM_GRAPH_MAX_NESTING);
+  VLM_CHECK(depth <= VLM_GRAPH_MAX_NESTING, err, VLM_LIMIT, "%s: subgraphs are nested deeper than %d",
+            graph->source, VLM_GRAPH_MAX_NESTING);
   VLM_TRY(check_captures(graph, err));
   VLM_TRY(set_producers(graph, err));
   VLM_TRY(check_inputs(graph, err));
@@ -153,6 +160,7 @@ out:
 
 vlm_status vlm_graph_resolve(vlm_graph *graph, vlm_error *err) {
   int depth = 0;
-  for (const vlm_graph *g = graph; g->parent != NULL && depth <= VLM_GRAPH_MAX_NESTING; g = g->parent) depth++;
+  for (const vlm_graph *g = graph; g->parent != NULL && depth <= VLM_GRAPH_MAX_NESTING; g = g->parent)
+    depth++;
   return resolve_at(graph, depth, err);
 }

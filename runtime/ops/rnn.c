@@ -8,7 +8,16 @@
 #include "runtime/ops/rnn_weights.h"
 #include "runtime/ops/rows.h"
 
-enum { HIDDEN, DIRECTION, ACTIVATIONS, ALPHA, BETA, CLIP, LAYOUT, EXTRA }; /* EXTRA: GRU linear_before_reset, LSTM input_forget */
+enum {
+  HIDDEN,
+  DIRECTION,
+  ACTIVATIONS,
+  ALPHA,
+  BETA,
+  CLIP,
+  LAYOUT,
+  EXTRA
+}; /* EXTRA: GRU linear_before_reset, LSTM input_forget */
 
 typedef struct rnn_shape {
   vlm_rnn_kind kind;
@@ -26,8 +35,8 @@ static vlm_status read_shape(vlm_op_call *c, rnn_shape *s) {
   static const int64_t gates[] = {1, 3, 4};
   const vlm_tensor *x = c->in[0], *w = c->in[1], *r = c->in[2];
   const char *direction = vlm_arg_string(c, DIRECTION, "forward");
-  VLM_CHECK(x->rank == 3 && w->rank == 3 && r->rank == 3, c->err, VLM_INPUT, "X, W and R have %d, %d and %d dims, wanted 3", x->rank,
-            w->rank, r->rank);
+  VLM_CHECK(x->rank == 3 && w->rank == 3 && r->rank == 3, c->err, VLM_INPUT,
+            "X, W and R have %d, %d and %d dims, wanted 3", x->rank, w->rank, r->rank);
   s->kind = kind_of(c);
   s->gates = gates[s->kind];
   s->batch_first = vlm_arg_int(c, LAYOUT, 0) != 0;
@@ -37,22 +46,31 @@ static vlm_status read_shape(vlm_op_call *c, rnn_shape *s) {
   s->hidden = r->dims[2];
   s->directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
   s->reverse_first = strcmp(direction, "reverse") == 0;
-  VLM_CHECK(s->directions == 2 || s->reverse_first || strcmp(direction, "forward") == 0, c->err, VLM_INPUT, "direction is \"%s\"",
-            direction);
-  VLM_CHECK(s->hidden > 0 && vlm_arg_int(c, HIDDEN, s->hidden) == s->hidden, c->err, VLM_INPUT, "hidden_size is %lld, R is made for %lld",
-            (long long)vlm_arg_int(c, HIDDEN, 0), (long long)s->hidden);
-  VLM_CHECK(w->dims[0] == s->directions && w->dims[1] == s->gates * s->hidden && w->dims[2] == s->input, c->err, VLM_INPUT,
-            "W is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]", (long long)w->dims[0], (long long)w->dims[1], (long long)w->dims[2],
-            (long long)s->directions, (long long)(s->gates * s->hidden), (long long)s->input);
+  VLM_CHECK(s->directions == 2 || s->reverse_first || strcmp(direction, "forward") == 0, c->err, VLM_INPUT,
+            "direction is \"%s\"", direction);
+  VLM_CHECK(s->hidden > 0 && vlm_arg_int(c, HIDDEN, s->hidden) == s->hidden, c->err, VLM_INPUT,
+            "hidden_size is %lld, R is made for %lld", (long long)vlm_arg_int(c, HIDDEN, 0),
+            (long long)s->hidden);
+  VLM_CHECK(w->dims[0] == s->directions && w->dims[1] == s->gates * s->hidden && w->dims[2] == s->input,
+            c->err, VLM_INPUT, "W is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]", (long long)w->dims[0],
+            (long long)w->dims[1], (long long)w->dims[2], (long long)s->directions,
+            (long long)(s->gates * s->hidden), (long long)s->input);
   VLM_CHECK(r->dims[0] == s->directions && r->dims[1] == s->gates * s->hidden, c->err, VLM_INPUT,
-            "R is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]",
-            (long long)r->dims[0], (long long)r->dims[1], (long long)r->dims[2], (long long)s->directions,
-                (long long)(s->gates * s->hidden), (long long)s->hidden);
-  const int64_t wanted[8] = {0, 0, 0, s->directions * 2 * s->gates * s->hidden, s->batch, s->directions * s->batch * s->hidden,
-                             s->directions * s->batch * s->hidden, s->directions * 3 * s->hidden};
+            "R is [%lld, %lld, %lld], wanted [%lld, %lld, %lld]", (long long)r->dims[0],
+            (long long)r->dims[1], (long long)r->dims[2], (long long)s->directions,
+            (long long)(s->gates * s->hidden), (long long)s->hidden);
+  const int64_t wanted[8] = {0,
+                             0,
+                             0,
+                             s->directions * 2 * s->gates * s->hidden,
+                             s->batch,
+                             s->directions * s->batch * s->hidden,
+                             s->directions * s->batch * s->hidden,
+                             s->directions * 3 * s->hidden};
   for (int k = 3; k < c->n_in; k++)
-    VLM_CHECK(!c->in[k] || vlm_tensor_count(c->in[k]) == wanted[k], c->err, VLM_INPUT, "input %d has %lld values, wanted %lld", k,
-              (long long)vlm_tensor_count(c->in[k]), (long long)wanted[k]);
+    VLM_CHECK(!c->in[k] || vlm_tensor_count(c->in[k]) == wanted[k], c->err, VLM_INPUT,
+              "input %d has %lld values, wanted %lld", k, (long long)vlm_tensor_count(c->in[k]),
+              (long long)wanted[k]);
 out:
   return st;
 }
@@ -61,7 +79,8 @@ vlm_status vlm_infer_Recurrent(vlm_op_call *c) {
   rnn_shape s;
   vlm_status st = read_shape(c, &s);
   if (st != VLM_OK) return st;
-  int64_t all[4] = {s.time, s.directions, s.batch, s.hidden}, all_first[4] = {s.batch, s.time, s.directions, s.hidden};
+  int64_t all[4] = {s.time, s.directions, s.batch, s.hidden},
+          all_first[4] = {s.batch, s.time, s.directions, s.hidden};
   int64_t last[3] = {s.directions, s.batch, s.hidden}, last_first[3] = {s.batch, s.directions, s.hidden};
   vlm_out_shape(c, 0, c->in[0]->dtype, 4, s.batch_first ? all_first : all);
   for (int k = 1; k <= 2; k++) vlm_out_shape(c, k, c->in[0]->dtype, 3, s.batch_first ? last_first : last);
@@ -75,16 +94,18 @@ static vlm_status read_cell(vlm_op_call *c, const rnn_shape *s, int64_t directio
   const vlm_attr *names = vlm_arg(c, ACTIVATIONS), *alpha = vlm_arg(c, ALPHA), *beta = vlm_arg(c, BETA);
   int per = (int)s->kind + 1;
   bool given = names->kind == VLM_ATTR_STRINGS && names->count > 0;
-  VLM_CHECK(!given || names->count >= per * s->directions, c->err, VLM_INPUT, "activations has %d entries, wanted %lld", names->count,
-            (long long)(per * s->directions));
-  *cell = (vlm_rnn_cell){.kind = s->kind, .hidden = s->hidden, .ops = vlm_call_rowops(c), .clip = vlm_arg_float(c, CLIP, 0)};
+  VLM_CHECK(!given || names->count >= per * s->directions, c->err, VLM_INPUT,
+            "activations has %d entries, wanted %lld", names->count, (long long)(per * s->directions));
+  *cell = (vlm_rnn_cell){
+      .kind = s->kind, .hidden = s->hidden, .ops = vlm_call_rowops(c), .clip = vlm_arg_float(c, CLIP, 0)};
   cell->reset_after = s->kind == VLM_RNN_GRU && vlm_arg_int(c, EXTRA, 0) != 0;
   cell->input_forget = s->kind == VLM_RNN_LSTM && vlm_arg_int(c, EXTRA, 0) != 0;
   for (int i = 0; i < per; i++) {
     int k = (int)direction * per + i;
     const float *a = alpha->kind == VLM_ATTR_FLOATS && k < alpha->count ? &alpha->u.floats[k] : NULL;
     const float *b = beta->kind == VLM_ATTR_FLOATS && k < beta->count ? &beta->u.floats[k] : NULL;
-    VLM_TRY(vlm_rnn_activation_find(&cell->act[i], given ? names->u.strings[k] : defaults[s->kind][i], a, b, c->err));
+    VLM_TRY(vlm_rnn_activation_find(&cell->act[i], given ? names->u.strings[k] : defaults[s->kind][i], a, b,
+                                    c->err));
   }
 out:
   return st;
@@ -99,7 +120,8 @@ typedef struct {
   vlm_values x, bias, h0, c0, peephole;
   vlm_integers lengths;
   vlm_op_operand w;
-  vlm_gemm_f32 g, first, rest; /* products of the inputs and, in two parts, of the state; all but the pointers of the run */
+  vlm_gemm_f32 g, first,
+      rest; /* products of the inputs and, in two parts, of the state; all but the pointers of the run */
   vlm_result y, last_h, last_c;
   size_t g_work, first_work, rest_work, sum, inputs, recurrent, reset, h, c;
 } rnn_state;
@@ -109,12 +131,31 @@ static vlm_status prepare_products(vlm_op_call *c, rnn_state *s) {
   const rnn_shape *z = &s->s;
   int64_t width = z->gates * z->hidden, rows = z->time * z->batch, first = s->r.first;
   static const float some = 0;
-  VLM_TRY(vlm_op_operand_prepare(c, &s->w, 1, &(vlm_matrices){.k = z->input, .n = width, .count = z->directions, .row = 1, .column = z->input,
-                                                              .step = width * z->input}));
-  s->g = (vlm_gemm_f32){.batch = 1, .m = rows, .n = width, .k = z->input, .a_row = z->input, .a_column = 1, .ldc = width, .epilogue = {.alpha = 1}};
+  VLM_TRY(vlm_op_operand_prepare(c, &s->w, 1,
+                                 &(vlm_matrices){.k = z->input,
+                                                 .n = width,
+                                                 .count = z->directions,
+                                                 .row = 1,
+                                                 .column = z->input,
+                                                 .step = width * z->input}));
+  s->g = (vlm_gemm_f32){.batch = 1,
+                        .m = rows,
+                        .n = width,
+                        .k = z->input,
+                        .a_row = z->input,
+                        .a_column = 1,
+                        .ldc = width,
+                        .epilogue = {.alpha = 1}};
   vlm_op_operand_form(&s->w, &s->g);
-  s->first = (vlm_gemm_f32){.batch = 1, .m = z->batch, .n = first, .k = z->hidden, .a_row = z->hidden, .a_column = 1, .panels = &some,
-                            .ldc = width, .epilogue = {.alpha = 1}};
+  s->first = (vlm_gemm_f32){.batch = 1,
+                            .m = z->batch,
+                            .n = first,
+                            .k = z->hidden,
+                            .a_row = z->hidden,
+                            .a_column = 1,
+                            .panels = &some,
+                            .ldc = width,
+                            .epilogue = {.alpha = 1}};
   s->rest = s->first;
   s->rest.n = width - first;
   if (rows > 0) VLM_TRY(vlm_op_gemm_prepare(c, &s->g, &s->g_work));
@@ -172,16 +213,18 @@ out:
 typedef struct rnn_run {
   const rnn_state *p;
   vlm_rnn_cell cell;
-  const int64_t *lengths;     /* NULL = all */
-  const float *panels;        /* recurrent weights of the direction */
+  const int64_t *lengths;                        /* NULL = all */
+  const float *panels;                           /* recurrent weights of the direction */
   float *inputs, *recurrent, *reset, *h, *state; /* [rows, gates * hidden] x 2, [batch, hidden] x 3 */
-  float *y;                   /* whole first output, or NULL */
+  float *y;                                      /* whole first output, or NULL */
   int64_t direction;
   bool reverse;
 } rnn_run;
 
 /* Row of x (and of the products) for a batch entry at time t. */
-static int64_t row_of(const rnn_shape *s, int64_t b, int64_t t) { return s->batch_first ? b * s->time + t : t * s->batch + b; }
+static int64_t row_of(const rnn_shape *s, int64_t b, int64_t t) {
+  return s->batch_first ? b * s->time + t : t * s->batch + b;
+}
 
 static int64_t time_of(const rnn_run *run, int64_t b, int64_t step) {
   int64_t length = run->lengths ? run->lengths[b] : run->p->s.time;
@@ -212,7 +255,9 @@ static void reset_state(const rnn_run *run, int64_t step) {
   int64_t width = s->gates * s->hidden, n = s->hidden;
   for (int64_t b = 0; b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
-    if (t >= 0) vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n, run->reset + b * n);
+    if (t >= 0)
+      vlm_rnn_gru_gates(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width,
+                        run->h + b * n, run->reset + b * n);
   }
 }
 
@@ -226,9 +271,11 @@ static void run_step(const vlm_op_call *c, rnn_run *run, int64_t step) {
   for (int64_t b = 0; b < s->batch; b++) {
     int64_t t = time_of(run, b, step);
     if (t < 0) continue;
-    vlm_rnn_step(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width, run->h + b * n, run->state + b * n);
+    vlm_rnn_step(&run->cell, run->inputs + row_of(s, b, t) * width, run->recurrent + b * width,
+                 run->h + b * n, run->state + b * n);
     if (!run->y) continue;
-    int64_t at = s->batch_first ? (b * s->time + t) * s->directions + run->direction : (t * s->directions + run->direction) * s->batch + b;
+    int64_t at = s->batch_first ? (b * s->time + t) * s->directions + run->direction
+                                : (t * s->directions + run->direction) * s->batch + b;
     memcpy(run->y + at * n, run->h + b * n, (size_t)n * sizeof(float));
   }
 }
@@ -270,7 +317,8 @@ static void load_state(const rnn_run *run, const float *given, float *state) {
 
 static void save_state(const rnn_run *run, const float *state, float *last) {
   const rnn_shape *s = &run->p->s;
-  for (int64_t b = 0; last && b < s->batch; b++) memcpy(last + state_row(run, b), state + b * s->hidden, (size_t)s->hidden * sizeof *state);
+  for (int64_t b = 0; last && b < s->batch; b++)
+    memcpy(last + state_row(run, b), state + b * s->hidden, (size_t)s->hidden * sizeof *state);
 }
 
 static void run_direction(const vlm_op_call *c, rnn_run *run) {
@@ -290,8 +338,9 @@ static vlm_status start_run(vlm_op_call *c, rnn_run *run) {
   const rnn_state *p = run->p;
   run->lengths = vlm_integers_get(c, &p->lengths);
   for (int64_t b = 0; run->lengths && b < p->s.batch; b++)
-    VLM_CHECK(run->lengths[b] >= 0 && run->lengths[b] <= p->s.time, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b,
-              (long long)run->lengths[b], (long long)p->s.time);
+    VLM_CHECK(run->lengths[b] >= 0 && run->lengths[b] <= p->s.time, c->err, VLM_INPUT,
+              "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)run->lengths[b],
+              (long long)p->s.time);
   run->panels = vlm_rnn_weights_get(c, &p->r);
   run->inputs = vlm_op_work(c, p->inputs);
   run->recurrent = vlm_op_work(c, p->recurrent);

@@ -4,10 +4,10 @@
 
 /* ---- activations ---- */
 
-#define ROW_ACTIVATION(name)                                                                                \
-  static void act_##name(const vlm_rnn_activation *a, const vlm_rowops *ops, float *x, int64_t n) {         \
-    float p[2] = {a->alpha, a->beta};                                                                       \
-    ops->name(x, x, n, p);                                                                                  \
+#define ROW_ACTIVATION(name)                                                                        \
+  static void act_##name(const vlm_rnn_activation *a, const vlm_rowops *ops, float *x, int64_t n) { \
+    float p[2] = {a->alpha, a->beta};                                                               \
+    ops->name(x, x, n, p);                                                                          \
   }
 ROW_ACTIVATION(relu)
 ROW_ACTIVATION(tanh)
@@ -49,7 +49,8 @@ static const struct {
     {"Softplus", {act_softplus, 0, 0}},
 };
 
-vlm_status vlm_rnn_activation_find(vlm_rnn_activation *out, const char *name, const float *alpha, const float *beta, vlm_error *err) {
+vlm_status vlm_rnn_activation_find(vlm_rnn_activation *out, const char *name, const float *alpha,
+                                   const float *beta, vlm_error *err) {
   for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
     if (strcasecmp(name, activations[i].name) != 0) continue;
     *out = activations[i].defaults;
@@ -65,7 +66,8 @@ vlm_status vlm_rnn_activation_find(vlm_rnn_activation *out, const char *name, co
 /* The clip bounds what enters the gates' functions; the function of the cell state sees it whole, as in other runtimes. */
 static void activate(const vlm_rnn_cell *cell, int which, float *x, int64_t n) {
   if (cell->clip > 0 && which < 2)
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] < -cell->clip ? -cell->clip : x[i] > cell->clip ? cell->clip : x[i];
+    for (int64_t i = 0; i < n; i++)
+      x[i] = x[i] < -cell->clip ? -cell->clip : x[i] > cell->clip ? cell->clip : x[i];
   cell->act[which].run(&cell->act[which], cell->ops, x, n);
 }
 
@@ -80,7 +82,8 @@ static void step_plain(const vlm_rnn_cell *cell, float *gates, const float *recu
 }
 
 /* Gates z, r, h. */
-void vlm_rnn_gru_gates(const vlm_rnn_cell *cell, float *gates, const float *recurrent, const float *h, float *reset) {
+void vlm_rnn_gru_gates(const vlm_rnn_cell *cell, float *gates, const float *recurrent, const float *h,
+                       float *reset) {
   int64_t n = cell->hidden;
   add(gates, recurrent, 2 * n);
   activate(cell, 0, gates, 2 * n);

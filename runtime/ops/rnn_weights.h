@@ -15,7 +15,8 @@ typedef struct vlm_rnn_weights {
   size_t at;
 } vlm_rnn_weights;
 
-vlm_status vlm_rnn_weights_prepare(vlm_op_call *c, vlm_rnn_weights *w, int input, int64_t hidden, int64_t gates, int64_t directions);
+vlm_status vlm_rnn_weights_prepare(vlm_op_call *c, vlm_rnn_weights *w, int input, int64_t hidden,
+                                   int64_t gates, int64_t directions);
 const float *vlm_rnn_weights_get(const vlm_op_call *c, const vlm_rnn_weights *w);
 
 #endif

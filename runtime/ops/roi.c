@@ -9,7 +9,10 @@
 /* ---- RoiAlign ---- */
 
 enum { MODE, HEIGHT, WIDTH, SAMPLING, SCALE, COORDINATES };
-enum { MAX_SAMPLES = 4096, MAX_OVERSIZE = 16 }; /* samples per bin and axis; bins per image size: a region of any size must not run for ever */
+enum {
+  MAX_SAMPLES = 4096,
+  MAX_OVERSIZE = 16
+}; /* samples per bin and axis; bins per image size: a region of any size must not run for ever */
 
 vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -17,10 +20,12 @@ vlm_status vlm_infer_RoiAlign(vlm_op_call *c) {
   int64_t dims[4] = {0, 0, vlm_arg_int(c, HEIGHT, 1), vlm_arg_int(c, WIDTH, 1)};
   VLM_CHECK(x->rank == 4, c->err, VLM_INPUT, "input has %d dims, wanted 4", x->rank);
   VLM_CHECK(rois->rank == 2 && rois->dims[1] == 4, c->err, VLM_INPUT, "rois does not have the shape [n, 4]");
-  VLM_CHECK(vlm_tensor_count(c->in[2]) == rois->dims[0], c->err, VLM_INPUT, "batch_indices does not have one entry per region");
-  VLM_CHECK(dims[2] > 0 && dims[3] > 0, c->err, VLM_INPUT, "output size is %lld x %lld", (long long)dims[2], (long long)dims[3]);
-  VLM_CHECK(vlm_arg_int(c, SAMPLING, 0) <= MAX_SAMPLES, c->err, VLM_LIMIT, "sampling_ratio is %lld, at most %d",
-            (long long)vlm_arg_int(c, SAMPLING, 0), MAX_SAMPLES);
+  VLM_CHECK(vlm_tensor_count(c->in[2]) == rois->dims[0], c->err, VLM_INPUT,
+            "batch_indices does not have one entry per region");
+  VLM_CHECK(dims[2] > 0 && dims[3] > 0, c->err, VLM_INPUT, "output size is %lld x %lld", (long long)dims[2],
+            (long long)dims[3]);
+  VLM_CHECK(vlm_arg_int(c, SAMPLING, 0) <= MAX_SAMPLES, c->err, VLM_LIMIT,
+            "sampling_ratio is %lld, at most %d", (long long)vlm_arg_int(c, SAMPLING, 0), MAX_SAMPLES);
   dims[0] = rois->dims[0];
   dims[1] = x->dims[1];
   vlm_out_shape(c, 0, x->dtype, 4, dims);
@@ -72,7 +77,8 @@ static float sample_bin(const align_job *j, const float *image, const align_bin 
     for (int64_t ix = 0; ix < b->nx; ix++) {
       corner p[4];
       float v[4];
-      find_corners(b->top + ((float)iy + 0.5f) * b->step_y, b->left + ((float)ix + 0.5f) * b->step_x, j->image->dims[2], j->image->dims[3], p);
+      find_corners(b->top + ((float)iy + 0.5f) * b->step_y, b->left + ((float)ix + 0.5f) * b->step_x,
+                   j->image->dims[2], j->image->dims[3], p);
       for (int k = 0; k < 4; k++) {
         v[k] = p[k].weight * image[p[k].at];
         if (first || v[k] > best) best = v[k];
@@ -98,8 +104,10 @@ static vlm_status check_extent(vlm_op_call *c, const align_job *j, int64_t i) {
   float w = (roi[2] - roi[0]) * j->scale / (float)j->pw, h = (roi[3] - roi[1]) * j->scale / (float)j->ph;
   float most_w = most_pixels(j->image->dims[3]), most_h = most_pixels(j->image->dims[2]);
   if (j->sampling > 0 || (w <= most_w && h <= most_h)) return VLM_OK;
-  return vlm_fail(c->err, VLM_LIMIT, "region %lld has bins of %g x %g pixels; an image of %lld x %lld takes at most %g x %g", (long long)i,
-                  (double)w, (double)h, (long long)j->image->dims[3], (long long)j->image->dims[2], (double)most_w, (double)most_h);
+  return vlm_fail(c->err, VLM_LIMIT,
+                  "region %lld has bins of %g x %g pixels; an image of %lld x %lld takes at most %g x %g",
+                  (long long)i, (double)w, (double)h, (long long)j->image->dims[3],
+                  (long long)j->image->dims[2], (double)most_w, (double)most_h);
 }
 
 static void align_roi(void *user, int64_t index, int worker) {
@@ -111,7 +119,8 @@ static void align_roi(void *user, int64_t index, int worker) {
   float w = roi[2] * j->scale - j->offset - x0, h = roi[3] * j->scale - j->offset - y0;
   if (j->clamp_size) w = w > 1 ? w : 1, h = h > 1 ? h : 1;
   float bin_h = h / (float)j->ph, bin_w = w / (float)j->pw;
-  int64_t ny = j->sampling > 0 ? j->sampling : samples_of(bin_h), nx = j->sampling > 0 ? j->sampling : samples_of(bin_w);
+  int64_t ny = j->sampling > 0 ? j->sampling : samples_of(bin_h),
+          nx = j->sampling > 0 ? j->sampling : samples_of(bin_w);
   align_bin bin = {.step_y = bin_h / (float)ny, .step_x = bin_w / (float)nx, .ny = ny, .nx = nx};
   const float *image = j->x + vlm_tensor_get_int(j->batch, index) * channels * plane;
   float *y = j->y + index * channels * j->ph * j->pw;
@@ -134,12 +143,19 @@ vlm_status vlm_prepare_RoiAlign(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   roi_align_state *s;
   const vlm_tensor *x = c->in[0], *y = c->out[0];
-  const char *coordinates = vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
+  const char *coordinates =
+      vlm_arg_string(c, COORDINATES, c->node->opset >= 16 ? "half_pixel" : "output_half_pixel");
   bool half = strcmp(coordinates, "half_pixel") == 0;
-  VLM_CHECK((x->dims[2] > 0 && x->dims[3] > 0) || vlm_tensor_count(y) == 0, c->err, VLM_INPUT, "the image is empty");
+  VLM_CHECK((x->dims[2] > 0 && x->dims[3] > 0) || vlm_tensor_count(y) == 0, c->err, VLM_INPUT,
+            "the image is empty");
   VLM_TRY(vlm_op_state_new(c, &s));
-  s->job = (align_job){.ph = y->dims[2], .pw = y->dims[3], .sampling = vlm_arg_int(c, SAMPLING, 0), .scale = vlm_arg_float(c, SCALE, 1),
-                       .offset = half ? 0.5f : 0, .clamp_size = !half, .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
+  s->job = (align_job){.ph = y->dims[2],
+                       .pw = y->dims[3],
+                       .sampling = vlm_arg_int(c, SAMPLING, 0),
+                       .scale = vlm_arg_float(c, SCALE, 1),
+                       .offset = half ? 0.5f : 0,
+                       .clamp_size = !half,
+                       .max = strcmp(vlm_arg_string(c, MODE, "avg"), "max") == 0};
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_floats_prepare(c, &s->rois, 1));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
@@ -150,7 +166,8 @@ out:
 static vlm_status check_batch(vlm_op_call *c, int64_t i) {
   int64_t b = vlm_tensor_get_int(c->in[2], i), n = c->in[0]->dims[0];
   if (b >= 0 && b < n) return VLM_OK;
-  return vlm_fail(c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b, (long long)n);
+  return vlm_fail(c->err, VLM_INPUT, "batch_indices[%lld] is %lld of %lld", (long long)i, (long long)b,
+                  (long long)n);
 }
 
 vlm_status vlm_run_RoiAlign(vlm_op_call *c) {
@@ -194,9 +211,14 @@ typedef struct pixel_span {
 
 /* Pixels [from, to) that bin k of `bins` covers, for a region of `size` pixels at `start` of an axis of n. */
 static pixel_span bin_span(int64_t k, int64_t bins, float start, float size, int64_t n) {
-  float step = size / (float)bins, low = floorf((float)k * step) + start, high = ceilf((float)(k + 1) * step) + start;
-  return (pixel_span){.from = !(low > 0) ? 0 : low > (float)n ? n : (int64_t)low,
-                      .to = !(high > 0) ? 0 : high > (float)n ? n : (int64_t)high};
+  float step = size / (float)bins, low = floorf((float)k * step) + start,
+        high = ceilf((float)(k + 1) * step) + start;
+  return (pixel_span){.from = !(low > 0)       ? 0
+                              : low > (float)n ? n
+                                               : (int64_t)low,
+                      .to = !(high > 0)       ? 0
+                            : high > (float)n ? n
+                                              : (int64_t)high};
 }
 
 typedef struct {
@@ -220,14 +242,16 @@ out:
 static float largest_of(const float *plane, int64_t width, pixel_span rows, pixel_span columns) {
   float best = rows.from < rows.to && columns.from < columns.to ? plane[rows.from * width + columns.from] : 0;
   for (int64_t i = rows.from; i < rows.to; i++)
-    for (int64_t j = columns.from; j < columns.to; j++) best = plane[i * width + j] > best ? plane[i * width + j] : best;
+    for (int64_t j = columns.from; j < columns.to; j++)
+      best = plane[i * width + j] > best ? plane[i * width + j] : best;
   return best;
 }
 
 /* One region into y [C, pooled height, pooled width]. */
 static void pool_region(const vlm_op_call *c, const float *image, const float *roi, float scale, float *y) {
   const vlm_tensor *x = c->in[0], *t = c->out[0];
-  float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1, h = roundf(roi[4] * scale) - y0 + 1;
+  float x0 = roundf(roi[1] * scale), y0 = roundf(roi[2] * scale), w = roundf(roi[3] * scale) - x0 + 1,
+        h = roundf(roi[4] * scale) - y0 + 1;
   for (int64_t k = 0, n = t->dims[1] * t->dims[2] * t->dims[3]; k < n; k++) {
     int64_t px = k % t->dims[3], py = k / t->dims[3] % t->dims[2], ch = k / (t->dims[3] * t->dims[2]);
     const float *plane = image + ((int64_t)roi[0] * x->dims[1] + ch) * x->dims[2] * x->dims[3];
@@ -244,8 +268,9 @@ vlm_status vlm_run_MaxRoiPool(vlm_op_call *c) {
   int64_t size = vlm_tensor_span(c->out[0], 1, 4);
   for (int64_t r = 0; r < c->out[0]->dims[0]; r++) {
     const float *roi = rois + r * 5;
-    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)c->in[0]->dims[0], c->err, VLM_INPUT, "region %lld is of image %g of %lld", (long long)r,
-              (double)roi[0], (long long)c->in[0]->dims[0]);
+    VLM_CHECK(roi[0] >= 0 && roi[0] < (float)c->in[0]->dims[0], c->err, VLM_INPUT,
+              "region %lld is of image %g of %lld", (long long)r, (double)roi[0],
+              (long long)c->in[0]->dims[0]);
     pool_region(c, image, roi, s->scale, y + r * size);
   }
   vlm_store_f32(c, 0, y);

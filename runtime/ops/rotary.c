@@ -24,7 +24,8 @@ enum { INTERLEAVED, HEADS, ROTARY_DIM, SCALE };
 typedef struct rotary_form {
   int64_t batch, heads, length, size, half;
   const vlm_tensor *cosine; /* its shape, which the sine has too */
-  int tables, positions;    /* inputs; positions: [B, S], [1] = first position, or -1: the tables are [B, S, half] */
+  int tables,
+      positions; /* inputs; positions: [B, S], [1] = first position, or -1: the tables are [B, S, half] */
 } rotary_form;
 
 static vlm_status read_form(vlm_op_call *c, rotary_form *f) {
@@ -43,21 +44,22 @@ static vlm_status read_form(vlm_op_call *c, rotary_form *f) {
   if (x->rank == 4) f->heads = x->dims[1];
   else if (heads > 0) f->heads = heads;
   else f->heads = dim == 0 ? x->dims[2] / (2 * f->cosine->dims[f->cosine->rank - 1]) : 1;
-  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && dim >= 0 && dim <= INT32_MAX && (x->rank == 4 || x->dims[2] % f->heads == 0),
+  VLM_CHECK(f->heads > 0 && f->heads <= VLM_MAX_HEADS && dim >= 0 && dim <= INT32_MAX &&
+                (x->rank == 4 || x->dims[2] % f->heads == 0),
             c->err, VLM_INPUT, "%lld heads do not fit the input", (long long)f->heads);
   f->size = x->rank == 4 ? x->dims[3] : x->dims[2] / f->heads;
   f->half = (dim > 0 ? dim : f->size) / 2;
   VLM_CHECK(2 * f->half <= f->size && f->cosine->dims[f->cosine->rank - 1] == f->half, c->err, VLM_INPUT,
-            "the tables have %lld columns, wanted %lld",
-            (long long)f->cosine->dims[f->cosine->rank - 1], (long long)f->half);
+            "the tables have %lld columns, wanted %lld", (long long)f->cosine->dims[f->cosine->rank - 1],
+            (long long)f->half);
   if (f->positions >= 0) {
     int64_t n = vlm_tensor_count(c->in[f->positions]);
     VLM_CHECK(f->cosine->rank == 2 && (n == f->batch * f->length || n == 1), c->err, VLM_INPUT,
-              "position_ids has %lld entries, wanted %lld", (long long)n,
-              (long long)(f->batch * f->length));
+              "position_ids has %lld entries, wanted %lld", (long long)n, (long long)(f->batch * f->length));
   } else {
-    VLM_CHECK(f->cosine->rank == 3 && f->cosine->dims[0] == f->batch && f->cosine->dims[1] == f->length, c->err, VLM_INPUT,
-              "without position_ids the tables must be [%lld, %lld, %lld]", (long long)f->batch, (long long)f->length, (long long)f->half);
+    VLM_CHECK(f->cosine->rank == 3 && f->cosine->dims[0] == f->batch && f->cosine->dims[1] == f->length,
+              c->err, VLM_INPUT, "without position_ids the tables must be [%lld, %lld, %lld]",
+              (long long)f->batch, (long long)f->length, (long long)f->half);
   }
 out:
   return st;
@@ -83,7 +85,9 @@ vlm_status vlm_prepare_RotaryEmbedding(vlm_op_call *c) {
   rotary_state *s;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_form(c, &s->form));
-  s->r = (vlm_rotary){.half = s->form.half, .rows = s->form.cosine->dims[0], .interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
+  s->r = (vlm_rotary){.half = s->form.half,
+                      .rows = s->form.cosine->dims[0],
+                      .interleaved = vlm_arg_int(c, INTERLEAVED, 0) != 0};
   s->scale = vlm_arg_float(c, SCALE, 1);
   VLM_TRY(vlm_floats_prepare(c, &s->x, 0));
   VLM_TRY(vlm_floats_prepare(c, &s->cosine, s->form.tables));
@@ -102,8 +106,8 @@ static vlm_status table_row(vlm_op_call *c, const rotary_state *s, int64_t i, in
   if (!positions) goto out;
   bool first_only = vlm_tensor_count(positions) == 1 && f->batch * f->length != 1;
   *at = first_only ? vlm_tensor_get_int(positions, 0) + i % f->length : vlm_tensor_get_int(positions, i);
-  VLM_CHECK(*at >= 0 && *at < s->r.rows, c->err, VLM_INPUT, "position %lld is outside the tables of %lld rows", (long long)*at,
-            (long long)s->r.rows);
+  VLM_CHECK(*at >= 0 && *at < s->r.rows, c->err, VLM_INPUT,
+            "position %lld is outside the tables of %lld rows", (long long)*at, (long long)s->r.rows);
 out:
   return st;
 }

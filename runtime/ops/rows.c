@@ -54,7 +54,8 @@ static void collapse(rows_plan *p, const vlm_tensor *out, int64_t strides[][VLM_
   for (int i = 0; i < out->rank; i++) {
     if (out->dims[i] == 1) continue;
     bool join = p->rank > 0;
-    for (int k = 0; k < p->n_in; k++) join = join && p->stride[k][p->rank - 1] == strides[k][i] * out->dims[i];
+    for (int k = 0; k < p->n_in; k++)
+      join = join && p->stride[k][p->rank - 1] == strides[k][i] * out->dims[i];
     int at = join ? p->rank - 1 : p->rank++;
     p->dims[at] = join ? p->dims[at] * out->dims[i] : out->dims[i];
     for (int k = 0; k < p->n_in; k++) p->stride[k][at] = strides[k][i];
@@ -105,7 +106,8 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   int64_t width = p->dims[last], index[VLM_MAX_RANK], at = begin / width, skip = begin % width;
   for (int i = last - 1; i >= 0; at /= p->dims[i--]) index[i] = at % p->dims[i];
   while (begin < end) {
-    vlm_row row = {.out = j->out + (size_t)begin * p->out_size, .n = width - skip, .opts = p->opts, .ops = p->ops};
+    vlm_row row = {
+        .out = j->out + (size_t)begin * p->out_size, .n = width - skip, .opts = p->opts, .ops = p->ops};
     if (row.n > end - begin) row.n = end - begin;
     for (int k = 0; k < p->n_in; k++) {
       int64_t offset = skip * p->stride[k][last];
@@ -121,16 +123,23 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert, const void *opts) {
+static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *from, vlm_row_fn *fn,
+                            bool convert, const void *opts) {
   const vlm_tensor *out = c->out[0];
-  *p = (rows_plan){.n_in = from->n, .out_type = out->dtype, .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8, .fn = fn, .opts = opts,
-                   .ops = vlm_call_rowops(c), .count = vlm_tensor_count(out)};
+  *p = (rows_plan){.n_in = from->n,
+                   .out_type = out->dtype,
+                   .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
+                   .fn = fn,
+                   .opts = opts,
+                   .ops = vlm_call_rowops(c),
+                   .count = vlm_tensor_count(out)};
   int64_t strides[VLM_ROW_INPUTS][VLM_MAX_RANK] = {{0}};
   for (int k = 0; k < from->n; k++) {
     const vlm_tensor *in = from->as[k];
     char text[128], to[128];
     if (!input_strides(out, in, strides[k]))
-      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k, vlm_tensor_shape_text(in, text, sizeof text),
+      return vlm_fail(c->err, VLM_INPUT, "input %d of shape %s does not broadcast to %s", k,
+                      vlm_tensor_shape_text(in, text, sizeof text),
                       vlm_tensor_shape_text(out, to, sizeof to));
     p->input[k] = from->input[k];
     p->in_type[k] = in->dtype;
@@ -144,13 +153,15 @@ static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *
 
 static void run_plan(vlm_op_call *c, const rows_plan *p) {
   rows_job j = {.p = p, .out = c->out[0]->data};
-  for (int k = 0; k < p->n_in; k++) j.in[k] = p->input[k] == VLM_ROW_RESULT ? c->out[0]->data : c->in[p->input[k]]->data;
+  for (int k = 0; k < p->n_in; k++)
+    j.in[k] = p->input[k] == VLM_ROW_RESULT ? c->out[0]->data : c->in[p->input[k]]->data;
   if (p->count > VLM_ROW_GRAIN) vlm_threads_range(c->threads, p->count, VLM_ROW_GRAIN, run_range, &j);
   else if (p->count > 0) run_range(&j, 0, p->count, 0);
 }
 
 /* The function for the type of input 0. */
-static vlm_status choose(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, vlm_row_fn **fn, bool *convert) {
+static vlm_status choose(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, vlm_row_fn **fn,
+                         bool *convert) {
   vlm_dtype type = from->as[0]->dtype;
   *fn = table[type];
   *convert = !*fn && is_half(type);
@@ -158,8 +169,8 @@ static vlm_status choose(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_tab
   if (!*fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
   for (int k = 1; k < from->n; k++)
     if (from->as[k]->dtype != type)
-      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same", from->input[k],
-                      vlm_dtype_name(from->as[k]->dtype), vlm_dtype_name(type));
+      return vlm_fail(c->err, VLM_INPUT, "input %d is of type %s, input 0 of type %s; they must be the same",
+                      from->input[k], vlm_dtype_name(from->as[k]->dtype), vlm_dtype_name(type));
   return VLM_OK;
 }
 
@@ -175,7 +186,8 @@ out:
   return st;
 }
 
-static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert, const void *opts, size_t opts_bytes) {
+static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert,
+                               const void *opts, size_t opts_bytes) {
   vlm_status st = VLM_OK;
   rows_plan *p;
   void *kept;
@@ -195,18 +207,21 @@ vlm_row_inputs vlm_rows_first(const vlm_op_call *c, int n) {
   return from;
 }
 
-vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, const void *opts, size_t opts_bytes) {
+vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table,
+                                 const void *opts, size_t opts_bytes) {
   vlm_row_fn *fn;
   bool convert;
   vlm_status st = choose(c, from, table, &fn, &convert);
   return st == VLM_OK ? prepare_with(c, from, fn, convert, opts, opts_bytes) : st;
 }
 
-vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts, size_t opts_bytes) {
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts,
+                                size_t opts_bytes) {
   return prepare_with(c, from, fn, false, opts, opts_bytes);
 }
 
-vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes) {
+vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts,
+                            size_t opts_bytes) {
   vlm_row_inputs from = vlm_rows_first(c, n_in);
   return vlm_rows_prepare_from(c, &from, table, opts, opts_bytes);
 }
@@ -236,7 +251,8 @@ typedef struct {
   rows_plan *steps;
 } rows_fold;
 
-static vlm_status add_step(vlm_op_call *c, rows_fold *f, const vlm_row_inputs *from, vlm_row_table table, const void *opts) {
+static vlm_status add_step(vlm_op_call *c, rows_fold *f, const vlm_row_inputs *from, vlm_row_table table,
+                           const void *opts) {
   vlm_status st = VLM_OK;
   vlm_row_fn *fn;
   bool convert;
@@ -247,7 +263,8 @@ out:
   return st;
 }
 
-vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts, size_t opts_bytes) {
+vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts,
+                                 size_t opts_bytes) {
   vlm_status st = VLM_OK;
   rows_fold *f;
   void *kept;
@@ -255,10 +272,13 @@ vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_ta
   VLM_TRY(vlm_op_keep_new(c, &f->steps, c->n_in));
   VLM_TRY(keep_opts(c, &kept, opts, opts_bytes));
   for (int k = 1; k < c->n_in; k++) {
-    vlm_row_inputs pair = {.n = 2, .input = {k == 1 ? 0 : VLM_ROW_RESULT, k}, .as = {k == 1 ? c->in[0] : c->out[0], c->in[k]}};
+    vlm_row_inputs pair = {
+        .n = 2, .input = {k == 1 ? 0 : VLM_ROW_RESULT, k}, .as = {k == 1 ? c->in[0] : c->out[0], c->in[k]}};
     VLM_TRY(add_step(c, f, &pair, table, NULL));
   }
-  if (last) VLM_TRY(add_step(c, f, &(vlm_row_inputs){.n = 1, .input = {VLM_ROW_RESULT}, .as = {c->out[0]}}, last, kept));
+  if (last)
+    VLM_TRY(
+        add_step(c, f, &(vlm_row_inputs){.n = 1, .input = {VLM_ROW_RESULT}, .as = {c->out[0]}}, last, kept));
 out:
   return st;
 }

@@ -15,7 +15,7 @@ typedef struct vlm_row {
   const void *in[VLM_ROW_INPUTS];
   int64_t step[VLM_ROW_INPUTS]; /* 0 or 1 elements */
   int64_t n;
-  const void *opts;             /* of the caller */
+  const void *opts; /* of the caller */
   const vlm_rowops *ops;
 } vlm_row;
 typedef void vlm_row_fn(const vlm_row *row);
@@ -34,44 +34,48 @@ vlm_row_inputs vlm_rows_first(const vlm_op_call *c, int n); /* the first n, as t
 
 /* Prepares c->out[0] = f(the first n_in inputs) for the run function `rows`; opts are copied. Every input must broadcast to the shape of the
  * output, which may be the memory of an input of that shape. VLM_UNSUPPORTED when the table has no function. */
-vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts, size_t opts_bytes);
+vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts,
+                            size_t opts_bytes);
 /* The same over other inputs. */
-vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, const void *opts, size_t opts_bytes);
+vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table,
+                                 const void *opts, size_t opts_bytes);
 /* The same with the function given, and element types left alone. */
-vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts, size_t opts_bytes);
+vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts,
+                                size_t opts_bytes);
 /* The same for f(in[0], in[1]); up to opset 6, with attributes "axis broadcast ...", in[1] is aligned at `axis` instead of at the end. */
 vlm_status vlm_rows_prepare_binary(vlm_op_call *c, vlm_row_table table);
 /* f(f(in[0], in[1]), in[2]) … over all inputs, then `last` (or NULL) of the result, for the run function `folded_rows`. */
-vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts, size_t opts_bytes);
+vlm_status vlm_rows_prepare_fold(vlm_op_call *c, vlm_row_table table, vlm_row_table last, const void *opts,
+                                 size_t opts_bytes);
 
 /* The row operations of the call's CPU level (the C ones when the call has no kernels). */
 const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);
 
 /* The loop of a row function: T is the type of the inputs, R of the result, the expression uses x, y, w. */
-#define VLM_ROW_LOOP1(T, R, expression)                                            \
-  {                                                                                \
-    const T *xs = row->in[0];                                                      \
-    R *zs = row->out;                                                              \
-    for (int64_t i = 0; i < row->n; i++) {                                         \
-      T x = xs[i * row->step[0]];                                                  \
-      zs[i] = (R)(expression);                                                     \
-    }                                                                              \
+#define VLM_ROW_LOOP1(T, R, expression)    \
+  {                                        \
+    const T *xs = row->in[0];              \
+    R *zs = row->out;                      \
+    for (int64_t i = 0; i < row->n; i++) { \
+      T x = xs[i * row->step[0]];          \
+      zs[i] = (R)(expression);             \
+    }                                      \
   }
-#define VLM_ROW_LOOP2(T, R, expression)                                            \
-  {                                                                                \
-    const T *xs = row->in[0], *ys = row->in[1];                                    \
-    const int64_t x_step = row->step[0], y_step = row->step[1], count = row->n;    \
-    R *zs = row->out;                                                              \
-    if (x_step && y_step)                                                          \
-      for (int64_t i = 0; i < count; i++) {                                        \
-        T x = xs[i], y = ys[i];                                                    \
-        zs[i] = (R)(expression);                                                   \
-      }                                                                            \
-    else                                                                           \
-      for (int64_t i = 0; i < count; i++) {                                        \
-        T x = xs[i * x_step], y = ys[i * y_step];                                  \
-        zs[i] = (R)(expression);                                                   \
-      }                                                                            \
+#define VLM_ROW_LOOP2(T, R, expression)                                         \
+  {                                                                             \
+    const T *xs = row->in[0], *ys = row->in[1];                                 \
+    const int64_t x_step = row->step[0], y_step = row->step[1], count = row->n; \
+    R *zs = row->out;                                                           \
+    if (x_step && y_step)                                                       \
+      for (int64_t i = 0; i < count; i++) {                                     \
+        T x = xs[i], y = ys[i];                                                 \
+        zs[i] = (R)(expression);                                                \
+      }                                                                         \
+    else                                                                        \
+      for (int64_t i = 0; i < count; i++) {                                     \
+        T x = xs[i * x_step], y = ys[i * y_step];                               \
+        zs[i] = (R)(expression);                                                \
+      }                                                                         \
   }
 
 /* Lists of types for table-making macros: M(argument, suffix, VLM_ name, C type). */

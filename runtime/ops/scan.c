@@ -24,8 +24,8 @@ typedef struct {
 
 typedef struct {
   vlm_graph *body;
-  bool batched;              /* opset 8 */
-  int32_t first;             /* index of the first state among the inputs */
+  bool batched;  /* opset 8 */
+  int32_t first; /* index of the first state among the inputs */
   int32_t states, scans, outs;
   int64_t length, batches;
   scan_input *in;
@@ -36,11 +36,12 @@ typedef struct {
 typedef struct scan_run {
   const scan_form *f;
   vlm_tensor *inputs, *outputs; /* of the body */
-  vlm_stack *stacks;         /* scan outputs, then (batched) final states */
+  vlm_stack *stacks;            /* scan outputs, then (batched) final states */
 } scan_run;
 
-static int64_t list_entry(const vlm_attr *a, int32_t i, int64_t fallback) { return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i]
-                                                                           : fallback; }
+static int64_t list_entry(const vlm_attr *a, int32_t i, int64_t fallback) {
+  return a->kind == VLM_ATTR_INTS && i < a->count ? a->u.ints[i] : fallback;
+}
 
 /* Opset 8: states and scan inputs have one batch axis, sequence_lens one entry for each of its entries. */
 static vlm_status check_batches(vlm_op_call *c, scan_form *f) {
@@ -49,8 +50,9 @@ static vlm_status check_batches(vlm_op_call *c, scan_form *f) {
   f->batches = f->batched && first->rank > 0 ? first->dims[0] : 1;
   for (int32_t k = f->first; f->batched && k < c->n_in; k++) {
     int rank = c->in[k]->rank, wanted = k < f->first + f->states ? 1 : 2;
-    VLM_CHECK(rank >= wanted && c->in[k]->dims[0] == f->batches, c->err, VLM_INPUT, "input %d has %d dims and %lld batch entries, wanted %d and %lld",
-              k, rank, rank > 0 ? (long long)c->in[k]->dims[0] : 0LL, wanted, (long long)f->batches);
+    VLM_CHECK(rank >= wanted && c->in[k]->dims[0] == f->batches, c->err, VLM_INPUT,
+              "input %d has %d dims and %lld batch entries, wanted %d and %lld", k, rank,
+              rank > 0 ? (long long)c->in[k]->dims[0] : 0LL, wanted, (long long)f->batches);
   }
   if (f->batched) VLM_TRY(vlm_require_integers(c, 0, "sequence_lens"));
   if (f->batched) VLM_TRY(vlm_require_count(c, 0, "sequence_lens", f->batches));
@@ -64,14 +66,16 @@ static vlm_status count_values(vlm_op_call *c, scan_form *f) {
   f->body = vlm_arg(c, BODY)->u.g;
   f->batched = c->node->opset < 9;
   f->first = f->batched ? 1 : 0;
-  VLM_CHECK(scans > 0 && scans <= c->n_in - f->first, c->err, VLM_INPUT, "num_scan_inputs is %lld, the node has %d inputs", (long long)scans,
-            c->n_in);
+  VLM_CHECK(scans > 0 && scans <= c->n_in - f->first, c->err, VLM_INPUT,
+            "num_scan_inputs is %lld, the node has %d inputs", (long long)scans, c->n_in);
   f->scans = (int32_t)scans;
   f->states = c->n_in - f->first - f->scans;
   f->outs = c->n_out - f->states;
-  VLM_CHECK(f->outs >= 0 && f->body->n_inputs == f->states + f->scans && f->body->n_outputs == c->n_out, c->err, VLM_INPUT,
-            "the body has %d inputs and %d outputs, wanted %d and %d", f->body->n_inputs, f->body->n_outputs, f->states + f->scans, c->n_out);
-  for (int32_t k = f->first; k < c->n_in; k++) VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is missing", k);
+  VLM_CHECK(f->outs >= 0 && f->body->n_inputs == f->states + f->scans && f->body->n_outputs == c->n_out,
+            c->err, VLM_INPUT, "the body has %d inputs and %d outputs, wanted %d and %d", f->body->n_inputs,
+            f->body->n_outputs, f->states + f->scans, c->n_out);
+  for (int32_t k = f->first; k < c->n_in; k++)
+    VLM_CHECK(c->in[k], c->err, VLM_INPUT, "input %d is missing", k);
 out:
   return st;
 }
@@ -83,9 +87,11 @@ static vlm_status prepare_input(vlm_op_call *c, scan_form *f, int32_t i) {
   in->back = list_entry(vlm_arg(c, f->batched ? OLD_DIRECTIONS : IN_DIRECTIONS), i, 0) != 0;
   VLM_TRY(vlm_axis(c, f->batched ? 1 : list_entry(vlm_arg(c, IN_AXES), i, 0), x->rank, false, &in->axis));
   int64_t n = x->dims[in->axis];
-  VLM_CHECK(i == 0 || n == f->length, c->err, VLM_INPUT, "scan input %d has %lld steps, input 0 %lld", i, (long long)n, (long long)f->length);
+  VLM_CHECK(i == 0 || n == f->length, c->err, VLM_INPUT, "scan input %d has %lld steps, input 0 %lld", i,
+            (long long)n, (long long)f->length);
   f->length = n;
-  VLM_CHECK(vlm_item_size(x) > 0, c->err, VLM_UNSUPPORTED, "operator Scan over %s is not supported", vlm_dtype_name(x->dtype));
+  VLM_CHECK(vlm_item_size(x) > 0, c->err, VLM_UNSUPPORTED, "operator Scan over %s is not supported",
+            vlm_dtype_name(x->dtype));
   VLM_TRY(vlm_op_reserve(c, &in->slice, n > 0 ? vlm_tensor_count(x) / n : 0, vlm_item_size(x)));
 out:
   return st;
@@ -101,7 +107,8 @@ vlm_status vlm_prepare_Scan(vlm_op_call *c) {
   VLM_TRY(vlm_op_keep_new(c, &f->out, f->outs));
   for (int32_t i = 0; i < f->scans; i++) VLM_TRY(prepare_input(c, f, i));
   for (int32_t i = 0; i < f->outs; i++)
-    f->out[i] = (scan_output){list_entry(vlm_arg(c, OUT_AXES), i, 0), list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0};
+    f->out[i] = (scan_output){list_entry(vlm_arg(c, OUT_AXES), i, 0),
+                              list_entry(vlm_arg(c, OUT_DIRECTIONS), i, 0) != 0};
   VLM_TRY(vlm_op_reserve(c, &f->inputs, f->body->n_inputs, sizeof(vlm_tensor)));
   VLM_TRY(vlm_op_reserve(c, &f->outputs, f->body->n_outputs, sizeof(vlm_tensor)));
   VLM_TRY(vlm_op_reserve(c, &f->stacks, f->outs + f->states, sizeof(vlm_stack)));
@@ -111,14 +118,18 @@ out:
 
 static scan_run start_run(const vlm_op_call *c) {
   const scan_form *f = c->state;
-  scan_run s = {.f = f, .inputs = vlm_op_work(c, f->inputs), .outputs = vlm_op_work(c, f->outputs), .stacks = vlm_op_work(c, f->stacks)};
+  scan_run s = {.f = f,
+                .inputs = vlm_op_work(c, f->inputs),
+                .outputs = vlm_op_work(c, f->outputs),
+                .stacks = vlm_op_work(c, f->stacks)};
   for (int32_t i = 0; i < f->outs + f->states; i++) s.stacks[i] = (vlm_stack){0};
   for (int32_t i = 0; i < f->scans; i++) s.inputs[f->states + i].data = vlm_op_work(c, f->in[i].slice);
   return s;
 }
 
 /* x without dim `axis`, at `index` of it, into the body's input slot (of which only the memory is used). */
-static void take_slice(vlm_op_call *c, const vlm_tensor *x, int axis, int64_t index, const char *from, vlm_tensor *slot) {
+static void take_slice(vlm_op_call *c, const vlm_tensor *x, int axis, int64_t index, const char *from,
+                       vlm_tensor *slot) {
   int64_t strides[VLM_MAX_RANK];
   vlm_tensor slice = {.dtype = x->dtype, .data = slot->data};
   vlm_byte_strides(x, strides);
@@ -189,8 +200,10 @@ static vlm_status scan_batch(vlm_op_call *c, scan_run *s, int64_t batch, int64_t
   }
   for (int64_t step = 0; step < length; step++) VLM_TRY(scan_step(c, s, batch, step, length));
   for (int32_t i = 0; i < f->outs; i++)
-    if (s->stacks[i].count > 0) VLM_TRY(pad_steps(c, &s->stacks[i], &s->stacks[i].item, (batch + 1) * f->length));
-  for (int32_t i = 0; i < f->states; i++) VLM_TRY(vlm_stack_push(&s->stacks[f->outs + i], &s->inputs[i], c->err));
+    if (s->stacks[i].count > 0)
+      VLM_TRY(pad_steps(c, &s->stacks[i], &s->stacks[i].item, (batch + 1) * f->length));
+  for (int32_t i = 0; i < f->states; i++)
+    VLM_TRY(vlm_stack_push(&s->stacks[f->outs + i], &s->inputs[i], c->err));
 out:
   return st;
 }
@@ -211,12 +224,14 @@ static vlm_status give_steps(vlm_op_call *c, int32_t k, const vlm_stack *s, cons
   int64_t dims[VLM_MAX_RANK], to[VLM_MAX_RANK];
   int at = 0, rank = s->item.rank + n_lead;
   if (!vlm_out(c, k)) return VLM_OK;
-  VLM_CHECK(rank <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "scan output %d of %d dims is not supported", k, rank);
+  VLM_CHECK(rank <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "scan output %d of %d dims is not supported", k,
+            rank);
   if (n_lead > 0) VLM_TRY(vlm_axis(c, by->axis, rank, false, &at));
-  for (int i = 0, j = 0; i < rank; i++) dims[i] = i >= at && i < at + n_lead ? lead[i - at] : s->item.dims[j++];
+  for (int i = 0, j = 0; i < rank; i++)
+    dims[i] = i >= at && i < at + n_lead ? lead[i - at] : s->item.dims[j++];
   vlm_out_shape(c, k, s->item.dtype, rank, dims);
-  VLM_CHECK(vlm_item_size(&s->item) > 0, c->err, VLM_UNSUPPORTED, "operator Scan with results of %s is not supported",
-            vlm_dtype_name(s->item.dtype));
+  VLM_CHECK(vlm_item_size(&s->item) > 0, c->err, VLM_UNSUPPORTED,
+            "operator Scan with results of %s is not supported", vlm_dtype_name(s->item.dtype));
   VLM_TRY(c->allocate(c, k));
   vlm_zero_some(c->out[k]->data, vlm_tensor_bytes(c->out[k]));
   if (s->used == 0) goto out;
@@ -246,7 +261,8 @@ out:
 static void shape_of_nothing(const scan_form *f, vlm_stack *stack, int32_t output) {
   const vlm_tensor *t = &f->body->values[f->body->outputs[output]].tensor;
   if (stack->count > 0) return;
-  stack->item = (vlm_tensor){.dtype = t->dtype == VLM_NONE ? VLM_F32 : t->dtype, .rank = t->rank < 0 ? 0 : t->rank};
+  stack->item =
+      (vlm_tensor){.dtype = t->dtype == VLM_NONE ? VLM_F32 : t->dtype, .rank = t->rank < 0 ? 0 : t->rank};
   for (int i = 0; i < stack->item.rank; i++) stack->item.dims[i] = t->dims[i] < 0 ? 0 : t->dims[i];
 }
 
@@ -273,8 +289,8 @@ vlm_status vlm_run_Scan(vlm_op_call *c) {
   const vlm_tensor *lengths = f->batched ? c->in[0] : NULL;
   for (int64_t b = 0; b < f->batches; b++) {
     int64_t length = lengths ? vlm_tensor_get_int(lengths, b) : f->length;
-    VLM_CHECK(length >= 0 && length <= f->length, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld", (long long)b, (long long)length,
-              (long long)f->length);
+    VLM_CHECK(length >= 0 && length <= f->length, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld of %lld",
+              (long long)b, (long long)length, (long long)f->length);
     VLM_TRY(scan_batch(c, &s, b, length));
   }
   VLM_TRY(give_all(c, &s));

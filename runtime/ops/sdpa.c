@@ -13,26 +13,49 @@ typedef struct sdpa_job {
   const vlm_sdpa *a;
   const vlm_rowops *ops;
   const vlm_kernels *kernels;
-  char *work;          /* per worker: scores, then scratch of the products */
-  int64_t blocks;      /* row blocks per head */
+  char *work;     /* per worker: scores, then scratch of the products */
+  int64_t blocks; /* row blocks per head */
 } sdpa_job;
 
 vlm_heads vlm_heads_of(const float *data, const vlm_tensor *t, int64_t heads) {
-  if (t->rank == 4) return (vlm_heads){data, t->dims[1] * t->dims[2] * t->dims[3], t->dims[2] * t->dims[3], t->dims[3]};
+  if (t->rank == 4)
+    return (vlm_heads){data, t->dims[1] * t->dims[2] * t->dims[3], t->dims[2] * t->dims[3], t->dims[3]};
   int64_t width = t->dims[2];
   return (vlm_heads){data, t->dims[1] * width, width / (heads > 0 ? heads : 1), width};
 }
 
-static vlm_gemm_f32 score_product(const vlm_sdpa *a, const float *q, const float *k, int64_t rows, float *scores) {
-  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->s, .k = a->d, .a = q, .a_row = a->q.row, .a_column = 1, .b = k, .b_row = 1,
+static vlm_gemm_f32 score_product(const vlm_sdpa *a, const float *q, const float *k, int64_t rows,
+                                  float *scores) {
+  return (vlm_gemm_f32){.batch = 1,
+                        .m = rows,
+                        .n = a->s,
+                        .k = a->d,
+                        .a = q,
+                        .a_row = a->q.row,
+                        .a_column = 1,
+                        .b = k,
+                        .b_row = 1,
                         .b_column = a->k.row,
-                        .c = scores, .ldc = a->s, .epilogue = {.alpha = a->scale}};
+                        .c = scores,
+                        .ldc = a->s,
+                        .epilogue = {.alpha = a->scale}};
 }
 
-static vlm_gemm_f32 value_product(const vlm_sdpa *a, const float *scores, const float *v, int64_t rows, float *y) {
-  return (vlm_gemm_f32){.batch = 1, .m = rows, .n = a->dv, .k = a->s, .a = scores, .a_row = a->s, .a_column = 1, .b = v, .b_row = a->v.row,
+static vlm_gemm_f32 value_product(const vlm_sdpa *a, const float *scores, const float *v, int64_t rows,
+                                  float *y) {
+  return (vlm_gemm_f32){.batch = 1,
+                        .m = rows,
+                        .n = a->dv,
+                        .k = a->s,
+                        .a = scores,
+                        .a_row = a->s,
+                        .a_column = 1,
+                        .b = v,
+                        .b_row = a->v.row,
                         .b_column = 1,
-                        .c = y, .ldc = a->y_row, .epilogue = {.alpha = 1}};
+                        .c = y,
+                        .ldc = a->y_row,
+                        .epilogue = {.alpha = 1}};
 }
 
 /* Adds mask, padding, causality; returns whether any key is left. */
@@ -92,7 +115,8 @@ static void finish_row(const sdpa_job *job, int64_t b, int64_t h, int64_t i, flo
 static void run_block(void *user, int64_t index, int worker) {
   const sdpa_job *job = user;
   const vlm_sdpa *a = job->a;
-  int64_t first = index % job->blocks * ROWS, h = index / job->blocks % a->heads, b = index / job->blocks / a->heads;
+  int64_t first = index % job->blocks * ROWS, h = index / job->blocks % a->heads,
+          b = index / job->blocks / a->heads;
   int64_t rows = a->t - first < ROWS ? a->t - first : ROWS, kv = h / (a->heads / a->kv_heads);
   char *work = job->work + (size_t)worker * a->own.bytes;
   float *scores = (float *)(void *)work;
@@ -111,7 +135,8 @@ static size_t product_bytes(const vlm_op_call *c, const vlm_sdpa *a) {
   size_t most = 0;
   for (int i = 0; i < 2; i++) {
     if (sizes[i] == 0) continue;
-    vlm_gemm_f32 qk = score_product(a, NULL, NULL, sizes[i], NULL), pv = value_product(a, NULL, NULL, sizes[i], NULL);
+    vlm_gemm_f32 qk = score_product(a, NULL, NULL, sizes[i], NULL),
+                 pv = value_product(a, NULL, NULL, sizes[i], NULL);
     size_t x = vlm_gemm_f32_scratch(&qk, c->kernels, NULL), y = vlm_gemm_f32_scratch(&pv, c->kernels, NULL);
     most = x > most ? x : most;
     most = y > most ? y : most;
@@ -125,8 +150,8 @@ vlm_status vlm_sdpa_prepare(vlm_op_call *c, vlm_sdpa *a) {
   vlm_status st = VLM_OK;
   if (is_empty(a)) goto out;
   VLM_CHECK(c->kernels, c->err, VLM_INTERNAL, "%s is called without kernels", c->node->op_type);
-  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT, "%lld query heads do not divide by %lld key heads",
-            (long long)a->heads, (long long)a->kv_heads);
+  VLM_CHECK(a->kv_heads > 0 && a->heads % a->kv_heads == 0, c->err, VLM_INPUT,
+            "%lld query heads do not divide by %lld key heads", (long long)a->heads, (long long)a->kv_heads);
   a->own.score_bytes = vlm_size_align((size_t)((a->t < ROWS ? a->t : ROWS) * a->s) * sizeof(float));
   a->own.bytes = a->own.score_bytes + vlm_size_align(product_bytes(c, a));
   VLM_TRY(vlm_op_reserve(c, &a->own.work, vlm_threads_count(c->threads), a->own.bytes));
@@ -135,7 +160,11 @@ out:
 }
 
 void vlm_sdpa_run(vlm_op_call *c, const vlm_sdpa *a) {
-  sdpa_job job = {.a = a, .ops = vlm_call_rowops(c), .kernels = c->kernels, .work = vlm_op_work(c, a->own.work), .blocks = (a->t + ROWS - 1) / ROWS};
+  sdpa_job job = {.a = a,
+                  .ops = vlm_call_rowops(c),
+                  .kernels = c->kernels,
+                  .work = vlm_op_work(c, a->own.work),
+                  .blocks = (a->t + ROWS - 1) / ROWS};
   if (!is_empty(a)) vlm_threads_run(c->threads, a->batch * a->heads * job.blocks, run_block, &job);
 }
 
@@ -150,8 +179,10 @@ static vlm_status mask_strides(vlm_op_call *c, vlm_sdpa *a, const vlm_tensor *ma
   for (int i = mask->rank - 1, d = 3; i >= 0; i--, d--) {
     int64_t n = mask->dims[i];
     bool fits = n == want[d] || n == 1 || (d == 3 && n < a->s);
-    VLM_CHECK(fits, c->err, VLM_INPUT, "the mask has shape %s, which does not broadcast to [%lld, %lld, %lld, %lld]",
-              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1], (long long)want[2], (long long)want[3]);
+    VLM_CHECK(fits, c->err, VLM_INPUT,
+              "the mask has shape %s, which does not broadcast to [%lld, %lld, %lld, %lld]",
+              vlm_tensor_shape_text(mask, text, sizeof text), (long long)want[0], (long long)want[1],
+              (long long)want[2], (long long)want[3]);
     if (n != 1) stride[d] = vlm_tensor_span(mask, i + 1, mask->rank);
     if (d == 3 && n != 1) a->mask_columns = n;
   }

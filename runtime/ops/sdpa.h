@@ -17,24 +17,25 @@ enum { VLM_MAX_HEADS = 1 << 16 }; /* attributes above this are refused */
 enum { VLM_SDPA_RAW, VLM_SDPA_SOFTCAPPED, VLM_SDPA_BIASED, VLM_SDPA_SOFTMAX }; /* what `scores` holds */
 
 typedef struct vlm_sdpa {
-  int64_t batch, heads, kv_heads;   /* heads is a multiple of kv_heads; query head h reads key head h / (heads / kv_heads) */
-  int64_t t, s, d, dv;              /* queries, keys, head sizes */
+  int64_t batch, heads,
+      kv_heads; /* heads is a multiple of kv_heads; query head h reads key head h / (heads / kv_heads) */
+  int64_t t, s, d, dv; /* queries, keys, head sizes */
   vlm_heads q, k, v;
   float *y;
   int64_t y_batch, y_head, y_row;
-  float scale, softcap;             /* softcap 0 = none */
-  const float *mask;                /* added; NULL = none; strides 0 broadcast; vlm_sdpa_mask_get sets it */
+  float scale, softcap; /* softcap 0 = none */
+  const float *mask;    /* added; NULL = none; strides 0 broadcast; vlm_sdpa_mask_get sets it */
   int64_t mask_batch, mask_head, mask_row, mask_column;
-  int64_t mask_columns;             /* keys from here on are masked (with a mask only) */
-  bool causal;                      /* query i sees keys up to i + offset[b] */
-  const int64_t *offset;            /* per batch entry; NULL = 0 */
-  const int64_t *lengths;           /* keys that exist per batch entry; NULL = s */
-  int64_t left, right;              /* a query sees `left` keys up to its own, `right` from its own on; 0 = all */
-  bool has_sink;                    /* one more score of value sink takes part in the softmax and is dropped */
-  const float *sink;                /* per head; NULL = 0 */
-  float *scores;                    /* [batch, heads, t, s] or NULL */
+  int64_t mask_columns;   /* keys from here on are masked (with a mask only) */
+  bool causal;            /* query i sees keys up to i + offset[b] */
+  const int64_t *offset;  /* per batch entry; NULL = 0 */
+  const int64_t *lengths; /* keys that exist per batch entry; NULL = s */
+  int64_t left, right;    /* a query sees `left` keys up to its own, `right` from its own on; 0 = all */
+  bool has_sink;          /* one more score of value sink takes part in the softmax and is dropped */
+  const float *sink;      /* per head; NULL = 0 */
+  float *scores;          /* [batch, heads, t, s] or NULL */
   int scores_mode;
-  struct {                          /* what prepare decided; private */
+  struct { /* what prepare decided; private */
     vlm_values values;
     float *kept;
     bool is_bool;

@@ -69,7 +69,8 @@ vlm_status vlm_prepare_Compress(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0], *mask = c->in[1];
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
-  VLM_CHECK(mask->dtype == VLM_BOOL, c->err, VLM_INPUT, "the condition is %s, wanted bool", vlm_dtype_name(mask->dtype));
+  VLM_CHECK(mask->dtype == VLM_BOOL, c->err, VLM_INPUT, "the condition is %s, wanted bool",
+            vlm_dtype_name(mask->dtype));
   VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
   int64_t size = s->flat.dims[s->axis], given = vlm_tensor_count(mask);
   s->n = given < size ? given : size;
@@ -188,8 +189,10 @@ vlm_status vlm_prepare_Unique(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_check_whole_bytes(c, 0));
   VLM_TRY(along_axis(c, 0, &s->flat, &s->axis));
-  s->slices = (unique_slices){.outer = vlm_tensor_span(&s->flat, 0, s->axis), .size = s->flat.dims[s->axis],
-                              .inner = vlm_tensor_span(&s->flat, s->axis + 1, s->flat.rank), .sorted = vlm_arg_int(c, 1, 1) != 0};
+  s->slices = (unique_slices){.outer = vlm_tensor_span(&s->flat, 0, s->axis),
+                              .size = s->flat.dims[s->axis],
+                              .inner = vlm_tensor_span(&s->flat, s->axis + 1, s->flat.rank),
+                              .sorted = vlm_arg_int(c, 1, 1) != 0};
   VLM_TRY(vlm_op_reserve(c, &s->work, s->slices.size, 6 * sizeof(int64_t)));
 out:
   return st;
@@ -197,7 +200,12 @@ out:
 
 static slice_groups group_slices(const vlm_op_call *c, const unique_state *state, const unique_slices *s) {
   int64_t n = s->size, *work = vlm_op_work(c, state->work);
-  slice_groups g = {.order = work, .spare = work + n, .rank_of = work + 2 * n, .first = work + 3 * n, .inverse = work + 4 * n, .counts = work + 5 * n};
+  slice_groups g = {.order = work,
+                    .spare = work + n,
+                    .rank_of = work + 2 * n,
+                    .first = work + 3 * n,
+                    .inverse = work + 4 * n,
+                    .counts = work + 5 * n};
   number_groups(s, &g);
   if (!s->sorted) order_by_first(s, &g);
   return g;
@@ -215,8 +223,8 @@ vlm_status vlm_run_Unique(vlm_op_call *c) {
   size_t run = (size_t)s.inner * vlm_item_size(s.x);
   for (int64_t o = 0; o < s.outer && vlm_out(c, 0); o++)
     for (int64_t i = 0; i < g.groups; i++)
-      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * g.groups + i) * run, (const char *)s.x->data + (size_t)(o * s.size + g.first[i]) * run,
-                    run);
+      vlm_copy_some((char *)c->out[0]->data + (size_t)(o * g.groups + i) * run,
+                    (const char *)s.x->data + (size_t)(o * s.size + g.first[i]) * run, run);
   VLM_TRY(store_ints(c, 1, g.first, g.groups));
   VLM_TRY(store_ints(c, 2, g.inverse, s.size));
   VLM_TRY(store_ints(c, 3, g.counts, g.groups));

@@ -33,19 +33,23 @@ vlm_status vlm_infer_Reshape(vlm_op_call *c) {
   VLM_CHECK(rank >= 0, c->err, VLM_INPUT, "no target shape, neither as input 1 nor as attribute");
   for (int i = 0; i < rank; i++) {
     if (dims[i] == 0 && !vlm_arg_int(c, 1, 0)) {
-      VLM_CHECK(i < x->rank, c->err, VLM_INPUT, "target dim %d is 0 (copy) but the input has %d dims", i, x->rank);
+      VLM_CHECK(i < x->rank, c->err, VLM_INPUT, "target dim %d is 0 (copy) but the input has %d dims", i,
+                x->rank);
       dims[i] = x->dims[i];
     }
     VLM_CHECK(dims[i] >= -1, c->err, VLM_INPUT, "target dim %d is %lld", i, (long long)dims[i]);
     VLM_CHECK(dims[i] != -1 || open < 0, c->err, VLM_INPUT, "target dims %d and %d are both -1", open, i);
     if (dims[i] == -1) open = i;
-    else VLM_CHECK(!__builtin_mul_overflow(known, dims[i], &known), c->err, VLM_INPUT, "the target shape is too large");
+    else
+      VLM_CHECK(!__builtin_mul_overflow(known, dims[i], &known), c->err, VLM_INPUT,
+                "the target shape is too large");
   }
   if (open >= 0) {
     if (known == 0 && total == 0) dims[open] = 0;
     else {
-      VLM_CHECK(known > 0 && total % known == 0, c->err, VLM_INPUT, "cannot split %s into parts of %lld elements",
-                vlm_tensor_shape_text(x, text, sizeof text), (long long)known);
+      VLM_CHECK(known > 0 && total % known == 0, c->err, VLM_INPUT,
+                "cannot split %s into parts of %lld elements", vlm_tensor_shape_text(x, text, sizeof text),
+                (long long)known);
       dims[open] = total / known;
     }
     known *= dims[open];
@@ -79,7 +83,8 @@ vlm_status vlm_infer_Squeeze(vlm_op_call *c) {
   VLM_TRY(mark_axes(c, axes, count, x->rank, drop));
   for (int i = 0; i < x->rank; i++) {
     if (count < 0) drop[i] = x->dims[i] == 1;
-    VLM_CHECK(!drop[i] || x->dims[i] == 1, c->err, VLM_INPUT, "axis %d has size %lld, wanted 1", i, (long long)x->dims[i]);
+    VLM_CHECK(!drop[i] || x->dims[i] == 1, c->err, VLM_INPUT, "axis %d has size %lld, wanted 1", i,
+              (long long)x->dims[i]);
     if (!drop[i]) dims[rank++] = x->dims[i];
   }
   vlm_out_shape(c, 0, x->dtype, rank, dims);
@@ -96,7 +101,8 @@ vlm_status vlm_infer_Unsqueeze(vlm_op_call *c) {
   VLM_TRY(vlm_ints_arg(c, 0, 1, axes, VLM_MAX_RANK, &count));
   VLM_CHECK(count >= 0, c->err, VLM_INPUT, "no axes, neither as input 1 nor as attribute");
   int rank = x->rank + count;
-  VLM_CHECK(rank <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "Unsqueeze to %d dims, at most %d are supported", rank, VLM_MAX_RANK);
+  VLM_CHECK(rank <= VLM_MAX_RANK, c->err, VLM_UNSUPPORTED, "Unsqueeze to %d dims, at most %d are supported",
+            rank, VLM_MAX_RANK);
   VLM_TRY(mark_axes(c, axes, count, rank, fresh));
   for (int i = 0, j = 0; i < rank; i++) dims[i] = fresh[i] ? 1 : x->dims[j++];
   vlm_out_shape(c, 0, x->dtype, rank, dims);
@@ -118,7 +124,8 @@ vlm_status vlm_prepare_Dropout(vlm_op_call *c) {
   double ratio, training;
   VLM_TRY(vlm_scalar_real(c, 1, "ratio", 1, &ratio));
   VLM_TRY(vlm_scalar_real(c, 2, "training_mode", 0, &training));
-  VLM_CHECK(training == 0 || ratio == 0, c->err, VLM_UNSUPPORTED, "operator Dropout in training mode (random numbers) is not supported");
+  VLM_CHECK(training == 0 || ratio == 0, c->err, VLM_UNSUPPORTED,
+            "operator Dropout in training mode (random numbers) is not supported");
 out:
   return st;
 }

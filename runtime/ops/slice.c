@@ -53,7 +53,8 @@ out:
 
 static bool takes_all(const slice_box *box, const vlm_tensor *x) {
   bool all = true;
-  for (int i = 0; i < x->rank; i++) all = all && box->count[i] == x->dims[i] && (box->step[i] == 1 || x->dims[i] <= 1);
+  for (int i = 0; i < x->rank; i++)
+    all = all && box->count[i] == x->dims[i] && (box->step[i] == 1 || x->dims[i] <= 1);
   return all;
 }
 
@@ -93,7 +94,8 @@ static vlm_status center_shape(vlm_op_call *c, int64_t *dims) {
   int n, n_axes;
   VLM_TRY(vlm_ints_arg(c, -1, 1, shape, VLM_MAX_RANK, &n));
   VLM_TRY(vlm_ints_arg(c, 0, 99, axes, VLM_MAX_RANK, &n_axes));
-  VLM_CHECK(n == (n_axes < 0 ? x->rank : n_axes), c->err, VLM_INPUT, "shape has %d entries, wanted %d", n, n_axes < 0 ? x->rank : n_axes);
+  VLM_CHECK(n == (n_axes < 0 ? x->rank : n_axes), c->err, VLM_INPUT, "shape has %d entries, wanted %d", n,
+            n_axes < 0 ? x->rank : n_axes);
   memcpy(dims, x->dims, sizeof x->dims);
   for (int i = 0; i < n; i++) {
     int axis;
@@ -138,8 +140,8 @@ vlm_status vlm_infer_ReverseSequence(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   int64_t batch = vlm_arg_int(c, 0, 1), time = vlm_arg_int(c, 1, 0);
   VLM_CHECK(x->rank >= 2, c->err, VLM_INPUT, "input has %d dims, wanted at least 2", x->rank);
-  VLM_CHECK((batch == 0 && time == 1) || (batch == 1 && time == 0), c->err, VLM_INPUT, "batch_axis %lld and time_axis %lld, wanted 0 and 1",
-            (long long)batch, (long long)time);
+  VLM_CHECK((batch == 0 && time == 1) || (batch == 1 && time == 0), c->err, VLM_INPUT,
+            "batch_axis %lld and time_axis %lld, wanted 0 and 1", (long long)batch, (long long)time);
   VLM_CHECK(c->in[1]->rank == 1 && c->in[1]->dims[0] == x->dims[batch], c->err, VLM_INPUT,
             "sequence_lens does not have one entry per batch row");
   vlm_out_like(c, 0, 0);
@@ -179,10 +181,11 @@ vlm_status vlm_run_ReverseSequence(vlm_op_call *c) {
   int64_t batches = c->in[0]->dims[s->batch], steps = c->in[0]->dims[s->time];
   for (int64_t b = 0; b < batches; b++) {
     int64_t len = vlm_tensor_get_int(c->in[1], b);
-    VLM_CHECK(len >= 0 && len <= steps, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld, wanted 0 to %lld", (long long)b, (long long)len,
-              (long long)steps);
+    VLM_CHECK(len >= 0 && len <= steps, c->err, VLM_INPUT, "sequence_lens[%lld] is %lld, wanted 0 to %lld",
+              (long long)b, (long long)len, (long long)steps);
     for (int64_t t = 0; t < steps; t++)
-      vlm_copy_some(y + b * s->batch_stride + t * s->time_stride, x + b * s->batch_stride + (t < len ? len - 1 - t : t) * s->time_stride, s->run);
+      vlm_copy_some(y + b * s->batch_stride + t * s->time_stride,
+                    x + b * s->batch_stride + (t < len ? len - 1 - t : t) * s->time_stride, s->run);
   }
   vlm_bytes_store(&s->y, c->out[0], y);
 out:

@@ -17,7 +17,9 @@ vlm_status vlm_infer_softmax(vlm_op_call *c) {
 typedef void row_fn(const vlm_rowops *ops, float *z, const float *x, int64_t n);
 
 static void softmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) { ops->softmax(z, x, n); }
-static void log_softmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) { ops->log_softmax(z, x, n); }
+static void log_softmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) {
+  ops->log_softmax(z, x, n);
+}
 static void hardmax_row(const vlm_rowops *ops, float *z, const float *x, int64_t n) {
   (void)ops;
   int64_t best = 0;
@@ -60,7 +62,9 @@ static void line_f64(double *y, const double *x, int64_t count, int64_t inner, r
   for (int64_t k = 0; k < count; k++) sum += exp(x[k * inner] - max);
   for (int64_t k = 0; k < count; k++) {
     double v = x[k * inner] - max;
-    y[k * inner] = fn == hardmax_row ? (k == best ? 1.0 : 0.0) : fn == softmax_row ? exp(v) / sum : v - log(sum);
+    y[k * inner] = fn == hardmax_row   ? (k == best ? 1.0 : 0.0)
+                   : fn == softmax_row ? exp(v) / sum
+                                       : v - log(sum);
   }
 }
 
@@ -83,7 +87,9 @@ static vlm_status prepare_lines(vlm_op_call *c, row_fn *fn, int64_t outer, int64
   if (c->in[0]->dtype == VLM_F64) goto out;
   VLM_TRY(vlm_values_prepare(c, &s->x, 0, vlm_tensor_count(c->in[0]), "the input"));
   VLM_TRY(vlm_result_prepare(c, &s->y, 0));
-  if (inner > 1) VLM_TRY(vlm_op_reserve(c, &s->line, 2 * count * (c->threads ? vlm_threads_count(c->threads) : 1), sizeof(float)));
+  if (inner > 1)
+    VLM_TRY(vlm_op_reserve(c, &s->line, 2 * count * (c->threads ? vlm_threads_count(c->threads) : 1),
+                           sizeof(float)));
 out:
   return st;
 }
@@ -91,7 +97,8 @@ out:
 static void run_f64(const vlm_op_call *c, const softmax_state *s) {
   for (int64_t i = 0; i < s->outer * s->inner; i++) {
     int64_t base = i / s->inner * s->count * s->inner + i % s->inner;
-    line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, s->count, s->inner, s->fn);
+    line_f64((double *)c->out[0]->data + base, (const double *)c->in[0]->data + base, s->count, s->inner,
+             s->fn);
   }
 }
 
@@ -103,7 +110,12 @@ vlm_status vlm_run_softmax(vlm_op_call *c) {
     run_f64(c, s);
     return VLM_OK;
   }
-  softmax_job j = {.ops = vlm_call_rowops(c), .fn = s->fn, .count = s->count, .inner = s->inner, .x = vlm_values_get(c, &s->x), .y = vlm_result_get(c, &s->y)};
+  softmax_job j = {.ops = vlm_call_rowops(c),
+                   .fn = s->fn,
+                   .count = s->count,
+                   .inner = s->inner,
+                   .x = vlm_values_get(c, &s->x),
+                   .y = vlm_result_get(c, &s->y)};
   if (s->inner > 1) j.line = vlm_op_work(c, s->line);
   vlm_threads_range(c->threads, rows, grain, s->inner > 1 ? lines_task : rows_task, &j);
   vlm_store_f32(c, 0, j.y);
@@ -115,7 +127,9 @@ static vlm_status along_axis(vlm_op_call *c, row_fn *fn) {
   int axis;
   if (x->rank == 0) return prepare_lines(c, fn, 1, 1, 1);
   vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, -1), x->rank, false, &axis);
-  return st != VLM_OK ? st : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), x->dims[axis], vlm_tensor_span(x, axis + 1, x->rank));
+  return st != VLM_OK ? st
+                      : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), x->dims[axis],
+                                      vlm_tensor_span(x, axis + 1, x->rank));
 }
 
 static vlm_status as_matrix(vlm_op_call *c, row_fn *fn) {
@@ -123,7 +137,9 @@ static vlm_status as_matrix(vlm_op_call *c, row_fn *fn) {
   int axis;
   if (x->rank == 0) return prepare_lines(c, fn, 1, 1, 1);
   vlm_status st = vlm_axis(c, vlm_arg_int(c, 0, 1), x->rank, true, &axis);
-  return st != VLM_OK ? st : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), vlm_tensor_span(x, axis, x->rank), 1);
+  return st != VLM_OK
+             ? st
+             : prepare_lines(c, fn, vlm_tensor_span(x, 0, axis), vlm_tensor_span(x, axis, x->rank), 1);
 }
 
 vlm_status vlm_prepare_softmax(vlm_op_call *c) { return along_axis(c, softmax_row); }

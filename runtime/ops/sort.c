@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* The sorted lists a and, behind it, b. */
-static void merge(int64_t *out, const int64_t *a, int64_t na, int64_t nb, vlm_sort_after *after, const void *user) {
+static void merge(int64_t *out, const int64_t *a, int64_t na, int64_t nb, vlm_sort_after *after,
+                  const void *user) {
   const int64_t *b = a + na;
   int64_t i = 0, j = 0, k = 0;
   while (i < na && j < nb) out[k++] = after(user, a[i], b[j]) ? b[j++] : a[i++];

@@ -5,7 +5,8 @@
 static void fill(char *dst, const void *value, size_t item, size_t bytes) {
   if (bytes == 0) return;
   memcpy(dst, value, item);
-  for (size_t done = item; done < bytes; done *= 2) memcpy(dst + done, dst, done * 2 < bytes ? done : bytes - done);
+  for (size_t done = item; done < bytes; done *= 2)
+    memcpy(dst + done, dst, done * 2 < bytes ? done : bytes - done);
 }
 
 /* The last axis: runs of consecutive indices move together; 4-byte elements that jump are picked one by one. */
@@ -22,7 +23,8 @@ static void copy_last(const vlm_table_copy *job, char *dst, const char *src) {
       while (i + same < n && index[i + same] == k + same) same++;
       if (same == 1 && job->run == sizeof(uint32_t)) {
         for (same = 0; i + same < n && index[i + same] >= 0; same++)
-          ((uint32_t *)(void *)dst)[i + same] = *(const uint32_t *)(const void *)(src + index[i + same] * stride);
+          ((uint32_t *)(void *)dst)[i + same] =
+              *(const uint32_t *)(const void *)(src + index[i + same] * stride);
       } else {
         memcpy(dst + (size_t)i * job->run, src + k * stride, (size_t)same * job->run);
       }

@@ -6,7 +6,8 @@
 
 static vlm_status make_room(vlm_stack *s, size_t bytes, vlm_error *err) {
   size_t need;
-  if (!vlm_size_add(s->used, bytes, &need)) return vlm_fail(err, VLM_LIMIT, "the collected steps are too large");
+  if (!vlm_size_add(s->used, bytes, &need))
+    return vlm_fail(err, VLM_LIMIT, "the collected steps are too large");
   if (need <= s->room) return VLM_OK;
   size_t room = need < 4096 ? 4096 : need + need / 2;
   vlm_status st = vlm_grow(&s->data, s->room, room, 1, err);
@@ -20,8 +21,8 @@ vlm_status vlm_stack_push(vlm_stack *s, const vlm_tensor *t, vlm_error *err) {
   size_t bytes = vlm_tensor_bytes(t);
   if (s->count == 0) s->item = *t;
   VLM_CHECK(t->dtype == s->item.dtype && vlm_tensor_same_shape(t, &s->item), err, VLM_INPUT,
-            "step %lld gives %s %s, the steps before %s %s",
-            (long long)s->count, vlm_dtype_name(t->dtype), vlm_tensor_shape_text(t, got, sizeof got), vlm_dtype_name(s->item.dtype),
+            "step %lld gives %s %s, the steps before %s %s", (long long)s->count, vlm_dtype_name(t->dtype),
+            vlm_tensor_shape_text(t, got, sizeof got), vlm_dtype_name(s->item.dtype),
             vlm_tensor_shape_text(&s->item, wanted, sizeof wanted));
   VLM_TRY(make_room(s, bytes, err));
   if (bytes > 0) memcpy((char *)s->data + s->used, t->data, bytes);

@@ -6,9 +6,9 @@
 
 typedef struct vlm_stack {
   void *data;
-  size_t used, room;   /* bytes */
-  int64_t count;       /* tensors */
-  vlm_tensor item;     /* type and shape of each, once there is one */
+  size_t used, room; /* bytes */
+  int64_t count;     /* tensors */
+  vlm_tensor item;   /* type and shape of each, once there is one */
 } vlm_stack;
 
 /* Copies the bytes of t behind the others. VLM_INPUT when its type or shape differs from the first. */

@@ -9,8 +9,9 @@
 enum { MAX_GRAM, MAX_SKIP, MIN_GRAM, MODE, COUNTS, INDEXES, POOL_INTS, WEIGHTS };
 
 typedef struct gram_pool {
-  const int64_t *items, *starts, *columns; /* starts[n - 1]: where the n-grams of length n begin; columns: output column per n-gram */
-  const float *weights;                    /* per n-gram, NULL = 1 */
+  const int64_t *items, *starts,
+      *columns; /* starts[n - 1]: where the n-grams of length n begin; columns: output column per n-gram */
+  const float *weights; /* per n-gram, NULL = 1 */
   int64_t n_items, n_starts, n_columns, width;
   int64_t shortest, longest, skip;
 } gram_pool;
@@ -18,16 +19,21 @@ typedef struct gram_pool {
 static vlm_status read_pool(vlm_op_call *c, gram_pool *p) {
   vlm_status st = VLM_OK;
   const vlm_attr *items = vlm_arg(c, POOL_INTS), *starts = vlm_arg(c, COUNTS), *columns = vlm_arg(c, INDEXES),
-      *weights = vlm_arg(c, WEIGHTS);
+                 *weights = vlm_arg(c, WEIGHTS);
   VLM_CHECK(items->kind == VLM_ATTR_INTS, c->err, VLM_UNSUPPORTED,
             "operator TfIdfVectorizer without pool_int64s (strings) is not supported");
-  *p = (gram_pool){.items = items->u.ints, .starts = starts->u.ints, .columns = columns->u.ints,
-                   .n_items = items->count, .n_starts = starts->count,
-                   .n_columns = columns->count, .shortest = vlm_arg_int(c, MIN_GRAM, 1), .longest = vlm_arg_int(c, MAX_GRAM, 1),
-                       .skip = vlm_arg_int(c, MAX_SKIP, 0)};
-  VLM_CHECK(p->shortest >= 1 && p->longest >= p->shortest && p->longest <= p->n_starts && p->skip >= 0, c->err, VLM_INPUT,
-            "n-grams of length %lld to %lld with %lld entries of ngram_counts", (long long)p->shortest, (long long)p->longest,
-                (long long)p->n_starts);
+  *p = (gram_pool){.items = items->u.ints,
+                   .starts = starts->u.ints,
+                   .columns = columns->u.ints,
+                   .n_items = items->count,
+                   .n_starts = starts->count,
+                   .n_columns = columns->count,
+                   .shortest = vlm_arg_int(c, MIN_GRAM, 1),
+                   .longest = vlm_arg_int(c, MAX_GRAM, 1),
+                   .skip = vlm_arg_int(c, MAX_SKIP, 0)};
+  VLM_CHECK(p->shortest >= 1 && p->longest >= p->shortest && p->longest <= p->n_starts && p->skip >= 0,
+            c->err, VLM_INPUT, "n-grams of length %lld to %lld with %lld entries of ngram_counts",
+            (long long)p->shortest, (long long)p->longest, (long long)p->n_starts);
   int64_t grams = 0;
   for (int64_t n = 1; n <= p->n_starts; n++) {
     int64_t begin = p->starts[n - 1], end = n < p->n_starts ? p->starts[n] : p->n_items;
@@ -35,14 +41,14 @@ static vlm_status read_pool(vlm_op_call *c, gram_pool *p) {
               "ngram_counts does not divide the pool at length %lld", (long long)n);
     grams += (end - begin) / n;
   }
-  VLM_CHECK(grams == p->n_columns, c->err, VLM_INPUT, "ngram_indexes has %lld entries, the pool %lld n-grams", (long long)p->n_columns,
-            (long long)grams);
-  VLM_CHECK(weights->kind == VLM_ATTR_NONE || weights->count == grams, c->err, VLM_INPUT, "weights has %d entries, the pool %lld n-grams",
-            weights->count, (long long)grams);
+  VLM_CHECK(grams == p->n_columns, c->err, VLM_INPUT, "ngram_indexes has %lld entries, the pool %lld n-grams",
+            (long long)p->n_columns, (long long)grams);
+  VLM_CHECK(weights->kind == VLM_ATTR_NONE || weights->count == grams, c->err, VLM_INPUT,
+            "weights has %d entries, the pool %lld n-grams", weights->count, (long long)grams);
   if (weights->kind == VLM_ATTR_FLOATS) p->weights = weights->u.floats;
   for (int64_t i = 0; i < grams; i++) {
-    VLM_CHECK(p->columns[i] >= 0 && p->columns[i] < (INT64_C(1) << 32), c->err, VLM_INPUT, "ngram_indexes[%lld] is %lld", (long long)i,
-              (long long)p->columns[i]);
+    VLM_CHECK(p->columns[i] >= 0 && p->columns[i] < (INT64_C(1) << 32), c->err, VLM_INPUT,
+              "ngram_indexes[%lld] is %lld", (long long)i, (long long)p->columns[i]);
     p->width = p->columns[i] + 1 > p->width ? p->columns[i] + 1 : p->width;
   }
 out:
@@ -62,7 +68,8 @@ out:
 }
 
 /* Occurrences in a row of n values of the n-gram at `gram`, with every step from 1 to skip + 1 between its items. */
-static int64_t count_gram(const vlm_tensor *x, int64_t from, int64_t n, const int64_t *gram, int64_t length, int64_t skip) {
+static int64_t count_gram(const vlm_tensor *x, int64_t from, int64_t n, const int64_t *gram, int64_t length,
+                          int64_t skip) {
   int64_t count = 0;
   if (length == 1) skip = 0;
   for (int64_t step = 1; step - 1 <= skip && (length - 1) * step < n; step++)
@@ -86,7 +93,8 @@ vlm_status vlm_prepare_TfIdfVectorizer(vlm_op_call *c) {
   bool tf = strcmp(mode, "TF") == 0, idf = strcmp(mode, "IDF") == 0;
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(read_pool(c, &s->pool));
-  VLM_CHECK(tf || idf || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT, "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
+  VLM_CHECK(tf || idf || strcmp(mode, "TFIDF") == 0, c->err, VLM_INPUT,
+            "mode is \"%s\", wanted TF, IDF or TFIDF", mode);
   s->counts = !idf;
   s->weighted = !tf && s->pool.weights;
 out:

@@ -12,8 +12,8 @@
 static vlm_status read_k(vlm_op_call *c, int axis, int64_t *k) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_scalar_int(c, 1, "K", vlm_arg_int(c, 3, -1), k));
-  VLM_CHECK(*k >= 0 && *k <= c->in[0]->dims[axis], c->err, VLM_INPUT, "K is %lld, axis %d has %lld entries", (long long)*k, axis,
-            (long long)c->in[0]->dims[axis]);
+  VLM_CHECK(*k >= 0 && *k <= c->in[0]->dims[axis], c->err, VLM_INPUT, "K is %lld, axis %d has %lld entries",
+            (long long)*k, axis, (long long)c->in[0]->dims[axis]);
 out:
   return st;
 }
@@ -31,8 +31,8 @@ out:
 }
 
 typedef struct topk_row {
-  const double *keys;    /* floats and small integers */
-  const int64_t *ints;   /* 64-bit integers; NULL otherwise */
+  const double *keys;  /* floats and small integers */
+  const int64_t *ints; /* 64-bit integers; NULL otherwise */
   bool largest;
 } topk_row;
 
@@ -106,12 +106,14 @@ vlm_status vlm_run_TopK(vlm_op_call *c) {
   double *keys = vlm_op_work(c, s->keys);
   topk_row row = {.keys = keys, .ints = s->wide ? ints : NULL, .largest = s->largest};
   for (int64_t r = 0; r < s->rows; r++) {
-    int64_t from = r / s->inner * s->n * s->inner + r % s->inner, to = r / s->inner * s->k * s->inner + r % s->inner;
+    int64_t from = r / s->inner * s->n * s->inner + r % s->inner,
+            to = r / s->inner * s->k * s->inner + r % s->inner;
     load_row(x, from, s, keys, ints);
     rank_row(&row, index, index + s->n, s->k, s->n);
     for (int64_t i = 0; i < s->k; i++) {
-      if (vlm_out(c, 0)) memcpy((char *)c->out[0]->data + (size_t)(to + i * s->inner) * s->item,
-                                (const char *)x->data + (size_t)(from + index[i] * s->inner) * s->item, s->item);
+      if (vlm_out(c, 0))
+        memcpy((char *)c->out[0]->data + (size_t)(to + i * s->inner) * s->item,
+               (const char *)x->data + (size_t)(from + index[i] * s->inner) * s->item, s->item);
       if (vlm_out(c, 1)) ((int64_t *)c->out[1]->data)[to + i * s->inner] = index[i];
     }
   }

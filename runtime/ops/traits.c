@@ -42,7 +42,16 @@ enum {
 
 static const vlm_traits ROWS[] = {
 #define X(domain, name, weights, bias, macs, macs_input, forms, absorbs, flags) \
-  {domain, name, vlm_weights_##weights, bias, vlm_macs_##macs, macs_input, (vlm_op_family)FAMILY_##forms, FORMS_##forms, ABSORBS_##absorbs, flags},
+  {domain,                                                                      \
+   name,                                                                        \
+   vlm_weights_##weights,                                                       \
+   bias,                                                                        \
+   vlm_macs_##macs,                                                             \
+   macs_input,                                                                  \
+   (vlm_op_family)FAMILY_##forms,                                               \
+   FORMS_##forms,                                                               \
+   ABSORBS_##absorbs,                                                           \
+   flags},
 #include "runtime/ops/traits.def"
 #undef X
 };
@@ -73,7 +82,8 @@ const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const v
 }
 
 /* Floats of another type than float32 are dequantized and cast. */
-const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner, vlm_dtype *type) {
+const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner,
+                                            vlm_dtype *type) {
   while (id != VLM_NO_VALUE && graph->values[id].kind == VLM_VALUE_CAPTURE) {
     id = graph->values[id].parent_value;
     graph = graph->parent;
@@ -96,10 +106,12 @@ const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node
 
 static bool is_weight(const vlm_graph *graph, vlm_value_id id) {
   const vlm_tensor *t = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(graph, id);
-  return t && t->rank >= 2 && (t->dtype == VLM_F32 || t->dtype == VLM_F16 || t->dtype == VLM_BF16 || t->dtype == VLM_F64);
+  return t && t->rank >= 2 &&
+         (t->dtype == VLM_F32 || t->dtype == VLM_F16 || t->dtype == VLM_BF16 || t->dtype == VLM_F64);
 }
 
-int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]) {
+int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node,
+                         vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]) {
   int32_t found = 0, count = node->traits->weights ? node->traits->weights(graph, node, slots) : 0;
   for (int32_t i = 0; i < count; i++)
     if (is_weight(graph, vlm_node_input(node, slots[i].input))) slots[found++] = slots[i];

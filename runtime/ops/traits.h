@@ -9,9 +9,11 @@
 
 /* A constant input that can be stored in 8 bits. */
 typedef struct vlm_weight_slot {
-  int32_t input;      /* index into node->inputs */
-  int32_t axis;       /* dim of the constant with one scale per index: its output channels, or the rows of a table; -1 = one scale */
-  int32_t activation; /* input that is multiplied with it; -1 = none: a table that is looked up, or a state inside the operator */
+  int32_t input; /* index into node->inputs */
+  int32_t
+      axis; /* dim of the constant with one scale per index: its output channels, or the rows of a table; -1 = one scale */
+  int32_t
+      activation; /* input that is multiplied with it; -1 = none: a table that is looked up, or a state inside the operator */
 } vlm_weight_slot;
 enum { VLM_MAX_WEIGHT_SLOTS = 4 };
 
@@ -25,26 +27,29 @@ typedef enum vlm_form {
 
 /* Which rules of lower/ know the operator. Each family has its forms (traits.c). */
 typedef enum vlm_op_family {
-  VLM_FAMILY_NONE,        /* no constant of it is stored in 8 bits */
-  VLM_FAMILY_STORED,      /* constants are stored in 8 bits, the operator itself stays float */
-  VLM_FAMILY_PRODUCT,     /* MatMul, Gemm and what is fused from them */
+  VLM_FAMILY_NONE,    /* no constant of it is stored in 8 bits */
+  VLM_FAMILY_STORED,  /* constants are stored in 8 bits, the operator itself stays float */
+  VLM_FAMILY_PRODUCT, /* MatMul, Gemm and what is fused from them */
   VLM_FAMILY_CONVOLUTION,
-  VLM_FAMILY_TRANSPOSED,  /* transposed convolution */
-  VLM_FAMILY_TABLE        /* rows are looked up */
+  VLM_FAMILY_TRANSPOSED, /* transposed convolution */
+  VLM_FAMILY_TABLE       /* rows are looked up */
 } vlm_op_family;
 
 enum {
   VLM_TRAIT_ELEMENTWISE = 1, /* each output element depends on the input elements at its place only */
-  VLM_TRAIT_SAME_VALUES = 2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
-  VLM_TRAIT_TABLE = 4,       /* looks rows of its weight up */
-  VLM_TRAIT_RECURRENT = 8,   /* runs over time: its weights meet a state as well */
-  VLM_TRAIT_JOINS = 32,      /* its results hold values of several inputs, chosen or side by side */
-  VLM_TRAIT_INTEGER = 64,    /* both operands of what it multiplies have 8 bits or less */
-  VLM_TRAIT_NORM = 16,       /* normalises rows or channels: the scale of what comes in does not matter */
-  VLM_TRAIT_MOVES = 128,     /* its results hold elements of input 0 (of all inputs when it joins) and nothing else, of any type */
-  VLM_TRAIT_ATTENDS = 256,   /* its product is a projection to queries, keys and values; what it gives is their attention */
-  VLM_TRAIT_SELECTS = 512,   /* data decides which elements its results tell of, or how many */
-  VLM_TRAIT_BY_ROW = 1024,   /* selects: a row of the result is one thing; else an element is */
+  VLM_TRAIT_SAME_VALUES =
+      2, /* output 0 holds values of input 0 (or zeros), in another arrangement: a range passes through */
+  VLM_TRAIT_TABLE = 4,     /* looks rows of its weight up */
+  VLM_TRAIT_RECURRENT = 8, /* runs over time: its weights meet a state as well */
+  VLM_TRAIT_JOINS = 32,    /* its results hold values of several inputs, chosen or side by side */
+  VLM_TRAIT_INTEGER = 64,  /* both operands of what it multiplies have 8 bits or less */
+  VLM_TRAIT_NORM = 16,     /* normalises rows or channels: the scale of what comes in does not matter */
+  VLM_TRAIT_MOVES =
+      128, /* its results hold elements of input 0 (of all inputs when it joins) and nothing else, of any type */
+  VLM_TRAIT_ATTENDS =
+      256, /* its product is a projection to queries, keys and values; what it gives is their attention */
+  VLM_TRAIT_SELECTS = 512,    /* data decides which elements its results tell of, or how many */
+  VLM_TRAIT_BY_ROW = 1024,    /* selects: a row of the result is one thing; else an element is */
   VLM_TRAIT_BY_COLUMN = 2048, /* selects: a column is */
   VLM_TRAIT_SAME_ORDER = 4096 /* its results hold the elements of input 0 in their order, dims of 1 aside */
 };
@@ -64,9 +69,9 @@ typedef struct vlm_traits {
   vlm_macs_fn *macs;            /* NULL = multiplies nothing */
   int32_t macs_input;           /* of the weights, or of the past keys (0 = none) */
   vlm_op_family family;
-  int32_t forms;                /* vlm_form bits */
-  int32_t absorbs;              /* VLM_ABSORB bits */
-  int32_t flags;                /* VLM_TRAIT bits */
+  int32_t forms;   /* vlm_form bits */
+  int32_t absorbs; /* VLM_ABSORB bits */
+  int32_t flags;   /* VLM_TRAIT bits */
 } vlm_traits;
 
 /* Never NULL: the row of the operator, or the empty one. Nodes carry it as node->traits once they are resolved. */
@@ -77,13 +82,15 @@ const vlm_traits *vlm_traits_table(int32_t *count);
  * it. NULL when something else makes the value. */
 const vlm_node *vlm_dequantizer(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner);
 /* The same, with a Cast to another float type between: *type is that of the value. */
-const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner, vlm_dtype *type);
+const vlm_node *vlm_dequantizer_behind_cast(const vlm_graph *graph, vlm_value_id id, const vlm_graph **owner,
+                                            vlm_dtype *type);
 /* The constant that input k holds: as it is, or the stored one behind a DequantizeLinear (and a Cast). NULL when it
  * is computed. */
 const vlm_tensor *vlm_node_constant(const vlm_graph *graph, const vlm_node *node, int32_t k);
 
 /* The inputs of a resolved node that are constants which can be stored in 8 bits: float32, float16, bfloat16 or float64, of rank 2 and
  * more. Captured constants count. Returns how many. */
-int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node, vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]);
+int32_t vlm_node_weights(const vlm_graph *graph, const vlm_node *node,
+                         vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS]);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "runtime/ops/traits.h"
 
-vlm_weight_slots_fn vlm_weights_matmul, vlm_weights_gemm, vlm_weights_fused_matmul, vlm_weights_einsum, vlm_weights_conv,
-    vlm_weights_conv_transpose, vlm_weights_second, vlm_weights_recurrent, vlm_weights_gather, vlm_weights_embeddings;
+vlm_weight_slots_fn vlm_weights_matmul, vlm_weights_gemm, vlm_weights_fused_matmul, vlm_weights_einsum,
+    vlm_weights_conv, vlm_weights_conv_transpose, vlm_weights_second, vlm_weights_recurrent,
+    vlm_weights_gather, vlm_weights_embeddings;
 
 #endif

@@ -9,7 +9,8 @@ static vlm_status read_perm(vlm_op_call *c, int *perm) {
   int rank = c->in[0]->rank;
   bool seen[VLM_MAX_RANK] = {false};
   bool given = a->kind == VLM_ATTR_INTS && (a->count > 0 || rank == 0);
-  VLM_CHECK(!given || a->count == rank, c->err, VLM_INPUT, "perm has %d entries, the input %d dims", a->count, rank);
+  VLM_CHECK(!given || a->count == rank, c->err, VLM_INPUT, "perm has %d entries, the input %d dims", a->count,
+            rank);
   for (int i = 0; i < rank; i++) {
     int64_t p = given ? a->u.ints[i] : rank - 1 - i;
     VLM_TRY(vlm_axis(c, p, rank, false, &perm[i]));
@@ -65,7 +66,8 @@ static vlm_status block_size(vlm_op_call *c, int64_t *b) {
   vlm_status st = VLM_OK;
   *b = vlm_arg_int(c, 0, 0);
   VLM_CHECK(c->in[0]->rank == 4, c->err, VLM_INPUT, "input has %d dims, wanted 4 (NCHW)", c->in[0]->rank);
-  VLM_CHECK(*b > 0 && *b < (1 << 15), c->err, VLM_INPUT, "blocksize is %lld, wanted a positive number", (long long)*b);
+  VLM_CHECK(*b > 0 && *b < (1 << 15), c->err, VLM_INPUT, "blocksize is %lld, wanted a positive number",
+            (long long)*b);
 out:
   return st;
 }
@@ -75,8 +77,8 @@ vlm_status vlm_infer_DepthToSpace(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   int64_t b;
   VLM_TRY(block_size(c, &b));
-  VLM_CHECK(x->dims[1] % (b * b) == 0, c->err, VLM_INPUT, "%lld channels do not divide by blocksize^2 = %lld", (long long)x->dims[1],
-            (long long)(b * b));
+  VLM_CHECK(x->dims[1] % (b * b) == 0, c->err, VLM_INPUT, "%lld channels do not divide by blocksize^2 = %lld",
+            (long long)x->dims[1], (long long)(b * b));
   int64_t dims[4] = {x->dims[0], x->dims[1] / (b * b), x->dims[2] * b, x->dims[3] * b};
   vlm_out_shape(c, 0, x->dtype, 4, dims);
 out:
@@ -92,7 +94,8 @@ vlm_status vlm_prepare_DepthToSpace(vlm_op_call *c) {
   vlm_byte_strides(&x, s);
   vlm_byte_strides(&y, d);
   int64_t depth = y.dims[1];
-  int64_t channel = crd ? s[1] * b * b : s[1], row = crd ? s[1] * b : s[1] * depth * b, col = crd ? s[1] : s[1] * depth;
+  int64_t channel = crd ? s[1] * b * b : s[1], row = crd ? s[1] * b : s[1] * depth * b,
+          col = crd ? s[1] : s[1] * depth;
   vlm_nd nd = {0};
   vlm_nd_push(&nd, x.dims[0], d[0], s[0]);
   vlm_nd_push(&nd, depth, d[1], channel);
@@ -112,8 +115,8 @@ vlm_status vlm_infer_DepthToSpaceLast(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   int64_t b;
   VLM_TRY(block_size(c, &b));
-  VLM_CHECK(x->dims[3] % (b * b) == 0, c->err, VLM_INPUT, "%lld channels do not divide by blocksize^2 = %lld", (long long)x->dims[3],
-            (long long)(b * b));
+  VLM_CHECK(x->dims[3] % (b * b) == 0, c->err, VLM_INPUT, "%lld channels do not divide by blocksize^2 = %lld",
+            (long long)x->dims[3], (long long)(b * b));
   int64_t dims[4] = {x->dims[0], x->dims[1] * b, x->dims[2] * b, x->dims[3] / (b * b)};
   vlm_out_shape(c, 0, x->dtype, 4, dims);
 out:
@@ -142,8 +145,9 @@ vlm_status vlm_infer_SpaceToDepth(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   int64_t b;
   VLM_TRY(block_size(c, &b));
-  VLM_CHECK(x->dims[2] % b == 0 && x->dims[3] % b == 0, c->err, VLM_INPUT, "%lld x %lld does not divide by blocksize %lld",
-            (long long)x->dims[2], (long long)x->dims[3], (long long)b);
+  VLM_CHECK(x->dims[2] % b == 0 && x->dims[3] % b == 0, c->err, VLM_INPUT,
+            "%lld x %lld does not divide by blocksize %lld", (long long)x->dims[2], (long long)x->dims[3],
+            (long long)b);
   int64_t dims[4] = {x->dims[0], x->dims[1] * b * b, x->dims[2] / b, x->dims[3] / b};
   vlm_out_shape(c, 0, x->dtype, 4, dims);
 out:
@@ -159,7 +163,8 @@ vlm_status vlm_prepare_SpaceToDepth(vlm_op_call *c) {
   vlm_byte_strides(&x, s);
   vlm_byte_strides(&y, d);
   int64_t depth = x.dims[1];
-  int64_t channel = crd ? d[1] * b * b : d[1], row = crd ? d[1] * b : d[1] * depth * b, col = crd ? d[1] : d[1] * depth;
+  int64_t channel = crd ? d[1] * b * b : d[1], row = crd ? d[1] * b : d[1] * depth * b,
+          col = crd ? d[1] : d[1] * depth;
   vlm_nd nd = {0};
   vlm_nd_push(&nd, x.dims[0], d[0], s[0]);
   vlm_nd_push(&nd, b, row, s[2]);

@@ -20,7 +20,8 @@ vlm_status vlm_values_prepare(vlm_op_call *c, vlm_values *v, int k, int64_t n, c
   *v = (vlm_values){.input = t ? k : -1, .n = n};
   if (!t) goto out;
   int64_t count = vlm_tensor_count(t);
-  VLM_CHECK(count == n || count == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted 1 or %lld", what, (long long)count, (long long)n);
+  VLM_CHECK(count == n || count == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted 1 or %lld", what,
+            (long long)count, (long long)n);
   v->own = t->dtype == VLM_F32 && count == n;
   if (v->own) goto out;
   if (!vlm_op_lasts(c, k)) {
@@ -51,8 +52,8 @@ vlm_status vlm_scalar_prepare(vlm_op_call *c, vlm_scalar *s, int k, double fallb
   const vlm_tensor *t = vlm_in(c, k);
   *s = (vlm_scalar){.input = t ? k : -1, .known = !t || vlm_op_lasts(c, k), .value = fallback};
   if (!t) goto out;
-  VLM_CHECK(vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted one value per tensor", what,
-            (long long)vlm_tensor_count(t));
+  VLM_CHECK(vlm_tensor_count(t) == 1, c->err, VLM_INPUT, "%s has %lld elements; wanted one value per tensor",
+            what, (long long)vlm_tensor_count(t));
   if (s->known) s->value = vlm_tensor_get(t, 0);
 out:
   return st;
@@ -123,14 +124,19 @@ vlm_tensor vlm_bytes_in(const vlm_op_call *c, const vlm_bytes *b, int k) {
   return with_bytes(c->in[k], (void *)(uintptr_t)vlm_bytes_read(c, b, c->in[k]));
 }
 
-vlm_tensor vlm_bytes_out(const vlm_op_call *c, const vlm_bytes *b, int k) { return with_bytes(c->out[k], vlm_bytes_place(c, b, c->out[k])); }
+vlm_tensor vlm_bytes_out(const vlm_op_call *c, const vlm_bytes *b, int k) {
+  return with_bytes(c->out[k], vlm_bytes_place(c, b, c->out[k]));
+}
 
-void *vlm_bytes_place(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t) { return b->own ? t->data : vlm_op_work(c, b->at); }
+void *vlm_bytes_place(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t) {
+  return b->own ? t->data : vlm_op_work(c, b->at);
+}
 
 void vlm_bytes_store(const vlm_bytes *b, const vlm_tensor *t, const void *filled) {
   if (b->own) return;
   vlm_zero_some(t->data, vlm_tensor_bytes(t));
-  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++) vlm_tensor_set_code(t, i, ((const uint8_t *)filled)[i]);
+  for (int64_t i = 0, n = vlm_tensor_count(t); i < n; i++)
+    vlm_tensor_set_code(t, i, ((const uint8_t *)filled)[i]);
 }
 
 /* ---- float64 ---- */

@@ -56,7 +56,8 @@ vlm_status vlm_bytes_prepare(vlm_op_call *c, vlm_bytes *b, const vlm_tensor *t);
 const void *vlm_bytes_read(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t);
 /* The tensor as run sees it, with whole-byte elements. */
 vlm_tensor vlm_bytes_in(const vlm_op_call *c, const vlm_bytes *b, int k);
-vlm_tensor vlm_bytes_out(const vlm_op_call *c, const vlm_bytes *b, int k); /* to be filled, then vlm_bytes_store */
+vlm_tensor vlm_bytes_out(const vlm_op_call *c, const vlm_bytes *b,
+                         int k); /* to be filled, then vlm_bytes_store */
 void *vlm_bytes_place(const vlm_op_call *c, const vlm_bytes *b, const vlm_tensor *t); /* to be filled, then */
 void vlm_bytes_store(const vlm_bytes *b, const vlm_tensor *t, const void *filled);
 

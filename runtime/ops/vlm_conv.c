@@ -30,7 +30,8 @@ vlm_status vlm_infer_QConv(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_dtype type = vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32;
   vlm_conv_shape s;
-  VLM_CHECK(c->in[W]->dtype == VLM_S8, c->err, VLM_INPUT, "weights of type %s; wanted int8", vlm_dtype_name(c->in[W]->dtype));
+  VLM_CHECK(c->in[W]->dtype == VLM_S8, c->err, VLM_INPUT, "weights of type %s; wanted int8",
+            vlm_dtype_name(c->in[W]->dtype));
   VLM_TRY(read_shape(c, &s));
   if (is_last(c)) vlm_conv_out_shape_last(c, type, c->in[0], &s);
   else vlm_conv_out_shape(c, type, c->in[0], &s);
@@ -44,8 +45,8 @@ vlm_status vlm_prepare_QConv(vlm_op_call *c) {
   const vlm_tensor *x = c->in[0];
   const char *activation = vlm_arg_string(c, VLM_CONV_MORE, "");
   VLM_TRY(vlm_op_state_new(c, &s));
-  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
-            vlm_dtype_name(x->dtype));
+  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT,
+            "activations of type %s; wanted float32 or uint8", vlm_dtype_name(x->dtype));
   VLM_TRY(read_shape(c, &s->conv.shape));
   s->conv.last = is_last(c);
   vlm_conv_flatten(&s->conv.shape);
@@ -72,20 +73,16 @@ vlm_status vlm_run_QConv(vlm_op_call *c) {
   const vlm_conv_state *s = c->state;
   vlm_conv_q8 conv = s->conv;
   VLM_TRY(vlm_op_packed(c, &s->w.w, &conv.weights));
-  if (c->in[0]->dtype == VLM_F32)
-    conv.x_f32 = c->in[0]->data;
-  else
-    conv.x_u8 = c->in[0]->data;
+  if (c->in[0]->dtype == VLM_F32) conv.x_f32 = c->in[0]->data;
+  else conv.x_u8 = c->in[0]->data;
   conv.x_scale = (float)vlm_scalar_get(c, &s->x_scale);
   conv.x_zero = (int32_t)vlm_scalar_get(c, &s->x_zero);
   conv.w_scale = vlm_values_get(c, &s->w_scale);
   conv.bias = vlm_values_get(c, &s->bias);
   conv.y_scale = (float)vlm_scalar_get(c, &s->y_scale);
   conv.y_zero = (int32_t)vlm_scalar_get(c, &s->y_zero);
-  if (s->y_scale.input >= 0)
-    conv.y_u8 = c->out[0]->data;
-  else
-    conv.y = c->out[0]->data;
+  if (s->y_scale.input >= 0) conv.y_u8 = c->out[0]->data;
+  else conv.y = c->out[0]->data;
   vlm_conv_q8_run(&conv, c->kernels, c->threads, vlm_op_work(c, s->scratch));
 out:
   return st;

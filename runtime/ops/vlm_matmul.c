@@ -14,15 +14,22 @@ typedef struct {
   vlm_packed w;
   vlm_q8_weights layout; /* of w */
   vlm_scalar x_scale, x_zero, y_scale, y_zero;
-  int64_t *offsets;      /* of x, per batch */
-  vlm_gemm_q8 g;         /* all but pointers and values of the run */
+  int64_t *offsets; /* of x, per batch */
+  vlm_gemm_q8 g;    /* all but pointers and values of the run */
   size_t q, ranges, ranges_of_result, scratch;
 } vlm_matmul_state;
 
 /* sizes: k, n, matrices, row and column stride */
-static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from,
+                       const vlm_kernels *kernels, vlm_error *err) {
   (void)err;
-  const vlm_q8_source source = {.w = from[0]->data, .w_matrix = s[0] * s[1], .w_row = s[3], .w_column = s[4], .k = s[0], .n = s[1], .count = s[2]};
+  const vlm_q8_source source = {.w = from[0]->data,
+                                .w_matrix = s[0] * s[1],
+                                .w_row = s[3],
+                                .w_column = s[4],
+                                .k = s[0],
+                                .n = s[1],
+                                .count = s[2]};
   vlm_q8_weights_pack(block, kernels, &source);
   return VLM_OK;
 }
@@ -30,9 +37,13 @@ static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *f
 static vlm_status prepare_weights(vlm_op_call *c, int w_input, vlm_matmul_state *s) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *m = &s->p.s;
-  vlm_weight_form form = {.fill = fill, .sizes = {m->k, m->n, m->b_matrices, m->b_row, m->b_column}, .inputs = {w_input}, .n_inputs = 1};
+  vlm_weight_form form = {.fill = fill,
+                          .sizes = {m->k, m->n, m->b_matrices, m->b_row, m->b_column},
+                          .inputs = {w_input},
+                          .n_inputs = 1};
   VLM_CHECK(vlm_q8_weights_layout(&s->layout, c->kernels, m->k, m->n, m->b_matrices), c->err, VLM_LIMIT,
-            "packed weights of %lld x %lld x %lld are too large", (long long)m->b_matrices, (long long)m->k, (long long)m->n);
+            "packed weights of %lld x %lld x %lld are too large", (long long)m->b_matrices, (long long)m->k,
+            (long long)m->n);
   form.bytes = s->layout.bytes;
   VLM_TRY(vlm_op_pack(c, &s->w, &form));
 out:
@@ -46,8 +57,14 @@ static vlm_status prepare_product(vlm_op_call *c, vlm_product_inputs in, int x_b
   VLM_TRY(prepare_weights(c, in.w, s));
   VLM_TRY(vlm_op_keep_new(c, &s->offsets, m->batch));
   for (int64_t i = 0; i < m->batch; i++) s->offsets[i] = m->a_index[i] * m->m * m->k;
-  s->g = (vlm_gemm_q8){.batch = m->batch, .m = m->m, .w = &s->layout, .w_matrix = m->b_index, .a_offset = s->offsets, .lda = m->k,
-                       .activation = s->p.activation, .c_batch = m->m * m->n};
+  s->g = (vlm_gemm_q8){.batch = m->batch,
+                       .m = m->m,
+                       .w = &s->layout,
+                       .w_matrix = m->b_index,
+                       .a_offset = s->offsets,
+                       .lda = m->k,
+                       .activation = s->p.activation,
+                       .c_batch = m->m * m->n};
   memcpy(s->g.params, s->p.params, sizeof s->g.params);
   s->g.c_row = s->p.y_columns ? 1 : m->n;
   s->g.c_column = s->p.y_columns ? m->m : 1;
@@ -74,17 +91,20 @@ static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gem
 /* ---- QMatMul ---- */
 
 enum { X_SCALE = 1, X_ZERO, W, Y_SCALE = 6, Y_ZERO, RESIDUAL };
-static const vlm_product_inputs STATIC_INPUTS = {.w = W, .residual = RESIDUAL}, ROW_INPUTS = {.w = 1, .residual = 4};
+static const vlm_product_inputs STATIC_INPUTS = {.w = W, .residual = RESIDUAL},
+                                ROW_INPUTS = {.w = 1, .residual = 4};
 
-vlm_status vlm_infer_QMatMul(vlm_op_call *c) { return vlm_product_infer(c, STATIC_INPUTS, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32); }
+vlm_status vlm_infer_QMatMul(vlm_op_call *c) {
+  return vlm_product_infer(c, STATIC_INPUTS, vlm_in(c, Y_SCALE) ? VLM_U8 : VLM_F32);
+}
 
 vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   vlm_status st = VLM_OK;
   vlm_matmul_state *s;
   const vlm_tensor *x = c->in[0];
   VLM_TRY(vlm_op_state_new(c, &s));
-  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT, "activations of type %s; wanted float32 or uint8",
-            vlm_dtype_name(x->dtype));
+  VLM_CHECK(x->dtype == VLM_F32 || x->dtype == VLM_U8, c->err, VLM_INPUT,
+            "activations of type %s; wanted float32 or uint8", vlm_dtype_name(x->dtype));
   VLM_TRY(prepare_product(c, STATIC_INPUTS, 1, s));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
   VLM_TRY(vlm_require_type(c, X_ZERO, "the zero point of x", VLM_U8));
@@ -102,7 +122,11 @@ static const uint8_t *quantized_rows(vlm_op_call *c, const vlm_matmul_state *s, 
   const vlm_tensor *x = c->in[0];
   const uint8_t *q = x->data;
   if (x->dtype == VLM_F32) {
-    vlm_quantize_u8_args all = {.q = vlm_op_work(c, s->q), .x = x->data, .n = (size_t)vlm_tensor_count(x), .scale = scale, .zero = zero};
+    vlm_quantize_u8_args all = {.q = vlm_op_work(c, s->q),
+                                .x = x->data,
+                                .n = (size_t)vlm_tensor_count(x),
+                                .scale = scale,
+                                .zero = zero};
     vlm_quantize_u8(&all, c->kernels, c->threads);
     q = all.q;
   }
@@ -161,8 +185,12 @@ vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
   vlm_gemm_q8 g = s->g;
   int64_t rows = s->p.s.a_matrices * s->p.s.m;
   float *scale = vlm_op_work(c, s->ranges);
-  const vlm_quantize_rows quantized = {.x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float)), .m = rows, .k = s->p.s.k,
-                                       .q = vlm_op_work(c, s->q), .scale = scale, .zero = (int32_t *)(void *)(scale + rows)};
+  const vlm_quantize_rows quantized = {.x = vlm_product_rows(c, &s->p, c->in[0]->data, sizeof(float)),
+                                       .m = rows,
+                                       .k = s->p.s.k,
+                                       .q = vlm_op_work(c, s->q),
+                                       .scale = scale,
+                                       .zero = (int32_t *)(void *)(scale + rows)};
   vlm_quantize_rows_u8(&quantized, c->kernels, c->threads);
   g.a = quantized.q;
   g.row_scale = quantized.scale;

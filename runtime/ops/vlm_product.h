@@ -12,7 +12,8 @@
 #include "runtime/ops/values.h"
 
 typedef struct vlm_product {
-  vlm_matmul_shape s; /* of x when its rows lie together; x and y are joined into one batch where w has one matrix */
+  vlm_matmul_shape
+      s; /* of x when its rows lie together; x and y are joined into one batch where w has one matrix */
   bool x_columns, y_columns;
   vlm_values w_scale, bias;
   vlm_row_unary *activation;

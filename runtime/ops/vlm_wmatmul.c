@@ -13,19 +13,25 @@ typedef struct {
 } vlm_wmatmul_state;
 
 /* sizes: k, n, matrices, row and column stride */
-static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+static vlm_status fill(void *block, const int64_t *s, const vlm_tensor *const *from,
+                       const vlm_kernels *kernels, vlm_error *err) {
   (void)kernels, (void)err;
   vlm_w8_source source = {.w = from[0]->data, .w_row = s[3], .w_column = s[4], .k = s[0], .n = s[1]};
-  for (int64_t i = 0; i < s[2]; i++, source.w += s[0] * s[1]) vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s[0], s[1]), &source);
+  for (int64_t i = 0; i < s[2]; i++, source.w += s[0] * s[1])
+    vlm_w8_pack((int8_t *)block + i * vlm_w8_packed_bytes(s[0], s[1]), &source);
   return VLM_OK;
 }
 
 static vlm_status prepare_weights(vlm_op_call *c, vlm_wmatmul_state *s_) {
   vlm_status st = VLM_OK;
   const vlm_matmul_shape *s = &s_->p.s;
-  vlm_weight_form form = {.fill = fill, .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column}, .inputs = {1}, .n_inputs = 1};
-  VLM_CHECK(vlm_size_mul((size_t)vlm_w8_packed_bytes(s->k, s->n), (size_t)s->b_matrices, &form.bytes), c->err, VLM_LIMIT,
-            "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices, (long long)s->k, (long long)s->n);
+  vlm_weight_form form = {.fill = fill,
+                          .sizes = {s->k, s->n, s->b_matrices, s->b_row, s->b_column},
+                          .inputs = {1},
+                          .n_inputs = 1};
+  VLM_CHECK(vlm_size_mul((size_t)vlm_w8_packed_bytes(s->k, s->n), (size_t)s->b_matrices, &form.bytes), c->err,
+            VLM_LIMIT, "packed weights of %lld x %lld x %lld are too large", (long long)s->b_matrices,
+            (long long)s->k, (long long)s->n);
   VLM_TRY(vlm_op_pack(c, &s_->w, &form));
 out:
   return st;
@@ -33,7 +39,8 @@ out:
 
 /* The sizes of one matrix of x times one of w, into rows of n. */
 static vlm_gemm_w8 sizes_of(const vlm_product *p) {
-  vlm_gemm_w8 g = {.m = p->s.m, .n = p->s.n, .k = p->s.k, .ldx = p->s.k, .ldy = p->s.n, .activation = p->activation};
+  vlm_gemm_w8 g = {
+      .m = p->s.m, .n = p->s.n, .k = p->s.k, .ldx = p->s.k, .ldy = p->s.n, .activation = p->activation};
   memcpy(g.params, p->params, sizeof g.params);
   return g;
 }
@@ -77,7 +84,8 @@ vlm_status vlm_run_WMatMul(vlm_op_call *c) {
     g.bias = bias ? bias + w * shape->n : NULL;
     vlm_gemm_w8_run(&g, c->kernels, c->threads, vlm_op_work(c, s->scratch));
   }
-  if (s->p.y_columns) vlm_product_turn(c, y, rows, &(vlm_product_matrices){shape->batch, shape->m, shape->n, sizeof(float)});
+  if (s->p.y_columns)
+    vlm_product_turn(c, y, rows, &(vlm_product_matrices){shape->batch, shape->m, shape->n, sizeof(float)});
   vlm_residual_finish(c, &s->p.residual);
 out:
   return st;

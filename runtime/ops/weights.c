@@ -58,8 +58,8 @@ static bool same_tensor(const vlm_tensor *a, const vlm_tensor *b) {
 }
 
 bool vlm_weight_is(const vlm_weight *w, const vlm_weight_form *form, const vlm_tensor *const *from) {
-  bool same = w->form.fill == form->fill && w->form.n_inputs == form->n_inputs && w->form.bytes == form->bytes &&
-              memcmp(w->form.sizes, form->sizes, sizeof form->sizes) == 0;
+  bool same = w->form.fill == form->fill && w->form.n_inputs == form->n_inputs &&
+              w->form.bytes == form->bytes && memcmp(w->form.sizes, form->sizes, sizeof form->sizes) == 0;
   for (int i = 0; same && i < form->n_inputs; i++) {
     vlm_tensor t = tensor_or_none(from[i]);
     same = same_tensor(&w->from[i], &t);
@@ -73,7 +73,9 @@ static vlm_weight **bucket_of(vlm_weights *weights, const void *data) {
   return &weights->buckets[((uintptr_t)data >> 4) * 0x9e3779b9u % BUCKETS];
 }
 
-enum { OWN_PAGES = 1 << 16 }; /* bytes: from here on a form has pages of its own, which go back to the system with it */
+enum {
+  OWN_PAGES = 1 << 16
+}; /* bytes: from here on a form has pages of its own, which go back to the system with it */
 
 static vlm_status take_block(void **out, size_t bytes, vlm_error *err) {
   if (bytes < OWN_PAGES) return vlm_alloc(out, bytes, 1, err);
@@ -87,7 +89,8 @@ static void give_block(void *block, size_t bytes) {
   else vlm_pages_free(block, bytes);
 }
 
-static vlm_status make_weight(vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
+static vlm_status make_weight(vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from,
+                              const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight *w = NULL;
   VLM_TRY(vlm_new(&w, 1, err));
@@ -105,8 +108,8 @@ out:
   return st;
 }
 
-vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels,
-                            vlm_error *err) {
+vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form,
+                            const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight **bucket = bucket_of(weights, from[0]->data), *w;
   vlm_lock_take(weights->lock);
@@ -125,7 +128,8 @@ out:
   return st;
 }
 
-vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form, const vlm_tensor *const *from) {
+vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form,
+                             const vlm_tensor *const *from) {
   vlm_lock_take(weights->lock);
   vlm_weight *w = *bucket_of(weights, from[0]->data);
   while (w && !vlm_weight_is(w, form, from)) w = w->next;

@@ -13,14 +13,16 @@ enum { VLM_FORM_SIZES = 10, VLM_FORM_INPUTS = 4 };
 
 /* Writes the form into a 64-byte aligned block: from the sizes, from[i] = input number inputs[i] of the form (NULL = absent), and the kernels of
  * the context. */
-typedef vlm_status vlm_weight_fill(void *block, const int64_t *sizes, const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err);
+typedef vlm_status vlm_weight_fill(void *block, const int64_t *sizes, const vlm_tensor *const *from,
+                                   const vlm_kernels *kernels, vlm_error *err);
 
 typedef struct vlm_weight_form {
   vlm_weight_fill *fill;
-  int64_t sizes[VLM_FORM_SIZES]; /* whatever the result depends on beside the inputs, their types and shapes */
-  int inputs[VLM_FORM_INPUTS];   /* inputs of the node */
+  int64_t
+      sizes[VLM_FORM_SIZES];   /* whatever the result depends on beside the inputs, their types and shapes */
+  int inputs[VLM_FORM_INPUTS]; /* inputs of the node */
   int n_inputs;
-  size_t bytes;                  /* of the result */
+  size_t bytes; /* of the result */
 } vlm_weight_form;
 
 /* ---- the context's store ---- */
@@ -33,10 +35,11 @@ void vlm_weights_free(vlm_weights *weights); /* after every form was given back 
 int64_t vlm_weights_count(vlm_weights *weights);
 
 /* The form made of these tensors: found, or made. Thread-safe. Give it back with vlm_weight_give. */
-vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form, const vlm_tensor *const *from, const vlm_kernels *kernels,
-                            vlm_error *err);
+vlm_status vlm_weights_take(vlm_weights *weights, vlm_weight **out, const vlm_weight_form *form,
+                            const vlm_tensor *const *from, const vlm_kernels *kernels, vlm_error *err);
 /* The form if it is there, else NULL. */
-vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form, const vlm_tensor *const *from);
+vlm_weight *vlm_weights_find(vlm_weights *weights, const vlm_weight_form *form,
+                             const vlm_tensor *const *from);
 /* One holder more. */
 void vlm_weight_hold(vlm_weight *weight);
 void vlm_weight_give(vlm_weight *weight);

@@ -11,8 +11,8 @@
 static vlm_status output_type(vlm_op_call *c, int k, vlm_dtype *dtype) {
   *dtype = vlm_dtype_from_onnx((int)vlm_arg_int(c, k, 1));
   if (*dtype != VLM_NONE) return VLM_OK;
-  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s: element type %lld is not supported", c->node->op_type,
-                  (long long)vlm_arg_int(c, k, 1));
+  return vlm_fail(c->err, VLM_UNSUPPORTED, "operator %s: element type %lld is not supported",
+                  c->node->op_type, (long long)vlm_arg_int(c, k, 1));
 }
 
 vlm_status vlm_infer_Window(vlm_op_call *c) {
@@ -40,7 +40,9 @@ static vlm_status prepare_window(vlm_op_call *c, double a0, double a1, double a2
 }
 
 vlm_status vlm_prepare_HannWindow(vlm_op_call *c) { return prepare_window(c, 0.5, 0.5, 0); }
-vlm_status vlm_prepare_HammingWindow(vlm_op_call *c) { return prepare_window(c, 25.0 / 46.0, 1 - 25.0 / 46.0, 0); }
+vlm_status vlm_prepare_HammingWindow(vlm_op_call *c) {
+  return prepare_window(c, 25.0 / 46.0, 1 - 25.0 / 46.0, 0);
+}
 vlm_status vlm_prepare_BlackmanWindow(vlm_op_call *c) { return prepare_window(c, 0.42, 0.5, 0.08); }
 
 /* w[i] = a0 - a1 cos(2 pi i / N) + a2 cos(4 pi i / N), N = size (periodic) or size - 1 (symmetric). */
@@ -69,7 +71,8 @@ vlm_status vlm_infer_MelWeightMatrix(vlm_op_call *c) {
   VLM_TRY(vlm_scalar_int(c, 0, "num_mel_bins", 0, &bins));
   VLM_TRY(vlm_scalar_int(c, 1, "dft_length", 0, &length));
   VLM_TRY(output_type(c, 0, &dtype));
-  VLM_CHECK(vlm_is_extent(bins) && vlm_is_extent(length), c->err, VLM_INPUT, "num_mel_bins is %lld, dft_length %lld", (long long)bins, (long long)length);
+  VLM_CHECK(vlm_is_extent(bins) && vlm_is_extent(length), c->err, VLM_INPUT,
+            "num_mel_bins is %lld, dft_length %lld", (long long)bins, (long long)length);
   int64_t dims[2] = {length / 2 + 1, bins};
   vlm_out_shape(c, 0, dtype, 2, dims);
 out:
@@ -81,7 +84,8 @@ static double hertz_of(double mel) { return 700 * (vlm_exp64(mel / 2595 * 2.3025
 
 /* Spectrogram bin of edge i of the filter bank. */
 static int64_t edge_bin(double low, double step, int64_t i, int64_t length, double rate) {
-  double bin = floor((double)(length + 1) * hertz_of(low + (double)i * step) / rate), last = (double)(length / 2);
+  double bin = floor((double)(length + 1) * hertz_of(low + (double)i * step) / rate),
+         last = (double)(length / 2);
   return !(bin > 0) ? 0 : bin > last ? (int64_t)last : (int64_t)bin;
 }
 
@@ -100,10 +104,12 @@ vlm_status vlm_run_MelWeightMatrix(vlm_op_call *c) {
   for (int64_t i = 0; i < n; i++) vlm_tensor_set(y, i, 0);
   for (int64_t m = 0; m < bins; m++) {
     int64_t left = edge_bin(low, step, m, length, rate), center = edge_bin(low, step, m + 1, length, rate),
-        right = edge_bin(low, step, m + 2, length, rate);
+            right = edge_bin(low, step, m + 2, length, rate);
     if (left == center) vlm_tensor_set(y, center * bins + m, 1);
-    for (int64_t j = left; left < center && j <= center; j++) vlm_tensor_set(y, j * bins + m, (double)(j - left) / (double)(center - left));
-    for (int64_t j = center; j < right; j++) vlm_tensor_set(y, j * bins + m, (double)(right - j) / (double)(right - center));
+    for (int64_t j = left; left < center && j <= center; j++)
+      vlm_tensor_set(y, j * bins + m, (double)(j - left) / (double)(center - left));
+    for (int64_t j = center; j < right; j++)
+      vlm_tensor_set(y, j * bins + m, (double)(right - j) / (double)(right - center));
   }
 out:
   return st;

@@ -14,8 +14,8 @@
 #include "runtime/base/json.h"
 
 enum {
-  VLM_TOK_MAX_ID = (1 << 22) - 1,      /* largest token id that is accepted */
-  VLM_TOK_MAX_NESTING = 16             /* Sequence within Sequence */
+  VLM_TOK_MAX_ID = (1 << 22) - 1, /* largest token id that is accepted */
+  VLM_TOK_MAX_NESTING = 16        /* Sequence within Sequence */
 };
 #define VLM_TOK_MAX_TEXT ((size_t)64 << 20) /* bytes of one text to encode */
 
@@ -33,7 +33,8 @@ vlm_status vlm_slice_copy(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_
 /* Well-formed UTF-8: ill-formed parts become U+FFFD, one per maximal subpart. The same slice when nothing changes. */
 vlm_status vlm_slice_repair(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_error *err);
 /* Text member of a JSON object as a slice in the arena; absent leaves *out alone. */
-vlm_status vlm_slice_get(vlm_arena *arena, vlm_slice *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err);
+vlm_status vlm_slice_get(vlm_arena *arena, vlm_slice *out, vlm_json object, const char *key,
+                         vlm_json_need need, vlm_error *err);
 
 /* Builds text in an arena. The first failure sticks: check vlm_builder_done. */
 typedef struct vlm_builder {
@@ -49,10 +50,12 @@ void vlm_builder_add(vlm_builder *builder, vlm_slice text);
 vlm_status vlm_builder_done(vlm_builder *builder, vlm_slice *out);
 
 /* Every occurrence of `what` (not empty) replaced by `with`; the same slice when there is none. */
-vlm_status vlm_slice_replace(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_slice what, vlm_slice with, vlm_error *err);
+vlm_status vlm_slice_replace(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_slice what, vlm_slice with,
+                             vlm_error *err);
 
 /* Grows an arena array to hold `need` elements; *room in elements. */
-vlm_status vlm_tok_grow(vlm_arena *arena, void **data, size_t count, size_t *room, size_t need, size_t size, vlm_error *err);
+vlm_status vlm_tok_grow(vlm_arena *arena, void **data, size_t count, size_t *room, size_t need, size_t size,
+                        vlm_error *err);
 
 /* ---- pieces: the text on its way to ids ---- */
 
@@ -95,7 +98,8 @@ typedef struct vlm_tok_model vlm_tok_model;
 struct vlm_tok_model {
   vlm_tok_vocab *vocab;
   /* Appends the ids of one word (text.bytes > 0). */
-  vlm_status (*run)(const vlm_tok_model *self, vlm_arena *arena, vlm_slice word, vlm_ids *ids, vlm_error *err);
+  vlm_status (*run)(const vlm_tok_model *self, vlm_arena *arena, vlm_slice word, vlm_ids *ids,
+                    vlm_error *err);
 };
 
 typedef struct vlm_tok_normalizer vlm_tok_normalizer;
@@ -107,13 +111,14 @@ struct vlm_tok_normalizer {
 typedef struct vlm_tok_pretokenizer vlm_tok_pretokenizer;
 struct vlm_tok_pretokenizer {
   /* Appends the words of one piece (id -1, text.bytes > 0) to `out`. Empty words are dropped by vlm_tok_pretokenize. */
-  vlm_status (*run)(const vlm_tok_pretokenizer *self, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err);
+  vlm_status (*run)(const vlm_tok_pretokenizer *self, vlm_tok_piece piece, vlm_tok_pieces *out,
+                    vlm_error *err);
 };
 
 typedef struct vlm_tok_list { /* token texts being decoded */
   vlm_arena *arena;
   vlm_slice *items;
-  size_t count;   /* decoders may shrink the list, never grow it in place */
+  size_t count; /* decoders may shrink the list, never grow it in place */
 } vlm_tok_list;
 /* Replaces the whole list by one text. */
 vlm_status vlm_tok_list_single(vlm_tok_list *list, vlm_slice text, vlm_error *err);
@@ -131,14 +136,17 @@ typedef struct vlm_tok_frame {
 /* What a component is made from. */
 typedef struct vlm_tok_source {
   vlm_arena *arena;
-  vlm_json json;   /* the component's object */
-  int depth;       /* of Sequence nesting */
+  vlm_json json; /* the component's object */
+  int depth;     /* of Sequence nesting */
 } vlm_tok_source;
 
 typedef vlm_status vlm_tok_model_create(vlm_tok_model **out, const vlm_tok_source *source, vlm_error *err);
-typedef vlm_status vlm_tok_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err);
-typedef vlm_status vlm_tok_pretokenizer_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err);
-typedef vlm_status vlm_tok_decoder_create(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_error *err);
+typedef vlm_status vlm_tok_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source,
+                                             vlm_error *err);
+typedef vlm_status vlm_tok_pretokenizer_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                               vlm_error *err);
+typedef vlm_status vlm_tok_decoder_create(vlm_tok_decoder **out, const vlm_tok_source *source,
+                                          vlm_error *err);
 
 /* The dispatchers: look up json.type in the table of the kind. A null or absent component gives NULL. */
 vlm_tok_model_create vlm_tok_model_make;
@@ -153,7 +161,8 @@ typedef struct vlm_tok_table {
   const void *rows;
   size_t count, row_size;
 } vlm_tok_table;
-#define VLM_TOK_TABLE(what, rows) (vlm_tok_table){(what), (rows), sizeof(rows) / sizeof *(rows), sizeof *(rows)}
+#define VLM_TOK_TABLE(what, rows) \
+  (vlm_tok_table) { (what), (rows), sizeof(rows) / sizeof *(rows), sizeof *(rows) }
 /* Index of json.type in it; VLM_UNSUPPORTED names it and lists what there is. */
 vlm_status vlm_tok_type(size_t *row, vlm_json json, vlm_tok_table table, vlm_error *err);
 /* The children of a Sequence. */
@@ -162,9 +171,11 @@ vlm_status vlm_tok_children(const vlm_tok_source *source, const char *key, vlm_j
 vlm_tok_source vlm_tok_child(const vlm_tok_source *source, vlm_json array, size_t index);
 
 /* Models. */
-vlm_tok_model_create vlm_tok_bpe_create, vlm_tok_wordpiece_create, vlm_tok_wordlevel_create, vlm_tok_unigram_create;
+vlm_tok_model_create vlm_tok_bpe_create, vlm_tok_wordpiece_create, vlm_tok_wordlevel_create,
+    vlm_tok_unigram_create;
 /* Normalizers that have a file of their own. */
-vlm_tok_normalizer_create vlm_tok_bert_normalizer_create, vlm_tok_precompiled_create, vlm_tok_byte_normalizer_create;
+vlm_tok_normalizer_create vlm_tok_bert_normalizer_create, vlm_tok_precompiled_create,
+    vlm_tok_byte_normalizer_create;
 /* Pre-tokenizers that have a file of their own. */
 vlm_tok_pretokenizer_create vlm_tok_byte_level_create, vlm_tok_metaspace_create;
 /* Decoders that have a file of their own. */
@@ -173,16 +184,19 @@ vlm_tok_decoder_create vlm_tok_byte_decoder_create, vlm_tok_metaspace_decoder_cr
 /* Runs a pre-tokenizer (NULL = none) over a list: pieces with an id pass, empty words are dropped. */
 vlm_status vlm_tok_pretokenize(const vlm_tok_pretokenizer *self, vlm_tok_pieces *pieces, vlm_error *err);
 /* Runs a normalizer (NULL = none) on a text of its own. */
-vlm_status vlm_tok_normalize(const vlm_tok_normalizer *self, vlm_arena *arena, vlm_slice *text, vlm_error *err);
+vlm_status vlm_tok_normalize(const vlm_tok_normalizer *self, vlm_arena *arena, vlm_slice *text,
+                             vlm_error *err);
 
 /* ---- added tokens (tok_added.c) ---- */
 
 typedef struct vlm_tok_added vlm_tok_added;
 /* `array` is "added_tokens". Tokens that the model's vocabulary lacks get the next free ids, in file order. */
-vlm_status vlm_tok_added_create(vlm_tok_added **out, vlm_arena *arena, vlm_json array, const vlm_tok_vocab *vocab,
-                                const vlm_tok_normalizer *normalizer, vlm_error *err);
+vlm_status vlm_tok_added_create(vlm_tok_added **out, vlm_arena *arena, vlm_json array,
+                                const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer,
+                                vlm_error *err);
 /* Cuts the text of `piece` at tokens that match raw (normalized false) or normalized text (true), appending to `out`. */
-vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err);
+vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_tok_piece piece,
+                               vlm_tok_pieces *out, vlm_error *err);
 int32_t vlm_tok_added_find(const vlm_tok_added *added, vlm_slice text);
 /* Text of an added id; data NULL when it is none. */
 vlm_slice vlm_tok_added_text(const vlm_tok_added *added, int32_t id);

@@ -3,7 +3,10 @@
 #include "runtime/text/tok_regex.h"
 #include "runtime/text/tok_unicode.h"
 
-enum { FREE_BYTES = 64 << 20, TOKEN_BYTES = 1024 }; /* memory for added tokens, whatever a normalizer makes of them */
+enum {
+  FREE_BYTES = 64 << 20,
+  TOKEN_BYTES = 1024
+}; /* memory for added tokens, whatever a normalizer makes of them */
 
 typedef struct token {
   vlm_slice content; /* as written in the file */
@@ -46,10 +49,11 @@ static int64_t id_for(const vlm_tok_added *added, const vlm_tok_vocab *vocab, vl
   return limit > model_size ? limit : model_size;
 }
 
-static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer,
-                              vlm_error *err) {
+static vlm_status read_tokens(vlm_tok_added *added, vlm_json array, const vlm_tok_vocab *vocab,
+                              const vlm_tok_normalizer *normalizer, vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_arena_limit(added->arena, vlm_arena_used(added->arena) + vlm_json_size(array) * TOKEN_BYTES + FREE_BYTES);
+  vlm_arena_limit(added->arena,
+                  vlm_arena_used(added->arena) + vlm_json_size(array) * TOKEN_BYTES + FREE_BYTES);
   for (size_t i = 0; i < vlm_json_size(array); i++) {
     token t;
     VLM_TRY(read_token(&t, added->arena, vlm_json_at(array, i), err));
@@ -81,8 +85,9 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_added_create(vlm_tok_added **out, vlm_arena *arena, vlm_json array, const vlm_tok_vocab *vocab,
-                                const vlm_tok_normalizer *normalizer, vlm_error *err) {
+vlm_status vlm_tok_added_create(vlm_tok_added **out, vlm_arena *arena, vlm_json array,
+                                const vlm_tok_vocab *vocab, const vlm_tok_normalizer *normalizer,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   const size_t count = vlm_json_size(array);
@@ -110,14 +115,16 @@ static const token *match_here(const vlm_tok_added *added, bool normalized, vlm_
   vlm_tok_walk walk = vlm_tok_walk_start(patterns);
   const token *best = NULL;
   int32_t index;
-  for (size_t at = 0; at < rest.bytes && vlm_tok_walk_step(patterns, &walk, (unsigned char)rest.data[at], &index); at++) {
+  for (size_t at = 0;
+       at < rest.bytes && vlm_tok_walk_step(patterns, &walk, (unsigned char)rest.data[at], &index); at++) {
     if (index >= 0) best = &added->tokens[index];
   }
   return best;
 }
 
 /* Whether the character at an edge of a match belongs to a word. `before`: the last one of the text, else the first one. */
-static vlm_status touches_word(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, bool before, bool *word, vlm_error *err) {
+static vlm_status touches_word(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, bool before,
+                               bool *word, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text_range *ranges;
   size_t count = 0;
@@ -132,8 +139,8 @@ out:
   return st;
 }
 
-static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text, vlm_text_range match, bool *alone,
-                               vlm_error *err) {
+static vlm_status stands_alone(const vlm_tok_added *added, vlm_arena *arena, vlm_slice text,
+                               vlm_text_range match, bool *alone, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool left, right;
   VLM_TRY(touches_word(added, arena, vlm_slice_part(text, 0, match.from), true, &left, err));
@@ -164,12 +171,14 @@ static size_t blanks_after(vlm_slice text, size_t at) {
   return at;
 }
 
-static vlm_status put(vlm_tok_pieces *out, vlm_tok_piece piece, size_t from, size_t to, int32_t id, vlm_error *err) {
+static vlm_status put(vlm_tok_pieces *out, vlm_tok_piece piece, size_t from, size_t to, int32_t id,
+                      vlm_error *err) {
   const vlm_tok_piece part = {vlm_slice_part(piece.text, from, to), piece.at_start && from == 0, id};
   return vlm_tok_pieces_add(out, part, err);
 }
 
-vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_tok_piece piece,
+                               vlm_tok_pieces *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_slice text = piece.text;
   size_t done = 0; /* everything before is in `out` */
@@ -181,7 +190,8 @@ vlm_status vlm_tok_added_split(const vlm_tok_added *added, bool normalized, vlm_
     }
     size_t from = at, to = at + t->pattern.bytes;
     bool alone = true;
-    if (t->single_word) VLM_TRY(stands_alone(added, out->arena, text, (vlm_text_range){from, to}, &alone, err));
+    if (t->single_word)
+      VLM_TRY(stands_alone(added, out->arena, text, (vlm_text_range){from, to}, &alone, err));
     at = to;
     if (!alone) continue;
     if (t->lstrip) from = blanks_before(text, from);
@@ -198,10 +208,16 @@ out:
 
 /* ---- looking up ---- */
 
-int32_t vlm_tok_added_find(const vlm_tok_added *added, vlm_slice text) { return vlm_tok_vocab_find(added->ids, text); }
-vlm_slice vlm_tok_added_text(const vlm_tok_added *added, int32_t id) { return vlm_tok_vocab_text(added->ids, id); }
+int32_t vlm_tok_added_find(const vlm_tok_added *added, vlm_slice text) {
+  return vlm_tok_vocab_find(added->ids, text);
+}
+vlm_slice vlm_tok_added_text(const vlm_tok_added *added, int32_t id) {
+  return vlm_tok_vocab_text(added->ids, id);
+}
 int32_t vlm_tok_added_limit(const vlm_tok_added *added) { return vlm_tok_vocab_limit(added->ids); }
-bool vlm_tok_added_is_special(const vlm_tok_added *added, vlm_slice text) { return vlm_tok_vocab_find(added->specials, text) >= 0; }
+bool vlm_tok_added_is_special(const vlm_tok_added *added, vlm_slice text) {
+  return vlm_tok_vocab_find(added->specials, text) >= 0;
+}
 vlm_status vlm_tok_added_mark_special(vlm_tok_added *added, vlm_slice text, vlm_error *err) {
   return vlm_tok_vocab_add(added->specials, text, 0, err);
 }

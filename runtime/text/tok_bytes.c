@@ -22,7 +22,8 @@ int vlm_tok_code_to_byte(uint32_t code) {
 
 static vlm_status to_byte_text(vlm_arena *arena, vlm_slice *text, vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
-  for (size_t i = 0; i < text->bytes; i++) vlm_builder_code(&b, vlm_tok_byte_to_code((unsigned char)text->data[i]));
+  for (size_t i = 0; i < text->bytes; i++)
+    vlm_builder_code(&b, vlm_tok_byte_to_code((unsigned char)text->data[i]));
   return vlm_builder_done(&b, text);
 }
 
@@ -34,7 +35,8 @@ typedef struct byte_level {
   vlm_regex *regex; /* NULL = words were cut before */
 } byte_level;
 
-static vlm_status byte_level_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status byte_level_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                                 vlm_error *err) {
   const byte_level *self = (const byte_level *)base;
   vlm_status st = VLM_OK;
   vlm_text_range *ranges = NULL;
@@ -53,8 +55,10 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_byte_level_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
-  static const char pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+vlm_status vlm_tok_byte_level_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                     vlm_error *err) {
+  static const char pattern[] =
+      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
   vlm_status st = VLM_OK;
   void *memory;
   bool use_regex = true;
@@ -62,7 +66,8 @@ vlm_status vlm_tok_byte_level_create(vlm_tok_pretokenizer **out, const vlm_tok_s
   byte_level *self = memory;
   self->base.run = byte_level_run;
   self->add_prefix_space = true;
-  VLM_TRY(vlm_json_get_bool(&self->add_prefix_space, source->json, "add_prefix_space", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(
+      vlm_json_get_bool(&self->add_prefix_space, source->json, "add_prefix_space", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&use_regex, source->json, "use_regex", VLM_JSON_OPTIONAL, err));
   if (use_regex) VLM_TRY(vlm_regex_create(&self->regex, source->arena, vlm_slice_of(pattern), err));
   *out = &self->base;
@@ -71,17 +76,20 @@ out:
 }
 
 void vlm_tok_byte_level_set_prefix(vlm_tok_pretokenizer *pretokenizer, bool add_prefix_space) {
-  if (pretokenizer && pretokenizer->run == byte_level_run) ((byte_level *)pretokenizer)->add_prefix_space = add_prefix_space;
+  if (pretokenizer && pretokenizer->run == byte_level_run)
+    ((byte_level *)pretokenizer)->add_prefix_space = add_prefix_space;
 }
 
 /* ---- normalizer ---- */
 
-static vlm_status byte_normalizer_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status byte_normalizer_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                                      vlm_error *err) {
   (void)base;
   return to_byte_text(arena, &piece->text, err);
 }
 
-vlm_status vlm_tok_byte_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_byte_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source,
+                                          vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof **out, err));

@@ -16,7 +16,8 @@ out:
 }
 
 static vlm_status make(void **out, const vlm_tok_source *source, size_t size,
-                       vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *), vlm_error *err) {
+                       vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *),
+                       vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_arena_alloc(source->arena, out, 1, size, err));
   ((vlm_tok_decoder *)*out)->run = run;
@@ -156,7 +157,8 @@ static vlm_status strip_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm
   const size_t n = self->content.bytes;
   for (size_t i = 0; i < list->count; i++) {
     vlm_slice *token = &list->items[i];
-    for (int64_t k = 0; k < self->start && vlm_slice_starts(*token, self->content); k++) *token = vlm_slice_part(*token, n, token->bytes);
+    for (int64_t k = 0; k < self->start && vlm_slice_starts(*token, self->content); k++)
+      *token = vlm_slice_part(*token, n, token->bytes);
     for (int64_t k = 0; k < self->stop && token->bytes >= n; k++) {
       if (memcmp(token->data + token->bytes - n, self->content.data, n) != 0) break;
       token->bytes -= n;
@@ -194,7 +196,8 @@ typedef struct decode_replace {
 static vlm_status replace_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < list->count; i++) {
-    VLM_TRY(vlm_tok_replace_run(&((const decode_replace *)base)->rule, list->arena, &list->items[i], NULL, err));
+    VLM_TRY(
+        vlm_tok_replace_run(&((const decode_replace *)base)->rule, list->arena, &list->items[i], NULL, err));
   }
 out:
   return st;
@@ -259,7 +262,8 @@ static vlm_status ctc_run(const vlm_tok_decoder *base, vlm_tok_list *list, vlm_e
     const bool repeated = i > 0 && vlm_slice_equal(token, previous);
     previous = token;
     if (repeated) continue;
-    if (self->mark.bytes) VLM_TRY(vlm_slice_replace(list->arena, &token, token, self->mark, (vlm_slice){"", 0}, err));
+    if (self->mark.bytes)
+      VLM_TRY(vlm_slice_replace(list->arena, &token, token, self->mark, (vlm_slice){"", 0}, err));
     if (self->cleanup) VLM_TRY(vlm_tok_cleanup_token(list->arena, &token, err));
     if (self->cleanup && self->delimiter.bytes) {
       VLM_TRY(vlm_slice_replace(list->arena, &token, token, self->delimiter, vlm_slice_of(" "), err));
@@ -272,8 +276,8 @@ out:
 }
 
 static vlm_status make_words(vlm_tok_decoder **out, const vlm_tok_source *source,
-                             vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *), const char *mark_key,
-                             const char *mark, vlm_error *err) {
+                             vlm_status (*run)(const vlm_tok_decoder *, vlm_tok_list *, vlm_error *),
+                             const char *mark_key, const char *mark, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(make(&memory, source, sizeof(words), run, err));
@@ -282,7 +286,8 @@ static vlm_status make_words(vlm_tok_decoder **out, const vlm_tok_source *source
   self->delimiter = vlm_slice_of("|");
   self->cleanup = true;
   VLM_TRY(vlm_slice_get(source->arena, &self->mark, source->json, mark_key, VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_slice_get(source->arena, &self->delimiter, source->json, "word_delimiter_token", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_slice_get(source->arena, &self->delimiter, source->json, "word_delimiter_token",
+                        VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->cleanup, source->json, "cleanup", VLM_JSON_OPTIONAL, err));
   *out = &self->base;
 out:

@@ -5,7 +5,8 @@
 
 enum { MAX_FRAME = 4096 };
 
-static vlm_status add(vlm_arena *arena, int32_t **ids, size_t *count, int64_t id, vlm_json where, vlm_error *err) {
+static vlm_status add(vlm_arena *arena, int32_t **ids, size_t *count, int64_t id, vlm_json where,
+                      vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   if (id < 0 || id > VLM_TOK_MAX_ID || *count >= MAX_FRAME)
@@ -20,7 +21,8 @@ out:
 
 /* ---- BERT and RoBERTa: [text, id] pairs "cls" in front and "sep" behind ---- */
 
-static vlm_status add_pair(vlm_arena *arena, int32_t **ids, size_t *count, vlm_json json, const char *key, vlm_error *err) {
+static vlm_status add_pair(vlm_arena *arena, int32_t **ids, size_t *count, vlm_json json, const char *key,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json pair = {0};
   int64_t id = 0;
@@ -41,7 +43,8 @@ out:
 
 /* ---- TemplateProcessing: "single" is a row of {"SpecialToken": {"id"}} and {"Sequence": {"id"}} ---- */
 
-static vlm_status add_special(vlm_tok_frame *out, const vlm_tok_source *source, const char *name, bool after, vlm_error *err) {
+static vlm_status add_special(vlm_tok_frame *out, const vlm_tok_source *source, const char *name, bool after,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json tokens = {0}, token = {0}, ids = {0};
   VLM_TRY(vlm_json_get_object(&tokens, source->json, "special_tokens", VLM_JSON_REQUIRED, err));
@@ -73,7 +76,9 @@ static vlm_status template_make(vlm_tok_frame *out, const vlm_tok_source *source
       VLM_TRY(add_special(out, source, name, texts > 0, err));
     }
   }
-  if (texts != 1) st = vlm_json_fail(single, err, VLM_UNSUPPORTED, "the template has sequence A %d times, wanted once", texts);
+  if (texts != 1)
+    st = vlm_json_fail(single, err, VLM_UNSUPPORTED, "the template has sequence A %d times, wanted once",
+                       texts);
 out:
   return st;
 }
@@ -85,13 +90,18 @@ static vlm_status nothing_make(vlm_tok_frame *out, const vlm_tok_source *source,
 }
 
 /* Puts `inner` within `outer`. */
-static vlm_status wrap(vlm_tok_frame *inner, const vlm_tok_frame *outer, const vlm_tok_source *source, vlm_error *err) {
+static vlm_status wrap(vlm_tok_frame *inner, const vlm_tok_frame *outer, const vlm_tok_source *source,
+                       vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tok_frame all = {0};
-  for (size_t i = 0; i < outer->n_before; i++) VLM_TRY(add(source->arena, &all.before, &all.n_before, outer->before[i], source->json, err));
-  for (size_t i = 0; i < inner->n_before; i++) VLM_TRY(add(source->arena, &all.before, &all.n_before, inner->before[i], source->json, err));
-  for (size_t i = 0; i < inner->n_after; i++) VLM_TRY(add(source->arena, &all.after, &all.n_after, inner->after[i], source->json, err));
-  for (size_t i = 0; i < outer->n_after; i++) VLM_TRY(add(source->arena, &all.after, &all.n_after, outer->after[i], source->json, err));
+  for (size_t i = 0; i < outer->n_before; i++)
+    VLM_TRY(add(source->arena, &all.before, &all.n_before, outer->before[i], source->json, err));
+  for (size_t i = 0; i < inner->n_before; i++)
+    VLM_TRY(add(source->arena, &all.before, &all.n_before, inner->before[i], source->json, err));
+  for (size_t i = 0; i < inner->n_after; i++)
+    VLM_TRY(add(source->arena, &all.after, &all.n_after, inner->after[i], source->json, err));
+  for (size_t i = 0; i < outer->n_after; i++)
+    VLM_TRY(add(source->arena, &all.after, &all.n_after, outer->after[i], source->json, err));
   *inner = all;
 out:
   return st;
@@ -117,8 +127,8 @@ static const struct frame_row {
   const char *name;
   vlm_status (*make)(vlm_tok_frame *out, const vlm_tok_source *source, vlm_error *err);
 } processors[] = {
-    {"Sequence", sequence_make},       {"BertProcessing", pair_make},           {"ByteLevel", nothing_make},
-    {"RobertaProcessing", pair_make},  {"TemplateProcessing", template_make},
+    {"Sequence", sequence_make},      {"BertProcessing", pair_make},         {"ByteLevel", nothing_make},
+    {"RobertaProcessing", pair_make}, {"TemplateProcessing", template_make},
 };
 
 vlm_status vlm_tok_frame_make(vlm_tok_frame *out, const vlm_tok_source *source, vlm_error *err) {

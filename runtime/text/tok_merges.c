@@ -38,7 +38,8 @@ static vlm_status read_parts(vlm_slice *left, vlm_slice *right, vlm_json value, 
   const char *blank = text.bytes ? memchr(text.data, ' ', text.bytes) : NULL;
   const size_t at = blank ? (size_t)(blank - text.data) : text.bytes;
   if (!blank || memchr(blank + 1, ' ', text.bytes - at - 1)) {
-    return vlm_json_fail(value, err, VLM_INPUT, "got merge \"%.80s\", wanted two parts with one blank between them", text.data);
+    return vlm_json_fail(value, err, VLM_INPUT,
+                         "got merge \"%.80s\", wanted two parts with one blank between them", text.data);
   }
   *left = vlm_slice_part(text, 0, at);
   *right = vlm_slice_part(text, at + 1, text.bytes);
@@ -46,11 +47,12 @@ out:
   return st;
 }
 
-static vlm_status find_part(int32_t *id, vlm_json value, const vlm_tok_vocab *vocab, vlm_slice text, vlm_error *err) {
+static vlm_status find_part(int32_t *id, vlm_json value, const vlm_tok_vocab *vocab, vlm_slice text,
+                            vlm_error *err) {
   *id = vlm_tok_vocab_find(vocab, text);
   if (*id >= 0) return VLM_OK;
-  return vlm_json_fail(value, err, VLM_INPUT, "merge part \"%.*s\" is not in the vocabulary", (int)(text.bytes < 80 ? text.bytes : 80),
-                       text.data);
+  return vlm_json_fail(value, err, VLM_INPUT, "merge part \"%.*s\" is not in the vocabulary",
+                       (int)(text.bytes < 80 ? text.bytes : 80), text.data);
 }
 
 /* What all rules are read with. */
@@ -60,7 +62,8 @@ typedef struct merge_reader {
   vlm_slice prefix; /* of right parts, not part of the result */
 } merge_reader;
 
-static vlm_status read_rule(vlm_tok_merges *m, const merge_reader *reader, vlm_json value, uint32_t rank, vlm_error *err) {
+static vlm_status read_rule(vlm_tok_merges *m, const merge_reader *reader, vlm_json value, uint32_t rank,
+                            vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_tok_vocab *vocab = reader->vocab;
   const vlm_slice prefix = reader->prefix;
@@ -71,7 +74,8 @@ static vlm_status read_rule(vlm_tok_merges *m, const merge_reader *reader, vlm_j
   VLM_TRY(find_part(&r.left, value, vocab, left, err));
   VLM_TRY(find_part(&r.right, value, vocab, right, err));
   if (right.bytes < prefix.bytes)
-    return vlm_json_fail(value, err, VLM_INPUT, "the right part of the merge lacks the continuing_subword_prefix");
+    return vlm_json_fail(value, err, VLM_INPUT,
+                         "the right part of the merge lacks the continuing_subword_prefix");
   vlm_builder_add(&b, left);
   vlm_builder_add(&b, vlm_slice_part(right, prefix.bytes, right.bytes));
   VLM_TRY(vlm_builder_done(&b, &joined));
@@ -81,8 +85,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_merges_read(vlm_tok_merges **out, vlm_arena *arena, vlm_json array, const vlm_tok_vocab *vocab, vlm_slice prefix,
-                               vlm_error *err) {
+vlm_status vlm_tok_merges_read(vlm_tok_merges **out, vlm_arena *arena, vlm_json array,
+                               const vlm_tok_vocab *vocab, vlm_slice prefix, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   vlm_arena *scratch = NULL;
@@ -95,7 +99,8 @@ vlm_status vlm_tok_merges_read(vlm_tok_merges **out, vlm_arena *arena, vlm_json 
   VLM_TRY(vlm_arena_alloc(arena, &memory, (*out)->n_slots, sizeof(rule), err));
   (*out)->slots = memory;
   const merge_reader reader = {scratch, vocab, prefix};
-  for (size_t i = 0; i < count; i++) VLM_TRY(read_rule(*out, &reader, vlm_json_at(array, i), (uint32_t)i + 1, err));
+  for (size_t i = 0; i < count; i++)
+    VLM_TRY(read_rule(*out, &reader, vlm_json_at(array, i), (uint32_t)i + 1, err));
 out:
   vlm_arena_free(scratch);
   return st;
@@ -110,7 +115,7 @@ typedef struct symbol {
 
 typedef struct merge_candidate {
   uint32_t rank;
-  int32_t at;     /* left symbol */
+  int32_t at; /* left symbol */
   int32_t merged;
 } merge_candidate;
 
@@ -121,7 +126,9 @@ typedef struct work {
   size_t count;
 } work;
 
-static bool before(merge_candidate a, merge_candidate b) { return a.rank != b.rank ? a.rank < b.rank : a.at < b.at; }
+static bool before(merge_candidate a, merge_candidate b) {
+  return a.rank != b.rank ? a.rank < b.rank : a.at < b.at;
+}
 
 static void heap_push(work *w, merge_candidate c) {
   size_t at = w->count++;
@@ -161,7 +168,8 @@ static void merge(work *w, merge_candidate c) {
   consider(w, c.at);
 }
 
-vlm_status vlm_tok_merges_apply(const vlm_tok_merges *merges, vlm_arena *arena, int32_t *symbols, size_t *count, vlm_error *err) {
+vlm_status vlm_tok_merges_apply(const vlm_tok_merges *merges, vlm_arena *arena, int32_t *symbols,
+                                size_t *count, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   work w = {.merges = merges};
@@ -169,9 +177,11 @@ vlm_status vlm_tok_merges_apply(const vlm_tok_merges *merges, vlm_arena *arena, 
   if (n < 2) return VLM_OK;
   VLM_TRY(vlm_arena_alloc(arena, &memory, n, sizeof(symbol), err));
   w.symbols = memory;
-  VLM_TRY(vlm_arena_alloc(arena, &memory, 3 * n, sizeof(merge_candidate), err)); /* n - 1 at first, 2 more per merge, 1 popped */
+  VLM_TRY(vlm_arena_alloc(arena, &memory, 3 * n, sizeof(merge_candidate),
+                          err)); /* n - 1 at first, 2 more per merge, 1 popped */
   w.heap = memory;
-  for (size_t i = 0; i < n; i++) w.symbols[i] = (symbol){symbols[i], (int32_t)i - 1, i + 1 < n ? (int32_t)i + 1 : -1, false};
+  for (size_t i = 0; i < n; i++)
+    w.symbols[i] = (symbol){symbols[i], (int32_t)i - 1, i + 1 < n ? (int32_t)i + 1 : -1, false};
   for (size_t i = 0; i + 1 < n; i++) consider(&w, (int32_t)i);
   while (w.count > 0) merge(&w, heap_pop(&w));
   *count = 0;

@@ -24,7 +24,9 @@ static vlm_status read_scheme(settings *s, vlm_json json, vlm_error *err) {
   if (strcmp(name, "always") == 0) s->prepend = ALWAYS;
   else if (strcmp(name, "never") == 0) s->prepend = NEVER;
   else if (strcmp(name, "first") == 0) s->prepend = FIRST;
-  else return vlm_json_fail(json, err, VLM_INPUT, "got prepend_scheme \"%s\", wanted always, never or first", name);
+  else
+    return vlm_json_fail(json, err, VLM_INPUT, "got prepend_scheme \"%s\", wanted always, never or first",
+                         name);
 out:
   return st;
 }
@@ -51,12 +53,14 @@ typedef struct metaspace {
 
 static bool is_mark(uint32_t code, uint32_t mark) { return code == mark; }
 
-static vlm_status metaspace_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status metaspace_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                                vlm_error *err) {
   const settings *s = &((const metaspace *)base)->s;
   vlm_status st = VLM_OK;
   vlm_builder b = vlm_builder_start(out->arena, err);
   VLM_TRY(vlm_slice_replace(out->arena, &piece.text, piece.text, vlm_slice_of(" "), s->text, err));
-  if ((s->prepend == ALWAYS || (s->prepend == FIRST && piece.at_start)) && !vlm_slice_starts(piece.text, s->text)) {
+  if ((s->prepend == ALWAYS || (s->prepend == FIRST && piece.at_start)) &&
+      !vlm_slice_starts(piece.text, s->text)) {
     vlm_builder_add(&b, s->text);
     vlm_builder_add(&b, piece.text);
     VLM_TRY(vlm_builder_done(&b, &piece.text));
@@ -67,7 +71,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_metaspace_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_metaspace_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                    vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(metaspace), err));
@@ -97,7 +102,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_metaspace_decoder_create(vlm_tok_decoder **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_metaspace_decoder_create(vlm_tok_decoder **out, const vlm_tok_source *source,
+                                            vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(decoder), err));

@@ -37,7 +37,8 @@ typedef struct wordlevel {
   int32_t unknown;
 } wordlevel;
 
-static vlm_status wordlevel_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids, vlm_error *err) {
+static vlm_status wordlevel_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids,
+                                vlm_error *err) {
   (void)arena;
   const wordlevel *self = (const wordlevel *)base;
   vlm_status st = VLM_OK;

@@ -12,7 +12,8 @@ typedef struct bpe {
   vlm_tok_merges *merges;
   vlm_slice prefix, suffix; /* of continuing characters and of the last one; empty = none */
   int32_t unknown;
-  bool wants_unknown; /* unk_token is set; `unknown` may be -1 all the same, which matters only when it is needed */
+  bool
+      wants_unknown; /* unk_token is set; `unknown` may be -1 all the same, which matters only when it is needed */
   bool fuse_unknown, byte_fallback, ignore_merges;
   int32_t bytes[256];
 } bpe;
@@ -50,7 +51,8 @@ static void put_char(const bpe *self, bpe_symbols *s, vlm_slice text) {
   }
 }
 
-static vlm_status decorate(const bpe *self, vlm_arena *arena, vlm_slice *text, bool first, bool last, vlm_error *err) {
+static vlm_status decorate(const bpe *self, vlm_arena *arena, vlm_slice *text, bool first, bool last,
+                           vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
   if ((first || !self->prefix.bytes) && (!last || !self->suffix.bytes)) return VLM_OK;
   if (!first) vlm_builder_add(&b, self->prefix);
@@ -59,7 +61,8 @@ static vlm_status decorate(const bpe *self, vlm_arena *arena, vlm_slice *text, b
   return vlm_builder_done(&b, text);
 }
 
-static vlm_status bpe_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids, vlm_error *err) {
+static vlm_status bpe_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids,
+                          vlm_error *err) {
   const bpe *self = (const bpe *)base;
   vlm_status st = VLM_OK;
   void *memory;
@@ -69,7 +72,8 @@ static vlm_status bpe_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice
     if (id >= 0) return vlm_ids_append(ids, &id, 1, err);
   }
   /* At most one symbol per byte, plus those of prefixes and suffix when they fall back to bytes. */
-  VLM_TRY(vlm_arena_alloc(arena, &memory, word.bytes * (1 + self->prefix.bytes) + self->suffix.bytes + 1, sizeof *s.ids, err));
+  VLM_TRY(vlm_arena_alloc(arena, &memory, word.bytes * (1 + self->prefix.bytes) + self->suffix.bytes + 1,
+                          sizeof *s.ids, err));
   s.ids = memory;
   for (size_t at = 0, used = 0; at < word.bytes; at += used) {
     uint32_t code;
@@ -78,7 +82,8 @@ static vlm_status bpe_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice
     VLM_TRY(decorate(self, arena, &text, at == 0, at + used == word.bytes, err));
     put_char(self, &s, text);
   }
-  VLM_CHECK(!s.failed, err, VLM_INPUT, "a character is not in the vocabulary, and neither is the tokenizer's unk_token");
+  VLM_CHECK(!s.failed, err, VLM_INPUT,
+            "a character is not in the vocabulary, and neither is the tokenizer's unk_token");
   flush_unknown(self, &s);
   VLM_TRY(vlm_tok_merges_apply(self->merges, arena, s.ids, &s.count, err));
   VLM_TRY(vlm_ids_append(ids, s.ids, s.count, err));
@@ -90,15 +95,18 @@ static vlm_status read_options(bpe *self, const vlm_tok_source *source, vlm_erro
   vlm_status st = VLM_OK;
   double dropout = 0;
   const vlm_json j = source->json;
-  VLM_TRY(vlm_slice_get(source->arena, &self->prefix, j, "continuing_subword_prefix", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(
+      vlm_slice_get(source->arena, &self->prefix, j, "continuing_subword_prefix", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_slice_get(source->arena, &self->suffix, j, "end_of_word_suffix", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->fuse_unknown, j, "fuse_unk", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->byte_fallback, j, "byte_fallback", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_bool(&self->ignore_merges, j, "ignore_merges", VLM_JSON_OPTIONAL, err));
   VLM_TRY(vlm_json_get_double(&dropout, j, "dropout", VLM_JSON_OPTIONAL, err));
-  VLM_CHECK(self->prefix.bytes <= MAX_AFFIX && self->suffix.bytes <= MAX_AFFIX, err, VLM_LIMIT, "a prefix or suffix has more than %d bytes",
-            MAX_AFFIX);
-  if (dropout != 0) st = vlm_json_fail(j, err, VLM_UNSUPPORTED, "got dropout %g: random merges are for training; set it to null", dropout);
+  VLM_CHECK(self->prefix.bytes <= MAX_AFFIX && self->suffix.bytes <= MAX_AFFIX, err, VLM_LIMIT,
+            "a prefix or suffix has more than %d bytes", MAX_AFFIX);
+  if (dropout != 0)
+    st = vlm_json_fail(j, err, VLM_UNSUPPORTED,
+                       "got dropout %g: random merges are for training; set it to null", dropout);
 out:
   return st;
 }

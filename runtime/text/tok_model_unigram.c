@@ -30,7 +30,8 @@ static bool extend(const unigram *self, vlm_slice text, size_t from, size_t char
   vlm_tok_walk walk = vlm_tok_walk_start(&self->tokens);
   bool single = false;
   int32_t id;
-  for (size_t at = from; at < text.bytes && vlm_tok_walk_step(&self->tokens, &walk, (unsigned char)text.data[at], &id); at++) {
+  for (size_t at = from;
+       at < text.bytes && vlm_tok_walk_step(&self->tokens, &walk, (unsigned char)text.data[at], &id); at++) {
     if (id < 0) continue;
     reach(&ends[at + 1], ends[from].score + self->scores[id], from, id);
     if (walk.depth == char_bytes) single = true;
@@ -46,7 +47,8 @@ static vlm_status put_unknown(const unigram *self, vlm_slice part, vlm_ids *ids,
   bool bytes = self->byte_fallback && known < 0;
   for (size_t i = 0; i < part.bytes; i++) bytes = bytes && self->bytes[(unsigned char)part.data[i]] >= 0;
   if (bytes) {
-    for (size_t i = 0; i < part.bytes; i++) VLM_TRY(vlm_ids_append(ids, &self->bytes[(unsigned char)part.data[i]], 1, err));
+    for (size_t i = 0; i < part.bytes; i++)
+      VLM_TRY(vlm_ids_append(ids, &self->bytes[(unsigned char)part.data[i]], 1, err));
   } else {
     VLM_TRY(vlm_ids_append(ids, known >= 0 ? &known : &self->unknown, 1, err));
   }
@@ -62,7 +64,8 @@ typedef struct best_path {
 } best_path;
 
 /* Writes its ids; runs of unknown characters are one part. */
-static vlm_status put_path(const unigram *self, vlm_slice text, const best_path *p, vlm_ids *ids, vlm_error *err) {
+static vlm_status put_path(const unigram *self, vlm_slice text, const best_path *p, vlm_ids *ids,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   const best *ends = p->ends;
   const size_t *path = p->nodes;
@@ -80,7 +83,8 @@ out:
   return st;
 }
 
-static vlm_status unigram_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids, vlm_error *err) {
+static vlm_status unigram_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids,
+                              vlm_error *err) {
   const unigram *self = (const unigram *)base;
   vlm_status st = VLM_OK;
   void *memory;
@@ -94,7 +98,8 @@ static vlm_status unigram_run(const vlm_tok_model *base, vlm_arena *arena, vlm_s
     uint32_t code;
     used = vlm_slice_code(vlm_slice_part(word, at, word.bytes), &code);
     if (extend(self, word, at, used, ends)) continue;
-    VLM_CHECK(self->unknown >= 0, err, VLM_INPUT, "character U+%04X is not in the vocabulary, which has no unk_id either", (unsigned)code);
+    VLM_CHECK(self->unknown >= 0, err, VLM_INPUT,
+              "character U+%04X is not in the vocabulary, which has no unk_id either", (unsigned)code);
     reach(&ends[at + used], ends[at].score + self->unknown_score, at, self->unknown);
   }
   for (size_t end = word.bytes; end > 0; end = ends[end].from) path[count++] = end;
@@ -131,7 +136,8 @@ static vlm_status sort_tokens(unigram *self, vlm_arena *arena, vlm_error *err) {
   for (int32_t id = 0; id < vlm_tok_vocab_limit(self->base.vocab); id++) {
     const vlm_slice text = vlm_tok_vocab_text(self->base.vocab, id);
     /* Of texts that occur twice the last id counts, and only it. */
-    if (vlm_tok_vocab_find(self->base.vocab, text) == id) VLM_TRY(vlm_tok_prefixes_add(&self->tokens, arena, text, id, err));
+    if (vlm_tok_vocab_find(self->base.vocab, text) == id)
+      VLM_TRY(vlm_tok_prefixes_add(&self->tokens, arena, text, id, err));
   }
   vlm_tok_prefixes_sort(&self->tokens);
 out:
@@ -147,9 +153,9 @@ vlm_status vlm_tok_unigram_create(vlm_tok_model **out, const vlm_tok_source *sou
   unigram *self = memory;
   self->base.run = unigram_run;
   VLM_TRY(vlm_json_get_array(&vocab, source->json, "vocab", VLM_JSON_REQUIRED, err));
-  VLM_TRY(vlm_json_get_int_in(&unknown, source->json, "unk_id", (vlm_json_range){0,
-                                                                                 (int64_t)vlm_json_size(vocab) - 1},
-                              VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&unknown, source->json, "unk_id",
+                              (vlm_json_range){0, (int64_t)vlm_json_size(vocab) - 1}, VLM_JSON_OPTIONAL,
+                              err));
   VLM_TRY(vlm_json_get_bool(&self->byte_fallback, source->json, "byte_fallback", VLM_JSON_OPTIONAL, err));
   VLM_TRY(read_scores(self, source, vocab, err));
   VLM_TRY(sort_tokens(self, source->arena, err));

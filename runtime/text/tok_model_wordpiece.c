@@ -37,7 +37,8 @@ static int64_t count_chars(vlm_slice text) {
   return count;
 }
 
-static vlm_status wordpiece_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids, vlm_error *err) {
+static vlm_status wordpiece_run(const vlm_tok_model *base, vlm_arena *arena, vlm_slice word, vlm_ids *ids,
+                                vlm_error *err) {
   const wordpiece *self = (const wordpiece *)base;
   vlm_status st = VLM_OK;
   void *key;
@@ -51,7 +52,8 @@ static vlm_status wordpiece_run(const vlm_tok_model *base, vlm_arena *arena, vlm
     else VLM_TRY(vlm_ids_append(ids, &id, 1, err));
   }
   if (!unknown) goto out;
-  VLM_CHECK(self->unknown >= 0, err, VLM_INPUT, "word \"%.*s\" is not covered by the vocabulary, which has no unk_token either",
+  VLM_CHECK(self->unknown >= 0, err, VLM_INPUT,
+            "word \"%.*s\" is not covered by the vocabulary, which has no unk_token either",
             (int)(word.bytes < 64 ? word.bytes : 64), word.data);
   ids->count = before;
   VLM_TRY(vlm_ids_append(ids, &self->unknown, 1, err));
@@ -72,10 +74,10 @@ vlm_status vlm_tok_wordpiece_create(vlm_tok_model **out, const vlm_tok_source *s
   VLM_TRY(vlm_json_get_object(&vocab, source->json, "vocab", VLM_JSON_REQUIRED, err));
   VLM_TRY(vlm_tok_vocab_read(&self->base.vocab, source->arena, vocab, err));
   VLM_TRY(vlm_slice_get(source->arena, &unknown, source->json, "unk_token", VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_slice_get(source->arena, &self->prefix, source->json, "continuing_subword_prefix", VLM_JSON_OPTIONAL, err));
-  VLM_TRY(vlm_json_get_int_in(&self->max_chars, source->json, "max_input_chars_per_word", (vlm_json_range){0,
-                                                                                                           INT32_MAX},
-                              VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_slice_get(source->arena, &self->prefix, source->json, "continuing_subword_prefix",
+                        VLM_JSON_OPTIONAL, err));
+  VLM_TRY(vlm_json_get_int_in(&self->max_chars, source->json, "max_input_chars_per_word",
+                              (vlm_json_range){0, INT32_MAX}, VLM_JSON_OPTIONAL, err));
   self->unknown = vlm_tok_vocab_find(self->base.vocab, unknown);
   for (int32_t id = 0; id < vlm_tok_vocab_limit(self->base.vocab); id++) {
     const size_t bytes = vlm_tok_vocab_text(self->base.vocab, id).bytes;

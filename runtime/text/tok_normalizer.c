@@ -11,7 +11,8 @@ typedef struct normalize_sequence {
   size_t count;
 } normalize_sequence;
 
-static vlm_status sequence_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status sequence_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                               vlm_error *err) {
   const normalize_sequence *self = (const normalize_sequence *)base;
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < self->count; i++) {
@@ -48,11 +49,13 @@ typedef struct unicode_form {
   vlm_unicode_form form;
 } unicode_form;
 
-static vlm_status form_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status form_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                           vlm_error *err) {
   return vlm_unicode_normalize(arena, &piece->text, ((const unicode_form *)base)->form, err);
 }
 
-static vlm_status form_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_unicode_form which, vlm_error *err) {
+static vlm_status form_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_unicode_form which,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(unicode_form), err));
@@ -87,7 +90,8 @@ typedef struct mapper {
   map_char *map;
 } mapper;
 
-static vlm_status mapper_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status mapper_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                             vlm_error *err) {
   const mapper *self = (const mapper *)base;
   vlm_builder b = vlm_builder_start(arena, err);
   for (size_t at = 0, used = 0; at < piece->text.bytes; at += used) {
@@ -114,15 +118,17 @@ static bool in(uint32_t code, uint32_t first, uint32_t last) { return code >= fi
 /* The rules of the "nmt" preprocessing: ASCII controls go, odd blanks become blanks. */
 static uint32_t nmt(uint32_t code, uint32_t *second) {
   (void)second;
-  if (in(code, 1, 8) || code == 0xB || in(code, 0xE, 0x1F) || code == 0x7F || code == 0x8F || code == 0x9F) return DROP;
-  if (code == 9 || code == 0xA || code == 0xC || code == 0xD || code == 0x1680 || in(code, 0x200B, 0x200F) || in(code, 0x2028, 0x2029) ||
-      code == 0x2581 || code == 0xFEFF || code == 0xFFFD) {
+  if (in(code, 1, 8) || code == 0xB || in(code, 0xE, 0x1F) || code == 0x7F || code == 0x8F || code == 0x9F)
+    return DROP;
+  if (code == 9 || code == 0xA || code == 0xC || code == 0xD || code == 0x1680 || in(code, 0x200B, 0x200F) ||
+      in(code, 0x2028, 0x2029) || code == 0x2581 || code == 0xFEFF || code == 0xFFFD) {
     return ' ';
   }
   return code;
 }
 
-static vlm_status mapper_create(vlm_tok_normalizer **out, const vlm_tok_source *source, map_char *map, vlm_error *err) {
+static vlm_status mapper_create(vlm_tok_normalizer **out, const vlm_tok_source *source, map_char *map,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(mapper), err));
@@ -138,7 +144,9 @@ static vlm_status lowercase_create(vlm_tok_normalizer **out, const vlm_tok_sourc
 static vlm_status accents_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
   return mapper_create(out, s, without_mark, err);
 }
-static vlm_status nmt_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) { return mapper_create(out, s, nmt, err); }
+static vlm_status nmt_create(vlm_tok_normalizer **out, const vlm_tok_source *s, vlm_error *err) {
+  return mapper_create(out, s, nmt, err);
+}
 
 /* ---- Strip ---- */
 
@@ -147,7 +155,8 @@ typedef struct normalize_strip {
   bool left, right;
 } normalize_strip;
 
-static vlm_status strip_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status strip_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                            vlm_error *err) {
   const normalize_strip *self = (const normalize_strip *)base;
   (void)arena;
   (void)err;
@@ -158,7 +167,8 @@ static vlm_status strip_run(const vlm_tok_normalizer *base, vlm_arena *arena, vl
     *text = vlm_slice_part(*text, used, text->bytes);
     piece->at_start = false;
   }
-  while (self->right && text->bytes && (used = vlm_slice_last_code(*text, &code), vlm_unicode_is_space(code))) text->bytes -= used;
+  while (self->right && text->bytes && (used = vlm_slice_last_code(*text, &code), vlm_unicode_is_space(code)))
+    text->bytes -= used;
   return VLM_OK;
 }
 
@@ -182,7 +192,8 @@ typedef struct prepend {
   vlm_slice text;
 } prepend;
 
-static vlm_status prepend_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status prepend_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                              vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
   if (piece->text.bytes == 0) return VLM_OK;
   vlm_builder_add(&b, ((const prepend *)base)->text);
@@ -207,8 +218,10 @@ typedef struct normalize_replace {
   vlm_tok_replace rule;
 } normalize_replace;
 
-static vlm_status replace_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
-  return vlm_tok_replace_run(&((const normalize_replace *)base)->rule, arena, &piece->text, &piece->at_start, err);
+static vlm_status replace_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                              vlm_error *err) {
+  return vlm_tok_replace_run(&((const normalize_replace *)base)->rule, arena, &piece->text, &piece->at_start,
+                             err);
 }
 
 static vlm_status replace_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
@@ -256,7 +269,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_normalize(const vlm_tok_normalizer *self, vlm_arena *arena, vlm_slice *text, vlm_error *err) {
+vlm_status vlm_tok_normalize(const vlm_tok_normalizer *self, vlm_arena *arena, vlm_slice *text,
+                             vlm_error *err) {
   vlm_tok_piece piece = {*text, true, -1};
   const vlm_status st = self ? self->run(self, arena, &piece, err) : VLM_OK;
   *text = piece.text;

@@ -9,12 +9,14 @@ typedef struct bert {
 static bool in(uint32_t code, uint32_t first, uint32_t last) { return code >= first && code <= last; }
 
 static bool is_chinese(uint32_t c) {
-  return in(c, 0x4E00, 0x9FFF) || in(c, 0x3400, 0x4DBF) || in(c, 0x20000, 0x2A6DF) || in(c, 0x2A700, 0x2B73F) || in(c, 0x2B740, 0x2B81F) ||
-         in(c, 0x2B920, 0x2CEAF) || in(c, 0xF900, 0xFAFF) || in(c, 0x2F800, 0x2FA1F);
+  return in(c, 0x4E00, 0x9FFF) || in(c, 0x3400, 0x4DBF) || in(c, 0x20000, 0x2A6DF) ||
+         in(c, 0x2A700, 0x2B73F) || in(c, 0x2B740, 0x2B81F) || in(c, 0x2B920, 0x2CEAF) ||
+         in(c, 0xF900, 0xFAFF) || in(c, 0x2F800, 0x2FA1F);
 }
 
 static bool is_dropped(uint32_t code) {
-  return code == 0 || code == 0xFFFD || (code != '\t' && code != '\n' && code != '\r' && vlm_unicode_is_other(code));
+  return code == 0 || code == 0xFFFD ||
+         (code != '\t' && code != '\n' && code != '\r' && vlm_unicode_is_other(code));
 }
 
 /* Cleaning and CJK spacing in one pass. */
@@ -52,7 +54,8 @@ static vlm_status fold(const bert *self, vlm_arena *arena, vlm_tok_piece *piece,
   return vlm_builder_done(&b, &piece->text);
 }
 
-static vlm_status bert_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status bert_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                           vlm_error *err) {
   const bert *self = (const bert *)base;
   vlm_status st = VLM_OK;
   VLM_TRY(clean(self, arena, piece, err));
@@ -62,7 +65,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_bert_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_bert_normalizer_create(vlm_tok_normalizer **out, const vlm_tok_source *source,
+                                          vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof(bert), err));

@@ -19,18 +19,21 @@ vlm_status vlm_tok_type(size_t *row, vlm_json json, vlm_tok_table table, vlm_err
   for (size_t i = 0, used = 0; i < table.count && used < sizeof known; i++) {
     used += (size_t)snprintf(known + used, sizeof known - used, " %s", row_name(&table, i));
   }
-  st = vlm_json_fail(json, err, VLM_UNSUPPORTED, "%s \"%s\" is not supported; supported are:%s", table.what, type, known);
+  st = vlm_json_fail(json, err, VLM_UNSUPPORTED, "%s \"%s\" is not supported; supported are:%s", table.what,
+                     type, known);
 out:
   return st;
 }
 
 vlm_status vlm_tok_children(const vlm_tok_source *source, const char *key, vlm_json *array, vlm_error *err) {
   if (source->depth >= VLM_TOK_MAX_NESTING) {
-    return vlm_json_fail(source->json, err, VLM_LIMIT, "nested more than %d levels deep", VLM_TOK_MAX_NESTING);
+    return vlm_json_fail(source->json, err, VLM_LIMIT, "nested more than %d levels deep",
+                         VLM_TOK_MAX_NESTING);
   }
   return vlm_json_get_array(array, source->json, key, VLM_JSON_REQUIRED, err);
 }
 
 vlm_tok_source vlm_tok_child(const vlm_tok_source *source, vlm_json array, size_t index) {
-  return (vlm_tok_source){.arena = source->arena, .json = vlm_json_at(array, index), .depth = source->depth + 1};
+  return (vlm_tok_source){
+      .arena = source->arena, .json = vlm_json_at(array, index), .depth = source->depth + 1};
 }

@@ -19,12 +19,14 @@ out:
   return st;
 }
 
-static vlm_status find_text(vlm_slice what, vlm_arena *arena, vlm_slice text, vlm_text_range **ranges, size_t *count, vlm_error *err) {
+static vlm_status find_text(vlm_slice what, vlm_arena *arena, vlm_slice text, vlm_text_range **ranges,
+                            size_t *count, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = NULL;
   size_t room = 0, at = 0;
   const char *hit;
-  while (what.bytes && at < text.bytes && (hit = memmem(text.data + at, text.bytes - at, what.data, what.bytes)) != NULL) {
+  while (what.bytes && at < text.bytes &&
+         (hit = memmem(text.data + at, text.bytes - at, what.data, what.bytes)) != NULL) {
     const size_t from = (size_t)(hit - text.data);
     VLM_TRY(vlm_tok_grow(arena, &memory, *count, &room, *count + 1, sizeof **ranges, err));
     *ranges = memory;
@@ -35,8 +37,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_pattern_find(const vlm_tok_pattern *pattern, vlm_arena *arena, vlm_slice text, vlm_text_range **ranges, size_t *count,
-                                vlm_error *err) {
+vlm_status vlm_tok_pattern_find(const vlm_tok_pattern *pattern, vlm_arena *arena, vlm_slice text,
+                                vlm_text_range **ranges, size_t *count, vlm_error *err) {
   *ranges = NULL;
   *count = 0;
   if (pattern->regex) return vlm_regex_find_all(pattern->regex, arena, text, ranges, count, err);
@@ -51,7 +53,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_replace_run(const vlm_tok_replace *rule, vlm_arena *arena, vlm_slice *text, bool *at_start, vlm_error *err) {
+vlm_status vlm_tok_replace_run(const vlm_tok_replace *rule, vlm_arena *arena, vlm_slice *text, bool *at_start,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_text_range *ranges;
   size_t count, at = 0;

@@ -47,14 +47,16 @@ static bool lookup(const precompiled *self, vlm_slice key, vlm_slice *with) {
   uint32_t value = 0;
   if (!shortest_prefix(self, key, &value) || value > self->texts.bytes) return false;
   with->data = self->texts.data + value;
-  if (value < self->texts.bytes && ((unsigned char)*with->data & 0xC0) == 0x80) return false; /* within a character */
+  if (value < self->texts.bytes && ((unsigned char)*with->data & 0xC0) == 0x80)
+    return false; /* within a character */
   with->bytes = strnlen(with->data, self->texts.bytes - value);
   return true;
 }
 
 /* ---- normalizing ---- */
 
-static vlm_status precompiled_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece, vlm_error *err) {
+static vlm_status precompiled_run(const vlm_tok_normalizer *base, vlm_arena *arena, vlm_tok_piece *piece,
+                                  vlm_error *err) {
   const precompiled *self = (const precompiled *)base;
   vlm_builder b = vlm_builder_start(arena, err);
   const vlm_slice text = piece->text;
@@ -85,7 +87,8 @@ static int base64_digit(char c) {
   return at ? (int)(at - digits) : -1;
 }
 
-static vlm_status decode_base64(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_json where, vlm_error *err) {
+static vlm_status decode_base64(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_json where,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   uint32_t bits = 0;
@@ -112,12 +115,14 @@ static uint32_t little_endian(const char *data) {
   return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-static vlm_status read_map(precompiled *self, const vlm_tok_source *source, vlm_slice map, vlm_json where, vlm_error *err) {
+static vlm_status read_map(precompiled *self, const vlm_tok_source *source, vlm_slice map, vlm_json where,
+                           vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   const size_t trie = map.bytes >= 4 ? little_endian(map.data) : 0;
   if (map.bytes < 4 || trie > map.bytes - 4)
-    return vlm_json_fail(where, err, VLM_INPUT, "a map of %zu bytes cannot hold its trie of %zu", map.bytes, trie);
+    return vlm_json_fail(where, err, VLM_INPUT, "a map of %zu bytes cannot hold its trie of %zu", map.bytes,
+                         trie);
   self->n_units = trie / 4;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, self->n_units + 1, sizeof *self->units, err));
   self->units = memory;
@@ -127,7 +132,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tok_precompiled_create(vlm_tok_normalizer **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_precompiled_create(vlm_tok_normalizer **out, const vlm_tok_source *source,
+                                      vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   vlm_slice text = {"", 0}, map;

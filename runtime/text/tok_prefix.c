@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-vlm_status vlm_tok_prefixes_add(vlm_tok_prefixes *set, vlm_arena *arena, vlm_slice text, int32_t value, vlm_error *err) {
+vlm_status vlm_tok_prefixes_add(vlm_tok_prefixes *set, vlm_arena *arena, vlm_slice text, int32_t value,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = set->items;
   if (text.bytes == 0) return VLM_OK;
@@ -28,7 +29,8 @@ void vlm_tok_prefixes_sort(vlm_tok_prefixes *set) {
   size_t kept = 0;
   if (set->count) qsort(set->items, set->count, sizeof *set->items, compare);
   for (size_t i = 0; i < set->count; i++) {
-    if (kept == 0 || !vlm_slice_equal(set->items[i].text, set->items[kept - 1].text)) set->items[kept++] = set->items[i];
+    if (kept == 0 || !vlm_slice_equal(set->items[i].text, set->items[kept - 1].text))
+      set->items[kept++] = set->items[i];
   }
   set->count = kept;
 }
@@ -47,7 +49,8 @@ static size_t lower_bound(const vlm_tok_prefixes *set, size_t low, size_t high, 
 
 bool vlm_tok_walk_step(const vlm_tok_prefixes *set, vlm_tok_walk *walk, unsigned char byte, int32_t *value) {
   *value = -1;
-  if (walk->low < walk->high && set->items[walk->low].text.bytes == walk->depth) walk->low++; /* it ended before this byte */
+  if (walk->low < walk->high && set->items[walk->low].text.bytes == walk->depth)
+    walk->low++; /* it ended before this byte */
   walk->low = lower_bound(set, walk->low, walk->high, walk->depth, byte);
   walk->high = lower_bound(set, walk->low, walk->high, walk->depth, byte + 1u);
   if (walk->low == walk->high) return false;

@@ -16,7 +16,8 @@ typedef struct vlm_tok_prefixes {
 } vlm_tok_prefixes;
 
 /* Empty texts are left out. */
-vlm_status vlm_tok_prefixes_add(vlm_tok_prefixes *set, vlm_arena *arena, vlm_slice text, int32_t value, vlm_error *err);
+vlm_status vlm_tok_prefixes_add(vlm_tok_prefixes *set, vlm_arena *arena, vlm_slice text, int32_t value,
+                                vlm_error *err);
 /* After the last add. Of equal texts the one added first stays. */
 void vlm_tok_prefixes_sort(vlm_tok_prefixes *set);
 

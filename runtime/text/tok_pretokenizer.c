@@ -11,7 +11,8 @@ typedef struct split_sequence {
   size_t count;
 } split_sequence;
 
-static vlm_status sequence_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status sequence_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                               vlm_error *err) {
   const split_sequence *self = (const split_sequence *)base;
   vlm_status st = VLM_OK;
   vlm_tok_pieces words = {.arena = out->arena};
@@ -51,7 +52,8 @@ typedef struct split {
   bool invert;
 } split;
 
-static vlm_status split_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status split_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                            vlm_error *err) {
   const split *self = (const split *)base;
   vlm_status st = VLM_OK;
   vlm_text_range *ranges;
@@ -85,7 +87,8 @@ out:
 }
 
 /* Words and runs of symbols; what lies between is dropped. */
-static vlm_status whitespace_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
+static vlm_status whitespace_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                    vlm_error *err) {
   static const char pattern[] = "[" VLM_REGEX_WORD "]+|[^" VLM_REGEX_WORD "\\s]+";
   vlm_status st = VLM_OK;
   split *self;
@@ -108,16 +111,22 @@ typedef struct chars {
 } chars;
 
 static bool is_space(uint32_t code, uint32_t argument) { return (void)argument, vlm_unicode_is_space(code); }
-static bool is_punctuation(uint32_t code, uint32_t argument) { return (void)argument, vlm_unicode_is_punctuation(code); }
-static bool is_number(uint32_t code, uint32_t argument) { return (void)argument, vlm_unicode_is_number(code); }
+static bool is_punctuation(uint32_t code, uint32_t argument) {
+  return (void)argument, vlm_unicode_is_punctuation(code);
+}
+static bool is_number(uint32_t code, uint32_t argument) {
+  return (void)argument, vlm_unicode_is_number(code);
+}
 static bool is_equal(uint32_t code, uint32_t argument) { return code == argument; }
 
-static vlm_status chars_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status chars_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                            vlm_error *err) {
   const chars *self = (const chars *)base;
   return vlm_tok_split_chars(piece, self->test, self->argument, self->behavior, out, err);
 }
 
-static vlm_status make_chars(chars **out, const vlm_tok_source *source, vlm_tok_test *test, vlm_tok_behavior behavior, vlm_error *err) {
+static vlm_status make_chars(chars **out, const vlm_tok_source *source, vlm_tok_test *test,
+                             vlm_tok_behavior behavior, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(source->arena, &memory, 1, sizeof **out, err));
@@ -127,11 +136,13 @@ out:
   return st;
 }
 
-static vlm_status whitespace_split_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
+static vlm_status whitespace_split_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                          vlm_error *err) {
   return make_chars((chars **)out, source, is_space, VLM_SPLIT_REMOVED, err);
 }
 
-static vlm_status punctuation_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
+static vlm_status punctuation_create(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                     vlm_error *err) {
   vlm_status st = VLM_OK;
   chars *self;
   VLM_TRY(make_chars(&self, source, is_punctuation, VLM_SPLIT_ISOLATED, err));
@@ -168,12 +179,14 @@ out:
 
 /* ---- BERT: blanks go, punctuation stands alone ---- */
 
-static vlm_status bert_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out, vlm_error *err) {
+static vlm_status bert_run(const vlm_tok_pretokenizer *base, vlm_tok_piece piece, vlm_tok_pieces *out,
+                           vlm_error *err) {
   (void)base;
   vlm_status st = VLM_OK;
   vlm_tok_pieces words = {.arena = out->arena};
   VLM_TRY(vlm_tok_split_chars(piece, is_space, 0, VLM_SPLIT_REMOVED, &words, err));
-  for (size_t i = 0; i < words.count; i++) VLM_TRY(vlm_tok_split_chars(words.items[i], is_punctuation, 0, VLM_SPLIT_ISOLATED, out, err));
+  for (size_t i = 0; i < words.count; i++)
+    VLM_TRY(vlm_tok_split_chars(words.items[i], is_punctuation, 0, VLM_SPLIT_ISOLATED, out, err));
 out:
   return st;
 }
@@ -206,7 +219,8 @@ static const struct pretokenizer_row {
     {"WhitespaceSplit", whitespace_split_create},
 };
 
-vlm_status vlm_tok_pretokenizer_make(vlm_tok_pretokenizer **out, const vlm_tok_source *source, vlm_error *err) {
+vlm_status vlm_tok_pretokenizer_make(vlm_tok_pretokenizer **out, const vlm_tok_source *source,
+                                     vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t row = 0;
   *out = NULL;

@@ -49,7 +49,8 @@ static const char *translate_escape(char letter, bool in_set) {
 }
 
 static pcre2_code *compile(vlm_slice p, pcre2_compile_context *context, int *code, size_t *at) {
-  return pcre2_compile((PCRE2_SPTR)p.data, p.bytes, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, code, at, context);
+  return pcre2_compile((PCRE2_SPTR)p.data, p.bytes,
+                       PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, code, at, context);
 }
 
 /* A script name in \p{…} means the script alone, not the scripts a character is also used in. `at` is that of the p. Returns how many bytes
@@ -63,7 +64,8 @@ static size_t translate_script(vlm_builder *b, vlm_slice p, size_t at, pcre2_com
   if (at + 1 >= p.bytes || p.data[at + 1] != '{' || name < 3 || name > 32) return 0;
   const int bytes = snprintf(text, sizeof text, "\\%c{sc:%.*s}", p.data[at], name, p.data + at + 2);
   if (!compile((vlm_slice){text, (size_t)bytes}, context, &code, &position)) {
-    if (code == PCRE2_ERROR_HEAP_FAILED) b->status = vlm_fail(b->err, VLM_MEMORY, "out of memory for a regular expression");
+    if (code == PCRE2_ERROR_HEAP_FAILED)
+      b->status = vlm_fail(b->err, VLM_MEMORY, "out of memory for a regular expression");
     return 0;
   }
   vlm_builder_add(b, (vlm_slice){text, (size_t)bytes});
@@ -71,9 +73,12 @@ static size_t translate_script(vlm_builder *b, vlm_slice p, size_t at, pcre2_com
 }
 
 /* A `[` within a set: a union member, whose brackets may go, unless it is [:name:] or negated. */
-static bool opens_union(vlm_slice p, size_t i) { return i + 1 < p.bytes && p.data[i + 1] != ':' && p.data[i + 1] != '^'; }
+static bool opens_union(vlm_slice p, size_t i) {
+  return i + 1 < p.bytes && p.data[i + 1] != ':' && p.data[i + 1] != '^';
+}
 
-static vlm_status translate(vlm_arena *arena, vlm_slice *out, vlm_slice p, pcre2_compile_context *context, vlm_error *err) {
+static vlm_status translate(vlm_arena *arena, vlm_slice *out, vlm_slice p, pcre2_compile_context *context,
+                            vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
   size_t depth = 0, set_start = 0;
   for (size_t i = 0; i < p.bytes; i++) {
@@ -111,8 +116,8 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   int code = 0;
   size_t at = 0;
   PCRE2_UCHAR message[160] = "";
-  VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT, "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes,
-            MAX_PATTERN);
+  VLM_CHECK(pattern.bytes <= MAX_PATTERN, err, VLM_LIMIT,
+            "regular expression of %zu bytes, at most %zu are accepted", pattern.bytes, MAX_PATTERN);
   VLM_TRY(vlm_arena_alloc(arena, &memory, 1, sizeof **out, err));
   *out = memory;
   pcre2_general_context *general = pcre2_general_context_create(take, give, arena);
@@ -122,7 +127,8 @@ vlm_status vlm_regex_create(vlm_regex **out, vlm_arena *arena, vlm_slice pattern
   pcre2_set_parens_nest_limit(context, NESTING);
   VLM_TRY(translate(arena, &p, pattern, context, err));
   (*out)->code = compile(p, context, &code, &at);
-  VLM_CHECK((*out)->code || code != PCRE2_ERROR_HEAP_FAILED, err, VLM_MEMORY, "out of memory for a regular expression");
+  VLM_CHECK((*out)->code || code != PCRE2_ERROR_HEAP_FAILED, err, VLM_MEMORY,
+            "out of memory for a regular expression");
   if (!(*out)->code) pcre2_get_error_message(code, message, sizeof message);
   VLM_CHECK((*out)->code, err, VLM_INPUT, "regular expression \"%.*s\" cannot be used: %s (near byte %zu)",
             (int)(pattern.bytes < 200 ? pattern.bytes : 200), pattern.data, (const char *)message, at);
@@ -130,7 +136,8 @@ out:
   return st;
 }
 
-static vlm_status add_range(vlm_arena *arena, vlm_text_range **ranges, size_t *count, size_t *room, vlm_text_range range, vlm_error *err) {
+static vlm_status add_range(vlm_arena *arena, vlm_text_range **ranges, size_t *count, size_t *room,
+                            vlm_text_range range, vlm_error *err) {
   void *memory = *ranges;
   const vlm_status st = vlm_tok_grow(arena, &memory, *count, room, *count + 1, sizeof range, err);
   *ranges = memory;
@@ -138,7 +145,8 @@ static vlm_status add_range(vlm_arena *arena, vlm_text_range **ranges, size_t *c
   return st;
 }
 
-vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slice text, vlm_text_range **ranges, size_t *count, vlm_error *err) {
+vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slice text,
+                              vlm_text_range **ranges, size_t *count, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t room = 0, at = 0;
   *ranges = NULL;
@@ -149,10 +157,12 @@ vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slic
   VLM_CHECK(context && data, err, VLM_MEMORY, "out of memory for matching a regular expression");
   pcre2_set_match_limit(context, MATCH_STEPS);
   while (at <= text.bytes) {
-    const int rc = pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.bytes, at, PCRE2_NO_UTF_CHECK, data, context);
+    const int rc =
+        pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.bytes, at, PCRE2_NO_UTF_CHECK, data, context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
     VLM_CHECK(rc != PCRE2_ERROR_NOMEMORY, err, VLM_MEMORY, "out of memory for matching a regular expression");
-    VLM_CHECK(rc >= 0, err, VLM_LIMIT, "matching a regular expression gave up (PCRE2 code %d) on a text of %zu bytes", rc, text.bytes);
+    VLM_CHECK(rc >= 0, err, VLM_LIMIT,
+              "matching a regular expression gave up (PCRE2 code %d) on a text of %zu bytes", rc, text.bytes);
     const size_t *range = pcre2_get_ovector_pointer(data);
     VLM_CHECK(range[0] <= range[1] && range[1] <= text.bytes, err, VLM_UNSUPPORTED,
               "a regular expression matched backwards (\\K in a look-around)");

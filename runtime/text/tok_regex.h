@@ -17,6 +17,7 @@ typedef struct vlm_text_range {
   size_t from, to; /* bytes */
 } vlm_text_range;
 /* All matches from left to right, none overlapping, in the arena. VLM_LIMIT when the matching takes more steps than is reasonable. */
-vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slice text, vlm_text_range **ranges, size_t *count, vlm_error *err);
+vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slice text,
+                              vlm_text_range **ranges, size_t *count, vlm_error *err);
 
 #endif

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const char *const behavior_names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
+static const char *const behavior_names[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
+                                             "Contiguous"};
 
 vlm_status vlm_tok_behavior_read(vlm_tok_behavior *out, vlm_json json, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -14,8 +15,10 @@ vlm_status vlm_tok_behavior_read(vlm_tok_behavior *out, vlm_json json, vlm_error
     *out = (vlm_tok_behavior)i;
     return VLM_OK;
   }
-  st = vlm_json_fail(json, err, VLM_INPUT,
-                     "got behavior \"%s\", wanted Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous", name);
+  st = vlm_json_fail(
+      json, err, VLM_INPUT,
+      "got behavior \"%s\", wanted Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous",
+      name);
 out:
   return st;
 }
@@ -26,7 +29,8 @@ typedef struct part {
   bool match;
 } part;
 
-static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_tok_cuts *cuts, size_t bytes, vlm_error *err) {
+static vlm_status make_parts(vlm_arena *arena, part **parts, size_t *count, const vlm_tok_cuts *cuts,
+                             size_t bytes, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_text_range *ranges = cuts->ranges;
   const size_t n = cuts->count;
@@ -79,19 +83,21 @@ vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_tok_cuts *cuts, vlm_tok_
   part *parts;
   size_t n;
   VLM_TRY(make_parts(out->arena, &parts, &n, cuts, piece.text.bytes, err));
-  if (behavior == VLM_SPLIT_CONTIGUOUS || behavior == VLM_SPLIT_WITH_PREVIOUS) n = join_forward(parts, n, behavior);
+  if (behavior == VLM_SPLIT_CONTIGUOUS || behavior == VLM_SPLIT_WITH_PREVIOUS)
+    n = join_forward(parts, n, behavior);
   if (behavior == VLM_SPLIT_WITH_NEXT) n = join_backward(parts, n);
   for (size_t i = 0; i < n; i++) {
     if (behavior == VLM_SPLIT_REMOVED && parts[i].match) continue;
-    const vlm_tok_piece word = {vlm_slice_part(piece.text, parts[i].from, parts[i].to), piece.at_start && parts[i].from == 0, -1};
+    const vlm_tok_piece word = {vlm_slice_part(piece.text, parts[i].from, parts[i].to),
+                                piece.at_start && parts[i].from == 0, -1};
     VLM_TRY(vlm_tok_pieces_add(out, word, err));
   }
 out:
   return st;
 }
 
-vlm_status vlm_tok_split_chars(vlm_tok_piece piece, vlm_tok_test *test, uint32_t argument, vlm_tok_behavior behavior, vlm_tok_pieces *out,
-                               vlm_error *err) {
+vlm_status vlm_tok_split_chars(vlm_tok_piece piece, vlm_tok_test *test, uint32_t argument,
+                               vlm_tok_behavior behavior, vlm_tok_pieces *out, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = NULL;
   size_t count = 0, room = 0;

@@ -26,7 +26,7 @@ vlm_status vlm_tok_split(vlm_tok_piece piece, const vlm_tok_cuts *cuts, vlm_tok_
 
 /* Every character for which `test` holds is a match of its own. */
 typedef bool vlm_tok_test(uint32_t code, uint32_t argument);
-vlm_status vlm_tok_split_chars(vlm_tok_piece piece, vlm_tok_test *test, uint32_t argument, vlm_tok_behavior behavior, vlm_tok_pieces *out,
-                               vlm_error *err);
+vlm_status vlm_tok_split_chars(vlm_tok_piece piece, vlm_tok_test *test, uint32_t argument,
+                               vlm_tok_behavior behavior, vlm_tok_pieces *out, vlm_error *err);
 
 #endif

@@ -13,7 +13,8 @@ struct vlm_token_stream {
   vlm_text before, all; /* text of the known ids, and of all of them */
 };
 
-vlm_status vlm_token_stream_create(vlm_token_stream **out, const vlm_tokenizer *tokenizer, bool skip_special, vlm_error *err) {
+vlm_status vlm_token_stream_create(vlm_token_stream **out, const vlm_tokenizer *tokenizer, bool skip_special,
+                                   vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   *out = NULL;
@@ -33,7 +34,9 @@ void vlm_token_stream_free(vlm_token_stream *stream) {
   vlm_free(stream);
 }
 
-static bool ends_open(const vlm_text *text) { return text->bytes >= 3 && memcmp(text->data + text->bytes - 3, "\xEF\xBF\xBD", 3) == 0; }
+static bool ends_open(const vlm_text *text) {
+  return text->bytes >= 3 && memcmp(text->data + text->bytes - 3, "\xEF\xBF\xBD", 3) == 0;
+}
 
 /* Bytes that `before` and `all` begin with alike. */
 static size_t common(const vlm_text *a, const vlm_text *b) {

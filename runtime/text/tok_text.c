@@ -4,13 +4,18 @@
 #include "runtime/text/tok.h"
 #include "runtime/base/utf8.h"
 
-bool vlm_slice_equal(vlm_slice a, vlm_slice b) { return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.data, b.data, a.bytes) == 0); }
-
-bool vlm_slice_starts(vlm_slice text, vlm_slice prefix) {
-  return text.bytes >= prefix.bytes && (prefix.bytes == 0 || memcmp(text.data, prefix.data, prefix.bytes) == 0);
+bool vlm_slice_equal(vlm_slice a, vlm_slice b) {
+  return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.data, b.data, a.bytes) == 0);
 }
 
-vlm_slice vlm_slice_part(vlm_slice text, size_t from, size_t to) { return (vlm_slice){text.data + from, to - from}; }
+bool vlm_slice_starts(vlm_slice text, vlm_slice prefix) {
+  return text.bytes >= prefix.bytes &&
+         (prefix.bytes == 0 || memcmp(text.data, prefix.data, prefix.bytes) == 0);
+}
+
+vlm_slice vlm_slice_part(vlm_slice text, size_t from, size_t to) {
+  return (vlm_slice){text.data + from, to - from};
+}
 vlm_slice vlm_slice_of(const char *text) { return (vlm_slice){text, strlen(text)}; }
 
 size_t vlm_slice_code(vlm_slice text, uint32_t *code) { return vlm_utf8_next(text.data, text.bytes, code); }
@@ -53,12 +58,14 @@ vlm_status vlm_slice_repair(vlm_arena *arena, vlm_slice *out, vlm_slice text, vl
   return vlm_builder_done(&b, out);
 }
 
-vlm_status vlm_slice_get(vlm_arena *arena, vlm_slice *out, vlm_json object, const char *key, vlm_json_need need, vlm_error *err) {
+vlm_status vlm_slice_get(vlm_arena *arena, vlm_slice *out, vlm_json object, const char *key,
+                         vlm_json_need need, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_slice text;
   const vlm_json value = vlm_json_member(object, key);
   if (vlm_json_is_null(value)) {
-    if (need == VLM_JSON_REQUIRED) st = vlm_json_fail(object, err, VLM_INPUT, "member \"%s\" is missing", key);
+    if (need == VLM_JSON_REQUIRED)
+      st = vlm_json_fail(object, err, VLM_INPUT, "member \"%s\" is missing", key);
     return st;
   }
   VLM_TRY(vlm_json_as_bytes(&text.data, &text.bytes, value, err));
@@ -69,12 +76,15 @@ out:
 
 /* ---- builder ---- */
 
-vlm_builder vlm_builder_start(vlm_arena *arena, vlm_error *err) { return (vlm_builder){.arena = arena, .err = err, .status = VLM_OK}; }
+vlm_builder vlm_builder_start(vlm_arena *arena, vlm_error *err) {
+  return (vlm_builder){.arena = arena, .err = err, .status = VLM_OK};
+}
 
 void vlm_builder_add(vlm_builder *builder, vlm_slice text) {
   void *memory = builder->data;
   if (builder->status != VLM_OK || text.bytes == 0) return;
-  builder->status = vlm_tok_grow(builder->arena, &memory, builder->bytes, &builder->room, builder->bytes + text.bytes, 1, builder->err);
+  builder->status = vlm_tok_grow(builder->arena, &memory, builder->bytes, &builder->room,
+                                 builder->bytes + text.bytes, 1, builder->err);
   if (builder->status != VLM_OK) return;
   builder->data = memory;
   memcpy(builder->data + builder->bytes, text.data, text.bytes);
@@ -91,7 +101,8 @@ vlm_status vlm_builder_done(vlm_builder *builder, vlm_slice *out) {
   return builder->status;
 }
 
-vlm_status vlm_slice_replace(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_slice what, vlm_slice with, vlm_error *err) {
+vlm_status vlm_slice_replace(vlm_arena *arena, vlm_slice *out, vlm_slice text, vlm_slice what, vlm_slice with,
+                             vlm_error *err) {
   vlm_builder b = vlm_builder_start(arena, err);
   const char *at = text.data, *const end = text.data + text.bytes, *hit;
   bool changed = false;
@@ -107,7 +118,8 @@ vlm_status vlm_slice_replace(vlm_arena *arena, vlm_slice *out, vlm_slice text, v
   return vlm_builder_done(&b, out);
 }
 
-vlm_status vlm_tok_grow(vlm_arena *arena, void **data, size_t count, size_t *room, size_t need, size_t size, vlm_error *err) {
+vlm_status vlm_tok_grow(vlm_arena *arena, void **data, size_t count, size_t *room, size_t need, size_t size,
+                        vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   if (need <= *room) return VLM_OK;
@@ -123,7 +135,8 @@ out:
 vlm_status vlm_tok_pieces_add(vlm_tok_pieces *pieces, vlm_tok_piece piece, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory = pieces->items;
-  VLM_TRY(vlm_tok_grow(pieces->arena, &memory, pieces->count, &pieces->room, pieces->count + 1, sizeof piece, err));
+  VLM_TRY(vlm_tok_grow(pieces->arena, &memory, pieces->count, &pieces->room, pieces->count + 1, sizeof piece,
+                       err));
   pieces->items = memory;
   pieces->items[pieces->count++] = piece;
 out:

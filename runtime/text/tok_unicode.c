@@ -10,19 +10,23 @@ static bool between(uint32_t code, utf8proc_category_t first, utf8proc_category_
 
 bool vlm_unicode_is_space(uint32_t code) {
   if (code < 0x80) return code == ' ' || (code >= 9 && code <= 13);
-  return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
-         code == 0x202F || code == 0x205F || code == 0x3000;
+  return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) ||
+         code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 bool vlm_unicode_is_punctuation(uint32_t code) {
-  if (code < 0x80) return (code > 32 && code < 48) || (code > 57 && code < 65) || (code > 90 && code < 97) || (code > 122 && code < 127);
+  if (code < 0x80)
+    return (code > 32 && code < 48) || (code > 57 && code < 65) || (code > 90 && code < 97) ||
+           (code > 122 && code < 127);
   return between(code, UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO);
 }
 
 bool vlm_unicode_is_mark(uint32_t code) { return between(code, UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME); }
 bool vlm_unicode_is_nonspacing(uint32_t code) { return category(code) == UTF8PROC_CATEGORY_MN; }
 bool vlm_unicode_is_other(uint32_t code) { return between(code, UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO); }
-bool vlm_unicode_is_number(uint32_t code) { return between(code, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO); }
+bool vlm_unicode_is_number(uint32_t code) {
+  return between(code, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);
+}
 
 uint32_t vlm_unicode_lower(uint32_t code, uint32_t *second) {
   *second = code == 0x130 ? 0x307 : 0;
@@ -43,12 +47,14 @@ vlm_status vlm_unicode_normalize(vlm_arena *arena, vlm_slice *text, vlm_unicode_
   const utf8proc_option_t compat = form >= VLM_NFKC ? UTF8PROC_STABLE | UTF8PROC_COMPAT : UTF8PROC_STABLE;
   const utf8proc_uint8_t *data = (const utf8proc_uint8_t *)text->data;
   if (is_ascii(*text)) return VLM_OK;
-  utf8proc_ssize_t count = utf8proc_decompose(data, (utf8proc_ssize_t)text->bytes, NULL, 0, compat | UTF8PROC_DECOMPOSE);
+  utf8proc_ssize_t count =
+      utf8proc_decompose(data, (utf8proc_ssize_t)text->bytes, NULL, 0, compat | UTF8PROC_DECOMPOSE);
   VLM_CHECK(count >= 0, err, VLM_INTERNAL, "decomposing a text failed: %s", utf8proc_errmsg(count));
   VLM_TRY(vlm_arena_alloc(arena, &memory, (size_t)count + 1, sizeof(utf8proc_int32_t), err));
   utf8proc_int32_t *codes = memory;
   count = utf8proc_decompose(data, (utf8proc_ssize_t)text->bytes, codes, count, compat | UTF8PROC_DECOMPOSE);
-  if (form == VLM_NFC || form == VLM_NFKC) count = utf8proc_normalize_utf32(codes, count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  if (form == VLM_NFC || form == VLM_NFKC)
+    count = utf8proc_normalize_utf32(codes, count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
   VLM_CHECK(count >= 0, err, VLM_INTERNAL, "normalizing a text failed: %s", utf8proc_errmsg(count));
   for (utf8proc_ssize_t i = 0; i < count; i++) vlm_builder_code(&b, (uint32_t)codes[i]);
   VLM_TRY(vlm_builder_done(&b, text));

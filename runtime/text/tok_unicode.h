@@ -5,12 +5,13 @@
 
 #include "runtime/text/tok.h"
 
-bool vlm_unicode_is_space(uint32_t code);        /* White_Space */
-bool vlm_unicode_is_punctuation(uint32_t code);  /* P*, and the ASCII symbols that keyboards call punctuation */
-bool vlm_unicode_is_mark(uint32_t code);         /* M* */
-bool vlm_unicode_is_nonspacing(uint32_t code);   /* Mn */
-bool vlm_unicode_is_other(uint32_t code);        /* C* without unassigned */
-bool vlm_unicode_is_number(uint32_t code);       /* N* */
+bool vlm_unicode_is_space(uint32_t code); /* White_Space */
+bool vlm_unicode_is_punctuation(
+    uint32_t code);                            /* P*, and the ASCII symbols that keyboards call punctuation */
+bool vlm_unicode_is_mark(uint32_t code);       /* M* */
+bool vlm_unicode_is_nonspacing(uint32_t code); /* Mn */
+bool vlm_unicode_is_other(uint32_t code);      /* C* without unassigned */
+bool vlm_unicode_is_number(uint32_t code);     /* N* */
 /* Lower case without language rules; one code point except U+0130, whose second one is returned through *second (else 0). */
 uint32_t vlm_unicode_lower(uint32_t code, uint32_t *second);
 

@@ -17,8 +17,8 @@ struct vlm_tok_vocab {
   vocab_entry *entries;
   size_t count, room;
   uint32_t *slots;
-  size_t n_slots;      /* a power of two, at least twice the entries */
-  uint32_t *by_id;     /* entry number + 1 of an id */
+  size_t n_slots;  /* a power of two, at least twice the entries */
+  uint32_t *by_id; /* entry number + 1 of an id */
   size_t limit, id_room;
 };
 
@@ -112,8 +112,9 @@ vlm_status vlm_tok_vocab_read(vlm_tok_vocab **out, vlm_arena *arena, vlm_json ob
   while (vlm_json_next(object, &it)) {
     int64_t id = 0;
     VLM_TRY(vlm_json_as_int(&id, it.value, err));
-    VLM_CHECK(id <= FREE_ID || (size_t)id / MOST_GAP <= vlm_json_size(object), err, VLM_LIMIT, "token \"%.64s\" has id %lld in a vocabulary of %zu",
-              it.key, (long long)id, vlm_json_size(object));
+    VLM_CHECK(id <= FREE_ID || (size_t)id / MOST_GAP <= vlm_json_size(object), err, VLM_LIMIT,
+              "token \"%.64s\" has id %lld in a vocabulary of %zu", it.key, (long long)id,
+              vlm_json_size(object));
     VLM_TRY(vlm_tok_vocab_add(*out, vlm_slice_of(it.key), id, err));
   }
 out:

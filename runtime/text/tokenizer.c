@@ -11,9 +11,9 @@
 struct vlm_tokenizer {
   vlm_arena *arena;
   vlm_tok_model *model;
-  vlm_tok_normalizer *normalizer;       /* NULL = none */
-  vlm_tok_pretokenizer *pretokenizer;   /* NULL = none */
-  vlm_tok_decoder *decoder;             /* NULL = tokens joined by blanks */
+  vlm_tok_normalizer *normalizer;     /* NULL = none */
+  vlm_tok_pretokenizer *pretokenizer; /* NULL = none */
+  vlm_tok_decoder *decoder;           /* NULL = tokens joined by blanks */
   vlm_tok_frame frame;
   vlm_tok_added *added;
   bool clean_up;
@@ -56,7 +56,8 @@ static vlm_status mark_special(vlm_tokenizer *t, vlm_json config, const char *na
 }
 
 static vlm_status read_config(vlm_tokenizer *t, vlm_json config, vlm_error *err) {
-  static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+  static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                      "pad_token", "cls_token", "mask_token"};
   vlm_status st = VLM_OK;
   bool add_prefix_space = false;
   VLM_TRY(vlm_json_get_bool(&t->clean_up, config, "clean_up_tokenization_spaces", VLM_JSON_OPTIONAL, err));
@@ -69,7 +70,8 @@ out:
   return st;
 }
 
-static vlm_status make(vlm_tokenizer **out, const vlm_json_doc *json, const vlm_json_doc *config, vlm_error *err) {
+static vlm_status make(vlm_tokenizer **out, const vlm_json_doc *json, const vlm_json_doc *config,
+                       vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   vlm_tokenizer *t = NULL;
@@ -85,7 +87,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tokenizer_create(vlm_tokenizer **out, vlm_slice json, vlm_slice config, const char *source, vlm_error *err) {
+vlm_status vlm_tokenizer_create(vlm_tokenizer **out, vlm_slice json, vlm_slice config, const char *source,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *json_doc = NULL, *config_doc = NULL;
   *out = NULL;
@@ -98,7 +101,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tokenizer_load(vlm_tokenizer **out, const char *path, const char *config_path, vlm_error *err) {
+vlm_status vlm_tokenizer_load(vlm_tokenizer **out, const char *path, const char *config_path,
+                              vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_json_doc *json = NULL, *config = NULL;
   *out = NULL;
@@ -137,7 +141,8 @@ out:
   return st;
 }
 
-static vlm_status encode_pieces(const vlm_tokenizer *t, const vlm_tok_pieces *pieces, vlm_ids *ids, vlm_error *err) {
+static vlm_status encode_pieces(const vlm_tokenizer *t, const vlm_tok_pieces *pieces, vlm_ids *ids,
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   for (size_t i = 0; i < pieces->count; i++) {
     const vlm_tok_piece *piece = &pieces->items[i];
@@ -151,14 +156,15 @@ out:
 /* Rules of a file that make text longer and longer must not fill the memory. */
 static size_t work_limit(size_t bytes) { return ((size_t)64 << 20) + 1024 * bytes; }
 
-vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes, bool add_special, vlm_ids *ids,
-                                vlm_error *err) {
+vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes,
+                                bool add_special, vlm_ids *ids, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_arena *arena = NULL;
   const size_t count = ids->count;
   const vlm_tok_frame *frame = &tokenizer->frame;
   vlm_tok_piece whole = {{text, bytes}, true, -1};
-  VLM_CHECK(bytes <= VLM_TOK_MAX_TEXT, err, VLM_LIMIT, "text of %zu bytes, at most %zu are encoded at once", bytes, VLM_TOK_MAX_TEXT);
+  VLM_CHECK(bytes <= VLM_TOK_MAX_TEXT, err, VLM_LIMIT, "text of %zu bytes, at most %zu are encoded at once",
+            bytes, VLM_TOK_MAX_TEXT);
   VLM_TRY(vlm_arena_create(&arena, err));
   vlm_arena_limit(arena, work_limit(bytes));
   vlm_tok_pieces pieces = {.arena = arena};
@@ -182,14 +188,16 @@ static vlm_slice token_text(const vlm_tokenizer *t, int32_t id) {
   return text.data ? text : vlm_tok_vocab_text(t->model->vocab, id);
 }
 
-static vlm_status list_tokens(const vlm_tokenizer *t, const int32_t *ids, size_t n, bool skip_special, vlm_tok_list *list, vlm_error *err) {
+static vlm_status list_tokens(const vlm_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                              vlm_tok_list *list, vlm_error *err) {
   vlm_status st = VLM_OK;
   void *memory;
   VLM_TRY(vlm_arena_alloc(list->arena, &memory, n, sizeof *list->items, err));
   list->items = memory;
   for (size_t i = 0; i < n; i++) {
     const vlm_slice text = token_text(t, ids[i]);
-    if (text.data && !(skip_special && vlm_tok_added_is_special(t->added, text))) list->items[list->count++] = text;
+    if (text.data && !(skip_special && vlm_tok_added_is_special(t->added, text)))
+      list->items[list->count++] = text;
   }
 out:
   return st;
@@ -204,8 +212,8 @@ static vlm_status join(const vlm_tok_list *list, vlm_slice between, vlm_slice *o
   return vlm_builder_done(&b, out);
 }
 
-vlm_status vlm_tok_decode(const vlm_tokenizer *t, const int32_t *ids, size_t n, const vlm_tok_decode_opts *opts, vlm_text *text,
-                          vlm_error *err) {
+vlm_status vlm_tok_decode(const vlm_tokenizer *t, const int32_t *ids, size_t n,
+                          const vlm_tok_decode_opts *opts, vlm_text *text, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_tok_list list = {0};
   vlm_slice joined;
@@ -221,8 +229,8 @@ out:
   return st;
 }
 
-vlm_status vlm_tokenizer_decode(const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special, vlm_text *text,
-                                vlm_error *err) {
+vlm_status vlm_tokenizer_decode(const vlm_tokenizer *tokenizer, const int32_t *ids, size_t n,
+                                bool skip_special, vlm_text *text, vlm_error *err) {
   const vlm_tok_decode_opts opts = {.skip_special = skip_special};
   return vlm_tok_decode(tokenizer, ids, n, &opts, text, err);
 }
@@ -235,7 +243,9 @@ int32_t vlm_tokenizer_id(const vlm_tokenizer *tokenizer, const char *token) {
   return id >= 0 ? id : vlm_tok_vocab_find(tokenizer->model->vocab, text);
 }
 
-const char *vlm_tokenizer_token(const vlm_tokenizer *tokenizer, int32_t id) { return token_text(tokenizer, id).data; }
+const char *vlm_tokenizer_token(const vlm_tokenizer *tokenizer, int32_t id) {
+  return token_text(tokenizer, id).data;
+}
 
 bool vlm_tokenizer_is_special(const vlm_tokenizer *tokenizer, int32_t id) {
   const vlm_slice text = token_text(tokenizer, id);
@@ -243,6 +253,7 @@ bool vlm_tokenizer_is_special(const vlm_tokenizer *tokenizer, int32_t id) {
 }
 
 int32_t vlm_tokenizer_size(const vlm_tokenizer *tokenizer) {
-  const int32_t model = vlm_tok_vocab_limit(tokenizer->model->vocab), added = vlm_tok_added_limit(tokenizer->added);
+  const int32_t model = vlm_tok_vocab_limit(tokenizer->model->vocab),
+                added = vlm_tok_added_limit(tokenizer->added);
   return model > added ? model : added;
 }

@@ -23,7 +23,8 @@ static vlm_json_doc *parse(const char *text) {
 static void values_are_read(void **state) {
   (void)state;
   vlm_json_doc *doc = parse(
-      "\xEF\xBB\xBF{\"i\": -7, \"r\": 2.5, \"w\": 3.0, \"b\": true, \"t\": \"h\\u00e9\\ud83d\\ude00\", \"n\": null, \"a\": [1, [2]], "
+      "\xEF\xBB\xBF{\"i\": -7, \"r\": 2.5, \"w\": 3.0, \"b\": true, \"t\": \"h\\u00e9\\ud83d\\ude00\", "
+      "\"n\": null, \"a\": [1, [2]], "
       "\"o\": {\"z\": 1, \"y\": 2}}");
   const vlm_json root = vlm_json_root(doc);
   int64_t i = 0;
@@ -105,8 +106,9 @@ static void huge_integers_become_reals(void **state) {
 
 static void hostile_text_is_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"",          "{",   "{\"a\":}", "[1,]",    "\"\\ud800\"",       "\"\xFF\"",
-                                    "{\"a\" 1}", "nul", "1 2",      "[1e999]", "{\"a\\u0000b\": 1}"};
+  static const char *const bad[] = {
+      "",          "{",   "{\"a\":}", "[1,]",    "\"\\ud800\"",       "\"\xFF\"",
+      "{\"a\" 1}", "nul", "1 2",      "[1e999]", "{\"a\\u0000b\": 1}"};
   vlm_json_doc *doc;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     FAILS(VLM_INPUT, vlm_json_parse(&doc, bad[i], strlen(bad[i]), "file.json", &error));
@@ -149,8 +151,9 @@ static void writer_writes(void **state) {
   FINE(vlm_json_writer_create(&w, 0, &error));
   put_sample(w);
   FINE(vlm_json_writer_text(w, &text, &bytes, &error));
-  assert_string_equal(
-      text, "{\"t\\\"\": \"a\\n\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD\", \"a\": [-5, 0.1, 1e+300, null, true, null], \"e\": {}, \"n\": null}");
+  assert_string_equal(text,
+                      "{\"t\\\"\": \"a\\n\\u0001\\\\ \xC3\xA9 \xEF\xBF\xBD\", \"a\": [-5, 0.1, 1e+300, null, "
+                      "true, null], \"e\": {}, \"n\": null}");
   assert_int_equal(bytes, strlen(text));
   vlm_json_doc *doc = parse(text);
   vlm_json_free(doc);
@@ -173,7 +176,8 @@ static void writer_writes(void **state) {
 
 static void doubles_round_trip(void **state) {
   (void)state;
-  static const double values[] = {0, -0.0, 1, 1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.123, 2.439159870147705, 1e22};
+  static const double values[] = {
+      0, -0.0, 1, 1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.123, 2.439159870147705, 1e22};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     vlm_json_writer *w;
     const char *text;

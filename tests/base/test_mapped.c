@@ -46,6 +46,7 @@ static void test_many_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses_have_paths), cmocka_unit_test(test_many_files)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_addresses_have_paths),
+                                     cmocka_unit_test(test_many_files)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

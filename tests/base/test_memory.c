@@ -115,7 +115,8 @@ static void test_arena(void **state) {
     memset(items[i], i, (size_t)(i * i) * sizeof(item));
   }
   for (int i = 1; i < 100; i++) /* nobody wrote into a neighbour */
-    for (size_t k = 0; k < (size_t)(i * i) * sizeof(item); k++) assert_int_equal(((unsigned char *)items[i])[k], i);
+    for (size_t k = 0; k < (size_t)(i * i) * sizeof(item); k++)
+      assert_int_equal(((unsigned char *)items[i])[k], i);
   item *none = (item *)16;
   FAILS(VLM_LIMIT, vlm_arena_new(arena, &none, SIZE_MAX / 8, &error));
   assert_null(none);

@@ -15,7 +15,8 @@
 
 enum { FORMATS = 6, POWERS = 5, CODES = 256 };
 
-static const vlm_dtype formats[FORMATS] = {VLM_F8E4M3FN, VLM_F8E4M3FNUZ, VLM_F8E5M2, VLM_F8E5M2FNUZ, VLM_F4E2M1, VLM_F8E8M0};
+static const vlm_dtype formats[FORMATS] = {VLM_F8E4M3FN,   VLM_F8E4M3FNUZ, VLM_F8E5M2,
+                                           VLM_F8E5M2FNUZ, VLM_F4E2M1,     VLM_F8E8M0};
 static const int codes[FORMATS] = {256, 256, 256, 256, 16, 256};
 static float meaning[FORMATS][CODES]; /* according to ml_dtypes */
 
@@ -32,7 +33,8 @@ static const vlm_small_rule saturating = {.saturate = true}, plain = {.saturate 
 static void test_every_code(void **state) {
   (void)state;
   for (int f = 0; f < FORMATS; f++) {
-    assert_true(vlm_dtype_is_small_float(formats[f]) && vlm_dtype_is_float(formats[f]) && !vlm_dtype_is_integer(formats[f]));
+    assert_true(vlm_dtype_is_small_float(formats[f]) && vlm_dtype_is_float(formats[f]) &&
+                !vlm_dtype_is_integer(formats[f]));
     for (int code = 0; code < codes[f]; code++) {
       double got = vlm_small_decode(formats[f], (unsigned)code), want = (double)meaning[f][code];
       if (isnan(want)) {
@@ -44,7 +46,8 @@ static void test_every_code(void **state) {
       assert_int_equal(vlm_small_encode(formats[f], got, plain), code);
     }
   }
-  assert_false(vlm_dtype_is_small_float(VLM_F16) || vlm_dtype_is_small_float(VLM_U4) || vlm_dtype_is_small_float(VLM_NONE));
+  assert_false(vlm_dtype_is_small_float(VLM_F16) || vlm_dtype_is_small_float(VLM_U4) ||
+               vlm_dtype_is_small_float(VLM_NONE));
 }
 
 /* The code of the nearest finite value, the even one of two. Independent of how the format is built. */
@@ -52,7 +55,8 @@ static int search(int f, double value) {
   int best = -1;
   for (int code = 0; code < codes[f]; code++) {
     double m = (double)meaning[f][code];
-    bool one_zero = codes[f] == 256 && isnan(meaning[f][128]) && m == 0; /* zero is also next to the negative values */
+    bool one_zero =
+        codes[f] == 256 && isnan(meaning[f][128]) && m == 0; /* zero is also next to the negative values */
     if (!isfinite(m) || (signbit(m) != signbit(value) && !one_zero)) continue;
     double d = fabs(m - value), least = best < 0 ? (double)INFINITY : fabs((double)meaning[f][best] - value);
     if (d < least || (d == least && code % 2 == 0)) best = code;
@@ -62,7 +66,8 @@ static int search(int f, double value) {
 
 static void check_nearest(int f, double value) {
   unsigned got = vlm_small_encode(formats[f], value, saturating);
-  if ((int)got != search(f, value)) print_error("%s: %.17g gives %u, wanted %d\n", vlm_dtype_name(formats[f]), value, got, search(f, value));
+  if ((int)got != search(f, value))
+    print_error("%s: %.17g gives %u, wanted %d\n", vlm_dtype_name(formats[f]), value, got, search(f, value));
   assert_int_equal(got, search(f, value));
 }
 
@@ -94,7 +99,10 @@ static void test_overflow(void **state) {
     int f;
     double border, largest;
     unsigned kept, beyond; /* on the border and just above it, without saturation */
-  } rows[] = {{0, 464, 448, 0x7e, 0x7f}, {1, 248, 240, 0x80, 0x80}, {2, 61440, 57344, 0x7c, 0x7c}, {3, 61440, 57344, 0x80, 0x80}};
+  } rows[] = {{0, 464, 448, 0x7e, 0x7f},
+              {1, 248, 240, 0x80, 0x80},
+              {2, 61440, 57344, 0x7c, 0x7c},
+              {3, 61440, 57344, 0x80, 0x80}};
   for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
     vlm_dtype type = formats[rows[r].f];
     double above = nextafter(rows[r].border, (double)INFINITY), below = nextafter(rows[r].border, 0);
@@ -108,7 +116,8 @@ static void test_overflow(void **state) {
 
 static void test_special_values(void **state) {
   (void)state;
-  static const double values[] = {0.0, -0.0, (double)NAN, -(double)NAN, (double)INFINITY, -(double)INFINITY, 1e9, -1e9};
+  static const double values[] = {0.0, -0.0, (double)NAN, -(double)NAN, (double)INFINITY, -(double)INFINITY,
+                                  1e9, -1e9};
   static const unsigned saturated[POWERS][8] = {{0, 0x80, 0x7f, 0xff, 0x7e, 0xfe, 0x7e, 0xfe},
                                                 {0, 0, 0x80, 0x80, 0x7f, 0xff, 0x7f, 0xff},
                                                 {0, 0x80, 0x7e, 0xfe, 0x7b, 0xfb, 0x7b, 0xfb},
@@ -137,7 +146,11 @@ static void test_powers_of_two(void **state) {
     const struct {
       double value;
       unsigned up, down, nearest;
-    } rows[] = {{low, 0, 0, 0}, {nextafter(low, 1e300), 1, 0, 0}, {nextafter(middle, 0), 1, 0, 0}, {middle, 1, 0, 1}, {1.9 * low, 1, 0, 1}};
+    } rows[] = {{low, 0, 0, 0},
+                {nextafter(low, 1e300), 1, 0, 0},
+                {nextafter(middle, 0), 1, 0, 0},
+                {middle, 1, 0, 1},
+                {1.9 * low, 1, 0, 1}};
     for (int r = 0; r < 5; r++) {
       assert_int_equal(power(rows[r].value, VLM_POWER_UP, false), code + rows[r].up);
       assert_int_equal(power(rows[r].value, VLM_POWER_DOWN, false), code + rows[r].down);
@@ -174,14 +187,16 @@ static void test_shared_bytes(void **state) {
   }
   uint8_t byte[1] = {0};
   vlm_tensor two = vlm_tensor_make(VLM_S2, 1, (int64_t[]){4}, byte);
-  for (int64_t i = 0; i < 4; i++) vlm_tensor_set_int(&two, i, i + 4); /* the first element lies lowest; wraps */
+  for (int64_t i = 0; i < 4; i++)
+    vlm_tensor_set_int(&two, i, i + 4); /* the first element lies lowest; wraps */
   assert_int_equal(byte[0], 0xe4);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_code),     cmocka_unit_test(test_nearest_even),  cmocka_unit_test(test_overflow),
-      cmocka_unit_test(test_special_values), cmocka_unit_test(test_powers_of_two), cmocka_unit_test(test_shared_bytes),
+      cmocka_unit_test(test_every_code),    cmocka_unit_test(test_nearest_even),
+      cmocka_unit_test(test_overflow),      cmocka_unit_test(test_special_values),
+      cmocka_unit_test(test_powers_of_two), cmocka_unit_test(test_shared_bytes),
   };
   return cmocka_run_group_tests(tests, read_meaning, NULL);
 }

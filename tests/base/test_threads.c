@@ -14,12 +14,11 @@
 
 enum { MOST = 1000, REGIONS = 20000, THREADS = 4 };
 
-
 typedef struct {
   vlm_threads *pool;
   int runs[MOST]; /* by whoever claimed the item: no two threads write one */
   int workers[MOST];
-  int64_t inner;  /* items of a nested call */
+  int64_t inner; /* items of a nested call */
 } board;
 
 static void mark(void *user, int64_t i, int worker) {
@@ -95,7 +94,8 @@ static void no_pool_is_one_thread(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_item_once), cmocka_unit_test(ranges_cover_everything),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_item_once),
+                                     cmocka_unit_test(ranges_cover_everything),
                                      cmocka_unit_test(no_pool_is_one_thread)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

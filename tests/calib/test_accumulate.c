@@ -28,7 +28,9 @@ typedef struct {
   exact channel_sum[MOST_CHANNELS];
 } twin;
 
-static int64_t bin_of(double x, int exponent) { return (int64_t)floor(ldexp(x, -exponent)) + VLM_HISTOGRAM_BINS / 2; }
+static int64_t bin_of(double x, int exponent) {
+  return (int64_t)floor(ldexp(x, -exponent)) + VLM_HISTOGRAM_BINS / 2;
+}
 
 static bool holds(const twin *w, int exponent) {
   const double half = VLM_HISTOGRAM_BINS / 2;
@@ -96,21 +98,30 @@ static const struct {
 static const struct {
   int rank;
   int64_t dims[4];
-} SHAPES[] = {{4, {1, 3, 17, 19}}, {4, {2, 8, 1, 5}}, {3, {1, 49, 192}}, {3, {2, 7, 3}}, {2, {300, 33}}, {2, {1, 512}}, {1, {37}}, {4, {1, 2, 380, 390}}};
+} SHAPES[] = {{4, {1, 3, 17, 19}}, {4, {2, 8, 1, 5}}, {3, {1, 49, 192}}, {3, {2, 7, 3}},
+              {2, {300, 33}},      {2, {1, 512}},     {1, {37}},         {4, {1, 2, 380, 390}}};
 
 /* ---- comparing ---- */
 
 static void same(const vlm_tensor_stats *s, const twin *w, const char *what) {
-  if (s->count != w->count || s->not_finite != w->strange) fail_msg("%s: %lld finite, %lld not", what, (long long)s->count, (long long)s->not_finite);
+  if (s->count != w->count || s->not_finite != w->strange)
+    fail_msg("%s: %lld finite, %lld not", what, (long long)s->count, (long long)s->not_finite);
   if (w->count == 0) return;
-  if (memcmp(&s->min, &w->min, 4) || memcmp(&s->max, &w->max, 4)) fail_msg("%s: extent %g %g, wanted %g %g", what, (double)s->min, (double)s->max, (double)w->min, (double)w->max);
-  if (s->histogram.exponent != w->exponent) fail_msg("%s: exponent %d, wanted %d", what, s->histogram.exponent, w->exponent);
+  if (memcmp(&s->min, &w->min, 4) || memcmp(&s->max, &w->max, 4))
+    fail_msg("%s: extent %g %g, wanted %g %g", what, (double)s->min, (double)s->max, (double)w->min,
+             (double)w->max);
+  if (s->histogram.exponent != w->exponent)
+    fail_msg("%s: exponent %d, wanted %d", what, s->histogram.exponent, w->exponent);
   for (int i = 0; i < VLM_HISTOGRAM_BINS; i++)
-    if (s->histogram.bins[i] != w->bins[i]) fail_msg("%s: bin %d has %lld, wanted %lld", what, i, (long long)s->histogram.bins[i], (long long)w->bins[i]);
+    if (s->histogram.bins[i] != w->bins[i])
+      fail_msg("%s: bin %d has %lld, wanted %lld", what, i, (long long)s->histogram.bins[i],
+               (long long)w->bins[i]);
   for (int32_t c = 0; c < s->channels; c++) {
     exact sum = (exact)s->channel_sum[c].high * ((exact)1 << 64) + s->channel_sum[c].low;
-    if (sum != w->channel_sum[c]) fail_msg("%s: sum of channel %d is off by %lld", what, c, (long long)(sum - w->channel_sum[c]));
-    if (s->channel_min[c] != w->channel_min[c] || s->channel_max[c] != w->channel_max[c]) fail_msg("%s: extent of channel %d", what, c);
+    if (sum != w->channel_sum[c])
+      fail_msg("%s: sum of channel %d is off by %lld", what, c, (long long)(sum - w->channel_sum[c]));
+    if (s->channel_min[c] != w->channel_min[c] || s->channel_max[c] != w->channel_max[c])
+      fail_msg("%s: extent of channel %d", what, c);
   }
 }
 
@@ -126,7 +137,8 @@ static void check(const vlm_tensor *t, const twin *w, vlm_threads *threads, cons
   const vlm_digest sample = {1, 2};
   FINE(vlm_accumulate(&s, t, &layout, sample, threads, &error));
   same(&s, w, what);
-  if (w->count) assert_true(s.kind_count[VLM_TOKEN_GENERATED] == w->count && s.kind_min[VLM_TOKEN_GENERATED] == w->min);
+  if (w->count)
+    assert_true(s.kind_count[VLM_TOKEN_GENERATED] == w->count && s.kind_min[VLM_TOKEN_GENERATED] == w->min);
   drop(&s);
   vlm_tensor slice = *t;
   if (t->rank < 2) return;
@@ -167,8 +179,10 @@ static void token_kinds_are_apart(void **state) {
   (void)state;
   FINE(vlm_accumulate(&s, &t, &layout, (vlm_digest){0}, NULL, &error));
   assert_true(s.min == -100 && s.max == 70 && s.count == 10);
-  assert_true(s.kind_min[VLM_TOKEN_IMAGE] == -5 && s.kind_max[VLM_TOKEN_IMAGE] == 6 && s.kind_count[VLM_TOKEN_IMAGE] == 6);
-  assert_true(s.kind_min[VLM_TOKEN_PROMPT] == -100 && s.kind_max[VLM_TOKEN_PROMPT] == 70 && s.kind_count[VLM_TOKEN_PROMPT] == 4);
+  assert_true(s.kind_min[VLM_TOKEN_IMAGE] == -5 && s.kind_max[VLM_TOKEN_IMAGE] == 6 &&
+              s.kind_count[VLM_TOKEN_IMAGE] == 6);
+  assert_true(s.kind_min[VLM_TOKEN_PROMPT] == -100 && s.kind_max[VLM_TOKEN_PROMPT] == 70 &&
+              s.kind_count[VLM_TOKEN_PROMPT] == 4);
   assert_int_equal(s.kind_count[VLM_TOKEN_GENERATED], 0);
   drop(&s);
 }
@@ -179,15 +193,18 @@ static void detail_is_on_request(void **state) {
   static vlm_tensor_stats plain, with, mixed, a, b;
   float x[6] = {1, -2, 3, 4, -5, 6};
   const vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){2, 3}, x);
-  const vlm_token_layout layout = {.rest = VLM_TOKEN_GENERATED}, *const ORDERS[2][2] = {{&layout, NULL}, {NULL, &layout}};
+  const vlm_token_layout layout = {.rest = VLM_TOKEN_GENERATED}, *const ORDERS[2][2] = {{&layout, NULL},
+                                                                                        {NULL, &layout}};
   (void)state;
   FINE(vlm_accumulate(&plain, &t, NULL, (vlm_digest){0}, NULL, &error));
   FINE(vlm_accumulate(&with, &t, &layout, (vlm_digest){0}, NULL, &error));
-  assert_true(plain.min == -5 && plain.max == 6 && plain.count == 6 && plain.channels == 0 && plain.kind_count[VLM_TOKEN_GENERATED] == 0);
+  assert_true(plain.min == -5 && plain.max == 6 && plain.count == 6 && plain.channels == 0 &&
+              plain.kind_count[VLM_TOKEN_GENERATED] == 0);
   assert_memory_equal(&plain.histogram, &with.histogram, sizeof plain.histogram);
   assert_int_equal(with.channels, 3);
   for (int order = 0; order < 2; order++) {
-    for (int k = 0; k < 2; k++) FINE(vlm_accumulate(&mixed, &t, ORDERS[order][k], (vlm_digest){0}, NULL, &error));
+    for (int k = 0; k < 2; k++)
+      FINE(vlm_accumulate(&mixed, &t, ORDERS[order][k], (vlm_digest){0}, NULL, &error));
     FINE(vlm_accumulate(&a, &t, ORDERS[order][0], (vlm_digest){0}, NULL, &error));
     FINE(vlm_accumulate(&b, &t, ORDERS[order][1], (vlm_digest){0}, NULL, &error));
     FINE(vlm_tensor_stats_merge(&a, &b, &error));
@@ -201,7 +218,8 @@ static void detail_is_on_request(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(all_fills_and_shapes), cmocka_unit_test(token_kinds_are_apart),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(all_fills_and_shapes),
+                                     cmocka_unit_test(token_kinds_are_apart),
                                      cmocka_unit_test(detail_is_on_request)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

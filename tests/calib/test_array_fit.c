@@ -72,6 +72,7 @@ static void test_what_would_change(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_is_the_same), cmocka_unit_test(test_what_would_change)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_is_the_same),
+                                     cmocka_unit_test(test_what_would_change)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,8 @@ static vlm_dataset *open_images(const char *path, const vlm_dataset_opts *opts) 
 
 static void fails(bool images, const char *path, const vlm_dataset_opts *opts, const char *words) {
   vlm_dataset *set = NULL;
-  vlm_status st = images ? vlm_dataset_open_images(&set, &path, 1, opts, &error) : vlm_dataset_open_inputs(&set, &path, 1, opts, &error);
+  vlm_status st = images ? vlm_dataset_open_images(&set, &path, 1, opts, &error)
+                         : vlm_dataset_open_inputs(&set, &path, 1, opts, &error);
   assert_int_not_equal(st, VLM_OK);
   assert_null(set);
   if (!strstr(error.text, words)) fail_msg("message \"%s\" lacks \"%s\"", error.text, words);
@@ -191,8 +192,9 @@ static void test_lists(void **state) {
 
 static void test_manifests(void **state) {
   (void)state;
-  put_text("m.jsonl", "{\"image\":\"set/b.png\",\"prompt\":\"<CAPTION>\",\"refs\":[\"one\",\"two \\u00e9\"]}\n\n"
-                      "{\"image\":\"set/a.png\",\"refs\":\"single\",\"id\":7}\n{\"image\":\"set/b.png\"}\n");
+  put_text("m.jsonl",
+           "{\"image\":\"set/b.png\",\"prompt\":\"<CAPTION>\",\"refs\":[\"one\",\"two \\u00e9\"]}\n\n"
+           "{\"image\":\"set/a.png\",\"refs\":\"single\",\"id\":7}\n{\"image\":\"set/b.png\"}\n");
   vlm_dataset *set = open_images(at("m.jsonl"), NULL);
   assert_int_equal(vlm_dataset_count(set), 3);
   const vlm_sample *s = vlm_dataset_get(set, 0);
@@ -223,7 +225,8 @@ static vlm_caption_set captions(const char *text) {
 
 static void test_references_are_joined(void **state) {
   (void)state;
-  vlm_caption_set c = captions("{\"a.png\":[\"r1\"],\"B.JPG\":[\"r2\"],\"z.jpg\":[\"r3\"],\"b.png\":[\"r4\",\"r5\"]}");
+  vlm_caption_set c =
+      captions("{\"a.png\":[\"r1\"],\"B.JPG\":[\"r2\"],\"z.jpg\":[\"r3\"],\"b.png\":[\"r4\",\"r5\"]}");
   vlm_dataset *set = open_images(at("set"), &(vlm_dataset_opts){.limit = 4, .refs = &c});
   assert_string_equal(vlm_dataset_get(set, 1)->refs[0], "r2");
   assert_int_equal(vlm_dataset_get(set, 3)->ref_count, 2);
@@ -240,7 +243,8 @@ static vlm_dataset *open_inputs(const char *path, const vlm_dataset_opts *opts) 
   return set;
 }
 
-static const float ramp[24] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
+static const float ramp[24] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                               12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
 
 static void test_folders_of_arrays(void **state) {
   (void)state;
@@ -270,7 +274,8 @@ static void test_folders_of_arrays(void **state) {
   vlm_dataset_free(set);
   vlm_dataset_input missing[1] = {{.name = "z", .rank = 2}};
   set = open_inputs(at("in/s1"), &(vlm_dataset_opts){.inputs = missing, .input_count = 1, .limit = 0});
-  assert_int_equal(vlm_dataset_count(set), 2); /* one input, several files of other names: samples of their own */
+  assert_int_equal(vlm_dataset_count(set),
+                   2); /* one input, several files of other names: samples of their own */
   vlm_dataset_free(set);
   vlm_dataset_input two[2] = {{.name = "x", .rank = 2}, {.name = "z", .rank = 2}};
   set = open_inputs(at("in/s1"), &(vlm_dataset_opts){.inputs = two, .input_count = 2});
@@ -311,13 +316,17 @@ static void test_archives_and_single_files(void **state) {
 static void test_names_that_files_cannot_hold(void **state) {
   static const struct {
     const char *inputs[2], *error;
-  } CASES[] = {{{"a/b", "c"}, NULL}, {{"a|b", "c"}, NULL}, {{"a/b", "a_b"}, "array of its own name"}, {{"a/b", "a:b"}, "can be meant for"}};
+  } CASES[] = {{{"a/b", "c"}, NULL},
+               {{"a|b", "c"}, NULL},
+               {{"a/b", "a_b"}, "array of its own name"},
+               {{"a/b", "a:b"}, "can be meant for"}};
   const int64_t dims[] = {6};
   (void)state;
   put_array("odd/s/a_b.npy", VLM_F32, 1, dims, ramp);
   put_array("odd/s/c.npy", VLM_F32, 1, dims, ramp);
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-    const vlm_dataset_input inputs[] = {{.name = CASES[i].inputs[0], .rank = 1}, {.name = CASES[i].inputs[1], .rank = 1}};
+    const vlm_dataset_input inputs[] = {{.name = CASES[i].inputs[0], .rank = 1},
+                                        {.name = CASES[i].inputs[1], .rank = 1}};
     vlm_dataset *set = open_inputs(at("odd"), &(vlm_dataset_opts){.inputs = inputs, .input_count = 2});
     vlm_sample_arrays a = {0};
     if (CASES[i].error) {
@@ -382,18 +391,18 @@ static void test_allocation_failures(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_folder_order_is_by_bytes),
-    cmocka_unit_test(test_shards_cover_the_limited_set_once),
-    cmocka_unit_test(test_pixels_and_digests),
-    cmocka_unit_test(test_float_arrays_are_fed_as_they_are),
-    cmocka_unit_test(test_lists),
-    cmocka_unit_test(test_manifests),
-    cmocka_unit_test(test_references_are_joined),
-    cmocka_unit_test(test_folders_of_arrays),
-    cmocka_unit_test(test_archives_and_single_files),
-    cmocka_unit_test(test_names_that_files_cannot_hold),
+      cmocka_unit_test(test_folder_order_is_by_bytes),
+      cmocka_unit_test(test_shards_cover_the_limited_set_once),
+      cmocka_unit_test(test_pixels_and_digests),
+      cmocka_unit_test(test_float_arrays_are_fed_as_they_are),
+      cmocka_unit_test(test_lists),
+      cmocka_unit_test(test_manifests),
+      cmocka_unit_test(test_references_are_joined),
+      cmocka_unit_test(test_folders_of_arrays),
+      cmocka_unit_test(test_archives_and_single_files),
+      cmocka_unit_test(test_names_that_files_cannot_hold),
       cmocka_unit_test(test_sample_axis),
-    cmocka_unit_test(test_allocation_failures),
+      cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,11 +21,14 @@ static vlm_image blank(int width, int height) {
 
 static int count_set(const vlm_image *image) {
   int n = 0;
-  for (int i = 0; i < image->width * image->height; i++) n += image->data[i * 3] || image->data[i * 3 + 1] || image->data[i * 3 + 2];
+  for (int i = 0; i < image->width * image->height; i++)
+    n += image->data[i * 3] || image->data[i * 3 + 1] || image->data[i * 3 + 2];
   return n;
 }
 
-static int is_red(const vlm_image *image, int x, int y) { return image->data[(y * image->width + x) * 3] == 255; }
+static int is_red(const vlm_image *image, int x, int y) {
+  return image->data[(y * image->width + x) * 3] == 255;
+}
 
 static void test_lines(void **state) {
   (void)state;
@@ -81,10 +84,10 @@ static void test_label_shape(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_lines),
-    cmocka_unit_test(test_two_points_are_a_box),
-    cmocka_unit_test(test_everything_is_clipped),
-    cmocka_unit_test(test_label_shape),
+      cmocka_unit_test(test_lines),
+      cmocka_unit_test(test_two_points_are_a_box),
+      cmocka_unit_test(test_everything_is_clipped),
+      cmocka_unit_test(test_label_shape),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static void visit_bad(const char *line) {
   vlm_status st = vlm_image_read(&image, path, NULL, &error);
   assert_null(image.data);
   assert_string_equal(vlm_status_name(st), status);
-  if (!strstr(error.text, words) || !strstr(error.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
+  if (!strstr(error.text, words) || !strstr(error.text, name))
+    fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
 }
 
 static void test_files_equal_pillow(void **state) {
@@ -90,7 +91,8 @@ static void cut(const vlm_file *file, const char *name) {
   FINE(vlm_image_decode(&whole, file->data, file->bytes, name, NULL, &error));
   for (size_t n = 0; n < file->bytes; n++) {
     if (vlm_image_decode(&image, file->data, n, name, NULL, &error) != VLM_OK) continue;
-    bool same = image.width == whole.width && image.height == whole.height && image_crc(&image) == image_crc(&whole);
+    bool same =
+        image.width == whole.width && image.height == whole.height && image_crc(&image) == image_crc(&whole);
     if (!same || n + 40 < file->bytes) fail_msg("%s cut at %zu of %zu was read", name, n, file->bytes);
     vlm_image_free(&image);
   }
@@ -117,7 +119,8 @@ static void damage(const char *name) {
 
 static void test_damaged_files_never_crash(void **state) {
   (void)state;
-  static const char *const names[] = {"palette4.png", "interlaced.png", "rgba.png", "one.jpg", "progressive.jpg", "cmyk.jpg", "rgb.npy"};
+  static const char *const names[] = {"palette4.png",    "interlaced.png", "rgba.png", "one.jpg",
+                                      "progressive.jpg", "cmyk.jpg",       "rgb.npy"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) damage(names[i]);
 }
 
@@ -159,12 +162,12 @@ static void test_written_png_reads_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_files_equal_pillow),
-    cmocka_unit_test(test_bad_files_are_described),
-    cmocka_unit_test(test_limits),
-    cmocka_unit_test(test_damaged_files_never_crash),
-    cmocka_unit_test(test_allocation_failures),
-    cmocka_unit_test(test_written_png_reads_back),
+      cmocka_unit_test(test_files_equal_pillow),
+      cmocka_unit_test(test_bad_files_are_described),
+      cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_damaged_files_never_crash),
+      cmocka_unit_test(test_allocation_failures),
+      cmocka_unit_test(test_written_png_reads_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

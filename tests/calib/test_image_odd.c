@@ -43,7 +43,8 @@ static int each(const char *kind, void (*visit)(const odd_case *)) {
     assert_int_equal(sscanf(line, "%15s %63s%n", word, c.name, &at), 2);
     if (strcmp(word, kind) != 0) continue;
     snprintf(c.path, sizeof c.path, DATA "%s", c.name);
-    if (strcmp(kind, "bad") == 0) assert_int_equal(sscanf(line + at, " %31s %127[^\n]", c.status, c.words), 2);
+    if (strcmp(kind, "bad") == 0)
+      assert_int_equal(sscanf(line + at, " %31s %127[^\n]", c.status, c.words), 2);
     else assert_true(sscanf(line + at, "%d %d %x %d", &c.width, &c.height, &c.crc, &c.orientation) >= 3);
     if (can_read(c.name)) visit(&c);
     count++;
@@ -57,7 +58,8 @@ static void same(const odd_case *c, const vlm_image_opts *opts) {
   FINE(vlm_image_read(&image, c->path, opts, &error));
   uint32_t crc = (uint32_t)crc32(0, image.data, (uInt)image.width * (uInt)image.height * 3);
   if (image.width != c->width || image.height != c->height || crc != c->crc)
-    fail_msg("%s: %d x %d %08x, Pillow has %d x %d %08x", c->name, image.width, image.height, crc, c->width, c->height, c->crc);
+    fail_msg("%s: %d x %d %08x, Pillow has %d x %d %08x", c->name, image.width, image.height, crc, c->width,
+             c->height, c->crc);
   vlm_image_free(&image);
 }
 
@@ -85,9 +87,11 @@ static void visit_bad(const odd_case *c) {
   vlm_image image;
   vlm_image_info info;
   for (int look = 0; look < 2; look++) {
-    vlm_status st = look ? vlm_image_look(&info, c->path, NULL, &error) : vlm_image_read(&image, c->path, NULL, &error);
+    vlm_status st =
+        look ? vlm_image_look(&info, c->path, NULL, &error) : vlm_image_read(&image, c->path, NULL, &error);
     if (strcmp(vlm_status_name(st), c->status) != 0) fail_msg("%s: %s", c->name, vlm_status_name(st));
-    if (!strstr(error.text, c->words) || !strstr(error.text, c->name)) fail_msg("\"%s\" lacks \"%s\"", error.text, c->words);
+    if (!strstr(error.text, c->words) || !strstr(error.text, c->name))
+      fail_msg("\"%s\" lacks \"%s\"", error.text, c->words);
     if (st == VLM_UNSUPPORTED) assert_null(strstr(error.text, "damaged"));
   }
 }
@@ -155,17 +159,21 @@ static void damage(const char *name) {
 
 static void test_damaged_pictures_never_crash(void **state) {
   (void)state;
-  static const char *const names[] = {"o6be.jpg",      "o6le.png",        "o6le.webp",      "alpha.webp",    "moving.webp",
-                                      "raw-profile.png", "xmp-element.jpg", "xmp-element.png", "every-alpha.png", "short-scan.jpg"};
+  static const char *const names[] = {
+      "o6be.jpg",        "o6le.png",        "o6le.webp",       "alpha.webp",      "moving.webp",
+      "raw-profile.png", "xmp-element.jpg", "xmp-element.png", "every-alpha.png", "short-scan.jpg"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) damage(names[i]);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_pictures_equal_pillow),          cmocka_unit_test(test_transparency_on_white),
-    cmocka_unit_test(test_missing_ends_are_read_and_told), cmocka_unit_test(test_bad_pictures_are_told_by_a_look),
-    cmocka_unit_test(test_orientation_can_be_left_alone),  cmocka_unit_test(test_a_cut_picture_takes_no_memory),
-    cmocka_unit_test(test_damaged_pictures_never_crash),
+      cmocka_unit_test(test_pictures_equal_pillow),
+      cmocka_unit_test(test_transparency_on_white),
+      cmocka_unit_test(test_missing_ends_are_read_and_told),
+      cmocka_unit_test(test_bad_pictures_are_told_by_a_look),
+      cmocka_unit_test(test_orientation_can_be_left_alone),
+      cmocka_unit_test(test_a_cut_picture_takes_no_memory),
+      cmocka_unit_test(test_damaged_pictures_never_crash),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,9 +31,11 @@ static int each_case(const char *kind, void (*visit)(const char *)) {
   return count;
 }
 
-static void check(const vlm_tensor *t, const char *name, const char *dtype, const char *shape, unsigned want) {
+static void check(const vlm_tensor *t, const char *name, const char *dtype, const char *shape,
+                  unsigned want) {
   char got[64] = "";
-  for (int d = 0; d < t->rank; d++) snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d", d ? "x" : "", (int)t->dims[d]);
+  for (int d = 0; d < t->rank; d++)
+    snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d", d ? "x" : "", (int)t->dims[d]);
   assert_string_equal(got[0] ? got : "-", shape);
   assert_string_equal(vlm_dtype_name(t->dtype), dtype);
   if ((unsigned)crc32(0, t->data, (uInt)vlm_tensor_bytes(t)) != want) fail_msg("%s: values differ", name);
@@ -107,8 +109,10 @@ static void visit_bad(const char *line) {
   char name[64], path[512], status[32], words[64];
   assert_int_equal(sscanf(line, "%63s %31s %63[^\n]", name, status, words), 3);
   snprintf(path, sizeof path, DATA "%s", name);
-  if (strcmp(vlm_status_name(read_all(path, &error)), status) != 0) fail_msg("%s: \"%s\" is not %s", name, error.text, status);
-  if (!strstr(error.text, words) || !strstr(error.text, name)) fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
+  if (strcmp(vlm_status_name(read_all(path, &error)), status) != 0)
+    fail_msg("%s: \"%s\" is not %s", name, error.text, status);
+  if (!strstr(error.text, words) || !strstr(error.text, name))
+    fail_msg("message \"%s\" lacks \"%s\" or the file name", error.text, words);
 }
 
 static void test_arrays_equal_numpy(void **state) {
@@ -190,11 +194,11 @@ static void test_types_unknown_to_numpy_are_widened(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_arrays_equal_numpy),
-    cmocka_unit_test(test_archives_equal_numpy),
-    cmocka_unit_test(test_bad_files_are_described),
-    cmocka_unit_test(test_damaged_archives_never_crash),
-    cmocka_unit_test(test_types_unknown_to_numpy_are_widened),
+      cmocka_unit_test(test_arrays_equal_numpy),
+      cmocka_unit_test(test_archives_equal_numpy),
+      cmocka_unit_test(test_bad_files_are_described),
+      cmocka_unit_test(test_damaged_archives_never_crash),
+      cmocka_unit_test(test_types_unknown_to_numpy_are_widened),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

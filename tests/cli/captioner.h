@@ -42,7 +42,8 @@ static inline void close_captioner(captioner *c) {
   vlm_context_free(c->context);
 }
 
-static inline void answer(captioner *c, const char *file, const char *prompt, const vlm_answer_opts *opts, vlm_answer *out) {
+static inline void answer(captioner *c, const char *file, const char *prompt, const vlm_answer_opts *opts,
+                          vlm_answer *out) {
   char path[512];
   vlm_image image;
   snprintf(path, sizeof path, IMAGES "/%s", file);
@@ -72,7 +73,8 @@ static inline int compare_tokens(captioner *c, const char *prompt, int stride) {
   while (vlm_json_next(vlm_json_root(doc), &it)) {
     if (index++ % stride) continue;
     answer(c, it.key, prompt, NULL, &a);
-    if (!same_ids(&a, it.value)) fail_msg("%s: %s: other tokens than PyTorch: %s", c->bundle->source, it.key, vlm_text_get(&a.text));
+    if (!same_ids(&a, it.value))
+      fail_msg("%s: %s: other tokens than PyTorch: %s", c->bundle->source, it.key, vlm_text_get(&a.text));
     compared++;
   }
   vlm_answer_free(&a);

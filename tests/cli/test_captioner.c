@@ -115,7 +115,8 @@ static void steps_allocate_nothing(void **state) {
   const vlm_graph *step = c.bundle->graphs[VLM_ROLE_DECODER_STEP];
   for (int32_t n = 0; n < step->n_nodes; n++) in_place += !strcmp(step->nodes[n].op_type, "CacheAttention");
   assert_int_equal(in_place, 2); /* one per layer */
-  for (int32_t i = 0; i < step->n_outputs; i++) assert_null(strstr(step->values[step->outputs[i]].name, "decoder.key"));
+  for (int32_t i = 0; i < step->n_outputs; i++)
+    assert_null(strstr(step->values[step->outputs[i]].name, "decoder.key"));
   answer(&c, "test_0000.png", PROMPT, NULL, &a);
   answer(&c, "test_0001.png", PROMPT, NULL, &a);
   vlm_session_stats before = vlm_session_get_stats(vlm_model_session(c.model, VLM_ROLE_DECODER_STEP));

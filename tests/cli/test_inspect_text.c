@@ -29,7 +29,8 @@ static void numbers_for_people(void **state) {
                 {999950, "1.0 M"},
                 {190342000000, "190.3 G"},
                 {INT64_MAX, "too many"}};
-  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) assert_string_equal(vlm_show_count(counts[i].n).text, counts[i].text);
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    assert_string_equal(vlm_show_count(counts[i].n).text, counts[i].text);
   assert_string_equal(vlm_show_bytes(35).text, "35 B");
   assert_string_equal(vlm_show_bytes(365.2e6).text, "365.2 MB");
   assert_string_equal(vlm_show_share(0).text, "0");

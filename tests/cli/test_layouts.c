@@ -55,7 +55,8 @@ static void stop(player *p) {
 
 /* The rule of make_layouts.py. */
 static void make_pixels(float *pixels, int64_t image) {
-  for (int64_t k = 0; k < PIXELS; k++) pixels[k] = (float)((k * 37 * (1 + image) + image * 101) % 256) / 128 - 1;
+  for (int64_t k = 0; k < PIXELS; k++)
+    pixels[k] = (float)((k * 37 * (1 + image) + image * 101) % 256) / 128 - 1;
 }
 
 static void ask(player *p, const char *prompt, int64_t image, int64_t beams, vlm_answer *out) {
@@ -76,7 +77,9 @@ static void same_ids(const vlm_answer *a, vlm_json ids, const char *layout, size
     FINE(vlm_json_as_int(&id, vlm_json_at(ids, i), &error));
     same = id == a->ids.data[i];
   }
-  if (!same) fail_msg("%s: case %zu: other tokens than ONNX Runtime: %zu of them, %s", layout, number, a->ids.count, vlm_text_get(&a->text));
+  if (!same)
+    fail_msg("%s: case %zu: other tokens than ONNX Runtime: %zu of them, %s", layout, number, a->ids.count,
+             vlm_text_get(&a->text));
 }
 
 static void check_cases(player *p, const char *layout) {
@@ -138,7 +141,8 @@ static void own_names(void **state) {
 
 static void forms_are_what_they_say(void **state) {
   (void)state;
-  vlm_bundle *merged = open_layout("trocr", VLM_DECODER_MERGED), *separate = open_layout("trocr", VLM_DECODER_SEPARATE);
+  vlm_bundle *merged = open_layout("trocr", VLM_DECODER_MERGED),
+             *separate = open_layout("trocr", VLM_DECODER_SEPARATE);
   assert_int_equal(merged->family, VLM_FAMILY_ENCODER_DECODER);
   assert_non_null(merged->merged);
   assert_null(separate->merged);
@@ -213,7 +217,8 @@ static void told_answers_agree(void **state) {
     vlm_tensor t = vlm_tensor_make(VLM_F32, 4, (int64_t[]){1, 3, SIDE, SIDE}, pixels);
     start(&p, open_layout(NAMES[i], VLM_DECODER_ANY));
     ask(&p, "w9", 1, 1, &a);
-    const vlm_answer_opts opts = {.forced = a.ids.data + 1, .n_forced = a.ids.count - 1, .on_logits = log_row, .user = &log};
+    const vlm_answer_opts opts = {
+        .forced = a.ids.data + 1, .n_forced = a.ids.count - 1, .on_logits = log_row, .user = &log};
     FINE(vlm_model_answer_pixels(p.model, &t, "w9", &opts, &b, &error));
     assert_int_equal(log.rows, a.ids.count - 1);
     assert_memory_equal(log.best, a.ids.data + 1, (a.ids.count - 1) * sizeof log.best[0]);
@@ -235,7 +240,8 @@ static void every_graph_can_be_profiled(void **state) {
     FINE(vlm_context_create(&context, NULL, &error));
     FINE(vlm_bundle_profile_make(&profile, context, b, NULL, &error));
     for (int r = 0; r < VLM_ROLE_COUNT; r++)
-      if (b->graphs[r] && !profile.roles[r].made) fail_msg("%s: %s: %s", NAMES[i], vlm_role_name((vlm_role)r), profile.roles[r].error.text);
+      if (b->graphs[r] && !profile.roles[r].made)
+        fail_msg("%s: %s: %s", NAMES[i], vlm_role_name((vlm_role)r), profile.roles[r].error.text);
     vlm_bundle_profile_free(&profile);
     vlm_bundle_free(b);
     vlm_context_free(context);
@@ -256,7 +262,8 @@ static vlm_stats *calibrate(const vlm_bundle *bundle) {
   vlm_context *context;
   char *preprocess;
   vlm_calibrate_report report;
-  const char *paths[] = {VLMQ_SOURCE_DIR "/datasets/screens/test/test_0000.png", VLMQ_SOURCE_DIR "/datasets/screens/test/test_0001.png"};
+  const char *paths[] = {VLMQ_SOURCE_DIR "/datasets/screens/test/test_0000.png",
+                         VLMQ_SOURCE_DIR "/datasets/screens/test/test_0001.png"};
   const vlm_dataset_opts data = {.limit = 0};
   const vlm_calibrate_opts opts = {.prompts = PROMPTS, .n_prompts = 1, .max_new_tokens = NEW_TOKENS};
   FINE(vlm_context_create(&context, NULL, &error));
@@ -278,7 +285,8 @@ static void quantize(vlm_bundle *b, const vlm_stats *stats, const vlm_quant_opts
   vlm_quant_plan *plan;
   int32_t n = 0, changed = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (vlm_bundle_graph_once(b, r)) graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
+    if (vlm_bundle_graph_once(b, r))
+      graphs[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
   FINE(vlm_quant_plan_make(&plan, graphs, n, stats, opts, &error));
   for (int32_t i = 0; i < plan->count; i++) changed += plan->nodes[i].decision != VLM_DECIDE_FLOAT;
   assert_true(changed > 8);
@@ -300,9 +308,7 @@ static vlm_bundle *pack_and_open(const vlm_bundle *b, const char *name) {
   return out;
 }
 
-static void lower(vlm_bundle *b) {
-  FINE(vlm_bundle_lower(b, NULL, &error));
-}
+static void lower(vlm_bundle *b) { FINE(vlm_bundle_lower(b, NULL, &error)); }
 
 static void same_answers(player *a, player *b, int64_t beams) {
   vlm_answer x = {0}, y = {0};
@@ -339,7 +345,8 @@ static void round_trip(const char *name, vlm_decoder_form form, vlm_activation_m
 
 static void quantized_layouts_survive_packing(void **state) {
   static const char *const NAMES[] = {"trocr", "vit_gpt2", "llava", "named"};
-  static const vlm_activation_mode MODES[] = {VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_DYNAMIC, VLM_ACTIVATIONS_NONE};
+  static const vlm_activation_mode MODES[] = {VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_DYNAMIC,
+                                              VLM_ACTIVATIONS_NONE};
   (void)state;
   for (size_t i = 0; i < 4; i++)
     for (size_t m = 0; m < 3; m++) round_trip(NAMES[i], VLM_DECODER_ANY, MODES[m]);
@@ -419,7 +426,8 @@ static void refuses(const char *from, const char *to, const char *first, const c
   vlm_status st = vlm_bundle_open(&b, folder, NULL, &error);
   if (st == VLM_OK) st = vlm_model_create(&model, context, b, NULL, &error);
   if (st == VLM_OK) fail_msg("%s instead of %s was accepted", to, from);
-  if (!strstr(error.text, first) || !strstr(error.text, second)) fail_msg("\"%s\" lacks \"%s\" or \"%s\"", error.text, first, second);
+  if (!strstr(error.text, first) || !strstr(error.text, second))
+    fail_msg("\"%s\" lacks \"%s\" or \"%s\"", error.text, first, second);
   vlm_model_free(model);
   vlm_bundle_free(b);
   vlm_context_free(context);
@@ -432,8 +440,10 @@ static void mistakes_in_the_manifest(void **state) {
   refuses("\"vision\": \"eye.onnx\"", "\"eye\": \"eye.onnx\"", "unknown key \"eye\"", "graphs");
   refuses("\"vision\": \"eye.onnx\"", "\"vision\": \"nose.onnx\"", "nose.onnx", "no such file");
   refuses("\"vision\": \"eye.onnx\"", "\"vision\": \"../eye.onnx\"", "outside", "graphs.vision");
-  refuses("\"pixel_values\": \"img\"", "\"pixel_values\": \"image\"", "no input or output \"image\"", "eye.onnx");
-  refuses("\"pixel_values\": \"img\"", "\"pixels\": \"img\"", "\"pixels\" has no known meaning", "pixel_values");
+  refuses("\"pixel_values\": \"img\"", "\"pixel_values\": \"image\"", "no input or output \"image\"",
+          "eye.onnx");
+  refuses("\"pixel_values\": \"img\"", "\"pixels\": \"img\"", "\"pixels\" has no known meaning",
+          "pixel_values");
   refuses("old_{kind}_{what}_{layer}", "olde_{kind}_{what}_{layer}", "matches \"olde_", "next.onnx");
   refuses("old_{kind}_{what}_{layer}", "old_{kind}_{layer}", "no {layer} or no {what}", "decoder_step.past");
   refuses("\"inputs_embeds\": \"vec\",", "\"inputs_embeds\": \"enc\",", "one thing", "start.onnx");

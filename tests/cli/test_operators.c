@@ -19,7 +19,8 @@ static void page_is_up_to_date(void **state) {
   FINE(vlm_operators_text(&text, &error));
   FINE(vlm_file_map(&file, VLMQ_SOURCE_DIR "/docs/operators.md", &error));
   if (file.bytes != text.bytes || memcmp(file.data, text.data, text.bytes) != 0)
-    fail_msg("docs/operators.md differs from the operator table; run: cmake --build build --target operators_md");
+    fail_msg(
+        "docs/operators.md differs from the operator table; run: cmake --build build --target operators_md");
   vlm_file_unmap(&file);
   vlm_text_free(&text);
 }
@@ -35,6 +36,7 @@ static void rows_are_readable(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(page_is_up_to_date), cmocka_unit_test(rows_are_readable)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(page_is_up_to_date),
+                                     cmocka_unit_test(rows_are_readable)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

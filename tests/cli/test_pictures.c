@@ -54,7 +54,8 @@ static void make_image(const char *name, int width, int height) {
 /* Standard output of vlm-run in the test's folder; free with vlm_free. */
 static char *run(const char *image, const char *prompt, const char *more) {
   char command[2048], *text;
-  snprintf(command, sizeof command, "cd %s && '%s/vlm-run' " BUNDLE " %s --prompt '%s' %s >out 2>err", folder, programs, image, prompt, more);
+  snprintf(command, sizeof command, "cd %s && '%s/vlm-run' " BUNDLE " %s --prompt '%s' %s >out 2>err", folder,
+           programs, image, prompt, more);
   if (system(command) != 0) fail_msg("failed: %s", command);
   snprintf(command, sizeof command, "%s/out", folder);
   FINE(vlm_file_read_text(&text, command, &error));
@@ -94,10 +95,12 @@ static uint32_t same_color(const vlm_image *image, const int points[][2], size_t
   uint32_t color = at(image, points[0][0], points[0][1]);
   assert_true(in_table(color));
   for (size_t i = 1; i < count; i++)
-    if (at(image, points[i][0], points[i][1]) != color) fail_msg("pixel %d, %d has another colour", points[i][0], points[i][1]);
+    if (at(image, points[i][0], points[i][1]) != color)
+      fail_msg("pixel %d, %d has another colour", points[i][0], points[i][1]);
   return color;
 }
-#define SAME_COLOR(image, ...) same_color(image, (const int[][2])__VA_ARGS__, sizeof((const int[][2])__VA_ARGS__) / sizeof(int[2]))
+#define SAME_COLOR(image, ...) \
+  same_color(image, (const int[][2])__VA_ARGS__, sizeof((const int[][2])__VA_ARGS__) / sizeof(int[2]))
 
 static int count_of(const vlm_image *image, vlm_area area, uint32_t color) {
   int count = 0;
@@ -107,7 +110,9 @@ static int count_of(const vlm_image *image, vlm_area area, uint32_t color) {
 }
 
 /* Letters are white or black. */
-static int ink_of(const vlm_image *image, vlm_area area) { return count_of(image, area, 0xffffff) + count_of(image, area, 0); }
+static int ink_of(const vlm_image *image, vlm_area area) {
+  return count_of(image, area, 0xffffff) + count_of(image, area, 0);
+}
 
 /* ---- tests ---- */
 
@@ -135,7 +140,8 @@ static void json_is_the_table(void **state) {
 static void boxes_are_where_they_are(void **state) {
   (void)state;
   vlm_image image = draw("<OD>");
-  uint32_t box = SAME_COLOR(&image, {{2, 40}, {2, 60}, {100, 40}, {50, 60}, {100, 60}}), dog = SAME_COLOR(&image, {{104, 30}, {199, 30}, {150, 48}, {199, 48}});
+  uint32_t box = SAME_COLOR(&image, {{2, 40}, {2, 60}, {100, 40}, {50, 60}, {100, 60}}),
+           dog = SAME_COLOR(&image, {{104, 30}, {199, 30}, {150, 48}, {199, 48}});
   assert_int_equal(SAME_COLOR(&image, {{6, 28}, {60, 20}, {40, 32}}), box); /* the second box of the name */
   assert_int_not_equal(box, dog);
   assert_int_equal(at(&image, 50, 40), PLAIN);
@@ -182,7 +188,8 @@ static void polygons_of_one_thing_have_one_color(void **state) {
 static void boxes_without_label_have_their_own_color(void **state) {
   (void)state;
   vlm_image image = draw("<REGION_PROPOSAL>");
-  assert_int_not_equal(SAME_COLOR(&image, {{2, 2}, {50, 2}, {100, 60}}), SAME_COLOR(&image, {{104, 4}, {199, 48}}));
+  assert_int_not_equal(SAME_COLOR(&image, {{2, 2}, {50, 2}, {100, 60}}),
+                       SAME_COLOR(&image, {{104, 4}, {199, 48}}));
   assert_int_equal(at(&image, 4, 0), PLAIN);
   vlm_image_free(&image);
 }

@@ -32,16 +32,15 @@ typedef struct {
 } model_tree;
 
 static const model_tree TREES[] = {
-    {"tests/onnx/data", 30}, {"tests/cli/data", 200}, {"datasets/captioner/bundle",
-                                                       1}, {"../shared/data/models", 0}, {"../shared/cases",
-                                                                                          0},
+    {"tests/onnx/data", 30},      {"tests/cli/data", 200}, {"datasets/captioner/bundle", 1},
+    {"../shared/data/models", 0}, {"../shared/cases", 0},
 };
 
 static const vlm_quant_opts RECIPES[] = {
-    {.activations = VLM_ACTIVATIONS_AUTO, .no_weight_search = true},   {.activations = VLM_ACTIVATIONS_STATIC,
-                                                                        .no_weight_search = true},
-    {.activations = VLM_ACTIVATIONS_DYNAMIC, .no_weight_search = true}, {.activations = VLM_ACTIVATIONS_NONE,
-                                                                         .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_AUTO, .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_STATIC, .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_DYNAMIC, .no_weight_search = true},
+    {.activations = VLM_ACTIVATIONS_NONE, .no_weight_search = true},
     {.everything = true, .no_weight_search = true, .per_tensor_weights = true},
 };
 
@@ -88,8 +87,7 @@ static vlm_stats *make_stats(const vlm_bundle *bundle) {
 static int32_t graphs_of(vlm_quant_graph *out, const vlm_bundle *b) {
   int32_t n = 0;
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (vlm_bundle_graph_once(b, r))
-      out[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
+    if (vlm_bundle_graph_once(b, r)) out[n++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), b->graphs[r]};
   return n;
 }
 
@@ -102,10 +100,11 @@ static bool is_constant(const vlm_bundle *b, const vlm_left_float *left) {
     if (!b->graphs[r]) continue;
     FINE(vlm_bodies_make(&bodies, b->graphs[r], vlm_role_name((vlm_role)r), arena, &error));
     for (int32_t i = 0; i < bodies.count; i++) {
-      vlm_value_id id = strcmp(bodies.items[i].path, left->graph) ? VLM_NO_VALUE
-          : vlm_graph_find(bodies.items[i].graph, left->value);
+      vlm_value_id id = strcmp(bodies.items[i].path, left->graph)
+                            ? VLM_NO_VALUE
+                            : vlm_graph_find(bodies.items[i].graph, left->value);
       found |= id != VLM_NO_VALUE &&
-          (int64_t)vlm_tensor_bytes(&bodies.items[i].graph->values[id].tensor) == left->bytes;
+               (int64_t)vlm_tensor_bytes(&bodies.items[i].graph->values[id].tensor) == left->bytes;
     }
     vlm_bodies_free(&bodies);
   }
@@ -224,7 +223,7 @@ static void plan_is_run(void **state) {
 int main(void) {
   struct CMUnitTest tests[sizeof TREES / sizeof TREES[0]];
   for (size_t i = 0; i < sizeof TREES / sizeof TREES[0]; i++)
-    tests[i] = (struct CMUnitTest){.name = TREES[i].folder, .test_func = plan_is_run,
-                                   .initial_state = (void *)(uintptr_t)&TREES[i]};
+    tests[i] = (struct CMUnitTest){
+        .name = TREES[i].folder, .test_func = plan_is_run, .initial_state = (void *)(uintptr_t)&TREES[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ typedef struct {
 
 static int count_past(const vlm_graph *g) {
   int count = 0;
-  for (int32_t i = 0; i < g->n_inputs; i++) count += !strncmp(g->values[g->inputs[i]].name, "past_key_values.", 16);
+  for (int32_t i = 0; i < g->n_inputs; i++)
+    count += !strncmp(g->values[g->inputs[i]].name, "past_key_values.", 16);
   return count;
 }
 
@@ -52,11 +53,17 @@ static void check_layout(const char *layout, vlm_decoder_form form, const char *
 
 /* ---- layouts ---- */
 
-static const shape TROCR = {.family = VLM_FAMILY_ENCODER_DECODER, .encoder = true, .step_takes_ids = true, .cache_inputs = 8};
-static const shape VIT_GPT2 = {
-    .family = VLM_FAMILY_ENCODER_DECODER, .encoder = true, .step_takes_ids = true, .step_takes_states = true, .cache_inputs = 4};
-static const shape DECODER_ONLY = {.family = VLM_FAMILY_DECODER_ONLY, .vision = true, .embed = true, .cache_inputs = 8};
-static const shape NAMED = {.family = VLM_FAMILY_ENCODER_DECODER, .vision = true, .embed = true, .encoder = true, .cache_inputs = 8};
+static const shape TROCR = {
+    .family = VLM_FAMILY_ENCODER_DECODER, .encoder = true, .step_takes_ids = true, .cache_inputs = 8};
+static const shape VIT_GPT2 = {.family = VLM_FAMILY_ENCODER_DECODER,
+                               .encoder = true,
+                               .step_takes_ids = true,
+                               .step_takes_states = true,
+                               .cache_inputs = 4};
+static const shape DECODER_ONLY = {
+    .family = VLM_FAMILY_DECODER_ONLY, .vision = true, .embed = true, .cache_inputs = 8};
+static const shape NAMED = {
+    .family = VLM_FAMILY_ENCODER_DECODER, .vision = true, .embed = true, .encoder = true, .cache_inputs = 8};
 
 /* A decoder that starts from the prompt knows no tasks: the question is in the encoder, "" and "<CAPTION>" mean the same. */
 static void trocr(void **state) {

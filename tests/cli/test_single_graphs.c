@@ -49,7 +49,7 @@ static const model_case CASES[] = {
 
 typedef struct {
   const model_case *model;
-  char folder[64];   /* temporary */
+  char folder[64]; /* temporary */
   vlm_context *context;
   vlm_bundle *reference, *candidate;
   vlm_dataset *all, *some;
@@ -156,8 +156,10 @@ static void quantize(job *j) {
   FINE(vlm_pack_open(&pack, path, &(vlm_pack_open_opts){.lazy = true}, &error));
   FINE(vlm_pack_bundle(&j->candidate, pack, &error));
   FINE(vlm_graph_lower(j->candidate->graphs[VLM_ROLE_MODEL], &counts, &error));
-  int32_t fixed = vlm_lower_report_forms(&counts, VLM_FORM_STATIC), by_row = vlm_lower_report_forms(&counts, VLM_FORM_ROW);
-  print_message("%s: %d static INT8 operators, %d with ranges per row, %zu of %zu bytes\n", j->model->what, fixed, by_row, bytes, before);
+  int32_t fixed = vlm_lower_report_forms(&counts, VLM_FORM_STATIC),
+          by_row = vlm_lower_report_forms(&counts, VLM_FORM_ROW);
+  print_message("%s: %d static INT8 operators, %d with ranges per row, %zu of %zu bytes\n", j->model->what,
+                fixed, by_row, bytes, before);
   print_worst(plan);
   assert_true(fixed + by_row >= j->model->min_int8);
   assert_true(bytes < before * 7 / 10);
@@ -170,10 +172,11 @@ static void quantize(job *j) {
 
 static void evaluate(job *j) {
   vlm_graph_eval e;
-  FINE(vlm_graph_evaluate(&e, j->context, j->reference->graphs[VLM_ROLE_MODEL], j->candidate->graphs[VLM_ROLE_MODEL], j->all, NULL, &error));
+  FINE(vlm_graph_evaluate(&e, j->context, j->reference->graphs[VLM_ROLE_MODEL],
+                          j->candidate->graphs[VLM_ROLE_MODEL], j->all, NULL, &error));
   double agreement = e.rows ? 100.0 * (double)e.equal / (double)e.rows : 100, db = vlm_graph_eval_min_db(&e);
-  print_message("  SQNR %.1f dB (worst output), top-1 agreement %.2f %% of %lld rows, %lld samples\n", db, agreement, (long long)e.rows,
-                (long long)e.samples);
+  print_message("  SQNR %.1f dB (worst output), top-1 agreement %.2f %% of %lld rows, %lld samples\n", db,
+                agreement, (long long)e.rows, (long long)e.samples);
   assert_int_equal(e.samples, j->sets);
   assert_true(db >= j->model->min_db);
   assert_true(db < 100); /* it is quantized */
@@ -183,7 +186,8 @@ static void evaluate(job *j) {
 
 static void run_case(void **state) {
   job j = {.model = *state, .folder = "/tmp/vlmq-graphs-XXXXXX"};
-  if (strncmp(j.model->folder, MODELS, sizeof MODELS - 1) == 0 && !vlm_file_is_folder(VLMQ_SOURCE_DIR "/" MODELS)) {
+  if (strncmp(j.model->folder, MODELS, sizeof MODELS - 1) == 0 &&
+      !vlm_file_is_folder(VLMQ_SOURCE_DIR "/" MODELS)) {
     skip();
     return;
   }
@@ -206,6 +210,7 @@ static void run_case(void **state) {
 int main(void) {
   struct CMUnitTest tests[sizeof CASES / sizeof CASES[0]];
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
-    tests[i] = (struct CMUnitTest){.name = CASES[i].what, .test_func = run_case, .initial_state = vlm_unconst(&CASES[i])};
+    tests[i] = (struct CMUnitTest){
+        .name = CASES[i].what, .test_func = run_case, .initial_state = vlm_unconst(&CASES[i])};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

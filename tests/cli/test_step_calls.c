@@ -23,16 +23,16 @@
 static const char *model_path = BUNDLE, *image_path = IMAGE;
 static volatile bool counting; /* volatile: compilers know malloc and strcmp */
 
-#define WRAPPED(X)                                                                                                   \
-  X(void *, malloc, (size_t n), (n))                                                                                 \
-  X(void *, calloc, (size_t n, size_t size), (n, size))                                                              \
-  X(void *, realloc, (void *p, size_t n), (p, n))                                                                    \
-  X(void *, aligned_alloc, (size_t align, size_t n), (align, n))                                                     \
-  X(int, strcmp, (const char *a, const char *b), (a, b))                                                             \
-  X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))                                               \
-  X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name))                                 \
-  X(uint64_t, vlm_hash64, (const void *data, size_t bytes), (data, bytes))                                           \
-  X(uint64_t, vlm_xxh64, (const void *data, size_t bytes), (data, bytes))                                            \
+#define WRAPPED(X)                                                                   \
+  X(void *, malloc, (size_t n), (n))                                                 \
+  X(void *, calloc, (size_t n, size_t size), (n, size))                              \
+  X(void *, realloc, (void *p, size_t n), (p, n))                                    \
+  X(void *, aligned_alloc, (size_t align, size_t n), (align, n))                     \
+  X(int, strcmp, (const char *a, const char *b), (a, b))                             \
+  X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))               \
+  X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name)) \
+  X(uint64_t, vlm_hash64, (const void *data, size_t bytes), (data, bytes))           \
+  X(uint64_t, vlm_xxh64, (const void *data, size_t bytes), (data, bytes))            \
   X(int, pthread_mutex_lock, (void *mutex), (mutex))
 
 #define COUNTER(result, name, parameters, arguments) \
@@ -107,6 +107,7 @@ int main(int argc, char **argv) {
     model_path = argv[1];
     image_path = argv[2];
   }
-  const struct CMUnitTest tests[] = {cmocka_unit_test(calls_are_seen), cmocka_unit_test(a_step_looks_nothing_up)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(calls_are_seen),
+                                     cmocka_unit_test(a_step_looks_nothing_up)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

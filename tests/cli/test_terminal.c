@@ -20,9 +20,15 @@ static void test_text(void **state) {
   (void)state;
   expect("plain, \xc3\xa9\xe2\x9c\x93\tand\n", 15, "plain, \xc3\xa9\xe2\x9c\x93\tan", 0);
   expect("\x1b]0;t\x07\r\x7f", 8, "\\u001b]0;t\\u0007\\u000d\\u007f", 0);
-  expect("\xc2\x9b" "2J \x9b", 6, "\\u009b2J \\u009b", 0);         /* both forms of the 8-bit CSI */
-  expect("\xe2\x80\xae" "gpj.exe", 10, "\\u202egpj.exe", 0);       /* right to left */
-  expect("caf\xe9 x", 6, "caf\xe9 x", 0);                          /* another encoding */
+  expect(
+      "\xc2\x9b"
+      "2J \x9b",
+      6, "\\u009b2J \\u009b", 0); /* both forms of the 8-bit CSI */
+  expect(
+      "\xe2\x80\xae"
+      "gpj.exe",
+      10, "\\u202egpj.exe", 0);           /* right to left */
+  expect("caf\xe9 x", 6, "caf\xe9 x", 0); /* another encoding */
   expect("a\0b", 3, "a\\u0000b", 0);
 }
 

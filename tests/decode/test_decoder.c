@@ -4,40 +4,41 @@
 #include "tests/exec/graph_program.h"
 
 /* Embeds ids as [id, 1], keeps them as keys and values, and attends with scale 0: the mean of all values, id first. */
-#define EMBED                                 \
-  "in input_ids int64 1,?\n"                  \
-  "const axes int64 1 1\n"                    \
-  "const last int64 1 3\n"                    \
-  "const ones float32 1,1,1,1 1\n"            \
-  "const shape int64 4 1 1 -1 1\n"            \
-  "Cast input_ids -> f to=1\n"                \
-  "Reshape f shape -> x\n"                    \
-  "Div x x -> one\n"                          \
+#define EMBED                      \
+  "in input_ids int64 1,?\n"       \
+  "const axes int64 1 1\n"         \
+  "const last int64 1 3\n"         \
+  "const ones float32 1,1,1,1 1\n" \
+  "const shape int64 4 1 1 -1 1\n" \
+  "Cast input_ids -> f to=1\n"     \
+  "Reshape f shape -> x\n"         \
+  "Div x x -> one\n"               \
   "Concat x one -> kv axis=3\n"
 
-#define FIRST(rows)                           \
-  EMBED                                       \
-  rows                                        \
-  "ReduceMean kv middle -> m keepdims=0\n"    \
-  "Unsqueeze m axes -> logits\n"              \
-  "out logits\n"                              \
-  "out present.0.decoder.key\n"               \
-  "out present.0.decoder.value\n"
+#define FIRST(rows)                             \
+  EMBED                                         \
+  rows "ReduceMean kv middle -> m keepdims=0\n" \
+       "Unsqueeze m axes -> logits\n"           \
+       "out logits\n"                           \
+       "out present.0.decoder.key\n"            \
+       "out present.0.decoder.value\n"
 
-#define SAME "const middle int64 1 2\nIdentity kv -> present.0.decoder.key\nIdentity kv -> present.0.decoder.value\n"
-#define TWICE                                 \
-  "const middle int64 1 2\n"                  \
+#define SAME \
+  "const middle int64 1 2\nIdentity kv -> present.0.decoder.key\nIdentity kv -> present.0.decoder.value\n"
+#define TWICE                                      \
+  "const middle int64 1 2\n"                       \
   "Concat kv kv -> present.0.decoder.key axis=2\n" \
   "Concat kv kv -> present.0.decoder.value axis=2\n"
 
-#define STEP                                                             \
-  EMBED                                                                  \
-  "in past_key_values.0.decoder.key float32 1,1,?,2\n"                   \
-  "in past_key_values.0.decoder.value float32 1,1,?,2\n"                 \
-  "in cache_capacity int64 -\n"                                          \
-  "const nil float32 1,1,1,2 0\n"                                        \
-  "vlm:CacheAttention nil kv kv past_key_values.0.decoder.key past_key_values.0.decoder.value cache_capacity -> a\n" \
-  "Squeeze a axes -> logits\n"                                           \
+#define STEP                                                                                    \
+  EMBED                                                                                         \
+  "in past_key_values.0.decoder.key float32 1,1,?,2\n"                                          \
+  "in past_key_values.0.decoder.value float32 1,1,?,2\n"                                        \
+  "in cache_capacity int64 -\n"                                                                 \
+  "const nil float32 1,1,1,2 0\n"                                                               \
+  "vlm:CacheAttention nil kv kv past_key_values.0.decoder.key past_key_values.0.decoder.value " \
+  "cache_capacity -> a\n"                                                                       \
+  "Squeeze a axes -> logits\n"                                                                  \
   "out logits\n"
 
 typedef struct {

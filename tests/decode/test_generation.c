@@ -35,11 +35,14 @@ static void later_sources_win(void **state) {
   (void)state;
   vlm_generation g;
   vlm_json_doc *config = parse(
-      "{\"bos_token_id\": 5, \"num_beams\": 2, \"text_config\": {\"bos_token_id\": 1, \"eos_token_id\": 9, \"forced_bos_token_id\": 0,"
+      "{\"bos_token_id\": 5, \"num_beams\": 2, \"text_config\": {\"bos_token_id\": 1, \"eos_token_id\": 9, "
+      "\"forced_bos_token_id\": 0,"
       "\"decoder_start_token_id\": 2, \"max_length\": 20}}");
   vlm_json_doc *generation = parse(
-      "{\"eos_token_id\": [2, 3], \"num_beams\": 3, \"no_repeat_ngram_size\": 3, \"early_stopping\": \"never\", \"max_new_tokens\": 7,"
-      "\"forced_bos_token_id\": null, \"suppress_tokens\": [4, 6], \"bad_words_ids\": [[8]], \"min_length\": 2, \"do_sample\": false}");
+      "{\"eos_token_id\": [2, 3], \"num_beams\": 3, \"no_repeat_ngram_size\": 3, \"early_stopping\": "
+      "\"never\", \"max_new_tokens\": 7,"
+      "\"forced_bos_token_id\": null, \"suppress_tokens\": [4, 6], \"bad_words_ids\": [[8]], \"min_length\": "
+      "2, \"do_sample\": false}");
   FINE(vlm_generation_read(&g, config, generation, &error));
   assert_int_equal(g.start, 2);
   assert_int_equal(g.bos, 5);
@@ -52,12 +55,14 @@ static void later_sources_win(void **state) {
   assert_int_equal(g.n_suppressed, 2);
   assert_int_equal(g.n_bad_words, 1);
   assert_int_equal(vlm_generation_max_length(&g, 1, 0), 8); /* max_new_tokens wins over max_length 20 */
-  vlm_json_doc *manifest =
-      parse("{\"start\": 7, \"forced_bos\": null, \"eos\": 4, \"beams\": 1, \"no_repeat_ngram\": 0, \"length_penalty\": 0.5}");
+  vlm_json_doc *manifest = parse(
+      "{\"start\": 7, \"forced_bos\": null, \"eos\": 4, \"beams\": 1, \"no_repeat_ngram\": 0, "
+      "\"length_penalty\": 0.5}");
   FINE(vlm_generation_overlay(&g, vlm_json_root(manifest), &error));
   assert_int_equal(g.start, 7);
   assert_int_equal(g.forced_bos, -1); /* null in a manifest takes it away */
-  assert_true(g.n_eos == 1 && g.eos[0] == 4 && g.beams == 1 && g.no_repeat_ngram == 0 && g.length_penalty == 0.5);
+  assert_true(g.n_eos == 1 && g.eos[0] == 4 && g.beams == 1 && g.no_repeat_ngram == 0 &&
+              g.length_penalty == 0.5);
   vlm_json_free(manifest);
   vlm_json_free(config);
   vlm_json_free(generation);
@@ -74,11 +79,18 @@ static void start_falls_back_to_bos(void **state) {
 
 static void bad_values_are_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {
-      "{\"eos_token_id\": -3}",   "{\"eos_token_id\": \"x\"}",   "{\"num_beams\": 0}",
-      "{\"num_beams\": 100000}",  "{\"repetition_penalty\": 0}", "{\"max_length\": 0}",
-      "{\"early_stopping\": 3}",  "{\"bos_token_id\": 1e30}",    "{\"bad_words_ids\": [[1, 2]]}",
-      "{\"bad_words_ids\": [3]}", "{\"length_penalty\": \"1\"}", "{\"eos_token_id\": [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"};
+  static const char *const bad[] = {"{\"eos_token_id\": -3}",
+                                    "{\"eos_token_id\": \"x\"}",
+                                    "{\"num_beams\": 0}",
+                                    "{\"num_beams\": 100000}",
+                                    "{\"repetition_penalty\": 0}",
+                                    "{\"max_length\": 0}",
+                                    "{\"early_stopping\": 3}",
+                                    "{\"bos_token_id\": 1e30}",
+                                    "{\"bad_words_ids\": [[1, 2]]}",
+                                    "{\"bad_words_ids\": [3]}",
+                                    "{\"length_penalty\": \"1\"}",
+                                    "{\"eos_token_id\": [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     vlm_generation g;
     vlm_json_doc *doc = parse(bad[i]);
@@ -100,7 +112,8 @@ static void florence2_is_read(void **state) {
   snprintf(path, sizeof path, "%sgeneration_config.json", folder);
   FINE(vlm_json_load(&generation, path, 0, &error));
   FINE(vlm_generation_read(&g, config, generation, &error));
-  assert_true(g.start == 2 && g.bos == 0 && g.pad == 1 && g.n_eos == 1 && g.eos[0] == 2 && g.forced_bos == 0 && g.forced_eos == 2);
+  assert_true(g.start == 2 && g.bos == 0 && g.pad == 1 && g.n_eos == 1 && g.eos[0] == 2 &&
+              g.forced_bos == 0 && g.forced_eos == 2);
   assert_true(g.beams == 3 && g.no_repeat_ngram == 3 && g.early_stopping == VLM_EARLY_TRUE);
   vlm_json_free(config);
   vlm_json_free(generation);
@@ -108,8 +121,9 @@ static void florence2_is_read(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_documented), cmocka_unit_test(later_sources_win), cmocka_unit_test(start_falls_back_to_bos),
-      cmocka_unit_test(bad_values_are_refused),  cmocka_unit_test(florence2_is_read),
+      cmocka_unit_test(defaults_are_documented), cmocka_unit_test(later_sources_win),
+      cmocka_unit_test(start_falls_back_to_bos), cmocka_unit_test(bad_values_are_refused),
+      cmocka_unit_test(florence2_is_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

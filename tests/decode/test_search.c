@@ -35,7 +35,8 @@ static void toy_logits(const toy *t, const int32_t *ids, size_t count, float *lo
   uint64_t h = t->seed;
   for (size_t i = count > (size_t)t->memory ? count - (size_t)t->memory : 0; i < count; i++)
     h = mix(h * 31 + (uint64_t)ids[i] + 0x9E3779B97F4A7C15u);
-  for (int64_t v = 0; v < t->vocab; v++) logits[v] = (float)((double)(mix(h + (uint64_t)v * 0xD1342543DE82EF95u) >> 44) / 65536.0 - 8.0);
+  for (int64_t v = 0; v < t->vocab; v++)
+    logits[v] = (float)((double)(mix(h + (uint64_t)v * 0xD1342543DE82EF95u) >> 44) / 65536.0 - 8.0);
   for (int32_t e = 0; e < t->generation->n_eos; e++) logits[t->generation->eos[e]] += (float)t->eos_bias;
 }
 
@@ -150,7 +151,8 @@ static void rules_do_what_they_say(void **state) {
   (void)state;
   vlm_generation g = defaults();
   const int32_t ids[] = {2, 0, 5, 6, 5};
-  vlm_search_state s = {.generation = &g, .ids = ids, .count = 5, .n_prompt = 1, .max_length = 10, .vocab = 8};
+  vlm_search_state s = {
+      .generation = &g, .ids = ids, .count = 5, .n_prompt = 1, .max_length = 10, .vocab = 8};
   float x[8] = {1, 1, 1, 1, 1, 1, 1, -1};
   g.no_repeat_ngram = 2; /* 5 was followed by 6 */
   vlm_search_rules_apply(&s, x);
@@ -176,10 +178,13 @@ static void log_softmax_is_right(void **state) {
   (void)state;
   float x[4] = {1, 2, 3, -INFINITY};
   vlm_search_log_softmax(x, 4);
-  assert_true(fabs(x[0] + 2.4076059644443806) < 1e-6 && fabs(x[1] + 1.4076059644443806) < 1e-6 && fabs(x[2] + 0.4076059644443806) < 1e-6);
+  assert_true(fabs(x[0] + 2.4076059644443806) < 1e-6 && fabs(x[1] + 1.4076059644443806) < 1e-6 &&
+              fabs(x[2] + 0.4076059644443806) < 1e-6);
   assert_true(isinf(x[3]));
-  assert_true(vlm_search_length_power(7, 0) == 1 && vlm_search_length_power(7, 1) == 7 && vlm_search_length_power(7, 2) == 49);
-  assert_true(vlm_search_length_power(4, -1) == 0.25f && fabs(vlm_search_length_power(10, 0.6) - 3.9810717) < 1e-5);
+  assert_true(vlm_search_length_power(7, 0) == 1 && vlm_search_length_power(7, 1) == 7 &&
+              vlm_search_length_power(7, 2) == 49);
+  assert_true(vlm_search_length_power(4, -1) == 0.25f &&
+              fabs(vlm_search_length_power(10, 0.6) - 3.9810717) < 1e-5);
 }
 
 /* ---- contract ---- */
@@ -263,8 +268,9 @@ static void bad_options_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(recorded_cases_agree),   cmocka_unit_test(rules_do_what_they_say),     cmocka_unit_test(log_softmax_is_right),
-      cmocka_unit_test(first_step_has_one_row), cmocka_unit_test(forced_start_keeps_one_row), cmocka_unit_test(ties_go_to_the_lower_token),
+      cmocka_unit_test(recorded_cases_agree),       cmocka_unit_test(rules_do_what_they_say),
+      cmocka_unit_test(log_softmax_is_right),       cmocka_unit_test(first_step_has_one_row),
+      cmocka_unit_test(forced_start_keeps_one_row), cmocka_unit_test(ties_go_to_the_lower_token),
       cmocka_unit_test(bad_options_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

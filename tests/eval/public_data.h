@@ -11,8 +11,8 @@
 #include "tests/fine.h"
 
 #define METRICS VLMQ_SOURCE_DIR "/../shared/data/metrics/"
-#define SKIP_WITHOUT_DATA()            \
-  do {                                 \
+#define SKIP_WITHOUT_DATA()                   \
+  do {                                        \
     if (!vlm_file_is_folder(METRICS)) skip(); \
   } while (0)
 

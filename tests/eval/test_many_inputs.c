@@ -55,8 +55,10 @@ static vlm_dataset *open_set(const vlm_graph *g) {
   static vlm_dataset_input names[MANY];
   vlm_dataset *set;
   const char *path = folder;
-  for (int i = 0; i < MANY; i++) names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = 2};
-  FINE(vlm_dataset_open_inputs(&set, &path, 1, &(vlm_dataset_opts){.inputs = names, .input_count = MANY}, &error));
+  for (int i = 0; i < MANY; i++)
+    names[i] = (vlm_dataset_input){.name = g->values[g->inputs[i]].name, .rank = 2};
+  FINE(vlm_dataset_open_inputs(&set, &path, 1, &(vlm_dataset_opts){.inputs = names, .input_count = MANY},
+                               &error));
   assert_int_equal(vlm_dataset_count(set), 1);
   return set;
 }

@@ -23,10 +23,13 @@ static vlm_output_match match(vlm_output_match m, const vlm_tensor *a, const vlm
 }
 
 static void test_infinities(void **state) {
-  float r[] = {1, -INFINITY, 3, NAN}, c[] = {1, -INFINITY, 3.1f, NAN}, lost[] = {1, 2, 3, NAN}, other[] = {1, INFINITY, 3, NAN};
-  const vlm_tensor a = float_rows_of(1, 4, r), b = float_rows_of(1, 4, c), d = float_rows_of(1, 4, lost), e = float_rows_of(1, 4, other);
+  float r[] = {1, -INFINITY, 3, NAN}, c[] = {1, -INFINITY, 3.1f, NAN}, lost[] = {1, 2, 3, NAN},
+        other[] = {1, INFINITY, 3, NAN};
+  const vlm_tensor a = float_rows_of(1, 4, r), b = float_rows_of(1, 4, c), d = float_rows_of(1, 4, lost),
+                   e = float_rows_of(1, 4, other);
   (void)state;
-  const vlm_output_match same = match((vlm_output_match){0}, &a, &a), near = match((vlm_output_match){0}, &a, &b);
+  const vlm_output_match same = match((vlm_output_match){0}, &a, &a),
+                         near = match((vlm_output_match){0}, &a, &b);
   assert_true(isinf(vlm_sqnr_db(&same.sqnr)) && vlm_sqnr_db(&same.sqnr) > 0);
   assert_true(vlm_sqnr_db(&near.sqnr) > 29 && vlm_sqnr_db(&near.sqnr) < 31);
   assert_int_equal(match((vlm_output_match){0}, &a, &d).sqnr.lost, 1);
@@ -45,7 +48,8 @@ static void test_rows_are_found_again(void **state) {
   assert_int_equal(m.items, 6);
   assert_true(vlm_sqnr_db(&m.sqnr) > 40);
   assert_true(vlm_output_match_percent(&m) == 50);
-  const vlm_output_match gone = match((vlm_output_match){0}, &a, &none), empty = match((vlm_output_match){0}, &none, &none);
+  const vlm_output_match gone = match((vlm_output_match){0}, &a, &none),
+                         empty = match((vlm_output_match){0}, &none, &none);
   assert_true(vlm_output_match_percent(&gone) == 0 && vlm_output_match_percent(&empty) == 100);
 }
 
@@ -86,7 +90,9 @@ static void test_types(void **state) {
 static void test_what_data_selects(void **state) {
   vlm_output_match m;
   (void)state;
-  vlm_graph *g = graph_of("in x float32 2,4\nNonZero x -> n\nCast n -> f to=1\nRelu x -> r\nAdd f f -> s\nout n\nout f\nout r\nout s\n");
+  vlm_graph *g = graph_of(
+      "in x float32 2,4\nNonZero x -> n\nCast n -> f to=1\nRelu x -> r\nAdd f f -> s\nout n\nout f\nout "
+      "r\nout s\n");
   FINE(vlm_output_match_begin(&m, g, 0, &error));
   assert_true(m.selected && m.form == VLM_ITEM_COLUMN);
   FINE(vlm_output_match_begin(&m, g, 1, &error));
@@ -114,8 +120,8 @@ static void test_places_of_labels(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_infinities), cmocka_unit_test(test_rows_are_found_again),
-      cmocka_unit_test(test_integers),   cmocka_unit_test(test_types),
+      cmocka_unit_test(test_infinities),        cmocka_unit_test(test_rows_are_found_again),
+      cmocka_unit_test(test_integers),          cmocka_unit_test(test_types),
       cmocka_unit_test(test_what_data_selects), cmocka_unit_test(test_places_of_labels),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,8 @@ static void check_stream(const char *const *texts, const char *const *wanted, in
   FINE(vlm_arena_create(&arena, &error));
   FINE(vlm_ptb_tokenize(got, arena, texts, n, &(vlm_ptb_opts){.keep_punctuation = true}, &error));
   for (int i = 0; i < n; i++) {
-    if (strcmp(got[i], wanted[i]) != 0) fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[i], got[i], wanted[i]);
+    if (strcmp(got[i], wanted[i]) != 0)
+      fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[i], got[i], wanted[i]);
   }
   vlm_arena_free(arena);
 }
@@ -36,7 +37,10 @@ static const struct {
     {"C++ and F# books", "c++ and f# books"},
     {"I cannot; they're gonna", "i can not ; they 're gon na"},
     {"'twas late", "'t was late"},
-    {"<em class=\"a b\"> x </em>", "<em\xC2\xA0" "class=\"a\xC2\xA0" "b\"> x </em>"},
+    {"<em class=\"a b\"> x </em>",
+     "<em\xC2\xA0"
+     "class=\"a\xC2\xA0"
+     "b\"> x </em>"},
     {"<3 hearts>", "< 3 hearts >"},
     {"wide \xE2\x80\x94 open", "wide -- open"},
     {"salt &amp; ice", "salt & ice"},
@@ -47,16 +51,22 @@ static const struct {
     {"see http://ab.cd/e?f, then", "see http://ab.cd/e?f , then"},
     {"write to me@home.org.", "write to me@home.org ."},
     {"3,500 geese at 12:05pm on 12/25/2014", "3,500 geese at 12:05 pm on 12/25/2014"},
-    {"2 3/4 cups", "2\xC2\xA0" "3/4 cups"},
+    {"2 3/4 cups",
+     "2\xC2\xA0"
+     "3/4 cups"},
     {"H\xE2\x82\x82O and 5\xC2\xB2", "h \xE2\x82\x82 o and 5 \xC2\xB2"},
     {"cat/dog/owl/emu", "cat/dog/owl / emu"},
-    {"US$5 or \xE2\x82\xAC" "5 or 5\xC2\xA2", "us$ 5 or $ 5 or 5 cents"},
+    {"US$5 or \xE2\x82\xAC"
+     "5 or 5\xC2\xA2",
+     "us$ 5 or $ 5 or 5 cents"},
     {"page no. 7, no. way", "page no. 7 , no . way"},
     {"plums, figs etc. In town", "plums , figs etc. . in town"},
     {"plums, figs etc. in town", "plums , figs etc. in town"},
     {"Dr. Who in the U.S. today", "dr. who in the u.s. today"},
     {"a van., a bus", "a van. , a bus"},
-    {"(555) 123-4567", "-lrb-555-rrb-\xC2\xA0" "123-4567"},
+    {"(555) 123-4567",
+     "-lrb-555-rrb-\xC2\xA0"
+     "123-4567"},
     {"a \"red\" bus \" now", "a `` red '' bus '' now"},
     {"happy :) face", "happy :-rrb- face"},
     {"{a} [b] (c)", "-lcb- a -rcb- -lsb- b -rsb- -lrb- c -rrb-"},
@@ -80,8 +90,10 @@ static void test_rules(void **state) {
 /* What follows a caption changes its last token. */
 static void test_stream(void **state) {
   (void)state;
-  const char *texts[] = {"vitamin C.", "A jar", "vitamin C.", "a jar", "some wall art.", "3 frames", "some wall art.", "frames", "they've"};
-  const char *wanted[] = {"vitamin c .", "a jar", "vitamin c.", "a jar", "some wall art.", "3 frames", "some wall art .", "frames", "they ` ve"};
+  const char *texts[] = {"vitamin C.", "A jar",          "vitamin C.", "a jar",  "some wall art.",
+                         "3 frames",   "some wall art.", "frames",     "they've"};
+  const char *wanted[] = {"vitamin c .", "a jar",           "vitamin c.", "a jar",    "some wall art.",
+                          "3 frames",    "some wall art .", "frames",     "they ` ve"};
   check_stream(texts, wanted, 9);
 }
 
@@ -108,11 +120,13 @@ static void test_bad_text(void **state) {
 /* Scanner: longest match with look-ahead, earlier rule on a tie, latest split. */
 static void test_scanner(void **state) {
   (void)state;
-  static const vlm_ptb_rule table[] = {{"ab", NULL}, {"a", "bc"}, {"[a-c]+", NULL}, {"x+", "x{2,3}"}, {"(ab|cd){2}e?", NULL}};
+  static const vlm_ptb_rule table[] = {
+      {"ab", NULL}, {"a", "bc"}, {"[a-c]+", NULL}, {"x+", "x{2,3}"}, {"(ab|cd){2}e?", NULL}};
   static const struct {
     const char *text;
     int rule, length;
-  } cases[] = {{"ab", 0, 2}, {"abc", 1, 1}, {"abca", 2, 4}, {"xxxx", 3, 2}, {"x", -1, 1}, {"abcdef", 4, 5}, {"?", -1, 1}};
+  } cases[] = {{"ab", 0, 2}, {"abc", 1, 1},    {"abca", 2, 4}, {"xxxx", 3, 2},
+               {"x", -1, 1}, {"abcdef", 4, 5}, {"?", -1, 1}};
   vlm_ptb_scanner *scanner = NULL;
   FINE(vlm_ptb_scanner_create(&scanner, table, 5, &error));
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -141,15 +155,19 @@ static void check_public(const char *path, size_t expected) {
   for (const char *stop; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1, n++) {
     vlm_json_doc *doc = NULL;
     FINE(vlm_json_parse(&doc, line, (size_t)(stop - line), path, &error));
-    FINE(vlm_arena_strdup(arena, &texts[2 * n], text_of(vlm_json_member(vlm_json_root(doc), "text"), room, sizeof(room)), &error));
-    FINE(vlm_arena_strdup(arena, &wanted[n], text_of(vlm_json_member(vlm_json_root(doc), "line"), room, sizeof(room)), &error));
+    FINE(vlm_arena_strdup(arena, &texts[2 * n],
+                          text_of(vlm_json_member(vlm_json_root(doc), "text"), room, sizeof(room)), &error));
+    FINE(vlm_arena_strdup(arena, &wanted[n],
+                          text_of(vlm_json_member(vlm_json_root(doc), "line"), room, sizeof(room)), &error));
     texts[2 * n + 1] = "a dog";
     vlm_json_free(doc);
   }
   assert_int_equal(n, expected);
-  FINE(vlm_ptb_tokenize(got, arena, texts, 2 * (int64_t)n, &(vlm_ptb_opts){.keep_punctuation = true}, &error));
+  FINE(
+      vlm_ptb_tokenize(got, arena, texts, 2 * (int64_t)n, &(vlm_ptb_opts){.keep_punctuation = true}, &error));
   for (size_t i = 0; i < n; i++) {
-    if (strcmp(got[2 * i], wanted[i]) != 0) fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[2 * i], got[2 * i], wanted[i]);
+    if (strcmp(got[2 * i], wanted[i]) != 0)
+      fail_msg("\"%s\": got \"%s\", wanted \"%s\"", texts[2 * i], got[2 * i], wanted[i]);
   }
   vlm_file_unmap(&file);
   vlm_arena_free(arena);
@@ -166,7 +184,8 @@ static void test_public_stream(void **state) {
   (void)state;
   SKIP_WITHOUT_DATA();
   vlm_json_doc *doc = load(METRICS "tokenizer/stream.json");
-  const vlm_json lines = vlm_json_member(vlm_json_root(doc), "lines"), out = vlm_json_member(vlm_json_root(doc), "out");
+  const vlm_json lines = vlm_json_member(vlm_json_root(doc), "lines"),
+                 out = vlm_json_member(vlm_json_root(doc), "out");
   const char *texts[64], *wanted[64];
   const int n = (int)vlm_json_size(lines);
   assert_true(n > 40 && n <= 64);
@@ -180,8 +199,12 @@ static void test_public_stream(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rules),          cmocka_unit_test(test_stream),  cmocka_unit_test(test_punctuation_is_dropped),
-      cmocka_unit_test(test_bad_text),       cmocka_unit_test(test_scanner), cmocka_unit_test(test_public_strings),
+      cmocka_unit_test(test_rules),
+      cmocka_unit_test(test_stream),
+      cmocka_unit_test(test_punctuation_is_dropped),
+      cmocka_unit_test(test_bad_text),
+      cmocka_unit_test(test_scanner),
+      cmocka_unit_test(test_public_strings),
       cmocka_unit_test(test_public_stream),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

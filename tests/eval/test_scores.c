@@ -9,13 +9,18 @@
 #include "tests/eval/public_data.h"
 #include "tests/fine.h"
 
-static vlm_scores score(const vlm_score_image *images, int64_t n, vlm_scores *per_image, vlm_bleu_counts *counts) {
+static vlm_scores score(const vlm_score_image *images, int64_t n, vlm_scores *per_image,
+                        vlm_bleu_counts *counts) {
   vlm_scores corpus;
   FINE(vlm_scores_compute(&corpus, per_image, counts, images, n, NULL, &error));
   return corpus;
 }
 
-#define IMAGE(hyp, ...) {hyp, (const char *const[]){__VA_ARGS__}, (int32_t)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))}
+#define IMAGE(hyp, ...)                                                   \
+  {                                                                       \
+    hyp, (const char *const[]){__VA_ARGS__},                              \
+        (int32_t)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)) \
+  }
 
 static void test_perfect_captions(void **state) {
   (void)state;
@@ -48,7 +53,10 @@ static void test_rouge(void **state) {
   const struct {
     vlm_score_image image;
     double p, r;
-  } cases[] = {{IMAGE("a b c d", "a x c y"), 0.5, 0.5}, {IMAGE("a b", "b a c", "a b d e"), 1, 0.5}, {IMAGE("", "a"), 0, 0}, {IMAGE("", ""), 1, 1}};
+  } cases[] = {{IMAGE("a b c d", "a x c y"), 0.5, 0.5},
+               {IMAGE("a b", "b a c", "a b d e"), 1, 0.5},
+               {IMAGE("", "a"), 0, 0},
+               {IMAGE("", ""), 1, 1}};
   for (size_t i = 0; i < 4; i++) {
     double got;
     const double p = cases[i].p, r = cases[i].r, want = p > 0 ? (1 + 1.44) * p * r / (r + 1.44 * p) : 0;
@@ -80,7 +88,8 @@ static void test_bad_calls(void **state) {
 
 /* ---- public cases ---- */
 
-static const char *const columns[] = {"Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr", "CIDEr_plain"};
+static const char *const columns[] = {"Bleu_1",  "Bleu_2", "Bleu_3",     "Bleu_4",
+                                      "ROUGE_L", "CIDEr",  "CIDEr_plain"};
 
 static void check_scores(const vlm_scores *s, vlm_json want, const char *name) {
   const double got[] = {s->bleu[0], s->bleu[1], s->bleu[2], s->bleu[3], s->rouge_l, s->cider_d, s->cider};
@@ -112,7 +121,8 @@ static void check_counts(const vlm_bleu_counts *each, int64_t n, vlm_json want) 
 }
 
 /* Puts the texts of a case into images; raw ones are tokenized as two streams. */
-static void read_case(vlm_json c, vlm_arena *arena, vlm_score_image *images, const char **refs, const char **hyps) {
+static void read_case(vlm_json c, vlm_arena *arena, vlm_score_image *images, const char **refs,
+                      const char **hyps) {
   const vlm_json list = vlm_json_member(c, "images");
   const size_t n = vlm_json_size(list);
   size_t used = 0;
@@ -120,7 +130,8 @@ static void read_case(vlm_json c, vlm_arena *arena, vlm_score_image *images, con
     const vlm_json r = vlm_json_member(vlm_json_at(list, i), "refs");
     images[i].refs = refs + used;
     images[i].n_refs = (int32_t)vlm_json_size(r);
-    for (size_t k = 0; k < vlm_json_size(r); k++) FINE(vlm_json_as_text(&refs[used++], vlm_json_at(r, k), &error));
+    for (size_t k = 0; k < vlm_json_size(r); k++)
+      FINE(vlm_json_as_text(&refs[used++], vlm_json_at(r, k), &error));
     FINE(vlm_json_get_text(&hyps[i], vlm_json_at(list, i), "hyp", VLM_JSON_REQUIRED, &error));
   }
   bool tokenized = false;
@@ -165,7 +176,8 @@ static void test_public_cases(void **state) {
 }
 
 /* Raw files against a table of values. */
-static void check_files(const char *results, const char *annotations, vlm_json want, const vlm_metrics_opts *opts) {
+static void check_files(const char *results, const char *annotations, vlm_json want,
+                        const vlm_metrics_opts *opts) {
   vlm_metrics m;
   FINE(vlm_metrics_score_files(&m, results, annotations, opts, &error));
   assert_int_equal(m.set.n, (int64_t)number(want, "n_images"));
@@ -186,9 +198,12 @@ static void check_set(const char *results, const char *annotations, const char *
 static void test_public_sets(void **state) {
   (void)state;
   SKIP_WITHOUT_DATA();
-  check_set(METRICS "coco-fakecap-500a/results.json", METRICS "coco-fakecap-500a/annotations.json", METRICS "coco-fakecap-500a/expected.json");
-  check_set(METRICS "coco-fakecap-500a/results_int8.json", METRICS "coco-fakecap-500a/annotations.json", METRICS "coco-fakecap-500a/expected_int8.json");
-  check_set(METRICS "val2017-human-2500a/results.json", METRICS "val2017-human-2500a/annotations.json", METRICS "val2017-human-2500a/expected.json");
+  check_set(METRICS "coco-fakecap-500a/results.json", METRICS "coco-fakecap-500a/annotations.json",
+            METRICS "coco-fakecap-500a/expected.json");
+  check_set(METRICS "coco-fakecap-500a/results_int8.json", METRICS "coco-fakecap-500a/annotations.json",
+            METRICS "coco-fakecap-500a/expected_int8.json");
+  check_set(METRICS "val2017-human-2500a/results.json", METRICS "val2017-human-2500a/annotations.json",
+            METRICS "val2017-human-2500a/expected.json");
 }
 
 static void test_public_formats(void **state) {
@@ -196,13 +211,17 @@ static void test_public_formats(void **state) {
   SKIP_WITHOUT_DATA();
   vlm_json_doc *doc = load(METRICS "formats/expected.json");
   const vlm_json root = vlm_json_root(doc), ok = vlm_json_member(root, "ok");
-  const char *const refs[] = {METRICS "formats/coco_annotations.json", METRICS "formats/karpathy_split.json", METRICS "formats/refs_list.json"};
-  const char *const hyps[] = {METRICS "formats/coco_results.json", METRICS "formats/results.jsonl", METRICS "formats/bad_string_ids.json"};
+  const char *const refs[] = {METRICS "formats/coco_annotations.json", METRICS "formats/karpathy_split.json",
+                              METRICS "formats/refs_list.json"};
+  const char *const hyps[] = {METRICS "formats/coco_results.json", METRICS "formats/results.jsonl",
+                              METRICS "formats/bad_string_ids.json"};
   for (int r = 0; r < 3; r++) {
     for (int h = 0; h < 3; h++) check_files(hyps[h], refs[r], ok, NULL);
   }
-  check_files(METRICS "formats/odd_escapes_results.json", refs[0], vlm_json_member(root, "odd_escapes"), NULL);
-  check_files(METRICS "formats/bad_missing_id.json", refs[0], vlm_json_member(root, "missing_id_limited_to_results"),
+  check_files(METRICS "formats/odd_escapes_results.json", refs[0], vlm_json_member(root, "odd_escapes"),
+              NULL);
+  check_files(METRICS "formats/bad_missing_id.json", refs[0],
+              vlm_json_member(root, "missing_id_limited_to_results"),
               &(vlm_metrics_opts){.only_with_results = true});
   vlm_json_free(doc);
 }
@@ -218,8 +237,10 @@ static void test_public_precomputed_df(void **state) {
   vlm_scores corpus, each[200];
   FINE(vlm_df_file_load(&df, METRICS "coco-fakecap-500a/df_coco_val2014_subset.tsv", &error));
   assert_int_equal(df.table.n_images, 40504);
-  FINE(vlm_metrics_score_files(&m, METRICS "coco-fakecap-500a/results.json", METRICS "coco-fakecap-500a/annotations.json", NULL, &error));
-  FINE(vlm_scores_compute(&corpus, each, NULL, m.set.images, 200, &(vlm_score_opts){.df = &df.table}, &error));
+  FINE(vlm_metrics_score_files(&m, METRICS "coco-fakecap-500a/results.json",
+                               METRICS "coco-fakecap-500a/annotations.json", NULL, &error));
+  FINE(
+      vlm_scores_compute(&corpus, each, NULL, m.set.images, 200, &(vlm_score_opts){.df = &df.table}, &error));
   near(corpus.cider_d, number(vlm_json_member(root, "corpus"), "CIDErD"), 1e-9, "CIDErD");
   near(corpus.cider, number(vlm_json_member(root, "corpus"), "CIDEr_plain"), 1e-9, "CIDEr_plain");
   for (size_t i = 0; i < 200; i++) {
@@ -233,10 +254,14 @@ static void test_public_precomputed_df(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_perfect_captions), cmocka_unit_test(test_bleu_clips_and_takes_the_closest_length),
-      cmocka_unit_test(test_rouge),            cmocka_unit_test(test_cider_by_hand),
-      cmocka_unit_test(test_bad_calls),        cmocka_unit_test(test_public_cases),
-      cmocka_unit_test(test_public_sets),      cmocka_unit_test(test_public_formats),
+      cmocka_unit_test(test_perfect_captions),
+      cmocka_unit_test(test_bleu_clips_and_takes_the_closest_length),
+      cmocka_unit_test(test_rouge),
+      cmocka_unit_test(test_cider_by_hand),
+      cmocka_unit_test(test_bad_calls),
+      cmocka_unit_test(test_public_cases),
+      cmocka_unit_test(test_public_sets),
+      cmocka_unit_test(test_public_formats),
       cmocka_unit_test(test_public_precomputed_df),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,8 @@ static void test_bootstrap(void **state) {
   const vlm_bootstrap_opts opts = {.resamples = 2000, .seed = 7};
   FINE(vlm_bootstrap_drop(&a, reference, candidate, 400, &opts, &error));
   FINE(vlm_bootstrap_drop(&b, reference, candidate, 400, &opts, &error));
-  FINE(vlm_bootstrap_drop(&c, reference, candidate, 400, &(vlm_bootstrap_opts){.resamples = 2000, .seed = 8}, &error));
+  FINE(vlm_bootstrap_drop(&c, reference, candidate, 400, &(vlm_bootstrap_opts){.resamples = 2000, .seed = 8},
+                          &error));
   near(a.percent, 100 * 0.02 / a.reference, 1e-9);
   assert_true(a.low == b.low && a.high == b.high);
   assert_true(a.low != c.low);
@@ -98,7 +99,8 @@ static void test_agreement(void **state) {
 
 static void test_kl(void **state) {
   (void)state;
-  const float p[] = {0, 1, 2}, q[] = {0, 1, 3}, shifted[] = {100, 101, 102}, masked[] = {0, -INFINITY, 3}, broken[] = {0, NAN, 1};
+  const float p[] = {0, 1, 2}, q[] = {0, 1, 3}, shifted[] = {100, 101, 102}, masked[] = {0, -INFINITY, 3},
+              broken[] = {0, NAN, 1};
   near(vlm_kl_divergence(p, p, 3), 0, 1e-15);
   near(vlm_kl_divergence(p, shifted, 3), 0, 1e-12);
   double sp = exp(0) + exp(1) + exp(2), sq = exp(0) + exp(1) + exp(3), want = 0;
@@ -123,7 +125,9 @@ static void test_sqnr(void **state) {
   near(vlm_sqnr_db(&s), 10 * log10(50 / 0.25), 1e-12);
   const int64_t dims[] = {2}, other[] = {1, 2};
   int8_t q[] = {3, 5};
-  const vlm_tensor a = vlm_tensor_make(VLM_F32, 1, dims, vlm_unconst(r)), b = vlm_tensor_make(VLM_S8, 1, dims, q), d = vlm_tensor_make(VLM_F32, 2, other, vlm_unconst(c));
+  const vlm_tensor a = vlm_tensor_make(VLM_F32, 1, dims, vlm_unconst(r)),
+                   b = vlm_tensor_make(VLM_S8, 1, dims, q),
+                   d = vlm_tensor_make(VLM_F32, 2, other, vlm_unconst(c));
   vlm_sqnr t = {0};
   FINE(vlm_sqnr_add_tensor(&t, &a, &b, &error));
   near(vlm_sqnr_db(&t), 10 * log10(25), 1e-12);

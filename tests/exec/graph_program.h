@@ -26,7 +26,7 @@
 enum { PROGRAM_WORDS = 64, PROGRAM_BODIES = 8 };
 
 typedef struct {
-  vlm_graph *graph;                    /* that lines go to */
+  vlm_graph *graph; /* that lines go to */
   vlm_graph *bodies[PROGRAM_BODIES];
   int n_bodies;
 } graph_program;
@@ -51,7 +51,8 @@ static inline vlm_value_id program_value(vlm_graph *g, const char *name) {
   vlm_value_id id = vlm_graph_find(g, name);
   if (id != VLM_NO_VALUE) return id;
   vlm_value_id outer = g->parent ? vlm_graph_find(g->parent, name) : VLM_NO_VALUE;
-  if (g->parent && outer == VLM_NO_VALUE && g->parent->parent && vlm_graph_find(g->parent->parent, name) != VLM_NO_VALUE)
+  if (g->parent && outer == VLM_NO_VALUE && g->parent->parent &&
+      vlm_graph_find(g->parent->parent, name) != VLM_NO_VALUE)
     outer = program_value(g->parent, name);
   FINE(vlm_graph_add_value(g, &id, name, outer == VLM_NO_VALUE ? VLM_VALUE_NODE : VLM_VALUE_CAPTURE, &error));
   g->values[id].parent_value = outer;
@@ -99,7 +100,8 @@ static inline void program_attribute(const graph_program *p, vlm_attr *a, char *
   }
   FINE(vlm_arena_new(p->graph->arena, &list, strlen(value) + 1, &error));
   for (const char *c = value; *c; c += strcspn(c, ","), c += *c == ',') list[a->count++] = atoll(c);
-  a->kind = strchr(value, ',') || !strcmp(text, "axes") || !strcmp(text, "perm") ? VLM_ATTR_INTS : VLM_ATTR_INT;
+  a->kind =
+      strchr(value, ',') || !strcmp(text, "axes") || !strcmp(text, "perm") ? VLM_ATTR_INTS : VLM_ATTR_INT;
   if (a->kind == VLM_ATTR_INTS) a->u.ints = list;
   else a->u.i = list[0];
 }
@@ -111,10 +113,13 @@ static inline void program_node(const graph_program *p, char **words, int n) {
   for (end = arrow + 1; end < n && !strchr(words[end], '=');) end++;
   char *colon = strchr(words[0], ':');
   if (colon) *colon = 0;
-  FINE(vlm_graph_add_node(p->graph, &index, &(vlm_node){.domain = colon ? words[0] : "",
-                                                        .op_type = colon ? colon + 1 : words[0],
-                                                        .opset = colon ? 1 : 20, .n_inputs = arrow - 1,
-                                                        .n_outputs = end - arrow - 1, .n_attrs = n - end},
+  FINE(vlm_graph_add_node(p->graph, &index,
+                          &(vlm_node){.domain = colon ? words[0] : "",
+                                      .op_type = colon ? colon + 1 : words[0],
+                                      .opset = colon ? 1 : 20,
+                                      .n_inputs = arrow - 1,
+                                      .n_outputs = end - arrow - 1,
+                                      .n_attrs = n - end},
                           &error));
   for (int k = 1; k < arrow; k++) {
     const vlm_value_id id = program_value(p->graph, words[k]);
@@ -134,7 +139,8 @@ static inline void program_line(graph_program *p, char *line) {
   if (n == 0) return;
   if (!strcmp(words[0], "in")) program_input(p->graph, words);
   else if (!strcmp(words[0], "const")) program_constant(p->graph, words, n);
-  else if (!strcmp(words[0], "out")) FINE(vlm_graph_add_output(p->graph, program_value(p->graph, words[1]), &error));
+  else if (!strcmp(words[0], "out"))
+    FINE(vlm_graph_add_output(p->graph, program_value(p->graph, words[1]), &error));
   else if (!strcmp(words[0], "end")) p->graph = p->graph->parent;
   else if (!strcmp(words[0], "body")) {
     const char *name;
@@ -150,7 +156,8 @@ static inline vlm_graph *graph_of(const char *text) {
   char *copy = strdup(text), *rest = NULL;
   FINE(vlm_graph_create(&p.graph, "main", "test.onnx", &error));
   p.graph->opset = 20;
-  for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) program_line(&p, line);
+  for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+    program_line(&p, line);
   free(copy);
   FINE(vlm_graph_resolve(p.graph, &error));
   return p.graph;
@@ -171,7 +178,9 @@ static inline opened open_limited(const char *text, const vlm_session_opts *opts
   return o;
 }
 
-static inline opened open_program(const char *text, const vlm_session_opts *opts) { return open_limited(text, opts, 0); }
+static inline opened open_program(const char *text, const vlm_session_opts *opts) {
+  return open_limited(text, opts, 0);
+}
 
 static inline void close_program(opened *o) {
   vlm_session_free(o->session);
@@ -191,9 +200,11 @@ static inline void expect(const opened *o, int32_t i, const char *dims, const do
   const vlm_tensor *y = vlm_session_output(o->session, i);
   const vlm_tensor wanted = program_shape("float32", dims);
   char text[128];
-  if (!vlm_tensor_same_shape(y, &wanted)) fail_msg("output %d is %s, wanted [%s]", (int)i, vlm_tensor_shape_text(y, text, sizeof text), dims);
+  if (!vlm_tensor_same_shape(y, &wanted))
+    fail_msg("output %d is %s, wanted [%s]", (int)i, vlm_tensor_shape_text(y, text, sizeof text), dims);
   for (int64_t k = 0; k < vlm_tensor_count(y); k++)
-    if (vlm_tensor_get(y, k) != values[k]) fail_msg("output %d, element %d: %g, wanted %g", (int)i, (int)k, vlm_tensor_get(y, k), values[k]);
+    if (vlm_tensor_get(y, k) != values[k])
+      fail_msg("output %d, element %d: %g, wanted %g", (int)i, (int)k, vlm_tensor_get(y, k), values[k]);
 }
 
 /* How many steps of that operator the current plan of the root graph has; NULL = of any. */
@@ -202,7 +213,8 @@ typedef struct {
   int count;
 } counted_steps;
 
-static inline void count_step(void *user, const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *out) {
+static inline void count_step(void *user, const vlm_graph *graph, const vlm_node *node,
+                              const vlm_tensor *const *out) {
   counted_steps *c = user;
   (void)graph, (void)out;
   c->count += !c->op || !strcmp(node->op_type, c->op);

@@ -43,19 +43,28 @@ static vlm_value_id input(vlm_graph *g, const char *name, vlm_dtype type, int ra
   return id;
 }
 
-static vlm_value_id constant(vlm_graph *g, vlm_dtype type, int rank, const int64_t *dims, const void *data, bool copy) {
+static vlm_value_id constant(vlm_graph *g, vlm_dtype type, int rank, const int64_t *dims, const void *data,
+                             bool copy) {
   vlm_value_id id;
   vlm_tensor t = vlm_tensor_make(type, rank, dims, (void *)(uintptr_t)data);
   FINE(vlm_graph_add_constant(g, &id, NULL, &t, copy, &error));
   return id;
 }
-static vlm_value_id number(vlm_graph *g, int64_t value) { return constant(g, VLM_S64, 0, NULL, &value, true); }
+static vlm_value_id number(vlm_graph *g, int64_t value) {
+  return constant(g, VLM_S64, 0, NULL, &value, true);
+}
 
-static vlm_node *node(vlm_graph *g, const char *op, const vlm_value_id *in, int n_in, vlm_value_id *out, int n_out, int n_attrs) {
+static vlm_node *node(vlm_graph *g, const char *op, const vlm_value_id *in, int n_in, vlm_value_id *out,
+                      int n_out, int n_attrs) {
   int32_t n;
   const char *domain = !strcmp(op, "MatMulNBits") ? "com.microsoft" : "";
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.domain = domain, .op_type = op, .opset = *domain ? 1 : 17,
-                                             .n_inputs = n_in, .n_outputs = n_out, .n_attrs = n_attrs},
+  FINE(vlm_graph_add_node(g, &n,
+                          &(vlm_node){.domain = domain,
+                                      .op_type = op,
+                                      .opset = *domain ? 1 : 17,
+                                      .n_inputs = n_in,
+                                      .n_outputs = n_out,
+                                      .n_attrs = n_attrs},
                           &error));
   for (int k = 0; k < n_in; k++) g->nodes[n].inputs[k] = in[k];
   for (int k = 0; k < n_out; k++) {
@@ -98,10 +107,13 @@ static void a_wrong_guess_runs_again(void **state) {
   static const float x[16];
   static const int64_t sizes[] = {5, 6, 7, 8, 9, 2, 3, 10, 4};
   (void)state;
-  for (int shape = 0; shape < 2; shape++) { /* the values, or the shape alone, which is folded from the guess */
+  for (int shape = 0; shape < 2;
+       shape++) { /* the values, or the shape alone, which is folded from the guess */
     vlm_graph *g = new_graph();
     vlm_value_id range = counting_to_four(g, input(g, "x", VLM_F32, 1));
-    vlm_session *s = open_session(g, shape ? apply(g, "Shape", &range, 1) : apply(g, "Mul", (vlm_value_id[]){range, number(g, 3)}, 2), NULL);
+    vlm_session *s = open_session(
+        g, shape ? apply(g, "Shape", &range, 1) : apply(g, "Mul", (vlm_value_id[]){range, number(g, 3)}, 2),
+        NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
       const vlm_tensor *y = run_floats(s, x, 1, &sizes[i]);
       int64_t n = sizes[i] < 4 ? sizes[i] : 4;
@@ -129,7 +141,8 @@ static void results_take_the_place_of_inputs(void **state) {
   for (int i = 0; i < N; i++) x[i] = (float)i;
   vlm_graph *g = new_graph();
   vlm_value_id a = input(g, "x", VLM_F32, 1), b = apply(g, "Neg", &a, 1), c = apply(g, "Abs", &b, 1);
-  vlm_value_id d = apply(g, "Sub", (vlm_value_id[]){a, c}, 2), e = apply(g, "Add", (vlm_value_id[]){d, d}, 2); /* d twice: a place of its own */
+  vlm_value_id d = apply(g, "Sub", (vlm_value_id[]){a, c}, 2),
+               e = apply(g, "Add", (vlm_value_id[]){d, d}, 2); /* d twice: a place of its own */
   vlm_session *s = open_session(g, apply(g, "Mul", (vlm_value_id[]){e, c}, 2), NULL);
   const vlm_tensor *y = run_floats(s, x, 1, dims);
   for (int i = 0; i < N; i++) assert_true(((const float *)y->data)[i] == 0);
@@ -150,8 +163,10 @@ static void many_inputs(void **state) {
     for (int i = 0; i < MANY; i++) in[i] = constant(g, VLM_F32, 1, (int64_t[]){1}, &(float){(float)i}, true);
     if (!fold) in[MANY / 2] = x;
     vlm_value_id parts[2] = {apply(g, "Sum", in, MANY), 0};
-    node(g, "Concat", in, MANY, &parts[1], 1, 1)->attrs[0] = (vlm_attr){.name = "axis", .kind = VLM_ATTR_INT, .u.i = 0};
-    vlm_session *s = open_session(g, apply(g, "Add", (vlm_value_id[]){apply(g, "Add", parts, 2), x}, 2), NULL);
+    node(g, "Concat", in, MANY, &parts[1], 1, 1)->attrs[0] =
+        (vlm_attr){.name = "axis", .kind = VLM_ATTR_INT, .u.i = 0};
+    vlm_session *s =
+        open_session(g, apply(g, "Add", (vlm_value_id[]){apply(g, "Add", parts, 2), x}, 2), NULL);
     const vlm_tensor *y = run_floats(s, (float[]){7}, 1, (int64_t[]){1});
     assert_int_equal(vlm_tensor_count(y), MANY);
     int middle = fold ? MANY / 2 : 7, sum = MANY * (MANY - 1) / 2 - MANY / 2 + middle;
@@ -165,7 +180,8 @@ static void many_inputs(void **state) {
 /* A loop that carries MANY values and adds its number to each, three times. */
 static void many_loop_values(void **state) {
   vlm_graph *g = new_graph(), *body;
-  vlm_value_id x = input(g, "x", VLM_F32, 1), in[MANY + 2] = {number(g, 3), constant(g, VLM_BOOL, 0, NULL, &(uint8_t){1}, true)}, out[MANY];
+  vlm_value_id x = input(g, "x", VLM_F32, 1),
+               in[MANY + 2] = {number(g, 3), constant(g, VLM_BOOL, 0, NULL, &(uint8_t){1}, true)}, out[MANY];
   (void)state;
   FINE(vlm_graph_create_sub(&body, g, "body", &error));
   body->opset = 17;
@@ -176,13 +192,16 @@ static void many_loop_values(void **state) {
   for (int i = 0; i < MANY; i++) {
     char name[16];
     snprintf(name, sizeof name, "v%d", i);
-    vlm_value_id v = input(body, name, VLM_F32, 1), step = constant(body, VLM_F32, 1, (int64_t[]){1}, &(float){(float)i}, true);
+    vlm_value_id v = input(body, name, VLM_F32, 1),
+                 step = constant(body, VLM_F32, 1, (int64_t[]){1}, &(float){(float)i}, true);
     FINE(vlm_graph_add_output(body, apply(body, "Add", (vlm_value_id[]){v, step}, 2), &error));
     in[2 + i] = x;
   }
-  node(g, "Loop", in, MANY + 2, out, MANY, 1)->attrs[0] = (vlm_attr){.name = "body", .kind = VLM_ATTR_GRAPH, .u.g = body};
+  node(g, "Loop", in, MANY + 2, out, MANY, 1)->attrs[0] =
+      (vlm_attr){.name = "body", .kind = VLM_ATTR_GRAPH, .u.g = body};
   vlm_session *s = open_session(g, out[MANY - 1], NULL);
-  FINE(vlm_session_run(s, &(vlm_tensor){.dtype = VLM_F32, .rank = 1, .dims = {1}, .data = &(float){5}}, 1, &error));
+  FINE(vlm_session_run(s, &(vlm_tensor){.dtype = VLM_F32, .rank = 1, .dims = {1}, .data = &(float){5}}, 1,
+                       &error));
   assert_int_equal((int)vlm_tensor_get(vlm_session_output(s, 0), 0), 5 + 3 * (MANY - 1));
   vlm_session_free(s);
   vlm_graph_free(g);
@@ -259,7 +278,8 @@ static void forms_depend_on_all_inputs(void **state) {
   static const uint8_t b[CODES * BLOCK / 2] = {0x9a, 0x9a, 0x9a, 0x9a};
   static const float scales[2][CODES] = {{1, 1, 1, 1}, {10, 10, 10, 10}};
   vlm_graph *g = new_graph();
-  vlm_value_id x = input(g, "x", VLM_F32, 2), codes = constant(g, VLM_U8, 3, (int64_t[]){CODES, 1, BLOCK / 2}, b, true), y[2];
+  vlm_value_id x = input(g, "x", VLM_F32, 2),
+               codes = constant(g, VLM_U8, 3, (int64_t[]){CODES, 1, BLOCK / 2}, b, true), y[2];
   (void)state;
   for (int i = 0; i < 2; i++) {
     vlm_value_id scale = constant(g, VLM_F32, 1, (int64_t[]){CODES}, scales[i], true);
@@ -317,7 +337,8 @@ static void constants_in_use_stay(void **state) {
   fill(w, 2);
   vlm_value_id x = input(g, "x", VLM_F32, 2), id = constant(g, VLM_F32, 2, (int64_t[]){K, N}, w, false);
   vlm_value_id product = apply(g, "MatMul", (vlm_value_id[]){x, id}, 2), shape = apply(g, "Shape", &x, 1);
-  vlm_value_id rows = apply(g, "ReduceMin", &shape, 1), row = apply(g, "Gather", (vlm_value_id[]){id, rows}, 2);
+  vlm_value_id rows = apply(g, "ReduceMin", &shape, 1),
+               row = apply(g, "Gather", (vlm_value_id[]){id, rows}, 2);
   FINE(vlm_graph_add_output(g, apply(g, "Add", (vlm_value_id[]){product, row}, 2), &error));
   FINE(vlm_graph_resolve(g, &error));
   FINE(vlm_release_create(&release, &g, 1, &error));
@@ -335,10 +356,14 @@ static void constants_in_use_stay(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_wrong_guess_runs_again),    cmocka_unit_test(results_take_the_place_of_inputs),
-      cmocka_unit_test(many_inputs),                 cmocka_unit_test(many_loop_values),
-      cmocka_unit_test(an_address_used_again),       cmocka_unit_test(sessions_share_a_form),
-      cmocka_unit_test(forms_depend_on_all_inputs),  cmocka_unit_test(packed_constants_are_let_go),
+      cmocka_unit_test(a_wrong_guess_runs_again),
+      cmocka_unit_test(results_take_the_place_of_inputs),
+      cmocka_unit_test(many_inputs),
+      cmocka_unit_test(many_loop_values),
+      cmocka_unit_test(an_address_used_again),
+      cmocka_unit_test(sessions_share_a_form),
+      cmocka_unit_test(forms_depend_on_all_inputs),
+      cmocka_unit_test(packed_constants_are_let_go),
       cmocka_unit_test(constants_in_use_stay),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

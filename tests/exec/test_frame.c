@@ -10,26 +10,26 @@ static void run_if(opened *o, const float *x, uint8_t condition) {
 
 /* ---- If ---- */
 
-#define CHOICE                   \
-  "in x float32 ?\n"             \
-  "in c bool -\n"                \
-  "const w float32 2 10 20\n"    \
-  "Neg x -> outer\n"             \
-  "body yes\n"                   \
-  "Add outer w -> sum\n"         \
-  "Abs sum -> a\n"               \
-  "out a\n"                      \
-  "out outer\n"                  \
-  "end\n"                        \
-  "body no\n"                    \
-  "const k float32 3 1 2 3\n"    \
-  "Exp k -> unused\n"            \
-  "out k\n"                      \
-  "out x\n"                      \
-  "end\n"                        \
+#define CHOICE                                     \
+  "in x float32 ?\n"                               \
+  "in c bool -\n"                                  \
+  "const w float32 2 10 20\n"                      \
+  "Neg x -> outer\n"                               \
+  "body yes\n"                                     \
+  "Add outer w -> sum\n"                           \
+  "Abs sum -> a\n"                                 \
+  "out a\n"                                        \
+  "out outer\n"                                    \
+  "end\n"                                          \
+  "body no\n"                                      \
+  "const k float32 3 1 2 3\n"                      \
+  "Exp k -> unused\n"                              \
+  "out k\n"                                        \
+  "out x\n"                                        \
+  "end\n"                                          \
   "If c -> y z then_branch=@yes else_branch=@no\n" \
-  "Neg z -> nz\n"                \
-  "out y\n"                      \
+  "Neg z -> nz\n"                                  \
+  "out y\n"                                        \
   "out nz\n"
 
 static void test_the_branch_of_the_condition_runs(void **state) {
@@ -171,7 +171,8 @@ typedef struct {
   const char *only, *stop;
 } tapped;
 
-static vlm_status note(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+static vlm_status note(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
+                       vlm_error *err) {
   tapped *t = user;
   const size_t n = strlen(t->seen);
   const char *name = graph->values[value].name;
@@ -190,7 +191,8 @@ static void test_taps_see_every_value_in_order(void **state) {
   const vlm_session_opts opts = {.tap = note, .tap_user = &t};
   opened o = open_program(CHOICE, &opts);
   run_if(&o, (float[]){3, 50}, 1);
-  assert_string_equal(t.seen, "main/x=3 main/c=1 main/outer=-3 yes/sum=7 yes/a=7 main/y=7 main/z=-3 main/nz=3 ");
+  assert_string_equal(t.seen,
+                      "main/x=3 main/c=1 main/outer=-3 yes/sum=7 yes/a=7 main/y=7 main/z=-3 main/nz=3 ");
   t.seen[0] = 0;
   run_if(&o, (float[]){4, 50}, 0);
   assert_string_equal(t.seen, "main/x=4 main/c=0 main/outer=-4 main/y=1 main/z=4 main/nz=-4 ");
@@ -243,13 +245,17 @@ static void test_inputs_are_checked(void **state) {
       {{floats("3,2", x), scalar}, 2, "input \"x\": got shape [3, 2], wanted [2, ?]"},
       {{floats("2", x), scalar}, 2, "input \"x\": got shape [2], wanted [2, ?]"},
       {{floats("2,3", x), floats("-", x)}, 2, "input \"k\": got float32, wanted int64"},
-      {{floats("2,3", x), vlm_tensor_make(VLM_S64, 1, (int64_t[]){3}, (void *)(uintptr_t)k)}, 2, "input \"k\": got shape [3], wanted []"},
+      {{floats("2,3", x), vlm_tensor_make(VLM_S64, 1, (int64_t[]){3}, (void *)(uintptr_t)k)},
+       2,
+       "input \"k\": got shape [3], wanted []"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     FAILS(VLM_INPUT, vlm_session_run(o.session, cases[i].in, cases[i].n, &error));
-    if (!strstr(error.text, cases[i].words) || !strstr(error.text, "test.onnx")) fail_msg("\"%s\" lacks \"%s\"", error.text, cases[i].words);
+    if (!strstr(error.text, cases[i].words) || !strstr(error.text, "test.onnx"))
+      fail_msg("\"%s\" lacks \"%s\"", error.text, cases[i].words);
   }
-  const vlm_tensor one = vlm_tensor_make(VLM_S64, 1, (int64_t[]){1}, (void *)(uintptr_t)k), both[] = {floats("2,3", x), one};
+  const vlm_tensor one = vlm_tensor_make(VLM_S64, 1, (int64_t[]){1}, (void *)(uintptr_t)k),
+                   both[] = {floats("2,3", x), one};
   FINE(vlm_session_run(o.session, both, 2, &error)); /* one element is one element */
   close_program(&o);
 }
@@ -258,7 +264,8 @@ static void test_memory_is_limited(void **state) {
   (void)state;
   const vlm_session_opts opts = {.max_bytes = 10000};
   static const float x[4000];
-  opened o = open_program("in x float32 ?\nNeg x -> a\nAbs a -> the_largest\nExp the_largest -> y\nout y\n", &opts);
+  opened o =
+      open_program("in x float32 ?\nNeg x -> a\nAbs a -> the_largest\nExp the_largest -> y\nout y\n", &opts);
   const vlm_tensor small = floats("1000", x), large = floats("4000", x);
   FINE(vlm_session_run(o.session, &small, 1, &error));
   FAILS(VLM_LIMIT, vlm_session_run(o.session, &large, 1, &error));

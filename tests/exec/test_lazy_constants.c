@@ -40,7 +40,7 @@ static const char PROGRAM[] =
 typedef struct {
   const void *data[MOST]; /* as the program made it */
   int fills[MOST];
-  int32_t count, fails;   /* the fill with that number from now on fails; 0 = none */
+  int32_t count, fails; /* the fill with that number from now on fails; 0 = none */
   vlm_lazy *lazy;
 } waiting;
 
@@ -71,14 +71,16 @@ static void make_wait(waiting *w, vlm_graph *g) {
   FINE(vlm_lazy_create(&w->lazy, bytes, w->count, fill, w, &error));
   set_lazy(g, w->lazy);
   for (int32_t id = 0, i = 0; id < g->n_values; id++)
-    if (g->values[id].kind == VLM_VALUE_CONSTANT && vlm_tensor_bytes(&g->values[id].tensor) == BYTES) g->values[id].tensor.data = vlm_lazy_block(w->lazy, i++);
+    if (g->values[id].kind == VLM_VALUE_CONSTANT && vlm_tensor_bytes(&g->values[id].tensor) == BYTES)
+      g->values[id].tensor.data = vlm_lazy_block(w->lazy, i++);
 }
 
 static float x[6 * SIZE];
 
 static vlm_status run(vlm_session *s, int64_t rows, bool flag) {
   static int64_t ids[6] = {5, 95, 0, 7, 7, 1};
-  const vlm_tensor in[] = {vlm_tensor_make(VLM_F32, 2, (int64_t[]){rows, SIZE}, x), vlm_tensor_make(VLM_S64, 1, &rows, ids),
+  const vlm_tensor in[] = {vlm_tensor_make(VLM_F32, 2, (int64_t[]){rows, SIZE}, x),
+                           vlm_tensor_make(VLM_S64, 1, &rows, ids),
                            vlm_tensor_make(VLM_BOOL, 0, NULL, &flag)};
   error.text[0] = 0;
   return vlm_session_run(s, in, 3, &error);
@@ -108,7 +110,7 @@ static void test_runs_as_if_all_were_there(void **state) {
   assert_int_equal(w.count, 5);
   FINE(vlm_session_create(&first, there.context, g, NULL, &error));
   FINE(vlm_session_create(&second, there.context, g, NULL, &error)); /* both share the graph */
-  assert_int_equal(vlm_lazy_filled(w.lazy), 1 * BYTES); /* c, the output */
+  assert_int_equal(vlm_lazy_filled(w.lazy), 1 * BYTES);              /* c, the output */
   for (int i = 0; i < 12; i++) {
     const int64_t rows = 1 + i % 6;
     FINE(run(there.session, rows, i % 2 == 0));
@@ -117,7 +119,8 @@ static void test_runs_as_if_all_were_there(void **state) {
   }
   assert_int_equal(vlm_lazy_filled(w.lazy), 2 * BYTES); /* c, and t, whose rows are picked */
   const int fills = w.fills[0];
-  assert_in_range(fills, 1, 4); /* w: two forms, each for the graph and for the body, however many plans there were */
+  assert_in_range(fills, 1,
+                  4); /* w: two forms, each for the graph and for the body, however many plans there were */
   for (int i = 0; i < 12; i++) FINE(run(first, 1 + i % 6, true));
   assert_int_equal(w.fills[0], fills);
   FINE(run(second, 3, true));

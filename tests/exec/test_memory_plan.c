@@ -22,15 +22,19 @@ static uint32_t roll(dice *d, uint32_t sides) {
   return (uint32_t)(d->state >> 33) % sides;
 }
 
-static bool alive_together(const vlm_lifetime *a, const vlm_lifetime *b) { return a->first <= b->last && b->first <= a->last; }
+static bool alive_together(const vlm_lifetime *a, const vlm_lifetime *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
 
 static size_t end_of(const vlm_lifetime *item) { return item->offset + vlm_size_align(item->bytes); }
 
 /* ---- the slow twin: largest first, the lowest offset at which nothing placed is in the way ---- */
 
-static bool fits(const vlm_lifetime *items, const bool *placed, int32_t count, const vlm_lifetime *item, size_t at) {
+static bool fits(const vlm_lifetime *items, const bool *placed, int32_t count, const vlm_lifetime *item,
+                 size_t at) {
   for (int32_t i = 0; i < count; i++)
-    if (placed[i] && alive_together(&items[i], item) && at < end_of(&items[i]) && items[i].offset < at + vlm_size_align(item->bytes))
+    if (placed[i] && alive_together(&items[i], item) && at < end_of(&items[i]) &&
+        items[i].offset < at + vlm_size_align(item->bytes))
       return false;
   return true;
 }
@@ -40,7 +44,8 @@ static void place_lowest(vlm_lifetime *items, const bool *placed, int32_t count,
   vlm_lifetime *item = &items[index];
   size_t best = fits(items, placed, count, item, 0) ? 0 : SIZE_MAX;
   for (int32_t i = 0; i < count && best; i++)
-    if (placed[i] && end_of(&items[i]) < best && fits(items, placed, count, item, end_of(&items[i]))) best = end_of(&items[i]);
+    if (placed[i] && end_of(&items[i]) < best && fits(items, placed, count, item, end_of(&items[i])))
+      best = end_of(&items[i]);
   item->offset = best;
 }
 
@@ -67,7 +72,8 @@ static size_t best_of_orders(vlm_lifetime *items, bool *placed, int32_t count, i
     if (placed[i]) continue;
     place_lowest(items, placed, count, i);
     placed[i] = true;
-    const size_t end = end_of(&items[i]), got = best_of_orders(items, placed, count, left - 1, end > arena ? end : arena);
+    const size_t end = end_of(&items[i]),
+                 got = best_of_orders(items, placed, count, left - 1, end > arena ? end : arena);
     placed[i] = false;
     if (got < best) best = got;
   }
@@ -118,15 +124,18 @@ static void check_bounds(const vlm_lifetime *items, int32_t count, size_t arena)
 static void check_apart(const vlm_lifetime *items, int32_t count) {
   for (int32_t i = 0; i < count; i++)
     for (int32_t k = 0; k < i; k++)
-      if (alive_together(&items[i], &items[k]) && items[i].offset < end_of(&items[k]) && items[k].offset < end_of(&items[i]))
+      if (alive_together(&items[i], &items[k]) && items[i].offset < end_of(&items[k]) &&
+          items[k].offset < end_of(&items[i]))
         fail_msg("items %d and %d share bytes", (int)k, (int)i);
 }
 
-static vlm_lifetime *random_items(dice *d, int32_t count, uint32_t steps, uint32_t longest, uint32_t largest) {
+static vlm_lifetime *random_items(dice *d, int32_t count, uint32_t steps, uint32_t longest,
+                                  uint32_t largest) {
   vlm_lifetime *items = calloc((size_t)count + 1, sizeof *items);
   for (int32_t i = 0; i < count; i++) {
     const int32_t first = (int32_t)roll(d, steps);
-    items[i] = (vlm_lifetime){.bytes = roll(d, largest), .first = first, .last = first + (int32_t)roll(d, longest), .offset = 7};
+    items[i] = (vlm_lifetime){
+        .bytes = roll(d, largest), .first = first, .last = first + (int32_t)roll(d, longest), .offset = 7};
   }
   return items;
 }
@@ -138,7 +147,8 @@ static void test_equals_the_slow_planner(void **state) {
   dice d = {1};
   for (int round = 0; round < 300; round++) {
     const int32_t count = (int32_t)roll(&d, 60);
-    vlm_lifetime *items = random_items(&d, count, 1 + roll(&d, 40), 1 + roll(&d, 20), 1 + roll(&d, round % 2 ? 300 : 100000));
+    vlm_lifetime *items =
+        random_items(&d, count, 1 + roll(&d, 40), 1 + roll(&d, 20), 1 + roll(&d, round % 2 ? 300 : 100000));
     vlm_lifetime *slow = calloc((size_t)count + 1, sizeof *slow);
     memcpy(slow, items, (size_t)count * sizeof *slow);
     size_t arena;
@@ -232,9 +242,12 @@ static void test_out_of_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_equals_the_slow_planner), cmocka_unit_test(test_near_the_best_of_all_orders),
-      cmocka_unit_test(test_shares_and_separates),    cmocka_unit_test(test_extreme_steps),
-      cmocka_unit_test(test_crowded),                 cmocka_unit_test(test_a_hundred_thousand),
+      cmocka_unit_test(test_equals_the_slow_planner),
+      cmocka_unit_test(test_near_the_best_of_all_orders),
+      cmocka_unit_test(test_shares_and_separates),
+      cmocka_unit_test(test_extreme_steps),
+      cmocka_unit_test(test_crowded),
+      cmocka_unit_test(test_a_hundred_thousand),
       cmocka_unit_test(test_out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

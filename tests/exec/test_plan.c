@@ -88,7 +88,8 @@ static void test_a_chain_shares_two_buffers(void **state) {
   char text[2000];
   static const float x[256] = {1};
   size_t n = (size_t)snprintf(text, sizeof text, "in x float32 ?\nNeg x -> v0\n");
-  for (int i = 1; i <= 21; i++) n += (size_t)snprintf(text + n, sizeof text - n, "Neg v%d -> v%d\n", i - 1, i);
+  for (int i = 1; i <= 21; i++)
+    n += (size_t)snprintf(text + n, sizeof text - n, "Neg v%d -> v%d\n", i - 1, i);
   snprintf(text + n, sizeof text - n, "out v21\n");
   opened o = open_program(text, NULL);
   run_one(&o, "256", x);
@@ -151,13 +152,13 @@ static void test_outputs_outlive_inputs(void **state) {
 
 /* ---- many sizes ---- */
 
-#define MLP             \
-  "in x float32 ?,?\n"  \
-  "Neg x -> a\n"        \
-  "Abs a -> b\n"        \
-  "Add a b -> c\n"      \
-  "Mul c x -> d\n"      \
-  "Sub d b -> y\n"      \
+#define MLP            \
+  "in x float32 ?,?\n" \
+  "Neg x -> a\n"       \
+  "Abs a -> b\n"       \
+  "Add a b -> c\n"     \
+  "Mul c x -> d\n"     \
+  "Sub d b -> y\n"     \
   "out y\n"
 
 static void check_size(opened *o, int rows, int columns) {
@@ -194,7 +195,8 @@ static void test_live_sizes_reuse_memory(void **state) {
   (void)state;
   char text[4000];
   size_t n = (size_t)snprintf(text, sizeof text, "in x float32 ?\nNeg x -> v0\n");
-  for (int i = 1; i <= 60; i++) n += (size_t)snprintf(text + n, sizeof text - n, "Neg v%d -> v%d\n", i - 1, i);
+  for (int i = 1; i <= 60; i++)
+    n += (size_t)snprintf(text + n, sizeof text - n, "Neg v%d -> v%d\n", i - 1, i);
   snprintf(text + n, sizeof text - n, "out v60\n");
   static const float x[1100] = {3};
   opened o = open_program(text, NULL);

@@ -34,7 +34,8 @@ static vlm_tensor parse_tensor(const char *text) {
   if (t.dtype == VLM_NONE) fail_msg("type %s", type);
   long long dim;
   int n = 0;
-  for (const char *p = text + used; sscanf(p, "%lld%n", &dim, &n) == 1; p += n + (p[n] == ',')) t.dims[t.rank++] = dim;
+  for (const char *p = text + used; sscanf(p, "%lld%n", &dim, &n) == 1; p += n + (p[n] == ','))
+    t.dims[t.rank++] = dim;
   return t;
 }
 
@@ -46,7 +47,8 @@ static void set_attribute(vlm_graph *g, vlm_attr *a, const char *text) {
   long long v;
   snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
   FINE(vlm_arena_strdup(g->arena, &a->name, name, &error));
-  for (const char *p = equals + 1; sscanf(p, "%lld%n", &v, &used) == 1; p += used + (p[used] == ',')) values[n++] = v;
+  for (const char *p = equals + 1; sscanf(p, "%lld%n", &v, &used) == 1; p += used + (p[used] == ','))
+    values[n++] = v;
   if (!n) { /* a word */
     a->kind = VLM_ATTR_STRING;
     FINE(vlm_arena_strdup(g->arena, &a->u.s, equals + 1, &error));
@@ -71,9 +73,15 @@ static vlm_graph *single_node(const node_row *row, vlm_tensor *inputs) {
   while (n_attrs < 4 && row->ints[n_attrs]) n_attrs++;
   FINE(vlm_graph_create(&g, "one", "one.onnx", &error));
   g->opset = 22;
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = row->op, .domain = row->domain, .op_type = row->op,
-                                             .opset = row->opset, .n_inputs = n_in, .n_outputs = row->n_out,
-                                             .n_attrs = n_attrs}, &error));
+  FINE(vlm_graph_add_node(g, &n,
+                          &(vlm_node){.name = row->op,
+                                      .domain = row->domain,
+                                      .op_type = row->op,
+                                      .opset = row->opset,
+                                      .n_inputs = n_in,
+                                      .n_outputs = row->n_out,
+                                      .n_attrs = n_attrs},
+                          &error));
   for (int32_t k = 0; k < n_in; k++) {
     const char *text = row->inputs[k];
     vlm_value_id id;
@@ -111,14 +119,32 @@ static const node_row ROWS[] = {
     {"", "MatMul", 13, 1, {"float32 4", "float32 6,4,7"}, {0}, 6 * 7 * 4},
     {"", "MatMul", 13, 1, {"float32 3,0", "float32 0,7"}, {0}, 0},
     {"", "Gemm", 13, 1, {"float32 4,3", "float32 7,4", "float32 7"}, {"transA=1", "transB=1"}, 3 * 7 * 4},
-    {"", "Conv", 11, 1, {"float32 2,4,9,9", "float32 6,2,3,3"}, {"group=2", "strides=2,2"}, 2 * 6 * 4 * 4 * (2 * 3 * 3)},
+    {"",
+     "Conv",
+     11,
+     1,
+     {"float32 2,4,9,9", "float32 6,2,3,3"},
+     {"group=2", "strides=2,2"},
+     2 * 6 * 4 * 4 * (2 * 3 * 3)},
     {"", "Conv", 11, 1, {"float32 1,8,5,5", "float32 8,1,3,3"}, {"group=8", "pads=1,1,1,1"}, 8 * 5 * 5 * 9},
-    {"", "ConvTranspose", 11, 1, {"float32 1,4,5,5", "float32 4,3,2,2"}, {"strides=2,2"}, 4 * 5 * 5 * (3 * 2 * 2)},
+    {"",
+     "ConvTranspose",
+     11,
+     1,
+     {"float32 1,4,5,5", "float32 4,3,2,2"},
+     {"strides=2,2"},
+     4 * 5 * 5 * (3 * 2 * 2)},
     {"", "ConvInteger", 10, 1, {"uint8 1,3,4,4", "int8 2,3,1,1"}, {0}, 2 * 4 * 4 * 3},
     {"", "MatMulInteger", 10, 1, {"uint8 3,4", "int8 4,5"}, {0}, 3 * 4 * 5},
     {"", "Einsum", 12, 1, {"float32 2,3,4", "float32 2,4,5"}, {"equation=bij,bjk->bik"}, 2 * 3 * 4 * 5},
     {"", "Einsum", 12, 1, {"float32 2,3"}, {"equation=ij->ji"}, 0},
-    {"", "LSTM", 14, 1, {"float32 6,2,3", "float32 1,16,3", "float32 1,16,4"}, {"hidden_size=4"}, 6 * 2 * (16 * 3 + 16 * 4)},
+    {"",
+     "LSTM",
+     14,
+     1,
+     {"float32 6,2,3", "float32 1,16,3", "float32 1,16,4"},
+     {"hidden_size=4"},
+     6 * 2 * (16 * 3 + 16 * 4)},
     {"",
      "Attention",
      23,
@@ -126,8 +152,20 @@ static const node_row ROWS[] = {
      {"float32 2,5,12", "float32 2,7,6", "float32 2,7,8"},
      {"q_num_heads=4", "kv_num_heads=2"},
      2 * 5 * 7 * (12 + 16)},
-    {"", "Attention", 23, 1, {"float32 2,4,5,3", "float32 2,4,7,3", "float32 2,4,7,6"}, {0}, 2 * 4 * 5 * 7 * (3 + 6)},
-    {"vlm", "Attention", 1, 1, {"float32 2,4,5,3", "float32 2,4,3,7", "float32 2,4,7,6"}, {0}, 2 * 4 * 5 * 7 * (3 + 6)},
+    {"",
+     "Attention",
+     23,
+     1,
+     {"float32 2,4,5,3", "float32 2,4,7,3", "float32 2,4,7,6"},
+     {0},
+     2 * 4 * 5 * 7 * (3 + 6)},
+    {"vlm",
+     "Attention",
+     1,
+     1,
+     {"float32 2,4,5,3", "float32 2,4,3,7", "float32 2,4,7,6"},
+     {0},
+     2 * 4 * 5 * 7 * (3 + 6)},
     {"com.microsoft",
      "MultiHeadAttention",
      1,
@@ -142,7 +180,13 @@ static const node_row ROWS[] = {
      {"float32 1,1,8", "float32 1,1,8", "float32 1,1,8", "-", "-", "-", "float32 1,2,9,4"},
      {"num_heads=2"},
      -1},
-    {"com.microsoft", "Attention", 1, 1, {"float32 2,5,6", "float32 6,24"}, {"num_heads=2"}, 2 * 5 * 6 * 24 + 2 * 5 * 5 * (8 + 8)},
+    {"com.microsoft",
+     "Attention",
+     1,
+     1,
+     {"float32 2,5,6", "float32 6,24"},
+     {"num_heads=2"},
+     2 * 5 * 6 * 24 + 2 * 5 * 5 * (8 + 8)},
     {"com.microsoft", "FusedMatMul", 1, 1, {"float32 4,3", "float32 4,7"}, {"transA=1"}, 3 * 7 * 4},
     {"com.microsoft",
      "MatMulNBits",
@@ -166,7 +210,9 @@ static void operators_by_hand(void **state) {
       assert_non_null(strstr(error.text, "MultiHeadAttention"));
     } else {
       if (st != VLM_OK) fail_msg("row %zu: %s", i, error.text);
-      if (p.macs != ROWS[i].macs) fail_msg("row %zu (%s): %lld, wanted %lld", i, ROWS[i].op, (long long)p.macs, (long long)ROWS[i].macs);
+      if (p.macs != ROWS[i].macs)
+        fail_msg("row %zu (%s): %lld, wanted %lld", i, ROWS[i].op, (long long)p.macs,
+                 (long long)ROWS[i].macs);
       assert_false(p.executed);
     }
     vlm_profile_free(&p);
@@ -197,11 +243,15 @@ static vlm_value_id add(vlm_graph *g, vlm_value_kind kind, const char *name, con
   return id;
 }
 
-static vlm_node *connect(vlm_graph *g, const char *op, vlm_value_id a, vlm_value_id b, vlm_value_id y, int n_attrs) {
+static vlm_node *connect(vlm_graph *g, const char *op, vlm_value_id a, vlm_value_id b, vlm_value_id y,
+                         int n_attrs) {
   int32_t n;
   int n_in = b == VLM_NO_VALUE ? 1 : 2;
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = op, .op_type = op, .opset = 17, .n_inputs = n_in,
-                                             .n_outputs = 1, .n_attrs = n_attrs}, &error));
+  FINE(vlm_graph_add_node(
+      g, &n,
+      &(vlm_node){
+          .name = op, .op_type = op, .opset = 17, .n_inputs = n_in, .n_outputs = 1, .n_attrs = n_attrs},
+      &error));
   g->nodes[n].inputs[0] = a;
   if (n_in == 2) g->nodes[n].inputs[1] = b;
   vlm_node_set_output(g, n, 0, y);
@@ -246,7 +296,8 @@ static void only_the_branch_that_runs(void **state) {
   for (int k = 0; k < 2; k++) {
     FINE(vlm_graph_create_sub(&bodies[k], g, k ? "else" : "then", &error));
     vlm_graph *b = bodies[k];
-    vlm_value_id inside = add(b, VLM_VALUE_CAPTURE, "x", NULL), w = VLM_NO_VALUE, out = add(b, VLM_VALUE_NODE, "out", NULL);
+    vlm_value_id inside = add(b, VLM_VALUE_CAPTURE, "x", NULL), w = VLM_NO_VALUE,
+                 out = add(b, VLM_VALUE_NODE, "out", NULL);
     b->values[inside].parent_value = x;
     const vlm_tensor t = vlm_tensor_make(VLM_F32, 2, (int64_t[]){8, 16}, weights);
     if (!k) FINE(vlm_graph_add_constant(b, &w, "w", &t, false, &error));

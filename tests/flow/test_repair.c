@@ -183,7 +183,8 @@ static void dig_up(planted *p) {
 static double repair(planted *p, const vlm_repair_opts *how, int32_t *changed) {
   vlm_repair_result r;
   const vlm_quant_graph graph = {"model", p->graph};
-  FINE(vlm_repair(&r, p->trials, p->plan, &graph, p->stats, &(vlm_quant_opts){.everything = false}, how, &error));
+  FINE(vlm_repair(&r, p->trials, p->plan, &graph, p->stats, &(vlm_quant_opts){.everything = false}, how,
+                  &error));
   assert_int_equal(r.n_outputs, 1);
   double db = vlm_trial_db(&r.outputs[0]);
   *changed = r.changed;
@@ -202,12 +203,14 @@ static void the_planted_layer_is_found(void **state) {
   int32_t changed;
   (void)state;
   plant(&p);
-  double before = repair(&p, &(vlm_repair_opts){.target_db = 30, .floor_db = 25, .only_measure = true}, &changed);
+  double before =
+      repair(&p, &(vlm_repair_opts){.target_db = 30, .floor_db = 25, .only_measure = true}, &changed);
   assert_true(before < 20);
   assert_int_equal(changed, 0);
   assert_true(named(&p, "first")->measured && named(&p, "first")->output_db < 20);
   assert_true(named(&p, "second")->measured && named(&p, "second")->output_db > 30);
-  double after = repair(&p, &(vlm_repair_opts){.target_db = 30, .floor_db = 25, .at_any_price = true}, &changed);
+  double after =
+      repair(&p, &(vlm_repair_opts){.target_db = 30, .floor_db = 25, .at_any_price = true}, &changed);
   assert_true(after >= 30);
   assert_int_equal(changed, 1);
   assert_int_equal(named(&p, "second")->decision, VLM_DECIDE_STATIC);

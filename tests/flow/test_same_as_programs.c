@@ -250,11 +250,8 @@ static void answer_to_an_image(void **state) {
   const char *text;
   const vlm_flow_open_opts ready = {.lower = true};
   vlm_dataset *set;
-  vlm_flow_answers_opts opts = {.prompts = PROMPTS,
-                                .n_prompts = 1,
-                                .on_text = hear_text,
-                                .on_answer = hear_answer,
-                                .user = &h};
+  vlm_flow_answers_opts opts = {
+      .prompts = PROMPTS, .n_prompts = 1, .on_text = hear_text, .on_answer = hear_answer, .user = &h};
   (void)state;
   vlm_json_doc *doc = program_json("vlm-run flow.vlmq " IMAGE " --prompt '<CAPTION>' --json");
   h.ids = vlm_json_member(vlm_json_root(doc), "token_ids");

@@ -13,9 +13,10 @@
 static vlm_check last;
 
 static vlm_verdict judge(double percent, double low, double high, double limit, vlm_gate gate) {
-  vlm_prompt_scores prompt = {.prompt = "<CAPTION>",
-                              .images = 100,
-                              .drop = {.reference = 2, .candidate = 2, .percent = percent, .low = low, .high = high}};
+  vlm_prompt_scores prompt = {
+      .prompt = "<CAPTION>",
+      .images = 100,
+      .drop = {.reference = 2, .candidate = 2, .percent = percent, .low = low, .high = high}};
   vlm_evaluation e = {.compared = true, .scored = true, .images = 100, .prompts = &prompt, .n_prompts = 1};
   const vlm_budget budget = {.max_drop_percent = {true, limit}, .gate = gate};
   vlm_checks checks;
@@ -66,8 +67,9 @@ static void test_no_evidence(void **state) {
 
 /* Each prompt has its own budget; the refusal names the one that is over. */
 static void test_prompts(void **state) {
-  vlm_prompt_scores prompts[] = {{.prompt = "<CAPTION>", .images = 9, .drop = {.reference = 1}},
-                                 {.prompt = "<OCR>", .images = 9, .drop = {.reference = 1, .percent = 9, .low = 8, .high = 10}}};
+  vlm_prompt_scores prompts[] = {
+      {.prompt = "<CAPTION>", .images = 9, .drop = {.reference = 1}},
+      {.prompt = "<OCR>", .images = 9, .drop = {.reference = 1, .percent = 9, .low = 8, .high = 10}}};
   vlm_evaluation e = {.compared = true, .scored = true, .images = 18, .prompts = prompts, .n_prompts = 2};
   const vlm_budget budget = {.max_drop_percent = {true, 1}};
   vlm_checks checks;
@@ -109,8 +111,11 @@ static void test_refusals_name_figures(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_drops),     cmocka_unit_test(test_no_evidence),           cmocka_unit_test(test_prompts),
-      cmocka_unit_test(test_no_budget), cmocka_unit_test(test_refusals_name_figures),
+      cmocka_unit_test(test_drops),
+      cmocka_unit_test(test_no_evidence),
+      cmocka_unit_test(test_prompts),
+      cmocka_unit_test(test_no_budget),
+      cmocka_unit_test(test_refusals_name_figures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,10 @@ static vlm_graph *add_choice(vlm_graph *g, const char *name, vlm_value_id x, vlm
   static const char *const NAMES[] = {"then_branch", "else_branch"};
   vlm_graph *first = NULL;
   int32_t n;
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = name, .op_type = "If", .opset = 17, .n_inputs = 1,
-                                             .n_outputs = 1, .n_attrs = 2}, &error));
+  FINE(vlm_graph_add_node(
+      g, &n,
+      &(vlm_node){.name = name, .op_type = "If", .opset = 17, .n_inputs = 1, .n_outputs = 1, .n_attrs = 2},
+      &error));
   g->nodes[n].inputs[0] = x;
   vlm_node_set_output(g, n, 0, add_value(g, NULL, VLM_VALUE_NODE));
   for (int k = 0; k < 2; k++) {
@@ -105,8 +107,9 @@ static void copies_are_apart(void **state) {
   assert_ptr_equal(inner->parent, copy);
   assert_ptr_equal(inner->nodes[0].attrs[1].u.g->parent, inner);
   assert_int_equal(vlm_graph_find(copy, "x"), vlm_graph_find(g, "x"));
-  FINE(vlm_graph_add_node(inner, &n, &(vlm_node){.name = "more", .op_type = "Neg", .opset = 17, .n_inputs = 1,
-                                                 .n_outputs = 1}, &error));
+  FINE(vlm_graph_add_node(
+      inner, &n, &(vlm_node){.name = "more", .op_type = "Neg", .opset = 17, .n_inputs = 1, .n_outputs = 1},
+      &error));
   copy->nodes[0].inputs[0] = VLM_NO_VALUE;
   copy->nodes[0].attrs[1].name = "other";
   assert_int_equal(original->n_nodes, 1);

@@ -38,7 +38,9 @@ static uint32_t crc32_of(const void *data, size_t bytes) {
   return ~crc;
 }
 
-static uint32_t image_crc(const vlm_image *image) { return crc32_of(image->data, (size_t)image->width * (size_t)image->height * 3); }
+static uint32_t image_crc(const vlm_image *image) {
+  return crc32_of(image->data, (size_t)image->width * (size_t)image->height * 3);
+}
 
 static void load_source(fixture *f, const char *name, int width, int height) {
   char path[512];
@@ -107,7 +109,8 @@ static void check_resize(fixture *f, const char *line, bool gap) {
   for (int threads = 0; threads < 2; threads++) {
     vlm_image out;
     vlm_threads *pool = threads ? f->threads : NULL;
-    FINE(vlm_image_resize(&out, source(f, name), &(vlm_image_size){width, height, filter, gap ? 2.0 : 0}, pool, &error));
+    FINE(vlm_image_resize(&out, source(f, name), &(vlm_image_size){width, height, filter, gap ? 2.0 : 0},
+                          pool, &error));
     if (image_crc(&out) != want) fail_msg("%s: pixels differ from Pillow's", line);
     vlm_image_free(&out);
   }
@@ -116,8 +119,12 @@ static void check_resize(fixture *f, const char *line, bool gap) {
 static void visit_resize(fixture *f, const char *line) { check_resize(f, line, false); }
 static void visit_gap(fixture *f, const char *line) { check_resize(f, line, true); }
 
-static void test_resize_equals_pillow(void **state) { assert_true(each_case(*state, "resize", visit_resize) >= 90); }
-static void test_reducing_gap_equals_pillow(void **state) { assert_true(each_case(*state, "gap", visit_gap) >= 30); }
+static void test_resize_equals_pillow(void **state) {
+  assert_true(each_case(*state, "resize", visit_resize) >= 90);
+}
+static void test_reducing_gap_equals_pillow(void **state) {
+  assert_true(each_case(*state, "gap", visit_gap) >= 30);
+}
 
 static void load_config(vlm_preprocess *ops, const char *name, bool pad) {
   static const char model_text[] = "{\"image_aspect_ratio\": \"pad\"}";
@@ -126,7 +133,8 @@ static void load_config(vlm_preprocess *ops, const char *name, bool pad) {
   snprintf(path, sizeof path, DATA "%s.json", name);
   FINE(vlm_json_load(&doc, path, 0, &error));
   FINE(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &error));
-  FINE(vlm_preprocess_from_config(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0}, &error));
+  FINE(vlm_preprocess_from_config(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0},
+                                  &error));
   vlm_json_free(model);
   vlm_json_free(doc);
 }
@@ -156,7 +164,8 @@ static void check_mask(const vlm_pixels *pixels) {
   }
   assert_int_equal(pixels->mask.rank, 4);
   assert_int_equal(pixels->mask.dims[1], pixels->values.dims[1]);
-  for (int64_t i = 0; i < vlm_tensor_count(&pixels->mask); i++) assert_int_equal(((const uint8_t *)pixels->mask.data)[i], 1);
+  for (int64_t i = 0; i < vlm_tensor_count(&pixels->mask); i++)
+    assert_int_equal(((const uint8_t *)pixels->mask.data)[i], 1);
 }
 
 static void visit_config(fixture *f, const char *line) {
@@ -165,7 +174,8 @@ static void visit_config(fixture *f, const char *line) {
   unsigned want;
   vlm_preprocess ops;
   vlm_pixels pixels;
-  assert_int_equal(sscanf(line, "%63s %7s %31s %63s %d %d %x", name, pad, image, shape, &rows, &columns, &want), 7);
+  assert_int_equal(
+      sscanf(line, "%63s %7s %31s %63s %d %d %x", name, pad, image, shape, &rows, &columns, &want), 7);
   load_config(&ops, name, strcmp(pad, "pad") == 0);
   check_text_form(&ops);
   FINE(vlm_preprocess_run(&pixels, &ops, source(f, image), f->threads, &error));
@@ -178,11 +188,14 @@ static void visit_config(fixture *f, const char *line) {
   assert_true(vlm_preprocess_fixed_size(&ops, &width, &height));
   assert_int_equal(width, pixels.values.dims[pixels.values.rank - 1]);
   assert_int_equal(height, pixels.values.dims[pixels.values.rank - 2]);
-  if (crc32_of(pixels.values.data, vlm_tensor_bytes(&pixels.values)) != want) fail_msg("%s: values differ", line);
+  if (crc32_of(pixels.values.data, vlm_tensor_bytes(&pixels.values)) != want)
+    fail_msg("%s: values differ", line);
   vlm_pixels_free(&pixels);
 }
 
-static void test_configurations_equal_processors(void **state) { assert_true(each_case(*state, "config", visit_config) >= 60); }
+static void test_configurations_equal_processors(void **state) {
+  assert_true(each_case(*state, "config", visit_config) >= 60);
+}
 
 /* ---- lists written by hand ---- */
 
@@ -198,14 +211,18 @@ static void test_bad_lists_are_refused(void **state) {
   parse_fails("[{\"op\":\"blur\"}]", "blur");
   parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":8,\"filter\":\"bicubic\"}]", "\"fit\"");
   parse_fails("[{\"op\":\"resize\",\"width\":8,\"filter\":\"bicubic\",\"fit\":\"stretch\"}]", "\"height\"");
-  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":8,\"filter\":\"cubic\",\"fit\":\"stretch\"}]", "wanted one of nearest");
-  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":0,\"filter\":\"box\",\"fit\":\"stretch\"}]", "height");
-  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":9,\"filter\":\"box\",\"fit\":\"contain_even\"}]", "equal");
+  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":8,\"filter\":\"cubic\",\"fit\":\"stretch\"}]",
+              "wanted one of nearest");
+  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":0,\"filter\":\"box\",\"fit\":\"stretch\"}]",
+              "height");
+  parse_fails("[{\"op\":\"resize\",\"width\":8,\"height\":9,\"filter\":\"box\",\"fit\":\"contain_even\"}]",
+              "equal");
   parse_fails("[{\"op\":\"scale\"}]", "\"by\"");
   parse_fails("[{\"op\":\"scale\",\"by\":0}]", "other than 0");
   parse_fails("[{\"op\":\"normalize\",\"mean\":[0,0],\"std\":[1,1,1]}]", "3 are wanted");
   parse_fails("[{\"op\":\"normalize\",\"mean\":[0,0,0],\"std\":[1,0,1]}]", "std");
-  parse_fails("[{\"op\":\"scale\",\"by\":1},{\"op\":\"center_crop\",\"width\":4,\"height\":4}]", "cannot follow");
+  parse_fails("[{\"op\":\"scale\",\"by\":1},{\"op\":\"center_crop\",\"width\":4,\"height\":4}]",
+              "cannot follow");
   parse_fails("[{\"op\":\"pad\",\"square\":true,\"color\":[0,256,0],\"position\":\"center\"}]", "256");
   parse_fails("{\"op\":\"scale\"}", "array");
   parse_fails("[{\"op\":\"layout\",\"order\":\"CHW\"}]", "NCHW, NHWC");
@@ -237,16 +254,19 @@ static void test_layouts_hold_the_same_values(void **state) {
 }
 
 static void test_sizes_follow_the_image(void **state) {
-  vlm_pixels p = run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"contain\"}]", source(*state,
-                                                                                                                                 "wide"));
+  vlm_pixels p =
+      run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"contain\"}]",
+               source(*state, "wide"));
   assert_int_equal(p.values.dims[3], 20);
   assert_int_equal(p.values.dims[2], 20 * 37 / 61);
   vlm_pixels_free(&p);
-  p = run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"cover\"}]", source(*state, "wide"));
+  p = run_text("[{\"op\":\"resize\",\"width\":20,\"height\":30,\"filter\":\"bilinear\",\"fit\":\"cover\"}]",
+               source(*state, "wide"));
   assert_int_equal(p.values.dims[3], 30 * 61 / 37);
   assert_int_equal(p.values.dims[2], 30);
   vlm_pixels_free(&p);
-  vlm_preprocess ops = {.count = 1, .ops = {{.kind = VLM_PREPROCESS_RESIZE, .width = 9, .height = 9, .fit = VLM_FIT_COVER}}};
+  vlm_preprocess ops = {
+      .count = 1, .ops = {{.kind = VLM_PREPROCESS_RESIZE, .width = 9, .height = 9, .fit = VLM_FIT_COVER}}};
   int width, height;
   assert_false(vlm_preprocess_fixed_size(&ops, &width, &height));
 }
@@ -261,7 +281,10 @@ static void test_too_large_for_pad_is_an_error(void **state) {
 static void test_unequal_sides_hit_the_limit(void **state) {
   (void)state;
   vlm_preprocess ops = {.count = 1,
-                        .ops = {{.kind = VLM_PREPROCESS_RESIZE, .width = 4000, .height = 4000, .fit = VLM_FIT_COVER,
+                        .ops = {{.kind = VLM_PREPROCESS_RESIZE,
+                                 .width = 4000,
+                                 .height = 4000,
+                                 .fit = VLM_FIT_COVER,
                                  .filter = VLM_FILTER_BOX}}};
   vlm_image line;
   vlm_pixels pixels;
@@ -298,33 +321,44 @@ static void test_missing_keys_are_named(void **state) {
   config_fails("{}", "{}", "do_resize");
   config_fails("{\"do_resize\":true,\"resample\":3" RESCALE NORMALIZE "}", "{}", "size");
   config_fails("{\"do_resize\":true,\"size\":8,\"resample\":3" RESCALE NORMALIZE "}", "{}", "shortest_edge");
-  config_fails("{\"do_resize\":true,\"size\":{\"height\":8},\"resample\":3" RESCALE NORMALIZE "}", "{}", "width");
-  config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8}" RESCALE NORMALIZE "}", "{}", "resample");
+  config_fails("{\"do_resize\":true,\"size\":{\"height\":8},\"resample\":3" RESCALE NORMALIZE "}", "{}",
+               "width");
+  config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8}" RESCALE NORMALIZE "}", "{}",
+               "resample");
   config_fails("{" SIZE NORMALIZE "}", "{}", "do_rescale");
   config_fails("{" SIZE ",\"do_rescale\":true" NORMALIZE "}", "{}", "rescale_factor");
   config_fails("{" SIZE RESCALE "}", "{}", "do_normalize");
   config_fails("{" SIZE RESCALE ",\"do_normalize\":true,\"image_std\":[1,1,1]}", "{}", "image_mean");
   config_fails("{" SIZE RESCALE ",\"do_normalize\":true,\"image_mean\":[0,0,0]}", "{}", "image_std");
   config_fails("{" SIZE RESCALE NORMALIZE ",\"do_center_crop\":true}", "{}", "crop_size");
-  config_fails("{" SIZE RESCALE NORMALIZE ",\"crop_size\":{\"height\":8,\"width\":8}}", "{}", "do_center_crop");
-  config_fails("{\"image_processor_type\":\"Pix2StructImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{}", "Pix2StructImageProcessor");
-  config_fails("{\"image_processor_type\":\"CLIPImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{\"image_aspect_ratio\":\"anyres\"}",
-               "anyres");
+  config_fails("{" SIZE RESCALE NORMALIZE ",\"crop_size\":{\"height\":8,\"width\":8}}", "{}",
+               "do_center_crop");
+  config_fails("{\"image_processor_type\":\"Pix2StructImageProcessor\"," SIZE RESCALE NORMALIZE "}", "{}",
+               "Pix2StructImageProcessor");
+  config_fails("{\"image_processor_type\":\"CLIPImageProcessor\"," SIZE RESCALE NORMALIZE "}",
+               "{\"image_aspect_ratio\":\"anyres\"}", "anyres");
   config_fails("{" SIZE RESCALE NORMALIZE ",\"do_flip_channel_order\":true}", "{}", "do_flip_channel_order");
-  config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8},\"resample\":9" RESCALE NORMALIZE "}", "{}", "resample is 9");
-  FINE(from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_size\":null,\"do_pad\":null,"
-               SIZE RESCALE NORMALIZE "}",
-               "{}", &error));
+  config_fails("{\"do_resize\":true,\"size\":{\"height\":8,\"width\":8},\"resample\":9" RESCALE NORMALIZE "}",
+               "{}", "resample is 9");
+  FINE(
+      from_text("{\"image_processor_type\":\"SiglipImageProcessorFast\",\"do_center_crop\":null,\"crop_"
+                "size\":null,\"do_pad\":null," SIZE RESCALE NORMALIZE "}",
+                "{}", &error));
 }
 
 /* Idefics3 and SmolVLM blend transparency on white; their Fast forms and all others drop it. */
 static void test_transparency_by_class(void **state) {
-  static const char REST[] = "\"do_resize\": false, \"do_image_splitting\": false, \"resample\": 1, \"max_image_size\": {\"longest_edge\": 32}, "
-                             "\"do_rescale\": false, \"do_normalize\": false}";
+  static const char REST[] =
+      "\"do_resize\": false, \"do_image_splitting\": false, \"resample\": 1, \"max_image_size\": "
+      "{\"longest_edge\": 32}, "
+      "\"do_rescale\": false, \"do_normalize\": false}";
   static const struct {
     const char *type;
     bool white;
-  } CLASSES[] = {{"SmolVLMImageProcessor", true}, {"Idefics3ImageProcessor", true}, {"SmolVLMImageProcessorFast", false}, {"ViTImageProcessor", false}};
+  } CLASSES[] = {{"SmolVLMImageProcessor", true},
+                 {"Idefics3ImageProcessor", true},
+                 {"SmolVLMImageProcessorFast", false},
+                 {"ViTImageProcessor", false}};
   (void)state;
   for (size_t i = 0; i < sizeof CLASSES / sizeof CLASSES[0]; i++) {
     char text[400], *list = NULL;
@@ -364,17 +398,17 @@ static void test_allocation_failures(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_resize_equals_pillow),
-    cmocka_unit_test(test_reducing_gap_equals_pillow),
-    cmocka_unit_test(test_configurations_equal_processors),
-    cmocka_unit_test(test_bad_lists_are_refused),
-    cmocka_unit_test(test_layouts_hold_the_same_values),
-    cmocka_unit_test(test_sizes_follow_the_image),
-    cmocka_unit_test(test_too_large_for_pad_is_an_error),
-    cmocka_unit_test(test_unequal_sides_hit_the_limit),
-    cmocka_unit_test(test_missing_keys_are_named),
-    cmocka_unit_test(test_transparency_by_class),
-    cmocka_unit_test(test_allocation_failures),
+      cmocka_unit_test(test_resize_equals_pillow),
+      cmocka_unit_test(test_reducing_gap_equals_pillow),
+      cmocka_unit_test(test_configurations_equal_processors),
+      cmocka_unit_test(test_bad_lists_are_refused),
+      cmocka_unit_test(test_layouts_hold_the_same_values),
+      cmocka_unit_test(test_sizes_follow_the_image),
+      cmocka_unit_test(test_too_large_for_pad_is_an_error),
+      cmocka_unit_test(test_unequal_sides_hit_the_limit),
+      cmocka_unit_test(test_missing_keys_are_named),
+      cmocka_unit_test(test_transparency_by_class),
+      cmocka_unit_test(test_allocation_failures),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -135,7 +135,8 @@ static int8_t byte_weight(kernel_case *c, size_t p) { return p < (size_t)c->prob
 
 void kernel_case_gemm_u8s8(kernel_case *c) {
   sizes s = sizes_of(c);
-  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr, bytes = (size_t)c->row->a_bytes;
+  size_t groups = groups_of(c), mr = (size_t)c->row->mr, nr = (size_t)c->row->nr,
+         bytes = (size_t)c->row->a_bytes;
   size_t segments = byte_segments(c), steps = groups * (size_t)c->row->kr;
   vlm_gemm_u8s8_args t = {.groups = groups, .n_more = segments - 1};
   int32_t *out = case_output(c, CASE_U32, s.m, s.n, 7);
@@ -143,7 +144,8 @@ void kernel_case_gemm_u8s8(kernel_case *c) {
   const char *a = byte_rows(c, &t.lda);
   int8_t *b = case_input(c, CASE_U8, 1, segments * steps * s.n, 0);
   for (size_t p = 0; p < segments * steps; p++)
-    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
+    for (size_t j = 0; j < s.n; j++)
+      b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
   const void **more = case_input(c, CASE_U8, 1, 2 * CASE_CALLS * sizeof *more, 0);
   for (size_t i = 0; i < s.m; i += mr) {
     for (size_t j = 0; j < s.n; j += nr, more += 2) {
@@ -169,7 +171,8 @@ void kernel_case_gemm_u8s16(kernel_case *c) {
   const uint16_t *a = (const uint16_t *)(const void *)byte_rows(c, &t.lda);
   int16_t *b = case_input(c, CASE_U16, 1, segments * steps * s.n, 0);
   for (size_t p = 0; p < segments * steps; p++)
-    for (size_t j = 0; j < s.n; j++) b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
+    for (size_t j = 0; j < s.n; j++)
+      b[panel_at(c->row, segments * groups, p, j)] = byte_weight(c, steps ? p % steps : 0);
   const void **more = case_input(c, CASE_U8, 1, 2 * CASE_CALLS * sizeof *more, 0);
   for (size_t i = 0; i < s.m; i += mr) {
     for (size_t j = 0; j < s.n; j += nr, more += 2) {

@@ -67,8 +67,10 @@ void kernel_case_depthwise_f32(kernel_case *c) {
   static const int forms[CASE_VARIANTS][5] = {{3, 3, 1, 1, 32}, {3, 3, 2, 1, 7}, {1, 5, 1, 2, 16},
                                               {7, 7, 1, 1, 24}, {2, 1, 3, 1, 1}, {5, 5, 1, 3, 19}};
   const int *form = forms[c->problem.variant % CASE_VARIANTS]; /* rows, columns, stride, dilation, channels */
-  size_t n = (size_t)c->problem.depth % 61, kh = (size_t)form[0], kw = (size_t)form[1], channels = (size_t)form[4];
-  vlm_depthwise_f32_args d = {.kh_count = form[0], .kw_count = form[1], .stride = (size_t)form[2], .dilation = (size_t)form[3]};
+  size_t n = (size_t)c->problem.depth % 61, kh = (size_t)form[0], kw = (size_t)form[1],
+         channels = (size_t)form[4];
+  vlm_depthwise_f32_args d = {
+      .kh_count = form[0], .kw_count = form[1], .stride = (size_t)form[2], .dilation = (size_t)form[3]};
   d.n = n;
   d.channels = channels;
   size_t width = n > 0 ? ((n - 1) * d.stride + (kw - 1) * d.dilation + 1) * channels : 0;
@@ -76,8 +78,8 @@ void kernel_case_depthwise_f32(kernel_case *c) {
   float *x = case_input(c, CASE_F32, kh, width, 11);
   size_t stride = case_stride(c);
   for (size_t i = 0; i < kh; i++) case_floats(c, x + i * stride, width);
-  float *w = case_input(c, CASE_F32, 1, kh * kw * channels, 0), *scale = case_input(c, CASE_F32, 1, channels, 0),
-        *bias = case_input(c, CASE_F32, 1, channels, 0);
+  float *w = case_input(c, CASE_F32, 1, kh * kw * channels, 0),
+        *scale = case_input(c, CASE_F32, 1, channels, 0), *bias = case_input(c, CASE_F32, 1, channels, 0);
   case_floats(c, w, kh * kw * channels);
   case_floats(c, scale, channels);
   case_floats(c, bias, channels);

@@ -180,10 +180,8 @@ static void describe(char *text, size_t size, const char *element, const case_bu
   float value;
   memcpy(&bits, element, case_element(b));
   memcpy(&value, &bits, sizeof value);
-  if (b->type == CASE_F32)
-    snprintf(text, size, "%.9g (%08x)", (double)value, bits);
-  else
-    snprintf(text, size, "%u (%x)", bits, bits);
+  if (b->type == CASE_F32) snprintf(text, size, "%.9g (%08x)", (double)value, bits);
+  else snprintf(text, size, "%u (%x)", bits, bits);
 }
 
 static bool same_rows(kernel_case *c, const case_buffer *got, const case_buffer *wanted) {

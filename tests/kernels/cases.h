@@ -18,7 +18,7 @@
 #include "runtime/kernels/kernels.h"
 
 enum {
-  CASE_FILLS = 3, /* noise; extremes that provoke overflow and rounding; zeros */
+  CASE_FILLS = 3,   /* noise; extremes that provoke overflow and rounding; zeros */
   CASE_LAYOUTS = 3, /* at the page behind, dense; at the page in front, with gaps between rows; at the page
                        behind, with gaps */
   CASE_VARIANTS =
@@ -30,7 +30,7 @@ typedef struct kernel_problem {
   int64_t depth; /* k of a product, length of a row */
   int variant, fill, layout;
   int columns; /* of the tile under test */
-  int rows; /* of the tile, from the variant */
+  int rows;    /* of the tile, from the variant */
 } kernel_problem;
 
 typedef enum case_type { CASE_U8, CASE_U16, CASE_U32, CASE_F32 } case_type;

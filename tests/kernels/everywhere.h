@@ -58,7 +58,8 @@ static inline void expect(float got, float wanted, const char *what, int64_t i, 
   uint32_t a, b;
   memcpy(&a, &got, 4);
   memcpy(&b, &wanted, 4);
-  if (a != b) fail_msg("%s: element (%d, %d) is %.9g, wanted %.9g", what, (int)i, (int)j, (double)got, (double)wanted);
+  if (a != b)
+    fail_msg("%s: element (%d, %d) is %.9g, wanted %.9g", what, (int)i, (int)j, (double)got, (double)wanted);
 }
 
 #endif

@@ -152,9 +152,11 @@ static const vlm_conv_shape conv_shapes[] = {
 /* Index of the input element for a position and tap (taps row-major), or -1. */
 static int64_t source_of(const vlm_conv_shape *s, int64_t position, int64_t tap) {
   int64_t o[3] = {position / (s->out[1] * s->out[2]), position / s->out[2] % s->out[1], position % s->out[2]};
-  int64_t k[3] = {tap / (s->kernel[1] * s->kernel[2]), tap / s->kernel[2] % s->kernel[1], tap % s->kernel[2]}, at = 0;
+  int64_t k[3] = {tap / (s->kernel[1] * s->kernel[2]), tap / s->kernel[2] % s->kernel[1], tap % s->kernel[2]},
+          at = 0;
   for (int i = 0; i < 3; i++) {
-    int64_t from = s->transposed ? o[i] + s->pad[i] - k[i] * s->dilation[i] : o[i] * s->stride[i] - s->pad[i] + k[i] * s->dilation[i];
+    int64_t from = s->transposed ? o[i] + s->pad[i] - k[i] * s->dilation[i]
+                                 : o[i] * s->stride[i] - s->pad[i] + k[i] * s->dilation[i];
     if (s->transposed && (from < 0 || from % s->stride[i])) return -1;
     if (s->transposed) from /= s->stride[i];
     if (from < 0 || from >= s->in[i]) return -1;
@@ -165,13 +167,15 @@ static int64_t source_of(const vlm_conv_shape *s, int64_t position, int64_t tap)
 
 /* Where ONNX has the weight of output channel o, channel c of its group and tap t. */
 static int64_t weight_at(const vlm_conv_shape *s, int64_t o, int64_t c, int64_t t) {
-  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel);
+  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups,
+          taps = vlm_conv_volume(s->kernel);
   return (s->transposed ? (o / per_out * per_in + c) * per_out + o % per_out : o * per_in + c) * taps + t;
 }
 
-static float conv_at(const vlm_conv_shape *s, const float *x, const float *w, int64_t image, int64_t o, int64_t position) {
-  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel),
-          plane = vlm_conv_volume(s->in);
+static float conv_at(const vlm_conv_shape *s, const float *x, const float *w, int64_t image, int64_t o,
+                     int64_t position) {
+  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups,
+          taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in);
   float sum = 0;
   for (int64_t t = 0; t < taps; t++) {
     int64_t at = source_of(s, position, t);
@@ -189,8 +193,8 @@ static void *to_last(const void *x, int64_t batch, int64_t channels, int64_t pos
   for (int64_t b = 0; b < batch; b++)
     for (int64_t c = 0; c < channels; c++)
       for (int64_t p = 0; p < positions; p++)
-        memcpy(y + (size_t)((b * positions + p) * channels + c) * bytes, (const char *)x + (size_t)((b * channels + c) * positions + p) * bytes,
-               bytes);
+        memcpy(y + (size_t)((b * positions + p) * channels + c) * bytes,
+               (const char *)x + (size_t)((b * channels + c) * positions + p) * bytes, bytes);
   return y;
 }
 
@@ -203,12 +207,15 @@ static void run_conv_f32(const vlm_conv_f32 *conv, const vlm_kernels *kernels, v
 static void check_conv_f32(const vlm_kernels *kernels, vlm_threads *threads) {
   for (size_t q = 0; q < sizeof conv_shapes / sizeof conv_shapes[0]; q++) {
     const vlm_conv_shape *s = &conv_shapes[q];
-    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size, in = vlm_conv_volume(s->in);
+    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size,
+            in = vlm_conv_volume(s->in);
     int64_t count = s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel);
     float *x = floats(s->batch * s->channels * in), *w = floats(count), *room = take(count, 4);
     float *packed = take(vlm_conv_f32_packed_count(s, kernels), 4);
-    float *bias = floats(s->out_channels), *residual = floats(total), *y = take(total, 4), *y_last = take(total, 4);
-    float *x_last = to_last(x, s->batch, s->channels, in, 4), *r_last = to_last(residual, s->batch, s->out_channels, size, 4);
+    float *bias = floats(s->out_channels), *residual = floats(total), *y = take(total, 4),
+          *y_last = take(total, 4);
+    float *x_last = to_last(x, s->batch, s->channels, in, 4),
+          *r_last = to_last(residual, s->batch, s->out_channels, size, 4);
     vlm_conv_f32_pack(packed, kernels, &(vlm_conv_f32_source){s, w, room});
     vlm_conv_f32 conv = {.shape = *s, .x = x, .weights = packed, .bias = bias, .residual = residual, .y = y};
     run_conv_f32(&conv, kernels, threads);
@@ -221,7 +228,8 @@ static void check_conv_f32(const vlm_kernels *kernels, vlm_threads *threads) {
       int64_t o = i / size % s->out_channels, image = i / size / s->out_channels;
       float wanted = conv_at(s, x, w, image, o, i % size) + bias[o];
       expect(y[i], wanted + residual[i], "float convolution", (int64_t)q, i);
-      expect(y_last[(image * size + i % size) * s->out_channels + o], y[i], "float convolution, channels last", (int64_t)q, i);
+      expect(y_last[(image * size + i % size) * s->out_channels + o], y[i],
+             "float convolution, channels last", (int64_t)q, i);
     }
     void *all[] = {x, w, room, packed, bias, residual, y, y_last, x_last, r_last};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) vlm_free(all[i]);
@@ -232,10 +240,10 @@ static void test_conv_f32(void **state) {
   everywhere(check_conv_f32);
 }
 
-static int32_t conv_sum_at(const vlm_conv_shape *s, const uint8_t *x, const int8_t *w, int32_t zero, int64_t image, int64_t o,
-                           int64_t position) {
-  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups, taps = vlm_conv_volume(s->kernel),
-          plane = vlm_conv_volume(s->in);
+static int32_t conv_sum_at(const vlm_conv_shape *s, const uint8_t *x, const int8_t *w, int32_t zero,
+                           int64_t image, int64_t o, int64_t position) {
+  int64_t per_in = s->channels / s->groups, per_out = s->out_channels / s->groups,
+          taps = vlm_conv_volume(s->kernel), plane = vlm_conv_volume(s->in);
   int32_t sum = 0;
   for (int64_t c = 0; c < per_in; c++) {
     for (int64_t t = 0; t < taps; t++) {
@@ -260,8 +268,8 @@ typedef struct {
   float *y;
 } q8_outputs;
 
-static void run_forms(vlm_conv_q8 conv, const uint8_t *x, const float *x_f32, const q8_outputs *out, const vlm_kernels *kernels,
-                      vlm_threads *threads) {
+static void run_forms(vlm_conv_q8 conv, const uint8_t *x, const float *x_f32, const q8_outputs *out,
+                      const vlm_kernels *kernels, vlm_threads *threads) {
   conv.x_u8 = x;
   conv.y_sums = out->sums;
   run_conv_q8(&conv, kernels, threads);
@@ -280,26 +288,32 @@ static void run_forms(vlm_conv_q8 conv, const uint8_t *x, const float *x_f32, co
 static void check_conv_q8(const vlm_kernels *kernels, vlm_threads *threads) {
   for (size_t q = 0; q < sizeof conv_shapes / sizeof conv_shapes[0]; q++) {
     const vlm_conv_shape *s = &conv_shapes[q];
-    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size, in = vlm_conv_volume(s->in),
+    int64_t size = vlm_conv_volume(s->out), total = s->batch * s->out_channels * size,
+            in = vlm_conv_volume(s->in),
             weights = s->out_channels * s->channels / s->groups * vlm_conv_volume(s->kernel);
     int64_t inputs = s->batch * s->channels * in;
     uint8_t *x = bytes(inputs), *w = bytes(weights), *room = take(weights, 1);
     float *x_f32 = take(inputs, 4), *w_scale = floats(s->out_channels), *bias = floats(s->out_channels);
-    q8_outputs first = {take(total, 4), take(total, 1), take(total, 4)}, last = {take(total, 4), take(total, 1), take(total, 4)};
+    q8_outputs first = {take(total, 4), take(total, 1), take(total, 4)},
+               last = {take(total, 4), take(total, 1), take(total, 4)};
     size_t block_bytes;
     for (int64_t i = 0; i < inputs; i++) x_f32[i] = (float)(x[i] - 117) * 0.25f;
-    void *x_last = to_last(x, s->batch, s->channels, in, 1), *f_last = to_last(x_f32, s->batch, s->channels, in, 4);
+    void *x_last = to_last(x, s->batch, s->channels, in, 1),
+         *f_last = to_last(x_f32, s->batch, s->channels, in, 4);
     assert_true(vlm_conv_q8_weights_bytes(&block_bytes, s, kernels));
     void *block = take((int64_t)block_bytes, 1);
     vlm_conv_q8_weights_pack(block, kernels, &(vlm_conv_q8_source){.shape = s, .w = w, .room = room});
-    vlm_conv_q8 conv = {.shape = *s, .x_scale = 0.25f, .x_zero = 117, .weights = block, .w_scale = w_scale, .bias = bias};
+    vlm_conv_q8 conv = {
+        .shape = *s, .x_scale = 0.25f, .x_zero = 117, .weights = block, .w_scale = w_scale, .bias = bias};
     run_forms(conv, x, x_f32, &first, kernels, threads);
     conv.last = true;
     run_forms(conv, x_last, f_last, &last, kernels, threads);
     for (int64_t i = 0; i < total; i++) {
-      int64_t o = i / size % s->out_channels, image = i / size / s->out_channels, at = (image * size + i % size) * s->out_channels + o;
+      int64_t o = i / size % s->out_channels, image = i / size / s->out_channels,
+              at = (image * size + i % size) * s->out_channels + o;
       int32_t sum = conv_sum_at(s, x, (int8_t *)w, 117, image, o, i % size);
-      float scale = 0.25f * w_scale[o], wanted = fmaf((float)sum, scale, bias[o]), level = rintf(wanted / 9.5f) + 120;
+      float scale = 0.25f * w_scale[o], wanted = fmaf((float)sum, scale, bias[o]),
+            level = rintf(wanted / 9.5f) + 120;
       assert_int_equal(first.sums[i], sum);
       assert_int_equal(last.sums[at], sum);
       expect(first.y[i], wanted, "integer convolution", (int64_t)q, i);
@@ -307,8 +321,8 @@ static void check_conv_q8(const vlm_kernels *kernels, vlm_threads *threads) {
       assert_int_equal(first.y8[i], level < 0 ? 0 : level > 255 ? 255 : (int)level);
       assert_int_equal(last.y8[at], first.y8[i]);
     }
-    void *all[] = {x,     w,      room,   x_f32, w_scale, bias, first.sums, first.y8, first.y, last.sums, last.y8,
-                   last.y, x_last, f_last, block};
+    void *all[] = {x,       w,         room,    x_f32,  w_scale, bias,   first.sums, first.y8,
+                   first.y, last.sums, last.y8, last.y, x_last,  f_last, block};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) vlm_free(all[i]);
   }
 }

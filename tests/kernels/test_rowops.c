@@ -31,38 +31,44 @@ static void fill(float *x, int64_t n, uint32_t seed, bool special) {
   uint32_t state = seed;
   for (int64_t i = 0; i < n; i++) x[i] = random_float(&state);
   if (special)
-    for (int64_t i = seed % 3; i < n; i += 3) x[i] = kinds[(i / 3 + seed) % (int64_t)(sizeof kinds / sizeof kinds[0])];
+    for (int64_t i = seed % 3; i < n; i += 3)
+      x[i] = kinds[(i / 3 + seed) % (int64_t)(sizeof kinds / sizeof kinds[0])];
 }
 
 static bool same_bits(float a, float b) { return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0; }
 
-static void check_row(const char *level, const char *what, int64_t n, const float *got, const float *want, int64_t count) {
+static void check_row(const char *level, const char *what, int64_t n, const float *got, const float *want,
+                      int64_t count) {
   for (int64_t i = 0; i < count; i++)
     if (!same_bits(got[i], want[i]))
-      fail_msg("%s: %s of %d values differs from c at %d: %a, wanted %a", level, what, (int)n, (int)i, got[i], want[i]);
+      fail_msg("%s: %s of %d values differs from c at %d: %a, wanted %a", level, what, (int)n, (int)i, got[i],
+               want[i]);
 }
 
-static void compare_elementwise(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n) {
+static void compare_elementwise(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b,
+                                int64_t n) {
   float got[LONG_SIZE], want[LONG_SIZE];
-#define VLM_ROW_UNARY(op)          \
-  v->op(got, a, n, parameters);    \
-  c->op(want, a, n, parameters);   \
+#define VLM_ROW_UNARY(op)        \
+  v->op(got, a, n, parameters);  \
+  c->op(want, a, n, parameters); \
   check_row(v->name, #op, n, got, want, n);
-#define VLM_ROW_BINARY(op)                                       \
-  for (int steps = 0; steps < 4; steps++) {                      \
-    v->op(got, a, steps & 1, b, steps >> 1, n);                  \
-    c->op(want, a, steps & 1, b, steps >> 1, n);                 \
-    check_row(v->name, #op, n, got, want, n);                    \
+#define VLM_ROW_BINARY(op)                       \
+  for (int steps = 0; steps < 4; steps++) {      \
+    v->op(got, a, steps & 1, b, steps >> 1, n);  \
+    c->op(want, a, steps & 1, b, steps >> 1, n); \
+    check_row(v->name, #op, n, got, want, n);    \
   }
-#define VLM_ROW_REDUCE(op)          \
-  got[0] = v->row_##op(a, n);       \
-  want[0] = c->row_##op(a, n);      \
+#define VLM_ROW_REDUCE(op)     \
+  got[0] = v->row_##op(a, n);  \
+  want[0] = c->row_##op(a, n); \
   check_row(v->name, #op, n, got, want, 1);
 #include "runtime/kernels/rowops.def"
 }
 
 /* The fused operations: compare_NAME for every row VLM_ROW_FUSED of rowops.def. */
-#define COMPARE(op) static void compare_##op(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n)
+#define COMPARE(op)                                                                                  \
+  static void compare_##op(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, \
+                           int64_t n)
 #define ROWS float got[LONG_SIZE], want[LONG_SIZE]
 
 COMPARE(minmax) {
@@ -90,7 +96,8 @@ COMPARE(layer_norm) {
   ROWS;
   float g[2], w[2];
   for (int with_bias = 0; with_bias < 2 && n > 0; with_bias++) {
-    vlm_row_norm p = {.scale = b, .bias = with_bias ? a : NULL, .eps = 1e-5f, .mean = &g[0], .inverse = &g[1]};
+    vlm_row_norm p = {
+        .scale = b, .bias = with_bias ? a : NULL, .eps = 1e-5f, .mean = &g[0], .inverse = &g[1]};
     v->layer_norm(got, a, n, &p);
     p.mean = &w[0];
     p.inverse = &w[1];
@@ -103,7 +110,8 @@ COMPARE(layer_norm) {
 COMPARE(rms_norm) {
   ROWS;
   float g = 0, w = 0;
-  const vlm_row_norm v_norm = {.scale = b, .eps = 1e-6f, .inverse = &g}, c_norm = {.scale = b, .eps = 1e-6f, .inverse = &w};
+  const vlm_row_norm v_norm = {.scale = b, .eps = 1e-6f, .inverse = &g},
+                     c_norm = {.scale = b, .eps = 1e-6f, .inverse = &w};
   if (n > 0) v->rms_norm(got, a, n, &v_norm), c->rms_norm(want, a, n, &c_norm);
   check_row(v->name, "rms_norm", n, got, want, n);
   check_row(v->name, "rms_norm statistics", n, &g, &w, 1);
@@ -130,20 +138,20 @@ COMPARE(add_scaled) {
   check_row(v->name, "add_scaled", n, got, want, n);
 }
 
-#define COMPARE_QUANTIZED(type, bits, zero)                                                            \
-  COMPARE(quantize_##bits) {                                                                           \
-    type got[LONG_SIZE], want[LONG_SIZE];                                                              \
-    (void)b;                                                                                           \
-    v->quantize_##bits(got, a, n, 0.0371f, zero), c->quantize_##bits(want, a, n, 0.0371f, zero);       \
-    assert_memory_equal(got, want, (size_t)n);                                                         \
-  }                                                                                                    \
-  COMPARE(dequantize_##bits) {                                                                         \
-    ROWS;                                                                                              \
-    type q[LONG_SIZE];                                                                                 \
-    (void)b;                                                                                           \
-    c->quantize_##bits(q, a, n, 0.0371f, zero);                                                        \
-    v->dequantize_##bits(got, q, n, 0.0371f, zero), c->dequantize_##bits(want, q, n, 0.0371f, zero);   \
-    check_row(v->name, "dequantize_" #bits, n, got, want, n);                                          \
+#define COMPARE_QUANTIZED(type, bits, zero)                                                          \
+  COMPARE(quantize_##bits) {                                                                         \
+    type got[LONG_SIZE], want[LONG_SIZE];                                                            \
+    (void)b;                                                                                         \
+    v->quantize_##bits(got, a, n, 0.0371f, zero), c->quantize_##bits(want, a, n, 0.0371f, zero);     \
+    assert_memory_equal(got, want, (size_t)n);                                                       \
+  }                                                                                                  \
+  COMPARE(dequantize_##bits) {                                                                       \
+    ROWS;                                                                                            \
+    type q[LONG_SIZE];                                                                               \
+    (void)b;                                                                                         \
+    c->quantize_##bits(q, a, n, 0.0371f, zero);                                                      \
+    v->dequantize_##bits(got, q, n, 0.0371f, zero), c->dequantize_##bits(want, q, n, 0.0371f, zero); \
+    check_row(v->name, "dequantize_" #bits, n, got, want, n);                                        \
   }
 COMPARE_QUANTIZED(uint8_t, u8, 131)
 COMPARE_QUANTIZED(int8_t, s8, -3)
@@ -157,25 +165,26 @@ COMPARE(max_u8) {
 }
 
 /* test_halves has every value; here the lengths. */
-#define COMPARE_HALVES(half)                                                    \
-  COMPARE(f32_to_##half) {                                                      \
-    uint16_t got[LONG_SIZE], want[LONG_SIZE];                                   \
-    (void)b;                                                                    \
-    v->f32_to_##half(got, a, n), c->f32_to_##half(want, a, n);                  \
-    assert_memory_equal(got, want, (size_t)n * sizeof *got);                    \
-  }                                                                             \
-  COMPARE(half##_to_f32) {                                                      \
-    ROWS;                                                                       \
-    uint16_t h[LONG_SIZE];                                                      \
-    (void)b;                                                                    \
-    c->f32_to_##half(h, a, n);                                                  \
-    v->half##_to_f32(got, h, n), c->half##_to_f32(want, h, n);                  \
-    check_row(v->name, #half "_to_f32", n, got, want, n);                       \
+#define COMPARE_HALVES(half)                                   \
+  COMPARE(f32_to_##half) {                                     \
+    uint16_t got[LONG_SIZE], want[LONG_SIZE];                  \
+    (void)b;                                                   \
+    v->f32_to_##half(got, a, n), c->f32_to_##half(want, a, n); \
+    assert_memory_equal(got, want, (size_t)n * sizeof *got);   \
+  }                                                            \
+  COMPARE(half##_to_f32) {                                     \
+    ROWS;                                                      \
+    uint16_t h[LONG_SIZE];                                     \
+    (void)b;                                                   \
+    c->f32_to_##half(h, a, n);                                 \
+    v->half##_to_f32(got, h, n), c->half##_to_f32(want, h, n); \
+    check_row(v->name, #half "_to_f32", n, got, want, n);      \
   }
 COMPARE_HALVES(f16)
 COMPARE_HALVES(bf16)
 
-static void compare_fused(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b, int64_t n) {
+static void compare_fused(const vlm_rowops *v, const vlm_rowops *c, const float *a, const float *b,
+                          int64_t n) {
 #define VLM_ROW_FUSED(name, parameters) compare_##name(v, c, a, b, n);
 #include "runtime/kernels/rowops.def"
 }
@@ -217,7 +226,8 @@ static double softplus(double x) { return x > 30 ? x : log1p(exp(x)); }
 static double mish(double x) { return x * tanh(softplus(x)); }
 
 /* Largest error in ulp (limit > 0) or absolute (limit < 0) over a dense set of arguments. */
-static void check_accuracy(const char *what, vlm_row_unary *row, double (*exact)(double), float low, float high, double limit) {
+static void check_accuracy(const char *what, vlm_row_unary *row, double (*exact)(double), float low,
+                           float high, double limit) {
   enum { N = 200003 };
   float *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y);
   double worst = 0;
@@ -231,7 +241,8 @@ static void check_accuracy(const char *what, vlm_row_unary *row, double (*exact)
     if (error > worst) worst = error, worst_x = x[i];
   }
   free(x), free(y);
-  print_message("%-10s on [%g, %g]: worst error %.3g %s at %g\n", what, low, high, worst, limit > 0 ? "ulp" : "absolute", worst_x);
+  print_message("%-10s on [%g, %g]: worst error %.3g %s at %g\n", what, low, high, worst,
+                limit > 0 ? "ulp" : "absolute", worst_x);
   assert_true(worst <= fabs(limit));
 }
 
@@ -250,7 +261,8 @@ static void test_accuracy(void **state) {
   check_accuracy("mish", r->mish, mish, -20.0f, 20.0f, -2e-6);
 }
 
-static void check_scalar(const char *what, float (*f)(float), double (*exact)(double), float low, float high) {
+static void check_scalar(const char *what, float (*f)(float), double (*exact)(double), float low,
+                         float high) {
   double worst = 0;
   float worst_x = 0;
   for (int i = 0; i < 100003; i++) {
@@ -314,7 +326,8 @@ static void test_special_values(void **state) {
   const float x[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, 89.0f, -104.0f};
   float y[7];
   r->exp(y, x, 7, NULL);
-  assert_true(y[0] != y[0] && y[1] == INFINITY && y[2] == 0.0f && y[3] == 1.0f && y[5] == INFINITY && y[6] == 0.0f);
+  assert_true(y[0] != y[0] && y[1] == INFINITY && y[2] == 0.0f && y[3] == 1.0f && y[5] == INFINITY &&
+              y[6] == 0.0f);
   r->log(y, x, 7, NULL);
   assert_true(y[0] != y[0] && y[1] == INFINITY && y[2] != y[2] && y[3] == -INFINITY && y[4] == -INFINITY);
   r->erf(y, x, 7, NULL);
@@ -327,7 +340,8 @@ static void test_special_values(void **state) {
   assert_true(y[0] != y[0] && y[1] == INFINITY && y[2] == 0.0f);
   r->max(y, x, 1, x + 1, 0, 7);
   assert_true(y[0] != y[0] && y[2] == INFINITY);
-  assert_true(isnan(r->row_max(x, 7)) && r->row_max(x + 1, 6) == INFINITY && r->row_max(x, 0) == -INFINITY && r->row_prod(x, 0) == 1.0f);
+  assert_true(isnan(r->row_max(x, 7)) && r->row_max(x + 1, 6) == INFINITY && r->row_max(x, 0) == -INFINITY &&
+              r->row_prod(x, 0) == 1.0f);
   const float inf[3] = {-INFINITY, -INFINITY, 2.0f};
   r->softmax(y, inf, 3);
   assert_true(y[0] == 0.0f && y[2] == 1.0f);
@@ -364,8 +378,10 @@ static void test_halves(void **state) {
     if (!(vlm_cpu_detect() >> level & 1)) continue;
     v->f16_to_f32(f, h, ALL);
     for (int i = 0; i < ALL; i++) {
-      float want = vlm_f16_to_f32(h[i]), next = vlm_f16_to_f32((uint16_t)(i + 1)), middle = 0.5f * want + 0.5f * next;
-      if (memcmp(&f[i], &want, sizeof want)) fail_msg("%s: half %04x is %a, wanted %a", v->name, i, f[i], want);
+      float want = vlm_f16_to_f32(h[i]), next = vlm_f16_to_f32((uint16_t)(i + 1)),
+            middle = 0.5f * want + 0.5f * next;
+      if (memcmp(&f[i], &want, sizeof want))
+        fail_msg("%s: half %04x is %a, wanted %a", v->name, i, f[i], want);
       around[2 * i] = middle;
       around[2 * i + 1] = nextafterf(middle, i & 1 ? 1e30f : -1e30f);
     }
@@ -385,8 +401,9 @@ static void test_halves(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_levels_agree),   cmocka_unit_test(test_accuracy),       cmocka_unit_test(test_elementary),
-      cmocka_unit_test(test_pow),            cmocka_unit_test(test_special_values), cmocka_unit_test(test_quantize_rounds_to_even),
+      cmocka_unit_test(test_levels_agree),   cmocka_unit_test(test_accuracy),
+      cmocka_unit_test(test_elementary),     cmocka_unit_test(test_pow),
+      cmocka_unit_test(test_special_values), cmocka_unit_test(test_quantize_rounds_to_even),
       cmocka_unit_test(test_halves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,9 +80,14 @@ static inline vlm_value_id add_node(vlm_graph *g, const char *name, const char *
   if (colon) snprintf(domain, sizeof domain, "%.*s", (int)(colon - op), op);
   while (attrs && attrs[n_attrs].name) n_attrs++;
   FINE(vlm_graph_add_value(g, &out, NULL, VLM_VALUE_NODE, &error));
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.name = name, .domain = domain,
-                                             .op_type = colon ? colon + 1 : op, .opset = *domain ? 1 : 20,
-                                             .n_inputs = n_inputs, .n_outputs = 1, .n_attrs = n_attrs},
+  FINE(vlm_graph_add_node(g, &n,
+                          &(vlm_node){.name = name,
+                                      .domain = domain,
+                                      .op_type = colon ? colon + 1 : op,
+                                      .opset = *domain ? 1 : 20,
+                                      .n_inputs = n_inputs,
+                                      .n_outputs = 1,
+                                      .n_attrs = n_attrs},
                           &error));
   memcpy(g->nodes[n].inputs, inputs, (size_t)n_inputs * sizeof *inputs);
   for (int32_t a = 0; a < n_attrs; a++) {

@@ -23,8 +23,9 @@ typedef enum { ONE_FACTOR, TWO_FACTORS, U8_WEIGHTS, MOVED_WEIGHTS, CONVOLUTION, 
 static void add_dynamic(vlm_graph *g, vlm_value_id x, vlm_value_id out[3]) {
   int32_t n;
   for (int k = 0; k < 3; k++) FINE(vlm_graph_add_value(g, &out[k], NULL, VLM_VALUE_NODE, &error));
-  FINE(vlm_graph_add_node(g, &n, &(vlm_node){.op_type = "DynamicQuantizeLinear", .opset = 11, .n_inputs = 1,
-                                             .n_outputs = 3}, &error));
+  FINE(vlm_graph_add_node(
+      g, &n, &(vlm_node){.op_type = "DynamicQuantizeLinear", .opset = 11, .n_inputs = 1, .n_outputs = 3},
+      &error));
   g->nodes[n].inputs[0] = x;
   for (int k = 0; k < 3; k++) vlm_node_set_output(g, n, k, out[k]);
 }
@@ -53,7 +54,8 @@ static vlm_graph *chain(chain_kind kind, const room *r, const int64_t *x_dims, i
     vlm_value_id both = add_node(g, NULL, "Mul", 2, (vlm_value_id[]){scale, q[1]}, NULL);
     y = add_node(g, NULL, "Mul", 2, (vlm_value_id[]){y, both}, NULL);
   }
-  vlm_value_id bias = add_constant(g, VLM_F32, conv ? 4 : 1, conv ? (int64_t[]){1, N, 1, 1} : (int64_t[]){N}, r->x);
+  vlm_value_id bias =
+      add_constant(g, VLM_F32, conv ? 4 : 1, conv ? (int64_t[]){1, N, 1, 1} : (int64_t[]){N}, r->x);
   y = add_node(g, NULL, "Add", 2, (vlm_value_id[]){y, bias}, NULL);
   finish_graph(g, add_node(g, NULL, "Relu", 1, &y, NULL));
   return g;
@@ -95,8 +97,9 @@ static vlm_value_id moved(vlm_graph *g, int kind, vlm_value_id x) {
   switch (kind) {
     case 0: /* nobody reads the first half */
       for (int k = 0; k < 2; k++) FINE(vlm_graph_add_value(g, &halves[k], NULL, VLM_VALUE_NODE, &error));
-      FINE(vlm_graph_add_node(g, &n, &(vlm_node){.op_type = "Split", .opset = 13, .n_inputs = 1, .n_outputs = 2,
-                                                 .n_attrs = 1}, &error));
+      FINE(vlm_graph_add_node(
+          g, &n, &(vlm_node){.op_type = "Split", .opset = 13, .n_inputs = 1, .n_outputs = 2, .n_attrs = 1},
+          &error));
       g->nodes[n].inputs[0] = x;
       g->nodes[n].attrs[0] = last[0];
       for (int k = 0; k < 2; k++) vlm_node_set_output(g, n, k, halves[k]);
@@ -109,8 +112,11 @@ static vlm_value_id moved(vlm_graph *g, int kind, vlm_value_id x) {
     case 2:
       in[1] = add_constant(g, VLM_S64, 3, (int64_t[]){1, 1, 1}, &one);
       x = add_node(g, NULL, "Gather", 2, in, second);
-      return moved(g, 1, add_node(g, NULL, "Reshape", 2, (vlm_value_id[]){x,
-                   add_constant(g, VLM_S64, 1, (int64_t[]){3}, (int64_t[]){B, 1, 2 * K})}, NULL));
+      return moved(
+          g, 1,
+          add_node(g, NULL, "Reshape", 2,
+                   (vlm_value_id[]){x, add_constant(g, VLM_S64, 1, (int64_t[]){3}, (int64_t[]){B, 1, 2 * K})},
+                   NULL));
     default: return moved(g, 1, add_node(g, NULL, "Concat", 2, (vlm_value_id[]){x, x}, second));
   }
 }
@@ -129,7 +135,8 @@ static void ranges_pass_through_what_moves_elements(void **state) {
     x = add_node(g, "product", "MatMul", 2, (vlm_value_id[]){x, add_stored_weights(g, &r.w)}, NULL);
     finish_graph(g, x);
     const vlm_tensor in = vlm_tensor_make(VLM_F32, 3, dims, r.x);
-    const vlm_tensor want = run_graph(g, &in, 1, r.values[0]), got = run_lowered(g, &in, r.values[1], &report);
+    const vlm_tensor want = run_graph(g, &in, 1, r.values[0]),
+                     got = run_lowered(g, &in, r.values[1], &report);
     expect_close("a moved range", &got, &want, 1e-5f);
     expect_report("a moved range", &report, "product", VLM_FORM_STATIC);
     vlm_lower_report_free(&report);

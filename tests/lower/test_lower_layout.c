@@ -5,9 +5,9 @@
 
 typedef struct {
   const char *what;
-  int transposes; /* left in the lowered graph */
+  int transposes;     /* left in the lowered graph */
   const char *inside; /* an operator of domain "vlm" that must be there; NULL = none */
-  float tolerance; /* 0: the same bits; sums over positions and axes have another order */
+  float tolerance;    /* 0: the same bits; sums over positions and axes have another order */
   const char *text;
 } layout_case;
 
@@ -24,39 +24,51 @@ static const layout_case CASES[] = {
      X "const d float32 8,1,5,5 rand 4\n" CONV "Conv c d -> y group=8 strides=2,2 pads=2,2,2,2\nout y\n"},
     {"groups, dilated", 2, "Conv", 0,
      X "const d float32 4,2,3,3 rand 4\n" CONV "Conv c d -> y group=4 dilations=2,1\nout y\n"},
-    {"a signal", 2, "Conv", 0, "in x float32 2,3,40\nconst w float32 6,3,5 rand 1\nConv x w -> c\nTanh c -> y\nout y\n"},
-    {"a volume", 2, "Conv", 0, "in x float32 1,2,4,5,6\nconst w float32 3,2,2,2,2 rand 1\nConv x w -> c\nRelu c -> y\nout y\n"},
-    {"a constant per channel", 2, "Conv", 0, X "const k float32 8,1,1 rand 5\n" CONV "Mul c k -> m\nSub k m -> y\nout y\n"},
+    {"a signal", 2, "Conv", 0,
+     "in x float32 2,3,40\nconst w float32 6,3,5 rand 1\nConv x w -> c\nTanh c -> y\nout y\n"},
+    {"a volume", 2, "Conv", 0,
+     "in x float32 1,2,4,5,6\nconst w float32 3,2,2,2,2 rand 1\nConv x w -> c\nRelu c -> y\nout y\n"},
+    {"a constant per channel", 2, "Conv", 0,
+     X "const k float32 8,1,1 rand 5\n" CONV "Mul c k -> m\nSub k m -> y\nout y\n"},
     {"a constant per row", 2, "Conv", 0, X "const k float32 9,1 rand 5\n" CONV "Mul c k -> y\nout y\n"},
     {"a whole constant", 2, "Conv", 0, X "const k float32 1,8,9,11 rand 5\n" CONV "Add k c -> y\nout y\n"},
     {"a scalar and a bound", 2, "Conv", 0,
-     X "const k float32 - rand 5\nconst z float32 - 0\nconst s float32 - 6\n" CONV "Mul c k -> m\nClip m z s -> y\nout y\n"},
+     X "const k float32 - rand 5\nconst z float32 - 0\nconst s float32 - 6\n" CONV
+       "Mul c k -> m\nClip m z s -> y\nout y\n"},
     {"PRelu", 2, "Conv", 0, X "const k float32 8,1,1 rand 5\n" CONV "PRelu c k -> y\nout y\n"},
     {"an input that is added", 3, "Conv", 0, "in r float32 2,8,9,11\n" X CONV "Add c r -> y\nout y\n"},
     {"squeeze and excite", 2, "Conv", 1e-6f,
-     X "const s float32 2,8,1,1 rand 6\nconst e float32 8,2,1,1 rand 7\n" CONV "GlobalAveragePool c -> p\nConv p s -> q\nRelu q -> q2\n"
+     X "const s float32 2,8,1,1 rand 6\nconst e float32 8,2,1,1 rand 7\n" CONV
+       "GlobalAveragePool c -> p\nConv p s -> q\nRelu q -> q2\n"
        "Conv q2 e -> f\nHardSigmoid f -> g\nMul c g -> y\nout y\n"},
-    {"mean by axes", 2, "Conv", 1e-6f, X "const a int64 2 2,3\n" CONV "ReduceMean c a -> m\nMul c m -> y\nout y\n"},
-    {"side by side", 2, "Conv", 0, X CONV "Relu c -> r\nConcat c r -> j axis=1\nConcat j j -> y axis=-1\nout y\n"},
+    {"mean by axes", 2, "Conv", 1e-6f,
+     X "const a int64 2 2,3\n" CONV "ReduceMean c a -> m\nMul c m -> y\nout y\n"},
+    {"side by side", 2, "Conv", 0,
+     X CONV "Relu c -> r\nConcat c r -> j axis=1\nConcat j j -> y axis=-1\nout y\n"},
     {"apart", 2, "Conv", 0, X CONV "Split c -> p q axis=1 num_outputs=2\nMul p q -> y\nout y\n"},
     {"pools", 2, "MaxPool", 0, X CONV "MaxPool c -> m kernel_shape=3,2 strides=2,1 pads=1,0,1,1\nout m\n"},
     {"means of windows", 2, "AveragePool", 0,
-     X CONV "AveragePool c -> m kernel_shape=3,3 strides=2,2 pads=1,1,1,1\nAveragePool m -> n kernel_shape=2,2 pads=1,0,0,1 "
-       "count_include_pad=1\nout n\n"},
+     X CONV "AveragePool c -> m kernel_shape=3,3 strides=2,2 pads=1,1,1,1\nAveragePool m -> n "
+            "kernel_shape=2,2 pads=1,0,0,1 "
+            "count_include_pad=1\nout n\n"},
     {"larger", 2, "Conv", 0,
      X "const s float32 4 1,1,2,2\n" CONV "Resize c none s -> n mode=nearest\nRelu n -> y\nout y\n"},
     {"larger, smooth", 2, "Conv", 2e-6f,
      X "const s int64 4 2,8,20,17\n" CONV "Resize c none none s -> n mode=linear\nRelu n -> y\nout y\n"},
-    {"padded", 2, "Conv", 0, X NEXT "const p int64 8 0,1,2,0,0,0,1,3\n" CONV "Pad c p -> q\nRelu q -> y\nout y\n"},
-    {"transposed", 2, "ConvTranspose", 0, X "const t float32 8,5,3,3 rand 8\n" CONV "ConvTranspose c t -> u strides=2,2\nRelu u -> y\nout y\n"},
+    {"padded", 2, "Conv", 0,
+     X NEXT "const p int64 8 0,1,2,0,0,0,1,3\n" CONV "Pad c p -> q\nRelu q -> y\nout y\n"},
+    {"transposed", 2, "ConvTranspose", 0,
+     X "const t float32 8,5,3,3 rand 8\n" CONV "ConvTranspose c t -> u strides=2,2\nRelu u -> y\nout y\n"},
     {"transposed, apart", 2, "ConvTranspose", 0,
-     X "const t float32 8,5,2,2 rand 8\nconst e float32 5 rand 9\n" CONV "ConvTranspose c t e -> u strides=2,2\nSigmoid u -> y\nout y\n"},
+     X "const t float32 8,5,2,2 rand 8\nconst e float32 5 rand 9\n" CONV
+       "ConvTranspose c t e -> u strides=2,2\nSigmoid u -> y\nout y\n"},
     {"blocks", 2, "DepthToSpace", 0, X CONV "DepthToSpace c -> y blocksize=2\nout y\n"},
     {"blocks by column", 2, "Conv", 0, X CONV "DepthToSpace c -> y blocksize=2 mode=CRD\nout y\n"},
     {"turned by the model", 1, "Conv", 0, X CONV "Transpose c -> t perm=0,2,3,1\nRelu t -> y\nout y\n"},
     {"turned another way", 2, "Conv", 0, X CONV "Transpose c -> y perm=3,1,0,2\nout y\n"},
     {"turned before", 1, "Conv", 0,
-     "in n float32 2,9,11,3\nTranspose n -> x perm=0,3,1,2\nconst w float32 8,3,3,3 rand 1\nConv x w -> c\nout c\n"},
+     "in n float32 2,9,11,3\nTranspose n -> x perm=0,3,1,2\nconst w float32 8,3,3,3 rand 1\nConv x w -> "
+     "c\nout c\n"},
     {"flattened", 2, "Conv", 0, X CONV "Relu c -> r\nFlatten r -> y\nout y\n"},
     {"its shape", 2, "Conv", 0, X CONV "Shape c -> s\nReshape c s -> r\nRelu r -> y\nout y\n"},
     {"one value twice", 2, "Conv", 0, X NEXT CONV "Conv c v -> e\nConv c v -> f\nAdd e f -> y\nout y\n"},
@@ -67,7 +79,8 @@ static const layout_case CASES[] = {
 
 static int count(const vlm_graph *g, const char *domain, const char *op) {
   int n = 0;
-  for (int32_t i = 0; i < g->n_nodes; i++) n += !strcmp(g->nodes[i].op_type, op) && !strcmp(g->nodes[i].domain, domain);
+  for (int32_t i = 0; i < g->n_nodes; i++)
+    n += !strcmp(g->nodes[i].op_type, op) && !strcmp(g->nodes[i].domain, domain);
   return n;
 }
 
@@ -107,7 +120,9 @@ static void regions_run_channels_last(void **state) {
       FINE(vlm_graph_lower(g, NULL, &error));
       if (run_all(g, threads, after) != n) fail_msg("%s: another number of outputs", k->what);
       for (int64_t v = 0; v < n; v++)
-        if (!(fabsf(after[v] - before[v]) <= k->tolerance)) fail_msg("%s: output %lld is %.9g, was %.9g", k->what, (long long)v, (double)after[v], (double)before[v]);
+        if (!(fabsf(after[v] - before[v]) <= k->tolerance))
+          fail_msg("%s: output %lld is %.9g, was %.9g", k->what, (long long)v, (double)after[v],
+                   (double)before[v]);
       if (count(g, "", "Transpose") != k->transposes)
         fail_msg("%s: %d Transposes, wanted %d", k->what, count(g, "", "Transpose"), k->transposes);
       if (k->inside && !count(g, "vlm", k->inside)) fail_msg("%s: no vlm.%s", k->what, k->inside);

@@ -22,7 +22,10 @@ typedef struct {
 } stored_case;
 
 static const stored_case CASES[] = {
-    {.op = "ConvTranspose", 2, {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {4, 3, 3, 3}, 1, VLM_S8}}, .lowered = "vlm:ConvTranspose"},
+    {.op = "ConvTranspose",
+     2,
+     {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {4, 3, 3, 3}, 1, VLM_S8}},
+     .lowered = "vlm:ConvTranspose"},
     {.op = "DeformConv",
      3,
      {{4, {1, 4, 5, 5}, -1, VLM_F32}, {4, {6, 4, 3, 3}, 0, VLM_S8}, {4, {1, 18, 3, 3}, -1, VLM_F32}}},

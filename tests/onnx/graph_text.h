@@ -25,7 +25,8 @@ static inline vlm_graph *new_graph(void) {
 
 static inline vlm_value_id value(vlm_graph *graph, const char *name) {
   vlm_value_id id = vlm_graph_find(graph, name);
-  if (id == VLM_NO_VALUE && name[0] != '\0') FINE(vlm_graph_add_value(graph, &id, name, VLM_VALUE_NODE, &error));
+  if (id == VLM_NO_VALUE && name[0] != '\0')
+    FINE(vlm_graph_add_value(graph, &id, name, VLM_VALUE_NODE, &error));
   return id;
 }
 
@@ -38,7 +39,8 @@ static inline void input(vlm_graph *graph, const char *name, int rank) {
   for (int k = 0; k < rank; k++) graph->values[id].tensor.dims[k] = -1;
 }
 
-static inline void constant(vlm_graph *graph, const char *name, int rank, const int64_t *dims, const float *data) {
+static inline void constant(vlm_graph *graph, const char *name, int rank, const int64_t *dims,
+                            const float *data) {
   vlm_value_id id;
   vlm_tensor tensor = vlm_tensor_make(VLM_F32, rank, dims, vlm_unconst(data));
   FINE(vlm_graph_add_constant(graph, &id, name, &tensor, true, &error));
@@ -60,10 +62,12 @@ static inline vlm_node *node(vlm_graph *graph, const char *text, int32_t n_attrs
   char *rest = strchr(copy, ':');
   snprintf(op, sizeof op, "%.*s", (int)(rest - copy), copy);
   for (char *word = strtok(rest + 1, " >"); word != NULL; word = strtok(NULL, " >")) words[count++] = word;
-  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.op_type = op, .opset = 17, .n_inputs = count - 2,
-                                                 .n_outputs = 1, .n_attrs = n_attrs},
-                          &error)); /* the words are inputs, the arrow's "-", the output */
-  for (int32_t k = 0; k < count - 2; k++) graph->nodes[n].inputs[k] = strcmp(words[k], "none") == 0 ? VLM_NO_VALUE : value(graph, words[k]);
+  FINE(vlm_graph_add_node(
+      graph, &n,
+      &(vlm_node){.op_type = op, .opset = 17, .n_inputs = count - 2, .n_outputs = 1, .n_attrs = n_attrs},
+      &error)); /* the words are inputs, the arrow's "-", the output */
+  for (int32_t k = 0; k < count - 2; k++)
+    graph->nodes[n].inputs[k] = strcmp(words[k], "none") == 0 ? VLM_NO_VALUE : value(graph, words[k]);
   vlm_node_set_output(graph, n, 0, value(graph, words[count - 1]));
   return &graph->nodes[n];
 }
@@ -72,7 +76,9 @@ static inline void ints(vlm_node *n, int32_t k, const char *name, const int64_t 
   n->attrs[k] = (vlm_attr){.name = name, .kind = VLM_ATTR_INTS, .count = count, .u.ints = list};
 }
 
-static inline void output(vlm_graph *graph, const char *name) { FINE(vlm_graph_add_output(graph, value(graph, name), &error)); }
+static inline void output(vlm_graph *graph, const char *name) {
+  FINE(vlm_graph_add_output(graph, value(graph, name), &error));
+}
 
 static inline int32_t count_op(const vlm_graph *graph, const char *op) {
   int32_t count = 0;

@@ -19,7 +19,8 @@ typedef struct {
   int32_t steps, other; /* other = some output is not float */
 } step_count;
 
-static void count_step(void *user, const vlm_graph *graph, const vlm_node *node, const vlm_tensor *const *out) {
+static void count_step(void *user, const vlm_graph *graph, const vlm_node *node,
+                       const vlm_tensor *const *out) {
   step_count *count = user;
   bool other = false;
   (void)graph;
@@ -79,7 +80,8 @@ static void captioner_encoder_is_all_float(void **state) {
 static void captioner_text_encoder_is_not(void **state) {
   int32_t nodes;
   (void)state;
-  step_count count = plan_steps(VLMQ_SOURCE_DIR "/datasets/captioner/bundle/encoder_model.onnx", NULL, 20, &nodes);
+  step_count count =
+      plan_steps(VLMQ_SOURCE_DIR "/datasets/captioner/bundle/encoder_model.onnx", NULL, 20, &nodes);
   assert_true(count.other > 0);
 }
 

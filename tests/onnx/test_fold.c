@@ -21,7 +21,8 @@ static void constants_are_folded(void **state) {
   vlm_graph_free(graph);
 }
 
-static void tensor(vlm_graph *graph, const char *name, vlm_dtype dtype, int rank, const int64_t *dims, void *data) {
+static void tensor(vlm_graph *graph, const char *name, vlm_dtype dtype, int rank, const int64_t *dims,
+                   void *data) {
   vlm_value_id id;
   vlm_tensor t = vlm_tensor_make(dtype, rank, dims, data);
   FINE(vlm_graph_add_constant(graph, &id, name, &t, true, &error));
@@ -164,12 +165,13 @@ static void a_chain_leaves_one_copy(void **state) {
   FINE(vlm_graph_clean(graph, NULL, &error));
   print_message("%.1f MiB more on the way, %.1f at the end\n", (double)(most_bytes() - most) / (1 << 20),
                 (double)(private_bytes() - before) / (1 << 20));
-#ifndef __SANITIZE_ADDRESS__ /* which keeps freed blocks for a while */
+#ifndef __SANITIZE_ADDRESS__                             /* which keeps freed blocks for a while */
   assert_true(most_bytes() - most < 4 * (int64_t)BYTES); /* Add reads two and makes a third */
   assert_true(private_bytes() - before < BYTES + (1 << 20));
 #endif
   assert_int_equal(graph->n_nodes, 1);
-  for (int k = 0; k < 9; k++) assert_float_equal(vlm_tensor_get(folded(graph, "f"), k * 1001), (float)(k * 1001 % 7), 0);
+  for (int k = 0; k < 9; k++)
+    assert_float_equal(vlm_tensor_get(folded(graph, "f"), k * 1001), (float)(k * 1001 % 7), 0);
   vlm_graph_free(graph);
   free(w);
 }
@@ -222,9 +224,12 @@ static void what_bodies_make_of_a_weight_is_kept_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(constants_are_folded),         cmocka_unit_test(results_may_grow_as_weights_only),
-      cmocka_unit_test(the_quantized_form_stays_visible), cmocka_unit_test(views_are_not_copied),
-      cmocka_unit_test(a_chain_leaves_one_copy),      cmocka_unit_test(what_bodies_make_of_a_weight_is_kept_once),
+      cmocka_unit_test(constants_are_folded),
+      cmocka_unit_test(results_may_grow_as_weights_only),
+      cmocka_unit_test(the_quantized_form_stays_visible),
+      cmocka_unit_test(views_are_not_copied),
+      cmocka_unit_test(a_chain_leaves_one_copy),
+      cmocka_unit_test(what_bodies_make_of_a_weight_is_kept_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

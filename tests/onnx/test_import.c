@@ -15,7 +15,6 @@
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
-
 static vlm_graph *import(const char *file, bool keep_as_written) {
   char path[512];
   vlm_graph *graph = NULL;
@@ -38,10 +37,12 @@ static void expect(const vlm_tensor *t, int64_t count, const double *wanted) {
   assert_int_equal(vlm_tensor_count(t), count);
   for (int64_t k = 0; k < count; k++) assert_float_equal(vlm_tensor_get(t, k), wanted[k], 1e-6);
 }
-#define EXPECT(tensor, ...) expect(tensor, sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__})
+#define EXPECT(tensor, ...) \
+  expect(tensor, sizeof((double[]){__VA_ARGS__}) / sizeof(double), (double[]){__VA_ARGS__})
 
 /* Runs a graph with inputs "x" = {x0, x1} and "cond" and hands the outputs to `check`. */
-static void run(const vlm_graph *graph, float x0, float x1, bool cond, void (*check)(const vlm_session *session)) {
+static void run(const vlm_graph *graph, float x0, float x1, bool cond,
+                void (*check)(const vlm_session *session)) {
   vlm_context *context = NULL;
   vlm_session *session = NULL;
   float x[2] = {x0, x1};
@@ -49,7 +50,8 @@ static void run(const vlm_graph *graph, float x0, float x1, bool cond, void (*ch
   const vlm_context_opts one = {.threads = 1};
   for (int32_t k = 0; k < graph->n_inputs; k++) {
     bool is_x = strcmp(graph->values[graph->inputs[k]].name, "x") == 0;
-    inputs[k] = is_x ? vlm_tensor_make(VLM_F32, 1, (int64_t[]){2}, x) : vlm_tensor_make(VLM_BOOL, 0, NULL, &cond);
+    inputs[k] =
+        is_x ? vlm_tensor_make(VLM_F32, 1, (int64_t[]){2}, x) : vlm_tensor_make(VLM_BOOL, 0, NULL, &cond);
   }
   FINE(vlm_context_create(&context, &one, &error));
   FINE(vlm_session_create(&session, context, graph, NULL, &error));
@@ -98,12 +100,33 @@ static void initializers_are_no_inputs(void **state) {
 
 static void every_element_type_in_both_encodings(void **state) {
   (void)state;
-  static const struct { const char *name; vlm_dtype dtype; } rows[] = {
-      {"float32", VLM_F32}, {"float64", VLM_F64}, {"float16", VLM_F16}, {"bfloat16", VLM_BF16}, {"int8", VLM_S8},   {"uint8", VLM_U8},
-      {"int16", VLM_S16},   {"uint16", VLM_U16},  {"int32", VLM_S32},   {"uint32", VLM_U32},    {"int64", VLM_S64}, {"uint64", VLM_U64},
-      {"bool", VLM_BOOL},   {"uint4", VLM_U4},    {"int4", VLM_S4},     {"uint2", VLM_U2},      {"int2", VLM_S2},
-      {"float8e4m3fn", VLM_F8E4M3FN}, {"float8e4m3fnuz", VLM_F8E4M3FNUZ}, {"float8e5m2", VLM_F8E5M2},
-      {"float8e5m2fnuz", VLM_F8E5M2FNUZ}, {"float4e2m1", VLM_F4E2M1}, {"float8e8m0", VLM_F8E8M0},
+  static const struct {
+    const char *name;
+    vlm_dtype dtype;
+  } rows[] = {
+      {"float32", VLM_F32},
+      {"float64", VLM_F64},
+      {"float16", VLM_F16},
+      {"bfloat16", VLM_BF16},
+      {"int8", VLM_S8},
+      {"uint8", VLM_U8},
+      {"int16", VLM_S16},
+      {"uint16", VLM_U16},
+      {"int32", VLM_S32},
+      {"uint32", VLM_U32},
+      {"int64", VLM_S64},
+      {"uint64", VLM_U64},
+      {"bool", VLM_BOOL},
+      {"uint4", VLM_U4},
+      {"int4", VLM_S4},
+      {"uint2", VLM_U2},
+      {"int2", VLM_S2},
+      {"float8e4m3fn", VLM_F8E4M3FN},
+      {"float8e4m3fnuz", VLM_F8E4M3FNUZ},
+      {"float8e5m2", VLM_F8E5M2},
+      {"float8e5m2fnuz", VLM_F8E5M2FNUZ},
+      {"float4e2m1", VLM_F4E2M1},
+      {"float8e8m0", VLM_F8E8M0},
   };
   vlm_graph *graph = import("types.onnx", true);
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
@@ -176,10 +199,10 @@ static void captures_go_through_every_level(void **state) {
 
 /* Outer(x) = LeakyRelu(x, slope) + 1; Choose = cond ? x + |x| : x - |x|. */
 static void functions_gave(const vlm_session *session) {
-  EXPECT(vlm_session_output(session, 0), 3, 0);    /* slope 0.25 from the call */
-  EXPECT(vlm_session_output(session, 1), 3, -1);   /* slope 0.5 by default */
-  EXPECT(vlm_session_output(session, 2), 1, 7);    /* 3 + -x */
-  EXPECT(vlm_session_output(session, 3), 2, -4);   /* an input that is an output */
+  EXPECT(vlm_session_output(session, 0), 3, 0);  /* slope 0.25 from the call */
+  EXPECT(vlm_session_output(session, 1), 3, -1); /* slope 0.5 by default */
+  EXPECT(vlm_session_output(session, 2), 1, 7);  /* 3 + -x */
+  EXPECT(vlm_session_output(session, 3), 2, -4); /* an input that is an output */
   EXPECT(vlm_session_output(session, 4), 0, -8);
 }
 
@@ -200,8 +223,9 @@ static void functions_are_inlined(void **state) {
 static void overloads_gave(const vlm_session *session) {
   EXPECT(vlm_session_output(session, 0), 2, -2);    /* slope 0.5 from the call */
   EXPECT(vlm_session_output(session, 1), 2, -0.04); /* no slope anywhere: LeakyRelu's own 0.01 */
-  EXPECT(vlm_session_output(session, 2), 2, -1);    /* the other overload; its body refers to the slope of the call */
-  EXPECT(vlm_session_output(session, 3), 2, -3);    /* called from a branch */
+  EXPECT(vlm_session_output(session, 2), 2,
+         -1); /* the other overload; its body refers to the slope of the call */
+  EXPECT(vlm_session_output(session, 3), 2, -3); /* called from a branch */
 }
 
 static void overloads_are_told_apart(void **state) {
@@ -245,7 +269,8 @@ static void with_each_version(const unsigned char *field, size_t size, unsigned 
   for (unsigned char version = first; version < 128; version++) {
     vlm_graph *graph = NULL;
     at[size - 1] = version;
-    if (vlm_onnx_import_memory(&graph, copy, file.bytes, "bytes", NULL, &error) != VLM_OK) fail_msg("%d: %s", version, error.text);
+    if (vlm_onnx_import_memory(&graph, copy, file.bytes, "bytes", NULL, &error) != VLM_OK)
+      fail_msg("%d: %s", version, error.text);
     assert_int_equal(graph->n_nodes, 3);
     vlm_graph_free(graph);
   }
@@ -277,7 +302,8 @@ static void dims_that_are_not_known(void **state) {
   vlm_graph_free(graph);
 }
 
-static vlm_status run_one(const vlm_graph *graph, vlm_tensor input, vlm_session **session, vlm_context *context) {
+static vlm_status run_one(const vlm_graph *graph, vlm_tensor input, vlm_session **session,
+                          vlm_context *context) {
   FINE(vlm_session_create(session, context, graph, NULL, &error));
   return vlm_session_run(*session, &input, 1, &error);
 }
@@ -285,9 +311,15 @@ static vlm_status run_one(const vlm_graph *graph, vlm_tensor input, vlm_session 
 /* A scalar where [1] is declared and the other way round; two elements are not one. */
 static void one_element_takes_the_declared_rank(void **state) {
   (void)state;
-  static const struct { const char *file; int rank; int64_t dims[3]; vlm_status status; } rows[] = {
-      {"single.onnx", 0, {0}, VLM_OK}, {"single.onnx", 3, {1, 1, 1}, VLM_OK}, {"single.onnx", 2, {1, 2}, VLM_INPUT},
-      {"scalar.onnx", 1, {1}, VLM_OK}, {"scalar.onnx", 1, {2}, VLM_INPUT},
+  static const struct {
+    const char *file;
+    int rank;
+    int64_t dims[3];
+    vlm_status status;
+  } rows[] = {
+      {"single.onnx", 0, {0}, VLM_OK},       {"single.onnx", 3, {1, 1, 1}, VLM_OK},
+      {"single.onnx", 2, {1, 2}, VLM_INPUT}, {"scalar.onnx", 1, {1}, VLM_OK},
+      {"scalar.onnx", 1, {2}, VLM_INPUT},
   };
   float data[2] = {3, 4};
   vlm_context *context = NULL;
@@ -295,7 +327,9 @@ static void one_element_takes_the_declared_rank(void **state) {
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
     vlm_session *session = NULL;
     vlm_graph *graph = import(rows[k].file, true);
-    assert_int_equal(run_one(graph, vlm_tensor_make(VLM_F32, rows[k].rank, rows[k].dims, data), &session, context), rows[k].status);
+    assert_int_equal(
+        run_one(graph, vlm_tensor_make(VLM_F32, rows[k].rank, rows[k].dims, data), &session, context),
+        rows[k].status);
     if (rows[k].status == VLM_OK) {
       assert_int_equal(vlm_session_output(session, 0)->rank, graph->values[graph->inputs[0]].tensor.rank);
       EXPECT(vlm_session_output(session, 0), -3);

@@ -61,7 +61,8 @@ static void remove_model(const char *folder) {
 static void check_outputs(const vlm_session *session) {
   const vlm_tensor *picked = vlm_session_output(session, 0), *behind = vlm_session_output(session, 1);
   assert_int_equal(vlm_tensor_count(picked), 2 * WIDTH);
-  for (int k = 0; k < 2 * WIDTH; k++) assert_float_equal(vlm_tensor_get(picked, k), k == WIDTH - 1 ? 5 : k == 2 * WIDTH - 1 ? 6 : 0, 0);
+  for (int k = 0; k < 2 * WIDTH; k++)
+    assert_float_equal(vlm_tensor_get(picked, k), k == WIDTH - 1 ? 5 : k == 2 * WIDTH - 1 ? 6 : 0, 0);
   for (int k = 0; k < 4; k++) assert_float_equal(vlm_tensor_get(behind, k), -(k + 1), 0);
 }
 
@@ -83,7 +84,8 @@ static void weights_are_mapped(void **state) {
   FINE(vlm_session_create(&session, context, graph, NULL, &error));
   FINE(vlm_session_run(session, &input, 1, &error));
   check_outputs(session);
-  print_message("%.1f MiB private after a run that picks two rows\n", (double)(private_bytes() - before) / (1 << 20));
+  print_message("%.1f MiB private after a run that picks two rows\n",
+                (double)(private_bytes() - before) / (1 << 20));
   assert_true(private_bytes() - before < PRIVATE_LIMIT);
   vlm_session_free(session);
   vlm_context_free(context);

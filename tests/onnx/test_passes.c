@@ -12,8 +12,11 @@ static void a_constant_branch_takes_the_place_of_its_if(void **state) {
   FINE(vlm_graph_add_constant(graph, &id, "condition", &condition, true, &error));
   node(graph, "Relu: x -> u", 0);
   int32_t n;
-  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.name = "choice", .op_type = "If", .opset = 17,
-                                                 .n_inputs = 1, .n_outputs = 4, .n_attrs = 2}, &error));
+  FINE(vlm_graph_add_node(
+      graph, &n,
+      &(vlm_node){
+          .name = "choice", .op_type = "If", .opset = 17, .n_inputs = 1, .n_outputs = 4, .n_attrs = 2},
+      &error));
   graph->nodes[n].inputs[0] = value(graph, "condition");
   static const char *const results[4] = {"r0", "r1", "r2", "r3"};
   for (int32_t k = 0; k < 4; k++) vlm_node_set_output(graph, n, k, value(graph, results[k]));
@@ -55,8 +58,10 @@ static void batches_are_turned_in_front_of_the_product(void **state) {
     product->domain = "com.microsoft";
     product->opset = 1;
     product->attrs[0] = (vlm_attr){.name = "transBatchA", .kind = VLM_ATTR_INT, .u.i = 1};
-    product->attrs[1] = (vlm_attr){.name = form == 2 ? "transB" : "transBatchB", .kind = VLM_ATTR_INT, .u.i = 1};
-    if (form == 2) graph->values[product->inputs[1]].tensor = vlm_tensor_make(VLM_F32, 3, (int64_t[]){2, 5, 6}, w);
+    product->attrs[1] =
+        (vlm_attr){.name = form == 2 ? "transB" : "transBatchB", .kind = VLM_ATTR_INT, .u.i = 1};
+    if (form == 2)
+      graph->values[product->inputs[1]].tensor = vlm_tensor_make(VLM_F32, 3, (int64_t[]){2, 5, 6}, w);
     if (form == 3) graph->values[vlm_graph_find(graph, "x")].tensor.rank = -1;
     output(graph, "y");
     clean_and_compare(graph, 3, x_dims, 0);
@@ -222,28 +227,44 @@ static void a_norm_over_other_axes_stays(void **state) {
 }
 
 /* Each activation as exporters write it; the constants are named after their value. */
-static const struct { const char *nodes[10], *op, *approximate; } activations[] = {
-    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Mul: x a -> m", "Mul: m half -> y"}, "Gelu", "none"},
-    {{"Mul: x rsqrt2 -> u", "Erf: u -> e", "Add: one e -> a", "Mul: x half -> m", "Mul: m a -> y"}, "Gelu", "none"},
-    {{"Mul: rsqrt2 x -> u", "Erf: u -> e", "Add: e one -> a", "Mul: half a -> m", "Mul: x m -> y"}, "Gelu", "none"},
-    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Div: a two -> m", "Mul: m x -> y"}, "Gelu", "none"},
-    {{"Pow: x three -> p", "Mul: p k -> q", "Add: x q -> r", "Mul: r c -> u", "Tanh: u -> e", "Add: e one -> a", "Mul: x half -> m",
-      "Mul: m a -> y"},
-     "Gelu", "tanh"},
-    {{"Mul: x c -> s", "Mul: k x -> p", "Mul: p x -> q", "Add: one q -> r", "Mul: s r -> u", "Tanh: u -> e", "Add: e one -> a",
-      "Mul: half x -> m",
-      "Mul: m a -> y"}, "Gelu", "tanh"},
+static const struct {
+  const char *nodes[10], *op, *approximate;
+} activations[] = {
+    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Mul: x a -> m", "Mul: m half -> y"},
+     "Gelu",
+     "none"},
+    {{"Mul: x rsqrt2 -> u", "Erf: u -> e", "Add: one e -> a", "Mul: x half -> m", "Mul: m a -> y"},
+     "Gelu",
+     "none"},
+    {{"Mul: rsqrt2 x -> u", "Erf: u -> e", "Add: e one -> a", "Mul: half a -> m", "Mul: x m -> y"},
+     "Gelu",
+     "none"},
+    {{"Div: x sqrt2 -> u", "Erf: u -> e", "Add: e one -> a", "Div: a two -> m", "Mul: m x -> y"},
+     "Gelu",
+     "none"},
+    {{"Pow: x three -> p", "Mul: p k -> q", "Add: x q -> r", "Mul: r c -> u", "Tanh: u -> e",
+      "Add: e one -> a", "Mul: x half -> m", "Mul: m a -> y"},
+     "Gelu",
+     "tanh"},
+    {{"Mul: x c -> s", "Mul: k x -> p", "Mul: p x -> q", "Add: one q -> r", "Mul: s r -> u", "Tanh: u -> e",
+      "Add: e one -> a", "Mul: half x -> m", "Mul: m a -> y"},
+     "Gelu",
+     "tanh"},
     {{"Mul: x quick -> u", "Sigmoid: u -> e", "Mul: e x -> y"}, "QuickGelu", NULL},
 };
 
 static vlm_graph *activation(const char *const *nodes) {
   vlm_graph *graph = new_graph();
-  static const struct { const char *name; float value; } constants[] = {
-      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1}, {"half", 0.5f}, {"two", 2}, {"three", 3}, {"k", 0.044715f},
-      {"c", 0.797884583f}, {"quick", 1.702f}};
+  static const struct {
+    const char *name;
+    float value;
+  } constants[] = {
+      {"sqrt2", 1.41421354f}, {"rsqrt2", 0.707106769f}, {"one", 1},          {"half", 0.5f},   {"two", 2},
+      {"three", 3},           {"k", 0.044715f},         {"c", 0.797884583f}, {"quick", 1.702f}};
   input(graph, "input", 2);
   node(graph, "Neg: input -> x", 0);
-  for (size_t k = 0; k < sizeof constants / sizeof constants[0]; k++) scalar(graph, constants[k].name, constants[k].value);
+  for (size_t k = 0; k < sizeof constants / sizeof constants[0]; k++)
+    scalar(graph, constants[k].name, constants[k].value);
   for (int k = 0; nodes[k] != NULL; k++) node(graph, nodes[k], 0);
   output(graph, "y");
   return graph;
@@ -317,8 +338,13 @@ static void codes(vlm_graph *graph, const char *name, int rank, const int64_t *d
 /* Channels along dim 0 of the codes: Transpose takes the axis along, Reshape is exchanged for one scale only. */
 static void codes_are_arranged_before_they_are_dequantized(void **state) {
   (void)state;
-  static const struct { const char *op; const char *scale; bool exchanged; } rows[] = {
-      {"Transpose: back -> w", "many", true}, {"Reshape: back shape -> w", "one", true}, {"Reshape: back shape -> w", "many", false}};
+  static const struct {
+    const char *op;
+    const char *scale;
+    bool exchanged;
+  } rows[] = {{"Transpose: back -> w", "many", true},
+              {"Reshape: back shape -> w", "one", true},
+              {"Reshape: back shape -> w", "many", false}};
   for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
     char text[64];
     vlm_graph *graph = new_graph();

@@ -12,7 +12,6 @@
 
 #define DATA VLMQ_SOURCE_DIR "/tests/onnx/data/"
 
-
 static vlm_graph *import(const char *name, const char *end, const vlm_onnx_opts *opts) {
   char path[512];
   vlm_graph *graph = NULL;
@@ -41,33 +40,39 @@ static int32_t count_op(const vlm_graph *graph, const char *op) {
 static void compare(const char *file, const char *name, const vlm_tensor *got, const vlm_tensor *want) {
   char a[128], b[128];
   if (got->dtype != want->dtype || !vlm_tensor_same_shape(got, want)) {
-    fail_msg("%s: %s is %s %s, wanted %s %s", file, name, vlm_dtype_name(got->dtype), vlm_tensor_shape_text(got, a, sizeof a),
-             vlm_dtype_name(want->dtype), vlm_tensor_shape_text(want, b, sizeof b));
+    fail_msg("%s: %s is %s %s, wanted %s %s", file, name, vlm_dtype_name(got->dtype),
+             vlm_tensor_shape_text(got, a, sizeof a), vlm_dtype_name(want->dtype),
+             vlm_tensor_shape_text(want, b, sizeof b));
   }
   for (int64_t k = 0; k < vlm_tensor_count(want); k++) {
     double x = vlm_tensor_get(got, k), y = vlm_tensor_get(want, k);
-    if (!(x - y < 1e-5 && y - x < 1e-5)) fail_msg("%s: %s[%lld] is %g, wanted %g", file, name, (long long)k, x, y);
+    if (!(x - y < 1e-5 && y - x < 1e-5))
+      fail_msg("%s: %s[%lld] is %g, wanted %g", file, name, (long long)k, x, y);
   }
 }
 
-static vlm_status run(const vlm_graph *graph, const vlm_graph *want, vlm_context **context, vlm_session **session) {
+static vlm_status run(const vlm_graph *graph, const vlm_graph *want, vlm_context **context,
+                      vlm_session **session) {
   vlm_tensor inputs[4];
   const vlm_context_opts one = {.threads = 1};
-  for (int32_t k = 0; k < graph->n_inputs; k++) inputs[k] = *wanted(want, graph->values[graph->inputs[k]].name);
+  for (int32_t k = 0; k < graph->n_inputs; k++)
+    inputs[k] = *wanted(want, graph->values[graph->inputs[k]].name);
   FINE(vlm_context_create(context, &one, &error));
   vlm_status st = vlm_session_create(session, *context, graph, NULL, &error);
   return st != VLM_OK ? st : vlm_session_run(*session, inputs, graph->n_inputs, &error);
 }
 
-static const char *const sequence_ops[] = {"SequenceEmpty", "SequenceConstruct", "SequenceInsert",  "SequenceErase",
-                                           "SequenceAt",    "SequenceLength",    "SplitToSequence", "ConcatFromSequence"};
+static const char *const sequence_ops[] = {"SequenceEmpty",   "SequenceConstruct", "SequenceInsert",
+                                           "SequenceErase",   "SequenceAt",        "SequenceLength",
+                                           "SplitToSequence", "ConcatFromSequence"};
 
 static void check_file(const char *name, const vlm_onnx_opts *opts) {
   vlm_context *context = NULL;
   vlm_session *session = NULL;
   const vlm_onnx_opts as_written = {.keep_as_written = true};
   vlm_graph *graph = import(name, ".onnx", opts), *want = import(name, "_want.onnx", &as_written);
-  for (size_t k = 0; k < sizeof sequence_ops / sizeof sequence_ops[0]; k++) assert_int_equal(count_op(graph, sequence_ops[k]), 0);
+  for (size_t k = 0; k < sizeof sequence_ops / sizeof sequence_ops[0]; k++)
+    assert_int_equal(count_op(graph, sequence_ops[k]), 0);
   FINE(run(graph, want, &context, &session));
   for (int32_t k = 0; k < graph->n_outputs; k++) {
     const char *output = graph->values[graph->outputs[k]].name;
@@ -93,7 +98,8 @@ static void results_are_those_of_the_reference(void **state) {
 static void what_remains_is_small(void **state) {
   (void)state;
   vlm_graph *graph = import("sequences", ".onnx", NULL);
-  assert_non_null(vlm_graph_constant(graph, vlm_graph_find(graph, "y4"))); /* lengths are constants, also those computed from */
+  assert_non_null(vlm_graph_constant(
+      graph, vlm_graph_find(graph, "y4"))); /* lengths are constants, also those computed from */
   assert_int_equal(count_op(graph, "Sub"), 0);
   vlm_graph_free(graph);
   graph = import("sequence_splits", ".onnx", NULL);

@@ -4,7 +4,9 @@
 
 #include "tests/ops/hostile_trial.h"
 
-static const int64_t ODD[] = {0, -1, 1, 2, 3, 7, 64, 65535, 1 << 30, INT32_MAX, INT64_C(1) << 32, INT64_C(1) << 62, INT64_MAX, INT64_MIN, -2, -8};
+static const int64_t ODD[] = {
+    0,         -1,        1,  2, 3, 7, 64, 65535, 1 << 30, INT32_MAX, INT64_C(1) << 32, INT64_C(1) << 62,
+    INT64_MAX, INT64_MIN, -2, -8};
 static inline int64_t odd_int(void) { return ODD[below((int)(sizeof ODD / sizeof ODD[0]))]; }
 
 static inline double odd_real(void) {
@@ -56,7 +58,8 @@ static inline void mutate_rank(trial *t) {
 
 static inline void mutate_type(trial *t) {
   int k = some_input(t);
-  if (k >= 0) t->in[k].dtype = below(6) ? TYPES[below(N_TYPES)].dtype : (vlm_dtype)(1 + below(VLM_DTYPE_COUNT - 1));
+  if (k >= 0)
+    t->in[k].dtype = below(6) ? TYPES[below(N_TYPES)].dtype : (vlm_dtype)(1 + below(VLM_DTYPE_COUNT - 1));
 }
 
 static inline void mutate_presence(trial *t) {
@@ -70,7 +73,8 @@ static inline void mutate_presence(trial *t) {
     t->n_in = k;
   } else {
     t->given[k] = !t->given[k];
-    if (t->in[k].dtype == VLM_NONE) t->in[k] = (vlm_tensor){.dtype = TYPES[below(N_TYPES)].dtype, .rank = 1, .dims = {below(4)}};
+    if (t->in[k].dtype == VLM_NONE)
+      t->in[k] = (vlm_tensor){.dtype = TYPES[below(N_TYPES)].dtype, .rank = 1, .dims = {below(4)}};
   }
 }
 
@@ -99,7 +103,8 @@ static inline void mutate_text(trial *t, int a) {
       if (size) text[below((int)size)] = (char)(1 + below(126));
       break;
     case 2: /* the text several times over */
-      for (size_t n = size; size && n + size < sizeof t->texts[a] - 1; n += size) memcpy(text + n, text, size), text[n + size] = '\0';
+      for (size_t n = size; size && n + size < sizeof t->texts[a] - 1; n += size)
+        memcpy(text + n, text, size), text[n + size] = '\0';
       break;
     default: memset(text, "a.,-x"[below(5)], sizeof t->texts[a] - 1);
   }
@@ -164,7 +169,8 @@ static inline void mutate_attr(trial *t) {
     x->kind = VLM_ATTR_NONE;
     return;
   }
-  if (x->kind == VLM_ATTR_INT) x->u.i = below(3) ? odd_int() : (int64_t)((uint64_t)x->u.i + 1 - (uint64_t)below(3));
+  if (x->kind == VLM_ATTR_INT)
+    x->u.i = below(3) ? odd_int() : (int64_t)((uint64_t)x->u.i + 1 - (uint64_t)below(3));
   if (x->kind == VLM_ATTR_FLOAT) x->u.f = (float)odd_real();
   if (x->kind == VLM_ATTR_STRING) mutate_text(t, a);
   if (x->kind == VLM_ATTR_STRINGS) mutate_names(x, t->strings[a]);

@@ -22,7 +22,15 @@
 #include "runtime/ops/packed.h"
 #include "runtime/ops/weights.h"
 
-enum { MAX_IO = 16, MAX_ATTRS = 24, MAX_LIST = 64, MAX_BLOCKS = 512, SMALL = 1 << 14, MAX_BYTES = 1 << 22, MAX_SCRATCH = 1 << 26 };
+enum {
+  MAX_IO = 16,
+  MAX_ATTRS = 24,
+  MAX_LIST = 64,
+  MAX_BLOCKS = 512,
+  SMALL = 1 << 14,
+  MAX_BYTES = 1 << 22,
+  MAX_SCRATCH = 1 << 26
+};
 
 typedef struct {
   const char *domain, *name;
@@ -30,9 +38,11 @@ typedef struct {
   const char *attrs, *inputs;
 } hostile_case;
 
-static const struct { char letter; vlm_dtype dtype; } TYPES[] = {
-    {'f', VLM_F32}, {'d', VLM_F64}, {'h', VLM_F16}, {'I', VLM_S64}, {'j', VLM_S32}, {'u', VLM_U32}, {'b', VLM_U8}, {'c', VLM_S8},
-    {'B', VLM_BOOL}, {'q', VLM_U4}, {'n', VLM_S4}};
+static const struct {
+  char letter;
+  vlm_dtype dtype;
+} TYPES[] = {{'f', VLM_F32}, {'d', VLM_F64}, {'h', VLM_F16},  {'I', VLM_S64}, {'j', VLM_S32}, {'u', VLM_U32},
+             {'b', VLM_U8},  {'c', VLM_S8},  {'B', VLM_BOOL}, {'q', VLM_U4},  {'n', VLM_S4}};
 enum { N_TYPES = sizeof TYPES / sizeof TYPES[0] };
 
 /* One node: what it is and what it is given. Lists of attributes live in `lists`. */
@@ -109,8 +119,11 @@ static inline void read_input(trial *t, const char *text, size_t size) {
 }
 
 static inline vlm_attr_kind kind_of(const vlm_op *op, const char *name, size_t size) {
-  static const struct { const char *code; vlm_attr_kind kind; } kinds[] = {
-      {"is", VLM_ATTR_INTS}, {"fs", VLM_ATTR_FLOATS}, {"ss", VLM_ATTR_STRINGS}, {"i", VLM_ATTR_INT}, {"f", VLM_ATTR_FLOAT}, {"s", VLM_ATTR_STRING}};
+  static const struct {
+    const char *code;
+    vlm_attr_kind kind;
+  } kinds[] = {{"is", VLM_ATTR_INTS}, {"fs", VLM_ATTR_FLOATS}, {"ss", VLM_ATTR_STRINGS},
+               {"i", VLM_ATTR_INT},   {"f", VLM_ATTR_FLOAT},   {"s", VLM_ATTR_STRING}};
   for (const char *at = op->attrs; at && *at; at += strcspn(at, " "), at += strspn(at, " ")) {
     if (strncmp(at, name, size) != 0 || at[size] != ':') continue;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -129,7 +142,8 @@ static inline void read_value(trial *t, int a) {
   if (attr->kind == VLM_ATTR_STRING) attr->u.s = text;
   if (attr->kind == VLM_ATTR_FLOATS) attr->u.floats = t->floats[a];
   if (attr->kind == VLM_ATTR_STRINGS) attr->u.strings = t->strings[a];
-  for (char *save, *part = attr->kind >= VLM_ATTR_INTS ? strtok_r(text, ",", &save) : NULL; part; part = strtok_r(NULL, ",", &save)) {
+  for (char *save, *part = attr->kind >= VLM_ATTR_INTS ? strtok_r(text, ",", &save) : NULL; part;
+       part = strtok_r(NULL, ",", &save)) {
     t->ints[a][attr->count] = strtoll(part, NULL, 10);
     t->floats[a][attr->count] = strtof(part, NULL);
     t->strings[a][attr->count++] = part;
@@ -174,7 +188,8 @@ typedef struct {
 } memory;
 
 static inline vlm_status take(memory *m, void **out, size_t bytes, size_t limit, vlm_error *err) {
-  if (bytes > limit || m->n_blocks == MAX_BLOCKS) return vlm_fail(err, VLM_LIMIT, "%zu bytes are more than a test takes", bytes);
+  if (bytes > limit || m->n_blocks == MAX_BLOCKS)
+    return vlm_fail(err, VLM_LIMIT, "%zu bytes are more than a test takes", bytes);
   if (posix_memalign(out, 64, bytes ? bytes : 1) != 0) return vlm_fail(err, VLM_MEMORY, "out of memory");
   memset(*out, m->fill, bytes ? bytes : 1);
   m->blocks[m->n_blocks++] = *out;
@@ -233,10 +248,15 @@ static inline vlm_status bind_node(const trial *t, vlm_graph **graph, vlm_error 
   vlm_status st = VLM_OK;
   int32_t node;
   VLM_TRY(vlm_graph_create(graph, "hostile", "hostile", err));
-  VLM_TRY(vlm_graph_add_node(*graph, &node, &(vlm_node){.name = t->name, .domain = t->domain,
-                                                        .op_type = t->name, .opset = t->opset,
-                                                        .n_inputs = t->n_in, .n_outputs = t->n_out,
-                                                        .n_attrs = t->n_attrs}, err));
+  VLM_TRY(vlm_graph_add_node(*graph, &node,
+                             &(vlm_node){.name = t->name,
+                                         .domain = t->domain,
+                                         .op_type = t->name,
+                                         .opset = t->opset,
+                                         .n_inputs = t->n_in,
+                                         .n_outputs = t->n_out,
+                                         .n_attrs = t->n_attrs},
+                             err));
   for (int k = 0; k < t->n_in; k++) {
     vlm_value_id id;
     if (!t->given[k]) continue;
@@ -316,8 +336,8 @@ static inline vlm_status infer_and_run(vlm_op_call *c, const trial *t, vlm_tenso
     VLM_CHECK(out[k].dtype != VLM_NONE, c->err, VLM_INTERNAL, "output %d has no type", k);
     VLM_TRY(allocate(c, k));
   }
-  VLM_CHECK(!(t->op->flags & VLM_OP_ALIAS) || vlm_tensor_bytes(&out[0]) <= vlm_tensor_bytes(&in[0]), c->err, VLM_INTERNAL,
-            "a view of more bytes than there are");
+  VLM_CHECK(!(t->op->flags & VLM_OP_ALIAS) || vlm_tensor_bytes(&out[0]) <= vlm_tensor_bytes(&in[0]), c->err,
+            VLM_INTERNAL, "a view of more bytes than there are");
   VLM_TRY(prepare(c, t, in, early));
   VLM_TRY(scratch(c, &c->work, c->binding->work_bytes));
   VLM_TRY(run_alone(c));
@@ -345,8 +365,17 @@ static inline vlm_status run_trial(const trial *t, memory *m, vlm_tensor *out, i
   VLM_TRY(vlm_arena_create(&arena, err));
   VLM_TRY(vlm_weights_create(&weights, err));
   binding = (vlm_op_binding){.arena = arena, .lasting = t->constant, .weights = weights};
-  vlm_op_call c = {.node = node, .n_in = t->n_in, .n_out = node->n_outputs, .in = ins, .out = outs, .binding = &binding, .kernels = &kernels,
-                   .scratch = scratch, .allocate = allocate, .executor = m, .err = err};
+  vlm_op_call c = {.node = node,
+                   .n_in = t->n_in,
+                   .n_out = node->n_outputs,
+                   .in = ins,
+                   .out = outs,
+                   .binding = &binding,
+                   .kernels = &kernels,
+                   .scratch = scratch,
+                   .allocate = allocate,
+                   .executor = m,
+                   .err = err};
   VLM_TRY(infer_and_run(&c, t, in, out));
   *n_out = node->n_outputs;
 out:
@@ -361,8 +390,9 @@ static inline void describe(const trial *t) {
   size_t at = (size_t)snprintf(now_running, sizeof now_running, "%s.%s-%d(", t->domain, t->name, t->opset);
   char shape[128];
   for (int k = 0; k < t->n_in && at < sizeof now_running - 400; k++)
-    at += (size_t)snprintf(now_running + at, 300, "%s%s %s%s", k ? ", " : "", t->given[k] ? vlm_dtype_name(t->in[k].dtype) : "_",
-                           t->given[k] ? vlm_tensor_shape_text(&t->in[k], shape, sizeof shape) : "", t->constant[k] ? "c" : "");
+    at += (size_t)snprintf(
+        now_running + at, 300, "%s%s %s%s", k ? ", " : "", t->given[k] ? vlm_dtype_name(t->in[k].dtype) : "_",
+        t->given[k] ? vlm_tensor_shape_text(&t->in[k], shape, sizeof shape) : "", t->constant[k] ? "c" : "");
   at += (size_t)snprintf(now_running + at, 32, ") outputs ");
   for (int k = 0; k < t->n_out; k++) at += (size_t)snprintf(now_running + at, 8, "%d", t->wanted[k]);
   for (int a = 0; a < t->n_attrs && at < sizeof now_running - 1000; a++) {
@@ -379,7 +409,8 @@ static inline void describe(const trial *t) {
 
 /* The last byte of elements that share bytes may hold anything behind the last element. */
 static inline bool same_values(const vlm_tensor *a, const vlm_tensor *b) {
-  if (vlm_dtype_bits(a->dtype) >= 8) return vlm_tensor_bytes(a) == 0 || memcmp(a->data, b->data, vlm_tensor_bytes(a)) == 0;
+  if (vlm_dtype_bits(a->dtype) >= 8)
+    return vlm_tensor_bytes(a) == 0 || memcmp(a->data, b->data, vlm_tensor_bytes(a)) == 0;
   for (int64_t i = 0, n = vlm_tensor_count(a); i < n; i++)
     if (vlm_tensor_get_code(a, i) != vlm_tensor_get_code(b, i)) return false;
   return true;
@@ -413,7 +444,8 @@ static inline vlm_status try_twice(const trial *t) {
   if (st[0] != VLM_OK && !refused) complain(vlm_status_name(st[0]), err[0].text);
   else if (refused && !err[0].text[0]) complain("refused without a message", "");
   else if (st[0] != st[1]) complain("another outcome the second time", err[st[0] == VLM_OK].text);
-  else if (st[0] == VLM_OK && !compare(t, out[0], out[1], n_out[0])) complain("the result depends on what memory held before", "");
+  else if (st[0] == VLM_OK && !compare(t, out[0], out[1], n_out[0]))
+    complain("the result depends on what memory held before", "");
   if (seconds > 20) complain("takes too long", "");
   release(&m[0]);
   release(&m[1]);

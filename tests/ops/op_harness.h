@@ -40,12 +40,14 @@ typedef struct op_harness {
 
 #define OP_NUMARGS(...) ((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
 /* A tensor over `values` (an array or pointer) with the dims that follow; no dims = pass OP_SCALAR. */
-#define OP_TENSOR(type, values, ...) vlm_tensor_make(type, OP_NUMARGS(__VA_ARGS__), (int64_t[]){__VA_ARGS__}, (void *)(uintptr_t)(values))
+#define OP_TENSOR(type, values, ...) \
+  vlm_tensor_make(type, OP_NUMARGS(__VA_ARGS__), (int64_t[]){__VA_ARGS__}, (void *)(uintptr_t)(values))
 #define OP_SCALAR(type, values) vlm_tensor_make(type, 0, NULL, (void *)(uintptr_t)(values))
 #define OP_INT(text, value) ((vlm_attr){.name = text, .kind = VLM_ATTR_INT, .u.i = value})
 #define OP_FLOAT(text, value) ((vlm_attr){.name = text, .kind = VLM_ATTR_FLOAT, .u.f = value})
 #define OP_STRING(text, value) ((vlm_attr){.name = text, .kind = VLM_ATTR_STRING, .u.s = value})
-#define OP_INTS(text, values, n) ((vlm_attr){.name = text, .kind = VLM_ATTR_INTS, .count = n, .u.ints = values})
+#define OP_INTS(text, values, n) \
+  ((vlm_attr){.name = text, .kind = VLM_ATTR_INTS, .count = n, .u.ints = values})
 
 static inline vlm_status op_block(op_harness *h, void **out, size_t bytes) {
   if (h->n_blocks == OP_MAX_BLOCKS) return vlm_fail(&h->err, VLM_INTERNAL, "harness is out of blocks");
@@ -74,15 +76,22 @@ static inline void op_release(op_harness *h) {
   *h = (op_harness){.threads = threads};
 }
 
-static inline vlm_status op_bind(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs,
-                                 const vlm_tensor *const *in, int n_in, int n_out) {
+static inline vlm_status op_bind(op_harness *h, const char *domain, const char *op, int opset,
+                                 const vlm_attr *const *attrs, const vlm_tensor *const *in, int n_in,
+                                 int n_out) {
   vlm_status st = VLM_OK;
   int32_t node, n_attrs = 0;
   while (attrs && attrs[n_attrs]) n_attrs++;
   VLM_TRY(vlm_graph_create(&h->graph, "harness", "harness", &h->err));
-  VLM_TRY(vlm_graph_add_node(h->graph, &node, &(vlm_node){.name = op, .domain = domain, .op_type = op,
-                                                          .opset = opset, .n_inputs = n_in,
-                                                          .n_outputs = n_out, .n_attrs = n_attrs}, &h->err));
+  VLM_TRY(vlm_graph_add_node(h->graph, &node,
+                             &(vlm_node){.name = op,
+                                         .domain = domain,
+                                         .op_type = op,
+                                         .opset = opset,
+                                         .n_inputs = n_in,
+                                         .n_outputs = n_out,
+                                         .n_attrs = n_attrs},
+                             &h->err));
   for (int k = 0; k < n_in; k++) {
     vlm_value_id id;
     if (!in[k]) continue;
@@ -119,8 +128,9 @@ out:
 }
 
 /* attrs: NULL-terminated list, or NULL. Releases what an earlier call left. */
-static inline vlm_status op_try(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs,
-                                const vlm_tensor *const *in, int n_in, int n_out) {
+static inline vlm_status op_try(op_harness *h, const char *domain, const char *op, int opset,
+                                const vlm_attr *const *attrs, const vlm_tensor *const *in, int n_in,
+                                int n_out) {
   vlm_status st = VLM_OK;
   vlm_threads *threads = NULL;
   vlm_tensor *out[OP_MAX_IO];
@@ -130,8 +140,17 @@ static inline vlm_status op_try(op_harness *h, const char *domain, const char *o
   if (h->threads > 1) VLM_TRY(vlm_threads_create(&threads, h->threads, &h->err));
   for (int k = 0; k < n_out; k++) out[k] = &h->out[k];
   const vlm_node *node = &h->graph->nodes[0];
-  vlm_op_call c = {.node = node, .n_in = n_in, .n_out = n_out, .in = in, .out = out, .threads = threads,
-                   .kernels = &h->kernels, .scratch = op_scratch, .allocate = op_allocate, .executor = h, .err = &h->err};
+  vlm_op_call c = {.node = node,
+                   .n_in = n_in,
+                   .n_out = n_out,
+                   .in = in,
+                   .out = out,
+                   .threads = threads,
+                   .kernels = &h->kernels,
+                   .scratch = op_scratch,
+                   .allocate = op_allocate,
+                   .executor = h,
+                   .err = &h->err};
   if (!(node->op->flags & VLM_OP_SELF_ALLOC)) {
     VLM_TRY(node->op->infer(&c));
     for (int k = 0; k < n_out; k++) VLM_TRY(op_allocate(&c, k));
@@ -142,8 +161,8 @@ out:
   return st;
 }
 
-static inline void op_apply(op_harness *h, const char *domain, const char *op, int opset, const vlm_attr *const *attrs,
-                            const vlm_tensor *const *in, int n_in, int n_out) {
+static inline void op_apply(op_harness *h, const char *domain, const char *op, int opset,
+                            const vlm_attr *const *attrs, const vlm_tensor *const *in, int n_in, int n_out) {
   if (op_try(h, domain, op, opset, attrs, in, n_in, n_out) != VLM_OK) fail_msg("%s: %s", op, h->err.text);
 }
 
@@ -155,7 +174,8 @@ static inline void op_expect(const op_harness *h, int k, const double *want, int
     double got = vlm_tensor_get(t, i), w = want[i];
     bool same = got == w || (got != got && w != w);
     double error = got > w ? got - w : w - got, size = w < 0 ? -w : w;
-    if (!same && !(error <= limit * (1.0 + size))) fail_msg("output %d: element %d is %.9g, wanted %.9g", k, (int)i, got, w);
+    if (!same && !(error <= limit * (1.0 + size)))
+      fail_msg("output %d: element %d is %.9g, wanted %.9g", k, (int)i, got, w);
   }
 }
 

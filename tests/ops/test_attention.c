@@ -47,15 +47,17 @@ static void test_against_reference(void **state) {
   for (int n = 0; n < 3; n++) {
     int t = queries[n];
     op_harness h = {.threads = 1 + n};
-    float *q = random_values(B * H * t * D, 1), *k = random_values(B * H * S * D, 2), *v = random_values(B * H * S * V, 3),
-        *mask = random_values(B * t * S, 4);
+    float *q = random_values(B * H * t * D, 1), *k = random_values(B * H * S * D, 2),
+          *v = random_values(B * H * S * V, 3), *mask = random_values(B * t * S, 4);
     void *want;
     FINE(vlm_alloc(&want, (size_t)(B * H * t * V), sizeof(double), &error));
     for (int s = 0; s < S; s++) mask[s] = -INFINITY; /* first query of the first entry sees nothing */
-    const vlm_tensor tq = OP_TENSOR(VLM_F32, q, B, H, t, D), tk = OP_TENSOR(VLM_F32, k, B, H, S, D), tv = OP_TENSOR(VLM_F32, v, B, H, S, V);
+    const vlm_tensor tq = OP_TENSOR(VLM_F32, q, B, H, t, D), tk = OP_TENSOR(VLM_F32, k, B, H, S, D),
+                     tv = OP_TENSOR(VLM_F32, v, B, H, S, V);
     const vlm_tensor tm = OP_TENSOR(VLM_F32, mask, B, 1, t, S);
     const vlm_attr scale = OP_FLOAT("scale", 0.25f);
-    op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&scale, NULL}, (const vlm_tensor *[]){&tq, &tk, &tv, &tm}, 4, 1);
+    op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&scale, NULL},
+             (const vlm_tensor *[]){&tq, &tk, &tv, &tm}, 4, 1);
     reference(want, q, k, v, mask, t);
     op_expect(&h, 0, want, B * H * t * V, 3e-6);
     op_release(&h);
@@ -77,11 +79,13 @@ static void test_mask_forms(void **state) {
   float first[2 * 4 * 3 * 8];
   op_apply(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &mask}, 4, 1);
   memcpy(first, h.out[0].data, sizeof first);
-  op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&on, NULL}, (const vlm_tensor *[]){&deep, &deep, &deep}, 3, 1);
+  op_apply(&h, "", "Attention", 23, (const vlm_attr *[]){&on, NULL},
+           (const vlm_tensor *[]){&deep, &deep, &deep}, 3, 1);
   assert_memory_equal(first, h.out[0].data, sizeof first);
   op_apply(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &one}, 4, 1);
   assert_memory_equal(first, h.out[0].data, sizeof first);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Attention", 23, NULL, (const vlm_tensor *[]){&deep, &deep, &deep, &odd}, 4, 1));
   op_release(&h);
   vlm_free(x);
 }
@@ -104,10 +108,19 @@ static void run_at(op_harness *h, const byte_case *b, uint32_t mask, int n_threa
   FINE(vlm_kernels_select(&h->kernels, mask, &h->err));
   FINE(vlm_threads_create(&threads, n_threads, &h->err));
   const vlm_node *node = &h->graph->nodes[0];
-  vlm_op_call c = {.node = node, .n_in = b->n_in, .n_out = 1, .in = b->in, .out = out, .threads = threads,
+  vlm_op_call c = {.node = node,
+                   .n_in = b->n_in,
+                   .n_out = 1,
+                   .in = b->in,
+                   .out = out,
+                   .threads = threads,
                    .kernels = &h->kernels,
-                   .scratch = op_scratch, .allocate = op_allocate, .executor = h, .err = &h->err};
-  if (node->op->infer(&c) != VLM_OK || op_allocate(&c, 0) != VLM_OK || op_prepare_and_run(h, &c) != VLM_OK) fail_msg("%s: %s", b->op, h->err.text);
+                   .scratch = op_scratch,
+                   .allocate = op_allocate,
+                   .executor = h,
+                   .err = &h->err};
+  if (node->op->infer(&c) != VLM_OK || op_allocate(&c, 0) != VLM_OK || op_prepare_and_run(h, &c) != VLM_OK)
+    fail_msg("%s: %s", b->op, h->err.text);
   vlm_threads_free(threads);
 }
 
@@ -117,11 +130,13 @@ static void expect_same_bytes(const byte_case *b) {
   run_at(&first, b, 1u << VLM_CPU_C, 1);
   for (int level = 0; level < VLM_CPU_COUNT; level++) {
     uint32_t mask;
-    if (!(have >> level & 1) || vlm_cpu_select(&mask, vlm_cpu_name((vlm_cpu_level)level), &error) != VLM_OK) continue;
+    if (!(have >> level & 1) || vlm_cpu_select(&mask, vlm_cpu_name((vlm_cpu_level)level), &error) != VLM_OK)
+      continue;
     for (int threads = 1; threads <= 3; threads += 2) {
       run_at(&other, b, mask, threads);
       if (memcmp(first.out[0].data, other.out[0].data, vlm_tensor_bytes(&first.out[0])) != 0)
-        fail_msg("%s differs at level %s with %d threads", b->op, vlm_cpu_name((vlm_cpu_level)level), threads);
+        fail_msg("%s differs at level %s with %d threads", b->op, vlm_cpu_name((vlm_cpu_level)level),
+                 threads);
     }
   }
   op_release(&first);
@@ -133,14 +148,15 @@ static void test_same_bytes(void **state) {
   float *a = random_values(1 << 15, 11), *b = random_values(1 << 15, 12);
   float scales[4] = {1, 1, 1.7f, 0.6f};
   const vlm_tensor q = OP_TENSOR(VLM_F32, a, 2, 3, 61, 20), k = OP_TENSOR(VLM_F32, b, 2, 3, 61, 20),
-      image = OP_TENSOR(VLM_F32, a, 1, 5, 33, 29);
-  const vlm_tensor s = OP_TENSOR(VLM_F32, scales, 4), seq = OP_TENSOR(VLM_F32, a, 7, 3, 10), w = OP_TENSOR(VLM_F32, b, 1, 44, 10),
-      r = OP_TENSOR(VLM_F32, b, 1, 44, 11);
+                   image = OP_TENSOR(VLM_F32, a, 1, 5, 33, 29);
+  const vlm_tensor s = OP_TENSOR(VLM_F32, scales, 4), seq = OP_TENSOR(VLM_F32, a, 7, 3, 10),
+                   w = OP_TENSOR(VLM_F32, b, 1, 44, 10), r = OP_TENSOR(VLM_F32, b, 1, 44, 11);
   const vlm_tensor left = OP_TENSOR(VLM_F32, a, 3, 17, 4, 9), right = OP_TENSOR(VLM_F32, b, 3, 9, 4, 21);
   const vlm_attr keys = OP_INTS("k_view", ((int64_t[]){-1, 0, 0, 0, 1, 3, 2}), 7);
-  const vlm_attr kernel = OP_INTS("kernel_shape", ((int64_t[]){3, 2}), 2), pads = OP_INTS("pads", ((int64_t[]){1, 0, 1, 1}), 4);
+  const vlm_attr kernel = OP_INTS("kernel_shape", ((int64_t[]){3, 2}), 2),
+                 pads = OP_INTS("pads", ((int64_t[]){1, 0, 1, 1}), 4);
   const vlm_attr cubic = OP_STRING("mode", "cubic"), equation = OP_STRING("equation", "bihk,bkhj->bhij"),
-      hidden = OP_INT("hidden_size", 11);
+                 hidden = OP_INT("hidden_size", 11);
   const byte_case cases[] = {
       {"vlm", "Attention", 1, 3, (const vlm_attr *[]){&keys, NULL}, (const vlm_tensor *[]){&q, &k, &k}},
       {"", "AveragePool", 11, 1, (const vlm_attr *[]){&kernel, &pads, NULL}, (const vlm_tensor *[]){&image}},
@@ -155,7 +171,7 @@ static void test_same_bytes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference), cmocka_unit_test(test_mask_forms),
-                                     cmocka_unit_test(test_same_bytes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_reference),
+                                     cmocka_unit_test(test_mask_forms), cmocka_unit_test(test_same_bytes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

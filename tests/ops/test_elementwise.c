@@ -31,7 +31,10 @@ static double broadcast_get(const vlm_tensor *t, const vlm_tensor *out, int64_t 
 }
 
 static double expected(const char *op, vlm_dtype type, double a, double b) {
-  double y = strcmp(op, "Add") == 0 ? a + b : strcmp(op, "Sub") == 0 ? a - b : strcmp(op, "Mul") == 0 ? a * b : 0;
+  double y = strcmp(op, "Add") == 0   ? a + b
+             : strcmp(op, "Sub") == 0 ? a - b
+             : strcmp(op, "Mul") == 0 ? a * b
+                                      : 0;
   if (strcmp(op, "Max") == 0) y = a > b ? a : b;
   if (strcmp(op, "Less") == 0) return a < b;
   if (type == VLM_S32) y = (double)(int32_t)(int64_t)y;
@@ -65,20 +68,24 @@ static void test_broadcasting(void **state) {
     for (size_t o = 0; o < 5; o++)
       for (size_t t = 0; t < 7; t++) {
         op_harness h = {.threads = s % 2 ? 2 : 1};
-        vlm_tensor a = random_tensor(&h, types[t], shapes[s].ra, shapes[s].a), b = random_tensor(&h, types[t], shapes[s].rb, shapes[s].b);
+        vlm_tensor a = random_tensor(&h, types[t], shapes[s].ra, shapes[s].a),
+                   b = random_tensor(&h, types[t], shapes[s].rb, shapes[s].b);
         op_apply(&h, "", ops[o], 13, NULL, (const vlm_tensor *[]){&a, &b}, 2, 1);
         for (int64_t i = 0; i < vlm_tensor_count(&h.out[0]); i++) {
-          double want = expected(ops[o], types[t], broadcast_get(&a, &h.out[0], i), broadcast_get(&b, &h.out[0], i));
+          double want =
+              expected(ops[o], types[t], broadcast_get(&a, &h.out[0], i), broadcast_get(&b, &h.out[0], i));
           double got = vlm_tensor_get(&h.out[0], i);
           if (got != want)
-            fail_msg("%s of %s, shapes %d, element %d: %.17g, wanted %.17g", ops[o], vlm_dtype_name(types[t]), (int)s, (int)i, got, want);
+            fail_msg("%s of %s, shapes %d, element %d: %.17g, wanted %.17g", ops[o], vlm_dtype_name(types[t]),
+                     (int)s, (int)i, got, want);
         }
         free(a.data), free(b.data);
         op_release(&h);
       }
 }
 
-static void binary(op_harness *h, const char *op, int opset, const vlm_attr *attr, vlm_tensor a, vlm_tensor b, const double *want) {
+static void binary(op_harness *h, const char *op, int opset, const vlm_attr *attr, vlm_tensor a, vlm_tensor b,
+                   const double *want) {
   op_apply(h, "", op, opset, (const vlm_attr *[]){attr, NULL}, (const vlm_tensor *[]){&a, &b}, 2, 1);
   op_expect(h, 0, want, vlm_tensor_count(&h->out[0]), 0.0);
   op_release(h);
@@ -95,12 +102,16 @@ static void test_integer_semantics(void **state) {
   binary(&h, "Mod", 13, &fmod0, x, y, (double[]){1, 1, -1, -1, 0, 0, 0});
   binary(&h, "Mod", 13, &fmod1, x, y, (double[]){1, -1, 1, -1, 0, 0, 0});
   binary(&h, "Add", 14, NULL, x, y, (double[]){9, -5, 5, -9, 5, INT32_MAX, INT32_MIN});
-  binary(&h, "Add", 14, NULL, OP_TENSOR(VLM_S64, big, 2), OP_TENSOR(VLM_S64, one, 2), (double[]){(double)INT64_MIN, (double)INT64_MAX});
+  binary(&h, "Add", 14, NULL, OP_TENSOR(VLM_S64, big, 2), OP_TENSOR(VLM_S64, one, 2),
+         (double[]){(double)INT64_MIN, (double)INT64_MAX});
   uint8_t u[] = {1, 255, 16, 200}, s[] = {7, 1, 8, 3};
   const vlm_attr left = OP_STRING("direction", "LEFT"), right = OP_STRING("direction", "RIGHT");
-  binary(&h, "BitShift", 11, &left, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4), (double[]){128, 254, 0, 64});
-  binary(&h, "BitShift", 11, &right, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4), (double[]){0, 127, 0, 25});
-  binary(&h, "BitwiseXor", 18, NULL, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4), (double[]){6, 254, 24, 203});
+  binary(&h, "BitShift", 11, &left, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4),
+         (double[]){128, 254, 0, 64});
+  binary(&h, "BitShift", 11, &right, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4),
+         (double[]){0, 127, 0, 25});
+  binary(&h, "BitwiseXor", 18, NULL, OP_TENSOR(VLM_U8, u, 4), OP_TENSOR(VLM_U8, s, 4),
+         (double[]){6, 254, 24, 203});
 }
 
 static void test_mod_of_floats(void **state) {
@@ -108,8 +119,10 @@ static void test_mod_of_floats(void **state) {
   op_harness h = {0};
   const vlm_attr fmod0 = OP_INT("fmod", 0), fmod1 = OP_INT("fmod", 1);
   float a[] = {5.5f, -5.5f, 5.5f, -5.5f}, b[] = {2, 2, -2, -2};
-  binary(&h, "Mod", 13, &fmod1, OP_TENSOR(VLM_F32, a, 4), OP_TENSOR(VLM_F32, b, 4), (double[]){1.5, -1.5, 1.5, -1.5});
-  binary(&h, "Mod", 13, &fmod0, OP_TENSOR(VLM_F32, a, 4), OP_TENSOR(VLM_F32, b, 4), (double[]){1.5, 0.5, -0.5, -1.5});
+  binary(&h, "Mod", 13, &fmod1, OP_TENSOR(VLM_F32, a, 4), OP_TENSOR(VLM_F32, b, 4),
+         (double[]){1.5, -1.5, 1.5, -1.5});
+  binary(&h, "Mod", 13, &fmod0, OP_TENSOR(VLM_F32, a, 4), OP_TENSOR(VLM_F32, b, 4),
+         (double[]){1.5, 0.5, -0.5, -1.5});
 }
 
 static void test_pow_of_mixed_types(void **state) {
@@ -123,8 +136,10 @@ static void test_pow_of_mixed_types(void **state) {
   op_apply(&h, "", "Pow", 15, NULL, (const vlm_tensor *[]){&x, &y}, 2, 1);
   op_expect(&h, 0, cube_root, 4, 1e-7);
   binary(&h, "Pow", 15, NULL, x, OP_TENSOR(VLM_S64, n, 4), (double[]){4, 27, 1, -0.5});
-  binary(&h, "Pow", 15, NULL, OP_TENSOR(VLM_S64, base, 4), OP_TENSOR(VLM_S32, two, 1), (double[]){4, 9, 49, 0});
-  binary(&h, "Pow", 15, NULL, OP_TENSOR(VLM_S64, base, 4), OP_TENSOR(VLM_F32, e, 1), (double[]){8, -27, 343, 0});
+  binary(&h, "Pow", 15, NULL, OP_TENSOR(VLM_S64, base, 4), OP_TENSOR(VLM_S32, two, 1),
+         (double[]){4, 9, 49, 0});
+  binary(&h, "Pow", 15, NULL, OP_TENSOR(VLM_S64, base, 4), OP_TENSOR(VLM_F32, e, 1),
+         (double[]){8, -27, 343, 0});
   op_release(&h);
 }
 
@@ -168,7 +183,8 @@ static void test_where_and_tests(void **state) {
   bool c[] = {true, false};
   int64_t a[] = {1, 2}, b[] = {10};
   float f[] = {NAN, INFINITY, -INFINITY, 0};
-  vlm_tensor cond = OP_TENSOR(VLM_BOOL, c, 2, 1), x = OP_TENSOR(VLM_S64, a, 2), y = OP_TENSOR(VLM_S64, b, 1), v = OP_TENSOR(VLM_F32, f, 4);
+  vlm_tensor cond = OP_TENSOR(VLM_BOOL, c, 2, 1), x = OP_TENSOR(VLM_S64, a, 2), y = OP_TENSOR(VLM_S64, b, 1),
+             v = OP_TENSOR(VLM_F32, f, 4);
   op_apply(&h, "", "Where", 16, NULL, (const vlm_tensor *[]){&cond, &x, &y}, 3, 1);
   op_expect(&h, 0, (double[]){1, 2, 10, 10}, 4, 0);
   assert_int_equal(h.out[0].dtype, VLM_S64);
@@ -208,7 +224,9 @@ static void test_cast(void **state) {
   const vlm_attr to = OP_INT("to", vlm_dtype_onnx(VLM_U8)), string = OP_INT("to", 8);
   op_apply(&h, "", "Cast", 13, (const vlm_attr *[]){&to, NULL}, (const vlm_tensor *[]){&y}, 1, 1);
   op_expect(&h, 0, (double[]){255, 1, 1}, 3, 0);
-  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&string, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
+  FAILS_WITH(
+      h.err, VLM_UNSUPPORTED,
+      op_try(&h, "", "Cast", 19, (const vlm_attr *[]){&string, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
   assert_non_null(strstr(h.err.text, "string"));
   op_release(&h);
 }
@@ -223,23 +241,32 @@ static void test_cast_small_floats(void **state) {
     vlm_dtype to;
     const char *mode;
     double want[5];
-  } rows[] = {{VLM_F8E4M3FN, "up", {NAN, NAN, 0.3125, 5, 1.5}},  {VLM_F8E5M2, "up", {INFINITY, -INFINITY, 0.3125, 5, 1.5}},
-              {VLM_F4E2M1, "up", {6, -6, 0.5, 4, 1.5}},          {VLM_F8E8M0, "up", {0x1p20, NAN, 0.5, 8, 2}},
-              {VLM_F8E8M0, "down", {0x1p19, NAN, 0.25, 4, 1}},   {VLM_F8E8M0, "nearest", {0x1p20, NAN, 0.25, 4, 2}}};
+  } rows[] = {{VLM_F8E4M3FN, "up", {NAN, NAN, 0.3125, 5, 1.5}},
+              {VLM_F8E5M2, "up", {INFINITY, -INFINITY, 0.3125, 5, 1.5}},
+              {VLM_F4E2M1, "up", {6, -6, 0.5, 4, 1.5}},
+              {VLM_F8E8M0, "up", {0x1p20, NAN, 0.5, 8, 2}},
+              {VLM_F8E8M0, "down", {0x1p19, NAN, 0.25, 4, 1}},
+              {VLM_F8E8M0, "nearest", {0x1p20, NAN, 0.25, 4, 2}}};
   const vlm_tensor x = OP_TENSOR(VLM_F32, f, 5);
   const vlm_attr no = OP_INT("saturate", 0), wide = OP_INT("to", vlm_dtype_onnx(VLM_F16));
   for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
-    const vlm_attr to = OP_INT("to", vlm_dtype_onnx(rows[r].to)), mode = OP_STRING("round_mode", rows[r].mode);
+    const vlm_attr to = OP_INT("to", vlm_dtype_onnx(rows[r].to)),
+                   mode = OP_STRING("round_mode", rows[r].mode);
     const vlm_tensor like = OP_SCALAR(rows[r].to, none);
-    op_apply(&h, "", "Cast", 24, (const vlm_attr *[]){&to, &no, &mode, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
+    op_apply(&h, "", "Cast", 24, (const vlm_attr *[]){&to, &no, &mode, NULL}, (const vlm_tensor *[]){&x}, 1,
+             1);
     op_expect(&h, 0, rows[r].want, 5, 0);
-    op_apply(&h, "", "CastLike", 24, (const vlm_attr *[]){&no, &mode, NULL}, (const vlm_tensor *[]){&x, &like}, 2, 1);
+    op_apply(&h, "", "CastLike", 24, (const vlm_attr *[]){&no, &mode, NULL},
+             (const vlm_tensor *[]){&x, &like}, 2, 1);
     op_expect(&h, 0, rows[r].want, 5, 0);
-    op_apply(&back, "", "Cast", 24, (const vlm_attr *[]){&wide, NULL}, (const vlm_tensor *[]){&h.out[0]}, 1, 1);
+    op_apply(&back, "", "Cast", 24, (const vlm_attr *[]){&wide, NULL}, (const vlm_tensor *[]){&h.out[0]}, 1,
+             1);
     if (rows[r].to != VLM_F8E8M0) op_expect(&back, 0, rows[r].want, 5, 0);
   }
   const vlm_attr power = OP_INT("to", vlm_dtype_onnx(VLM_F8E8M0)), odd = OP_STRING("round_mode", "sideways");
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Cast", 24, (const vlm_attr *[]){&power, &odd, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
+  FAILS_WITH(
+      h.err, VLM_INPUT,
+      op_try(&h, "", "Cast", 24, (const vlm_attr *[]){&power, &odd, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
   assert_non_null(strstr(h.err.text, "sideways"));
   op_release(&h), op_release(&back);
 }
@@ -296,10 +323,11 @@ static void test_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_broadcasting),   cmocka_unit_test(test_integer_semantics), cmocka_unit_test(test_mod_of_floats),
-      cmocka_unit_test(test_pow_of_mixed_types), cmocka_unit_test(test_variadic),      cmocka_unit_test(test_clip),
-      cmocka_unit_test(test_where_and_tests), cmocka_unit_test(test_cast), cmocka_unit_test(test_activations),
-      cmocka_unit_test(test_cast_small_floats),
+      cmocka_unit_test(test_broadcasting),    cmocka_unit_test(test_integer_semantics),
+      cmocka_unit_test(test_mod_of_floats),   cmocka_unit_test(test_pow_of_mixed_types),
+      cmocka_unit_test(test_variadic),        cmocka_unit_test(test_clip),
+      cmocka_unit_test(test_where_and_tests), cmocka_unit_test(test_cast),
+      cmocka_unit_test(test_activations),     cmocka_unit_test(test_cast_small_floats),
       cmocka_unit_test(test_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

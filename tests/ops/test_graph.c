@@ -11,7 +11,6 @@
 #include "runtime/ops/resolve.h"
 #include "tests/fine.h"
 
-
 static vlm_graph *new_graph(void) {
   vlm_graph *graph = NULL;
   FINE(vlm_graph_create(&graph, "main", "model.onnx", &error));
@@ -28,11 +27,16 @@ static vlm_value_id value(vlm_graph *graph, const char *name, vlm_value_kind kin
 }
 
 /* "Op a b -> c" with one output. */
-static vlm_node *node(vlm_graph *graph, const char *op, const char *a, const char *b, const char *out, int32_t n_attrs) {
+static vlm_node *node(vlm_graph *graph, const char *op, const char *a, const char *b, const char *out,
+                      int32_t n_attrs) {
   int32_t n = -1;
-  FINE(vlm_graph_add_node(graph, &n, &(vlm_node){.op_type = op, .opset = 17,
-                                                 .n_inputs = (a != NULL) + (b != NULL), .n_outputs = 1,
-                                                 .n_attrs = n_attrs}, &error));
+  FINE(vlm_graph_add_node(graph, &n,
+                          &(vlm_node){.op_type = op,
+                                      .opset = 17,
+                                      .n_inputs = (a != NULL) + (b != NULL),
+                                      .n_outputs = 1,
+                                      .n_attrs = n_attrs},
+                          &error));
   if (a != NULL) graph->nodes[n].inputs[0] = value(graph, a, VLM_VALUE_NODE);
   if (b != NULL) graph->nodes[n].inputs[1] = value(graph, b, VLM_VALUE_NODE);
   vlm_value_id id = value(graph, out, VLM_VALUE_NODE);
@@ -147,11 +151,14 @@ static void attributes_of_the_wrong_kind_are_refused(void **state) {
   (void)state;
   vlm_graph *graph = new_graph();
   value(graph, "x", VLM_VALUE_INPUT);
-  node(graph, "Softmax", "x", NULL, "a", 1)->attrs[0] = (vlm_attr){.name = "axis", .kind = VLM_ATTR_FLOAT, .u.f = 2};
-  refused(graph, VLM_INPUT, "model.onnx: node \"Softmax_0\" (Softmax): attribute \"axis\" is of type float, expected int");
+  node(graph, "Softmax", "x", NULL, "a", 1)->attrs[0] =
+      (vlm_attr){.name = "axis", .kind = VLM_ATTR_FLOAT, .u.f = 2};
+  refused(graph, VLM_INPUT,
+          "model.onnx: node \"Softmax_0\" (Softmax): attribute \"axis\" is of type float, expected int");
   graph = new_graph();
   value(graph, "x", VLM_VALUE_INPUT);
-  node(graph, "Softmax", "x", NULL, "a", 1)->attrs[0] = (vlm_attr){.name = "axes", .kind = VLM_ATTR_INT, .u.i = 2};
+  node(graph, "Softmax", "x", NULL, "a", 1)->attrs[0] =
+      (vlm_attr){.name = "axes", .kind = VLM_ATTR_INT, .u.i = 2};
   refused(graph, VLM_UNSUPPORTED, "attribute \"axes\" of operator Softmax is not supported");
 }
 
@@ -300,10 +307,11 @@ static void failed_allocations_leave_nothing_behind(void **state) {
     int32_t at;
     vlm_memory_fail_after(n);
     vlm_status st = vlm_graph_create(&graph, "g", "f", &error);
-    for (int k = 0; k < 40 && st == VLM_OK; k++) st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_INPUT, &error);
+    for (int k = 0; k < 40 && st == VLM_OK; k++)
+      st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_INPUT, &error);
     for (int k = 0; k < 40 && st == VLM_OK; k++) {
-      st = vlm_graph_add_node(graph, &at, &(vlm_node){.op_type = "Relu", .opset = 17, .n_inputs = 1,
-                                                      .n_outputs = 1}, &error);
+      st = vlm_graph_add_node(
+          graph, &at, &(vlm_node){.op_type = "Relu", .opset = 17, .n_inputs = 1, .n_outputs = 1}, &error);
       if (st != VLM_OK) break;
       graph->nodes[at].inputs[0] = id;
       st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_NODE, &error);

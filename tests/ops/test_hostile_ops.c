@@ -70,10 +70,13 @@ static void test_plain(void **state) {
   const vlm_op *table = vlm_op_table(&count);
   for (int32_t i = 0; i < count; i++) {
     const vlm_op *op = &table[i];
-    if (has_case(op) || op->flags & VLM_OP_IMPORT || (op->attrs && strstr(op->attrs, ":g!")) || left_out(op->name)) continue;
+    if (has_case(op) || op->flags & VLM_OP_IMPORT || (op->attrs && strstr(op->attrs, ":g!")) ||
+        left_out(op->name))
+      continue;
     bool found = false;
     random_state = 362436069u + (uint64_t)i;
-    for (size_t k = 0; !found && k < sizeof inputs / sizeof inputs[0]; k++) found = plain_case(&base, op, inputs[k]);
+    for (size_t k = 0; !found && k < sizeof inputs / sizeof inputs[0]; k++)
+      found = plain_case(&base, op, inputs[k]);
     if (!found) fail_msg("%s.%s needs a row in hostile_cases.def", op->domain, op->name);
     attack(&base);
   }

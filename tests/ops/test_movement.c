@@ -72,7 +72,8 @@ static void test_nd_copy(void **state) {
   FINE(vlm_alloc(&source, POOL * 16, 1, &error));
   FINE(vlm_alloc(&got, POOL * 16, 1, &error));
   FINE(vlm_alloc(&want, POOL * 16, 1, &error));
-  for (size_t i = 0; i < POOL * 16; i++) ((uint8_t *)source)[i] = (uint8_t)next(&seed) ^ (uint8_t)(next(&seed) >> 16);
+  for (size_t i = 0; i < POOL * 16; i++)
+    ((uint8_t *)source)[i] = (uint8_t)next(&seed) ^ (uint8_t)(next(&seed) >> 16);
   for (int round = 0; round < 600; round++) {
     size_t item = (size_t)1 << below(&seed, 4);
     vlm_nd nd;
@@ -106,7 +107,8 @@ static void test_sort_is_stable(void **state) {
     }
     vlm_sort(index, spare, n, digit_after, key);
     for (int i = 1; i < n; i++)
-      assert_true(key[index[i - 1]] < key[index[i]] || (key[index[i - 1]] == key[index[i]] && index[i - 1] < index[i]));
+      assert_true(key[index[i - 1]] < key[index[i]] ||
+                  (key[index[i - 1]] == key[index[i]] && index[i - 1] < index[i]));
   }
 }
 
@@ -122,12 +124,15 @@ static void test_reshape(void **state) {
   op_harness h = {0};
   float values[24] = {0};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 2, 3, 4), empty = OP_TENSOR(VLM_F32, values, 0, 3);
-  const vlm_tensor shape = OP_TENSOR(VLM_S64, ((int64_t[]){0, -1}), 2), zero = OP_TENSOR(VLM_S64, ((int64_t[]){3, 0}), 2);
-  const vlm_tensor two = OP_TENSOR(VLM_S64, ((int64_t[]){-1, -1}), 2), odd = OP_TENSOR(VLM_S64, ((int64_t[]){5, -1}), 2);
+  const vlm_tensor shape = OP_TENSOR(VLM_S64, ((int64_t[]){0, -1}), 2),
+                   zero = OP_TENSOR(VLM_S64, ((int64_t[]){3, 0}), 2);
+  const vlm_tensor two = OP_TENSOR(VLM_S64, ((int64_t[]){-1, -1}), 2),
+                   odd = OP_TENSOR(VLM_S64, ((int64_t[]){5, -1}), 2);
   const vlm_attr allow = OP_INT("allowzero", 1);
   op_apply(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &shape}, 2, 1);
   expect_dims(&h.out[0], 2, (int64_t[]){2, 12});
-  op_apply(&h, "", "Reshape", 14, (const vlm_attr *[]){&allow, NULL}, (const vlm_tensor *[]){&empty, &zero}, 2, 1);
+  op_apply(&h, "", "Reshape", 14, (const vlm_attr *[]){&allow, NULL}, (const vlm_tensor *[]){&empty, &zero},
+           2, 1);
   expect_dims(&h.out[0], 2, (int64_t[]){3, 0});
   FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &two}, 2, 1));
   FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Reshape", 14, NULL, (const vlm_tensor *[]){&x, &odd}, 2, 1));
@@ -139,15 +144,17 @@ static void test_squeeze(void **state) {
   op_harness h = {0};
   float values[6] = {0};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 1, 6, 1);
-  const vlm_tensor last = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1), wrong = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1),
-      twice = OP_TENSOR(VLM_S64, ((int64_t[]){0, -5}), 2);
+  const vlm_tensor last = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1),
+                   wrong = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1),
+                   twice = OP_TENSOR(VLM_S64, ((int64_t[]){0, -5}), 2);
   const vlm_attr axes = OP_INTS("axes", ((int64_t[]){0, 2}), 2);
   op_apply(&h, "", "Squeeze", 13, NULL, (const vlm_tensor *[]){&x, &last}, 2, 1);
   expect_dims(&h.out[0], 2, (int64_t[]){1, 6});
   op_apply(&h, "", "Squeeze", 11, (const vlm_attr *[]){&axes, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
   expect_dims(&h.out[0], 1, (int64_t[]){6});
   FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Squeeze", 13, NULL, (const vlm_tensor *[]){&x, &wrong}, 2, 1));
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Unsqueeze", 13, NULL, (const vlm_tensor *[]){&x, &twice}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Unsqueeze", 13, NULL, (const vlm_tensor *[]){&x, &twice}, 2, 1));
   op_release(&h);
 }
 
@@ -156,9 +163,12 @@ static void test_slice_sentinels(void **state) {
   op_harness h = {0};
   float values[5] = {0, 1, 2, 3, 4};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 5), axis = OP_TENSOR(VLM_S64, ((int64_t[]){0}), 1);
-  const vlm_tensor first = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1), low = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN}), 1);
-  const vlm_tensor high = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MAX}), 1), back = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1);
-  const vlm_tensor two = OP_TENSOR(VLM_S64, ((int64_t[]){2}), 1), zero = OP_TENSOR(VLM_S64, ((int64_t[]){0}), 1);
+  const vlm_tensor first = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1),
+                   low = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN}), 1);
+  const vlm_tensor high = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MAX}), 1),
+                   back = OP_TENSOR(VLM_S64, ((int64_t[]){-1}), 1);
+  const vlm_tensor two = OP_TENSOR(VLM_S64, ((int64_t[]){2}), 1),
+                   zero = OP_TENSOR(VLM_S64, ((int64_t[]){0}), 1);
   const vlm_tensor huge = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN}), 1);
   op_apply(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &first, &low, &axis, &back}, 5, 1);
   op_expect(&h, 0, (double[]){4, 3, 2, 1, 0}, 5, 0);
@@ -166,7 +176,8 @@ static void test_slice_sentinels(void **state) {
   op_expect(&h, 0, (double[]){2, 3, 4}, 3, 0);
   op_apply(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &first, &low, &axis, &huge}, 5, 1);
   op_expect(&h, 0, (double[]){4}, 1, 0);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &two, &high, &axis, &zero}, 5, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Slice", 13, NULL, (const vlm_tensor *[]){&x, &two, &high, &axis, &zero}, 5, 1));
   op_release(&h);
 }
 
@@ -188,7 +199,8 @@ static void test_int2(void **state) {
   (void)state;
   op_harness h = {0};
   uint8_t packed[2] = {0x39, 0x09};
-  const vlm_tensor x = OP_TENSOR(VLM_U2, packed, 2, 3), index = OP_TENSOR(VLM_S64, ((int64_t[]){2, 0}), 2), row = OP_TENSOR(VLM_U2, packed, 1, 3);
+  const vlm_tensor x = OP_TENSOR(VLM_U2, packed, 2, 3), index = OP_TENSOR(VLM_S64, ((int64_t[]){2, 0}), 2),
+                   row = OP_TENSOR(VLM_U2, packed, 1, 3);
   const vlm_attr axis = OP_INT("axis", 1), add = OP_STRING("reduction", "add");
   op_apply(&h, "", "Transpose", 25, NULL, (const vlm_tensor *[]){&x}, 1, 1);
   op_expect(&h, 0, (double[]){1, 0, 2, 1, 3, 2}, 6, 0);
@@ -198,10 +210,13 @@ static void test_int2(void **state) {
   op_expect(&h, 0, (double[]){3, 1, 2, 0}, 4, 0);
   op_apply(&h, "", "Identity", 25, NULL, (const vlm_tensor *[]){&row}, 1, 1);
   op_expect(&h, 0, (double[]){1, 2, 3}, 3, 0);
-  const vlm_tensor at = OP_TENSOR(VLM_S64, ((int64_t[]){0, 0, 0}), 1, 3), one = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1);
-  assert_int_equal(op_try(&h, "", "ScatterElements", 18, (const vlm_attr *[]){&add, NULL}, (const vlm_tensor *[]){&x, &at, &row}, 3, 1),
+  const vlm_tensor at = OP_TENSOR(VLM_S64, ((int64_t[]){0, 0, 0}), 1, 3),
+                   one = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1);
+  assert_int_equal(op_try(&h, "", "ScatterElements", 18, (const vlm_attr *[]){&add, NULL},
+                          (const vlm_tensor *[]){&x, &at, &row}, 3, 1),
                    VLM_UNSUPPORTED);
-  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "TopK", 11, NULL, (const vlm_tensor *[]){&x, &one}, 2, 2));
+  FAILS_WITH(h.err, VLM_UNSUPPORTED,
+             op_try(&h, "", "TopK", 11, NULL, (const vlm_tensor *[]){&x, &one}, 2, 2));
   assert_non_null(strstr(h.err.text, "uint2"));
   op_release(&h);
 }
@@ -225,10 +240,10 @@ static void test_pad(void **state) {
   op_harness h = {0};
   float values[3] = {1, 2, 3};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3), crop = OP_TENSOR(VLM_S64, ((int64_t[]){-1, 2}), 2),
-      empty = OP_TENSOR(VLM_F32, values, 0);
+                   empty = OP_TENSOR(VLM_F32, values, 0);
   const vlm_tensor more = OP_TENSOR(VLM_S64, ((int64_t[]){1, 5}), 2);
-  const vlm_attr edge = OP_STRING("mode", "edge"), reflect = OP_STRING("mode", "reflect"), wrap = OP_STRING("mode", "wrap"),
-      odd = OP_STRING("mode", "mirror");
+  const vlm_attr edge = OP_STRING("mode", "edge"), reflect = OP_STRING("mode", "reflect"),
+                 wrap = OP_STRING("mode", "wrap"), odd = OP_STRING("mode", "mirror");
   op_apply(&h, "", "Pad", 13, NULL, (const vlm_tensor *[]){&x, &crop}, 2, 1);
   op_expect(&h, 0, (double[]){2, 3, 0, 0}, 4, 0);
   op_apply(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL}, (const vlm_tensor *[]){&x, &crop}, 2, 1);
@@ -239,8 +254,12 @@ static void test_pad(void **state) {
   op_expect(&h, 0, (double[]){3, 1, 2, 3, 1, 2, 3, 1, 2}, 9, 0);
   op_apply(&h, "", "Pad", 13, NULL, (const vlm_tensor *[]){&empty, &more}, 2, 1);
   op_expect(&h, 0, (double[]){0, 0, 0, 0, 0, 0}, 6, 0);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL}, (const vlm_tensor *[]){&empty, &more}, 2, 1));
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&odd, NULL}, (const vlm_tensor *[]){&x, &more}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&edge, NULL},
+                    (const vlm_tensor *[]){&empty, &more}, 2, 1));
+  FAILS_WITH(
+      h.err, VLM_INPUT,
+      op_try(&h, "", "Pad", 13, (const vlm_attr *[]){&odd, NULL}, (const vlm_tensor *[]){&x, &more}, 2, 1));
   op_release(&h);
 }
 
@@ -249,9 +268,9 @@ static void test_gather_bounds(void **state) {
   op_harness h = {0};
   float values[6] = {0, 1, 2, 3, 4, 5};
   const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3, 2), good = OP_TENSOR(VLM_S64, ((int64_t[]){-3, 2}), 2),
-      bad = OP_TENSOR(VLM_S64, ((int64_t[]){0, 3}), 2);
-  const vlm_tensor worse = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN, 0}), 1, 2), none = OP_TENSOR(VLM_S64, values, 0),
-      scalar = OP_SCALAR(VLM_S64, ((int64_t[]){1}));
+                   bad = OP_TENSOR(VLM_S64, ((int64_t[]){0, 3}), 2);
+  const vlm_tensor worse = OP_TENSOR(VLM_S64, ((int64_t[]){INT64_MIN, 0}), 1, 2),
+                   none = OP_TENSOR(VLM_S64, values, 0), scalar = OP_SCALAR(VLM_S64, ((int64_t[]){1}));
   op_apply(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &good}, 2, 1);
   op_expect(&h, 0, (double[]){0, 1, 4, 5}, 4, 0);
   op_apply(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &none}, 2, 1);
@@ -260,7 +279,8 @@ static void test_gather_bounds(void **state) {
   expect_dims(&h.out[0], 1, (int64_t[]){2});
   FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Gather", 13, NULL, (const vlm_tensor *[]){&x, &bad}, 2, 1));
   assert_non_null(strstr(h.err.text, "index 3"));
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "GatherND", 13, NULL, (const vlm_tensor *[]){&x, &worse}, 2, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "GatherND", 13, NULL, (const vlm_tensor *[]){&x, &worse}, 2, 1));
   op_release(&h);
 }
 
@@ -269,10 +289,11 @@ static void test_quantized_gather(void **state) {
   op_harness h = {0};
   uint8_t data[4] = {0x21, 0x43, 0x65, 0x87}; /* rows 1 2 3 4 and 5 6 7 8, two values per byte */
   float scales[4] = {1, 10, 100, 0.5f};
-  const vlm_tensor x = OP_TENSOR(VLM_U8, data, 2, 2), t = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1), s = OP_TENSOR(VLM_F32, scales, 2, 2);
+  const vlm_tensor x = OP_TENSOR(VLM_U8, data, 2, 2), t = OP_TENSOR(VLM_S64, ((int64_t[]){1}), 1),
+                   s = OP_TENSOR(VLM_F32, scales, 2, 2);
   const vlm_attr block = OP_INT("block_size", 2), bits = OP_INT("bits", 4);
-  op_apply(&h, "com.microsoft", "GatherBlockQuantized", 1, (const vlm_attr *[]){&block, &bits, NULL}, (const vlm_tensor *[]){&x, &t, &s},
-           3, 1);
+  op_apply(&h, "com.microsoft", "GatherBlockQuantized", 1, (const vlm_attr *[]){&block, &bits, NULL},
+           (const vlm_tensor *[]){&x, &t, &s}, 3, 1);
   op_expect(&h, 0, (double[]){-300, -200, -0.5, 0}, 4, 0); /* zero point 8 */
   op_release(&h);
 }
@@ -296,11 +317,13 @@ static void test_dropout_mask(void **state) {
   op_harness h = {0};
   float values[3] = {1, 2, 3}, half = 0.5f;
   uint8_t yes = 1;
-  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3), ratio = OP_SCALAR(VLM_F32, &half), training = OP_SCALAR(VLM_BOOL, &yes);
+  const vlm_tensor x = OP_TENSOR(VLM_F32, values, 3), ratio = OP_SCALAR(VLM_F32, &half),
+                   training = OP_SCALAR(VLM_BOOL, &yes);
   op_apply(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio}, 2, 2);
   op_expect(&h, 0, (double[]){1, 2, 3}, 3, 0);
   op_expect(&h, 1, (double[]){1, 1, 1}, 3, 0);
-  FAILS_WITH(h.err, VLM_UNSUPPORTED, op_try(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio, &training}, 3, 2));
+  FAILS_WITH(h.err, VLM_UNSUPPORTED,
+             op_try(&h, "", "Dropout", 13, NULL, (const vlm_tensor *[]){&x, &ratio, &training}, 3, 2));
   op_release(&h);
 }
 
@@ -308,23 +331,32 @@ static void test_range(void **state) {
   (void)state;
   op_harness h = {0};
   int64_t a = INT64_MIN, b = INT64_MAX, one = 1, zero = 0, ten = 10, back = -4;
-  const vlm_tensor low = OP_SCALAR(VLM_S64, &a), high = OP_SCALAR(VLM_S64, &b), step = OP_SCALAR(VLM_S64, &one),
-      none = OP_SCALAR(VLM_S64, &zero);
+  const vlm_tensor low = OP_SCALAR(VLM_S64, &a), high = OP_SCALAR(VLM_S64, &b),
+                   step = OP_SCALAR(VLM_S64, &one), none = OP_SCALAR(VLM_S64, &zero);
   const vlm_tensor from = OP_SCALAR(VLM_S64, &ten), down = OP_SCALAR(VLM_S64, &back);
   op_apply(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &down}, 3, 1);
   op_expect(&h, 0, (double[]){10, 6, 2}, 3, 0);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&low, &high, &step}, 3, 1));
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &none}, 3, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&low, &high, &step}, 3, 1));
+  FAILS_WITH(h.err, VLM_INPUT,
+             op_try(&h, "", "Range", 11, NULL, (const vlm_tensor *[]){&from, &none, &none}, 3, 1));
   op_release(&h);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_nd_copy), cmocka_unit_test(test_sort_is_stable), cmocka_unit_test(test_reshape),
-                                     cmocka_unit_test(test_squeeze), cmocka_unit_test(test_slice_sentinels), cmocka_unit_test(test_int4),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_nd_copy),
+                                     cmocka_unit_test(test_sort_is_stable),
+                                     cmocka_unit_test(test_reshape),
+                                     cmocka_unit_test(test_squeeze),
+                                     cmocka_unit_test(test_slice_sentinels),
+                                     cmocka_unit_test(test_int4),
                                      cmocka_unit_test(test_int2),
-                                     cmocka_unit_test(test_split), cmocka_unit_test(test_pad), cmocka_unit_test(test_gather_bounds),
-                                     cmocka_unit_test(test_quantized_gather), cmocka_unit_test(test_top_k_ties),
-                                         cmocka_unit_test(test_dropout_mask),
+                                     cmocka_unit_test(test_split),
+                                     cmocka_unit_test(test_pad),
+                                     cmocka_unit_test(test_gather_bounds),
+                                     cmocka_unit_test(test_quantized_gather),
+                                     cmocka_unit_test(test_top_k_ties),
+                                     cmocka_unit_test(test_dropout_mask),
                                      cmocka_unit_test(test_range)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@ static uint32_t seed = 5;
 static double next(void) { return (double)((seed = seed * 1664525u + 1013904223u) >> 8) / 16777216.0 - 0.4; }
 
 typedef enum { SUM, MEAN, MAX, MIN, PROD, L1, L2, LOG_SUM, LOG_SUM_EXP, SUM_SQUARE, KINDS } kind;
-static const char *const names[KINDS] = {"Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"};
+static const char *const names[KINDS] = {"Sum", "Mean", "Max",    "Min",       "Prod",
+                                         "L1",  "L2",   "LogSum", "LogSumExp", "SumSquare"};
 
 static double naive(kind k, const double *v, int64_t n) {
   double a = k == PROD ? 1 : k == MAX ? -(double)INFINITY : k == MIN ? (double)INFINITY : 0;
@@ -97,7 +98,8 @@ static void test_empty(void **state) {
   for (int k = 0; k < KINDS; k++) {
     char name[32];
     snprintf(name, sizeof name, "Reduce%s", names[k]);
-    op_apply(&h, "", name, 13 - (k != SUM), (const vlm_attr *[]){k == SUM ? NULL : &rows, NULL}, (const vlm_tensor *[]){&x, NULL}, 1, 1);
+    op_apply(&h, "", name, 13 - (k != SUM), (const vlm_attr *[]){k == SUM ? NULL : &rows, NULL},
+             (const vlm_tensor *[]){&x, NULL}, 1, 1);
     op_expect(&h, 0, (double[]){want[k], want[k]}, k == SUM ? 1 : 2, 0);
     if (k != SUM) {
       op_apply(&h, "", name, 12, (const vlm_attr *[]){&columns, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
@@ -136,7 +138,9 @@ static void test_bad_axis(void **state) {
   vlm_tensor x = OP_TENSOR(VLM_F32, v, 2, 3);
   const int64_t two[] = {2};
   const vlm_attr axes = OP_INTS("axes", two, 1);
-  FAILS_WITH(h.err, VLM_INPUT, op_try(&h, "", "ReduceMean", 13, (const vlm_attr *[]){&axes, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
+  FAILS_WITH(
+      h.err, VLM_INPUT,
+      op_try(&h, "", "ReduceMean", 13, (const vlm_attr *[]){&axes, NULL}, (const vlm_tensor *[]){&x}, 1, 1));
   assert_non_null(strstr(h.err.text, "axis 2"));
   op_release(&h);
 }
@@ -164,8 +168,8 @@ static void test_softmax(void **state) {
           want[i] = log_form ? -log(sum) : 1 / sum;
         }
         const vlm_attr at = OP_INT("axis", axis);
-        op_apply(&h, "", log_form ? "LogSoftmax" : "Softmax", form ? 13 : 11, (const vlm_attr *[]){&at, NULL}, (const vlm_tensor *[]){&x},
-                 1, 1);
+        op_apply(&h, "", log_form ? "LogSoftmax" : "Softmax", form ? 13 : 11, (const vlm_attr *[]){&at, NULL},
+                 (const vlm_tensor *[]){&x}, 1, 1);
         op_expect(&h, 0, want, N, 2e-6);
         op_release(&h);
       }
@@ -177,25 +181,28 @@ static void test_argmax_and_cumsum(void **state) {
   float v[] = {1, NAN, 3, 4, 4, -1};
   int32_t n[] = {1, 2, 3, 4, 5, 6}, axis[] = {1};
   vlm_tensor x = OP_TENSOR(VLM_F32, v, 2, 3), y = OP_TENSOR(VLM_S32, n, 2, 3), a = OP_SCALAR(VLM_S32, axis);
-  const vlm_attr last_axis = OP_INT("axis", -1), last = OP_INT("select_last_index", 1), exclusive = OP_INT("exclusive", 1),
-                 reverse = OP_INT("reverse", 1);
+  const vlm_attr last_axis = OP_INT("axis", -1), last = OP_INT("select_last_index", 1),
+                 exclusive = OP_INT("exclusive", 1), reverse = OP_INT("reverse", 1);
   op_apply(&h, "", "ArgMax", 13, (const vlm_attr *[]){&last_axis, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
   op_expect(&h, 0, (double[]){1, 0}, 2, 0);
-  op_apply(&h, "", "ArgMax", 13, (const vlm_attr *[]){&last_axis, &last, NULL}, (const vlm_tensor *[]){&x}, 1, 1);
+  op_apply(&h, "", "ArgMax", 13, (const vlm_attr *[]){&last_axis, &last, NULL}, (const vlm_tensor *[]){&x}, 1,
+           1);
   op_expect(&h, 0, (double[]){1, 1}, 2, 0);
   op_apply(&h, "", "ArgMin", 13, (const vlm_attr *[]){&last_axis, NULL}, (const vlm_tensor *[]){&y}, 1, 1);
   op_expect(&h, 0, (double[]){0, 0}, 2, 0);
   op_apply(&h, "", "CumSum", 14, NULL, (const vlm_tensor *[]){&y, &a}, 2, 1);
   op_expect(&h, 0, (double[]){1, 3, 6, 4, 9, 15}, 6, 0);
-  op_apply(&h, "", "CumSum", 14, (const vlm_attr *[]){&exclusive, &reverse, NULL}, (const vlm_tensor *[]){&y, &a}, 2, 1);
+  op_apply(&h, "", "CumSum", 14, (const vlm_attr *[]){&exclusive, &reverse, NULL},
+           (const vlm_tensor *[]){&y, &a}, 2, 1);
   op_expect(&h, 0, (double[]){5, 3, 0, 11, 6, 0}, 6, 0);
   op_release(&h);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_axes), cmocka_unit_test(test_empty),   cmocka_unit_test(test_integers),
-      cmocka_unit_test(test_bad_axis), cmocka_unit_test(test_softmax), cmocka_unit_test(test_argmax_and_cumsum),
+      cmocka_unit_test(test_all_axes), cmocka_unit_test(test_empty),
+      cmocka_unit_test(test_integers), cmocka_unit_test(test_bad_axis),
+      cmocka_unit_test(test_softmax),  cmocka_unit_test(test_argmax_and_cumsum),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

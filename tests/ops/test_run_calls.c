@@ -11,21 +11,23 @@ static const hostile_case CASES[] = {
 };
 
 /* Operators whose work space depends on values. */
-static const struct { const char *name, *reason; } unplanned[] = {
+static const struct {
+  const char *name, *reason;
+} unplanned[] = {
     {"NonMaxSuppression", "how many boxes there can be is the value of an input"},
     {"CacheAttention", "the past is as long as it is when the step is reached"},
 };
 enum { UNPLANNED = sizeof unplanned / sizeof unplanned[0] };
 
-#define WRAPPED(X)                                                                     \
-  X(void *, malloc, (size_t n), (n))                                                   \
-  X(void *, calloc, (size_t n, size_t size), (n, size))                                \
-  X(void *, realloc, (void *p, size_t n), (p, n))                                      \
-  X(void *, aligned_alloc, (size_t align, size_t n), (align, n))                       \
-  X(int, strcmp, (const char *a, const char *b), (a, b))                               \
-  X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))                 \
-  X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name))   \
-  X(uint64_t, vlm_hash64, (const void *data, size_t bytes), (data, bytes))             \
+#define WRAPPED(X)                                                                   \
+  X(void *, malloc, (size_t n), (n))                                                 \
+  X(void *, calloc, (size_t n, size_t size), (n, size))                              \
+  X(void *, realloc, (void *p, size_t n), (p, n))                                    \
+  X(void *, aligned_alloc, (size_t align, size_t n), (align, n))                     \
+  X(int, strcmp, (const char *a, const char *b), (a, b))                             \
+  X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))               \
+  X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name)) \
+  X(uint64_t, vlm_hash64, (const void *data, size_t bytes), (data, bytes))           \
   X(int, pthread_mutex_lock, (void *mutex), (mutex))
 
 #define COUNTER(result, name, parameters, arguments) \
@@ -70,13 +72,15 @@ static void run_functions_only_compute(void **state) {
       if (try_twice(&t) != VLM_OK) fail_msg("%s: a case must succeed", now_running);
       if (!constant) forget_blocks();
       check_counts(&(counted){CASES[i].domain, CASES[i].name});
-      if (scratches_in_run && known < 0) fail_msg("%s.%s: memory that was not planned", CASES[i].domain, CASES[i].name);
+      if (scratches_in_run && known < 0)
+        fail_msg("%s.%s: memory that was not planned", CASES[i].domain, CASES[i].name);
       if (scratches_in_run) seen[known] = true;
     }
   }
   assert_int_equal(complaints, 0);
   for (int i = 0; i < UNPLANNED; i++)
-    if (!seen[i]) fail_msg("%s takes no memory of its own any more (%s)", unplanned[i].name, unplanned[i].reason);
+    if (!seen[i])
+      fail_msg("%s takes no memory of its own any more (%s)", unplanned[i].name, unplanned[i].reason);
 }
 
 /* The counters count. */
@@ -104,12 +108,14 @@ static void nothing_is_left_to_decode(void **state) {
     for (int k = 0; k < 2; k++) known |= strcmp(op->name, of_infer[k]) == 0;
     assert_non_null(op->prepare);
     if (op->prepare != vlm_prepare_nothing || op->flags & (VLM_OP_ALIAS | VLM_OP_IMPORT) || known) continue;
-    if (op->attrs && op->attrs[0]) fail_msg("%s.%s has attributes and prepares nothing", op->domain, op->name);
+    if (op->attrs && op->attrs[0])
+      fail_msg("%s.%s has attributes and prepares nothing", op->domain, op->name);
   }
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(calls_are_seen), cmocka_unit_test(nothing_is_left_to_decode),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(calls_are_seen),
+                                     cmocka_unit_test(nothing_is_left_to_decode),
                                      cmocka_unit_test(run_functions_only_compute)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

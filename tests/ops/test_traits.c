@@ -16,7 +16,8 @@ static void rows_are_operators(void **state) {
     bool known = false;
     vlm_op_find(rows[i].domain, rows[i].name, 1, &known);
     if (!known) fail_msg("traits.def: no operator %s.%s", rows[i].domain, rows[i].name);
-    assert_ptr_equal(vlm_traits_find(rows[i].domain, rows[i].name), &rows[i]); /* the first of that name, so the only one */
+    assert_ptr_equal(vlm_traits_find(rows[i].domain, rows[i].name),
+                     &rows[i]);                     /* the first of that name, so the only one */
     assert_true(!rows[i].weights || rows[i].forms); /* what has weights can be stored at least */
   }
 }
@@ -75,9 +76,16 @@ static void make(vlm_graph **out, const slot_case *k) {
   assert_int_equal(vlm_graph_add_value(g, &y, "y", VLM_VALUE_NODE, &err), VLM_OK);
   int32_t n_attrs = (k->attr != NULL) + (k->flag[0] != NULL) + (k->flag[1] != NULL), a = 0;
   int32_t opset = *k->domain ? 1 : 17;
-  assert_int_equal(vlm_graph_add_node(g, &n, &(vlm_node){.name = "n", .domain = k->domain, .op_type = k->op,
-                                                         .opset = opset, .n_inputs = 2, .n_outputs = 1,
-                                                         .n_attrs = n_attrs}, &err), VLM_OK);
+  assert_int_equal(vlm_graph_add_node(g, &n,
+                                      &(vlm_node){.name = "n",
+                                                  .domain = k->domain,
+                                                  .op_type = k->op,
+                                                  .opset = opset,
+                                                  .n_inputs = 2,
+                                                  .n_outputs = 1,
+                                                  .n_attrs = n_attrs},
+                                      &err),
+                   VLM_OK);
   if (k->attr) g->nodes[n].attrs[a++] = (vlm_attr){.name = k->attr, .kind = VLM_ATTR_STRING, .u.s = k->text};
   for (int i = 0; i < 2; i++)
     if (k->flag[i]) g->nodes[n].attrs[a++] = (vlm_attr){.name = k->flag[i], .kind = VLM_ATTR_INT, .u.i = 1};
@@ -95,9 +103,10 @@ static void slots_follow_attributes(void **state) {
     vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
     make(&g, &CASES[i]);
     int32_t count = vlm_node_weights(g, &g->nodes[0], slots);
-    if (count != 1 || slots[0].input != CASES[i].constant || slots[0].axis != CASES[i].axis || slots[0].activation != CASES[i].activation)
-      fail_msg("case %zu (%s): %d slots, input %d, axis %d, activation %d", i, CASES[i].op, count, slots[0].input, slots[0].axis,
-               slots[0].activation);
+    if (count != 1 || slots[0].input != CASES[i].constant || slots[0].axis != CASES[i].axis ||
+        slots[0].activation != CASES[i].activation)
+      fail_msg("case %zu (%s): %d slots, input %d, axis %d, activation %d", i, CASES[i].op, count,
+               slots[0].input, slots[0].axis, slots[0].activation);
     vlm_graph_free(g);
   }
 }
@@ -132,7 +141,8 @@ static void flags_say_what_passes(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof FLAGS / sizeof FLAGS[0]; i++) {
     const vlm_traits *t = vlm_traits_find(FLAGS[i].domain, FLAGS[i].op);
-    if ((t->flags & FLAGS[i].has) != FLAGS[i].has || t->flags & FLAGS[i].lacks || t->family != FLAGS[i].family)
+    if ((t->flags & FLAGS[i].has) != FLAGS[i].has || t->flags & FLAGS[i].lacks ||
+        t->family != FLAGS[i].family)
       fail_msg("%s: flags %d, family %d", FLAGS[i].op, (int)t->flags, (int)t->family);
   }
 }
@@ -144,17 +154,22 @@ static void rows_agree_with_themselves(void **state) {
   (void)state;
   for (int32_t i = 0; i < count; i++) {
     const vlm_traits *t = &rows[i];
-    if (t->flags & VLM_TRAIT_MOVES && !(t->flags & (VLM_TRAIT_SAME_VALUES | VLM_TRAIT_JOINS))) fail_msg("%s moves nothing", t->name);
-    if ((t->family != VLM_FAMILY_NONE) != (t->forms != 0)) fail_msg("%s: forms without a family, or the other way round", t->name);
+    if (t->flags & VLM_TRAIT_MOVES && !(t->flags & (VLM_TRAIT_SAME_VALUES | VLM_TRAIT_JOINS)))
+      fail_msg("%s moves nothing", t->name);
+    if ((t->family != VLM_FAMILY_NONE) != (t->forms != 0))
+      fail_msg("%s: forms without a family, or the other way round", t->name);
     if (t->forms && !(t->forms & VLM_FORM_WEIGHT_ONLY)) fail_msg("%s cannot be stored", t->name);
-    if ((t->weights != NULL) != (t->family != VLM_FAMILY_NONE)) fail_msg("%s: weights and family disagree", t->name);
-    if (t->flags & VLM_TRAIT_INTEGER && (!t->macs || t->macs_input < 1)) fail_msg("%s: no 8-bit weights to count", t->name);
+    if ((t->weights != NULL) != (t->family != VLM_FAMILY_NONE))
+      fail_msg("%s: weights and family disagree", t->name);
+    if (t->flags & VLM_TRAIT_INTEGER && (!t->macs || t->macs_input < 1))
+      fail_msg("%s: no 8-bit weights to count", t->name);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_operators), cmocka_unit_test(unknown_is_empty),
-                                     cmocka_unit_test(slots_follow_attributes), cmocka_unit_test(flags_say_what_passes),
+                                     cmocka_unit_test(slots_follow_attributes),
+                                     cmocka_unit_test(flags_say_what_passes),
                                      cmocka_unit_test(rows_agree_with_themselves)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

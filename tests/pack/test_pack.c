@@ -32,13 +32,6 @@ static int remove_folder(void **state) {
   return rmdir(folder);
 }
 
-static size_t write_model(const char *path, const vlm_bundle *model, vlm_pack_codec codec, vlm_threads *threads) {
-  const vlm_pack_content content = make_content(model);
-  size_t bytes = 0;
-  FINE(vlm_pack_write(path, &content, &(vlm_pack_opts){.codec = codec, .threads = threads}, &bytes, &error));
-  return bytes;
-}
-
 static vlm_pack *open_pack(const char *path) {
   vlm_pack *pack = NULL;
   FINE(vlm_pack_open(&pack, path, NULL, &error));
@@ -126,7 +119,8 @@ static void check_runs(const vlm_graph *g) {
   const int64_t dims[] = {1, 2};
   FINE(vlm_context_create(&context, &(vlm_context_opts){.threads = 1}, &error));
   FINE(vlm_session_create(&session, context, g, NULL, &error));
-  const vlm_tensor inputs[] = {vlm_tensor_make(VLM_BOOL, 0, NULL, &flag), vlm_tensor_make(VLM_F32, 2, dims, x)};
+  const vlm_tensor inputs[] = {vlm_tensor_make(VLM_BOOL, 0, NULL, &flag),
+                               vlm_tensor_make(VLM_F32, 2, dims, x)};
   FINE(vlm_session_run(session, inputs, 2, &error));
   assert_true(((const float *)vlm_session_output(session, 0)->data)[1] == 2.125f);
   assert_true(((const int64_t *)vlm_session_output(session, 1)->data)[1] == -9000000000);
@@ -174,8 +168,9 @@ static void test_layout(void **state) {
     vlm_pack *pack = open_pack(path_a);
     const vlm_pack_section *s = vlm_pack_sections(pack, &n_sections);
     const vlm_pack_tensor *t = vlm_pack_tensors(pack, &n_tensors);
-    assert_int_equal(n_sections, 11); /* META PREP TOKN TEXT GRPH GRPH WGHT TENS QPAR CALB GOLD: a graph with two roles once */
-    assert_int_equal(n_tensors, 3);   /* the shared weight once, the bias, the offsets */
+    /* META PREP TOKN TEXT GRPH GRPH WGHT TENS QPAR CALB GOLD: a graph with two roles once */
+    assert_int_equal(n_sections, 11);
+    assert_int_equal(n_tensors, 3); /* the shared weight once, the bias, the offsets */
     assert_int_equal(t[0].bytes, 24);
     for (int32_t i = 0; i < n_sections; i++) {
       const bool weights = strcmp(s[i].name, "WGHT") == 0;
@@ -200,7 +195,8 @@ static void test_threads_do_not_change_bytes(void **state) {
   for (int i = 0; i < 200; i++) {
     char name[32];
     const int64_t n = i % 7 == 0 ? 0 : 100 * (i % 13) + i;
-    for (int64_t k = 0; k < n; k++) bytes[k] = (unsigned char)(i % 3 ? (seed = seed * 1664525 + 1013904223) >> 24 : k / 64);
+    for (int64_t k = 0; k < n; k++)
+      bytes[k] = (unsigned char)(i % 3 ? (seed = seed * 1664525 + 1013904223) >> 24 : k / 64);
     snprintf(name, sizeof(name), "extra.%d", i);
     add_constant(g, name, VLM_U8, 1, &n, bytes);
   }
@@ -250,7 +246,8 @@ enum { CODE_ROWS = 256, CODE_COLUMNS = 128 };
 /* y = x * codes, with the codes as a table, as an attribute and as an output beside it. */
 static vlm_bundle *make_coded(int8_t *codes) {
   static char source[] = "coded.onnx";
-  const int64_t dims[] = {CODE_ROWS, CODE_COLUMNS}, turned[] = {CODE_COLUMNS, CODE_ROWS}; /* two tensors in the file */
+  /* two tensors in the file */
+  const int64_t dims[] = {CODE_ROWS, CODE_COLUMNS}, turned[] = {CODE_COLUMNS, CODE_ROWS};
   vlm_bundle *b;
   vlm_graph *g;
   vlm_tensor *value;
@@ -260,8 +257,10 @@ static vlm_bundle *make_coded(int8_t *codes) {
   g->opset = 17;
   for (int i = 0; i < CODE_ROWS * CODE_COLUMNS; i++) codes[i] = (int8_t)(i * 7 % 251);
   const vlm_value_id x = add_value(g, "x", VLM_VALUE_INPUT, VLM_U8, 2, (int64_t[]){-1, CODE_ROWS});
-  const vlm_value_id w = add_constant(g, "codes", VLM_S8, 2, dims, codes), y = add_value(g, "y", VLM_VALUE_NODE, VLM_S32, 2, (int64_t[]){-1, CODE_COLUMNS});
-  const vlm_value_id row = add_value(g, "row", VLM_VALUE_NODE, VLM_S8, 1, (int64_t[]){CODE_COLUMNS}), v = add_value(g, "v", VLM_VALUE_NODE, VLM_S8, 2, turned);
+  const vlm_value_id w = add_constant(g, "codes", VLM_S8, 2, dims, codes),
+                     y = add_value(g, "y", VLM_VALUE_NODE, VLM_S32, 2, (int64_t[]){-1, CODE_COLUMNS});
+  const vlm_value_id row = add_value(g, "row", VLM_VALUE_NODE, VLM_S8, 1, (int64_t[]){CODE_COLUMNS}),
+                     v = add_value(g, "v", VLM_VALUE_NODE, VLM_S8, 2, turned);
   int64_t third = 3;
   const vlm_value_id at = add_constant(g, "at", VLM_S64, 0, NULL, &third);
   add_node(g, "product", "MatMulInteger", 2, (vlm_value_id[]){x, w}, y, 0);
@@ -292,7 +291,8 @@ static void check_coded(const vlm_bundle *b, const int8_t *codes) {
     assert_int_equal(y[c], sum);
   }
   assert_memory_equal(vlm_session_output(session, 1)->data, codes + 3 * CODE_COLUMNS, CODE_COLUMNS);
-  for (int i = 2; i < 4; i++) assert_memory_equal(vlm_session_output(session, i)->data, codes, CODE_ROWS * CODE_COLUMNS);
+  for (int i = 2; i < 4; i++)
+    assert_memory_equal(vlm_session_output(session, i)->data, codes, CODE_ROWS * CODE_COLUMNS);
   vlm_session_free(session);
   vlm_context_free(context);
 }
@@ -305,11 +305,13 @@ static void test_lazy_weights(void **state) {
   vlm_pack *pack;
   vlm_file file, copy;
   for (int codec = VLM_PACK_ZSTD; codec <= VLM_PACK_RAW; codec++) {
-    FINE(vlm_pack_write(path_a, &(vlm_pack_content){.bundle = model}, &(vlm_pack_opts){.codec = (vlm_pack_codec)codec}, NULL, &error));
+    FINE(vlm_pack_write(path_a, &(vlm_pack_content){.bundle = model},
+                        &(vlm_pack_opts){.codec = (vlm_pack_codec)codec}, NULL, &error));
     FINE(vlm_pack_open(&pack, path_a, &lazy, &error));
     FINE(vlm_pack_bundle(&back, pack, &error));
     vlm_pack_close(pack);
-    assert_int_equal(back->graphs[VLM_ROLE_MODEL]->lazy != NULL, codec == VLM_PACK_ZSTD); /* raw weights are mapped */
+    bool waits = codec == VLM_PACK_ZSTD; /* raw weights are mapped */
+    assert_int_equal(back->graphs[VLM_ROLE_MODEL]->lazy != NULL, waits);
     check_coded(back, codes);
     vlm_bundle_free(back);
     /* The same from memory: what is given back to the system there would not come again. */
@@ -338,7 +340,8 @@ static void test_damaged_lazy_weights(void **state) {
   FINE(vlm_file_copy(&copy, file.data, file.bytes, &error));
   vlm_file_unmap(&file);
   ((unsigned char *)(uintptr_t)copy.data)[100] ^= 1;
-  FAILS(VLM_INTEGRITY, vlm_pack_open_file(&pack, &copy, "memory", &(vlm_pack_open_opts){.lazy = true}, &error));
+  FAILS(VLM_INTEGRITY,
+        vlm_pack_open_file(&pack, &copy, "memory", &(vlm_pack_open_opts){.lazy = true}, &error));
   assert_non_null(strstr(error.text, "section WGHT"));
   vlm_bundle_free(model);
 }
@@ -353,15 +356,21 @@ static void test_string_lists(void **state) {
   vlm_arena *arena;
   int32_t node;
   FINE(vlm_graph_create(&g, "g", "s", &error));
-  FINE(vlm_graph_add_node(g, &node, &(vlm_node){.name = "n", .domain = "my.domain", .op_type = "Op",
-                                                .opset = 3, .n_inputs = 1, .n_attrs = 2}, &error));
-  g->nodes[node].attrs[0] = (vlm_attr){.name = "words", .kind = VLM_ATTR_STRINGS, .count = 3, .u.strings = words};
+  vlm_node like = {.name = "n", .domain = "my.domain", .op_type = "Op", .opset = 3};
+  like.n_inputs = 1;
+  like.n_attrs = 2;
+  FINE(vlm_graph_add_node(g, &node, &like, &error));
+  g->nodes[node].attrs[0] =
+      (vlm_attr){.name = "words", .kind = VLM_ATTR_STRINGS, .count = 3, .u.strings = words};
   g->nodes[node].attrs[1] = (vlm_attr){.name = "absent", .kind = VLM_ATTR_NONE};
   const char *roles[8] = {"model"};
   int32_t n_roles;
   assert_int_equal(vlm_graph_encode(&e, roles, 1, g, &pool), VLM_OK);
   const vlm_tensor_table none = {.count = 0};
-  vlm_byte_reader d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes, .file = "f", .section = "GRPH", .err = &error};
+  vlm_byte_reader d = {.data = (const unsigned char *)e.bytes.data, .bytes = e.bytes.bytes};
+  d.file = "f";
+  d.section = "GRPH";
+  d.err = &error;
   FINE(vlm_arena_create(&arena, &error));
   assert_int_equal(vlm_graph_decode_roles(&d, arena, roles, &n_roles), VLM_OK);
   FINE(vlm_graph_decode(&back, &d, &none, "f"));
@@ -405,7 +414,8 @@ static void test_diff(void **state) {
   vlm_bundle_free(b);
 }
 
-static vlm_status refuse(void *user, const vlm_bundle *bundle, const vlm_pack_golden *golden, vlm_error *err) {
+static vlm_status refuse(void *user, const vlm_bundle *bundle, const vlm_pack_golden *golden,
+                         vlm_error *err) {
   ++*(int *)user;
   assert_non_null(bundle->graphs[VLM_ROLE_DECODER_STEP]);
   return vlm_fail(err, VLM_INTEGRITY, "output \"%s\" differs", golden->names[1]);
@@ -416,7 +426,8 @@ static void test_verify_runs_golden_cases(void **state) {
   vlm_bundle *model = make_model();
   int calls = 0;
   write_model(path_a, model, VLM_PACK_ZSTD, NULL);
-  FAILS(VLM_INTEGRITY, vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.check = refuse, .user = &calls}, NULL, &error));
+  FAILS(VLM_INTEGRITY,
+        vlm_pack_verify(path_a, &(vlm_pack_verify_opts){.check = refuse, .user = &calls}, NULL, &error));
   assert_int_equal(calls, 1);
   assert_non_null(strstr(error.text, "golden case 0 (decoder_step): output \"y\" differs"));
   vlm_bundle_free(model);

@@ -104,8 +104,10 @@ static void check_refused(const char *what, size_t at) {
   vlm_error err = {0};
   const vlm_status st = try_open(&err);
   if (st == VLM_OK && same_content()) return;
-  if (st != VLM_INTEGRITY && st != VLM_INPUT) fail_msg("%s %zu: %s: %s", what, at, vlm_status_name(st), err.text);
-  if (!strstr(err.text, path_b)) fail_msg("%s %zu: the message does not name the file: %s", what, at, err.text);
+  if (st != VLM_INTEGRITY && st != VLM_INPUT)
+    fail_msg("%s %zu: %s: %s", what, at, vlm_status_name(st), err.text);
+  if (!strstr(err.text, path_b))
+    fail_msg("%s %zu: the message does not name the file: %s", what, at, err.text);
 }
 
 static void flip_every_byte(image f) {
@@ -195,7 +197,8 @@ static void test_edited_sections(void **state) {
       save(path_b, f.data, f.bytes);
       const vlm_status st = try_open(&err);
       st == VLM_OK ? opened++ : refused++;
-      if (st == VLM_INTERNAL || st == VLM_MEMORY || st == VLM_IO) fail_msg("byte %zu = %u: %s: %s", at, values[v], vlm_status_name(st), err.text);
+      if (st == VLM_INTERNAL || st == VLM_MEMORY || st == VLM_IO)
+        fail_msg("byte %zu = %u: %s: %s", at, values[v], vlm_status_name(st), err.text);
     }
     f.data[at] = old;
   }
@@ -253,7 +256,9 @@ static void check_edit(size_t at, const void *bytes, size_t n, vlm_status wanted
   rehash(&f);
   save(path_b, f.data, f.bytes);
   const vlm_status st = try_open(&err);
-  if (st != wanted || !strstr(err.text, words)) fail_msg("edit at %zu: %s: \"%s\", wanted %s, \"%s\"", at, vlm_status_name(st), err.text, vlm_status_name(wanted), words);
+  if (st != wanted || !strstr(err.text, words))
+    fail_msg("edit at %zu: %s: \"%s\", wanted %s, \"%s\"", at, vlm_status_name(st), err.text,
+             vlm_status_name(wanted), words);
   free(f.data);
 }
 
@@ -409,7 +414,8 @@ static void test_committed_bad_files(void **state) {
     vlm_error err = {0};
     snprintf(path, sizeof(path), DATA "%s", committed[i].name);
     const vlm_status st = vlm_pack_verify(path, NULL, NULL, &err);
-    if (st != committed[i].status || !strstr(err.text, committed[i].words)) fail_msg("%s: %s: %s", committed[i].name, vlm_status_name(st), err.text);
+    if (st != committed[i].status || !strstr(err.text, committed[i].words))
+      fail_msg("%s: %s: %s", committed[i].name, vlm_status_name(st), err.text);
   }
 }
 

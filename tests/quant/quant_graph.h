@@ -63,8 +63,10 @@ static inline int fill_inputs(const vlm_graph *g) {
     t->data = case_data[i];
     for (int64_t k = 0; k < vlm_tensor_count(t); k++) {
       double x = (double)draw();
-      vlm_tensor_set(t, k, t->dtype == VLM_BOOL ? 1 : t->dtype == VLM_S64 ? (double)((int)(x * 16 + 16) % 32)
-                     : x);
+      vlm_tensor_set(t, k,
+                     t->dtype == VLM_BOOL  ? 1
+                     : t->dtype == VLM_S64 ? (double)((int)(x * 16 + 16) % 32)
+                                           : x);
     }
   }
   return g->n_inputs;
@@ -138,10 +140,10 @@ static inline void expect_left(const char *what, const vlm_coverage *coverage, v
   for (int32_t b = 0; b < bodies.count; b++)
     for (vlm_value_id v = 0; v < bodies.items[b].graph->n_values; v++) {
       const vlm_value *value = &bodies.items[b].graph->values[v];
-      bool is_float = value->tensor.dtype == VLM_F32 || value->tensor.dtype == VLM_F16 ||
-          value->tensor.dtype == VLM_F64;
+      bool is_float =
+          value->tensor.dtype == VLM_F32 || value->tensor.dtype == VLM_F16 || value->tensor.dtype == VLM_F64;
       left += value->kind == VLM_VALUE_CONSTANT && is_float && value->tensor.rank >= 2 &&
-          vlm_tensor_bytes(&value->tensor) > VLM_LEFT_FLOAT_BYTES;
+              vlm_tensor_bytes(&value->tensor) > VLM_LEFT_FLOAT_BYTES;
     }
   if (left > coverage->n_left) fail_msg("%s: %d float constants, %d are named", what, left, coverage->n_left);
   vlm_bodies_free(&bodies);
@@ -181,8 +183,8 @@ static inline void quantize_in_mode(const quant_case *c, int v, vlm_activation_m
   expect_left(what, coverage, graph.graph);
   int32_t integers = vlm_lower_report_forms(&report, VLM_FORM_STATIC);
   if (mode == VLM_ACTIVATIONS_STATIC && integers < c->least_static) fail_msg("%s: %d static", what, integers);
-  double percent = 100 * stored_bytes(graph.graph) / before, int8 =
-      vlm_coverage_weights_percent(&coverage->total);
+  double percent = 100 * stored_bytes(graph.graph) / before,
+         int8 = vlm_coverage_weights_percent(&coverage->total);
   if (c->most_percent > 0 && percent > c->most_percent)
     fail_msg("%s: stored in %.1f %% of the bytes", what, percent);
   if (int8 < c->least_weights) fail_msg("%s: %.1f %% of the weights in 8 bits", what, int8);

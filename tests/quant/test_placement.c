@@ -76,7 +76,8 @@ static vlm_graph *multiplied_in_a_body(void) {
   FINE(vlm_graph_capture(no, &own, (vlm_origin){g, x}, &error));
   FINE(vlm_graph_add_output(no, add_node(no, NULL, "Neg", 1, &own, NULL), &error));
   const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes},
-                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
+                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no},
+                               {.name = NULL}};
   return finished(g, add_node(g, NULL, "If", 1, &c, branches));
 }
 static vlm_graph *endless_rows(void) {
@@ -110,7 +111,8 @@ static vlm_graph *small_aside(void) { return small_product(1); }
 static vlm_graph *all_small(void) {
   vlm_graph *g = new_graph();
   vlm_value_id y = add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 16});
-  for (int k = 0; k < 100; k++) y = add_two(g, k ? NULL : "product", "MatMul", y, add_weight(g, 16, 16), NULL);
+  for (int k = 0; k < 100; k++)
+    y = add_two(g, k ? NULL : "product", "MatMul", y, add_weight(g, 16, 16), NULL);
   return finished(g, y);
 }
 static vlm_value_id convolved(vlm_graph *g, vlm_value_id x, const char *name, int64_t out, int64_t in,
@@ -160,8 +162,8 @@ static vlm_graph *added_too(void) {
 static vlm_graph *results_too(void) {
   const vlm_attr turned[] = {{.name = "transB", .kind = VLM_ATTR_INT, .u.i = 1}, {.name = NULL}};
   vlm_graph *g = new_graph();
-  vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), e = add_weight(g, 100, 64), x =
-      add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64});
+  vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){4}), e = add_weight(g, 100, 64),
+               x = add_input(g, "x", VLM_F32, 2, (int64_t[]){4, 64});
   FINE(vlm_graph_add_output(g, add_two(g, "rows", "Gather", e, ids, NULL), &error));
   return finished(g, add_two(g, "product", "Gemm", x, e, turned));
 }
@@ -193,16 +195,17 @@ static const placement_case CASES[] = {
     {"a product, dynamic", product, "model", "product", VLM_ACTIVATIONS_DYNAMIC, DYNAMIC, "asked for"},
     {"a product, weights alone", product, "model", "product", VLM_ACTIVATIONS_NONE, WEIGHTS, "asked for"},
     {"a small product", small_aside, "model", "product", VLM_ACTIVATIONS_AUTO, FLOAT, "small"},
-    {"a small product alone", small_alone, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
+    {"a small product alone", small_alone, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC,
+     "matrix product"},
     {"many small products", all_small, "model", "product", VLM_ACTIVATIONS_AUTO, STATIC, "matrix product"},
     {"the first convolution", convolutions, "model", "first", VLM_ACTIVATIONS_AUTO, WEIGHTS, "raw pixels"},
     {"a depthwise convolution", convolutions, "model", "depthwise", VLM_ACTIVATIONS_AUTO, WEIGHTS,
      "depthwise"},
     {"a small convolution", convolutions, "model", "last", VLM_ACTIVATIONS_AUTO, WEIGHTS, "small"},
-    {"a first convolution that is next to nothing", convolutions_aside, "model", "first", VLM_ACTIVATIONS_AUTO,
-     FLOAT, "tiny first convolution"},
-    {"a depthwise one that is next to nothing", convolutions_aside, "model", "depthwise", VLM_ACTIVATIONS_AUTO,
-     FLOAT, "depthwise"},
+    {"a first convolution that is next to nothing", convolutions_aside, "model", "first",
+     VLM_ACTIVATIONS_AUTO, FLOAT, "tiny first convolution"},
+    {"a depthwise one that is next to nothing", convolutions_aside, "model", "depthwise",
+     VLM_ACTIVATIONS_AUTO, FLOAT, "depthwise"},
     {"a convolution", convolutions, "model", "inner", VLM_ACTIVATIONS_AUTO, STATIC, "convolution"},
     {"a convolution without ranges", convolutions, "model", "inner", VLM_ACTIVATIONS_NONE, WEIGHTS,
      "without static ranges"},
@@ -241,8 +244,8 @@ static void place(void **state) {
 
 static void kept_by_name(void **state) {
   static const char *const KEEP[] = {"pro*"};
-  const vlm_quant_opts opts = {.activations = VLM_ACTIVATIONS_NONE, .keep = KEEP, .n_keep = 1,
-                               .placement_only = true};
+  const vlm_quant_opts opts = {
+      .activations = VLM_ACTIVATIONS_NONE, .keep = KEEP, .n_keep = 1, .placement_only = true};
   const vlm_quant_graph graph = {"model", product()};
   vlm_quant_plan *plan;
   (void)state;
@@ -285,10 +288,10 @@ static void differences_are_named(void **state) {
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
 
 int main(void) {
-  struct CMUnitTest tests[N_CASES + 2] =
-      {cmocka_unit_test(kept_by_name), cmocka_unit_test(differences_are_named)};
+  struct CMUnitTest tests[N_CASES + 2] = {cmocka_unit_test(kept_by_name),
+                                          cmocka_unit_test(differences_are_named)};
   for (size_t i = 0; i < N_CASES; i++)
-    tests[i + 2] = (struct CMUnitTest){.name = CASES[i].what, .test_func = place,
-                                       .initial_state = (void *)(uintptr_t)&CASES[i]};
+    tests[i + 2] = (struct CMUnitTest){
+        .name = CASES[i].what, .test_func = place, .initial_state = (void *)(uintptr_t)&CASES[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

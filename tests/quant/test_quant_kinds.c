@@ -1,10 +1,14 @@
 /* Kinds of models that were stored twice, left out or broken: each in several spellings and every mode. */
 #include "tests/quant/quant_graph.h"
 
-#define INT(n, value) {.name = n, .kind = VLM_ATTR_INT, .u.i = value}
-#define TEXT(n, value) {.name = n, .kind = VLM_ATTR_STRING, .u.s = value}
-#define GRAPH(n, value) {.name = n, .kind = VLM_ATTR_GRAPH, .u.g = value}
-#define END {.name = NULL}
+#define INT(n, value) \
+  { .name = n, .kind = VLM_ATTR_INT, .u.i = value }
+#define TEXT(n, value) \
+  { .name = n, .kind = VLM_ATTR_STRING, .u.s = value }
+#define GRAPH(n, value) \
+  { .name = n, .kind = VLM_ATTR_GRAPH, .u.g = value }
+#define END \
+  { .name = NULL }
 
 static vlm_graph *start(void) {
   seed = 7;
@@ -17,10 +21,10 @@ static vlm_graph *two_axes(int v) {
   static const int64_t DIMS[][2] = {{64, 64}, {40, 72}, {72, 40}};
   const vlm_attr turned[] = {INT("transB", 1), END};
   vlm_graph *g = start();
-  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){16, DIMS[v % 3][0]}), w =
-      add_weight(g, DIMS[v % 3][0], DIMS[v % 3][1]);
-  vlm_value_id h = add_node(g, NULL, "Relu", 1, (vlm_value_id[]){add_two(g, "first", "MatMul", x, w, NULL)},
-                            NULL);
+  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){16, DIMS[v % 3][0]}),
+               w = add_weight(g, DIMS[v % 3][0], DIMS[v % 3][1]);
+  vlm_value_id h =
+      add_node(g, NULL, "Relu", 1, (vlm_value_id[]){add_two(g, "first", "MatMul", x, w, NULL)}, NULL);
   finish_graph(g, add_two(g, "second", v < 3 ? "Gemm" : "com.microsoft:FusedMatMul", h, w, turned));
   return g;
 }
@@ -31,8 +35,8 @@ static vlm_graph *tied_table(int v) {
   const vlm_attr turned[] = {INT("transB", 1), END};
   vlm_graph *g = start();
   vlm_value_id ids = add_input(g, "ids", VLM_S64, 1, (int64_t[]){12}), e = add_weight(g, 100, 128);
-  vlm_value_id h = add_two(g, "body", "MatMul", add_two(g, "rows", "Gather", e, ids, NULL),
-                           add_weight(g, 128, 128), NULL);
+  vlm_value_id h =
+      add_two(g, "body", "MatMul", add_two(g, "rows", "Gather", e, ids, NULL), add_weight(g, 128, 128), NULL);
   switch (v) {
     case 0: h = add_two(g, "head", "MatMul", h, add_turned(g, e), NULL); break;
     case 1: h = add_two(g, "head", "Gemm", h, e, turned); break;
@@ -83,8 +87,8 @@ static vlm_value_id loop(vlm_graph *g, vlm_value_id x, vlm_value_id w) {
   const uint8_t go = 1;
   vlm_graph *body = body_of(g, "body");
   add_input(body, "i", VLM_S64, 0, NULL);
-  vlm_value_id cond = add_input(body, "on", VLM_BOOL, 0, NULL), state =
-      add_input(body, "state", VLM_F32, 2, (int64_t[]){16, 64});
+  vlm_value_id cond = add_input(body, "on", VLM_BOOL, 0, NULL),
+               state = add_input(body, "state", VLM_F32, 2, (int64_t[]){16, 64});
   give(body, add_node(body, NULL, "Identity", 1, &cond, NULL));
   give(body, add_two(body, "inner", "MatMul", state, capture(body, g, w), NULL));
   const vlm_value_id in[] = {add_constant(g, VLM_S64, 0, NULL, &twice),
@@ -103,8 +107,8 @@ static vlm_value_id scan(vlm_graph *g, vlm_value_id x) {
 
 static vlm_graph *bodies(int v) {
   vlm_graph *g = start();
-  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){16, 64}), w = add_weight(g, 64, 64), c =
-      VLM_NO_VALUE, y;
+  vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){16, 64}), w = add_weight(g, 64, 64),
+               c = VLM_NO_VALUE, y;
   if (v < 3) c = add_input(g, "c", VLM_BOOL, 0, NULL);
   vlm_value_id h = add_two(g, "outer", "MatMul", x, w, NULL);
   switch (v) {
@@ -126,8 +130,9 @@ static vlm_graph *other_floats(int v) {
   vlm_graph *g = start();
   vlm_value_id w = add_drawn(g, t, 2, (int64_t[]){64, 64}), x;
   if (v < 3) x = add_input(g, "x", t, 2, (int64_t[]){16, 64});
-  else x = add_two(g, "rows", "Gather", add_drawn(g, t, 2, (int64_t[]){50, 64}),
-                   add_input(g, "ids", VLM_S64, 1, (int64_t[]){16}), NULL);
+  else
+    x = add_two(g, "rows", "Gather", add_drawn(g, t, 2, (int64_t[]){50, 64}),
+                add_input(g, "ids", VLM_S64, 1, (int64_t[]){16}), NULL);
   finish_graph(g, add_two(g, "product", "MatMul", x, w, NULL));
   return g;
 }
@@ -163,8 +168,8 @@ static vlm_graph *chains_of_other_floats(int v) {
 
 static vlm_graph *forms(int v) {
   const vlm_attr hidden[] = {INT("hidden_size", 24), END};
-  const vlm_attr left[] = {TEXT("equation", "kn,bk->bn"), END}, right[] =
-      {TEXT("equation", "bk,kn->bn"), END};
+  const vlm_attr left[] = {TEXT("equation", "kn,bk->bn"), END},
+                 right[] = {TEXT("equation", "bk,kn->bn"), END};
   vlm_graph *g = start();
   vlm_value_id x;
   switch (v) {
@@ -181,12 +186,18 @@ static vlm_graph *forms(int v) {
       x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, 16, 6, 6});
       x = add_two(g, "up", "ConvTranspose", x, add_drawn(g, VLM_F32, 4, (int64_t[]){16, 24, 2, 2}), NULL);
       break;
-    case 3: x = add_two(g, "sum", "Einsum", add_weight(g, 48, 40),
-                        add_input(g, "x", VLM_F32, 2, (int64_t[]){9, 48}), left); break;
-    case 4: x = add_two(g, "sum", "Einsum", add_input(g, "x", VLM_F32, 2, (int64_t[]){9, 48}),
-                        add_weight(g, 48, 40), right); break;
-    case 5: x = add_two(g, "left", "MatMul", add_weight(g, 48, 40),
-                        add_input(g, "x", VLM_F32, 2, (int64_t[]){40, 9}), NULL); break;
+    case 3:
+      x = add_two(g, "sum", "Einsum", add_weight(g, 48, 40),
+                  add_input(g, "x", VLM_F32, 2, (int64_t[]){9, 48}), left);
+      break;
+    case 4:
+      x = add_two(g, "sum", "Einsum", add_input(g, "x", VLM_F32, 2, (int64_t[]){9, 48}),
+                  add_weight(g, 48, 40), right);
+      break;
+    case 5:
+      x = add_two(g, "left", "MatMul", add_weight(g, 48, 40),
+                  add_input(g, "x", VLM_F32, 2, (int64_t[]){40, 9}), NULL);
+      break;
     default:
       x = add_input(g, "x", VLM_F32, 3, (int64_t[]){3, 9, 40});
       x = add_two(g, "stack", "MatMul", x, add_drawn(g, VLM_F32, 3, (int64_t[]){3, 40, 30}), NULL);
@@ -198,15 +209,15 @@ static vlm_graph *forms(int v) {
 /* ---- names that quantization would make up ---- */
 
 static vlm_graph *taken_names(int v) {
-  static const char *const NAMES[] = {"W_quantized", "W_scale", "W_dequantized", "x_scale", "x_zero_point",
-                                      "x_quantized", "x_dequantized"};
+  static const char *const NAMES[] = {"W_quantized",  "W_scale",     "W_dequantized", "x_scale",
+                                      "x_zero_point", "x_quantized", "x_dequantized"};
   vlm_graph *g = start();
   vlm_value_id x = add_input(g, "x", VLM_F32, 2, (int64_t[]){16, 64}), w = add_weight(g, 64, 64), y;
   FINE(vlm_graph_rename(g, w, "W", &error));
   y = add_two(g, "product", "MatMul", x, w, NULL);
   for (int i = 0; i < 7; i++) {
-    vlm_value_id taken = v ? add_node(g, NULL, "Neg", 1, &y, NULL)
-        : add_drawn(g, VLM_F32, 1, (int64_t[]){64});
+    vlm_value_id taken =
+        v ? add_node(g, NULL, "Neg", 1, &y, NULL) : add_drawn(g, VLM_F32, 1, (int64_t[]){64});
     FINE(vlm_graph_rename(g, taken, NAMES[i], &error));
     y = add_two(g, NULL, "Add", y, taken, NULL);
     if (v) y = add_two(g, NULL, "Sub", y, add_scalar(g, 0.25f), NULL);
@@ -230,7 +241,7 @@ int main(void) {
   };
   struct CMUnitTest tests[sizeof CASES / sizeof CASES[0]];
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
-    tests[i] = (struct CMUnitTest){.name = CASES[i].what, .test_func = run_case,
-                                   .initial_state = (void *)(uintptr_t)&CASES[i]};
+    tests[i] = (struct CMUnitTest){
+        .name = CASES[i].what, .test_func = run_case, .initial_state = (void *)(uintptr_t)&CASES[i]};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

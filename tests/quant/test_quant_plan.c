@@ -10,18 +10,18 @@
 
 enum { ROWS = 40, WIDTH = 32 };
 
-#define NET                              \
-  "in x float32 ?,32\n"                  \
-  "const w1 float32 32,64 rand 1\n"      \
-  "const b1 float32 64 rand 2\n"         \
-  "const w2 float32 64,32 rand 3\n"      \
-  "const few float32 32,2 rand 4\n"      \
-  "MatMul x w1 -> h\n"                   \
-  "Add h b1 -> hb\n"                     \
-  "Relu hb -> r\n"                       \
-  "MatMul r w2 -> y\n"                   \
-  "MatMul y few -> z\n"                  \
-  "out y\n"                              \
+#define NET                         \
+  "in x float32 ?,32\n"             \
+  "const w1 float32 32,64 rand 1\n" \
+  "const b1 float32 64 rand 2\n"    \
+  "const w2 float32 64,32 rand 3\n" \
+  "const few float32 32,2 rand 4\n" \
+  "MatMul x w1 -> h\n"              \
+  "Add h b1 -> hb\n"                \
+  "Relu hb -> r\n"                  \
+  "MatMul r w2 -> y\n"              \
+  "MatMul y few -> z\n"             \
+  "out y\n"                         \
   "out z\n"
 
 static float inputs[ROWS * WIDTH];
@@ -39,7 +39,8 @@ typedef struct {
   const char *role;
 } collector;
 
-static vlm_status collect(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor, vlm_error *err) {
+static vlm_status collect(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
+                          vlm_error *err) {
   collector *c = user;
   vlm_tensor_stats *t;
   const vlm_token_layout layout = {.rest = VLM_TOKEN_IMAGE};
@@ -106,7 +107,8 @@ static const vlm_node_plan *find(const job_of *j, const char *node) {
 static void expect_decision(const job_of *j, const char *node, vlm_decision wanted) {
   const vlm_node_plan *n = find(j, node);
   if (n->decision != wanted)
-    fail_msg("%s is %s (%s), wanted %s", node, vlm_decision_name(n->decision), n->reason, vlm_decision_name(wanted));
+    fail_msg("%s is %s (%s), wanted %s", node, vlm_decision_name(n->decision), n->reason,
+             vlm_decision_name(wanted));
   assert_true(n->reason && *n->reason);
 }
 
@@ -179,7 +181,8 @@ static void test_ranges_are_those_of_the_method(void **state) {
     const vlm_node_plan *n = find(&j, "MatMul_3");
     assert_string_equal(n->input, "r");
     FINE(vlm_range_choose(&wanted, vlm_stats_find(j.stats, "vision", "r"), (vlm_range_method)m, 0, &error));
-    assert_true(n->range.low == wanted.low && n->range.high == wanted.high && n->range.zero_point == wanted.zero_point);
+    assert_true(n->range.low == wanted.low && n->range.high == wanted.high &&
+                n->range.zero_point == wanted.zero_point);
     finish(&j);
   }
 }
@@ -204,7 +207,8 @@ static void test_broken_weights_are_named(void **state) {
   (void)state;
   job_of j = {.graph = graph_of(NET)};
   ((float *)j.graph->values[vlm_graph_find(j.graph, "w2")].tensor.data)[77] = NAN;
-  FAILS(VLM_INPUT, vlm_quant_plan_make(&j.plan, &(const vlm_quant_graph){"vision", j.graph}, 1, NULL, &j.opts, &error));
+  FAILS(VLM_INPUT,
+        vlm_quant_plan_make(&j.plan, &(const vlm_quant_graph){"vision", j.graph}, 1, NULL, &j.opts, &error));
   assert_non_null(strstr(error.text, "MatMul_3"));
   assert_null(j.plan);
   finish(&j);
@@ -231,7 +235,8 @@ static void apply(job_of *j) {
  * per row cost is not told. */
 static void test_what_runs_keeps_the_promise(void **state) {
   (void)state;
-  static const vlm_activation_mode MODES[] = {VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_DYNAMIC, VLM_ACTIVATIONS_NONE};
+  static const vlm_activation_mode MODES[] = {VLM_ACTIVATIONS_AUTO, VLM_ACTIVATIONS_DYNAMIC,
+                                              VLM_ACTIVATIONS_NONE};
   static const double SLACK[] = {5, 8, 5};
   static float want[ROWS * WIDTH], got[ROWS * WIDTH], lowered[ROWS * WIDTH];
   for (size_t m = 0; m < sizeof MODES / sizeof *MODES; m++) {
@@ -243,8 +248,10 @@ static void test_what_runs_keeps_the_promise(void **state) {
     run(j.graph, NULL, 0, got);
     FINE(vlm_graph_lower(j.graph, NULL, &error));
     run(j.graph, NULL, 0, lowered);
-    if (sqnr(want, got, ROWS * WIDTH) < told - SLACK[m]) fail_msg("%.1f dB, %.1f were told", sqnr(want, got, ROWS * WIDTH), told);
-    if (sqnr(want, lowered, ROWS * WIDTH) < told - SLACK[m]) fail_msg("lowered %.1f dB, %.1f were told", sqnr(want, lowered, ROWS * WIDTH), told);
+    if (sqnr(want, got, ROWS * WIDTH) < told - SLACK[m])
+      fail_msg("%.1f dB, %.1f were told", sqnr(want, got, ROWS * WIDTH), told);
+    if (sqnr(want, lowered, ROWS * WIDTH) < told - SLACK[m])
+      fail_msg("lowered %.1f dB, %.1f were told", sqnr(want, lowered, ROWS * WIDTH), told);
     finish(&j);
   }
 }
@@ -334,9 +341,13 @@ static void test_plan_files_are_checked(void **state) {
       {"{\"graphs\": {\"encoder\": [{\"node\": \"MatMul_0\", \"decision\": \"float\"}]}}", "encoder"},
       {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"int4\"}]}}", "int4"},
       {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\"}]}}", "no range"},
-      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [1]}]}}", "[low, high]"},
-      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [2, 1]}]}}", "above high"},
-      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [0, 1e39]}]}}", "bound"},
+      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [1]}]}}",
+       "[low, high]"},
+      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [2, 1]}]}}",
+       "above high"},
+      {"{\"graphs\": {\"vision\": [{\"node\": \"MatMul_0\", \"decision\": \"static\", \"range\": [0, "
+       "1e39]}]}}",
+       "bound"},
   };
   char path[] = "/tmp/test_quant_plan_XXXXXX";
   close(mkstemp(path));
@@ -345,7 +356,8 @@ static void test_plan_files_are_checked(void **state) {
     start(&j, NET, "vision", false, (vlm_quant_opts){0});
     write_text(path, CASES[i].text);
     FAILS(VLM_INPUT, vlm_quant_plan_override(j.plan, path, &error));
-    if (!strstr(error.text, CASES[i].words) || !strstr(error.text, path)) fail_msg("\"%s\" lacks \"%s\"", error.text, CASES[i].words);
+    if (!strstr(error.text, CASES[i].words) || !strstr(error.text, path))
+      fail_msg("\"%s\" lacks \"%s\"", error.text, CASES[i].words);
     finish(&j);
   }
   unlink(path);

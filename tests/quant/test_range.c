@@ -44,7 +44,11 @@ static void fill_positive(void) {
 static const struct {
   const char *name;
   fill_fn *fill;
-} SHAPES[] = {{"bell", fill_bell}, {"relu", fill_relu}, {"outliers", fill_outliers}, {"negative", fill_negative}, {"positive", fill_positive}};
+} SHAPES[] = {{"bell", fill_bell},
+              {"relu", fill_relu},
+              {"outliers", fill_outliers},
+              {"negative", fill_negative},
+              {"positive", fill_positive}};
 enum { N_SHAPES = sizeof SHAPES / sizeof SHAPES[0] };
 
 /* Statistics of the samples. Free with vlm_stats_free. */
@@ -87,12 +91,14 @@ static void test_every_method_keeps_its_promise(void **state) {
     for (int m = VLM_RANGE_AUTO; m < VLM_RANGE_COUNT; m++) {
       vlm_range r;
       FINE(vlm_range_choose(&r, t, (vlm_range_method)m, 0, &error));
-      assert_true(m == VLM_RANGE_AUTO ? r.method > VLM_RANGE_AUTO && r.method < VLM_RANGE_COUNT : (int)r.method == m);
+      assert_true(m == VLM_RANGE_AUTO ? r.method > VLM_RANGE_AUTO && r.method < VLM_RANGE_COUNT
+                                      : (int)r.method == m);
       assert_true(r.zero_point >= 0 && r.zero_point <= 255 && r.scale > 0 && r.candidates > 0);
       const double told = r.sqnr_db, seen = measured_db(&r);
       /* Exact zeros are told a little worse than they are: a bin stands for all values in it. */
       if (!(told < seen + 0.25 && told > seen - 1))
-        fail_msg("%s by %s: %.2f dB told, %.2f dB measured", SHAPES[shape].name, vlm_range_method_name(r.method), told, seen);
+        fail_msg("%s by %s: %.2f dB told, %.2f dB measured", SHAPES[shape].name,
+                 vlm_range_method_name(r.method), told, seen);
     }
     vlm_stats_free(stats);
   }
@@ -158,7 +164,8 @@ static void test_mse_against_a_grid(void **state) {
     FINE(vlm_range_choose(&r, t, VLM_RANGE_MSE, 0, &error));
     for (int a = 0; a <= 30; a++)
       for (int b = 0; b <= 30; b++) {
-        const float low = fminf(t->min, 0) * (float)pow(0.88, a), high = fmaxf(t->max, 0) * (float)pow(0.88, b);
+        const float low = fminf(t->min, 0) * (float)pow(0.88, a),
+                    high = fmaxf(t->max, 0) * (float)pow(0.88, b);
         vlm_range_affine(low, high, &tried.scale, &tried.zero_point);
         best = fmax(best, measured_db(&tried));
       }
@@ -179,7 +186,8 @@ static double slow_divergence(const vlm_tensor_stats *t, int a, int b) {
     int level = 0, used = 0;
     double mass = 0;
     while (a + (int64_t)(b - a + 1) * (level + 1) / 256 <= i) level++;
-    for (int k = a + (int)((int64_t)(b - a + 1) * level / 256); k < a + (int)((int64_t)(b - a + 1) * (level + 1) / 256); k++) {
+    for (int k = a + (int)((int64_t)(b - a + 1) * level / 256);
+         k < a + (int)((int64_t)(b - a + 1) * (level + 1) / 256); k++) {
       mass += (double)bins[k];
       used += bins[k] > 0;
     }
@@ -203,13 +211,15 @@ static void test_entropy_has_the_least_divergence(void **state) {
     while (!t->histogram.bins[last]) last--;
     FINE(vlm_range_choose(&r, t, VLM_RANGE_ENTROPY, 0, &error));
     for (int half = 128; half <= HALF; half += 7) { /* some of the windows: all of them take long */
-      const int a = HALF - half > first ? HALF - half : first, b = HALF + half - 1 < last ? HALF + half - 1 : last;
+      const int a = HALF - half > first ? HALF - half : first,
+                b = HALF + half - 1 < last ? HALF + half - 1 : last;
       if (a < b) best = fmin(best, slow_divergence(t, a, b));
     }
     /* The window that was taken; its ends may have been cut to the smallest and the largest value. */
     const int a = (int)floorf(r.low / bin) + HALF, b = (int)ceilf(r.high / bin) - 1 + HALF;
     got = slow_divergence(t, a > first ? a : first, b < last ? b : last);
-    if (!(got <= best * (1 + 1e-9))) fail_msg("%s: divergence %.9g, another window has %.9g", SHAPES[shape].name, got, best);
+    if (!(got <= best * (1 + 1e-9)))
+      fail_msg("%s: divergence %.9g, another window has %.9g", SHAPES[shape].name, got, best);
     vlm_stats_free(stats);
   }
 }
@@ -254,20 +264,23 @@ static void test_never_seen(void **state) {
 
 static void test_affine(void **state) {
   (void)state;
-  static const float LIMITS[][2] = {{-1, 1}, {0, 6}, {-3, 0}, {2, 5}, {-5, -2}, {0, 0}, {-1e-30f, 1e30f}, {-1e30f, 1e-30f}};
+  static const float LIMITS[][2] = {{-1, 1},  {0, 6}, {-3, 0},          {2, 5},
+                                    {-5, -2}, {0, 0}, {-1e-30f, 1e30f}, {-1e30f, 1e-30f}};
   for (size_t i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {
     float scale, low = fminf(LIMITS[i][0], 0), high = fmaxf(LIMITS[i][1], 0);
     int32_t zero;
     vlm_range_affine(LIMITS[i][0], LIMITS[i][1], &scale, &zero);
     assert_true(scale > 0 && zero >= 0 && zero <= 255);
     /* Both ends are within half a step of what u8 can hold; 0 is exact by the form. */
-    assert_true((float)(0 - zero) * scale <= low + 0.5f * scale && (float)(255 - zero) * scale >= high - 0.5f * scale);
+    assert_true((float)(0 - zero) * scale <= low + 0.5f * scale &&
+                (float)(255 - zero) * scale >= high - 0.5f * scale);
   }
 }
 
 static void test_parse(void **state) {
   (void)state;
-  static const char *const BAD[] = {"", "minmaxi", "percentile:", "percentile:50", "percentile:101", "percentile:9x", "mse:3", ":", "MSE"};
+  static const char *const BAD[] = {
+      "", "minmaxi", "percentile:", "percentile:50", "percentile:101", "percentile:9x", "mse:3", ":", "MSE"};
   vlm_range_method method = VLM_RANGE_COUNT;
   double percentile = 7;
   for (int m = VLM_RANGE_AUTO; m < VLM_RANGE_COUNT; m++) {
@@ -278,16 +291,22 @@ static void test_parse(void **state) {
   FINE(vlm_range_method_parse(&method, &percentile, "percentile:99.9", &error));
   assert_int_equal(method, VLM_RANGE_PERCENTILE);
   assert_true(percentile == 99.9);
-  for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) FAILS(VLM_USAGE, vlm_range_method_parse(&method, &percentile, BAD[i], &error));
+  for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+    FAILS(VLM_USAGE, vlm_range_method_parse(&method, &percentile, BAD[i], &error));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_method_keeps_its_promise), cmocka_unit_test(test_auto_is_the_best_of_all),
-      cmocka_unit_test(test_minmax_and_percentile),          cmocka_unit_test(test_mse_against_a_grid),
-      cmocka_unit_test(test_entropy_has_the_least_divergence), cmocka_unit_test(test_outliers_are_clipped),
-      cmocka_unit_test(test_degenerate_tensors),             cmocka_unit_test(test_never_seen),
-      cmocka_unit_test(test_affine),                         cmocka_unit_test(test_parse),
+      cmocka_unit_test(test_every_method_keeps_its_promise),
+      cmocka_unit_test(test_auto_is_the_best_of_all),
+      cmocka_unit_test(test_minmax_and_percentile),
+      cmocka_unit_test(test_mse_against_a_grid),
+      cmocka_unit_test(test_entropy_has_the_least_divergence),
+      cmocka_unit_test(test_outliers_are_clipped),
+      cmocka_unit_test(test_degenerate_tensors),
+      cmocka_unit_test(test_never_seen),
+      cmocka_unit_test(test_affine),
+      cmocka_unit_test(test_parse),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,8 @@
 static vlm_graph *make(void) {
   const vlm_attr hidden[] = {{.name = "hidden_size", .kind = VLM_ATTR_INT, .u.i = 24}, {.name = NULL}};
   vlm_graph *g = new_graph(), *yes, *no;
-  vlm_value_id own, c = add_input(g, "c", VLM_BOOL, 0, NULL), x =
-      add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24});
+  vlm_value_id own, c = add_input(g, "c", VLM_BOOL, 0, NULL),
+                    x = add_input(g, "x", VLM_F32, 3, (int64_t[]){5, 2, 24});
   const vlm_value_id in[] = {x, add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24}),
                              add_drawn(g, VLM_F32, 3, (int64_t[]){1, 96, 24})};
   x = add_node(g, "cell", "LSTM", 3, in, hidden);
@@ -18,12 +18,13 @@ static vlm_graph *make(void) {
   FINE(vlm_graph_create_sub(&yes, g, "yes", &error));
   FINE(vlm_graph_create_sub(&no, g, "no", &error));
   FINE(vlm_graph_capture(yes, &own, (vlm_origin){g, x}, &error));
-  FINE(vlm_graph_add_output(yes, add_two(yes, "inner", "MatMul", own, add_weight(yes, 64, 64), NULL),
-                            &error));
+  FINE(
+      vlm_graph_add_output(yes, add_two(yes, "inner", "MatMul", own, add_weight(yes, 64, 64), NULL), &error));
   FINE(vlm_graph_capture(no, &own, (vlm_origin){g, x}, &error));
   FINE(vlm_graph_add_output(no, add_node(no, NULL, "Neg", 1, &own, NULL), &error));
   const vlm_attr branches[] = {{.name = "then_branch", .kind = VLM_ATTR_GRAPH, .u.g = yes},
-                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no}, {.name = NULL}};
+                               {.name = "else_branch", .kind = VLM_ATTR_GRAPH, .u.g = no},
+                               {.name = NULL}};
   finish_graph(g, add_node(g, "choice", "If", 1, &c, branches));
   return g;
 }

@@ -34,7 +34,8 @@ static float code_of(float x, float scale) { return fmaxf(-127, fminf(127, nearb
 static double column_error(int column, float scale) {
   double sum = 0;
   for (int r = 0; r < ROWS; r++) {
-    double e = (double)w[r * COLUMNS + column] - (double)code_of(w[r * COLUMNS + column], scale) * (double)scale;
+    double e =
+        (double)w[r * COLUMNS + column] - (double)code_of(w[r * COLUMNS + column], scale) * (double)scale;
     sum += e * e;
   }
   return sum;
@@ -61,12 +62,14 @@ static void columns_have_least_error(void **state) {
   for (int c = 0; c < COLUMNS; c++) {
     if (c == 3) continue;
     double got = column_error(c, scales[c]), best = HUGE_VAL;
-    for (int step = 0; step <= 40; step++) best = fmin(best, column_error(c, column_absmax(c) * (1 - 0.01f * (float)step) / 127));
+    for (int step = 0; step <= 40; step++)
+      best = fmin(best, column_error(c, column_absmax(c) * (1 - 0.01f * (float)step) / 127));
     assert_true(got <= best * (1 + 1e-5));
     clipped += scales[c] < 0.99f * column_absmax(c) / 127;
   }
   assert_true(clipped > 0); /* the few outliers are not worth their steps */
-  for (int i = 0; i < ROWS * COLUMNS; i++) assert_int_equal(((int8_t *)q.data.data)[i], (int)code_of(w[i], scales[i % COLUMNS]));
+  for (int i = 0; i < ROWS * COLUMNS; i++)
+    assert_int_equal(((int8_t *)q.data.data)[i], (int)code_of(w[i], scales[i % COLUMNS]));
   assert_int_equal(((int8_t *)q.data.data)[3], 0);
   vlm_arena_free(arena);
 }
@@ -109,7 +112,8 @@ static void any_axis(void **state) {
   FINE(vlm_weight_quantize(&b, &rows, 0, &opts, arena, &error));
   assert_memory_equal(a.scale.data, b.scale.data, COLUMNS * sizeof(float));
   for (int r = 0; r < ROWS; r++)
-    for (int c = 0; c < COLUMNS; c++) assert_int_equal(((int8_t *)a.data.data)[r * COLUMNS + c], ((int8_t *)b.data.data)[c * ROWS + r]);
+    for (int c = 0; c < COLUMNS; c++)
+      assert_int_equal(((int8_t *)a.data.data)[r * COLUMNS + c], ((int8_t *)b.data.data)[c * ROWS + r]);
   vlm_arena_free(arena);
 }
 

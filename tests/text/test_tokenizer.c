@@ -2,7 +2,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,9 @@
 #define DATA VLMQ_SOURCE_DIR "/tests/text/data/tokenizers/"
 enum { MAX_SHOWN = 8 };
 
-static const char *const kinds[] = {"bart",    "qwen2",         "llama3", "smollm2",     "bloom",     "llama",     "llama_meta", "bert",
-                                    "bert_cased", "unigram", "unigram_bytes", "clip",   "subword_bpe", "wordlevel", "no_decoder"};
+static const char *const kinds[] = {"bart",          "qwen2",      "llama3",      "smollm2",    "bloom",
+                                    "llama",         "llama_meta", "bert",        "bert_cased", "unigram",
+                                    "unigram_bytes", "clip",       "subword_bpe", "wordlevel",  "no_decoder"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static vlm_tokenizer *load(const char *kind) {
@@ -162,7 +162,8 @@ static void cases_agree(void **state) {
     open_lines(&l, path);
     for (; next_line(&l); n++) {
       const vlm_json c = vlm_json_root(l.doc), ids = vlm_json_member(c, "ids");
-      const vlm_slice decoded = text_of(vlm_json_member(c, "decoded")), skipped = text_of(vlm_json_member(c, "skipped"));
+      const vlm_slice decoded = text_of(vlm_json_member(c, "decoded")),
+                      skipped = text_of(vlm_json_member(c, "skipped"));
       run(t, text_of(vlm_json_member(c, "text")), &r);
       assert_int_equal(r.ids.count, vlm_json_size(ids));
       for (size_t i = 0; i < r.ids.count; i++) {
@@ -227,8 +228,8 @@ static void streams_hold_back_parts_of_characters(void **state) {
   vlm_tokenizer *t = load("bart");
   vlm_token_stream *stream;
   vlm_text text = {0};
-  const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"), vlm_tokenizer_id(t, "\xC4\xBA"),
-                           vlm_tokenizer_id(t, "\xC4\xA2")};
+  const int32_t bytes[] = {vlm_tokenizer_id(t, "\xC3\xB0"), vlm_tokenizer_id(t, "\xC5\x81"),
+                           vlm_tokenizer_id(t, "\xC4\xBA"), vlm_tokenizer_id(t, "\xC4\xA2")};
   FINE(vlm_token_stream_create(&stream, t, true, &error)); /* F0 9F 98 80, one token each */
   for (int i = 0; i < 3; i++) {
     FINE(vlm_token_stream_push(stream, bytes[i], &text, &error));
@@ -283,10 +284,16 @@ static void bad_bytes_become_replacement_characters(void **state) {
   vlm_tokenizer *t = load("bart");
   vlm_ids ids = {0};
   vlm_text text = {0};
-  FINE(vlm_tokenizer_encode(t, "a\xFF" "b\xE4\xBD\0c", 7, false, &ids, &error));
+  FINE(vlm_tokenizer_encode(t,
+                            "a\xFF"
+                            "b\xE4\xBD\0c",
+                            7, false, &ids, &error));
   FINE(vlm_tokenizer_decode(t, ids.data, ids.count, false, &text, &error));
   assert_int_equal(text.bytes, 10);
-  assert_memory_equal(text.data, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\0c", 10);
+  assert_memory_equal(text.data,
+                      "a\xEF\xBF\xBD"
+                      "b\xEF\xBF\xBD\0c",
+                      10);
   vlm_ids_free(&ids);
   vlm_text_free(&text);
   vlm_tokenizer_free(t);
@@ -300,7 +307,8 @@ static vlm_status create(vlm_tokenizer **t, const char *json, const char *config
 static void config_is_applied(void **state) {
   (void)state;
   static const char json[] =
-      "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"it\": 0, \"is\": 1, \"n't\": 2, \".\": 3, \"<end>\": 4, \"u\": 5}, "
+      "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"it\": 0, \"is\": 1, \"n't\": 2, \".\": 3, "
+      "\"<end>\": 4, \"u\": 5}, "
       "\"unk_token\": \"u\"},"
       "\"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}}";
   vlm_tokenizer *t;
@@ -313,8 +321,9 @@ static void config_is_applied(void **state) {
   vlm_tokenizer_free(t);
   vlm_text_clear(&text);
   FINE(create(&t, json,
-            "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, \"model_max_length\": "
-            "1000000000000000019884624838656}"));
+              "{\"clean_up_tokenization_spaces\": true, \"eos_token\": {\"content\": \"<end>\"}, "
+              "\"model_max_length\": "
+              "1000000000000000019884624838656}"));
   FINE(vlm_tokenizer_decode(t, ids.data, ids.count, true, &text, &error));
   assert_string_equal(vlm_text_get(&text), "it isn't.");
   vlm_tokenizer_free(t);
@@ -342,6 +351,7 @@ static void bad_files_are_refused(void **state) {
   (void)state;
   static const struct {
     const char *json, *message;
+    /* clang-format off */
   } cases[] = {
       {"{}", "\"model\" is missing"},
       {"[]", "wanted an object"},
@@ -373,11 +383,13 @@ static void bad_files_are_refused(void **state) {
        "special id -5"},
       {"{\"model\": {\"vocab\": {\"a\": 0}}, \"added_tokens\": [{\"id\": 3}]}", "added_tokens[0]: member \"content\" is missing"},
   };
+  /* clang-format on */
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vlm_tokenizer *t = NULL;
     assert_int_not_equal(create(&t, cases[i].json, NULL), VLM_OK);
     assert_null(t);
-    if (!strstr(error.text, cases[i].message)) fail_msg("got \"%s\", wanted \"%s\"", error.text, cases[i].message);
+    if (!strstr(error.text, cases[i].message))
+      fail_msg("got \"%s\", wanted \"%s\"", error.text, cases[i].message);
   }
 }
 
@@ -395,7 +407,8 @@ static void nesting_is_limited(void **state) {
 static void runaway_patterns_give_up(void **state) {
   (void)state;
   static const char json[] =
-      "{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a|a?)+$|(x+x+)+y\"}, "
+      "{\"model\": {\"vocab\": {\"a\": 0}}, \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": "
+      "{\"Regex\": \"(a|a?)+$|(x+x+)+y\"}, "
       "\"behavior\": \"Isolated\"}}";
   vlm_tokenizer *t;
   vlm_ids ids = {0};
@@ -422,7 +435,8 @@ static void damaged_files_do_no_harm(void **state) {
       vlm_ids ids = {0};
       random = random * 6364136223846793005u + 1442695040888963407u;
       /* Mostly near the start or the end, where the structure is. */
-      const size_t span = (random >> 62) ? (bytes < 1500 ? bytes : 1500) : bytes, at = (size_t)(random >> 20) % span;
+      const size_t span = (random >> 62) ? (bytes < 1500 ? bytes : 1500) : bytes,
+                   at = (size_t)(random >> 20) % span;
       const char old = json[at];
       json[at] = "0\"{}[],:-a9\\"[(random >> 50) % 12];
       const vlm_slice text = {json, bytes};
