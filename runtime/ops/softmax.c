@@ -1,6 +1,7 @@
 /* Softmax, LogSoftmax, Hardmax along one axis. Rows (the axis is last) go through the row operation; other axes gather each line into a
  * row. */
 #include <math.h>
+#include <string.h>
 
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
@@ -40,6 +41,54 @@ static void rows_task(void *user, int64_t begin, int64_t end, int worker) {
   const softmax_job *j = user;
   (void)worker;
   for (int64_t i = begin; i < end; i++) j->fn(j->ops, j->y + i * j->count, j->x + i * j->count, j->count);
+}
+
+/* ---- short rows: a block of them at once, one array per place in the row ---- */
+
+enum { SHORT = 4, SHORT_ROWS = 64 };
+
+/* The place arrays of sums in the order of the row operation: 0 with 2, 1 with 3, then both. */
+static void add_places(const vlm_rowops *ops, float *sum, float e[SHORT][SHORT_ROWS], int64_t count,
+                       int64_t n) {
+  float odd[SHORT_ROWS];
+  memcpy(sum, e[0], (size_t)n * sizeof *sum);
+  memcpy(odd, e[1], (size_t)n * sizeof *odd);
+  if (count > 2) ops->add(sum, sum, 1, e[2], 1, n);
+  if (count > 3) ops->add(odd, odd, 1, e[3], 1, n);
+  ops->add(sum, sum, 1, odd, 1, n);
+}
+
+/* The same bits as n calls of the row operation. */
+static void softmax_short(const softmax_job *j, const float *x, float *y, int64_t n) {
+  float e[SHORT][SHORT_ROWS], max[SHORT_ROWS], sum[SHORT_ROWS];
+  const vlm_rowops *ops = j->ops;
+  int64_t count = j->count;
+  const float one = 1;
+  for (int64_t k = 0; k < count; k++)
+    for (int64_t i = 0; i < n; i++) e[k][i] = x[i * count + k];
+  memcpy(max, e[0], (size_t)n * sizeof *max);
+  for (int64_t k = 1; k < count; k++) ops->max(max, max, 1, e[k], 1, n);
+  for (int64_t k = 0; k < count; k++) {
+    float d[SHORT_ROWS];
+    ops->sub(d, e[k], 1, max, 1, n);
+    ops->exp(e[k], d, n, NULL);
+    for (int64_t i = 0; i < n; i++) e[k][i] = d[i] < -60.0f ? 0.0f : e[k][i];
+  }
+  add_places(ops, sum, e, count, n);
+  ops->div(sum, &one, 0, sum, 1, n);
+  for (int64_t k = 0; k < count; k++) {
+    ops->mul(e[k], e[k], 1, sum, 1, n);
+    for (int64_t i = 0; i < n; i++) y[i * count + k] = e[k][i];
+  }
+}
+
+static void short_task(void *user, int64_t begin, int64_t end, int worker) {
+  const softmax_job *j = user;
+  (void)worker;
+  for (int64_t i = begin; i < end; i += SHORT_ROWS) {
+    int64_t n = end - i < SHORT_ROWS ? end - i : SHORT_ROWS;
+    softmax_short(j, j->x + i * j->count, j->y + i * j->count, n);
+  }
 }
 
 static void lines_task(void *user, int64_t begin, int64_t end, int worker) {
@@ -102,6 +151,11 @@ static void run_f64(const vlm_op_call *c, const softmax_state *s) {
   }
 }
 
+static vlm_range_task *task_of(const softmax_state *s) {
+  if (s->inner > 1) return lines_task;
+  return s->fn == softmax_row && s->count > 1 && s->count <= SHORT ? short_task : rows_task;
+}
+
 vlm_status vlm_run_softmax(vlm_op_call *c) {
   const softmax_state *s = c->state;
   int64_t grain = 4096 / (s->count + 1) + 1, rows = s->outer * s->inner;
@@ -117,7 +171,7 @@ vlm_status vlm_run_softmax(vlm_op_call *c) {
                    .x = vlm_values_get(c, &s->x),
                    .y = vlm_result_get(c, &s->y)};
   if (s->inner > 1) j.line = vlm_op_work(c, s->line);
-  vlm_threads_range(c->threads, rows, grain, s->inner > 1 ? lines_task : rows_task, &j);
+  vlm_threads_range(c->threads, rows, grain, task_of(s), &j);
   vlm_store_f32(c, 0, j.y);
   return VLM_OK;
 }
