@@ -31,10 +31,11 @@ static vlm_status check(vlm_picture *p, vlm_error *err) {
             (int)p->order);
   const int64_t row = (int64_t)p->width * ORDER_ROWS[p->order].bytes;
   if (p->stride == 0) p->stride = row;
+  VLM_CHECK(p->stride >= -(int64_t)INT32_MAX && p->stride <= INT32_MAX, err, VLM_USAGE,
+            "picture: a stride of %lld bytes, wanted at most %d either way", (long long)p->stride, INT32_MAX);
   const int64_t step = p->stride < 0 ? -p->stride : p->stride;
-  VLM_CHECK(p->stride > INT64_MIN && step >= row, err, VLM_USAGE,
-            "picture: rows of %lld bytes do not fit a stride of %lld", (long long)row, (long long)p->stride);
-  VLM_CHECK(step <= INT32_MAX, err, VLM_USAGE, "picture: a stride of %lld bytes", (long long)p->stride);
+  VLM_CHECK(step >= row, err, VLM_USAGE, "picture: rows of %lld bytes do not fit a stride of %lld",
+            (long long)row, (long long)p->stride);
   const uint64_t wanted = (uint64_t)step * (uint64_t)(p->height - 1) + (uint64_t)row;
   VLM_CHECK(p->stride < 0 || p->bytes == 0 || p->bytes >= wanted, err, VLM_USAGE,
             "picture: %zu bytes, %d rows with this stride have %llu", p->bytes, p->height,
