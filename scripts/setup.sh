@@ -2,7 +2,7 @@
 
 VLMQ_PACKAGES_BUILD="gcc libc6-dev cmake ninja-build ccache pkg-config libonnx-dev protobuf-c-compiler libprotobuf-c-dev libhdf5-dev
   libpng-dev libjpeg62-turbo-dev libwebp-dev zlib1g-dev libzstd-dev libxxhash-dev libjansson-dev libpcre2-dev libutf8proc-dev"
-VLMQ_PACKAGES_TEST="libcmocka-dev libonnx-testdata clang zstd"
+VLMQ_PACKAGES_TEST="libcmocka-dev libonnx-testdata clang zstd python3-venv"
 
 # Prints the packages of the list that are not installed.
 vlmq_missing() {
