@@ -17,6 +17,10 @@ set(VLMQ_OPTIMIZE_SIZE -Os)
 if(VLMQ_HAS_OZ)
   set(VLMQ_OPTIMIZE_SIZE -Oz)
 endif()
+# Values that loops do not change stay where they are used: registers that are not taken are not saved.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  list(APPEND VLMQ_OPTIMIZE_SIZE -fno-move-loop-invariants -fno-tree-loop-im)
+endif()
 
 # vlmq_small(LAYERS...): all but the fast files, in the build types for users.
 function(vlmq_small)
@@ -25,10 +29,15 @@ function(vlmq_small)
   endif()
   set(released $<OR:$<CONFIG:Release>,$<CONFIG:RelWithDebInfo>>)
   foreach(layer ${ARGN})
-    target_compile_options(vlmq-${layer} PRIVATE $<${released}:${VLMQ_OPTIMIZE_SIZE}>)
+    foreach(flag ${VLMQ_OPTIMIZE_SIZE})
+      target_compile_options(vlmq-${layer} PRIVATE $<${released}:${flag}>)
+    endforeach()
   endforeach()
   foreach(file ${VLMQ_FAST})
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O2>)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+      set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-fmove-loop-invariants> $<${released}:-ftree-loop-im>)
+    endif()
   endforeach()
   set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/q8_weights.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O3>) # packs all
   # Canaries stay where texts and files are read, and wherever a function has a buffer of characters; kernels have none of either.
@@ -37,6 +46,10 @@ function(vlmq_small)
   endforeach()
   # Row operations have one loop for whole vectors and one for the rest.
   target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
+  # Kernels that choose and arrange; what they call computes.
+  foreach(file kernels.c gemm_c.c conv_weights.c rows_c.c)
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-Os>)
+  endforeach()
   # On x86-64 the C rows are the reference; every CPU since 2013 has faster ones.
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/rowops_c.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-Os> -DVLM_ROW_SMALL)

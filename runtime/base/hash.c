@@ -2,6 +2,7 @@
 #include "runtime/base/hash.h"
 
 #define XXH_INLINE_ALL
+#define XXH_NO_INLINE_HINTS 1 /* two thirds of the code, and as fast */
 #include <xxhash.h>
 
 #include <stdio.h>

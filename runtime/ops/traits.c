@@ -42,16 +42,8 @@ enum {
 
 static const vlm_traits ROWS[] = {
 #define X(domain, name, weights, bias, macs, macs_input, forms, absorbs, flags) \
-  {domain,                                                                      \
-   name,                                                                        \
-   vlm_weights_##weights,                                                       \
-   bias,                                                                        \
-   vlm_macs_##macs,                                                             \
-   macs_input,                                                                  \
-   (vlm_op_family)FAMILY_##forms,                                               \
-   FORMS_##forms,                                                               \
-   ABSORBS_##absorbs,                                                           \
-   flags},
+  {domain,     name,           vlm_weights_##weights, vlm_macs_##macs,   bias,  \
+   macs_input, FAMILY_##forms, FORMS_##forms,         ABSORBS_##absorbs, flags},
 #include "runtime/ops/traits.def"
 #undef X
 };

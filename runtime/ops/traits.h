@@ -65,13 +65,13 @@ typedef int64_t vlm_macs_fn(vlm_op_call *call, int input);
 typedef struct vlm_traits {
   const char *domain, *name;
   vlm_weight_slots_fn *weights; /* NULL = none */
-  int32_t bias;                 /* input, or -1 */
   vlm_macs_fn *macs;            /* NULL = multiplies nothing */
-  int32_t macs_input;           /* of the weights, or of the past keys (0 = none) */
-  vlm_op_family family;
-  int32_t forms;   /* vlm_form bits */
-  int32_t absorbs; /* VLM_ABSORB bits */
-  int32_t flags;   /* VLM_TRAIT bits */
+  int8_t bias;                  /* input, or -1 */
+  int8_t macs_input;            /* of the weights, or of the past keys (0 = none) */
+  uint8_t family;               /* vlm_op_family */
+  uint8_t forms;                /* vlm_form bits */
+  uint8_t absorbs;              /* VLM_ABSORB bits */
+  uint16_t flags;               /* VLM_TRAIT bits */
 } vlm_traits;
 
 /* Never NULL: the row of the operator, or the empty one. Nodes carry it as node->traits once they are resolved. */
