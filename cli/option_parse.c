@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/config.h"
 #include "cli/option_row.h"
 #include "runtime/base/memory.h"
 
@@ -217,8 +218,9 @@ vlm_status vlm_args_parse(vlm_args *args, const vlm_program *program, int argc, 
   }
   if (args->help || args->version) goto out;
   check_json(&line);
+  if (args->config) VLM_TRY(vlm_config_read(args, program, &line.mistakes, err));
   VLM_TRY(vlm_mistakes_end(&line.mistakes, program, err));
-  VLM_TRY(vlm_args_check(args, program, err));
+  if (!args->print_config) VLM_TRY(vlm_args_check(args, program, err));
 out:
   return st;
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/option_row.h"
+#include "runtime/base/json.h"
 #include "runtime/base/memory.h"
 
 static const char cpu_levels[] = ""
@@ -91,6 +92,8 @@ void vlm_args_free(vlm_args *args) {
     vlm_free(list->items);
     *list = (vlm_option_values){NULL, 0};
   }
+  vlm_json_free(args->config_document);
+  args->config_document = NULL;
   vlm_free(args->positional.items);
   args->positional = (vlm_option_values){NULL, 0};
 }

@@ -58,6 +58,7 @@ typedef struct vlm_args {
 #undef X
   bool given[VLM_OPT_COUNT];
   vlm_option_values positional;
+  struct vlm_json_doc *config_document; /* owns the texts that --config gave */
 } vlm_args;
 
 #define VLM_OPTION_GIVEN(args, field) ((args)->given[VLM_OPT_##field])

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/config.h"
 #include "cli/help.h"
 #include "cli/paths.h"
 #include "cli/terminal.h"
@@ -79,12 +80,21 @@ static const vlm_program *program_of(char letter) {
   return program;
 }
 
+static vlm_status print_config(const vlm_args *args, vlm_error *err) {
+  vlm_text text = {0};
+  vlm_status st = vlm_config_write(&text, args, err);
+  if (st == VLM_OK) puts(text.data);
+  vlm_text_free(&text);
+  return st;
+}
+
 static vlm_status run_program(vlm_cli *cli, vlm_run_program *run, vlm_error *err) {
   vlm_status st = VLM_OK;
   cli->quiet = cli->args->quiet;
   cli->verbose = cli->args->verbose;
   if (cli->args->help) vlm_print_help(stdout, cli->program, vlm_terminal_width());
   else if (cli->args->version) printf("%s %s\n", cli->program->name, VLM_VERSION);
+  else if (cli->args->print_config) VLM_TRY(print_config(cli->args, err));
   else {
     VLM_TRY(vlm_paths_check(cli->args, err));
     VLM_TRY(run(cli, err));

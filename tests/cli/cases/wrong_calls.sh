@@ -15,7 +15,7 @@ wrong "one dash" 1 "unknown option -threads, did you mean --threads\?; see vlm-r
 wrong "underscores" 1 "unknown option --max_new_tokens, did you mean --max-new-tokens\?; see vlm-run --help" vlm-run "$PACK" photo.png --max_new_tokens 4
 wrong "the beginning of a name" 1 "unknown option --max-new, did you mean --max-new-tokens\?; see vlm-run --help" vlm-run "$PACK" photo.png --max-new=4
 wrong "as others call it" 1 "unknown option --num-beams, did you mean --beams\?; see vlm-run --help" vlm-run "$PACK" photo.png --num-beams 4
-wrong "the output in words" 1 "unknown option --output, did you mean -o\?; see vlm-quantize --help" vlm-quantize "$BUNDLE" --calib "$STATS" -o m.vlmq --output m.vlmq
+wrong "the output in other words" 1 "unknown option --out, did you mean -o\?; see vlm-quantize --help" vlm-quantize "$BUNDLE" --calib "$STATS" -o m.vlmq --out m.vlmq
 wrong "an option of another program" 1 "--calib does not belong to this program but to vlm-quantize; see vlm-run --help" vlm-run "$PACK" photo.png --calib "$STATS"
 wrong "an option of two other programs" 1 "--max-new-tokens does not belong to this program but to vlm-calibrate, vlm-eval and vlm-run; see vlm-inspect --help" vlm-inspect "$PACK" --max-new-tokens 3
 wrong "several at once" 1 "unknown option --promt, did you mean --prompt\?; --threads 0: wanted a whole number from 1 to 256; unknown option --beam, did you mean --beams\?; see vlm-run --help" \
