@@ -139,56 +139,58 @@ static void by_mse(const view *v, double percentile, vlm_range *r) {
   r->high = best[1];
 }
 
-/* Part of a histogram: bins [a, b], and what lies outside. */
+/* Sums over the bins before each, so that a window costs its 256 levels and not its bins. */
 typedef struct {
-  int a, b;
-  int64_t below, above, total;
-} window;
+  int64_t mass[VLM_HISTOGRAM_BINS + 1];
+  int used[VLM_HISTOGRAM_BINS + 1];       /* bins that hold something */
+  double entropy[VLM_HISTOGRAM_BINS + 1]; /* n log n */
+  double log_of[VLM_HISTOGRAM_BINS + 1];  /* log of how many: log_of[n] */
+} bin_sums;
 
-/* KL(P || Q) of a window: P is the clipped histogram, Q the same merged into 256 levels and spread over non-empty bins. */
-static double divergence(const int64_t *bins, const window *w) {
-  const double total = (double)w->total;
-  double kl = 0;
-  assert(w->a < w->b && w->below >= 0 && w->above >= 0 && w->total > 0);
-  int a = w->a, b = w->b, n = b - a + 1, levels = 256;
-  for (int level = 0; level < levels; level++) {
-    int from = a + (int)((int64_t)n * level / levels), to = a + (int)((int64_t)n * (level + 1) / levels);
-    double mass = 0;
-    int used = 0;
-    for (int i = from; i < to; i++) {
-      mass += (double)bins[i];
-      used += bins[i] > 0;
-    }
-    if (!used) continue;
-    double q = mass / used / total;
-    for (int i = from; i < to; i++) {
-      double p = (double)bins[i];
-      if (!bins[i]) continue;
-      if (i == a) p += (double)w->below;
-      if (i == b) p += (double)w->above;
-      kl += p / total * log(p / total / q);
-    }
+static double n_log_n(double n) { return n > 0 ? n * log(n) : 0; }
+
+static void sum_bins(bin_sums *s, const int64_t *bins) {
+  s->mass[0] = 0, s->used[0] = 0, s->entropy[0] = 0, s->log_of[0] = 0;
+  for (int i = 0; i < VLM_HISTOGRAM_BINS; i++) {
+    s->mass[i + 1] = s->mass[i] + bins[i];
+    s->used[i + 1] = s->used[i] + (bins[i] > 0);
+    s->entropy[i + 1] = s->entropy[i] + n_log_n((double)bins[i]);
+    s->log_of[i + 1] = log(i + 1);
   }
-  /* Mass clipped onto an empty end bin has no counterpart in Q: count it as fully lost. */
-  double lost = (bins[a] ? 0 : (double)w->below) + (bins[b] ? 0 : (double)w->above);
-  return lost > 0 ? kl + lost / total * log(lost * 1e9 + 1) : kl;
 }
 
-/* The window grows to [a, b], which may leave out empty bins at zero. */
-static void widen(window *w, const int64_t *bins, int a, int b) {
-  while (w->a > a) w->below -= bins[--w->a];
-  while (w->b < b) w->above -= bins[++w->b];
-  w->a = a;
-  w->b = b;
+/* KL(P || Q) of the window of bins [a, b]: P is the clipped histogram, Q the same merged into 256 levels and spread over non-empty bins.
+ * With counts p, and for each level its mass and its bins in use, sum p log(p / (mass / used)) = sum p log p - sum P(level) log(mass / used). */
+static double divergence(const int64_t *bins, const bin_sums *s, int a, int b) {
+  enum { LEVELS = 256 };
+  const double total = (double)s->mass[VLM_HISTOGRAM_BINS], below = (double)s->mass[a],
+               above = total - (double)s->mass[b + 1];
+  const int n = b - a + 1;
+  assert(a < b && total > 0);
+  /* Ends hold what is clipped onto them. */
+  double sum = s->entropy[b + 1] - s->entropy[a];
+  if (bins[a]) sum += n_log_n((double)bins[a] + below) - n_log_n((double)bins[a]);
+  if (bins[b]) sum += n_log_n((double)bins[b] + above) - n_log_n((double)bins[b]);
+  for (int level = 0; level < LEVELS; level++) {
+    const int from = a + n * level / LEVELS, to = a + n * (level + 1) / LEVELS;
+    const double mass = (double)(s->mass[to] - s->mass[from]);
+    if (!(mass > 0)) continue;
+    double p = mass;
+    if (from == a && bins[a]) p += below;
+    if (to == b + 1 && bins[b]) p += above;
+    sum -= p * (log(mass) - s->log_of[s->used[to] - s->used[from]]);
+  }
+  /* Mass clipped onto an empty end bin has no counterpart in Q: count it as fully lost. */
+  double lost = (bins[a] ? 0 : below) + (bins[b] ? 0 : above);
+  return sum / total + (lost > 0 ? lost / total * log(lost * 1e9 + 1) : 0);
 }
 
 static void by_entropy(const view *v, double percentile, vlm_range *r) {
   (void)percentile;
   const int64_t *bins = v->stats->histogram.bins;
   double best = INFINITY;
-  window w = {.a = HALF, .b = HALF - 1}; /* empty */
-  for (int i = v->first; i <= v->last; i++) *(i < HALF ? &w.below : &w.above) += bins[i];
-  w.total = w.below + w.above;
+  bin_sums sums;
+  sum_bins(&sums, bins);
   int reach = v->last - HALF + 1 > HALF - v->first ? v->last - HALF + 1 : HALF - v->first;
   int a = v->first, b = v->last;
   r->candidates = 0;
@@ -197,8 +199,7 @@ static void by_entropy(const view *v, double percentile, vlm_range *r) {
     int low = HALF - half > v->first ? HALF - half : v->first,
         high = HALF + half - 1 < v->last ? HALF + half - 1 : v->last;
     if (high <= low) continue;
-    widen(&w, bins, low, high);
-    double kl = divergence(bins, &w);
+    double kl = divergence(bins, &sums, low, high);
     r->candidates++;
     if (kl < best) {
       best = kl;
