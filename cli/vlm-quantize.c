@@ -17,6 +17,7 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
                                   .prompts = args->prompt.items,
                                   .n_prompts = args->prompt.count,
                                   .target_db = args->target_sqnr,
+                                  .rounding = (vlm_rounding)args->rounding,
                                   .options = vlm_text_get(&j->options)};
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "calib/covariance.h"
 #include "flow/costs.h"
 #include "flow/data.h"
 #include "flow/golden.h"
@@ -17,6 +18,7 @@ struct vlm_quantization {
   vlm_context *context;
   vlm_bundle *bundle;
   vlm_stats *stats;
+  vlm_covariances *covariances;
   vlm_quant_graph graphs[VLM_ROLE_COUNT];
   int32_t n_graphs;
   vlm_quant_plan *plan;
@@ -187,6 +189,33 @@ out:
   return st;
 }
 
+/* ---- how weights are rounded ---- */
+
+static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_prompts prompts = {0};
+  size_t *places = NULL;
+  const vlm_flow_quantize_opts *o = &q->opts;
+  const uint32_t decoders = 1u << VLM_ROLE_DECODER_FIRST | 1u << VLM_ROLE_DECODER_STEP;
+  vlm_covariance_opts how = {.roles = o->rounding == VLM_ROUNDING_GPTQ ? ~0u : decoders,
+                             .go_on = vlm_watch_go_on,
+                             .user = &q->opts.watch};
+  if (o->rounding == VLM_ROUNDING_NEAREST || !o->samples || o->weights_float ||
+      q->bundle->family == VLM_FAMILY_GRAPH)
+    return VLM_OK;
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, o->samples, o->prompts, o->n_prompts, err));
+  how.prompt = prompts.items[0];
+  VLM_TRY(vlm_samples_rest(&places, &how.count, o->samples, q->stats, how.prompt, err));
+  how.places = places;
+  if (how.count)
+    VLM_TRY(vlm_covariances_make(&q->covariances, q->context, q->bundle, o->samples, &how, err));
+  q->opts.quant.covariances = q->covariances;
+out:
+  vlm_free(places);
+  vlm_free(prompts.own);
+  return st;
+}
+
 static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_flow_quantize_opts *o = &q->opts;
@@ -201,6 +230,7 @@ static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
     if (g) q->graphs[q->n_graphs++] = (vlm_quant_graph){vlm_role_name((vlm_role)r), g};
   }
   int32_t planned = o->weights_float ? 0 : q->n_graphs;
+  VLM_TRY(see_inputs(q, err));
   VLM_TRY(vlm_quant_plan_make(&q->plan, q->graphs, planned, q->stats, &o->quant, err));
   if (!o->weights_float) VLM_TRY(check_keep(q, err));
   if (o->plan) VLM_TRY(vlm_quant_plan_override(q->plan, o->plan, err));
@@ -338,6 +368,7 @@ void vlm_quantization_free(vlm_quantization *q) {
   vlm_coverage_free(q->coverage);
   vlm_text_free(&q->assumed);
   vlm_quant_plan_free(q->plan);
+  vlm_covariances_free(q->covariances);
   vlm_stats_free(q->stats);
   vlm_free(q);
 }

@@ -18,6 +18,13 @@
 #include "runtime/base/json_writer.h"
 #include "runtime/exec/session.h"
 
+/* How weights are rounded. Knowing the inputs takes a pipeline and samples of which some are not measured on. */
+typedef enum vlm_rounding {
+  VLM_ROUNDING_AUTO,    /* as below in decoders, where the samples are there; to nearest elsewhere */
+  VLM_ROUNDING_NEAREST, /* each for itself */
+  VLM_ROUNDING_GPTQ     /* in all graphs, by what is known of the inputs, where that loses less (quant/weight_round.h) */
+} vlm_rounding;
+
 typedef struct vlm_flow_quantize_opts {
   vlm_quant_opts quant; /* threads, go_on, user: the use case's */
   vlm_pack_opts pack;   /* threads, go_on, user: the use case's */
@@ -30,6 +37,7 @@ typedef struct vlm_flow_quantize_opts {
   /* Samples that the plan is measured on: those that the statistics hold out, else those they do not know, else
    * all; NULL = what the statistics keep (single graphs). */
   vlm_dataset *samples; /* of a pipeline: is left with those */
+  vlm_rounding rounding;
   double target_db;     /* of every output of a single graph; 0 = 30, as far as integers remain */
   const char *const
       *prompts; /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */

@@ -119,6 +119,22 @@ out:
   return st;
 }
 
+vlm_status vlm_samples_rest(size_t **places, size_t *count, const vlm_dataset *set, const vlm_stats *stats,
+                            const char *prompt, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  found_sample *found = NULL;
+  const size_t all = vlm_dataset_count(set);
+  *places = NULL;
+  *count = 0;
+  VLM_TRY(find_samples(&found, set, stats, prompt, err));
+  VLM_TRY(vlm_new(places, VLM_SAMPLES_TO_ROUND, err));
+  for (size_t i = first_kind(found, all); i < all && *count < VLM_SAMPLES_TO_ROUND; i++)
+    if (found[i].kind != HELD_OUT) (*places)[(*count)++] = found[i].index;
+out:
+  vlm_free(found);
+  return st;
+}
+
 vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
                                 const vlm_dataset *set, vlm_error *err) {
   vlm_status st = VLM_OK;

@@ -103,6 +103,9 @@ static vlm_status plan_weight(planner *p, const vlm_candidate *c) {
   if (n->decision == VLM_DECIDE_FLOAT || p->opts->placement_only) goto out;
   VLM_TRY(vlm_weight_store_get(&weight, p->plan->weights, &c->weight, c->slot.axis, false, p->err));
   n->weight_sqnr_db = n->local_db = weight->sqnr_db;
+  n->round_tried = weight->tried;
+  n->rounded = weight->rounded;
+  n->round_gain_db = weight->gain_db;
   if (n->decision == VLM_DECIDE_STATIC) VLM_TRY(choose_range(p, n, c));
 out:
   if (st != VLM_OK)
@@ -154,7 +157,7 @@ vlm_status vlm_quant_plan_make(vlm_quant_plan **out, const vlm_quant_graph *grap
       .per_tensor = opts->per_tensor_weights, .mse = !opts->no_weight_search, .threads = opts->threads};
   VLM_TRY(vlm_new(&p.plan, 1, err));
   VLM_TRY(vlm_arena_create(&p.plan->arena, err));
-  VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, err));
+  VLM_TRY(vlm_weight_store_create(&p.plan->weights, &weights, opts->covariances, err));
   for (int32_t g = 0; g < n_graphs; g++) VLM_TRY(plan_graph(&p, &graphs[g]));
   if (!opts->everything) VLM_TRY(vlm_quant_plan_share(p.plan, graphs, n_graphs, err));
   vlm_quant_plan_tie(p.plan);

@@ -43,6 +43,8 @@ typedef struct vlm_quant_opts {
   double min_sqnr_db;      /* static nodes below become dynamic or float; 0 = 15 */
   const char *const *keep; /* globs of node names that stay float */
   int32_t n_keep;
+  /* Of products whose weights are rounded by what is known of their inputs; NULL = all to nearest. */
+  const struct vlm_covariances *covariances;
   vlm_threads *threads; /* NULL = this thread; the result does not depend on it */
   /* Asked before each node is measured; its error ends the plan. NULL = not. */
   vlm_status (*go_on)(void *user, vlm_error *err);
@@ -68,6 +70,8 @@ typedef struct vlm_node_plan {
   bool has_range;
   vlm_range range;       /* of the activation, when static */
   double weight_sqnr_db; /* of the weights */
+  bool round_tried, rounded; /* as in vlm_weight_s8 */
+  double round_gain_db;
   double local_db;       /* of weights and range, as if errors stayed where they are made: no promise */
   bool measured;         /* the output was, with this node alone quantized: */
   double output_db;      /* its SQNR there, the worst of all outputs */

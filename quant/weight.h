@@ -17,6 +17,8 @@ typedef struct vlm_weight_s8 {
   vlm_tensor scale; /* f32 [channels of `axis`] */
   int32_t axis;
   double sqnr_db;
+  bool tried, rounded; /* by what is known of the inputs (weight_round.h): judged; better than to nearest */
+  double gain_db;      /* of the product's output, on samples that were not rounded with */
 } vlm_weight_s8;
 
 /* w: f32, any rank >= 1. Results live in the arena. VLM_INPUT on NaN or infinity (index in the message). */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "quant/weight_round.h"
+
 typedef struct kept_weight {
   struct kept_weight *next;
   vlm_tensor source;
@@ -13,17 +15,20 @@ typedef struct kept_weight {
 struct vlm_weight_store {
   int owners;
   vlm_weight_opts opts;
+  const vlm_covariances *inputs;
   vlm_arena *arena;
   kept_weight *first;
 };
 
-vlm_status vlm_weight_store_create(vlm_weight_store **out, const vlm_weight_opts *opts, vlm_error *err) {
+vlm_status vlm_weight_store_create(vlm_weight_store **out, const vlm_weight_opts *opts,
+                                   const vlm_covariances *inputs, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight_store *store = NULL;
   *out = NULL;
   VLM_TRY(vlm_new(&store, 1, err));
   store->owners = 1;
   store->opts = *opts;
+  store->inputs = inputs;
   VLM_TRY(vlm_arena_create(&store->arena, err));
   *out = store;
 out:
@@ -98,6 +103,8 @@ static vlm_status make(kept_weight *e, vlm_weight_store *store, vlm_error *err) 
   }
   VLM_TRY(vlm_weight_quantize(&e->weight, &wide, e->axis < 0 ? 0 : e->axis, &opts, store->arena, err));
   if (e->axis < 0) e->weight.scale.rank = 0;
+  const vlm_covariance *inputs = e->axis < 0 ? NULL : vlm_covariances_find(store->inputs, &e->source);
+  if (inputs) VLM_TRY(vlm_weight_round(&e->weight, &wide, inputs, opts.threads, err));
 out:
   vlm_free(values);
   return st;

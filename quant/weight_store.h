@@ -3,12 +3,15 @@
 #ifndef VLM_QUANT_WEIGHT_STORE_H
 #define VLM_QUANT_WEIGHT_STORE_H
 
+#include "calib/covariance.h"
 #include "quant/weight.h"
 
 typedef struct vlm_weight_store vlm_weight_store;
 
-/* With one owner. The options hold for every weight. */
-vlm_status vlm_weight_store_create(vlm_weight_store **out, const vlm_weight_opts *opts, vlm_error *err);
+/* With one owner. The options hold for every weight. inputs: of products whose weights are rounded by what is known of them (weight_round.h);
+ * NULL = all to nearest. */
+vlm_status vlm_weight_store_create(vlm_weight_store **out, const vlm_weight_opts *opts,
+                                   const vlm_covariances *inputs, vlm_error *err);
 /* One more owner: for vlm_graph_keep. */
 vlm_weight_store *vlm_weight_store_share(vlm_weight_store *store);
 /* One owner less; the last one frees. NULL is fine. */

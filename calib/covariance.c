@@ -1,0 +1,206 @@
+#include "calib/covariance.h"
+
+#include "runtime/base/wide.h"
+#include "runtime/decode/answer.h"
+#include "runtime/graph/bodies.h"
+#include "runtime/ops/traits.h"
+
+/* A value of a graph, and the sum it goes into. */
+typedef struct {
+  const vlm_graph *graph;
+  vlm_value_id id;
+  int32_t sum;
+  int64_t runs; /* so far */
+} met_value;
+
+typedef struct {
+  const void *data;
+  int32_t sum;
+} met_weight;
+
+struct vlm_covariances {
+  vlm_arena *arena;
+  met_value *values;
+  met_weight *weights;
+  vlm_covariance *sums;
+  int32_t n_values, n_weights, n_sums;
+  bool judges; /* the sample that runs now is one to judge by */
+};
+
+/* ---- which values ---- */
+
+static met_value *find_value(const vlm_covariances *all, const vlm_graph *graph, vlm_value_id id) {
+  for (int32_t i = 0; i < all->n_values; i++)
+    if (all->values[i].graph == graph && all->values[i].id == id) return &all->values[i];
+  return NULL;
+}
+
+static met_weight *find_weight(const vlm_covariances *all, const void *data) {
+  for (int32_t i = 0; i < all->n_weights; i++)
+    if (all->weights[i].data == data) return &all->weights[i];
+  return NULL;
+}
+
+static vlm_status add_sum(int32_t *out, vlm_covariances *all, int64_t size, vlm_error *err) {
+  vlm_status st = vlm_more(&all->sums, all->n_sums, all->n_sums + 1, err);
+  if (st != VLM_OK) return st;
+  all->sums[all->n_sums] = (vlm_covariance){.size = size};
+  *out = all->n_sums++;
+  return VLM_OK;
+}
+
+/* Two sums that turn out to be one. */
+static void unite(vlm_covariances *all, int32_t from, int32_t to) {
+  for (int32_t i = 0; i < all->n_values; i++)
+    if (all->values[i].sum == from) all->values[i].sum = to;
+  for (int32_t i = 0; i < all->n_weights; i++)
+    if (all->weights[i].sum == from) all->weights[i].sum = to;
+}
+
+static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const void *data, int64_t size,
+                           vlm_error *err) {
+  vlm_status st = VLM_OK;
+  met_value *value = find_value(all, made->graph, made->id);
+  met_weight *weight = find_weight(all, data);
+  int32_t sum = weight ? weight->sum : value ? value->sum : -1;
+  if (sum < 0) VLM_TRY(add_sum(&sum, all, size, err));
+  if (all->sums[sum].size != size || (value && all->sums[value->sum].size != size)) goto out;
+  if (value && value->sum != sum) unite(all, value->sum, sum);
+  if (!value) {
+    VLM_TRY(vlm_more(&all->values, all->n_values, all->n_values + 1, err));
+    all->values[all->n_values++] = (met_value){made->graph, made->id, sum, 0};
+  }
+  if (!weight) {
+    VLM_TRY(vlm_more(&all->weights, all->n_weights, all->n_weights + 1, err));
+    all->weights[all->n_weights++] = (met_weight){data, sum};
+  }
+out:
+  return st;
+}
+
+/* Products of a matrix: what can have ranges per row. */
+static vlm_status add_node(vlm_covariances *all, vlm_graph *graph, const vlm_node *node, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
+  if (!(node->traits->forms & VLM_FORM_ROW)) return VLM_OK;
+  for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--) {
+    const vlm_tensor *w = vlm_node_constant(graph, node, slots[i].input);
+    const vlm_value_id id = slots[i].activation < 0 ? VLM_NO_VALUE : vlm_node_input(node, slots[i].activation);
+    if (!w || id == VLM_NO_VALUE || w->dtype != VLM_F32 || w->rank != 2 || slots[i].axis < 0) continue;
+    const vlm_origin made = vlm_value_origin(graph, id);
+    const int64_t size = w->dims[1 - slots[i].axis];
+    if (size <= VLM_COVARIANCE_MOST) VLM_TRY(add_pair(all, &made, w->data, size, err));
+  }
+out:
+  return st;
+}
+
+static vlm_status add_role(vlm_covariances *all, vlm_graph *root, int role, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_body_list bodies = {0};
+  VLM_TRY(vlm_bodies_make(&bodies, root, vlm_role_name((vlm_role)role), all->arena, err));
+  for (int32_t b = 0; b < bodies.count; b++)
+    for (int32_t n = 0; n < bodies.items[b].graph->n_nodes; n++)
+      VLM_TRY(add_node(all, bodies.items[b].graph, &bodies.items[b].graph->nodes[n], err));
+out:
+  vlm_bodies_free(&bodies);
+  return st;
+}
+
+/* ---- the sums ---- */
+
+enum { MOST_ROWS = 64 }; /* of one tensor: rows of an image are many and alike */
+
+/* Sums of products, one place each: no order to keep but that of the rows. */
+VLM_WIDE static void add_row(double *sums, const float *x, int64_t size) {
+  for (int64_t i = 0; i < size; i++, sums += i) {
+    const double xi = (double)x[i];
+    for (int64_t j = 0; j <= i; j++) sums[j] += xi * (double)x[j];
+  }
+}
+
+static bool wants(void *user, const vlm_graph *graph, vlm_value_id value) {
+  return find_value(user, graph, value) != NULL;
+}
+
+static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id id, const vlm_tensor *t,
+                          vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_covariances *all = user;
+  met_value *value = find_value(all, graph, id);
+  vlm_covariance *sum = &all->sums[value->sum];
+  const int which = all->judges;
+  if (t->dtype != VLM_F32 || t->rank < 1 || t->dims[t->rank - 1] != sum->size) return VLM_OK;
+  if (!sum->sums[which]) VLM_TRY(vlm_new(&sum->sums[which], sum->size * (sum->size + 1) / 2, err));
+  const int64_t rows = vlm_tensor_count(t) / sum->size, step = (rows + MOST_ROWS - 1) / MOST_ROWS;
+  for (int64_t r = step ? value->runs++ % step : 0; r < rows; r += step) {
+    add_row(sum->sums[which], (const float *)t->data + r * sum->size, sum->size);
+    sum->rows[which]++;
+  }
+out:
+  return st;
+}
+
+/* ---- samples ---- */
+
+static vlm_status run_sample(vlm_model *model, const vlm_dataset *set, size_t i, const char *prompt,
+                             vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_sample_pixels pixels = {0};
+  vlm_answer answer = {0};
+  const vlm_answer_opts opts = {.beams = 1};
+  const char *own = vlm_dataset_get(set, i)->prompt;
+  VLM_TRY(vlm_dataset_load_pixels(&pixels, set, i, err));
+  if (pixels.values.data)
+    VLM_TRY(vlm_model_answer_pixels(model, &pixels.values, own ? own : prompt, &opts, &answer, err));
+  else VLM_TRY(vlm_model_answer(model, &pixels.image, own ? own : prompt, &opts, &answer, err));
+out:
+  if (st != VLM_OK) vlm_error_context(err, "sample %s", vlm_dataset_get(set, i)->key);
+  vlm_answer_free(&answer);
+  vlm_sample_pixels_free(&pixels);
+  return st;
+}
+
+vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, const vlm_bundle *bundle,
+                                const vlm_dataset *set, const vlm_covariance_opts *opts, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_covariances *all = NULL;
+  vlm_model *model = NULL;
+  *out = NULL;
+  VLM_TRY(vlm_new(&all, 1, err));
+  VLM_TRY(vlm_arena_create(&all->arena, err));
+  const vlm_model_opts how = {.session = {.tap = observe, .tap_user = all, .tap_wants = wants}};
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
+    vlm_graph *root = opts->roles >> r & 1 ? vlm_bundle_graph_once(bundle, r) : NULL;
+    if (root) VLM_TRY(add_role(all, root, r, err));
+  }
+  VLM_TRY(vlm_model_create(&model, context, bundle, &how, err));
+  for (size_t i = 0; i < opts->count; i++) {
+    all->judges = i % 4 == 3;
+    if (opts->go_on) VLM_TRY(opts->go_on(opts->user, err));
+    VLM_TRY(run_sample(model, set, opts->places[i], opts->prompt, err));
+  }
+  *out = all;
+  all = NULL;
+out:
+  vlm_model_free(model);
+  vlm_covariances_free(all);
+  return st;
+}
+
+const vlm_covariance *vlm_covariances_find(const vlm_covariances *all, const vlm_tensor *weight) {
+  const met_weight *met = all ? find_weight(all, weight->data) : NULL;
+  const vlm_covariance *sum = met ? &all->sums[met->sum] : NULL;
+  return sum && sum->sums[0] ? sum : NULL;
+}
+
+void vlm_covariances_free(vlm_covariances *all) {
+  if (!all) return;
+  for (int32_t i = 0; i < all->n_sums; i++)
+    for (int k = 0; k < 2; k++) vlm_free(all->sums[i].sums[k]);
+  vlm_free(all->sums);
+  vlm_free(all->values);
+  vlm_free(all->weights);
+  vlm_arena_free(all->arena);
+  vlm_free(all);
+}
