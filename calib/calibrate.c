@@ -126,7 +126,7 @@ static vlm_status keep_inputs(calibration *c, const vlm_graph *g, const vlm_tens
   const char **names = NULL;
   vlm_kept_sample *kept;
   vlm_kept_list *list = vlm_stats_kept(c->stats);
-  if (g->n_inputs > VLM_KEPT_INPUTS) return VLM_OK;
+  if (g->n_inputs > VLM_KEPT_INPUTS || c->opts->keep_none) return VLM_OK;
   if (!vlm_kept_wants(list, c->sample, is_held_out(c), vlm_kept_bytes(inputs, g->n_inputs))) return VLM_OK;
   VLM_TRY(vlm_new(&names, g->n_inputs, err));
   for (int32_t i = 0; i < g->n_inputs; i++) names[i] = g->values[g->inputs[i]].name;
@@ -134,6 +134,28 @@ static vlm_status keep_inputs(calibration *c, const vlm_graph *g, const vlm_tens
   vlm_kept_add(list, kept);
 out:
   vlm_free(names);
+  return st;
+}
+
+/* The file of an image and its prompt; values that are no image have none. */
+static vlm_status keep_image(calibration *c, size_t i, const char *prompt, vlm_error *err) {
+  static const char *const NAMES[] = {VLM_KEPT_IMAGE, VLM_KEPT_PROMPT};
+  vlm_status st = VLM_OK;
+  vlm_tensor parts[2] = {{.data = NULL}, {.data = NULL}};
+  vlm_kept_sample *kept;
+  vlm_kept_list *list = vlm_stats_kept(c->stats);
+  const int64_t letters = (int64_t)strlen(prompt);
+  if (c->opts->keep_none) return VLM_OK;
+  list->images = true;
+  VLM_TRY(vlm_dataset_load_file(&parts[0], c->set, i, err));
+  if (!vlm_kept_wants(list, c->sample, is_held_out(c), vlm_kept_bytes(parts, 1) + (size_t)letters)) goto out;
+  parts[1] = vlm_tensor_make(VLM_U8, 1, &letters, NULL);
+  VLM_TRY(vlm_alloc(&parts[1].data, (size_t)letters + 1, 1, err));
+  memcpy(parts[1].data, prompt, (size_t)letters);
+  VLM_TRY(vlm_kept_sample_make(&kept, c->sample, is_held_out(c), NAMES, parts, 2, err));
+  vlm_kept_add(list, kept);
+out:
+  for (int k = 0; k < 2; k++) vlm_free(parts[k].data);
   return st;
 }
 
@@ -190,6 +212,7 @@ static vlm_status measure(calibration *c, const loaded *l, size_t i, const char 
   vlm_status st = VLM_OK;
   c->report->torn = true;
   const bool apart = is_held_out(c);
+  if (c->model) VLM_TRY(keep_image(c, i, prompt, err));
   if (!c->model) VLM_TRY(run_arrays(c, &l->arrays, err));
   else if (!apart) VLM_TRY(run_image(c, &l->pixels, i, prompt, err));
   VLM_TRY(vlm_stats_add_sample(c->stats, c->sample, vlm_dataset_get(c->set, i)->key, err));

@@ -17,7 +17,8 @@ typedef struct vlm_calibrate_opts {
   bool owns_constants; /* nobody else reads the bundle's graphs */
   /* Percent of the samples, told by digest, that are kept apart and not calibrated with; 0 = none. */
   double holdout;
-  bool skip_bad; /* a sample that cannot be loaded is told and left out; else it ends the run */
+  bool keep_none; /* no sample goes into the statistics (kept.h) */
+  bool skip_bad;  /* a sample that cannot be loaded is told and left out; else it ends the run */
   void (*skipped)(void *user, const char *path,
                   const char *reason); /* bad samples and duplicates; NULL = not told */
   const vlm_caption_set

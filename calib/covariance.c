@@ -15,6 +15,7 @@ typedef struct {
 
 typedef struct {
   const void *data;
+  vlm_digest digest; /* graphs may have copies of one weight, which must stay copies */
   int32_t sum;
 } met_weight;
 
@@ -23,7 +24,8 @@ struct vlm_covariances {
   met_value *values;
   met_weight *weights;
   vlm_covariance *sums;
-  int32_t n_values, n_weights, n_sums;
+  const vlm_tensor **tables; /* that are looked up */
+  int32_t n_values, n_weights, n_sums, n_tables;
   bool judges; /* the sample that runs now is one to judge by */
 };
 
@@ -38,6 +40,13 @@ static met_value *find_value(const vlm_covariances *all, const vlm_graph *graph,
 static met_weight *find_weight(const vlm_covariances *all, const void *data) {
   for (int32_t i = 0; i < all->n_weights; i++)
     if (all->weights[i].data == data) return &all->weights[i];
+  return NULL;
+}
+
+static const met_weight *find_copy(const vlm_covariances *all, vlm_digest digest) {
+  for (int32_t i = 0; i < all->n_weights; i++)
+    if (all->weights[i].digest.high == digest.high && all->weights[i].digest.low == digest.low)
+      return &all->weights[i];
   return NULL;
 }
 
@@ -57,11 +66,13 @@ static void unite(vlm_covariances *all, int32_t from, int32_t to) {
     if (all->weights[i].sum == from) all->weights[i].sum = to;
 }
 
-static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const void *data, int64_t size,
+static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const vlm_tensor *w, int64_t size,
                            vlm_error *err) {
   vlm_status st = VLM_OK;
-  met_value *value = find_value(all, made->graph, made->id);
-  met_weight *weight = find_weight(all, data);
+  const met_value *value = find_value(all, made->graph, made->id);
+  const met_weight *known = find_weight(all, w->data), *weight = known;
+  const vlm_digest digest = known ? known->digest : vlm_hash128(w->data, vlm_tensor_bytes(w));
+  if (!weight) weight = find_copy(all, digest);
   int32_t sum = weight ? weight->sum : value ? value->sum : -1;
   if (sum < 0) VLM_TRY(add_sum(&sum, all, size, err));
   if (all->sums[sum].size != size || (value && all->sums[value->sum].size != size)) goto out;
@@ -70,9 +81,40 @@ static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const v
     VLM_TRY(vlm_more(&all->values, all->n_values, all->n_values + 1, err));
     all->values[all->n_values++] = (met_value){made->graph, made->id, sum, 0};
   }
-  if (!weight) {
+  if (!known) {
     VLM_TRY(vlm_more(&all->weights, all->n_weights, all->n_weights + 1, err));
-    all->weights[all->n_weights++] = (met_weight){data, sum};
+    all->weights[all->n_weights++] = (met_weight){w->data, digest, sum};
+  }
+out:
+  return st;
+}
+
+/* A table that is the weight too, as it is or turned, must stay the same constant. */
+static vlm_status add_tied(vlm_covariances *all, const vlm_tensor *w, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t i = 0; i < all->n_tables; i++) {
+    const vlm_tensor *table = all->tables[i];
+    const met_weight *met = find_weight(all, w->data);
+    if (!met || find_weight(all, table->data) || !vlm_tensor_is_transpose(w, table)) continue;
+    const met_weight tied = {table->data, met->digest, met->sum};
+    VLM_TRY(vlm_more(&all->weights, all->n_weights, all->n_weights + 1, err));
+    all->weights[all->n_weights++] = tied;
+  }
+out:
+  return st;
+}
+
+static vlm_status add_tables(vlm_covariances *all, vlm_graph *graph, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
+  for (int32_t n = 0; n < graph->n_nodes; n++) {
+    const vlm_node *node = &graph->nodes[n];
+    for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--) {
+      const vlm_tensor *w = vlm_node_constant(graph, node, slots[i].input);
+      if (!(node->traits->flags & VLM_TRAIT_TABLE) || !w || w->rank != 2 || slots[i].axis != 0) continue;
+      VLM_TRY(vlm_more(&all->tables, all->n_tables, all->n_tables + 1, err));
+      all->tables[all->n_tables++] = w;
+    }
   }
 out:
   return st;
@@ -85,23 +127,35 @@ static vlm_status add_node(vlm_covariances *all, vlm_graph *graph, const vlm_nod
   if (!(node->traits->forms & VLM_FORM_ROW)) return VLM_OK;
   for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--) {
     const vlm_tensor *w = vlm_node_constant(graph, node, slots[i].input);
-    const vlm_value_id id = slots[i].activation < 0 ? VLM_NO_VALUE : vlm_node_input(node, slots[i].activation);
+    const vlm_value_id id =
+        slots[i].activation < 0 ? VLM_NO_VALUE : vlm_node_input(node, slots[i].activation);
     if (!w || id == VLM_NO_VALUE || w->dtype != VLM_F32 || w->rank != 2 || slots[i].axis < 0) continue;
     const vlm_origin made = vlm_value_origin(graph, id);
     const int64_t size = w->dims[1 - slots[i].axis];
-    if (size <= VLM_COVARIANCE_MOST) VLM_TRY(add_pair(all, &made, w->data, size, err));
+    if (size > VLM_COVARIANCE_MOST) continue;
+    VLM_TRY(add_pair(all, &made, w, size, err));
+    VLM_TRY(add_tied(all, w, err));
   }
 out:
   return st;
 }
 
-static vlm_status add_role(vlm_covariances *all, vlm_graph *root, int role, vlm_error *err) {
+static vlm_status add_products(vlm_covariances *all, vlm_graph *graph, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  for (int32_t n = 0; n < graph->n_nodes; n++) VLM_TRY(add_node(all, graph, &graph->nodes[n], err));
+out:
+  return st;
+}
+
+static vlm_status for_each_body(vlm_covariances *all, const vlm_bundle *bundle, int role,
+                                vlm_status (*add)(vlm_covariances *all, vlm_graph *graph, vlm_error *err),
+                                vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_body_list bodies = {0};
+  vlm_graph *root = vlm_bundle_graph_once(bundle, role);
+  if (!root) return VLM_OK;
   VLM_TRY(vlm_bodies_make(&bodies, root, vlm_role_name((vlm_role)role), all->arena, err));
-  for (int32_t b = 0; b < bodies.count; b++)
-    for (int32_t n = 0; n < bodies.items[b].graph->n_nodes; n++)
-      VLM_TRY(add_node(all, bodies.items[b].graph, &bodies.items[b].graph->nodes[n], err));
+  for (int32_t b = 0; b < bodies.count; b++) VLM_TRY(add(all, bodies.items[b].graph, err));
 out:
   vlm_bodies_free(&bodies);
   return st;
@@ -170,10 +224,8 @@ vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, con
   VLM_TRY(vlm_new(&all, 1, err));
   VLM_TRY(vlm_arena_create(&all->arena, err));
   const vlm_model_opts how = {.session = {.tap = observe, .tap_user = all, .tap_wants = wants}};
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) {
-    vlm_graph *root = opts->roles >> r & 1 ? vlm_bundle_graph_once(bundle, r) : NULL;
-    if (root) VLM_TRY(add_role(all, root, r, err));
-  }
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_tables, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_products, err));
   VLM_TRY(vlm_model_create(&model, context, bundle, &how, err));
   for (size_t i = 0; i < opts->count; i++) {
     all->judges = i % 4 == 3;
@@ -199,6 +251,7 @@ void vlm_covariances_free(vlm_covariances *all) {
   for (int32_t i = 0; i < all->n_sums; i++)
     for (int k = 0; k < 2; k++) vlm_free(all->sums[i].sums[k]);
   vlm_free(all->sums);
+  vlm_free(all->tables);
   vlm_free(all->values);
   vlm_free(all->weights);
   vlm_arena_free(all->arena);

@@ -12,16 +12,15 @@
 typedef struct vlm_covariances vlm_covariances;
 
 typedef struct vlm_covariance {
-  int64_t size;      /* inputs of the product */
-  int64_t rows[2];   /* seen: to round with, to judge by */
-  double *sums[2];   /* lower triangles, row by row */
+  int64_t size;    /* inputs of the product */
+  int64_t rows[2]; /* seen: to round with, to judge by */
+  double *sums[2]; /* lower triangles, row by row */
 } vlm_covariance;
 
 typedef struct vlm_covariance_opts {
-  uint32_t roles; /* a bit per vlm_role: graphs whose products are looked at */
   const size_t *places; /* samples of the set, in the order in which they are run */
   size_t count;
-  const char *prompt;     /* of samples without their own */
+  const char *prompt;                              /* of samples without their own */
   vlm_status (*go_on)(void *user, vlm_error *err); /* asked before each sample; NULL = not */
   void *user;
 } vlm_covariance_opts;

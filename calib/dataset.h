@@ -56,12 +56,19 @@ typedef struct vlm_sample {
   const char *const *refs; /* reference captions of the manifest or of opts.refs */
   size_t ref_count;
   size_t source, row; /* with sample_axis: which folder or file, and where along the axis */
+  const void
+      *kept; /* the bytes of the file, where there is no file (vlm_dataset_open_kept); NULL = read `path` */
+  size_t kept_bytes;
 } vlm_sample;
 
 vlm_status vlm_dataset_open_images(vlm_dataset **out, const char *const *paths, size_t count,
                                    const vlm_dataset_opts *opts, vlm_error *err);
 vlm_status vlm_dataset_open_inputs(vlm_dataset **out, const char *const *paths, size_t count,
                                    const vlm_dataset_opts *opts, vlm_error *err);
+/* What statistics keep of a pipeline; the list must outlive the set. */
+struct vlm_kept_list;
+vlm_status vlm_dataset_open_kept(vlm_dataset **out, const struct vlm_kept_list *list,
+                                 const vlm_dataset_opts *opts, vlm_error *err);
 void vlm_dataset_free(vlm_dataset *set);
 
 /* The prompt number p of those that every sample is run with: a sample's own takes the place of the first. */
@@ -107,6 +114,8 @@ typedef struct vlm_sample_pixels {
 } vlm_sample_pixels;
 vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err);
 void vlm_sample_pixels_free(vlm_sample_pixels *pixels);
+/* The bytes of an image sample's file, as uint8 [N]. Free out->data with vlm_free. */
+vlm_status vlm_dataset_load_file(vlm_tensor *out, const vlm_dataset *set, size_t i, vlm_error *err);
 
 /* The arrays of an input sample, sorted by name. Free with vlm_sample_arrays_free. */
 typedef struct vlm_sample_arrays {

@@ -91,15 +91,40 @@ static vlm_status load_npy(vlm_sample_pixels *out, const vlm_dataset *set, const
   return st;
 }
 
+/* The bytes of a sample's file. Free with unmap. */
+static vlm_status map(vlm_file *out, const vlm_sample *sample, vlm_error *err) {
+  if (!sample->kept) return vlm_file_map(out, sample->path, err);
+  *out = (vlm_file){.data = sample->kept, .bytes = sample->kept_bytes};
+  return VLM_OK;
+}
+
+static void unmap(vlm_file *file, const vlm_sample *sample) {
+  if (!sample->kept) vlm_file_unmap(file);
+}
+
 vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err) {
   vlm_file file;
-  const char *path = vlm_dataset_get(set, i)->path;
+  const vlm_sample *sample = vlm_dataset_get(set, i);
+  const char *path = sample->path;
   *out = (vlm_sample_pixels){0};
-  vlm_status st = vlm_file_map(&file, path, err);
+  vlm_status st = map(&file, sample, err);
   if (st != VLM_OK) return st;
   if (file.bytes >= 6 && memcmp(file.data, "\x93NUMPY", 6) == 0) st = load_npy(out, set, &file, path, err);
   else st = vlm_image_decode(&out->image, file.data, file.bytes, path, &set->opts.image, err);
-  vlm_file_unmap(&file);
+  unmap(&file, sample);
+  return st;
+}
+
+vlm_status vlm_dataset_load_file(vlm_tensor *out, const vlm_dataset *set, size_t i, vlm_error *err) {
+  vlm_file file;
+  const vlm_sample *sample = vlm_dataset_get(set, i);
+  vlm_status st = map(&file, sample, err);
+  if (st != VLM_OK) return st;
+  const int64_t bytes = (int64_t)file.bytes;
+  *out = vlm_tensor_make(VLM_U8, 1, &bytes, NULL);
+  st = vlm_alloc(&out->data, file.bytes + 1, 1, err);
+  if (st == VLM_OK && bytes) memcpy(out->data, file.data, file.bytes);
+  unmap(&file, sample);
   return st;
 }
 
@@ -111,12 +136,12 @@ void vlm_sample_pixels_free(vlm_sample_pixels *pixels) {
 
 /* ---- digests ---- */
 
-static vlm_status file_digest(vlm_digest *out, const char *path, vlm_error *err) {
+static vlm_status file_digest(vlm_digest *out, const vlm_sample *sample, vlm_error *err) {
   vlm_file file;
-  vlm_status st = vlm_file_map(&file, path, err);
+  vlm_status st = map(&file, sample, err);
   if (st != VLM_OK) return st;
   *out = vlm_hash128(file.data, file.bytes);
-  vlm_file_unmap(&file);
+  unmap(&file, sample);
   return VLM_OK;
 }
 
@@ -143,5 +168,5 @@ out:
 }
 
 vlm_status vlm_dataset_digest(vlm_digest *out, const vlm_dataset *set, size_t i, vlm_error *err) {
-  return set->images ? file_digest(out, set->samples[i].path, err) : arrays_digest(out, set, i, err);
+  return set->images ? file_digest(out, &set->samples[i], err) : arrays_digest(out, set, i, err);
 }

@@ -1,8 +1,9 @@
-/* Inputs of a single graph that the statistics file keeps, so that what is packed can be run against the float
- * model where the samples themselves are not at hand.
+/* Samples that the statistics file keeps, so that what is packed can be run against the float model where the samples themselves are not at
+ * hand: inputs of a single graph, image files and prompts of a pipeline.
  *
- * Kept are the samples of the smallest digests, those held out apart from those calibrated with; the latter go
- * when there are enough of the former. So the list is a function of the multiset of samples, as all statistics. */
+ * Kept are the samples of the smallest digests, those held out apart from those calibrated with. Of a single graph the latter go when there
+ * are enough of the former; of a pipeline they stay, since weights are rounded with them (quant/weight_round.h). So the list is a function
+ * of the multiset of samples, as all statistics. */
 #ifndef VLM_CALIB_KEPT_H
 #define VLM_CALIB_KEPT_H
 
@@ -11,7 +12,9 @@
 enum {
   VLM_KEPT_MOST = 8,
   VLM_KEPT_ENOUGH = 4,
+  VLM_KEPT_IMAGES = 32, /* of a pipeline, that were calibrated with */
   VLM_KEPT_BYTES = 4 << 20 /* of a sample; larger ones are not kept */,
+  VLM_KEPT_IMAGE_BYTES = 1 << 20,
   VLM_KEPT_INPUTS = 64 /* graphs of more keep none */
 };
 
@@ -24,9 +27,14 @@ typedef struct vlm_kept_sample {
 } vlm_kept_sample;
 
 typedef struct vlm_kept_list {
-  vlm_kept_sample *items[2 * VLM_KEPT_MOST]; /* held-out ones first, each part by digest */
+  vlm_kept_sample *items[VLM_KEPT_MOST + VLM_KEPT_IMAGES]; /* held-out ones first, each part by digest */
   int32_t count;
+  bool images; /* of a pipeline: to be set before samples are added */
 } vlm_kept_list;
+
+/* Names of what a sample of a pipeline holds: the bytes of a file, the prompt's text. */
+#define VLM_KEPT_IMAGE "vlm:image"
+#define VLM_KEPT_PROMPT "vlm:prompt"
 
 /* A copy. */
 vlm_status vlm_kept_sample_make(vlm_kept_sample **out, vlm_digest digest, bool held_out,

@@ -169,6 +169,7 @@ static vlm_status get_sample(const vlm_stats_file *s, vlm_kept_list *list, const
   VLM_TRY(vlm_store_get(s, data_name(name, i), H5T_NATIVE_UINT8, bytes, 1, data));
   for (int32_t k = 0; k < count; at += vlm_tensor_bytes(&tensors[k]), k++) tensors[k].data = data + at;
   VLM_TRY(vlm_kept_sample_make(&sample, digest, t->held_out[i] != 0, names, tensors, count, s->err));
+  list->images |= count > 0 && !strcmp(names[0], VLM_KEPT_IMAGE);
   vlm_kept_add(list, sample);
 out:
   vlm_free(data);
@@ -180,7 +181,7 @@ static vlm_status get_table(const vlm_stats_file *s, kept_table *t) {
   int32_t samples, inputs;
   VLM_TRY(vlm_store_count_rows(s, "/kept/inputs", &samples));
   VLM_TRY(vlm_store_count_rows(s, "/kept/rank", &inputs));
-  if (samples > 2 * VLM_KEPT_MOST || inputs > samples * VLM_KEPT_INPUTS)
+  if (samples > VLM_KEPT_MOST + VLM_KEPT_IMAGES || inputs > samples * VLM_KEPT_INPUTS)
     VLM_TRY(vlm_store_broken(s, "/kept"));
   VLM_TRY(make_table(t, samples, inputs, s->err));
   VLM_TRY(vlm_store_get(s, "/kept/held_out", H5T_NATIVE_INT64, (hsize_t)samples, 1, t->held_out));

@@ -188,6 +188,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   j->opts.max_new_tokens = args->max_new_tokens;
   j->opts.holdout = args->holdout > 0 ? args->holdout : -1;
   j->opts.everything = args->everything;
+  j->opts.keep_none = args->no_keep;
   j->opts.detail = args->detail;
   j->opts.owns_constants = true;
   j->opts.output = j->output;

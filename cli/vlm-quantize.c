@@ -4,6 +4,7 @@
 #include "cli/quantize.h"
 
 static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
+  enum { NEAREST = 1 }; /* of --rounding */
   const vlm_args *args = j->cli->args;
   return (vlm_flow_quantize_opts){.quant = j->opts,
                                   .pack = j->pack,
@@ -17,7 +18,7 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
                                   .prompts = args->prompt.items,
                                   .n_prompts = args->prompt.count,
                                   .target_db = args->target_sqnr,
-                                  .rounding = (vlm_rounding)args->rounding,
+                                  .round_nearest = args->rounding == NEAREST,
                                   .options = vlm_text_get(&j->options)};
 }
 

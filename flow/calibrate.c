@@ -236,6 +236,7 @@ vlm_status vlm_flow_calibrate(vlm_stats *stats, vlm_context *context, const vlm_
                                   .holdout = opts->holdout < 0   ? 0
                                              : opts->holdout > 0 ? opts->holdout
                                                                  : HOLDOUT,
+                                  .keep_none = opts->keep_none,
                                   .everything = opts->everything,
                                   .detail = opts->detail,
                                   .owns_constants = opts->owns_constants,

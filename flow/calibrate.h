@@ -16,6 +16,7 @@ typedef struct vlm_flow_calibrate_opts {
   int32_t n_prompts;
   int64_t max_new_tokens;         /* 0 = the model's */
   double holdout;                 /* percent of the samples that are kept apart; 0 = 10, negative = none */
+  bool keep_none;                 /* as in vlm_calibrate_opts */
   bool everything, detail;        /* as in vlm_calibrate_opts */
   const vlm_caption_set *teacher; /* as in vlm_calibrate_opts */
   bool owns_constants; /* nobody else reads the bundle's graphs: what was packed goes back to the system */

@@ -59,6 +59,14 @@ out:
   return st;
 }
 
+vlm_status vlm_flow_data_kept(vlm_dataset **out, const vlm_bundle *bundle, const struct vlm_kept_list *list,
+                              bool as_stored, vlm_error *err) {
+  vlm_dataset_opts set = {.image = {.as_stored = as_stored}};
+  vlm_status st = wants_white(&set.image.on_white, bundle, err);
+  *out = NULL;
+  return st == VLM_OK ? vlm_dataset_open_kept(out, list, &set, err) : st;
+}
+
 static vlm_status check_own_prompts(const vlm_dataset *set, int32_t given, vlm_error *err) {
   for (size_t i = 0; set && given > 1 && i < vlm_dataset_count(set); i++)
     if (vlm_dataset_get(set, i)->prompt)

@@ -23,6 +23,10 @@ typedef struct vlm_flow_data_opts {
 vlm_status vlm_flow_data(vlm_dataset **out, const vlm_bundle *bundle, const vlm_flow_data_opts *opts,
                          vlm_error *err);
 
+/* The images that statistics of a pipeline keep. as_stored: as vlm_image_opts. The list must outlive the set. Free with vlm_dataset_free. */
+vlm_status vlm_flow_data_kept(vlm_dataset **out, const vlm_bundle *bundle, const struct vlm_kept_list *list,
+                              bool as_stored, vlm_error *err);
+
 typedef struct vlm_prompts {
   const char *const *items;
   int32_t count;

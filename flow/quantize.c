@@ -19,6 +19,7 @@ struct vlm_quantization {
   vlm_bundle *bundle;
   vlm_stats *stats;
   vlm_covariances *covariances;
+  vlm_dataset *kept; /* what the statistics of a pipeline keep */
   vlm_quant_graph graphs[VLM_ROLE_COUNT];
   int32_t n_graphs;
   vlm_quant_plan *plan;
@@ -55,6 +56,19 @@ static vlm_status open_statistics(vlm_quantization *q, vlm_error *err) {
   VLM_CHECK(seen.high == model.high && seen.low == model.low, err, VLM_INPUT,
             "%s: statistics of another model: digest %s, %s has %s; run vlm-calibrate on this model", path,
             vlm_digest_text(seen, got), q->bundle->source, vlm_digest_text(model, wanted));
+out:
+  return st;
+}
+
+/* Without samples of its own a pipeline has those that the statistics keep. */
+static vlm_status open_kept(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  if (q->opts.samples || !q->stats || q->bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
+  const vlm_kept_list *list = vlm_stats_kept_samples(q->stats);
+  if (!list->count) return VLM_OK;
+  VLM_TRY(vlm_flow_data_kept(&q->kept, q->bundle, list,
+                             strstr(vlm_stats_settings(q->stats), "--no-exif") != NULL, err));
+  q->opts.samples = q->kept;
 out:
   return st;
 }
@@ -161,7 +175,8 @@ static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
   vlm_prompts prompts = {0};
   vlm_lowered_copy sides[2] = {{.bundle = NULL}, {.bundle = NULL}};
   const vlm_lowered_plan plan = {q->plan, q->stats, &q->opts.quant};
-  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->opts.samples, q->opts.prompts, q->opts.n_prompts, err));
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : q->opts.samples, q->opts.prompts,
+                             q->opts.n_prompts, err));
   VLM_TRY(vlm_samples_pick(q->opts.samples, &q->result.held_out, q->stats, prompts.items[0], err));
   VLM_TRY(vlm_lowered_copy_make(&sides[0], q->bundle, NULL, err));
   VLM_TRY(vlm_lowered_copy_make(&sides[1], q->bundle, &plan, err));
@@ -196,19 +211,15 @@ static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
   vlm_prompts prompts = {0};
   size_t *places = NULL;
   const vlm_flow_quantize_opts *o = &q->opts;
-  const uint32_t decoders = 1u << VLM_ROLE_DECODER_FIRST | 1u << VLM_ROLE_DECODER_STEP;
-  vlm_covariance_opts how = {.roles = o->rounding == VLM_ROUNDING_GPTQ ? ~0u : decoders,
-                             .go_on = vlm_watch_go_on,
-                             .user = &q->opts.watch};
-  if (o->rounding == VLM_ROUNDING_NEAREST || !o->samples || o->weights_float ||
-      q->bundle->family == VLM_FAMILY_GRAPH)
+  vlm_covariance_opts how = {.go_on = vlm_watch_go_on, .user = &q->opts.watch};
+  if (o->round_nearest || !o->samples || o->weights_float || q->bundle->family == VLM_FAMILY_GRAPH)
     return VLM_OK;
-  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, o->samples, o->prompts, o->n_prompts, err));
+  VLM_TRY(
+      vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : o->samples, o->prompts, o->n_prompts, err));
   how.prompt = prompts.items[0];
   VLM_TRY(vlm_samples_rest(&places, &how.count, o->samples, q->stats, how.prompt, err));
   how.places = places;
-  if (how.count)
-    VLM_TRY(vlm_covariances_make(&q->covariances, q->context, q->bundle, o->samples, &how, err));
+  if (how.count) VLM_TRY(vlm_covariances_make(&q->covariances, q->context, q->bundle, o->samples, &how, err));
   q->opts.quant.covariances = q->covariances;
 out:
   vlm_free(places);
@@ -254,6 +265,7 @@ vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, 
   q->context = context;
   q->bundle = bundle;
   VLM_TRY(open_statistics(q, err));
+  VLM_TRY(open_kept(q, err));
   VLM_TRY(make_plan(q, err));
   VLM_TRY(tell_provenance(q, err));
   q->result.plan = q->plan;
@@ -369,6 +381,7 @@ void vlm_quantization_free(vlm_quantization *q) {
   vlm_text_free(&q->assumed);
   vlm_quant_plan_free(q->plan);
   vlm_covariances_free(q->covariances);
+  vlm_dataset_free(q->kept);
   vlm_stats_free(q->stats);
   vlm_free(q);
 }

@@ -18,13 +18,6 @@
 #include "runtime/base/json_writer.h"
 #include "runtime/exec/session.h"
 
-/* How weights are rounded. Knowing the inputs takes a pipeline and samples of which some are not measured on. */
-typedef enum vlm_rounding {
-  VLM_ROUNDING_AUTO,    /* as below in decoders, where the samples are there; to nearest elsewhere */
-  VLM_ROUNDING_NEAREST, /* each for itself */
-  VLM_ROUNDING_GPTQ     /* in all graphs, by what is known of the inputs, where that loses less (quant/weight_round.h) */
-} vlm_rounding;
-
 typedef struct vlm_flow_quantize_opts {
   vlm_quant_opts quant; /* threads, go_on, user: the use case's */
   vlm_pack_opts pack;   /* threads, go_on, user: the use case's */
@@ -35,10 +28,11 @@ typedef struct vlm_flow_quantize_opts {
   bool strict;          /* a node that does not run as planned is VLM_INTERNAL */
   double min_int8;      /* percent of the weights; fewer in 8 bits are VLM_QUALITY, and no file; 0 = any */
   /* Samples that the plan is measured on: those that the statistics hold out, else those they do not know, else
-   * all; NULL = what the statistics keep (single graphs). */
+   * all; NULL = what the statistics keep. */
   vlm_dataset *samples; /* of a pipeline: is left with those */
-  vlm_rounding rounding;
-  double target_db;     /* of every output of a single graph; 0 = 30, as far as integers remain */
+  bool
+      round_nearest; /* each weight for itself; else, of a pipeline with samples, as quant/weight_round.h says */
+  double target_db; /* of every output of a single graph; 0 = 30, as far as integers remain */
   const char *const
       *prompts; /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;

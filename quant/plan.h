@@ -68,13 +68,13 @@ typedef struct vlm_node_plan {
   vlm_decision decision;
   const char *reason;
   bool has_range;
-  vlm_range range;       /* of the activation, when static */
-  double weight_sqnr_db; /* of the weights */
+  vlm_range range;           /* of the activation, when static */
+  double weight_sqnr_db;     /* of the weights */
   bool round_tried, rounded; /* as in vlm_weight_s8 */
   double round_gain_db;
-  double local_db;       /* of weights and range, as if errors stayed where they are made: no promise */
-  bool measured;         /* the output was, with this node alone quantized: */
-  double output_db;      /* its SQNR there, the worst of all outputs */
+  double local_db;  /* of weights and range, as if errors stayed where they are made: no promise */
+  bool measured;    /* the output was, with this node alone quantized: */
+  double output_db; /* its SQNR there, the worst of all outputs */
 } vlm_node_plan;
 
 typedef struct vlm_quant_plan {

@@ -36,6 +36,10 @@ static void put_node(vlm_json_writer *w, const vlm_node_plan *n) {
   if (n->decision != VLM_DECIDE_FLOAT) {
     if (n->measured) vlm_json_put_double(w, "sqnr_db", n->output_db);
     vlm_json_put_double(w, "weight_sqnr_db", n->weight_sqnr_db);
+    if (n->round_tried) {
+      vlm_json_put_text(w, "rounding", n->rounded ? "gptq" : "nearest");
+      vlm_json_put_double(w, "gptq_gain_db", n->round_gain_db);
+    }
   }
   if (n->has_range) put_range(w, &n->range);
   vlm_json_close_object(w);

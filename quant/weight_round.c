@@ -12,9 +12,10 @@ typedef struct {
   vlm_weight_s8 *weight;
   const vlm_covariance *inputs;
   vlm_plane plane;
-  int8_t *moved;        /* as the weight is laid out */
-  double *errors[WAYS]; /* per channel, of the samples to judge by: added up in their order, whoever made them */
-  float *values;        /* a channel per worker, as the next two */
+  int8_t *moved; /* as the weight is laid out */
+  double
+      *errors[WAYS]; /* per channel, of the samples to judge by: added up in their order, whoever made them */
+  float *values;     /* a channel per worker, as the next two */
   int8_t *levels;
   double *lost;
 } rounding;

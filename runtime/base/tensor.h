@@ -50,4 +50,7 @@ static inline void vlm_tensor_set_code(const vlm_tensor *t, int64_t index, unsig
   *at = (uint8_t)((*at & ~(mask << shift)) | (code & mask) << shift);
 }
 
+/* Whether two matrices of one type, of whole bytes, hold the same bits, one turned. */
+bool vlm_tensor_is_transpose(const vlm_tensor *a, const vlm_tensor *b);
+
 #endif

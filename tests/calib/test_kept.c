@@ -72,6 +72,47 @@ static void order_and_parts_do_not_matter(void **state) {
   any_order(VLM_KEPT_MOST + 3);
 }
 
+/* Of a pipeline those that were calibrated with stay, however many are held out: weights are rounded with them. */
+static void add_image(vlm_stats *s, uint64_t n, bool held_out) {
+  static const char *const IMAGE[] = {VLM_KEPT_IMAGE, VLM_KEPT_PROMPT};
+  uint8_t bytes[2] = {(uint8_t)n, 1};
+  const vlm_tensor tensors[] = {vlm_tensor_make(VLM_U8, 1, (int64_t[]){2}, bytes),
+                                vlm_tensor_make(VLM_U8, 1, (int64_t[]){1}, bytes)};
+  const vlm_digest digest = {n * 0x9e3779b97f4a7c15u, n};
+  vlm_kept_sample *sample;
+  FINE(vlm_stats_add_sample(s, digest, "s", &error));
+  if (held_out) vlm_stats_hold_out(s, digest);
+  FINE(vlm_kept_sample_make(&sample, digest, held_out, IMAGE, tensors, 2, &error));
+  vlm_stats_kept(s)->images = true;
+  vlm_kept_add(vlm_stats_kept(s), sample);
+}
+
+static void images_that_were_calibrated_with_stay(void **state) {
+  char path[] = "/tmp/vlmq-kept-XXXXXX";
+  enum { IMAGES = 90, HELD = 12 };
+  vlm_stats *a = empty(), *b = empty(), *c = empty(), *read;
+  (void)state;
+  for (int i = 1; i <= IMAGES; i++) {
+    add_image(a, (uint64_t)i, i <= HELD);
+    add_image(i % 2 ? b : c, (uint64_t)(IMAGES + 1 - i), IMAGES + 1 - i <= HELD);
+  }
+  FINE(vlm_stats_merge(b, c, &error));
+  close(mkstemp(path));
+  FINE(vlm_stats_save(b, path, &error));
+  FINE(vlm_stats_open(&read, path, &error));
+  vlm_digest x = digest_of(a), y = digest_of(b), z = digest_of(read);
+  assert_memory_equal(&x, &y, sizeof x);
+  assert_memory_equal(&x, &z, sizeof x);
+  assert_int_equal(vlm_stats_kept_samples(a)->count, VLM_KEPT_MOST + VLM_KEPT_IMAGES);
+  assert_true(vlm_stats_kept_samples(read)->images);
+  assert_false(vlm_kept_wants(vlm_stats_kept_samples(a), (vlm_digest){0, 0}, true, VLM_KEPT_IMAGE_BYTES + 1));
+  vlm_stats_free(a);
+  vlm_stats_free(b);
+  vlm_stats_free(c);
+  vlm_stats_free(read);
+  unlink(path);
+}
+
 static void large_samples_are_not_kept(void **state) {
   const vlm_kept_list none = {.count = 0};
   (void)state;
@@ -103,6 +144,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(order_and_parts_do_not_matter),
       cmocka_unit_test(large_samples_are_not_kept),
+      cmocka_unit_test(images_that_were_calibrated_with_stay),
       cmocka_unit_test(files_hold_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

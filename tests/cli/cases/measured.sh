@@ -42,3 +42,21 @@ same "measuring changes nothing in the file" "$PACK" images.vlmq
 expect "images that were calibrated with are told apart" 0 "^measured on 1 samples of those that were calibrated with" \
   vlm-quantize "$BUNDLE" --calib "$STATS" --images "$SCREENS/calibration" --limit 1 --dry-run
 expect "arrays for a pipeline" 1 "is a pipeline: give it --images" vlm-quantize "$BUNDLE" --calib "$STATS" --inputs "$Q/s" -o m.vlmq
+
+# Weights of a pipeline are rounded with what the statistics keep.
+vlm-calibrate "$BUNDLE" --images $(images 40) --quiet -o forty.h5
+expect "rounding: with kept images" 0 "^rounding: GPTQ for [0-9]+ of [0-9]+ weights" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 -o gptq.vlmq --json=gptq.json
+that "and measured on those held out" grep -qE "^measured on [1-8] samples that no range knows:" err
+that "rounding: equal bytes with one thread on AVX2" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 --threads 1 --cpu avx2 --quiet -o gptq1.vlmq
+same "rounding: equal bytes for every thread and CPU level" gptq.vlmq gptq1.vlmq
+expect "rounding: to nearest" 0 "^measured on" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 --rounding nearest -o nearest.vlmq --json=nearest.json
+that "rounding: other weights" bash -c '! cmp -s gptq.vlmq nearest.vlmq'
+kl() { sed -n 's/.*"kl_per_token": \([0-9.e-]*\).*/\1/p' "$1"; }
+that "rounding: less is lost" awk "BEGIN { exit !($(kl gptq.json) < $(kl nearest.json)) }"
+that "rounding: a tied table is stored once" test "$(stat -c %s gptq.vlmq)" -lt "$(($(stat -c %s nearest.vlmq) * 102 / 100))"
+expect "rounding: told in the plan" 0 "" vlm-quantize "$BUNDLE" --calib forty.h5 --dry-run --quiet --save-plan gptq-plan.json
+that "by node" grep -qE '"rounding": "gptq"' gptq-plan.json
+vlm-calibrate "$BUNDLE" --images $(images 40) --no-keep --quiet -o none.h5
+expect "no image is kept" 0 "^plan: " vlm-quantize "$BUNDLE" --calib none.h5 --dry-run
+that "so nothing is measured" bash -c '! grep -qE "^(measured|rounding)" err'
+that "nor in the file" test "$(stat -c %s none.h5)" -lt "$(stat -c %s forty.h5)"
