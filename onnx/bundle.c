@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/resolve.h"
 #include "onnx/cache.h"
 #include "onnx/manifest.h"
 #include "onnx/split.h"
@@ -277,6 +278,7 @@ static vlm_status open_folder(opener *o) {
   if (o->bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(load(o, &o->bundle->graphs[VLM_ROLE_MODEL], FILE_MODEL));
   else VLM_TRY(load_pipeline(o));
   VLM_TRY(load_texts(o));
+  VLM_TRY(vlm_hub_resolve(o->bundle, o->err));
 out:
   for (int f = 0; f < FILE_COUNT; f++) vlm_free(o->paths[f]);
   vlm_json_free(o->doc);
