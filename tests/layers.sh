@@ -26,8 +26,8 @@ eval:             runtime calib
 face:             include/vlmq runtime pack
 face/packed:      include/vlmq runtime pack face
 face/any:         include/vlmq runtime pack face onnx
-flow:             include/vlmq runtime onnx calib pack quant eval
-cli:              flow runtime onnx calib pack quant eval
+flow:             include/vlmq runtime hub onnx calib pack quant eval
+cli:              flow runtime hub onnx calib pack quant eval
 bench:            flow onnx calib pack runtime tests/kernels
 '
 
