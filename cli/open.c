@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/program.h"
+#include "hub/settings.h"
 #include "runtime/base/memory.h"
 
 /* The binding points into its own copy of the text. */
@@ -25,6 +26,7 @@ vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_ope
   vlm_status st = VLM_OK;
   const vlm_option_values *given = &cli->args->shape;
   *out = (vlm_cli_open_opts){.flow = {.decoder = (vlm_decoder_form)cli->args->decoder,
+                                      .variant = (vlm_variant)cli->args->variant,
                                       .lower = use != VLM_OPEN_AS_IT_IS,
                                       .lazy = use == VLM_OPEN_TO_RUN}};
   VLM_TRY(vlm_new(&out->shapes, given->count, err));
@@ -37,6 +39,17 @@ out:
   return st;
 }
 
+/* What the files ask for in vain. */
+static vlm_status say_ignored(const vlm_cli *cli, const vlm_bundle *bundle, vlm_error *err) {
+  char *names = NULL;
+  if (bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
+  const vlm_status st = vlm_hub_ignored(&names, bundle, err);
+  if (st == VLM_OK && *names)
+    vlm_say(cli, "note: generation_config.json: not applied: %s; the search is greedy, or by beams", names);
+  vlm_free(names);
+  return st;
+}
+
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use,
                         vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -44,6 +57,7 @@ vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, 
   *out = NULL;
   VLM_TRY(vlm_cli_open_read(&opts, cli, use, err));
   VLM_TRY(vlm_flow_open(out, path, &opts.flow, err));
+  if (use != VLM_OPEN_AS_IT_IS) VLM_TRY(say_ignored(cli, *out, err));
 out:
   vlm_cli_open_free(&opts);
   return st;

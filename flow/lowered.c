@@ -23,9 +23,7 @@ vlm_status vlm_lowered_copy_make(vlm_lowered_copy *out, const vlm_bundle *bundle
   vlm_status st = VLM_OK;
   *out = (vlm_lowered_copy){.bundle = NULL};
   VLM_TRY(vlm_bundle_create(&out->bundle, bundle->source, err));
-  out->bundle->family = bundle->family;
-  for (int t = 0; t < VLM_TEXT_COUNT; t++)
-    if (bundle->texts[t]) VLM_TRY(vlm_strdup(&out->bundle->texts[t], bundle->texts[t], err));
+  VLM_TRY(vlm_bundle_copy_texts(out->bundle, bundle, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(copy_graph(out->bundle, bundle, r, plan, err));
   VLM_TRY(vlm_bundle_lower(out->bundle, out->reports, err));
 out:

@@ -91,7 +91,7 @@ vlm_status vlm_flow_open(vlm_bundle **out, const char *path, const vlm_flow_open
   static const vlm_flow_open_opts DEFAULTS = {.decoder = VLM_DECODER_ANY};
   vlm_status st = VLM_OK;
   if (!opts) opts = &DEFAULTS;
-  const vlm_bundle_opts folder = {.decoder = opts->decoder};
+  const vlm_bundle_opts folder = {.decoder = opts->decoder, .variant = opts->variant};
   *out = NULL;
   VLM_TRY(vlm_is_packed(path) ? open_pack(out, path, opts->lazy, err)
                               : vlm_bundle_open(out, path, &folder, err));

@@ -19,6 +19,7 @@ typedef struct vlm_shape_binding {
 
 typedef struct vlm_flow_open_opts {
   vlm_decoder_form decoder;        /* when a folder has both forms */
+  vlm_variant variant;             /* when a folder has several precisions */
   const vlm_shape_binding *shapes; /* for single graphs */
   int32_t n_shapes;
   bool lower; /* ready to run: quantized graphs become integer operators */

@@ -355,7 +355,6 @@ vlm_status vlm_flow_quantize_write(vlm_quantization *q, const char *path, vlm_er
   VLM_TRY(vlm_json_writer_text(q->provenance, &content.provenance, NULL, err));
   VLM_TRY(vlm_json_writer_create(&plan, 0, err));
   if (q->plan->count) VLM_TRY(vlm_quantization_plan_text(q, plan, &content.quantization, err));
-  if (q->stats && *vlm_stats_preprocess(q->stats)) content.preprocess = vlm_stats_preprocess(q->stats);
   make_golden(q, &golden);
   content.golden = &golden.item;
   content.n_golden = golden.item.n_outputs;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/resolve.h"
 #include "onnx/cache.h"
 #include "onnx/manifest.h"
 #include "onnx/split.h"
@@ -42,31 +43,20 @@ typedef struct {
   vlm_json manifest;
   char *paths[FILE_COUNT]; /* NULL = there is none */
   bool stated[FILE_COUNT]; /* by vlm.json */
+  vlm_variant variants[FILE_COUNT];
   vlm_error *err;
 } opener;
 
 /* ---- which files ---- */
 
-/* Path of FOLDER/STEM.onnx or FOLDER/onnx/STEM.onnx, or NULL when neither exists. */
-static vlm_status find_usual(opener *o, char **path, const char *stem) {
-  static const char *const PLACES[] = {"%s.onnx", "onnx/%s.onnx"};
-  char name[256];
-  for (size_t i = 0; stem && i < 2; i++) {
-    snprintf(name, sizeof name, PLACES[i], stem);
-    vlm_status st = vlm_path_join(path, o->folder, name, o->err);
-    if (st != VLM_OK || vlm_file_exists(*path)) return st;
-    vlm_free(*path);
-    *path = NULL;
-  }
-  return VLM_OK;
-}
-
 static vlm_status find_file(opener *o, file_id f) {
   vlm_status st = VLM_OK;
   const char *file;
   VLM_TRY(vlm_manifest_graph(&file, &o->stated[f], o->manifest, FILES[f].key, o->err));
-  if (!o->stated[f]) return find_usual(o, &o->paths[f], FILES[f].stem);
-  if (!file) return VLM_OK;
+  if (!o->stated[f] && FILES[f].stem)
+    return vlm_variant_find(&o->paths[f], &o->variants[f], o->folder, FILES[f].stem, o->opts->variant,
+                            o->err);
+  if (!o->stated[f] || !file) return VLM_OK;
   VLM_TRY(vlm_path_join(&o->paths[f], o->folder, file, o->err));
   VLM_CHECK(vlm_file_exists(o->paths[f]), o->err, VLM_INPUT, "vlm.json: graphs.%s: %s: no such file",
             FILES[f].key, o->paths[f]);
@@ -96,9 +86,27 @@ static void choose_decoder(opener *o) {
   }
 }
 
+/* A variant that no file has is a mistake; a graph that lacks it comes as it is. */
+static vlm_status check_variant(const opener *o) {
+  const vlm_variant asked = o->opts->variant;
+  const char *stems[FILE_COUNT];
+  char names[256];
+  vlm_status st = VLM_OK;
+  for (int f = 0; f < FILE_COUNT; f++) {
+    if (asked == VLM_VARIANT_ANY || (o->paths[f] && o->variants[f] == asked)) return VLM_OK;
+    stems[f] = FILES[f].stem;
+  }
+  VLM_TRY(vlm_variant_list(names, sizeof names, o->folder, stems, FILE_COUNT, o->err));
+  return vlm_fail(o->err, VLM_INPUT, "%s: no graph comes as %s; there are: %s", o->folder,
+                  vlm_variant_name(asked), *names ? names : "none");
+out:
+  return st;
+}
+
 static vlm_status find_files(opener *o) {
   vlm_status st = VLM_OK;
   for (int f = 0; f < FILE_COUNT; f++) VLM_TRY(find_file(o, (file_id)f));
+  VLM_TRY(check_variant(o));
   choose_decoder(o);
 out:
   return st;
@@ -277,6 +285,7 @@ static vlm_status open_folder(opener *o) {
   if (o->bundle->family == VLM_FAMILY_GRAPH) VLM_TRY(load(o, &o->bundle->graphs[VLM_ROLE_MODEL], FILE_MODEL));
   else VLM_TRY(load_pipeline(o));
   VLM_TRY(load_texts(o));
+  VLM_TRY(vlm_hub_resolve(o->bundle, o->err));
 out:
   for (int f = 0; f < FILE_COUNT; f++) vlm_free(o->paths[f]);
   vlm_json_free(o->doc);

@@ -3,6 +3,7 @@
 #define VLM_ONNX_BUNDLE_H
 
 #include "onnx/import.h"
+#include "onnx/variants.h"
 #include "runtime/bundle/bundle.h"
 
 /* Which of two equivalent decoder forms is taken when a folder has both. */
@@ -11,6 +12,7 @@ typedef enum vlm_decoder_form { VLM_DECODER_ANY, VLM_DECODER_MERGED, VLM_DECODER
 typedef struct vlm_bundle_opts {
   vlm_onnx_opts onnx;
   vlm_decoder_form decoder; /* ANY takes the merged file */
+  vlm_variant variant;
 } vlm_bundle_opts;
 
 /* Detects the layout (docs/bundles.md); graphs lie at top level or in onnx/. opts NULL = defaults. Free with vlm_bundle_free.

@@ -85,6 +85,7 @@ vlm_status vlm_pack_bundle(vlm_bundle **out, vlm_pack *pack, vlm_error *err) {
   for (int t = 0; t < VLM_TEXT_COUNT; t++) {
     if (pack->texts[t]) VLM_TRY(vlm_strdup(&bundle->texts[t], pack->texts[t], err));
   }
+  if (pack->preprocess) VLM_TRY(vlm_strdup(&bundle->preprocess, pack->preprocess, err));
   *out = bundle;
   bundle = NULL;
 out:

@@ -26,7 +26,6 @@ typedef struct vlm_pack_golden {
 typedef struct vlm_pack_content {
   const vlm_bundle *
       bundle; /* graphs (a graph that plays two roles is stored once), texts and family; `merged` is not stored */
-  const char *preprocess;    /* JSON list of operations (vlm_preprocess_format), or NULL */
   const char *quantization;  /* JSON, or NULL */
   const char *provenance;    /* JSON, or NULL: no time, no path in it, please */
   const vlm_pack_pair *meta; /* any order; the key "family" is the library's */

@@ -43,7 +43,7 @@ out:
 static vlm_status put_texts(vlm_packer *p) {
   vlm_status st = VLM_OK;
   const vlm_bundle *b = p->content->bundle;
-  VLM_TRY(put_text_section(p, VLM_SECTION_PREP, p->content->preprocess));
+  VLM_TRY(put_text_section(p, VLM_SECTION_PREP, b->preprocess));
   VLM_TRY(put_text_section(p, VLM_SECTION_TOKN, b->texts[VLM_TEXT_TOKENIZER]));
   for (int t = 0; t < VLM_TEXT_COUNT; t++) {
     vlm_encoder e = {.err = p->err};

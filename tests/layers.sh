@@ -17,7 +17,8 @@ runtime/text:     runtime/base
 runtime/image:    runtime/base
 runtime/bundle:   runtime/base runtime/graph runtime/text runtime/image
 runtime/decode:   runtime/base runtime/kernels runtime/graph runtime/ops runtime/lower runtime/exec runtime/text runtime/image runtime/bundle
-onnx:             runtime
+hub:              runtime
+onnx:             runtime hub
 calib:            runtime
 pack:             runtime
 quant:            runtime calib
@@ -25,8 +26,8 @@ eval:             runtime calib
 face:             include/vlmq runtime pack
 face/packed:      include/vlmq runtime pack face
 face/any:         include/vlmq runtime pack face onnx
-flow:             include/vlmq runtime onnx calib pack quant eval
-cli:              flow runtime onnx calib pack quant eval
+flow:             include/vlmq runtime hub onnx calib pack quant eval
+cli:              flow runtime hub onnx calib pack quant eval
 bench:            flow onnx calib pack runtime tests/kernels
 '
 
@@ -60,7 +61,7 @@ sys/ioctl.h:  cli/terminal.c
 system='assert ctype dirent errno fcntl float fnmatch inttypes limits locale math setjmp stdalign stdarg stdatomic stdbool stddef
 stdint stdio stdlib string strings time unistd wchar sys/auxv sys/mman sys/prctl sys/resource sys/stat sys/time sys/types sys/wait'
 
-rooms='include runtime onnx calib pack quant eval face flow cli bench'
+rooms='include runtime hub onnx calib pack quant eval face flow cli bench'
 
 # Prints "FILE:LINE: what is wrong" for every include of the tree $1 that the tables do not allow.
 violations() {

@@ -5,7 +5,7 @@
 #   tests/style.sh BUILD FOLDER    prints the violations of the tree in FOLDER; exit 1 when there are any
 set -uo pipefail
 
-rooms='include runtime onnx calib quant pack eval face flow cli bench'
+rooms='include runtime hub onnx calib quant pack eval face flow cli bench'
 
 # Macros that are parameters of a file compiled several times: whoever includes the file defines them.
 templates='X OP ROW REAL VLM_KIND TILE_[A-Z_]* VEC VEC_[A-Z]* vec_[a-z_]* HALF half_[a-z]* REGISTER STEP VLM_OP_ROW VLM_ROW_[A-Z]*'

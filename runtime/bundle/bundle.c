@@ -51,8 +51,21 @@ void vlm_bundle_free(vlm_bundle *bundle) {
   }
   if (bundle->merged) vlm_graph_free(bundle->merged);
   for (int t = 0; t < VLM_TEXT_COUNT; t++) vlm_free(bundle->texts[t]);
+  vlm_free(bundle->preprocess);
   vlm_free(bundle->source);
   vlm_free(bundle);
+}
+
+vlm_status vlm_bundle_copy_texts(vlm_bundle *to, const vlm_bundle *from, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  to->family = from->family;
+  to->preprocess_status = from->preprocess_status;
+  to->preprocess_error = from->preprocess_error;
+  if (from->preprocess) VLM_TRY(vlm_strdup(&to->preprocess, from->preprocess, err));
+  for (int t = 0; t < VLM_TEXT_COUNT; t++)
+    if (from->texts[t]) VLM_TRY(vlm_strdup(&to->texts[t], from->texts[t], err));
+out:
+  return st;
 }
 
 /* ---- digest ---- */

@@ -32,6 +32,11 @@ typedef struct vlm_bundle {
   vlm_graph *graphs[VLM_ROLE_COUNT]; /* NULL = the model has no such graph */
   vlm_graph *merged;           /* owns the weights of split decoders; NULL when they were separate files */
   char *texts[VLM_TEXT_COUNT]; /* zero-terminated; NULL = no such file */
+  char *
+      preprocess; /* the list of image/preprocess.h as JSON; NULL = no file states how images become pixel_values */
+  /* Why a file that states it is of no use; asked for the list, this is said. text[0] 0 = no reason. */
+  vlm_status preprocess_status;
+  vlm_error preprocess_error;
 } vlm_bundle;
 
 const char *vlm_role_name(vlm_role role);
@@ -44,6 +49,8 @@ vlm_graph *vlm_bundle_graph_once(const vlm_bundle *bundle, int role);
 
 vlm_status vlm_bundle_create(vlm_bundle **out, const char *source, vlm_error *err);
 void vlm_bundle_free(vlm_bundle *bundle);
+/* All but the graphs: family, texts, preprocessing. */
+vlm_status vlm_bundle_copy_texts(vlm_bundle *to, const vlm_bundle *from, vlm_error *err);
 
 /* Digest of all graphs: operators, wiring, names, constants. Two bundles with the same digest compute the same. */
 vlm_status vlm_bundle_digest(vlm_digest *out, const vlm_bundle *bundle, vlm_error *err);

@@ -10,7 +10,7 @@
 vlm_status vlm_bundle_json(vlm_json_doc **out, const vlm_bundle *bundle, vlm_bundle_text text,
                            vlm_error *err);
 
-/* vlm.json's "preprocess", else preprocessor_config.json; *stated false when there is neither. */
+/* How images become pixel_values; *stated false when no file of the bundle says it. */
 vlm_status vlm_bundle_preprocess(vlm_preprocess *out, bool *stated, const vlm_bundle *bundle, vlm_error *err);
 
 /* What config.json states about the decoder, at top level or in "text_config" or "decoder"; 0 = not stated. */

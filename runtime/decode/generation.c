@@ -8,9 +8,9 @@ static vlm_status as_id(int32_t *out, vlm_json value, vlm_error *err) {
   vlm_status st = VLM_OK;
   int64_t id = 0;
   VLM_TRY(vlm_json_as_int(&id, value, err));
-  if (id < 0 || id > INT32_MAX)
+  if (id > INT32_MAX)
     return vlm_json_fail(value, err, VLM_INPUT, "got %lld, wanted a token id", (long long)id);
-  *out = (int32_t)id;
+  *out = id < 0 ? -1 : (int32_t)id; /* files say -1 for none */
 out:
   return st;
 }
@@ -18,6 +18,13 @@ out:
 static vlm_status get_id(int32_t *out, vlm_json object, const char *key, vlm_error *err) {
   const vlm_json value = vlm_json_member(object, key);
   return vlm_json_is_null(value) ? VLM_OK : as_id(out, value, err);
+}
+
+/* Appends what is an id. */
+static vlm_status add_id(int32_t *out, int32_t *count, vlm_json value, vlm_error *err) {
+  const vlm_status st = as_id(&out[*count], value, err);
+  if (st == VLM_OK && out[*count] >= 0) (*count)++;
+  return st;
 }
 
 /* A list of ids, or one id. A member that is there replaces the whole list. */
@@ -28,15 +35,13 @@ static vlm_status get_ids(int32_t *out, int32_t *count, int32_t max, vlm_json ob
   if (vlm_json_is_null(value)) return VLM_OK;
   *count = 0;
   if (vlm_json_type(value) != VLM_JSON_ARRAY) {
-    VLM_TRY(as_id(out, value, err));
-    *count = 1;
+    VLM_TRY(add_id(out, count, value, err));
     return VLM_OK;
   }
   if (vlm_json_size(value) > (size_t)max)
     return vlm_json_fail(value, err, VLM_LIMIT, "%zu ids, at most %d are accepted", vlm_json_size(value),
                          max);
-  for (size_t i = 0; i < vlm_json_size(value); i++)
-    VLM_TRY(as_id(&out[(*count)++], vlm_json_at(value, i), err));
+  for (size_t i = 0; i < vlm_json_size(value); i++) VLM_TRY(add_id(out, count, vlm_json_at(value, i), err));
 out:
   return st;
 }
@@ -108,15 +113,26 @@ out:
   return st;
 }
 
-static vlm_status read_object(vlm_generation *g, vlm_json object, vlm_error *err) {
+/* Several forced end tokens are equally likely, and the first of equals is taken. */
+static vlm_status get_forced_eos(vlm_generation *g, vlm_json object, vlm_error *err) {
+  int32_t ids[VLM_MAX_EOS], count = 0;
+  const vlm_status st = get_ids(ids, &count, VLM_MAX_EOS, object, "forced_eos_token_id", err);
+  for (int32_t i = 0; st == VLM_OK && i < count; i++)
+    if (i == 0 || ids[i] < g->forced_eos) g->forced_eos = ids[i];
+  return st;
+}
+
+/* Settings are those of the search; ids are read in any case. */
+static vlm_status read_object(vlm_generation *g, vlm_json object, bool settings, vlm_error *err) {
   vlm_status st = VLM_OK;
   if (vlm_json_type(object) != VLM_JSON_OBJECT) return VLM_OK;
   VLM_TRY(get_id(&g->start, object, "decoder_start_token_id", err));
   VLM_TRY(get_id(&g->bos, object, "bos_token_id", err));
   VLM_TRY(get_id(&g->pad, object, "pad_token_id", err));
-  VLM_TRY(get_id(&g->forced_bos, object, "forced_bos_token_id", err));
-  VLM_TRY(get_id(&g->forced_eos, object, "forced_eos_token_id", err));
   VLM_TRY(get_ids(g->eos, &g->n_eos, VLM_MAX_EOS, object, "eos_token_id", err));
+  if (!settings) goto out;
+  VLM_TRY(get_id(&g->forced_bos, object, "forced_bos_token_id", err));
+  VLM_TRY(get_forced_eos(g, object, err));
   VLM_TRY(get_ids(g->suppressed, &g->n_suppressed, VLM_MAX_SUPPRESSED, object, "suppress_tokens", err));
   VLM_TRY(get_bad_words(g, object, err));
   VLM_TRY(get_numbers(g, object, false, err));
@@ -136,10 +152,13 @@ vlm_status vlm_generation_read(vlm_generation *out, const vlm_json_doc *config,
                           .beams = 1,
                           .length_penalty = 1,
                           .repetition_penalty = 1};
-  VLM_TRY(read_object(out, vlm_json_member(top, "text_config"), err));
-  VLM_TRY(read_object(out, vlm_json_member(top, "decoder"), err));
-  VLM_TRY(read_object(out, top, err));
-  if (generation) VLM_TRY(read_object(out, vlm_json_root(generation), err));
+  const vlm_json own = generation ? vlm_json_root(generation) : (vlm_json){0};
+  bool of_model = !generation;
+  VLM_TRY(vlm_json_get_bool(&of_model, own, "_from_model_config", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(read_object(out, vlm_json_member(top, "text_config"), of_model, err));
+  VLM_TRY(read_object(out, vlm_json_member(top, "decoder"), of_model, err));
+  VLM_TRY(read_object(out, top, of_model, err));
+  VLM_TRY(read_object(out, own, true, err));
   if (out->start < 0) out->start = out->bos;
 out:
   return st;

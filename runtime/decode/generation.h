@@ -1,7 +1,9 @@
 /* How a model generates: token ids with a role, limits, and search settings, from generation_config.json and config.json.
  *
- * Values are looked for in this order, later ones win: the defaults below, config.json "text_config" (or "decoder"), the top level of
- * config.json, generation_config.json, the "generation" object of vlm.json. A null member counts as absent. */
+ * As the transformers library resolves them: generation_config.json says how to search; config.json ("text_config" or "decoder", then its top
+ * level, which wins) does where there is no such file or where it says "_from_model_config". Token ids that begin, end or fill a sequence
+ * are taken from config.json too when nothing else states them. The "generation" object of vlm.json wins over all. A null member counts as
+ * absent, a negative id as none. */
 #ifndef VLM_DECODE_GENERATION_H
 #define VLM_DECODE_GENERATION_H
 

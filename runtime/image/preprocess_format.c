@@ -17,26 +17,55 @@ static void put_pad(vlm_json_writer *w, const vlm_preprocess_op *op) {
   vlm_json_put_text(w, "position", op->top_left ? "top_left" : "center");
 }
 
+static void put_range(vlm_json_writer *w, const vlm_preprocess_op *op) {
+  if (op->step) vlm_json_put_int(w, "step", op->step);
+  if (op->least) vlm_json_put_int(w, "least", op->least);
+  if (op->most) vlm_json_put_int(w, "most", op->most);
+}
+
+static void put_tile(vlm_json_writer *w, const vlm_preprocess_op *op) {
+  if (op->rule != VLM_TILE_MULTIPLES) vlm_json_put_text(w, "rule", vlm_tile_rules[op->rule].name);
+  if (op->size) vlm_json_put_int(w, "size", op->size);
+  if (op->rule < VLM_TILE_QUARTERS) vlm_json_put_text(w, "filter", vlm_filter_name(op->filter));
+  if (op->rule == VLM_TILE_MULTIPLES || op->rule == VLM_TILE_QUARTERS)
+    vlm_json_put_bool(w, "split", op->split);
+  if (op->rule == VLM_TILE_STRIPS) vlm_json_put_double(w, "ratio", op->ratio);
+  if (op->n_grid) vlm_json_open_array(w, "grid");
+  for (int i = 0; i < op->n_grid; i++) {
+    vlm_json_open_array(w, NULL);
+    for (int k = 0; k < 2; k++) vlm_json_put_int(w, NULL, op->grid[i][k]);
+    vlm_json_close_array(w);
+  }
+  if (op->n_grid) vlm_json_close_array(w);
+}
+
+static void put_layout(vlm_json_writer *w, const vlm_preprocess_op *op) {
+  vlm_json_put_text(w, "order", op->patch ? "patches" : op->nhwc ? "NHWC" : "NCHW");
+  if (!op->patch) return;
+  vlm_json_put_int(w, "patch", op->patch);
+  vlm_json_put_int(w, "merge", op->merge);
+  vlm_json_put_int(w, "frames", op->frames);
+}
+
 static void put_op(vlm_json_writer *w, const vlm_preprocess_op *op) {
   vlm_preprocess_kind kind = op->kind;
   vlm_json_open_object(w, NULL);
   vlm_json_put_text(w, "op", vlm_preprocess_name(kind));
-  if (vlm_preprocess_stage(kind) == 0 && op->width) {
+  if (op->width) {
     vlm_json_put_int(w, "width", op->width);
     vlm_json_put_int(w, "height", op->height);
   }
-  if (kind == VLM_PREPROCESS_TILE) vlm_json_put_int(w, "size", op->width);
-  if (kind == VLM_PREPROCESS_TILE || kind == VLM_PREPROCESS_RESIZE)
-    vlm_json_put_text(w, "filter", vlm_filter_name(op->filter));
-  if (kind == VLM_PREPROCESS_TILE) vlm_json_put_bool(w, "split", op->split);
+  if (kind == VLM_PREPROCESS_TILE) put_tile(w, op);
+  if (kind == VLM_PREPROCESS_RESIZE) vlm_json_put_text(w, "filter", vlm_filter_name(op->filter));
   if (kind == VLM_PREPROCESS_RESIZE) vlm_json_put_text(w, "fit", vlm_fit_names[op->fit]);
+  put_range(w, op);
   if (kind == VLM_PREPROCESS_PAD) put_pad(w, op);
   if (kind == VLM_PREPROCESS_SCALE) vlm_json_put_double(w, "by", op->by);
   if (kind == VLM_PREPROCESS_NORMALIZE) {
     put_three(w, "mean", op->mean);
     put_three(w, "std", op->std);
   }
-  if (kind == VLM_PREPROCESS_LAYOUT) vlm_json_put_text(w, "order", op->nhwc ? "NHWC" : "NCHW");
+  if (kind == VLM_PREPROCESS_LAYOUT) put_layout(w, op);
   vlm_json_close_object(w);
 }
 

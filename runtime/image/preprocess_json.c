@@ -55,13 +55,30 @@ out:
   return st;
 }
 
+static vlm_status get_count(int64_t *out, vlm_json object, const char *key, vlm_json_need need,
+                            vlm_error *err) {
+  return vlm_json_get_int_in(out, object, key, (vlm_json_range){1, INT32_MAX}, need, err);
+}
+
+/* What is left out is 0; vlm_preprocess_check says what a fit or rule wants. */
+static vlm_status get_range(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  int64_t step = 0;
+  vlm_status st = VLM_OK;
+  VLM_TRY(get_count(&op->least, object, "least", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(get_count(&op->most, object, "most", VLM_JSON_OPTIONAL, err));
+  VLM_TRY(get_count(&step, object, "step", VLM_JSON_OPTIONAL, err));
+  op->step = (int)step;
+out:
+  return st;
+}
+
 static vlm_status read_resize(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
   int fit = 0;
   vlm_status st = VLM_OK;
-  VLM_TRY(get_size(op, object, err));
   VLM_TRY(get_filter(op, object, err));
   VLM_TRY(get_choice(&fit, object, "fit", vlm_fit_names, VLM_FIT_COUNT, err));
   op->fit = (vlm_fit)fit;
+  VLM_TRY(op->fit < VLM_FIT_AREA ? get_size(op, object, err) : get_range(op, object, err));
 out:
   return st;
 }
@@ -87,14 +104,55 @@ out:
   return st;
 }
 
-static vlm_status read_tile(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+static vlm_status get_rule(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  const char *names[VLM_TILE_COUNT];
+  int rule = VLM_TILE_MULTIPLES;
   vlm_status st = VLM_OK;
-  VLM_TRY(get_side(&op->width, object, "size", err));
-  op->height = op->width;
-  VLM_TRY(get_filter(op, object, err));
-  VLM_TRY(vlm_json_get_bool(&op->split, object, "split", VLM_JSON_REQUIRED, err));
+  for (int i = 0; i < VLM_TILE_COUNT; i++) names[i] = vlm_tile_rules[i].name;
+  if (!vlm_json_is_null(vlm_json_member(object, "rule")))
+    st = get_choice(&rule, object, "rule", names, VLM_TILE_COUNT, err);
+  op->rule = (vlm_tile_rule)rule;
+  return st;
+}
+
+static vlm_status get_grid(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_json list;
+  VLM_TRY(vlm_json_get_array(&list, object, "grid", VLM_JSON_REQUIRED, err));
+  if (vlm_json_size(list) > VLM_PREPROCESS_MAX_GRID)
+    return vlm_json_fail(list, err, VLM_LIMIT, "has %zu sizes, at most %d are handled", vlm_json_size(list),
+                         VLM_PREPROCESS_MAX_GRID);
+  op->n_grid = (int)vlm_json_size(list);
+  for (int i = 0; i < op->n_grid; i++)
+    for (size_t k = 0; k < 2; k++) {
+      int64_t side = 0;
+      VLM_TRY(vlm_json_as_int(&side, vlm_json_at(vlm_json_at(list, (size_t)i), k), err));
+      op->grid[i][k] = side > 0 && side <= VLM_PREPROCESS_MAX_SIDE ? (int)side : 0;
+    }
 out:
   return st;
+}
+
+static vlm_status read_tile(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(get_rule(op, object, err));
+  const vlm_tile_rule rule = op->rule;
+  const bool sized = rule == VLM_TILE_MULTIPLES || rule == VLM_TILE_GRID || rule == VLM_TILE_BOARD;
+  if (sized) VLM_TRY(get_side(&op->size, object, "size", err));
+  if (rule == VLM_TILE_GRID || rule == VLM_TILE_RATIO) VLM_TRY(get_size(op, object, err));
+  if (rule < VLM_TILE_QUARTERS) VLM_TRY(get_filter(op, object, err));
+  if (rule == VLM_TILE_MULTIPLES || rule == VLM_TILE_QUARTERS)
+    VLM_TRY(vlm_json_get_bool(&op->split, object, "split", VLM_JSON_REQUIRED, err));
+  if (rule == VLM_TILE_GRID) VLM_TRY(get_grid(op, object, err));
+  if (rule == VLM_TILE_STRIPS)
+    VLM_TRY(vlm_json_get_double(&op->ratio, object, "ratio", VLM_JSON_REQUIRED, err));
+  VLM_TRY(get_range(op, object, err));
+out:
+  return st;
+}
+
+static vlm_status read_extend(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+  return get_side(&op->step, object, "step", err);
 }
 
 static vlm_status read_scale(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
@@ -107,14 +165,19 @@ static vlm_status read_normalize(vlm_preprocess_op *op, vlm_json object, vlm_err
 }
 
 static vlm_status read_layout(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
-  static const char *const orders[] = {"NCHW", "NHWC"};
+  static const char *const orders[] = {"NCHW", "NHWC", "patches"};
   int order = 0;
-  vlm_status st = get_choice(&order, object, "order", orders, 2, err);
+  vlm_status st = get_choice(&order, object, "order", orders, 3, err);
   op->nhwc = order == 1;
+  if (order != 2) return st;
+  VLM_TRY(get_side(&op->patch, object, "patch", err));
+  VLM_TRY(get_side(&op->merge, object, "merge", err));
+  VLM_TRY(get_side(&op->frames, object, "frames", err));
+out:
   return st;
 }
 
-static vlm_status read_flatten(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
+static vlm_status read_nothing(vlm_preprocess_op *op, vlm_json object, vlm_error *err) {
   (void)op;
   (void)object;
   (void)err;
@@ -123,10 +186,16 @@ static vlm_status read_flatten(vlm_preprocess_op *op, vlm_json object, vlm_error
 
 typedef vlm_status read_op(vlm_preprocess_op *, vlm_json, vlm_error *);
 static read_op *const readers[VLM_PREPROCESS_KIND_COUNT] = {
-    [VLM_PREPROCESS_FLATTEN] = read_flatten, [VLM_PREPROCESS_ALIGN_LONG_AXIS] = get_size,
-    [VLM_PREPROCESS_RESIZE] = read_resize,   [VLM_PREPROCESS_CENTER_CROP] = get_size,
-    [VLM_PREPROCESS_PAD] = read_pad,         [VLM_PREPROCESS_TILE] = read_tile,
-    [VLM_PREPROCESS_SCALE] = read_scale,     [VLM_PREPROCESS_NORMALIZE] = read_normalize,
+    [VLM_PREPROCESS_FLATTEN] = read_nothing,
+    [VLM_PREPROCESS_ALIGN_LONG_AXIS] = get_size,
+    [VLM_PREPROCESS_RESIZE] = read_resize,
+    [VLM_PREPROCESS_CENTER_CROP] = get_size,
+    [VLM_PREPROCESS_PAD] = read_pad,
+    [VLM_PREPROCESS_TILE] = read_tile,
+    [VLM_PREPROCESS_FLIP_CHANNELS] = read_nothing,
+    [VLM_PREPROCESS_EXTEND] = read_extend,
+    [VLM_PREPROCESS_SCALE] = read_scale,
+    [VLM_PREPROCESS_NORMALIZE] = read_normalize,
     [VLM_PREPROCESS_LAYOUT] = read_layout,
 };
 

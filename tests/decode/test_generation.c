@@ -42,7 +42,7 @@ static void later_sources_win(void **state) {
       "{\"eos_token_id\": [2, 3], \"num_beams\": 3, \"no_repeat_ngram_size\": 3, \"early_stopping\": "
       "\"never\", \"max_new_tokens\": 7,"
       "\"forced_bos_token_id\": null, \"suppress_tokens\": [4, 6], \"bad_words_ids\": [[8]], \"min_length\": "
-      "2, \"do_sample\": false}");
+      "2, \"do_sample\": false, \"_from_model_config\": true}");
   FINE(vlm_generation_read(&g, config, generation, &error));
   assert_int_equal(g.start, 2);
   assert_int_equal(g.bos, 5);
@@ -68,6 +68,37 @@ static void later_sources_win(void **state) {
   vlm_json_free(generation);
 }
 
+/* A file of its own says how to search; config.json then gives ids alone. */
+static void config_gives_ids_alone(void **state) {
+  (void)state;
+  vlm_generation g;
+  vlm_json_doc *config = parse(
+      "{\"pad_token_id\": 1, \"text_config\": {\"max_length\": 8, \"num_beams\": 3, "
+      "\"no_repeat_ngram_size\": 3, "
+      "\"forced_bos_token_id\": 0, \"eos_token_id\": 2, \"decoder_start_token_id\": 2, \"pad_token_id\": "
+      "-1}}");
+  vlm_json_doc *generation = parse("{\"bos_token_id\": 0}");
+  FINE(vlm_generation_read(&g, config, generation, &error));
+  assert_true(g.bos == 0 && g.start == 2 && g.pad == 1 && vlm_generation_is_eos(&g, 2));
+  assert_true(g.max_length == 0 && g.beams == 1 && g.no_repeat_ngram == 0 && g.forced_bos == -1);
+  FINE(vlm_generation_read(&g, config, NULL, &error));
+  assert_true(g.max_length == 8 && g.beams == 3 && g.no_repeat_ngram == 3 && g.forced_bos == 0);
+  vlm_json_free(config);
+  vlm_json_free(generation);
+}
+
+static void negative_ids_are_none(void **state) {
+  (void)state;
+  vlm_generation g;
+  vlm_json_doc *generation = parse(
+      "{\"pad_token_id\": -1, \"bos_token_id\": -1, \"eos_token_id\": [-1, 7], \"suppress_tokens\": [-1], "
+      "\"forced_eos_token_id\": [9, 7]}");
+  FINE(vlm_generation_read(&g, NULL, generation, &error));
+  assert_true(g.pad == -1 && g.bos == -1 && g.n_eos == 1 && g.eos[0] == 7 && g.n_suppressed == 0);
+  assert_int_equal(g.forced_eos, 7); /* the first of those that are equally likely */
+  vlm_json_free(generation);
+}
+
 static void start_falls_back_to_bos(void **state) {
   (void)state;
   vlm_generation g;
@@ -79,8 +110,7 @@ static void start_falls_back_to_bos(void **state) {
 
 static void bad_values_are_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"{\"eos_token_id\": -3}",
-                                    "{\"eos_token_id\": \"x\"}",
+  static const char *const bad[] = {"{\"eos_token_id\": \"x\"}",
                                     "{\"num_beams\": 0}",
                                     "{\"num_beams\": 100000}",
                                     "{\"repetition_penalty\": 0}",
@@ -122,6 +152,7 @@ static void florence2_is_read(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_are_documented), cmocka_unit_test(later_sources_win),
+      cmocka_unit_test(config_gives_ids_alone),  cmocka_unit_test(negative_ids_are_none),
       cmocka_unit_test(start_falls_back_to_bos), cmocka_unit_test(bad_values_are_refused),
       cmocka_unit_test(florence2_is_read),
   };

@@ -145,7 +145,7 @@ def write_config():
     write_json("generation_config.json", {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD, "decoder_start_token_id": EOS,
                                           "forced_bos_token_id": BOS, "forced_eos_token_id": EOS, "max_length": LENGTH})
     write_json("preprocessor_config.json", {
-        "image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"height": SIDE, "width": SIDE}, "resample": 3, "do_rescale": True,
+        "image_processor_type": "CLIPImageProcessor", "do_resize": True, "do_center_crop": False, "size": {"height": SIDE, "width": SIDE}, "resample": 3, "do_rescale": True,
         "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3})
 
 

@@ -1,4 +1,4 @@
-"""Writes tests/image/data/preprocess: small source images, configurations and what Pillow and numpy make of them.
+"""Writes tests/hub/data/preprocess: small source images, configurations and what Pillow and numpy make of them.
 
   .venv/bin/python tests/oracles/make_preprocess.py
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-OUT = Path(__file__).resolve().parents[1] / "image" / "data" / "preprocess"
+OUT = Path(__file__).resolve().parents[1] / "hub" / "data" / "preprocess"
 FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 NET_MEAN, NET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]

@@ -122,6 +122,7 @@ static inline vlm_bundle *make_model(void) {
   b->graphs[VLM_ROLE_DECODER_FIRST] = b->graphs[VLM_ROLE_DECODER_STEP] = make_step(weights);
   FINE(vlm_strdup(&b->texts[VLM_TEXT_TOKENIZER], "{\"model\": {\"type\": \"BPE\"}}", &error));
   FINE(vlm_strdup(&b->texts[VLM_TEXT_CONFIG], "{\"vocab_size\": 5}", &error));
+  FINE(vlm_strdup(&b->preprocess, "[{\"op\":\"layout\",\"order\":\"NCHW\"}]", &error));
   return b;
 }
 
@@ -137,7 +138,6 @@ static inline vlm_pack_content make_content(const vlm_bundle *bundle) {
   golden = (vlm_pack_golden){
       .graph = "decoder_step", .n_inputs = 1, .n_outputs = 1, .names = names, .tensors = tensors};
   return (vlm_pack_content){.bundle = bundle,
-                            .preprocess = "[{\"op\":\"layout\",\"order\":\"NCHW\"}]",
                             .quantization = "{\"conv\":{}}",
                             .provenance = "{\"samples\":2}",
                             .meta = meta,

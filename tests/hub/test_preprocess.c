@@ -11,10 +11,11 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/memory.h"
+#include "hub/processor.h"
 #include "runtime/image/preprocess.h"
 #include "tests/fine.h"
 
-#define DATA VLMQ_SOURCE_DIR "/tests/image/data/preprocess/"
+#define DATA VLMQ_SOURCE_DIR "/tests/hub/data/preprocess/"
 #define SOURCES 8
 
 typedef struct named_image {
@@ -133,8 +134,7 @@ static void load_config(vlm_preprocess *ops, const char *name, bool pad) {
   snprintf(path, sizeof path, DATA "%s.json", name);
   FINE(vlm_json_load(&doc, path, 0, &error));
   FINE(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &error));
-  FINE(vlm_preprocess_from_config(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0},
-                                  &error));
+  FINE(vlm_processor_steps(ops, vlm_json_root(doc), pad ? vlm_json_root(model) : (vlm_json){0}, &error));
   vlm_json_free(model);
   vlm_json_free(doc);
 }
@@ -300,7 +300,7 @@ static vlm_status from_text(const char *text, const char *model_text, vlm_error 
   vlm_json_doc *doc = NULL, *model = NULL;
   FINE(vlm_json_parse(&doc, text, strlen(text), "preprocessor_config.json", &error));
   FINE(vlm_json_parse(&model, model_text, strlen(model_text), "config.json", &error));
-  vlm_status st = vlm_preprocess_from_config(&ops, vlm_json_root(doc), vlm_json_root(model), err);
+  vlm_status st = vlm_processor_steps(&ops, vlm_json_root(doc), vlm_json_root(model), err);
   vlm_json_free(model);
   vlm_json_free(doc);
   return st;
@@ -366,7 +366,7 @@ static void test_transparency_by_class(void **state) {
     vlm_preprocess ops, again;
     snprintf(text, sizeof text, "{\"image_processor_type\": \"%s\", %s", CLASSES[i].type, REST);
     FINE(vlm_json_parse(&doc, text, strlen(text), "preprocessor_config.json", &error));
-    FINE(vlm_preprocess_from_config(&ops, vlm_json_root(doc), (vlm_json){0}, &error));
+    FINE(vlm_processor_steps(&ops, vlm_json_root(doc), (vlm_json){0}, &error));
     assert_int_equal(vlm_preprocess_on_white(&ops), CLASSES[i].white);
     FINE(vlm_preprocess_format(&list, &ops, &error));
     FINE(vlm_preprocess_parse(&again, list, "list", &error));
