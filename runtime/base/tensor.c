@@ -146,7 +146,8 @@ void vlm_tensor_set_int(const vlm_tensor *t, int64_t i, int64_t value) {
 }
 
 bool vlm_tensor_is_transpose(const vlm_tensor *a, const vlm_tensor *b) {
-  if (a->dtype != b->dtype || a->rank != 2 || b->rank != 2 || a->dims[0] != b->dims[1] || a->dims[1] != b->dims[0])
+  if (a->dtype != b->dtype || a->rank != 2 || b->rank != 2 || a->dims[0] != b->dims[1] ||
+      a->dims[1] != b->dims[0])
     return false;
   size_t size = (size_t)vlm_dtype_bits(a->dtype) / 8, rows = (size_t)a->dims[0], columns = (size_t)a->dims[1];
   const char *x = a->data, *y = b->data;
