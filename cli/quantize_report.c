@@ -97,9 +97,11 @@ void vlm_quantize_print_outputs(const vlm_quantize_job *j) {
     else vlm_say(j->cli, "  %-34s %6.2f dB, 95 %% of its rows above %.1f dB", o->name, db, o->row_db);
     low |= db < LOW_DB;
   }
-  if (r->answers)
+  if (r->answers) {
+    vlm_say(j->cli, "  of answers, greedily and of %d tokens at most:", VLM_MEASURED_TOKENS);
     vlm_say(j->cli, "  %.1f %% of the captions unchanged, KL per token %.6f",
             vlm_agreement_exact_percent(&r->answers->agreement), r->answers->kl_mean);
+  }
   if (r->changed)
     vlm_say(j->cli, "%d nodes changed for the outputs' sake; -v says which and why", r->changed);
   if (!low) return;

@@ -169,7 +169,8 @@ static void take_stages(vlm_quantization *q) {
   q->result.answers = &q->answers;
 }
 
-/* Whole answers: what a stage loses is what the next one sees. */
+/* Answers: what a stage loses is what the next one sees. Taken greedily, since each of their steps has logits to compare, and not to the end:
+ * one image weighs as much as the next, and a large model that never ends would be asked for minutes. */
 static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_prompts prompts = {0};
@@ -180,7 +181,8 @@ static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
   VLM_TRY(vlm_samples_pick(q->opts.samples, &q->result.held_out, q->stats, prompts.items[0], err));
   VLM_TRY(vlm_lowered_copy_make(&sides[0], q->bundle, NULL, err));
   VLM_TRY(vlm_lowered_copy_make(&sides[1], q->bundle, &plan, err));
-  const vlm_eval_opts run = {.prompts = prompts.items, .n_prompts = 1};
+  const vlm_eval_opts run = {
+      .prompts = prompts.items, .n_prompts = 1, .beams = 1, .max_new_tokens = VLM_MEASURED_TOKENS};
   VLM_TRY(
       vlm_evaluate(&q->answers, q->context, sides[0].bundle, sides[1].bundle, q->opts.samples, &run, err));
   take_stages(q);

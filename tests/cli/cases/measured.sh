@@ -38,6 +38,13 @@ expect "a pipeline is measured on given images" 0 "^measured on 2 samples that n
 that "stage by stage" grep -qE "^  vision +[0-9.]+ dB$" err
 that "answers too" grep -qE "^  [0-9.]+ % of the captions unchanged, KL per token [0-9.]+$" err
 that "in JSON" grep -qE '"output_sqnr_db": \{"vision": [0-9.]+, "encoder": [0-9.]+, "logits": [0-9.]+\}, .*"kl_per_token": [0-9.e-]+, "measured_on": \{"samples": 2, "held_out": true\}' images.json
+# A bundle that wants beams is measured greedily all the same.
+kl() { sed -n 's/.*"kl_per_token": \([0-9.e-]*\).*/\1/p' "$1"; }
+cp -r "$BUNDLE" beams && sed -i 's/"num_beams": 1/"num_beams": 3/' beams/generation_config.json
+that "the bundle wants beams" grep -q '"num_beams": 3' beams/generation_config.json
+expect "greedily, not to the end" 0 "^  of answers, greedily and of 32 tokens at most:$" \
+  vlm-quantize beams --calib "$STATS" --images "$SCREENS/test" --limit 2 --dry-run --json=beams.json
+that "so beams do not matter" test "$(kl beams.json)" = "$(kl images.json)"
 same "measuring changes nothing in the file" "$PACK" images.vlmq
 expect "images that were calibrated with are told apart" 0 "^measured on 1 samples of those that were calibrated with" \
   vlm-quantize "$BUNDLE" --calib "$STATS" --images "$SCREENS/calibration" --limit 1 --dry-run
@@ -51,7 +58,6 @@ that "rounding: equal bytes with one thread on AVX2" vlm-quantize "$BUNDLE" --ca
 same "rounding: equal bytes for every thread and CPU level" gptq.vlmq gptq1.vlmq
 expect "rounding: to nearest" 0 "^measured on" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 --rounding nearest -o nearest.vlmq --json=nearest.json
 that "rounding: other weights" bash -c '! cmp -s gptq.vlmq nearest.vlmq'
-kl() { sed -n 's/.*"kl_per_token": \([0-9.e-]*\).*/\1/p' "$1"; }
 that "rounding: less is lost" awk "BEGIN { exit !($(kl gptq.json) < $(kl nearest.json)) }"
 that "rounding: a tied table is stored once" test "$(stat -c %s gptq.vlmq)" -lt "$(($(stat -c %s nearest.vlmq) * 102 / 100))"
 expect "rounding: told in the plan" 0 "" vlm-quantize "$BUNDLE" --calib forty.h5 --dry-run --quiet --save-plan gptq-plan.json
