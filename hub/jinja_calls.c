@@ -5,10 +5,9 @@
 
 #include "hub/jinja_private.h"
 
-typedef const vlm_jinja_value value;
-typedef value *callee(vlm_jinja_run *r, value *of, const vlm_jinja_args *args);
+typedef vlm_jinja_any *callee(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args);
 
-value *vlm_jinja_argument(const vlm_jinja_args *args, size_t at, const char *name) {
+vlm_jinja_any *vlm_jinja_argument(const vlm_jinja_args *args, size_t at, const char *name) {
   for (size_t i = 0; i < args->count; i++)
     if (args->names[i] ? !strcmp(args->names[i], name) : i == at) return args->values[i];
   return NULL;
@@ -17,43 +16,44 @@ value *vlm_jinja_argument(const vlm_jinja_args *args, size_t at, const char *nam
 /* An argument that is a text; `otherwise` where it is left out; NULL = failed. */
 static const char *text_argument(vlm_jinja_run *r, const vlm_jinja_args *args, size_t at,
                                  const char *otherwise) {
-  value *v = vlm_jinja_argument(args, at, "");
+  vlm_jinja_any *v = vlm_jinja_argument(args, at, "");
   if (!v && otherwise) return otherwise;
   if (v && v->kind == VLM_JINJA_TEXT) return v->text;
   return vlm_jinja_fail(r, VLM_INPUT, "%s where a text is wanted", v ? vlm_jinja_kind_name(v) : "nothing");
 }
 
-static value *as_text(vlm_jinja_run *r, value *v) {
+static vlm_jinja_any *as_text(vlm_jinja_run *r, vlm_jinja_any *v) {
   const char *text = v->kind == VLM_JINJA_TEXT ? v->text : vlm_jinja_print(r, v);
   return !text || v->kind == VLM_JINJA_TEXT ? (text ? v : NULL) : vlm_jinja_text(r, text, strlen(text));
 }
 
 /* ---- texts ---- */
 
-static value *strip(vlm_jinja_run *r, value *of, const vlm_jinja_args *args, bool left, bool right) {
+static vlm_jinja_any *strip(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args, bool left,
+                            bool right) {
   const char *set = text_argument(r, args, 0, " \t\n\r\f\v"), *from;
-  value *text = set ? as_text(r, of) : NULL;
+  vlm_jinja_any *text = set ? as_text(r, of) : NULL;
   if (!text) return NULL;
   size_t bytes = strlen(from = text->text);
   while (left && *from && strchr(set, *from)) from++, bytes--;
   while (right && bytes && strchr(set, from[bytes - 1])) bytes--;
   return vlm_jinja_text(r, from, bytes);
 }
-static value *trim(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *trim(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return strip(r, of, args, true, true);
 }
-static value *lstrip(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *lstrip(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return strip(r, of, args, true, false);
 }
-static value *rstrip(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *rstrip(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return strip(r, of, args, false, true);
 }
 
 /* Letters of ASCII alone; others stay. `words`: the first of each word is large; `first`: of the text. */
 typedef enum letters { LOWER, UPPER, CAPITAL, TITLE } letters;
-static value *set_letters(vlm_jinja_run *r, value *of, letters how) {
-  value *text = as_text(r, of);
-  value *copy = text ? vlm_jinja_text(r, text->text, strlen(text->text)) : NULL;
+static vlm_jinja_any *set_letters(vlm_jinja_run *r, vlm_jinja_any *of, letters how) {
+  vlm_jinja_any *text = as_text(r, of);
+  vlm_jinja_any *copy = text ? vlm_jinja_text(r, text->text, strlen(text->text)) : NULL;
   bool begins = true;
   for (char *c = copy ? (char *)(uintptr_t)copy->text : NULL; c && *c; c++) {
     bool large = how == UPPER || (begins && how >= CAPITAL);
@@ -62,22 +62,22 @@ static value *set_letters(vlm_jinja_run *r, value *of, letters how) {
   }
   return copy;
 }
-static value *lower(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *lower(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, set_letters(r, of, LOWER);
 }
-static value *upper(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *upper(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, set_letters(r, of, UPPER);
 }
-static value *capitalize(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *capitalize(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, set_letters(r, of, CAPITAL);
 }
-static value *title(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *title(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, set_letters(r, of, TITLE);
 }
 
-static value *replace(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *replace(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   const char *what = text_argument(r, args, 0, NULL), *by = what ? text_argument(r, args, 1, NULL) : NULL;
-  value *text = by ? as_text(r, of) : NULL, *made = NULL;
+  vlm_jinja_any *text = by ? as_text(r, of) : NULL, *made = NULL;
   vlm_text out = {0};
   if (!text) return NULL;
   if (!*what) return vlm_jinja_fail(r, VLM_UNSUPPORTED, "an empty text is replaced");
@@ -95,9 +95,9 @@ static value *replace(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
 }
 
 /* By white space where no separator is given; then there are no empty parts. */
-static value *split(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *split(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   static const char BLANK[] = " \t\n\r\f\v";
-  value *given = vlm_jinja_argument(args, 0, "sep"), *most = vlm_jinja_argument(args, 1, "maxsplit");
+  vlm_jinja_any *given = vlm_jinja_argument(args, 0, "sep"), *most = vlm_jinja_argument(args, 1, "maxsplit");
   const char *by = given && given->kind == VLM_JINJA_TEXT ? given->text : NULL, *at = of->text, *next;
   int64_t left = most && most->kind == VLM_JINJA_INT && most->number >= 0 ? most->number : INT64_MAX;
   vlm_jinja_value *list = vlm_jinja_new(r, VLM_JINJA_LIST);
@@ -119,8 +119,8 @@ static bool begins(const char *text, const char *part, bool end) {
 }
 
 /* One text, or a list of them. */
-static value *affix(vlm_jinja_run *r, value *of, const vlm_jinja_args *args, bool end) {
-  value *part = vlm_jinja_argument(args, 0, "");
+static vlm_jinja_any *affix(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args, bool end) {
+  vlm_jinja_any *part = vlm_jinja_argument(args, 0, "");
   bool found = false;
   if (!part || (part->kind != VLM_JINJA_TEXT && part->kind != VLM_JINJA_LIST))
     return vlm_jinja_fail(r, VLM_INPUT, "startswith and endswith want a text");
@@ -129,16 +129,16 @@ static value *affix(vlm_jinja_run *r, value *of, const vlm_jinja_args *args, boo
     found |= part->items[i]->kind == VLM_JINJA_TEXT && begins(of->text, part->items[i]->text, end);
   return vlm_jinja_bool(r, found);
 }
-static value *startswith(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *startswith(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return affix(r, of, args, false);
 }
-static value *endswith(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *endswith(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return affix(r, of, args, true);
 }
 
-static value *join_all(vlm_jinja_run *r, value *list, const char *by) {
+static vlm_jinja_any *join_all(vlm_jinja_run *r, vlm_jinja_any *list, const char *by) {
   vlm_text out = {0};
-  value *made = NULL;
+  vlm_jinja_any *made = NULL;
   for (size_t i = 0; list && i < list->count && r->status == VLM_OK; i++) {
     const char *text = vlm_jinja_print(r, list->items[i]);
     if (i && text) r->status = vlm_text_append(&out, by, strlen(by), r->err);
@@ -149,76 +149,78 @@ static value *join_all(vlm_jinja_run *r, value *list, const char *by) {
   vlm_text_free(&out);
   return made;
 }
-static value *join(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *join(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   const char *by = text_argument(r, args, 0, "");
   return by ? join_all(r, vlm_jinja_elements(r, of), by) : NULL;
 }
 /* The method of a separator. */
-static value *join_by(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
-  value *list = vlm_jinja_argument(args, 0, "");
+static vlm_jinja_any *join_by(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
+  vlm_jinja_any *list = vlm_jinja_argument(args, 0, "");
   return list ? join_all(r, vlm_jinja_elements(r, list), of->text)
               : vlm_jinja_fail(r, VLM_INPUT, "join of nothing");
 }
 
 /* ---- lists and objects ---- */
 
-static value *length(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
-  value *list = vlm_jinja_elements(r, of);
+static vlm_jinja_any *length(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
+  vlm_jinja_any *list = vlm_jinja_elements(r, of);
   (void)args;
   return list ? vlm_jinja_int(r, (int64_t)list->count) : NULL;
 }
-static value *end_of(vlm_jinja_run *r, value *of, bool last) {
-  value *list = vlm_jinja_elements(r, of);
+static vlm_jinja_any *end_of(vlm_jinja_run *r, vlm_jinja_any *of, bool last) {
+  vlm_jinja_any *list = vlm_jinja_elements(r, of);
   if (!list) return NULL;
   return list->count ? list->items[last ? list->count - 1 : 0] : vlm_jinja_undefined(r, "an element");
 }
-static value *first(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *first(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, end_of(r, of, false);
 }
-static value *last(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *last(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, end_of(r, of, true);
 }
-static value *list(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *list(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, vlm_jinja_elements(r, of);
 }
 
-static value *pairs(vlm_jinja_run *r, value *of, bool keys, bool values) {
+static vlm_jinja_any *pairs(vlm_jinja_run *r, vlm_jinja_any *of, bool keys, bool values) {
   vlm_jinja_value *all = vlm_jinja_new(r, VLM_JINJA_LIST);
   if (of->kind != VLM_JINJA_DICT)
     return vlm_jinja_fail(r, VLM_INPUT, "%s has no items", vlm_jinja_kind_name(of));
   for (size_t i = 0; i < of->count; i++) {
-    value *key = vlm_jinja_text(r, of->keys[i], strlen(of->keys[i]));
+    vlm_jinja_any *key = vlm_jinja_text(r, of->keys[i], strlen(of->keys[i]));
     vlm_jinja_value *pair = vlm_jinja_new(r, VLM_JINJA_LIST);
     if (!vlm_jinja_add(r, pair, key) || !vlm_jinja_add(r, pair, of->items[i])) return NULL;
     if (!vlm_jinja_add(r, all, keys && values ? pair : keys ? key : of->items[i])) return NULL;
   }
   return all;
 }
-static value *items(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *items(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, pairs(r, of, true, true);
 }
-static value *keys(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *keys(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, pairs(r, of, true, false);
 }
-static value *values(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *values(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, pairs(r, of, false, true);
 }
 
-static value *get(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *get(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   const char *key = text_argument(r, args, 0, NULL);
-  value *found = key ? vlm_jinja_member(of, key) : NULL, *otherwise = vlm_jinja_argument(args, 1, "default");
+  vlm_jinja_any *found = key ? vlm_jinja_member(of, key) : NULL,
+                *otherwise = vlm_jinja_argument(args, 1, "default");
   if (!key || found) return found;
   return otherwise ? otherwise : vlm_jinja_new(r, VLM_JINJA_NONE);
 }
 
 /* selectattr(name), selectattr(name, test, argument) and what they leave out. */
-static value *select_by(vlm_jinja_run *r, value *of, const vlm_jinja_args *args, bool wanted) {
+static vlm_jinja_any *select_by(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args,
+                                bool wanted) {
   const char *name = text_argument(r, args, 0, NULL);
   const char *test = name && args->count > 1 ? text_argument(r, args, 1, NULL) : "";
-  value *all = test && name ? vlm_jinja_elements(r, of) : NULL;
+  vlm_jinja_any *all = test && name ? vlm_jinja_elements(r, of) : NULL;
   vlm_jinja_value *kept = vlm_jinja_new(r, VLM_JINJA_LIST);
   for (size_t i = 0; all && i < all->count; i++) {
-    value *member = vlm_jinja_member(all->items[i], name);
+    vlm_jinja_any *member = vlm_jinja_member(all->items[i], name);
     const size_t used = args->count > 2 ? 2 : args->count;
     const vlm_jinja_args rest = {args->values + used, args->names + used, args->count - used};
     if (!member) member = vlm_jinja_undefined(r, name);
@@ -227,20 +229,20 @@ static value *select_by(vlm_jinja_run *r, value *of, const vlm_jinja_args *args,
   }
   return all ? kept : NULL;
 }
-static value *selectattr(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *selectattr(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return select_by(r, of, args, true);
 }
-static value *rejectattr(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *rejectattr(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return select_by(r, of, args, false);
 }
 
-static value *map(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
-  value *name = vlm_jinja_argument(args, SIZE_MAX, "attribute"), *all = vlm_jinja_elements(r, of);
+static vlm_jinja_any *map(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
+  vlm_jinja_any *name = vlm_jinja_argument(args, SIZE_MAX, "attribute"), *all = vlm_jinja_elements(r, of);
   vlm_jinja_value *made = vlm_jinja_new(r, VLM_JINJA_LIST);
   if (!name || name->kind != VLM_JINJA_TEXT)
     return vlm_jinja_fail(r, VLM_UNSUPPORTED, "map without attribute");
   for (size_t i = 0; all && i < all->count; i++) {
-    value *member = vlm_jinja_member(all->items[i], name->text);
+    vlm_jinja_any *member = vlm_jinja_member(all->items[i], name->text);
     if (!vlm_jinja_add(r, made, member ? member : vlm_jinja_undefined(r, name->text))) return NULL;
   }
   return all ? made : NULL;
@@ -248,25 +250,26 @@ static value *map(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
 
 /* ---- others ---- */
 
-static value *tojson(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *tojson(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   if (args->count) return vlm_jinja_fail(r, VLM_UNSUPPORTED, "tojson with arguments");
   return vlm_jinja_json(r, of);
 }
-static value *otherwise(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
-  value *given = vlm_jinja_argument(args, 0, "default_value"), *also = vlm_jinja_argument(args, 1, "boolean");
+static vlm_jinja_any *otherwise(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
+  vlm_jinja_any *given = vlm_jinja_argument(args, 0, "default_value"),
+                *also = vlm_jinja_argument(args, 1, "boolean");
   bool missing = of->kind == VLM_JINJA_UNDEFINED || (also && vlm_jinja_true(also) && !vlm_jinja_true(of));
   if (!missing) return of;
   return given ? given : vlm_jinja_text(r, "", 0);
 }
-static value *string(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *string(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)args, as_text(r, of);
 }
-static value *as_int(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *as_int(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   (void)args;
   bool number = of->kind == VLM_JINJA_INT || of->kind == VLM_JINJA_BOOL;
   return vlm_jinja_int(r, number ? of->number : of->kind == VLM_JINJA_TEXT ? strtoll(of->text, NULL, 10) : 0);
 }
-static value *itself(vlm_jinja_run *r, value *of, const vlm_jinja_args *args) {
+static vlm_jinja_any *itself(vlm_jinja_run *r, vlm_jinja_any *of, const vlm_jinja_args *args) {
   return (void)r, (void)args, of;
 }
 
@@ -318,12 +321,14 @@ static callee *find(const struct named *table, size_t count, const char *name) {
   return NULL;
 }
 
-value *vlm_jinja_filter(vlm_jinja_run *r, const char *name, value *v, const vlm_jinja_args *args) {
+vlm_jinja_any *vlm_jinja_filter(vlm_jinja_run *r, const char *name, vlm_jinja_any *v,
+                                const vlm_jinja_args *args) {
   callee *call = FIND(filters, name);
   return call ? call(r, v, args) : vlm_jinja_fail(r, VLM_UNSUPPORTED, "the filter %s is not supported", name);
 }
 
-value *vlm_jinja_method(vlm_jinja_run *r, value *of, const char *name, const vlm_jinja_args *args) {
+vlm_jinja_any *vlm_jinja_method(vlm_jinja_run *r, vlm_jinja_any *of, const char *name,
+                                const vlm_jinja_args *args) {
   callee *call = of->kind == VLM_JINJA_TEXT   ? FIND(text_methods, name)
                  : of->kind == VLM_JINJA_DICT ? FIND(dict_methods, name)
                                               : NULL;

@@ -3,27 +3,25 @@
 
 #include "hub/jinja_private.h"
 
-typedef const vlm_jinja_value value;
-
 /* ---- members ---- */
 
-static value *attribute(vlm_jinja_run *r, value *of, const char *name) {
+static vlm_jinja_any *attribute(vlm_jinja_run *r, vlm_jinja_any *of, const char *name) {
   if (of->kind == VLM_JINJA_UNDEFINED)
     return vlm_jinja_fail(r, VLM_INPUT, "%s is asked of %s, which is not defined", name, of->text);
-  value *found = vlm_jinja_member(of, name);
+  vlm_jinja_any *found = vlm_jinja_member(of, name);
   return found ? found : vlm_jinja_undefined(r, name);
 }
 
 /* A place that counts from the end when it is negative. */
-static value *element(vlm_jinja_run *r, value *of, int64_t at) {
-  value *list = vlm_jinja_elements(r, of);
+static vlm_jinja_any *element(vlm_jinja_run *r, vlm_jinja_any *of, int64_t at) {
+  vlm_jinja_any *list = vlm_jinja_elements(r, of);
   if (!list) return NULL;
   if (at < 0) at += (int64_t)list->count;
   return at >= 0 && (uint64_t)at < list->count ? list->items[at] : vlm_jinja_undefined(r, "an element");
 }
 
-static value *item(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  value *of = vlm_jinja_evaluate(r, n->a), *key = of ? vlm_jinja_evaluate(r, n->b) : NULL;
+static vlm_jinja_any *item(vlm_jinja_run *r, const vlm_jinja_node *n) {
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a), *key = of ? vlm_jinja_evaluate(r, n->b) : NULL;
   if (!key) return NULL;
   if (key->kind == VLM_JINJA_TEXT) return attribute(r, of, key->text);
   if (key->kind == VLM_JINJA_INT && (of->kind == VLM_JINJA_LIST || of->kind == VLM_JINJA_TEXT))
@@ -35,7 +33,7 @@ static value *item(vlm_jinja_run *r, const vlm_jinja_node *n) {
 
 /* One bound of a slice, or what it is when it is left out. */
 static bool bound(vlm_jinja_run *r, const vlm_jinja_node *n, size_t at, int64_t *out) {
-  value *v = at < n->count && n->list[at] ? vlm_jinja_evaluate(r, n->list[at]) : NULL;
+  vlm_jinja_any *v = at < n->count && n->list[at] ? vlm_jinja_evaluate(r, n->list[at]) : NULL;
   if (r->status != VLM_OK) return false;
   if (!v || v->kind == VLM_JINJA_NONE) return true;
   if (v->kind != VLM_JINJA_INT) return vlm_jinja_fail(r, VLM_INPUT, "a slice by %s", vlm_jinja_kind_name(v));
@@ -46,7 +44,7 @@ static bool bound(vlm_jinja_run *r, const vlm_jinja_node *n, size_t at, int64_t 
 static int64_t clamp(int64_t at, int64_t low, int64_t high) { return at < low ? low : at > high ? high : at; }
 
 /* As Python has it: a negative step goes backwards, from the last to the first. */
-static value *slice_list(vlm_jinja_run *r, value *list, const vlm_jinja_node *n) {
+static vlm_jinja_any *slice_list(vlm_jinja_run *r, vlm_jinja_any *list, const vlm_jinja_node *n) {
   const int64_t count = (int64_t)list->count;
   int64_t step = 1;
   if (!bound(r, n, 2, &step)) return NULL;
@@ -65,12 +63,12 @@ static value *slice_list(vlm_jinja_run *r, value *list, const vlm_jinja_node *n)
   return made;
 }
 
-static value *slice(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  value *of = vlm_jinja_evaluate(r, n->a);
+static vlm_jinja_any *slice(vlm_jinja_run *r, const vlm_jinja_node *n) {
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a);
   if (!of) return NULL;
   if (of->kind != VLM_JINJA_LIST && of->kind != VLM_JINJA_TEXT)
     return vlm_jinja_fail(r, VLM_INPUT, "%s is sliced", vlm_jinja_kind_name(of));
-  value *list = vlm_jinja_elements(r, of), *part = list ? slice_list(r, list, n) : NULL;
+  vlm_jinja_any *list = vlm_jinja_elements(r, of), *part = list ? slice_list(r, list, n) : NULL;
   if (!part || of->kind == VLM_JINJA_LIST) return part;
   const vlm_jinja_args none = {0};
   return vlm_jinja_filter(r, "join", part, &none);
@@ -86,24 +84,24 @@ static bool evaluate_args(vlm_jinja_run *r, const vlm_jinja_node *n, vlm_jinja_a
   return list != NULL;
 }
 
-static value *call(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *call(vlm_jinja_run *r, const vlm_jinja_node *n) {
   vlm_jinja_args args;
   if (!evaluate_args(r, n, &args)) return NULL;
   if (n->a->kind == NODE_NAME) return vlm_jinja_function(r, n->a->text, &args);
   if (n->a->kind != NODE_ATTRIBUTE) return vlm_jinja_fail(r, VLM_UNSUPPORTED, "a value is called");
-  value *of = vlm_jinja_evaluate(r, n->a->a);
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a->a);
   return of ? vlm_jinja_method(r, of, n->a->text, &args) : NULL;
 }
 
-static value *filter(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *filter(vlm_jinja_run *r, const vlm_jinja_node *n) {
   vlm_jinja_args args;
-  value *of = vlm_jinja_evaluate(r, n->a);
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a);
   return of && evaluate_args(r, n, &args) ? vlm_jinja_filter(r, n->text, of, &args) : NULL;
 }
 
-static value *test(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *test(vlm_jinja_run *r, const vlm_jinja_node *n) {
   vlm_jinja_args args;
-  value *of = vlm_jinja_evaluate(r, n->a);
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a);
   if (!of || !evaluate_args(r, n, &args)) return NULL;
   const int is = vlm_jinja_test(r, n->text, of, &args);
   return is < 0 ? NULL : vlm_jinja_bool(r, (is == 1) != n->negated);
@@ -111,9 +109,9 @@ static value *test(vlm_jinja_run *r, const vlm_jinja_node *n) {
 
 /* ---- operators ---- */
 
-static value *concat(vlm_jinja_run *r, value *a, value *b) {
+static vlm_jinja_any *concat(vlm_jinja_run *r, vlm_jinja_any *a, vlm_jinja_any *b) {
   vlm_text whole = {0};
-  value *made = NULL;
+  vlm_jinja_any *made = NULL;
   const char *x = vlm_jinja_print(r, a), *y = x ? vlm_jinja_print(r, b) : NULL;
   if (!y) return NULL;
   r->status = vlm_text_append(&whole, x, strlen(x), r->err);
@@ -123,7 +121,7 @@ static value *concat(vlm_jinja_run *r, value *a, value *b) {
   return made;
 }
 
-static value *join_lists(vlm_jinja_run *r, value *a, value *b) {
+static vlm_jinja_any *join_lists(vlm_jinja_run *r, vlm_jinja_any *a, vlm_jinja_any *b) {
   vlm_jinja_value *made = vlm_jinja_new(r, VLM_JINJA_LIST);
   for (size_t i = 0; i < a->count + b->count; i++)
     if (!vlm_jinja_add(r, made, i < a->count ? a->items[i] : b->items[i - a->count])) return NULL;
@@ -144,7 +142,7 @@ static bool compute(char sign, int64_t a, int64_t b, int64_t *out) {
   return true;
 }
 
-static value *arithmetic(vlm_jinja_run *r, const char *text, value *a, value *b) {
+static vlm_jinja_any *arithmetic(vlm_jinja_run *r, const char *text, vlm_jinja_any *a, vlm_jinja_any *b) {
   int64_t out = 0;
   if (*text == '+' && a->kind == VLM_JINJA_TEXT && b->kind == VLM_JINJA_TEXT) return concat(r, a, b);
   if (*text == '+' && a->kind == VLM_JINJA_LIST && b->kind == VLM_JINJA_LIST) return join_lists(r, a, b);
@@ -156,7 +154,7 @@ static value *arithmetic(vlm_jinja_run *r, const char *text, value *a, value *b)
   return vlm_jinja_int(r, out);
 }
 
-static int contains(vlm_jinja_run *r, value *all, value *one) {
+static int contains(vlm_jinja_run *r, vlm_jinja_any *all, vlm_jinja_any *one) {
   if (all->kind == VLM_JINJA_TEXT && one->kind == VLM_JINJA_TEXT) return strstr(all->text, one->text) != NULL;
   if (all->kind == VLM_JINJA_DICT) return one->kind == VLM_JINJA_TEXT && vlm_jinja_member(all, one->text);
   for (size_t i = 0; all->kind == VLM_JINJA_LIST && i < all->count; i++)
@@ -166,7 +164,7 @@ static int contains(vlm_jinja_run *r, value *all, value *one) {
   return -1;
 }
 
-static value *compare(vlm_jinja_run *r, const char *text, value *a, value *b) {
+static vlm_jinja_any *compare(vlm_jinja_run *r, const char *text, vlm_jinja_any *a, vlm_jinja_any *b) {
   int order = 0;
   if (a->kind == VLM_JINJA_TEXT && b->kind == VLM_JINJA_TEXT) order = strcmp(a->text, b->text);
   else if (a->kind == VLM_JINJA_INT && b->kind == VLM_JINJA_INT)
@@ -176,13 +174,13 @@ static value *compare(vlm_jinja_run *r, const char *text, value *a, value *b) {
   return vlm_jinja_bool(r, less || (text[1] == '=' && order == 0));
 }
 
-static value *binary(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *binary(vlm_jinja_run *r, const vlm_jinja_node *n) {
   const char *text = n->text;
-  value *a = vlm_jinja_evaluate(r, n->a);
+  vlm_jinja_any *a = vlm_jinja_evaluate(r, n->a);
   if (!a) return NULL;
   if (!strcmp(text, "and") || !strcmp(text, "or"))
     return vlm_jinja_true(a) == (*text == 'o') ? a : vlm_jinja_evaluate(r, n->b);
-  value *b = vlm_jinja_evaluate(r, n->b);
+  vlm_jinja_any *b = vlm_jinja_evaluate(r, n->b);
   if (!b) return NULL;
   if (!strcmp(text, "==")) return vlm_jinja_bool(r, vlm_jinja_equal(r, a, b));
   if (!strcmp(text, "!=")) return vlm_jinja_bool(r, !vlm_jinja_equal(r, a, b));
@@ -193,8 +191,8 @@ static value *binary(vlm_jinja_run *r, const vlm_jinja_node *n) {
   return found < 0 ? NULL : vlm_jinja_bool(r, found == 1);
 }
 
-static value *unary(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  value *v = vlm_jinja_evaluate(r, n->a);
+static vlm_jinja_any *unary(vlm_jinja_run *r, const vlm_jinja_node *n) {
+  vlm_jinja_any *v = vlm_jinja_evaluate(r, n->a);
   if (!v) return NULL;
   if (*n->text == 'n') return vlm_jinja_bool(r, !vlm_jinja_true(v));
   if (v->kind != VLM_JINJA_INT || v->number == INT64_MIN)
@@ -204,17 +202,17 @@ static value *unary(vlm_jinja_run *r, const vlm_jinja_node *n) {
 
 /* ---- the whole ---- */
 
-static value *make_list(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *make_list(vlm_jinja_run *r, const vlm_jinja_node *n) {
   vlm_jinja_value *list = vlm_jinja_new(r, VLM_JINJA_LIST);
   for (size_t i = 0; i < n->count; i++)
     if (!vlm_jinja_add(r, list, vlm_jinja_evaluate(r, n->list[i]))) return NULL;
   return list;
 }
 
-static value *make_dict(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *make_dict(vlm_jinja_run *r, const vlm_jinja_node *n) {
   vlm_jinja_value *dict = vlm_jinja_new(r, VLM_JINJA_DICT);
   for (size_t i = 0; i + 1 < n->count; i += 2) {
-    value *key = vlm_jinja_evaluate(r, n->list[i]);
+    vlm_jinja_any *key = vlm_jinja_evaluate(r, n->list[i]);
     if (!key) return NULL;
     if (key->kind != VLM_JINJA_TEXT) return vlm_jinja_fail(r, VLM_UNSUPPORTED, "keys of an object are texts");
     if (!vlm_jinja_put(r, dict, key->text, vlm_jinja_evaluate(r, n->list[i + 1]))) return NULL;
@@ -222,24 +220,24 @@ static value *make_dict(vlm_jinja_run *r, const vlm_jinja_node *n) {
   return dict;
 }
 
-static value *choose(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  value *wanted = vlm_jinja_evaluate(r, n->b);
+static vlm_jinja_any *choose(vlm_jinja_run *r, const vlm_jinja_node *n) {
+  vlm_jinja_any *wanted = vlm_jinja_evaluate(r, n->b);
   if (!wanted) return NULL;
   if (vlm_jinja_true(wanted)) return vlm_jinja_evaluate(r, n->a);
   return n->c ? vlm_jinja_evaluate(r, n->c) : vlm_jinja_undefined(r, "a choice without else");
 }
 
-static value *name(vlm_jinja_run *r, const char *text) {
-  value *found = vlm_jinja_lookup(r, text);
+static vlm_jinja_any *name(vlm_jinja_run *r, const char *text) {
+  vlm_jinja_any *found = vlm_jinja_lookup(r, text);
   return found ? found : vlm_jinja_undefined(r, text);
 }
 
-static value *get_attribute(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  value *of = vlm_jinja_evaluate(r, n->a);
+static vlm_jinja_any *get_attribute(vlm_jinja_run *r, const vlm_jinja_node *n) {
+  vlm_jinja_any *of = vlm_jinja_evaluate(r, n->a);
   return of ? attribute(r, of, n->text) : NULL;
 }
 
-static value *dispatch(vlm_jinja_run *r, const vlm_jinja_node *n) {
+static vlm_jinja_any *dispatch(vlm_jinja_run *r, const vlm_jinja_node *n) {
   switch (n->kind) {
     case NODE_VALUE: return n->value;
     case NODE_NAME: return name(r, n->text);
@@ -257,9 +255,9 @@ static value *dispatch(vlm_jinja_run *r, const vlm_jinja_node *n) {
   }
 }
 
-value *vlm_jinja_evaluate(vlm_jinja_run *r, const vlm_jinja_node *n) {
+vlm_jinja_any *vlm_jinja_evaluate(vlm_jinja_run *r, const vlm_jinja_node *n) {
   if (!vlm_jinja_enter(r)) return NULL;
-  value *v = dispatch(r, n);
+  vlm_jinja_any *v = dispatch(r, n);
   vlm_jinja_leave(r);
   return r->status == VLM_OK ? v : NULL;
 }

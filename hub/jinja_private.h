@@ -24,6 +24,8 @@ typedef enum vlm_jinja_token_kind {
   TOKEN_END
 } vlm_jinja_token_kind;
 
+typedef const vlm_jinja_value vlm_jinja_any; /* what nobody writes to */
+
 typedef struct vlm_jinja_token {
   vlm_jinja_token_kind kind;
   int line;

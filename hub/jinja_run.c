@@ -22,13 +22,13 @@ const vlm_jinja_value *vlm_jinja_lookup(const vlm_jinja_run *r, const char *name
 
 /* ---- for ---- */
 
-typedef struct loop {
+typedef struct item_loop {
   const vlm_jinja_node *node;
   const vlm_jinja_value *items;
   vlm_jinja_scope scope;
-} loop;
+} item_loop;
 
-static bool name_item(vlm_jinja_run *r, loop *l, const vlm_jinja_value *item) {
+static bool name_item(vlm_jinja_run *r, item_loop *l, const vlm_jinja_value *item) {
   const vlm_jinja_node *n = l->node;
   l->scope.names = vlm_jinja_new(r, VLM_JINJA_DICT);
   if (!n->second) return vlm_jinja_put(r, l->scope.names, n->text, item);
@@ -39,7 +39,7 @@ static bool name_item(vlm_jinja_run *r, loop *l, const vlm_jinja_value *item) {
 }
 
 /* The elements that the loop's condition keeps. */
-static const vlm_jinja_value *keep(vlm_jinja_run *r, loop *l, const vlm_jinja_value *items) {
+static const vlm_jinja_value *keep(vlm_jinja_run *r, item_loop *l, const vlm_jinja_value *items) {
   vlm_jinja_value *kept = vlm_jinja_new(r, VLM_JINJA_LIST);
   for (size_t i = 0; i < items->count; i++) {
     if (!name_item(r, l, items->items[i])) return NULL;
@@ -49,7 +49,7 @@ static const vlm_jinja_value *keep(vlm_jinja_run *r, loop *l, const vlm_jinja_va
   return kept;
 }
 
-static bool put_loop(vlm_jinja_run *r, loop *l, size_t i) {
+static bool put_loop(vlm_jinja_run *r, item_loop *l, size_t i) {
   const size_t count = l->items->count;
   const struct {
     const char *name;
@@ -69,7 +69,7 @@ static bool put_loop(vlm_jinja_run *r, loop *l, size_t i) {
          vlm_jinja_put(r, l->scope.names, "loop", facts);
 }
 
-static void run_items(vlm_jinja_run *r, loop *l) {
+static void run_items(vlm_jinja_run *r, item_loop *l) {
   for (size_t i = 0; i < l->items->count && r->status == VLM_OK && !r->breaks; i++) {
     if (!name_item(r, l, l->items->items[i]) || !put_loop(r, l, i)) return;
     vlm_jinja_execute(r, l->node->body);
@@ -79,7 +79,7 @@ static void run_items(vlm_jinja_run *r, loop *l) {
 }
 
 static void run_for(vlm_jinja_run *r, const vlm_jinja_node *n) {
-  loop l = {.node = n, .scope = {.outer = r->scope, .names = vlm_jinja_new(r, VLM_JINJA_DICT)}};
+  item_loop l = {.node = n, .scope = {.outer = r->scope, .names = vlm_jinja_new(r, VLM_JINJA_DICT)}};
   const vlm_jinja_value *of = vlm_jinja_evaluate(r, n->a);
   l.items = of ? vlm_jinja_elements(r, of) : NULL;
   if (!l.items) return;

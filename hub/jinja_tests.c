@@ -3,11 +3,9 @@
 
 #include "hub/jinja_private.h"
 
-typedef const vlm_jinja_value value;
-
 /* ---- functions ---- */
 
-static value *make_namespace(vlm_jinja_run *r, const vlm_jinja_args *args) {
+static vlm_jinja_any *make_namespace(vlm_jinja_run *r, const vlm_jinja_args *args) {
   vlm_jinja_value *space = vlm_jinja_new(r, VLM_JINJA_DICT);
   for (size_t i = 0; space && i < args->count; i++) {
     if (!args->names[i]) return vlm_jinja_fail(r, VLM_UNSUPPORTED, "namespace() wants names");
@@ -17,7 +15,7 @@ static value *make_namespace(vlm_jinja_run *r, const vlm_jinja_args *args) {
   return space;
 }
 
-static value *range(vlm_jinja_run *r, const vlm_jinja_args *args) {
+static vlm_jinja_any *range(vlm_jinja_run *r, const vlm_jinja_args *args) {
   int64_t bounds[3] = {0, 0, 1};
   vlm_jinja_value *made = vlm_jinja_new(r, VLM_JINJA_LIST);
   for (size_t i = 0; i < args->count; i++) {
@@ -32,8 +30,8 @@ static value *range(vlm_jinja_run *r, const vlm_jinja_args *args) {
   return made;
 }
 
-value *vlm_jinja_function(vlm_jinja_run *r, const char *name, const vlm_jinja_args *args) {
-  value *message = vlm_jinja_argument(args, 0, "");
+vlm_jinja_any *vlm_jinja_function(vlm_jinja_run *r, const char *name, const vlm_jinja_args *args) {
+  vlm_jinja_any *message = vlm_jinja_argument(args, 0, "");
   if (!strcmp(name, "namespace")) return make_namespace(r, args);
   if (!strcmp(name, "range")) return range(r, args);
   if (strcmp(name, "raise_exception") != 0)
@@ -44,7 +42,7 @@ value *vlm_jinja_function(vlm_jinja_run *r, const char *name, const vlm_jinja_ar
 
 /* ---- tests ---- */
 
-static int is_kind(value *v, const char *name) {
+static int is_kind(vlm_jinja_any *v, const char *name) {
   static const struct {
     const char *name;
     unsigned kinds;
@@ -67,9 +65,9 @@ static int is_kind(value *v, const char *name) {
   return -1;
 }
 
-int vlm_jinja_test(vlm_jinja_run *r, const char *name, value *v, const vlm_jinja_args *args) {
+int vlm_jinja_test(vlm_jinja_run *r, const char *name, vlm_jinja_any *v, const vlm_jinja_args *args) {
   static const char *const equal[] = {"equalto", "eq", "==", "sameas"};
-  value *other = vlm_jinja_argument(args, 0, "");
+  vlm_jinja_any *other = vlm_jinja_argument(args, 0, "");
   const int kind = is_kind(v, name);
   if (kind >= 0) return kind;
   if (!strcmp(name, "true")) return v->kind == VLM_JINJA_BOOL && v->number;
