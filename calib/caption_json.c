@@ -91,12 +91,18 @@ static vlm_json text_of(vlm_json record) {
 }
 
 /* {"image_id", "caption"} and its kin. */
+/* The line in which vlm-run tells what it left out: no answer. */
+static bool tells_skipped(vlm_json record) {
+  return vlm_json_size(record) == 1 && vlm_json_type(vlm_json_member(record, "skipped")) == VLM_JSON_ARRAY;
+}
+
 vlm_status vlm_caption_read_record(vlm_caption_set *set, vlm_json record, const vlm_caption_opts *opts,
                                    vlm_error *err) {
   vlm_status st = VLM_OK;
   const char *id;
   if (vlm_json_type(record) != VLM_JSON_OBJECT)
     return vlm_json_fail(record, err, VLM_INPUT, "a record {\"image_id\", \"caption\"} is wanted here");
+  if (tells_skipped(record)) return VLM_OK;
   bool wanted;
   VLM_TRY(is_wanted(&wanted, set, record, "split", opts, err));
   if (!wanted) goto out;

@@ -27,6 +27,7 @@ vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_ope
   const vlm_option_values *given = &cli->args->shape;
   *out = (vlm_cli_open_opts){.flow = {.decoder = (vlm_decoder_form)cli->args->decoder,
                                       .variant = (vlm_variant)cli->args->variant,
+                                      .raw_prompt = cli->args->raw_prompt,
                                       .lower = use != VLM_OPEN_AS_IT_IS,
                                       .lazy = use == VLM_OPEN_TO_RUN}};
   VLM_TRY(vlm_new(&out->shapes, given->count, err));

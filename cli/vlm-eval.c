@@ -107,6 +107,9 @@ static void read_options(vlm_eval_job *j) {
   j->opts.bootstrap.resamples = args->bootstrap;
   j->opts.bootstrap.seed = (uint64_t)args->seed;
   j->opts.labels = j->labels;
+  j->opts.skip_bad = args->on_bad != 0;
+  j->opts.skipped = vlm_skipped_add;
+  j->opts.skipped_user = &j->skipped;
 }
 
 /* ---- running ---- */
@@ -119,6 +122,7 @@ static vlm_status run_shadow(vlm_eval_job *j, vlm_error *err) {
   opts.budget = (vlm_budget){.gate = VLM_GATE_CI};
   opts.on_answer = NULL;
   opts.on_output = NULL;
+  opts.skipped = NULL;
   const bool apart = j->bundles[VLM_EVAL_BASELINE] != NULL;
   if (apart)
     VLM_TRY(vlm_flow_evaluate(&j->shadow, j->context, j->bundles[VLM_EVAL_REFERENCE],
@@ -141,6 +145,7 @@ static vlm_status run_models(vlm_eval_job *j, vlm_error *err) {
                             j->bundles[VLM_EVAL_CANDIDATE], j->set, &j->opts, err));
   VLM_TRY(run_shadow(j, err));
   vlm_progress_end(&j->progress);
+  vlm_skipped_say(&j->skipped);
   VLM_TRY(vlm_eval_records_close(j->records, &j->result, err));
 out:
   return st;

@@ -123,46 +123,73 @@ out:
 
 /* ---- all images ---- */
 
-static vlm_status play_image(match *m, vlm_eval_item *item, size_t i) {
+static vlm_status play_image(match *m, vlm_eval_item *item, const vlm_sample_pixels *pixels) {
   vlm_status st = VLM_OK;
-  vlm_sample_pixels pixels = {0};
-  VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, i, m->err));
   for (int k = 0; k < m->n_players; k++) {
     player *p = &m->players[(k + (int)(item - m->out->items)) %
                             m->n_players]; /* turn by turn: neither side is always first */
-    VLM_TRY(play(m, p, &pixels, item->prompt));
+    VLM_TRY(play(m, p, pixels, item->prompt));
     VLM_TRY(note_answer(m, p, item));
   }
   if (m->n_players == 2) VLM_TRY(compare(m, item));
   if (m->opts->on_item) VLM_TRY(m->opts->on_item(m->opts->user, item, m->err));
 out:
-  vlm_sample_pixels_free(&pixels);
   return st;
 }
 
-static vlm_status begin_item(match *m, vlm_eval_item *item, const vlm_sample *s, int64_t p) {
+static vlm_status begin_item(match *m, vlm_eval_item *item, size_t i, int64_t p) {
   vlm_status st = VLM_OK;
+  const vlm_sample *s = vlm_dataset_get(m->set, i);
   const char *prompt = s->prompt && p == 0 ? s->prompt : m->opts->prompts[p];
-  *item =
-      (vlm_eval_item){.kl_mean = NAN, .cider_d = {NAN, NAN}, .total_ms = {NAN, NAN}, .first_divergence = -1};
+  *item = (vlm_eval_item){
+      .sample = i, .kl_mean = NAN, .cider_d = {NAN, NAN}, .total_ms = {NAN, NAN}, .first_divergence = -1};
   VLM_TRY(vlm_arena_strdup(m->out->arena, &item->key, s->key, m->err));
   VLM_TRY(vlm_arena_strdup(m->out->arena, &item->prompt, prompt, m->err));
 out:
   return st;
 }
 
-static vlm_status play_all(match *m) {
+/* Its header was looked at before, but the pixels of an image may still be broken; *loaded false = it is left out. */
+static vlm_status load(match *m, vlm_sample_pixels *pixels, size_t i, bool tell, bool *loaded) {
   const vlm_eval_opts *o = m->opts;
-  for (int64_t k = 0; k < m->out->images; k++) {
-    size_t i = (size_t)(k / o->n_prompts);
-    const vlm_sample *s = vlm_dataset_get(m->set, i);
-    vlm_status st = begin_item(m, &m->out->items[k], s, k % o->n_prompts);
-    if (st == VLM_OK) st = play_image(m, &m->out->items[k], i);
-    if (st != VLM_OK) vlm_error_context(m->err, "%s", s->key);
-    else if (o->between) st = o->between(o->user, k + 1, m->out->images, m->err);
+  const vlm_status st = vlm_dataset_load_pixels(pixels, m->set, i, m->err);
+  *loaded = st == VLM_OK;
+  if (st == VLM_OK || st == VLM_MEMORY || !o->skip_bad) return st;
+  if (tell && o->skipped) o->skipped(o->skipped_user, vlm_dataset_get(m->set, i)->path, m->err->text);
+  *m->err = (vlm_error){0};
+  return VLM_OK;
+}
+
+/* One image with every prompt. */
+static vlm_status play_sample(match *m, size_t i, int64_t total) {
+  vlm_status st = VLM_OK;
+  const vlm_eval_opts *o = m->opts;
+  vlm_sample_pixels pixels = {0};
+  bool loaded = false;
+  VLM_TRY(load(m, &pixels, i, true, &loaded));
+  for (int64_t p = 0; loaded && p < o->n_prompts; p++) {
+    vlm_eval_item *item = &m->out->items[m->out->images];
+    VLM_TRY(begin_item(m, item, i, p));
+    VLM_TRY(play_image(m, item, &pixels));
+    m->out->images++;
+    if (o->between) VLM_TRY(o->between(o->user, (int64_t)i * o->n_prompts + p + 1, total, m->err));
+  }
+out:
+  vlm_sample_pixels_free(&pixels);
+  return st;
+}
+
+static vlm_status play_all(match *m) {
+  vlm_status st = VLM_OK;
+  const size_t count = vlm_dataset_count(m->set);
+  const int64_t total = (int64_t)count * m->opts->n_prompts;
+  for (size_t i = 0; i < count; i++) {
+    st = play_sample(m, i, total);
+    if (st != VLM_OK && st != VLM_INTERRUPTED)
+      vlm_error_context(m->err, "%s", vlm_dataset_get(m->set, i)->key);
     if (st != VLM_OK) return st;
   }
-  return VLM_OK;
+  return st;
 }
 
 /* ---- set-up ---- */
@@ -171,13 +198,16 @@ static vlm_status play_all(match *m) {
 static vlm_status enter(match *m, const vlm_bundle *bundle, vlm_eval_side *side) {
   vlm_status st = VLM_OK;
   vlm_sample_pixels pixels = {0};
+  bool loaded = false;
   player *p = &m->players[m->n_players];
   vlm_memory_use before = vlm_memory_now();
   p->side = side;
   m->n_players++;
   const vlm_model_opts opts = {.session = {.owns_constants = m->opts->owns_constants}};
   VLM_TRY(vlm_model_create(&p->model, m->context, bundle, &opts, m->err));
-  VLM_TRY(vlm_dataset_load_pixels(&pixels, m->set, 0, m->err));
+  for (size_t i = 0; i < vlm_dataset_count(m->set) && !loaded; i++)
+    VLM_TRY(load(m, &pixels, i, false, &loaded));
+  VLM_CHECK(loaded, m->err, VLM_INPUT, "none of the images can be read");
   VLM_TRY(play(m, p, &pixels, m->opts->prompts[0]));
   vlm_memory_use after = vlm_memory_now();
   side->memory.private_dirty_mib = after.private_dirty_mib - before.private_dirty_mib;
@@ -199,11 +229,11 @@ vlm_status vlm_evaluate(vlm_evaluation *out, vlm_context *context, const vlm_bun
   vlm_status st = VLM_OK;
   match m = {.out = out, .context = context, .set = set, .opts = opts, .err = err};
   memset(out, 0, sizeof *out);
-  out->images = (int64_t)vlm_dataset_count(set) * opts->n_prompts;
+  const int64_t most = (int64_t)vlm_dataset_count(set) * opts->n_prompts;
   out->compared = candidate != NULL;
-  VLM_CHECK(out->images > 0, err, VLM_INPUT, "the data set is empty");
+  VLM_CHECK(most > 0, err, VLM_INPUT, "the data set is empty");
   VLM_TRY(vlm_arena_create(&out->arena, err));
-  VLM_TRY(vlm_arena_new(out->arena, &out->items, out->images, err));
+  VLM_TRY(vlm_arena_new(out->arena, &out->items, most, err));
   VLM_TRY(enter(&m, reference, &out->reference));
   if (candidate) VLM_TRY(enter(&m, candidate, &out->candidate));
   VLM_TRY(play_all(&m));

@@ -33,10 +33,14 @@ typedef struct vlm_eval_opts {
   /* Called with each image when it is done, still without scores. NULL = not. */
   vlm_status (*on_item)(void *user, const struct vlm_eval_item *item, vlm_error *err);
   void *user;
+  bool skip_bad; /* an image that cannot be loaded is told and left out; else it ends the run */
+  void (*skipped)(void *user, const char *path, const char *reason); /* NULL = not told */
+  void *skipped_user;
 } vlm_eval_opts;
 
 /* One image with one prompt. Of what was not measured: NaN. */
 typedef struct vlm_eval_item {
+  size_t sample; /* index in the set */
   const char *key, *prompt;
   const char *captions[2]; /* reference, candidate; NULL without */
   int64_t tokens[2];       /* generated */

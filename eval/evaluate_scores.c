@@ -23,7 +23,7 @@ typedef struct {
 } prompt_group;
 
 static const vlm_sample *sample_of(const scoring *s, const vlm_eval_item *item) {
-  return vlm_dataset_get(s->set, (size_t)((item - s->out->items) / s->opts->n_prompts));
+  return vlm_dataset_get(s->set, item->sample);
 }
 
 /* ---- groups ---- */

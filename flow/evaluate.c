@@ -68,6 +68,9 @@ static vlm_status evaluate_answers(vlm_flow_evaluation *out, vlm_context *contex
                              .beams = opts->beams,
                              .bootstrap = opts->bootstrap,
                              .owns_constants = opts->owns_constants,
+                             .skip_bad = opts->skip_bad,
+                             .skipped = opts->skipped,
+                             .skipped_user = opts->skipped_user,
                              .between = on_step,
                              .on_item = on_answer,
                              .user = &user};

@@ -19,6 +19,9 @@ typedef struct vlm_flow_evaluate_opts {
   vlm_status (*on_answer)(void *user, const vlm_eval_item *item, vlm_error *err);
   vlm_status (*on_output)(void *user, const vlm_graph_item *item, vlm_error *err);
   void *user;
+  bool skip_bad; /* an image whose pixels turn out to be broken is told and left out; else it ends the run */
+  void (*skipped)(void *user, const char *path, const char *reason); /* NULL = not told */
+  void *skipped_user;
   vlm_watch watch; /* unit: a sample with one prompt */
 } vlm_flow_evaluate_opts;
 

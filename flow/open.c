@@ -5,6 +5,7 @@
 
 #include "pack/pack.h"
 #include "runtime/base/file.h"
+#include "runtime/base/memory.h"
 #include "runtime/decode/bundle_lower.h"
 
 /* ---- kinds of files ---- */
@@ -83,6 +84,10 @@ out:
 }
 
 vlm_status vlm_flow_open_finish(vlm_bundle *bundle, const vlm_flow_open_opts *opts, vlm_error *err) {
+  if (opts->raw_prompt) {
+    vlm_free(bundle->texts[VLM_TEXT_CHAT]);
+    bundle->texts[VLM_TEXT_CHAT] = NULL;
+  }
   vlm_status st = bind_shapes(bundle, opts, err);
   return st == VLM_OK && (opts->lower || opts->lazy) ? vlm_bundle_lower(bundle, NULL, err) : st;
 }

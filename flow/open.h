@@ -22,8 +22,9 @@ typedef struct vlm_flow_open_opts {
   vlm_variant variant;             /* when a folder has several precisions */
   const vlm_shape_binding *shapes; /* for single graphs */
   int32_t n_shapes;
-  bool lower; /* ready to run: quantized graphs become integer operators */
-  bool lazy;  /* for a bundle that is run, and neither written nor compared: lowered, and packed
+  bool raw_prompt; /* prompts are sent without the model's chat template */
+  bool lower;      /* ready to run: quantized graphs become integer operators */
+  bool lazy;       /* for a bundle that is run, and neither written nor compared: lowered, and packed
                                      * weights may wait in the file until a session wants them */
 } vlm_flow_open_opts;
 

@@ -1,5 +1,6 @@
 #include "hub/resolve.h"
 
+#include "hub/chat.h"
 #include "hub/processor.h"
 #include "runtime/bundle/bundle_texts.h"
 
@@ -51,5 +52,6 @@ vlm_status vlm_hub_resolve(vlm_bundle *bundle, vlm_error *err) {
   const vlm_status st = read_steps(&bundle->preprocess, bundle, &bundle->preprocess_error);
   if (st == VLM_MEMORY) return vlm_fail(err, st, "%s", bundle->preprocess_error.text);
   bundle->preprocess_status = st;
-  return VLM_OK;
+  if (bundle->family != VLM_FAMILY_DECODER_ONLY || bundle->texts[VLM_TEXT_CHAT]) return VLM_OK;
+  return vlm_hub_chat(&bundle->texts[VLM_TEXT_CHAT], bundle, err);
 }

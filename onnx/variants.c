@@ -61,7 +61,7 @@ vlm_status vlm_variant_find(char **path, vlm_variant *found, const char *folder,
   vlm_status st = VLM_OK;
   *path = NULL;
   *found = asked == VLM_VARIANT_ANY ? VLM_VARIANT_FP32 : asked;
-  VLM_TRY(find_file(path, folder, stem, *found, err));
+  VLM_TRY(find_file(path, folder, stem, (int)*found, err));
   if (*path || asked == VLM_VARIANT_FP32) goto out;
   *found = VLM_VARIANT_FP32;
   VLM_TRY(find_file(path, folder, stem, VLM_VARIANT_FP32, err));

@@ -42,8 +42,8 @@ vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *m, const vlm_imag
   if (m->has_preprocess)
     return vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err);
   return vlm_fail(err, VLM_INPUT,
-                  "%s: has no preprocessor_config.json and no vlm.json with \"preprocess\", so how images "
-                  "become pixel_values is not known",
+                  "%s: no preprocessor_config.json, processor_config.json or vlm.json says how images become "
+                  "pixel_values; a packed file that lacks it has to be packed again",
                   m->bundle->source);
 }
 

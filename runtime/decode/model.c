@@ -132,6 +132,15 @@ const char *vlm_model_default_prompt(const vlm_model *m) {
   return m->prompt.fallback && *m->prompt.fallback ? m->prompt.fallback : VLM_DEFAULT_PROMPT;
 }
 
+/* A task's question, in the model's chat template. */
+static vlm_status chat_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
+  vlm_text question = {0};
+  vlm_status st = vlm_task_prompt(&question, prompt, err);
+  if (st == VLM_OK) st = vlm_prompt_chat(&m->prompt, vlm_text_get(&question), text, err);
+  vlm_text_free(&question);
+  return st;
+}
+
 vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *text, vlm_error *err) {
   const char *asked;
   if (!*prompt && m->prompt.fallback) prompt = m->prompt.fallback;
@@ -140,7 +149,8 @@ vlm_status vlm_model_prompt(const vlm_model *m, const char *prompt, vlm_text *te
     vlm_status st = vlm_json_as_text(&asked, known, err);
     return st == VLM_OK ? vlm_text_append(text, asked, strlen(asked), err) : st;
   }
-  if (m->encoder_reads_text || m->decoder_reads_image) return vlm_task_prompt(text, prompt, err);
+  if (m->encoder_reads_text) return vlm_task_prompt(text, prompt, err);
+  if (m->decoder_reads_image) return chat_prompt(m, prompt, text, err);
   /* A decoder that starts from the prompt knows no tasks but those of its own vocabulary. */
   if (vlm_task_find(prompt) && vlm_tokenizer_id(m->tokenizer, prompt) < 0) return VLM_OK;
   return vlm_text_append(text, prompt, strlen(prompt), err);

@@ -61,6 +61,7 @@ vlm_status vlm_prompt_rules_read(vlm_prompt_rules *out, const vlm_bundle *bundle
   out->image_first = !strcmp(type, "paligemma");
   out->start_in_prompt = !strcmp(encoder, "donut-swin");
   VLM_TRY(vlm_bundle_default_prompt(&out->fallback, bundle, err));
+  VLM_TRY(vlm_bundle_json(&out->chat, bundle, VLM_TEXT_CHAT, err));
 out:
   vlm_json_free(config);
   vlm_json_free(manifest);
@@ -70,6 +71,8 @@ out:
 void vlm_prompt_rules_free(vlm_prompt_rules *rules) {
   vlm_free(rules->fallback);
   rules->fallback = NULL;
+  vlm_json_free(rules->chat);
+  rules->chat = NULL;
 }
 
 /* ---- text with image places ---- */
@@ -87,6 +90,51 @@ static const char *next_place(const char *text, size_t *bytes) {
   return first;
 }
 
+static bool has_place(const vlm_prompt_rules *r, const char *text) {
+  const char *token = r->image_token >= 0 ? vlm_tokenizer_token(r->tokenizer, r->image_token) : NULL;
+  size_t bytes;
+  return next_place(text, &bytes) || (token && *token && strstr(text, token));
+}
+
+static vlm_status read_sides(const char *sides[2], vlm_json chat, const char *key, vlm_error *err) {
+  vlm_json pair = {0};
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_json_get_array(&pair, chat, key, VLM_JSON_REQUIRED, err));
+  for (size_t i = 0; i < 2; i++) VLM_TRY(vlm_json_as_text(&sides[i], vlm_json_at(pair, i), err));
+out:
+  return st;
+}
+
+/* With the whole first line of a template: somebody has applied it already. */
+static bool begins_alike(const char *prompt, const char *before) {
+  const size_t line = strcspn(before, "\n");
+  return line && !strncmp(prompt, before, before[line] ? line + 1 : line);
+}
+
+vlm_status vlm_prompt_chat(const vlm_prompt_rules *r, const char *prompt, vlm_text *text, vlm_error *err) {
+  static const char BLANK[] = " \t\n\r\f\v";
+  vlm_status st = VLM_OK;
+  const vlm_json chat = root_of(r->chat);
+  const char *sides[2] = {"", ""}, *error = NULL;
+  bool trim = false;
+  size_t bytes = strlen(prompt);
+  VLM_TRY(vlm_json_get_text(&error, chat, "error", VLM_JSON_OPTIONAL, err));
+  VLM_CHECK(!error, err, VLM_UNSUPPORTED, "%s", error);
+  if (r->chat) VLM_TRY(read_sides(sides, chat, has_place(r, prompt) ? "without_image" : "with_image", err));
+  if (r->chat) VLM_TRY(vlm_json_get_bool(&trim, chat, "trim", VLM_JSON_OPTIONAL, err));
+  if (begins_alike(prompt, sides[0])) {
+    sides[0] = sides[1] = "";
+    trim = false;
+  }
+  for (; trim && *prompt && strchr(BLANK, *prompt); bytes--) prompt++;
+  while (trim && bytes && strchr(BLANK, prompt[bytes - 1])) bytes--;
+  VLM_TRY(vlm_text_append(text, sides[0], strlen(sides[0]), err));
+  VLM_TRY(vlm_text_append(text, prompt, bytes, err));
+  VLM_TRY(vlm_text_append(text, sides[1], strlen(sides[1]), err));
+out:
+  return st;
+}
+
 /* A token of the vocabulary stands for the image: it goes through the tokenizer with the text around it. */
 static vlm_status encode_with_token(const vlm_prompt_rules *r, const char *token, const char *text,
                                     vlm_ids *ids, vlm_error *err) {
@@ -101,6 +149,9 @@ static vlm_status encode_with_token(const vlm_prompt_rules *r, const char *token
   }
   VLM_TRY(vlm_text_append(&whole, text, strlen(text), err));
   VLM_TRY(vlm_tokenizer_encode(r->tokenizer, vlm_text_get(&whole), whole.bytes, true, ids, err));
+  /* Chat templates bring the start token that the tokenizer adds as well. */
+  if (ids->count > 1 && r->bos >= 0 && ids->data[0] == r->bos && ids->data[1] == r->bos)
+    memmove(ids->data, ids->data + 1, --ids->count * sizeof *ids->data);
   for (size_t i = 0; i < ids->count; i++)
     if (ids->data[i] == r->image_token) ids->data[i] = VLM_IMAGE_SLOT;
 out:

@@ -106,3 +106,16 @@ that "interrupted: exit 130" test $rc = 130
 that "it says how far it came" grep -qE "^vlm-run: interrupted; $(wc -l <more.jsonl) of 256 answers are in more.jsonl" err
 cp "$PICTURES/truncated.png" folder/
 expect "a bad one among good ones" 0 '"skipped": ?\[\{"path": ?"folder/truncated.png"' vlm-run "$PACK" folder --on-bad skip --json
+
+# Pixels that turn out to be broken behind a header that is fine.
+mkdir broken && cp $(images 3) broken/ && worst=$(ls broken/*.png | head -n 1)
+flip "$worst" $(($(stat -c %s "$worst") / 2))
+expect "the run ends at the image" 2 "$(basename "$worst").*PNG" vlm-eval "$BUNDLE" "$PACK" --images broken
+expect "or goes on without it" 0 '"skipped": ?\[\{"path": ?"broken/' vlm-eval "$BUNDLE" "$PACK" --images broken --on-bad skip --json
+that "the others count" grep -qE '"images": ?2[,}]' out
+expect "the reference alone" 0 "." vlm-eval "$BUNDLE" --images broken --on-bad skip
+expect "none is left" 2 "none of the images can be read|none of the 1 samples" vlm-eval "$BUNDLE" --images "$worst" --on-bad skip
+expect "answers with one left out" 0 "" vlm-run "$PACK" broken --on-bad skip --json=answers.jsonl
+that "the last line tells it" bash -c 'tail -n 1 answers.jsonl | grep -q skipped'
+grep -v skipped answers.jsonl | sed 's/^{"image": *"\([^"]*\)".*/{"image": "\1", "refs": ["a dark calendar", "a light list"]}/' >refs.jsonl
+expect "such a file is scored" 0 "BLEU" vlm-eval --metrics-only answers.jsonl refs.jsonl

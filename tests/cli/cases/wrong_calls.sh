@@ -79,3 +79,8 @@ expect "a name that begins with a dash, behind =" 0 "" vlm-eval "$PACK" --images
 expect "a value twice, the same" 0 "^a " vlm-run "$PACK" photo.png --threads 2 --threads=2 --quiet
 expect "-vv is -v" 0 "^a " vlm-run "$PACK" photo.png -vv
 expect "an empty prompt is one" 0 "" vlm-run "$PACK" photo.png --prompt "" --quiet
+
+# Precisions of a bundle
+wrong "a variant that is none" 1 "--variant fp61: known are any fp32 fp16 int8 uint8 quantized q8 q4 q4f16 bnb4" vlm-run "$BUNDLE" photo.png --variant fp61
+wrong "a variant that the bundle has not" 2 ".*: no graph comes as q4; there are: fp32" vlm-run "$BUNDLE" photo.png --variant q4
+wrong "a variant, misspelt" 1 "unknown option --varient, did you mean --variant\?; see vlm-run --help" vlm-run "$BUNDLE" photo.png --varient q4
