@@ -13,7 +13,7 @@
     (void)p;                                                                                              \
     VLM_ROW_LOOP1(double, double, f64)                                                                    \
   }                                                                                                       \
-  static vlm_row_table name##_rows = {[VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
+  static vlm_row_table name##_rows = {VLM_ROW_FLOAT_FORMS(name)};
 #define RUN0(name) \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, 1, name##_rows, NULL, 0); }
 #define RUN1(name, a)                                        \
@@ -64,14 +64,9 @@ RUN2(selu, 1.67326319f, 1.05070102f)
 
 /* Relu has integer forms too. */
 static void relu_f32(const vlm_row *row) { row->ops->relu(row->out, row->in[0], row->n, NULL); }
-static void relu_f64(const vlm_row *row)
-    VLM_ROW_LOOP1(double, double, x < 0 ? 0 : x) static void relu_s8(const vlm_row *row)
-        VLM_ROW_LOOP1(int8_t, int8_t, x < 0 ? 0 : x) static void relu_s16(const vlm_row *row)
-            VLM_ROW_LOOP1(int16_t, int16_t, x < 0 ? 0 : x) static void relu_s32(const vlm_row *row)
-                VLM_ROW_LOOP1(int32_t, int32_t, x < 0 ? 0 : x) static void relu_s64(const vlm_row *row)
-                    VLM_ROW_LOOP1(int64_t, int64_t, x < 0 ? 0 : x) static vlm_row_table relu_rows = {
-                        [VLM_F32] = relu_f32, [VLM_F64] = relu_f64, [VLM_S8] = relu_s8,
-                        [VLM_S16] = relu_s16, [VLM_S32] = relu_s32, [VLM_S64] = relu_s64};
+VLM_ROW_FN1(relu_f64, double, double, x < 0 ? 0 : x)
+VLM_ROW_FN1(relu_s64, int64_t, int64_t, x < 0 ? 0 : x)
+static vlm_row_table relu_rows = {VLM_ROW_FLOAT_FORMS(relu), [VLM_ROW_S64] = relu_s64};
 RUN0(relu)
 
 static void thresholded_relu_f32(const vlm_row *row) {
@@ -82,13 +77,12 @@ static void thresholded_relu_f64(const vlm_row *row) {
   const double alpha = (double)*(const float *)row->opts;
   VLM_ROW_LOOP1(double, double, x > alpha ? x : x != x ? x : 0.0)
 }
-static vlm_row_table thresholded_relu_rows = {
-    [VLM_F32] = thresholded_relu_f32, [VLM_F64] = thresholded_relu_f64};
+static vlm_row_table thresholded_relu_rows = {VLM_ROW_FLOAT_FORMS(thresholded_relu)};
 RUN1(thresholded_relu, 1.0f)
 
 /* p = {bias, lambd}. */
-#define SHRINK(op, suffix, NAME, type)                                                           \
-  static void shrink_##suffix(const vlm_row *row) {                                              \
+#define SHRINK(op, suffix, type)                                                                 \
+  static void op##_##suffix(const vlm_row *row) {                                                \
     const float bias = ((const float *)row->opts)[0], lambd = ((const float *)row->opts)[1];     \
     VLM_ROW_LOOP1(type, type,                                                                    \
                   (double)x<(double)-lambd ? (double)x + (double)bias : (double)x>(double) lambd \
@@ -96,10 +90,9 @@ RUN1(thresholded_relu, 1.0f)
                       : 0)                                                                       \
   }
 VLM_ROW_INTEGERS(SHRINK, shrink)
-SHRINK(shrink, f32, F32, float)
-SHRINK(shrink, f64, F64, double)
-static vlm_row_table shrink_rows = {
-    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, shrink)[VLM_F32] = shrink_f32, [VLM_F64] = shrink_f64};
+SHRINK(shrink, f32, float)
+SHRINK(shrink, f64, double)
+static vlm_row_table shrink_rows = {VLM_ROW_FLOAT_FORMS(shrink), VLM_ROW_INTEGER_FORMS(shrink)};
 RUN2(shrink, 0.0f, 0.5f)
 
 /* ---- GELU in its operator forms ---- */
@@ -119,9 +112,8 @@ vlm_status vlm_prepare_gelu_erf(vlm_op_call *c) { return vlm_rows_prepare(c, 1, 
     row->ops->add(row->out, row->in[0], row->step[0], row->in[1], row->step[1], row->n); \
     row->ops->op(row->out, row->out, row->n, NULL);                                      \
   }                                                                                      \
-  static void name##_f64(const vlm_row *row)                                             \
-      VLM_ROW_LOOP2(double, double, f64(x + y)) static vlm_row_table name##_rows = {     \
-          [VLM_F32] = name##_f32, [VLM_F64] = name##_f64};
+  VLM_ROW_FN2(name##_f64, double, double, f64(x + y))                                    \
+  static vlm_row_table name##_rows = {VLM_ROW_FLOAT_FORMS(name)};
 BIASED(bias_gelu, gelu, gelu64)
 BIASED(bias_gelu_tanh, gelu_tanh, gelu_tanh64)
 

@@ -10,14 +10,12 @@ vlm_status vlm_infer_compare(vlm_op_call *c) {
   return st;
 }
 
-#define COMPARE_INTEGER(op, suffix, NAME, type) \
-  static void op##_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, uint8_t, x op##_OPERATOR y)
-#define COMPARE(op, ...)                                                                           \
-  VLM_ROW_INTEGERS(COMPARE_INTEGER, op)                                                            \
-  COMPARE_INTEGER(op, f32, F32, float)                                                             \
-  COMPARE_INTEGER(op, f64, F64, double)                                                            \
-  static vlm_row_table op##_rows = {                                                               \
-      VLM_ROW_INTEGERS(VLM_ROW_ENTRY, op)[VLM_F32] = op##_f32, [VLM_F64] = op##_f64, __VA_ARGS__}; \
+#define COMPARE_FORM(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, uint8_t, x op##_OPERATOR y)
+#define COMPARE(op, ...)                                                                              \
+  VLM_ROW_INTEGERS(COMPARE_FORM, op)                                                                  \
+  COMPARE_FORM(op, f32, float)                                                                        \
+  COMPARE_FORM(op, f64, double)                                                                       \
+  static vlm_row_table op##_rows = {VLM_ROW_FLOAT_FORMS(op), VLM_ROW_INTEGER_FORMS(op), __VA_ARGS__}; \
   vlm_status vlm_prepare_##op(vlm_op_call *c) { return vlm_rows_prepare_binary(c, op##_rows); }
 
 #define equal_OPERATOR ==
@@ -25,14 +23,16 @@ vlm_status vlm_infer_compare(vlm_op_call *c) {
 #define greater_OPERATOR >
 #define less_or_equal_OPERATOR <=
 #define greater_or_equal_OPERATOR >=
-static void equal_bool(const vlm_row *row) VLM_ROW_LOOP2(uint8_t, uint8_t, !x == !y)
-    COMPARE(equal, [VLM_BOOL] = equal_bool) COMPARE(less, ) COMPARE(greater, ) COMPARE(less_or_equal, )
-        COMPARE(greater_or_equal, )
+VLM_ROW_FN2(equal_bool, uint8_t, uint8_t, !x == !y)
+COMPARE(equal, [VLM_ROW_BOOL] = equal_bool)
+COMPARE(less, )
+COMPARE(greater, )
+COMPARE(less_or_equal, )
+COMPARE(greater_or_equal, )
 
-            static void is_nan_f32(const vlm_row *row)
-                VLM_ROW_LOOP1(float, uint8_t, x != x) static void is_nan_f64(const vlm_row *row)
-                    VLM_ROW_LOOP1(double, uint8_t, x != x) static vlm_row_table is_nan_rows = {
-                        [VLM_F32] = is_nan_f32, [VLM_F64] = is_nan_f64};
+VLM_ROW_FN1(is_nan_f32, float, uint8_t, x != x)
+VLM_ROW_FN1(is_nan_f64, double, uint8_t, x != x)
+static vlm_row_table is_nan_rows = {VLM_ROW_FLOAT_FORMS(is_nan)};
 vlm_status vlm_prepare_is_nan(vlm_op_call *c) { return vlm_rows_prepare(c, 1, is_nan_rows, NULL, 0); }
 
 typedef struct {
@@ -47,7 +47,7 @@ static void is_inf_f64(const vlm_row *row) {
   VLM_ROW_LOOP1(double, uint8_t,
                 (x == (double)INFINITY && o.positive) || (x == -(double)INFINITY && o.negative))
 }
-static vlm_row_table is_inf_rows = {[VLM_F32] = is_inf_f32, [VLM_F64] = is_inf_f64};
+static vlm_row_table is_inf_rows = {VLM_ROW_FLOAT_FORMS(is_inf)};
 vlm_status vlm_prepare_is_inf(vlm_op_call *c) {
   const inf_opts o = {vlm_arg_int(c, 0, 1) != 0, vlm_arg_int(c, 1, 1) != 0};
   return vlm_rows_prepare(c, 1, is_inf_rows, &o, sizeof o);

@@ -16,15 +16,14 @@
 #define INT_MIN2(type) x < y ? x : y
 #define INT_MAX2(type) x > y ? x : y
 
-#define BINARY_INTEGER(op, suffix, NAME, type) \
-  static void op##_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, op##_INTEGER(type))
+#define BINARY_INTEGER(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, type, op##_INTEGER(type))
 #define BINARY(op, f64)                                                                 \
   static void op##_f32(const vlm_row *row) {                                            \
     row->ops->op(row->out, row->in[0], row->step[0], row->in[1], row->step[1], row->n); \
   }                                                                                     \
-  static void op##_f64(const vlm_row *row) VLM_ROW_LOOP2(double, double, f64)           \
-      VLM_ROW_INTEGERS(BINARY_INTEGER, op) static vlm_row_table op##_rows = {           \
-          VLM_ROW_INTEGERS(VLM_ROW_ENTRY, op)[VLM_F32] = op##_f32, [VLM_F64] = op##_f64};
+  VLM_ROW_FN2(op##_f64, double, double, f64)                                            \
+  VLM_ROW_INTEGERS(BINARY_INTEGER, op)                                                  \
+  static vlm_row_table op##_rows = {VLM_ROW_FLOAT_FORMS(op), VLM_ROW_INTEGER_FORMS(op)};
 
 #define add_INTEGER INT_ADD
 #define sub_INTEGER INT_SUB
@@ -52,9 +51,8 @@ static void divide_f32(const vlm_row *row) {
   float count = (float)*(const int32_t *)row->opts;
   row->ops->div(row->out, row->in[0], 1, &count, 0, row->n);
 }
-static void divide_f64(const vlm_row *row)
-    VLM_ROW_LOOP1(double, double, x / *(const int32_t *)row->opts) static vlm_row_table divide_rows = {
-        [VLM_F32] = divide_f32, [VLM_F64] = divide_f64};
+VLM_ROW_FN1(divide_f64, double, double, x / *(const int32_t *)row->opts)
+static vlm_row_table divide_rows = {VLM_ROW_FLOAT_FORMS(divide)};
 
 vlm_status vlm_prepare_mean(vlm_op_call *c) {
   return vlm_rows_prepare_fold(c, add_rows, divide_rows, &c->n_in, sizeof c->n_in);
@@ -63,39 +61,27 @@ vlm_status vlm_prepare_mean(vlm_op_call *c) {
 /* fmod 0: the sign of the divisor (Python); fmod 1: the sign of the dividend (C). */
 #define REMAINDER(type) (y == 0 || MINUS_ONE(type, y) ? (type)0 : (type)(x % y))
 #define FLOORED(type, r) ((r) != 0 && ((r) < (type)1) != (y < (type)1) ? (type)((r) + y) : (r))
-#define MOD_INTEGER(op, suffix, NAME, type)                                                   \
-  static void fmod_##suffix(const vlm_row *row)                                               \
-      VLM_ROW_LOOP2(type, type, REMAINDER(type)) static void mod_##suffix(const vlm_row *row) \
-          VLM_ROW_LOOP2(type, type, FLOORED(type, REMAINDER(type)))
+#define FMOD_INTEGER(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, type, REMAINDER(type))
+#define MOD_INTEGER(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, type, FLOORED(type, REMAINDER(type)))
+VLM_ROW_INTEGERS(FMOD_INTEGER, fmod)
 VLM_ROW_INTEGERS(MOD_INTEGER, mod)
 static double floored(double r, double y) { return r != 0.0 && (r < 0.0) != (y < 0.0) ? r + y : r; }
-static void fmod_f32(const vlm_row *row)
-    VLM_ROW_LOOP2(float, float, fmodf(x, y)) static void fmod_f64(const vlm_row *row)
-        VLM_ROW_LOOP2(double, double, fmod(x, y)) static void mod_f32(const vlm_row *row)
-            VLM_ROW_LOOP2(float, float, floored(fmodf(x, y), y)) static void mod_f64(const vlm_row *row)
-                VLM_ROW_LOOP2(double, double, floored(fmod(x, y), y)) static vlm_row_table fmod_rows = {
-                    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, fmod)[VLM_F32] = fmod_f32, [VLM_F64] = fmod_f64};
-static vlm_row_table mod_rows = {
-    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, mod)[VLM_F32] = mod_f32, [VLM_F64] = mod_f64};
+VLM_ROW_FN2(fmod_f32, float, float, fmodf(x, y))
+VLM_ROW_FN2(fmod_f64, double, double, fmod(x, y))
+VLM_ROW_FN2(mod_f32, float, float, floored(fmodf(x, y), y))
+VLM_ROW_FN2(mod_f64, double, double, floored(fmod(x, y), y))
+static vlm_row_table fmod_rows = {VLM_ROW_FLOAT_FORMS(fmod), VLM_ROW_INTEGER_FORMS(fmod)};
+static vlm_row_table mod_rows = {VLM_ROW_FLOAT_FORMS(mod), VLM_ROW_INTEGER_FORMS(mod)};
 
 vlm_status vlm_prepare_mod(vlm_op_call *c) {
   return vlm_rows_prepare(c, 2, vlm_arg_int(c, 0, 0) ? fmod_rows : mod_rows, NULL, 0);
 }
 
-#define PRELU_INTEGER(op, suffix, NAME, type)    \
-  static void prelu_##suffix(const vlm_row *row) \
-      VLM_ROW_LOOP2(type, type, x < 0 ? (type)((uint64_t)x * (uint64_t)y) : x)
-#define PRELU_UNSIGNED(suffix, type) \
-  static void prelu_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, ((void)y, x))
-PRELU_INTEGER(prelu, s32, S32, int32_t)
-PRELU_INTEGER(prelu, s64, S64, int64_t)
-PRELU_UNSIGNED(u32, uint32_t)
-PRELU_UNSIGNED(u64, uint64_t)
-static void prelu_f32(const vlm_row *row)
-    VLM_ROW_LOOP2(float, float, x < 0.0f ? x * y : x) static void prelu_f64(const vlm_row *row)
-        VLM_ROW_LOOP2(double, double, x < 0.0 ? x * y : x) static vlm_row_table prelu_rows = {
-            [VLM_F32] = prelu_f32, [VLM_F64] = prelu_f64, [VLM_S32] = prelu_s32,
-            [VLM_S64] = prelu_s64, [VLM_U32] = prelu_u32, [VLM_U64] = prelu_u64};
+VLM_ROW_FN2(prelu_s64, int64_t, int64_t, x < 0 ? (uint64_t)x * (uint64_t)y : (uint64_t)x)
+VLM_ROW_FN2(prelu_u64, uint64_t, uint64_t, ((void)y, x))
+VLM_ROW_FN2(prelu_f32, float, float, x < 0.0f ? x * y : x)
+VLM_ROW_FN2(prelu_f64, double, double, x < 0.0 ? x * y : x)
+static vlm_row_table prelu_rows = {VLM_ROW_FLOAT_FORMS(prelu), VLM_ROW_INTEGER_FORMS(prelu)};
 
 /* Up to opset 6 the slope is one value or one per channel. */
 vlm_status vlm_prepare_prelu(vlm_op_call *c) {

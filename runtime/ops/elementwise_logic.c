@@ -4,51 +4,41 @@
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/rows.h"
 
-#define LOGIC(name, expression)                                                                    \
-  static void name##_bool(const vlm_row *row) VLM_ROW_LOOP2(                                       \
-      uint8_t, uint8_t, expression) static vlm_row_table name##_rows = {[VLM_BOOL] = name##_bool}; \
+#define LOGIC(name, expression)                                      \
+  VLM_ROW_FN2(name##_bool, uint8_t, uint8_t, expression)             \
+  static vlm_row_table name##_rows = {[VLM_ROW_BOOL] = name##_bool}; \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare_binary(c, name##_rows); }
 LOGIC(and, x &&y)
 LOGIC(or, x || y)
 LOGIC(xor, !x != !y)
 
-static void not_bool(const vlm_row *row)
-    VLM_ROW_LOOP1(uint8_t, uint8_t, !x) static vlm_row_table not_rows = {[VLM_BOOL] = not_bool};
+VLM_ROW_FN1(not_bool, uint8_t, uint8_t, !x)
+static vlm_row_table not_rows = {[VLM_ROW_BOOL] = not_bool};
 vlm_status vlm_prepare_not(vlm_op_call *c) { return vlm_rows_prepare(c, 1, not_rows, NULL, 0); }
 
-#define BITS2(name, operator)                                                                           \
-  static void name##_8(const vlm_row *row)                                                              \
-      VLM_ROW_LOOP2(uint8_t, uint8_t, x operator y) static void name##_16(const vlm_row *row)           \
-          VLM_ROW_LOOP2(uint16_t, uint16_t, x operator y) static void name##_32(const vlm_row *row)     \
-              VLM_ROW_LOOP2(uint32_t, uint32_t, x operator y) static void name##_64(const vlm_row *row) \
-                  VLM_ROW_LOOP2(uint64_t, uint64_t, x operator y) BITS_TABLE(name, 2)
-#define BITS_TABLE(name, inputs)                                                                   \
-  static vlm_row_table name##_rows = {                                                             \
-      [VLM_U8] = name##_8,   [VLM_S8] = name##_8,   [VLM_U16] = name##_16, [VLM_S16] = name##_16,  \
-      [VLM_U32] = name##_32, [VLM_S32] = name##_32, [VLM_U64] = name##_64, [VLM_S64] = name##_64}; \
+/* Bits know no sign. */
+#define BITS(name, inputs, LOOP, expression)                                                 \
+  LOOP(name##_64, uint64_t, uint64_t, expression)                                            \
+  static vlm_row_table name##_rows = {[VLM_ROW_S64] = name##_64, [VLM_ROW_U64] = name##_64}; \
   vlm_status vlm_prepare_##name(vlm_op_call *c) { return vlm_rows_prepare(c, inputs, name##_rows, NULL, 0); }
-BITS2(bitwise_and, &)
-BITS2(bitwise_or, |)
-BITS2(bitwise_xor, ^)
-static void bitwise_not_8(const vlm_row *row)
-    VLM_ROW_LOOP1(uint8_t, uint8_t, ~x) static void bitwise_not_16(const vlm_row *row)
-        VLM_ROW_LOOP1(uint16_t, uint16_t, ~x) static void bitwise_not_32(const vlm_row *row)
-            VLM_ROW_LOOP1(uint32_t, uint32_t, ~x) static void bitwise_not_64(const vlm_row *row)
-                VLM_ROW_LOOP1(uint64_t, uint64_t, ~x) BITS_TABLE(bitwise_not, 1)
+BITS(bitwise_and, 2, VLM_ROW_FN2, x &y)
+BITS(bitwise_or, 2, VLM_ROW_FN2, x | y)
+BITS(bitwise_xor, 2, VLM_ROW_FN2, x ^ y)
+BITS(bitwise_not, 1, VLM_ROW_FN1, ~x)
 
-/* A shift by the width or more, or by a negative number, leaves what the sign fills in: 0, or -1 for a negative number to the right. */
-#define SHIFTS(type) ((uint64_t)y < 8 * sizeof(type))
-#define SHIFT_LEFT(op, suffix, NAME, type) \
-  static void left_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, SHIFTS(type) ? (uint64_t)x << y : 0)
-#define SHIFT_RIGHT(op, suffix, NAME, type)                                                       \
-  static void right_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type,                        \
-                                                               SHIFTS(type)            ? x >> y   \
-                                                               : x < (type)1 && x != 0 ? (type)-1 \
-                                                                                       : (type)0)
-                    VLM_ROW_INTEGERS(SHIFT_LEFT, left)
-                        VLM_ROW_INTEGERS(SHIFT_RIGHT, right) static vlm_row_table left_rows = {
-                            VLM_ROW_INTEGERS(VLM_ROW_ENTRY, left)};
-static vlm_row_table right_rows = {VLM_ROW_INTEGERS(VLM_ROW_ENTRY, right)};
+/* A shift by the width or more, or by a negative number, leaves what the sign fills in: 0, or -1 for a negative number to the right. So
+ * does a shift by the width of a shorter integer, which is one within int64. */
+#define SHIFT_LEFT(op, suffix, type) \
+  VLM_ROW_FN2(op##_##suffix, type, type, (uint64_t)y < 64 ? (uint64_t)x << y : 0)
+#define SHIFT_RIGHT(op, suffix, type)            \
+  VLM_ROW_FN2(op##_##suffix, type, type,         \
+              (uint64_t)y < 64        ? x >> y   \
+              : x < (type)1 && x != 0 ? (type)-1 \
+                                      : (type)0)
+VLM_ROW_INTEGERS(SHIFT_LEFT, left)
+VLM_ROW_INTEGERS(SHIFT_RIGHT, right)
+static vlm_row_table left_rows = {VLM_ROW_INTEGER_FORMS(left)};
+static vlm_row_table right_rows = {VLM_ROW_INTEGER_FORMS(right)};
 
 vlm_status vlm_prepare_bit_shift(vlm_op_call *c) {
   const char *direction = vlm_arg_string(c, 0, "");

@@ -13,15 +13,15 @@
 /* float32 by a row operation. */
 #define UNARY(name, f64)                                                                             \
   static void name##_f32(const vlm_row *row) { row->ops->name(row->out, row->in[0], row->n, NULL); } \
-  static void name##_f64(const vlm_row *row) VLM_ROW_LOOP1(double, double, f64)
+  VLM_ROW_FN1(name##_f64, double, double, f64)
 /* float32 by a scalar function. */
-#define UNARY_SCALAR(name, f32, f64)                                              \
-  static void name##_f32(const vlm_row *row)                                      \
-      VLM_ROW_LOOP1(float, float, f32) static void name##_f64(const vlm_row *row) \
-          VLM_ROW_LOOP1(double, double, f64) UNARY_RUN(name, [VLM_F32] = name##_f32, [VLM_F64] = name##_f64)
+#define UNARY_SCALAR(name, f32, f64)           \
+  VLM_ROW_FN1(name##_f32, float, float, f32)   \
+  VLM_ROW_FN1(name##_f64, double, double, f64) \
+  UNARY_RUN(name, VLM_ROW_FLOAT_FORMS(name))
 #define UNARY_FLOAT(name, f64) \
   UNARY(name, f64)             \
-  UNARY_RUN(name, [VLM_F32] = name##_f32, [VLM_F64] = name##_f64)
+  UNARY_RUN(name, VLM_ROW_FLOAT_FORMS(name))
 
 UNARY_FLOAT(sqrt, sqrt(x))
 UNARY_FLOAT(reciprocal, 1.0 / x)
@@ -45,37 +45,30 @@ UNARY_SCALAR(atanh, vlm_atanh32(x), atanh(x))
 
 UNARY(neg, -x)
 UNARY(abs, fabs(x))
-#define NEG_INTEGER(op, suffix, NAME, type) \
-  static void neg_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, 0 - (uint64_t)x)
-#define ABS_INTEGER(op, suffix, NAME, type)    \
-  static void abs_##suffix(const vlm_row *row) \
-      VLM_ROW_LOOP1(type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
-#define SIGN_INTEGER(op, suffix, NAME, type) \
-  static void sign_##suffix(const vlm_row *row) VLM_ROW_LOOP1(type, type, x == 0 ? 0 : x < (type)1 ? -1 : 1)
+#define NEG_INTEGER(op, suffix, type) VLM_ROW_FN1(op##_##suffix, type, type, 0 - (uint64_t)x)
+#define ABS_INTEGER(op, suffix, type) \
+  VLM_ROW_FN1(op##_##suffix, type, type, x < (type)1 ? 0 - (uint64_t)x : (uint64_t)x)
+#define SIGN_INTEGER(op, suffix, type) \
+  VLM_ROW_FN1(op##_##suffix, type, type, x == 0 ? 0 : x < (type)1 ? -1 : 1)
 VLM_ROW_INTEGERS(NEG_INTEGER, neg)
 VLM_ROW_INTEGERS(ABS_INTEGER, abs)
 VLM_ROW_INTEGERS(SIGN_INTEGER, sign)
-static void sign_f32(const vlm_row *row)
-    VLM_ROW_LOOP1(float, float,
-                  x != x ? x : (float)(x > 0.0f) - (float)(x < 0.0f)) static void sign_f64(const vlm_row *row)
-        VLM_ROW_LOOP1(double, double, x != x ? x : (double)(x > 0.0) - (double)(x < 0.0))
-            UNARY_RUN(neg, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, neg)[VLM_F32] = neg_f32, [VLM_F64] = neg_f64)
-                UNARY_RUN(abs, VLM_ROW_INTEGERS(VLM_ROW_ENTRY, abs)[VLM_F32] = abs_f32, [VLM_F64] = abs_f64)
-                    UNARY_RUN(sign,
-                              VLM_ROW_INTEGERS(VLM_ROW_ENTRY, sign)[VLM_F32] = sign_f32, [VLM_F64] = sign_f64)
+VLM_ROW_FN1(sign_f32, float, float, x != x ? x : (float)(x > 0.0f) - (float)(x < 0.0f))
+VLM_ROW_FN1(sign_f64, double, double, x != x ? x : (double)(x > 0.0) - (double)(x < 0.0))
+UNARY_RUN(neg, VLM_ROW_FLOAT_FORMS(neg), VLM_ROW_INTEGER_FORMS(neg))
+UNARY_RUN(abs, VLM_ROW_FLOAT_FORMS(abs), VLM_ROW_INTEGER_FORMS(abs))
+UNARY_RUN(sign, VLM_ROW_FLOAT_FORMS(sign), VLM_ROW_INTEGER_FORMS(sign))
 
-    /* ---- Clip: min, then max, so that max wins when they cross ---- */
+/* ---- Clip: min, then max, so that max wins when they cross ---- */
 
-    static void clip_f32(const vlm_row *row) {
-  row->ops->clip(row->out, row->in[0], row->n, row->opts);
-}
+static void clip_f32(const vlm_row *row) { row->ops->clip(row->out, row->in[0], row->n, row->opts); }
 static void clip_attributes_f64(const vlm_row *row) {
   const float *p = row->opts;
   VLM_ROW_LOOP1(double, double,
                 (x < (double)p[0] ? (double)p[0] : x) > (double)p[1] ? (double)p[1]
                                                                      : (x < (double)p[0] ? (double)p[0] : x))
 }
-static vlm_row_table clip_attribute_rows = {[VLM_F32] = clip_f32, [VLM_F64] = clip_attributes_f64};
+static vlm_row_table clip_attribute_rows = {[VLM_ROW_F32] = clip_f32, [VLM_ROW_F64] = clip_attributes_f64};
 
 vlm_status vlm_prepare_clip_attributes(vlm_op_call *c) {
   const float p[2] = {vlm_arg_float(c, 0, -INFINITY), vlm_arg_float(c, 1, INFINITY)};
@@ -83,8 +76,8 @@ vlm_status vlm_prepare_clip_attributes(vlm_op_call *c) {
 }
 
 /* Row inputs are x, min, max; with one bound only, x and that bound (clip_low, clip_high). */
-#define CLIP(op, suffix, NAME, type)                                                 \
-  static void clip_##suffix(const vlm_row *row) {                                    \
+#define CLIP(op, suffix, type)                                                       \
+  static void op##_##suffix(const vlm_row *row) {                                    \
     const type *low = row->in[1], *high = row->in[2];                                \
     const int64_t low_step = row->step[1], high_step = row->step[2];                 \
     const type *xs = row->in[0];                                                     \
@@ -96,13 +89,13 @@ vlm_status vlm_prepare_clip_attributes(vlm_op_call *c) {
     }                                                                                \
   }
 VLM_ROW_INTEGERS(CLIP, clip)
-CLIP(clip, f64, F64, double)
-static void clip_inputs_f32(const vlm_row *row) {
+CLIP(clip, f64, double)
+static void clip_bounds_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], *(const float *)row->in[2]};
   row->ops->clip(row->out, row->in[0], row->n, p);
 }
 static vlm_row_table clip_rows = {
-    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip)[VLM_F32] = clip_inputs_f32, [VLM_F64] = clip_f64};
+    [VLM_ROW_F32] = clip_bounds_f32, [VLM_ROW_F64] = clip_f64, VLM_ROW_INTEGER_FORMS(clip)};
 
 static void clip_low_f32(const vlm_row *row) {
   const float p[2] = {*(const float *)row->in[1], INFINITY};
@@ -112,18 +105,14 @@ static void clip_high_f32(const vlm_row *row) {
   const float p[2] = {-INFINITY, *(const float *)row->in[1]};
   row->ops->clip(row->out, row->in[0], row->n, p);
 }
-#define CLIP_LOW(op, suffix, NAME, type) \
-  static void clip_low_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x < y ? y : x)
-#define CLIP_HIGH(op, suffix, NAME, type) \
-  static void clip_high_##suffix(const vlm_row *row) VLM_ROW_LOOP2(type, type, x > y ? y : x)
-VLM_ROW_INTEGERS(CLIP_LOW, clip)
-VLM_ROW_INTEGERS(CLIP_HIGH, clip)
-CLIP_LOW(clip, f64, F64, double)
-CLIP_HIGH(clip, f64, F64, double)
-static vlm_row_table clip_low_rows = {
-    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_low)[VLM_F32] = clip_low_f32, [VLM_F64] = clip_low_f64};
-static vlm_row_table clip_high_rows = {
-    VLM_ROW_INTEGERS(VLM_ROW_ENTRY, clip_high)[VLM_F32] = clip_high_f32, [VLM_F64] = clip_high_f64};
+#define CLIP_LOW(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, type, x < y ? y : x)
+#define CLIP_HIGH(op, suffix, type) VLM_ROW_FN2(op##_##suffix, type, type, x > y ? y : x)
+VLM_ROW_INTEGERS(CLIP_LOW, clip_low)
+VLM_ROW_INTEGERS(CLIP_HIGH, clip_high)
+CLIP_LOW(clip_low, f64, double)
+CLIP_HIGH(clip_high, f64, double)
+static vlm_row_table clip_low_rows = {VLM_ROW_FLOAT_FORMS(clip_low), VLM_ROW_INTEGER_FORMS(clip_low)};
+static vlm_row_table clip_high_rows = {VLM_ROW_FLOAT_FORMS(clip_high), VLM_ROW_INTEGER_FORMS(clip_high)};
 
 /* x and the bounds that are there, as scalars. */
 vlm_status vlm_prepare_clip(vlm_op_call *c) {

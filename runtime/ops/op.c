@@ -15,9 +15,8 @@ static const vlm_op table[] = {
    max_in,                                                                                                   \
    min_out,                                                                                                  \
    max_out,                                                                                                  \
-   attrs,                                                                                                    \
-   types,                                                                                                    \
    flags,                                                                                                    \
+   attrs,                                                                                                    \
    vlm_infer_##infer,                                                                                        \
    vlm_prepare_##prepare,                                                                                    \
    vlm_run_##run},

@@ -69,14 +69,13 @@ enum {
 
 typedef struct vlm_op {
   const char *domain, *name;
-  int16_t since, until;   /* opset versions for which this row holds, inclusive; until 0 = newest known */
-  int16_t min_in, max_in; /* max_in -1 = variadic */
-  int16_t min_out, max_out;
+  int8_t since, until;   /* opset versions for which this row holds, inclusive; until 0 = newest known */
+  int8_t min_in, max_in; /* max_in -1 = variadic */
+  int8_t min_out, max_out;
+  uint16_t flags;
   /* Attributes: "name:type=default name:type ..." with type i f s t g is fs ss; no default = absent has kind NONE; "!" after the type = required.
    * Example: "axis:i=-1 keepdims:i=1 axes:is body:g!" */
   const char *attrs;
-  const char *types; /* element types of input 0, for the documentation: "float", "any", "int64 float" */
-  int32_t flags;
   vlm_op_infer *infer;
   vlm_op_prepare *prepare;
   vlm_op_run *run;

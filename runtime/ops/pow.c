@@ -25,9 +25,8 @@ static void pow_f32(const vlm_row *row) {
   if (row->step[1] == 0 && pow_constant(row, *(const float *)row->in[1])) return;
   VLM_ROW_LOOP2(float, float, vlm_pow32(x, y))
 }
-static void pow_f64(const vlm_row *row)
-    VLM_ROW_LOOP2(double, double, pow(x, y)) static vlm_row_table pow_rows = {
-        [VLM_F32] = pow_f32, [VLM_F64] = pow_f64};
+VLM_ROW_FN2(pow_f64, double, double, pow(x, y))
+static vlm_row_table pow_rows = {VLM_ROW_FLOAT_FORMS(pow)};
 
 /* Exact modulo 2^64; a negative exponent truncates 1 / x^|y|. */
 static int64_t pow_integer(int64_t x, int64_t y) {

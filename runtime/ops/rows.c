@@ -18,7 +18,7 @@ typedef struct {
   int64_t stride[VLM_ROW_INPUTS][VLM_MAX_RANK];
   size_t in_size[VLM_ROW_INPUTS], out_size;
   vlm_dtype in_type[VLM_ROW_INPUTS], out_type;
-  bool convert;
+  vlm_dtype convert; /* rows of this type pass through buffers of the wider one; or VLM_NONE */
   vlm_row_fn *fn;
   const void *opts;
   const vlm_rowops *ops;
@@ -66,34 +66,58 @@ static void collapse(rows_plan *p, const vlm_tensor *out, int64_t strides[][VLM_
   }
 }
 
-static bool is_half(vlm_dtype t) { return t == VLM_F16 || t == VLM_BF16; }
+/* The integers shorter than int64. */
+#define SHORT_INTEGERS(M) \
+  M(U8, uint8_t) M(S8, int8_t) M(U16, uint16_t) M(S16, int16_t) M(U32, uint32_t) M(S32, int32_t)
 
-static void half_to_float(const rows_plan *p, float *out, const uint16_t *in, int64_t n, vlm_dtype type) {
-  if (type == VLM_F16) p->ops->f16_to_f32(out, in, n);
-  else p->ops->bf16_to_f32(out, in, n);
+static void widen(const rows_plan *p, void *wide, const void *in, int64_t n) {
+  switch (p->convert) {
+    case VLM_F16: p->ops->f16_to_f32(wide, in, n); break;
+    case VLM_BF16: p->ops->bf16_to_f32(wide, in, n); break;
+#define WIDEN(NAME, type)                                                         \
+  case VLM_##NAME:                                                                \
+    for (int64_t i = 0; i < n; i++) ((int64_t *)wide)[i] = ((const type *)in)[i]; \
+    break;
+      SHORT_INTEGERS(WIDEN)
+    default: break;
+  }
 }
 
-static void float_to_half(const rows_plan *p, uint16_t *out, const float *in, int64_t n, vlm_dtype type) {
-  if (type == VLM_F16) p->ops->f32_to_f16(out, in, n);
-  else p->ops->f32_to_bf16(out, in, n);
+static void narrow(const rows_plan *p, void *out, const void *wide, int64_t n) {
+  switch (p->convert) {
+    case VLM_F16: p->ops->f32_to_f16(out, wide, n); break;
+    case VLM_BF16: p->ops->f32_to_bf16(out, wide, n); break;
+#define NARROW(NAME, type)                                                               \
+  case VLM_##NAME:                                                                       \
+    for (int64_t i = 0; i < n; i++) ((type *)out)[i] = (type)((const int64_t *)wide)[i]; \
+    break;
+      SHORT_INTEGERS(NARROW)
+    default: break;
+  }
 }
 
-/* Runs one row through float32 buffers. */
+typedef union {
+  float f32[CHUNK];
+  int64_t s64[CHUNK];
+} wide_row;
+
+/* Runs one row through buffers of float32 or int64. */
 static void run_converted(const rows_plan *p, const vlm_row *whole) {
-  float in[VLM_ROW_INPUTS][CHUNK], result[CHUNK];
+  wide_row in[VLM_ROW_INPUTS], result;
+  const bool back = p->out_type == p->convert;
   for (int64_t done = 0; done < whole->n; done += CHUNK) {
     vlm_row row = *whole;
     row.n = whole->n - done < CHUNK ? whole->n - done : CHUNK;
     for (int k = 0; k < p->n_in; k++) {
       row.in[k] = (const uint8_t *)whole->in[k] + (size_t)(done * whole->step[k]) * p->in_size[k];
-      if (!is_half(p->in_type[k])) continue;
-      half_to_float(p, in[k], row.in[k], whole->step[k] ? row.n : 1, p->in_type[k]);
-      row.in[k] = in[k];
+      if (p->in_type[k] != p->convert) continue;
+      widen(p, &in[k], row.in[k], whole->step[k] ? row.n : 1);
+      row.in[k] = &in[k];
     }
     uint8_t *out = (uint8_t *)whole->out + (size_t)done * p->out_size;
-    row.out = is_half(p->out_type) ? (void *)result : out;
+    row.out = back ? (void *)&result : out;
     p->fn(&row);
-    if (is_half(p->out_type)) float_to_half(p, (uint16_t *)out, result, row.n, p->out_type);
+    if (back) narrow(p, out, &result, row.n);
   }
 }
 
@@ -124,9 +148,10 @@ static void run_range(void *user, int64_t begin, int64_t end, int worker) {
 }
 
 static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *from, vlm_row_fn *fn,
-                            bool convert, const void *opts) {
+                            vlm_dtype convert, const void *opts) {
   const vlm_tensor *out = c->out[0];
   *p = (rows_plan){.n_in = from->n,
+                   .convert = convert,
                    .out_type = out->dtype,
                    .out_size = (size_t)vlm_dtype_bits(out->dtype) / 8,
                    .fn = fn,
@@ -144,9 +169,7 @@ static vlm_status make_plan(vlm_op_call *c, rows_plan *p, const vlm_row_inputs *
     p->input[k] = from->input[k];
     p->in_type[k] = in->dtype;
     p->in_size[k] = (size_t)vlm_dtype_bits(in->dtype) / 8;
-    p->convert |= convert && is_half(in->dtype);
   }
-  p->convert |= convert && is_half(out->dtype);
   collapse(p, out, strides);
   return VLM_OK;
 }
@@ -159,13 +182,30 @@ static void run_plan(vlm_op_call *c, const rows_plan *p) {
   else if (p->count > 0) run_range(&j, 0, p->count, 0);
 }
 
+/* The form that rows of a type have, and the type itself when they are to be converted. */
+static vlm_row_form form_of(vlm_dtype type, vlm_dtype *convert) {
+  *convert = VLM_NONE;
+  switch (type) {
+    case VLM_F32: return VLM_ROW_F32;
+    case VLM_F64: return VLM_ROW_F64;
+    case VLM_S64: return VLM_ROW_S64;
+    case VLM_U64: return VLM_ROW_U64;
+    case VLM_BOOL: return VLM_ROW_BOOL;
+    case VLM_F16:
+    case VLM_BF16: *convert = type; return VLM_ROW_F32;
+#define SHORT(NAME, ctype) case VLM_##NAME:
+      SHORT_INTEGERS(SHORT) *convert = type;
+      return VLM_ROW_S64;
+    default: return VLM_ROW_FORMS;
+  }
+}
+
 /* The function for the type of input 0. */
 static vlm_status choose(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table, vlm_row_fn **fn,
-                         bool *convert) {
-  vlm_dtype type = from->as[0]->dtype;
-  *fn = table[type];
-  *convert = !*fn && is_half(type);
-  if (*convert) *fn = table[VLM_F32];
+                         vlm_dtype *convert) {
+  const vlm_dtype type = from->as[0]->dtype;
+  const vlm_row_form form = form_of(type, convert);
+  *fn = form < VLM_ROW_FORMS ? table[form] : NULL;
   if (!*fn) return vlm_fail(c->err, VLM_UNSUPPORTED, "no form for elements of type %s", vlm_dtype_name(type));
   for (int k = 1; k < from->n; k++)
     if (from->as[k]->dtype != type)
@@ -186,7 +226,7 @@ out:
   return st;
 }
 
-static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, bool convert,
+static vlm_status prepare_with(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, vlm_dtype convert,
                                const void *opts, size_t opts_bytes) {
   vlm_status st = VLM_OK;
   rows_plan *p;
@@ -210,14 +250,14 @@ vlm_row_inputs vlm_rows_first(const vlm_op_call *c, int n) {
 vlm_status vlm_rows_prepare_from(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_table table,
                                  const void *opts, size_t opts_bytes) {
   vlm_row_fn *fn;
-  bool convert;
+  vlm_dtype convert;
   vlm_status st = choose(c, from, table, &fn, &convert);
   return st == VLM_OK ? prepare_with(c, from, fn, convert, opts, opts_bytes) : st;
 }
 
 vlm_status vlm_rows_prepare_raw(vlm_op_call *c, const vlm_row_inputs *from, vlm_row_fn *fn, const void *opts,
                                 size_t opts_bytes) {
-  return prepare_with(c, from, fn, false, opts, opts_bytes);
+  return prepare_with(c, from, fn, VLM_NONE, opts, opts_bytes);
 }
 
 vlm_status vlm_rows_prepare(vlm_op_call *c, int n_in, vlm_row_table table, const void *opts,
@@ -255,7 +295,7 @@ static vlm_status add_step(vlm_op_call *c, rows_fold *f, const vlm_row_inputs *f
                            const void *opts) {
   vlm_status st = VLM_OK;
   vlm_row_fn *fn;
-  bool convert;
+  vlm_dtype convert;
   VLM_TRY(choose(c, from, table, &fn, &convert));
   VLM_TRY(make_plan(c, &f->steps[f->n], from, fn, convert, opts));
   f->n++;

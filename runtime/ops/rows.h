@@ -1,7 +1,6 @@
 /* Broadcasting elementwise engine: out[i] = f(in0[i], in1[i], in2[i]) with numpy broadcasting, in parallel.
  *
- * The shapes are collapsed to the fewest dims; the function then sees contiguous rows in which each input either steps or stands still.
- * float16 and bfloat16 rows are converted to float32 around a float32 function and rounded once at the end. */
+ * The shapes are collapsed to the fewest dims; the function then sees contiguous rows in which each input either steps or stands still. */
 #ifndef VLM_OPS_ROWS_H
 #define VLM_OPS_ROWS_H
 
@@ -20,8 +19,17 @@ typedef struct vlm_row {
 } vlm_row;
 typedef void vlm_row_fn(const vlm_row *row);
 
-/* One function per element type of input 0; NULL = no such form. A missing F16 / BF16 entry falls back to F32 with conversions. */
-typedef vlm_row_fn *const vlm_row_table[VLM_DTYPE_COUNT];
+/* One function per form of the elements of input 0; NULL = no such form. Rows of float16 and bfloat16 are converted to float32 and back,
+ * rows of shorter integers to int64 and back: what does not fit wraps, and of what wraps the low bits are the same in every width. */
+typedef enum vlm_row_form {
+  VLM_ROW_F32,
+  VLM_ROW_F64,
+  VLM_ROW_S64,
+  VLM_ROW_U64,
+  VLM_ROW_BOOL,
+  VLM_ROW_FORMS
+} vlm_row_form;
+typedef vlm_row_fn *const vlm_row_table[VLM_ROW_FORMS];
 
 /* Inputs of the node, and the shapes that the function sees. VLM_ROW_RESULT: the output itself. */
 enum { VLM_ROW_RESULT = -1 };
@@ -78,16 +86,15 @@ const vlm_rowops *vlm_call_rowops(const vlm_op_call *c);
       }                                                                         \
   }
 
-/* Lists of types for table-making macros: M(argument, suffix, VLM_ name, C type). */
-#define VLM_ROW_INTEGERS(M, op) \
-  M(op, u8, U8, uint8_t)        \
-  M(op, s8, S8, int8_t)         \
-  M(op, u16, U16, uint16_t)     \
-  M(op, s16, S16, int16_t)      \
-  M(op, u32, U32, uint32_t)     \
-  M(op, s32, S32, int32_t)      \
-  M(op, u64, U64, uint64_t)     \
-  M(op, s64, S64, int64_t)
-#define VLM_ROW_ENTRY(op, suffix, NAME, type) [VLM_##NAME] = op##_##suffix,
+/* The same as a function. */
+#define VLM_ROW_FN1(name, T, R, expression) \
+  static void name(const vlm_row *row) VLM_ROW_LOOP1(T, R, expression)
+#define VLM_ROW_FN2(name, T, R, expression) \
+  static void name(const vlm_row *row) VLM_ROW_LOOP2(T, R, expression)
+
+/* The integer forms of an operation, for table-making macros: M(operation, suffix, C type). */
+#define VLM_ROW_INTEGERS(M, op) M(op, s64, int64_t) M(op, u64, uint64_t)
+#define VLM_ROW_INTEGER_FORMS(op) [VLM_ROW_S64] = op##_s64, [VLM_ROW_U64] = op##_u64
+#define VLM_ROW_FLOAT_FORMS(op) [VLM_ROW_F32] = op##_f32, [VLM_ROW_F64] = op##_f64
 
 #endif
