@@ -13,8 +13,10 @@ static int32_t list_of(const vlm_graph *g, const vlm_node *node, const char *nam
                     : t && t->dtype == VLM_S64    ? vlm_tensor_count(t)
                                                   : -1;
   if (n < 0 || n > VLM_MAX_RANK) return -1;
-  for (int64_t i = 0; i < n; i++)
+  for (int64_t i = 0; i < n; i++) {
     out[i] = a && a->kind == VLM_ATTR_INTS ? a->u.ints[i] : vlm_tensor_get_int(t, i);
+    if (out[i] < -VLM_MAX_RANK || out[i] > INT32_MAX) return -1; /* no axis and no size */
+  }
   return (int32_t)n;
 }
 
@@ -65,6 +67,7 @@ static bool through_transpose(const vlm_graph *g, const vlm_node *node, vlm_seen
   if (n <= 0) return false;
   for (int32_t d = 0; d < v->rank; d++)
     if (v->axes[d] >= n) return false;
+  if (v->axis >= n) return false;
   for (int32_t d = 0; d < v->rank; d++) v->axes[d] = perm[v->axes[d]];
   if (v->axis >= 0) v->axis = perm[v->axis];
   return true;
