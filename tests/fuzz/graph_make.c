@@ -174,12 +174,14 @@ static void add_made_up_node(fuzz_graph *g) {
 /* ---- the program it begins with ---- */
 
 static bool feed_program(fuzz_graph *g) {
+  if (g->graph->n_inputs > FUZZ_INPUTS) return false;
   for (int32_t i = 0; i < g->graph->n_inputs; i++)
     for (int run = 0; run < FUZZ_RUNS; run++) {
       vlm_tensor *t = &g->in[run][i];
       *t = g->graph->values[g->graph->inputs[i]].tensor;
       for (int d = 0; d < t->rank; d++)
         if (t->dims[d] < 0) t->dims[d] = 2 + run;
+      if (t->rank < 0) *t = vlm_tensor_make(t->dtype, 2, (const int64_t[]){2, 3}, NULL);
       if (!make_up(g, t, run)) return false;
     }
   return true;
@@ -288,6 +290,11 @@ bool fuzz_graph_make(fuzz_graph *g, const uint8_t *data, size_t size) {
   for (int more = below(4); more > 0; more--) change(g);
   decisions = NULL;
   return true;
+}
+
+bool fuzz_graph_adopt(fuzz_graph *g, vlm_graph *graph) {
+  *g = (fuzz_graph){.graph = graph};
+  return feed_program(g);
 }
 
 void fuzz_graph_free(fuzz_graph *g) {

@@ -22,6 +22,8 @@ typedef struct fuzz_graph {
 /* Free with fuzz_graph_free, whatever is returned; false = the bytes ask for more than a test takes. */
 bool fuzz_graph_make(fuzz_graph *g, const uint8_t *data, size_t size);
 void fuzz_graph_free(fuzz_graph *g);
+/* Made-up inputs for a graph from elsewhere, which belongs to g now. */
+bool fuzz_graph_adopt(fuzz_graph *g, vlm_graph *graph);
 /* One line per value that is given and per node. */
 void fuzz_graph_print(FILE *to, const vlm_graph *graph);
 

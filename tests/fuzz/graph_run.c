@@ -124,7 +124,7 @@ bool fuzz_is_outcome(vlm_status status) {
 /* ---- every way ---- */
 
 typedef struct {
-  fuzz_graph g;
+  fuzz_graph *g;
   vlm_graph *other; /* lowered or cleaned */
   vlm_context *context;
   char problem[1024];
@@ -159,8 +159,8 @@ static void try_sessions(attempt *t, const vlm_graph *graph, const char *way, fu
   check_status(t, way, first);
   for (int i = 0; st == VLM_OK && i < 4; i++) {
     fuzz_answer planned, alone;
-    fuzz_run_session(&planned, &t->g, session, graph->n_outputs, ORDER[i]);
-    fuzz_run_nodes(&alone, &t->g, graph, t->context, ORDER[i]);
+    fuzz_run_session(&planned, t->g, session, graph->n_outputs, ORDER[i]);
+    fuzz_run_nodes(&alone, t->g, graph, t->context, ORDER[i]);
     check_status(t, way, &planned);
     check_status(t, "nodes alone", &alone);
     expect_same(t, way, &alone, &planned, 0);
@@ -186,7 +186,7 @@ static bool is_exact(const vlm_graph *graph) {
 static void try_rewritten(attempt *t, const char *way, bool lower, const fuzz_answer *plain) {
   vlm_error err = {0};
   fuzz_answer answer = {.status = VLM_OK};
-  vlm_status st = vlm_graph_copy(&t->other, t->g.graph, "other", &err);
+  vlm_status st = vlm_graph_copy(&t->other, t->g->graph, "other", &err);
   if (st == VLM_OK) st = vlm_graph_resolve(t->other, &err);
   if (st == VLM_OK)
     st = lower ? vlm_graph_lower(t->other, NULL, &err) : vlm_graph_clean(t->other, NULL, &err);
@@ -195,7 +195,7 @@ static void try_rewritten(attempt *t, const char *way, bool lower, const fuzz_an
   check_status(t, way, &answer);
   if (st == VLM_OK) {
     try_sessions(t, t->other, way, &answer);
-    if (is_exact(t->g.graph)) expect_same(t, way, plain, &answer, 1e-3);
+    if (is_exact(t->g->graph)) expect_same(t, way, plain, &answer, 1e-3);
     if (plain->status == VLM_OK && answer.status != VLM_OK && answer.status != VLM_LIMIT)
       complain(t, way, answer.err.text);
     fuzz_answer_free(&answer);
@@ -208,22 +208,30 @@ static void try_all(attempt *t) {
   fuzz_answer plain = {.status = VLM_OK};
   const vlm_context_opts opts = {.threads = 1, .max_loop_runs = 200};
   plain.status = vlm_context_create(&t->context, &opts, &plain.err);
-  if (plain.status == VLM_OK) plain.status = vlm_graph_resolve(t->g.graph, &plain.err);
+  if (plain.status == VLM_OK) plain.status = vlm_graph_resolve(t->g->graph, &plain.err);
   check_status(t, "resolve", &plain);
   if (plain.status != VLM_OK) return;
-  try_sessions(t, t->g.graph, "as it is", &plain);
+  try_sessions(t, t->g->graph, "as it is", &plain);
   t->ran = plain.status == VLM_OK;
   try_rewritten(t, "lowered", true, &plain);
   try_rewritten(t, "cleaned", false, &plain);
   fuzz_answer_free(&plain);
 }
 
-const char *fuzz_graph_try(const uint8_t *data, size_t size, bool *ran) {
+const char *fuzz_graph_check(fuzz_graph *g, bool *ran) {
   static attempt t; /* large */
-  t = (attempt){.ran = false};
-  if (fuzz_graph_make(&t.g, data, size)) try_all(&t);
+  t = (attempt){.g = g};
+  try_all(&t);
   vlm_context_free(t.context);
-  fuzz_graph_free(&t.g);
   if (ran) *ran = t.ran;
   return t.problem[0] ? t.problem : NULL;
+}
+
+const char *fuzz_graph_try(const uint8_t *data, size_t size, bool *ran) {
+  static fuzz_graph g; /* large */
+  const char *problem = NULL;
+  if (ran) *ran = false;
+  if (fuzz_graph_make(&g, data, size)) problem = fuzz_graph_check(&g, ran);
+  fuzz_graph_free(&g);
+  return problem;
 }

@@ -29,4 +29,7 @@ bool fuzz_is_outcome(vlm_status status);
 /* Everything. Returns NULL, or what is wrong; `ran` (may be NULL) = whether the graph as it is ran at all. */
 const char *fuzz_graph_try(const uint8_t *data, size_t size, bool *ran);
 
+/* The same for a graph that is there. */
+const char *fuzz_graph_check(fuzz_graph *g, bool *ran);
+
 #endif
