@@ -98,6 +98,7 @@ static void use(vlm_pack *pack) {
   if (st == VLM_OK) st = vlm_pack_bundle(&bundle, pack, &err);
   for (int role = 0; st == VLM_OK && role < VLM_ROLE_COUNT; role++) {
     if (!vlm_bundle_graph_once(bundle, role)) continue;
+    if (getenv("VLMQ_FUZZ_PRINT")) fuzz_graph_print(stderr, bundle->graphs[role]);
     const bool fits = fuzz_graph_adopt(&g, bundle->graphs[role]);
     const char *what = fits ? fuzz_graph_check(&g, NULL) : NULL;
     if (what) fuzz_found(what);
