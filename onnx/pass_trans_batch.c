@@ -22,7 +22,7 @@ static int32_t rank_of(const vlm_graph *graph, vlm_value_id id, int depth) {
   const vlm_attr *perm = vlm_node_attr(node, "perm");
   if (vlm_node_is(node, "Transpose") && perm && perm->kind == VLM_ATTR_INTS) return perm->count;
   if (vlm_node_is(node, "Reshape")) {
-    const vlm_tensor *shape = vlm_graph_constant(graph, node->inputs[1]);
+    const vlm_tensor *shape = vlm_graph_constant(graph, vlm_node_input(node, 1));
     return shape ? (int32_t)vlm_tensor_count(shape) : -1;
   }
   int32_t first = rank_of(graph, node->inputs[0], depth + 1);

@@ -92,7 +92,8 @@ int64_t vlm_tensor_get_int(const vlm_tensor *t, int64_t i) {
     case VLM_S2: return ((int)vlm_tensor_get_code(t, i) ^ 2) - 2;
     case VLM_S4: return ((int)vlm_tensor_get_code(t, i) ^ 8) - 8;
     default: {
-      double value = vlm_tensor_get(t, i);
+      double value =
+          vlm_dtype_is_float(t->dtype) ? vlm_tensor_get(t, i) : 0; /* a tensor of no type: nothing */
       return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : 0;
     }
   }

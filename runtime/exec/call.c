@@ -4,6 +4,11 @@
 
 #include "runtime/base/memory.h"
 
+void *vlm_call_no_bytes(void) {
+  static char empty[VLM_ALIGN] __attribute__((aligned(VLM_ALIGN)));
+  return empty;
+}
+
 static vlm_status call_scratch(vlm_op_call *c, void **out, size_t bytes) {
   vlm_status st = VLM_OK;
   vlm_call_host *host = c->executor;
@@ -56,6 +61,7 @@ vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_t
                        .allocate = call_allocate,
                        .run_body = call_body,
                        .caches_have_room = host->caches_have_room,
+                       .work = vlm_call_no_bytes(),
                        .executor = host,
                        .err = err};
 }

@@ -28,6 +28,8 @@ typedef struct vlm_call_host {
   void *runner; /* of run_body */
 } vlm_call_host;
 
+/* Where tensors without elements and work space that nobody reserved lie: a valid pointer all the same. */
+void *vlm_call_no_bytes(void);
 vlm_op_call vlm_call_make(vlm_call_host *host, const vlm_node *node, const vlm_tensor *const *in,
                           vlm_tensor *const *out, vlm_error *err);
 /* Gives the scratch memory of the last call back. */

@@ -182,7 +182,6 @@ static void take_declared_rank(const vlm_value *v, vlm_tensor *t) {
 }
 
 static vlm_status bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_t n, vlm_error *err) {
-  static char empty[VLM_ALIGN] __attribute__((aligned(VLM_ALIGN)));
   const vlm_graph *graph = frame->graph;
   if (n != graph->n_inputs)
     return vlm_fail(err, VLM_INPUT, "%s: got %d inputs, wanted %d",
@@ -193,7 +192,7 @@ static vlm_status bind_inputs(vlm_frame *frame, const vlm_tensor *inputs, int32_
     if (!frame->parent) take_declared_rank(&graph->values[graph->inputs[i]], input);
     vlm_status st = check_input(frame, i, input, err);
     if (st != VLM_OK) return st;
-    if (!input->data) input->data = empty; /* zero elements: a valid pointer all the same */
+    if (!input->data) input->data = vlm_call_no_bytes();
   }
   for (int32_t i = 0; i < frame->n_captures; i++)
     frame->now[frame->captures[i]] = frame->parent->now[graph->values[frame->captures[i]].parent_value];
@@ -223,8 +222,8 @@ static vlm_status bind_plan(vlm_frame *frame, vlm_plan *plan, vlm_error *err) {
     if (v->store == VLM_STORE_OUTSIDE && v->root == id) continue;
     frame->now[id] = v->tensor;
     const vlm_plan_value *root = &plan->values[v->root];
-    if (root->store == VLM_STORE_ARENA && frame->bytes)
-      frame->now[id].data = (char *)frame->bytes + root->offset;
+    if (root->store == VLM_STORE_ARENA)
+      frame->now[id].data = frame->bytes ? (char *)frame->bytes + root->offset : vlm_call_no_bytes();
   }
   for (int32_t s = 0; s < plan->n_steps; s++)
     if (!plan->steps[s].late && frame->bytes)

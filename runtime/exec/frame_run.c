@@ -49,7 +49,7 @@ static vlm_status prepare_now(vlm_step *step) {
   call->binding = &step->binding;
   VLM_TRY(call->node->op->prepare(call));
   vlm_step_give_packed(step, step->binding.lazy);
-  call->work = NULL;
+  call->work = vlm_call_no_bytes();
   if (step->binding.work_bytes) VLM_TRY(call->scratch(call, &call->work, step->binding.work_bytes));
 out:
   call->binding = NULL;

@@ -39,8 +39,7 @@ static const char *inputs_broken(const vlm_plan *plan, const vlm_node *node, int
 static const char *step_broken(const vlm_plan *plan, const vlm_graph *graph, int32_t s) {
   const vlm_step *step = &plan->steps[s];
   if (s > 0 && plan->steps[s - 1].node >= step->node) return "steps are not in the order of nodes";
-  if (step->late && step->kind != VLM_STEP_STATIC && step->kind != VLM_STEP_CHECKED)
-    return "a step that is inferred when reached is late";
+  if (step->late && !vlm_step_is_prepared(step)) return "a step that is inferred when reached is late";
   const char *why = dead_broken(plan, s);
   return why ? why : inputs_broken(plan, &graph->nodes[step->node], s);
 }

@@ -42,15 +42,18 @@ static bool is_floats(const vlm_graph *g, vlm_value_id id) {
 }
 
 /* One factor: the scale of x, that of the weights, or their product. */
-static bool read_factor(const vlm_graph *g, const vlm_node *node, vlm_value_id id, chain *c) {
-  const vlm_node *both = vlm_maker(g, id);
-  if (both && vlm_node_is(both, "Mul"))
-    return read_factor(g, node, both->inputs[0], c) && read_factor(g, node, both->inputs[1], c);
+static bool read_one(const vlm_graph *g, const vlm_node *node, vlm_value_id id, chain *c) {
   bool of_x = node->outputs[1] == id;
   vlm_value_id *place = of_x ? &c->x_scale : &c->w_scale;
   if (*place != VLM_NO_VALUE || (!of_x && !is_floats(g, id))) return false;
   *place = id;
   return true;
+}
+
+static bool read_factor(const vlm_graph *g, const vlm_node *node, vlm_value_id id, chain *c) {
+  const vlm_node *both = vlm_maker(g, id);
+  if (!both || !vlm_node_is(both, "Mul")) return read_one(g, node, id, c);
+  return read_one(g, node, both->inputs[0], c) && read_one(g, node, both->inputs[1], c);
 }
 
 /* dynamic: the node that quantizes x. */

@@ -110,7 +110,7 @@ static vlm_status convert_qconv(vlm_reorder *l, int32_t n) {
   vlm_status st = VLM_OK;
   int32_t rank = convolution_rank(l, n, 3);
   vlm_value_id x;
-  if (!rank) return VLM_OK;
+  if (!rank || vlm_node_int(node_at(l, n), "channels_last", 0)) return VLM_OK;
   VLM_TRY(vlm_layout_need(l, input(l, n, 0), rank, &x));
   node_at(l, n)->inputs[0] = x;
   VLM_TRY(set_attr(l, n, vlm_int_attr("channels_last", 1)));

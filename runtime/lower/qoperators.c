@@ -28,6 +28,10 @@ static bool is_number(const vlm_graph *g, const vlm_node *node, int32_t k) {
   return t && vlm_tensor_count(t) == 1 && t->rank <= 1;
 }
 
+static bool is_scale(const vlm_graph *g, const vlm_node *node, int32_t k) {
+  return is_number(g, node, k) && constant(g, node, k)->dtype == VLM_F32;
+}
+
 static const spelling *spelling_of(const vlm_graph *g, const vlm_node *node) {
   const vlm_tensor *w = constant(g, node, W), *scale = constant(g, node, W_SCALE),
                    *zero = constant(g, node, W_ZERO);
@@ -35,12 +39,12 @@ static const spelling *spelling_of(const vlm_graph *g, const vlm_node *node) {
     const spelling *s = &SPELLINGS[i];
     if (strcmp(s->domain, node->domain) || strcmp(s->op_type, node->op_type)) continue;
     vlm_value_id bias = s->bias < 0 ? VLM_NO_VALUE : vlm_node_input(node, s->bias);
-    bool told = is_number(g, node, X_SCALE) && is_number(g, node, X_ZERO) && scale && zero &&
-                scale->dtype == VLM_F32 && scale->rank <= 1 && zero->rank <= 1 &&
-                vlm_tensor_count(zero) == vlm_tensor_count(scale) && w && w->rank >= 2 &&
+    bool told = is_scale(g, node, X_SCALE) && is_number(g, node, X_ZERO) && scale && zero &&
+                scale->dtype == VLM_F32 && scale->rank <= 1 && vlm_tensor_count(scale) > 0 &&
+                zero->rank <= 1 && vlm_tensor_count(zero) == vlm_tensor_count(scale) && w && w->rank >= 2 &&
                 (!s->weight_rank || w->rank == s->weight_rank);
     bool behind = vlm_node_input(node, s->y_scale) == VLM_NO_VALUE ||
-                  (is_number(g, node, s->y_scale) && is_number(g, node, s->y_zero));
+                  (is_scale(g, node, s->y_scale) && is_number(g, node, s->y_zero));
     return told && behind && (bias == VLM_NO_VALUE || constant(g, node, s->bias)) ? s : NULL;
   }
   return NULL;

@@ -13,13 +13,17 @@ static int32_t list_of(const vlm_graph *g, const vlm_node *node, const char *nam
                     : t && t->dtype == VLM_S64    ? vlm_tensor_count(t)
                                                   : -1;
   if (n < 0 || n > VLM_MAX_RANK) return -1;
-  for (int64_t i = 0; i < n; i++)
+  for (int64_t i = 0; i < n; i++) {
     out[i] = a && a->kind == VLM_ATTR_INTS ? a->u.ints[i] : vlm_tensor_get_int(t, i);
+    if (out[i] < -VLM_MAX_RANK || out[i] > INT32_MAX) return -1; /* no axis and no size */
+  }
   return (int32_t)n;
 }
 
+enum { LOOKS_BACK = 8 };
+
 /* How many elements a list of integers has that is put together from parts of one dim; -1 = not known. */
-static int32_t list_length(const vlm_graph *g, vlm_value_id id) {
+static int32_t list_length(const vlm_graph *g, vlm_value_id id, int32_t depth) {
   const vlm_tensor *t = vlm_graph_constant(g, id);
   const vlm_node *node = vlm_maker(g, id);
   int32_t sum = 0;
@@ -28,10 +32,10 @@ static int32_t list_length(const vlm_graph *g, vlm_value_id id) {
     int64_t axes[VLM_MAX_RANK];
     return list_of(g, node, "axes", 1, axes) == 1 ? 1 : -1; /* in a Concat: of a scalar */
   }
-  if (!node || !vlm_node_is(node, "Concat")) return -1;
+  if (!node || !vlm_node_is(node, "Concat") || node->n_inputs > VLM_MAX_RANK || depth == 0) return -1;
   for (int32_t k = 0; k < node->n_inputs && sum >= 0; k++) {
-    const int32_t n = list_length(g, node->inputs[k]);
-    sum = n < 0 ? -1 : sum + n;
+    const int32_t n = list_length(g, node->inputs[k], 0); /* parts are no lists of parts */
+    sum = n < 0 || n > VLM_MAX_RANK ? -1 : sum + n;
   }
   return sum;
 }
@@ -42,7 +46,7 @@ static int32_t rank_of(const vlm_graph *g, vlm_value_id id, int32_t depth) {
   if (g->values[id].tensor.rank >= 0) return g->values[id].tensor.rank;
   if (!node || depth == 0) return -1;
   if (vlm_node_is(node, "Transpose")) return list_of(g, node, "perm", 1, list);
-  if (vlm_node_is(node, "Reshape")) return list_length(g, node->inputs[1]);
+  if (vlm_node_is(node, "Reshape")) return list_length(g, vlm_node_input(node, 1), 1);
   const int32_t inner =
       node->n_inputs > 0 && node->inputs[0] != VLM_NO_VALUE ? rank_of(g, node->inputs[0], depth - 1) : -1;
   if (inner < 0) return -1;
@@ -57,14 +61,13 @@ static int32_t rank_of(const vlm_graph *g, vlm_value_id id, int32_t depth) {
   return t ? inner - 1 + t->rank : -1;
 }
 
-enum { LOOKS_BACK = 8 };
-
 static bool through_transpose(const vlm_graph *g, const vlm_node *node, vlm_seen *v) {
   int64_t perm[VLM_MAX_RANK];
   const int32_t n = list_of(g, node, "perm", VLM_MAX_RANK, perm);
   if (n <= 0) return false;
   for (int32_t d = 0; d < v->rank; d++)
     if (v->axes[d] >= n) return false;
+  if (v->axis >= n) return false;
   for (int32_t d = 0; d < v->rank; d++) v->axes[d] = perm[v->axes[d]];
   if (v->axis >= 0) v->axis = perm[v->axis];
   return true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/ops/attr_bounds.h"
 #include "runtime/ops/traits.h"
 
 /* One attribute of a row: "name:type!" or "name:type=default". */
@@ -130,6 +131,7 @@ static vlm_status bind_one_arg(vlm_node *node, const attr_spec *spec, int32_t k,
             "attribute \"%s\" is of type %s, expected %s", fallback->name, kind_name(given->kind),
             kind_name(spec->kind));
   node->args[k] = given != NULL ? given : fallback;
+  VLM_TRY(vlm_attr_check_bounds(node->args[k], err));
 out:
   return st;
 }

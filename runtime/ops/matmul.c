@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_gemm.h"
 #include "runtime/ops/op_table.h"
@@ -214,9 +215,13 @@ vlm_status vlm_infer_FusedMatMul(vlm_op_call *c) {
 }
 
 vlm_status vlm_prepare_FusedMatMul(vlm_op_call *c) {
+  vlm_status st = VLM_OK;
   vlm_matmul_shape s;
-  vlm_status st = fused_shape(c, &s);
-  return st == VLM_OK ? prepare_product(c, &s, vlm_arg_float(c, 2, 1)) : st;
+  VLM_TRY(vlm_require_whole_floats(c, 0, "A"));
+  VLM_TRY(fused_shape(c, &s));
+  VLM_TRY(prepare_product(c, &s, vlm_arg_float(c, 2, 1)));
+out:
+  return st;
 }
 
 /* ---- Gemm, FusedGemm: alpha * a * b + beta * c ---- */
@@ -250,6 +255,7 @@ static vlm_status prepare_gemm(vlm_op_call *c, vlm_epilogue_f32 *e) {
   const vlm_tensor *add = vlm_in(c, 2);
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(check_type(c));
+  VLM_TRY(vlm_require_type(c, 2, "C", c->in[0]->dtype));
   VLM_TRY(shape_with(c, vlm_arg_int(c, 2, 0) != 0, vlm_arg_int(c, 3, 0) != 0, &s->shape));
   if (add) VLM_TRY(addend_strides(c, add, &s->shape, &s->add_row, &s->add_column));
   s->alpha = vlm_arg_float(c, 0, 1);

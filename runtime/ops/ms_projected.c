@@ -144,7 +144,7 @@ static void join_past(vlm_op_call *c, const projected_state *s, vlm_sdpa *a) {
   float *all = vlm_out(c, 1) ? vlm_result_get(c, &s->present) : vlm_op_work(c, s->all);
   for (int i = 0; i < 2; i++) {
     vlm_heads *x = i ? &a->v : &a->k,
-              past = {old + i * old_half, z->heads * z->past * z->d, z->past * z->d, z->d};
+              past = {old ? old + i * old_half : NULL, z->heads * z->past * z->d, z->past * z->d, z->d};
     vlm_kv_rows rows = {.to = all + i * half,
                         .batch = z->batch,
                         .heads = z->heads,

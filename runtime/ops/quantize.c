@@ -4,6 +4,7 @@
 
 #include "runtime/base/small_float.h"
 #include "runtime/ops/box.h"
+#include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
 #include "runtime/ops/op_table.h"
 #include "runtime/ops/quant_util.h"
@@ -91,6 +92,7 @@ static vlm_status set_scales(vlm_op_call *c, quantize_state *state_of, vlm_dtype
   VLM_CHECK(!z || vlm_tensor_same_shape(s, z) || (vlm_tensor_count(s) == 1 && vlm_tensor_count(z) == 1),
             c->err, VLM_INPUT, "scale has %lld elements, zero point %lld", (long long)vlm_tensor_count(s),
             (long long)vlm_tensor_count(z));
+  VLM_TRY(vlm_require_type(c, 2, "zero point", type));
   VLM_TRY(vlm_values_prepare(c, &state_of->scale, 1, vlm_tensor_count(s), "the scale"));
   VLM_TRY(prepare_zeros(c, state_of));
   j->outer = 1;

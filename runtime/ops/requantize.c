@@ -25,7 +25,9 @@ vlm_status vlm_requantize_prepare(vlm_op_call *c, vlm_requantize_scales *s, int6
             "scales per row and per column at once are not supported");
   VLM_TRY(check_one(c, s->y_scale, "the scale of y"));
   VLM_TRY(check_one(c, s->y_zero, "the zero point of y"));
-  s->count = a_count > b_count ? a_count : b_count;
+  s->count = a_count == 0 || b_count == 0 ? 0
+             : a_count > b_count          ? a_count
+                                          : b_count; /* 0: no element asks */
   s->by_row = a_count > 1;
   VLM_TRY(vlm_op_reserve(c, &s->factor, s->count, sizeof(float)));
 out:

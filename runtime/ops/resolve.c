@@ -48,6 +48,27 @@ out:
   return st;
 }
 
+/* Inputs are those that are listed, each once: nobody gives others a value. */
+static vlm_status check_listed(vlm_graph *graph, vlm_error *err) {
+  enum { LISTED = -2 };
+  vlm_status st = VLM_OK;
+  for (int32_t k = 0; k < graph->n_inputs; k++) {
+    const vlm_value_id id = graph->inputs[k];
+    vlm_value *value = is_id(graph, id) ? &graph->values[id] : NULL;
+    VLM_CHECK(value && value->kind == VLM_VALUE_INPUT && value->producer != LISTED, err, VLM_INPUT,
+              "%s: input %d of graph \"%s\" is no input, or is listed twice", graph->source, k, graph->name);
+    value->producer = LISTED;
+  }
+  for (vlm_value_id id = 0; id < graph->n_values; id++) {
+    vlm_value *value = &graph->values[id];
+    VLM_CHECK(value->kind != VLM_VALUE_INPUT || value->producer == LISTED, err, VLM_INPUT,
+              "%s: \"%s\" is none of the inputs of graph \"%s\"", graph->source, value->name, graph->name);
+    if (value->kind == VLM_VALUE_INPUT) value->producer = -1;
+  }
+out:
+  return st;
+}
+
 /* A value that a node reads or a graph returns must come from somewhere. */
 static vlm_status check_defined(const vlm_graph *graph, vlm_value_id id, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -75,10 +96,6 @@ static vlm_status check_outputs(const vlm_graph *graph, vlm_error *err) {
   for (int32_t k = 0; k < graph->n_outputs && st == VLM_OK; k++) {
     st = check_defined(graph, graph->outputs[k], err);
     if (st != VLM_OK) vlm_error_context(err, "%s: output %d of graph \"%s\"", graph->source, k, graph->name);
-  }
-  for (int32_t k = 0; k < graph->n_inputs && st == VLM_OK; k++) {
-    st = check_defined(graph, graph->inputs[k], err);
-    if (st != VLM_OK) vlm_error_context(err, "%s: input %d of graph \"%s\"", graph->source, k, graph->name);
   }
   return st;
 }
@@ -145,6 +162,7 @@ static vlm_status resolve_at(vlm_graph *graph, int depth, vlm_error *err) {
             graph->source, VLM_GRAPH_MAX_NESTING);
   VLM_TRY(check_captures(graph, err));
   VLM_TRY(set_producers(graph, err));
+  VLM_TRY(check_listed(graph, err));
   VLM_TRY(check_inputs(graph, err));
   VLM_TRY(check_outputs(graph, err));
   for (int32_t n = 0; n < graph->n_nodes; n++) {

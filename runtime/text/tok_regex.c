@@ -157,8 +157,9 @@ vlm_status vlm_regex_find_all(const vlm_regex *regex, vlm_arena *arena, vlm_slic
   VLM_CHECK(context && data, err, VLM_MEMORY, "out of memory for matching a regular expression");
   pcre2_set_match_limit(context, MATCH_STEPS);
   while (at <= text.bytes) {
-    const int rc =
-        pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.bytes, at, PCRE2_NO_UTF_CHECK, data, context);
+    /* The text is checked once: matching what is no UTF-8 reads outside. */
+    const int rc = pcre2_match(regex->code, (PCRE2_SPTR)text.data, text.bytes, at,
+                               at ? PCRE2_NO_UTF_CHECK : 0, data, context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
     VLM_CHECK(rc != PCRE2_ERROR_NOMEMORY, err, VLM_MEMORY, "out of memory for matching a regular expression");
     VLM_CHECK(rc >= 0, err, VLM_LIMIT,

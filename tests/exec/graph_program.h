@@ -150,8 +150,8 @@ static inline void program_line(graph_program *p, char *line) {
   } else program_node(p, words, n);
 }
 
-/* Free with vlm_graph_free. */
-static inline vlm_graph *graph_of(const char *text) {
+/* Not resolved. Free with vlm_graph_free. */
+static inline vlm_graph *graph_written(const char *text) {
   graph_program p = {0};
   char *copy = strdup(text), *rest = NULL;
   FINE(vlm_graph_create(&p.graph, "main", "test.onnx", &error));
@@ -159,8 +159,14 @@ static inline vlm_graph *graph_of(const char *text) {
   for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
     program_line(&p, line);
   free(copy);
-  FINE(vlm_graph_resolve(p.graph, &error));
   return p.graph;
+}
+
+/* Free with vlm_graph_free. */
+static inline vlm_graph *graph_of(const char *text) {
+  vlm_graph *graph = graph_written(text);
+  FINE(vlm_graph_resolve(graph, &error));
+  return graph;
 }
 
 /* A session of a program. Free with close_program. */

@@ -83,7 +83,20 @@ static inline uint64_t next(void) {
   random_state ^= random_state << 17;
   return random_state;
 }
-static inline int below(int n) { return (int)(next() % (uint64_t)n); }
+
+/* What a fuzzer decides instead of the generator, one or two bytes each; behind the last one everything is 0. */
+static const uint8_t *decisions;
+static size_t n_decisions;
+static inline int decided(int n) {
+  int value = 0;
+  for (int bytes = n > 256 ? 2 : 1; bytes > 0; bytes--) {
+    value = value << 8 | (n_decisions ? *decisions : 0);
+    if (n_decisions) decisions++, n_decisions--;
+  }
+  return value % n;
+}
+
+static inline int below(int n) { return decisions ? decided(n) : (int)(next() % (uint64_t)n); }
 
 /* ---- reading a case ---- */
 

@@ -204,6 +204,21 @@ static void dangling_names_are_refused(void **state) {
   refused(graph, VLM_INPUT, "\"ghost\" is neither an input");
 }
 
+static void inputs_that_are_not_listed_are_refused(void **state) {
+  (void)state;
+  vlm_graph *graph = NULL;
+  vlm_value_id id;
+  FINE(vlm_graph_create(&graph, "g", "f", &error));
+  FINE(vlm_graph_add_value(graph, &id, "x", VLM_VALUE_INPUT, &error));
+  FAILS(VLM_INPUT, vlm_graph_resolve(graph, &error));
+  assert_non_null(strstr(error.text, "\"x\" is none of the inputs"));
+  FINE(vlm_graph_add_input(graph, id, &error));
+  FINE(vlm_graph_resolve(graph, &error));
+  FINE(vlm_graph_add_input(graph, id, &error));
+  FAILS(VLM_INPUT, vlm_graph_resolve(graph, &error));
+  vlm_graph_free(graph);
+}
+
 static void two_producers_are_refused(void **state) {
   (void)state;
   vlm_graph *graph = new_graph();
@@ -307,8 +322,10 @@ static void failed_allocations_leave_nothing_behind(void **state) {
     int32_t at;
     vlm_memory_fail_after(n);
     vlm_status st = vlm_graph_create(&graph, "g", "f", &error);
-    for (int k = 0; k < 40 && st == VLM_OK; k++)
+    for (int k = 0; k < 40 && st == VLM_OK; k++) {
       st = vlm_graph_add_value(graph, &id, NULL, VLM_VALUE_INPUT, &error);
+      if (st == VLM_OK) st = vlm_graph_add_input(graph, id, &error);
+    }
     for (int k = 0; k < 40 && st == VLM_OK; k++) {
       st = vlm_graph_add_node(
           graph, &at, &(vlm_node){.op_type = "Relu", .opset = 17, .n_inputs = 1, .n_outputs = 1}, &error);
@@ -338,6 +355,7 @@ int main(void) {
       cmocka_unit_test(cycles_are_refused),
       cmocka_unit_test(dangling_names_are_refused),
       cmocka_unit_test(two_producers_are_refused),
+      cmocka_unit_test(inputs_that_are_not_listed_are_refused),
       cmocka_unit_test(captures_are_edges),
       cmocka_unit_test(a_capture_of_nothing_is_refused),
       cmocka_unit_test(a_body_that_reads_its_own_node_is_a_cycle),
