@@ -66,7 +66,7 @@ static vlm_status export_files(vlm_quantize_job *j, vlm_error *err) {
     for (int i = 0; i < lists[k]->count; i++)
       VLM_TRY(vlm_cli_read_shape(&freeze[opts.n_freeze++], lists[k]->items[i], err));
   opts.freeze = freeze;
-  VLM_TRY(vlm_flow_export(&j->exported, j->work, &opts, err));
+  VLM_TRY(vlm_flow_export(&j->exported, j->context, j->work, &opts, err));
 out:
   free_freeze(freeze, opts.n_freeze);
   return st;
@@ -106,6 +106,18 @@ static void say_lost(const vlm_quantize_job *j, const vlm_export_report *report)
   }
 }
 
+static void say_spared(const vlm_quantize_job *j) {
+  const vlm_spared *s = &j->exported.spared;
+  if (!s->measured) return;
+  if (!s->count)
+    vlm_say(j->cli, "as exported the worst output has %.2f dB, as planned %.2f", s->after_db, s->plan_db);
+  else
+    vlm_say(j->cli,
+            "as exported the worst output has %.2f dB, as planned %.2f; %d nodes stay float for that (else "
+            "%.2f dB)",
+            s->after_db, s->plan_db, s->count, s->before_db);
+}
+
 static void say_files(const vlm_quantize_job *j) {
   for (int32_t i = 0; i < j->exported.count; i++) {
     const vlm_exported_file *f = &j->exported.files[i];
@@ -120,7 +132,9 @@ static void say_files(const vlm_quantize_job *j) {
 vlm_status vlm_quantize_onnx(vlm_quantize_job *j, vlm_error *err) {
   if (!j->onnx_file && !j->onnx_folder) return VLM_OK;
   vlm_status st = export_files(j, err);
-  if (st == VLM_OK) say_files(j);
+  if (st != VLM_OK) return st;
+  say_files(j);
+  say_spared(j);
   return st;
 }
 

@@ -119,6 +119,25 @@ static const vlm_node_plan *planned_reader(const vlm_exporter *x, const char *pa
   return NULL;
 }
 
+/* Choosing takes time: once for each tensor. */
+static vlm_status choose_range(vlm_exporter *x, const vlm_tensor_stats *seen, vlm_range *out) {
+  vlm_status st = VLM_OK;
+  vlm_export_ranges *known = x->ranges;
+  for (int32_t i = 0; i < known->count; i++)
+    if (known->stats[i] == seen) return *out = known->ranges[i], VLM_OK;
+  if (known->count == known->capacity) {
+    int32_t wanted = known->capacity ? 2 * known->capacity : 64;
+    VLM_TRY(vlm_more(&known->stats, known->count, wanted, x->err));
+    VLM_TRY(vlm_more(&known->ranges, known->count, wanted, x->err));
+    known->capacity = wanted;
+  }
+  VLM_TRY(vlm_range_choose(out, seen, x->opts->quant->range, x->opts->quant->percentile, x->err));
+  known->stats[known->count] = seen;
+  known->ranges[known->count++] = *out;
+out:
+  return st;
+}
+
 static vlm_status range_of(vlm_exporter *x, const vlm_export_item *item, const result *r, vlm_range *out,
                            bool *found) {
   vlm_status st = VLM_OK;
@@ -128,8 +147,7 @@ static vlm_status range_of(vlm_exporter *x, const vlm_export_item *item, const r
       x->opts->stats ? vlm_stats_find(x->opts->stats, item->plan->graph, name) : NULL;
   *found = reader || (seen && seen->count);
   if (reader) *out = reader->range;
-  else if (*found)
-    VLM_TRY(vlm_range_choose(out, seen, x->opts->quant->range, x->opts->quant->percentile, x->err));
+  else if (*found) VLM_TRY(choose_range(x, seen, out));
   /* The clamp stays where the range does not do its work. */
   if (*found && r->clamp >= 0) *found = out->zero_point == 0 && out->scale * 255 <= r->high * 1.0001f;
 out:

@@ -17,6 +17,12 @@ void vlm_export_report_free(vlm_export_report *report) {
   *report = (vlm_export_report){.items = NULL};
 }
 
+void vlm_export_ranges_free(vlm_export_ranges *ranges) {
+  vlm_free(ranges->stats);
+  vlm_free(ranges->ranges);
+  *ranges = (vlm_export_ranges){.stats = NULL};
+}
+
 bool vlm_exporter_has(const vlm_exporter *x, int32_t flag) { return vlm_target_has(x->opts->target, flag); }
 
 static vlm_status write_report(const vlm_exporter *x, vlm_export_report *report) {
@@ -28,7 +34,7 @@ static vlm_status write_report(const vlm_exporter *x, vlm_export_report *report)
       VLM_TRY(vlm_more(&report->items, report->count, wanted, x->err));
       report->capacity = wanted;
     }
-    report->items[report->count++] = (vlm_exported){item->plan, item->form, item->why};
+    report->items[report->count++] = (vlm_exported){item->plan, item->form, item->why, item->narrowed};
   }
 out:
   return st;
@@ -47,6 +53,17 @@ static vlm_status quantize_activations(vlm_exporter *x) {
   }
 out:
   return st;
+}
+
+/* Those whose output is 8 bits because the target wants it so. */
+static void mark_narrowed(vlm_exporter *x) {
+  for (int32_t i = 0; i < x->n_items; i++) {
+    vlm_export_item *item = &x->items[i];
+    bool product = item->graph->nodes[item->node].traits->family == VLM_FAMILY_PRODUCT;
+    int32_t flag = product ? VLM_TARGET_PRODUCT_OUTPUT : VLM_TARGET_CONV_OUTPUT;
+    item->narrowed =
+        item->form == VLM_EXPORT_STATIC && vlm_exporter_has(x, flag) && !vlm_export_read_in_bytes(x, item);
+  }
 }
 
 /* The weight alone, for targets that read it through DequantizeLinear. */
@@ -81,11 +98,13 @@ vlm_status vlm_export_graph(vlm_graph *graph, const char *role, const vlm_quant_
                             const vlm_export_opts *opts, vlm_export_report *report, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_exporter x = {.plan = plan, .opts = opts, .err = err};
+  x.ranges = opts->ranges ? opts->ranges : &x.own_ranges;
   VLM_TRY(vlm_arena_create(&x.arena, err));
   VLM_TRY(vlm_bodies_make(&x.bodies, graph, role, x.arena, err));
   VLM_TRY(vlm_graph_keep(graph, vlm_weight_store_share(plan->weights), vlm_weight_store_release, err));
   VLM_TRY(vlm_export_find_items(&x));
   VLM_TRY(quantize_activations(&x));
+  mark_narrowed(&x);
   for (int32_t i = 0; i < x.n_items; i++) {
     st = rewrite(&x, &x.items[i]);
     if (st != VLM_OK)
@@ -93,9 +112,11 @@ vlm_status vlm_export_graph(vlm_graph *graph, const char *role, const vlm_quant_
     VLM_TRY(st);
   }
   VLM_TRY(vlm_graph_sweep(graph, err));
+  for (int32_t b = 0; b < x.bodies.count; b++) VLM_TRY(vlm_export_guard(&x, x.bodies.items[b].graph));
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(write_report(&x, report));
 out:
+  vlm_export_ranges_free(&x.own_ranges);
   vlm_free(x.items);
   vlm_free(x.through);
   vlm_bodies_free(&x.bodies);

@@ -14,12 +14,26 @@
 
 typedef enum vlm_export_format { VLM_EXPORT_QDQ, VLM_EXPORT_QOPERATOR } vlm_export_format;
 
+struct vlm_export_ranges;
+
 typedef struct vlm_export_opts {
   const vlm_target *target;
   vlm_export_format format;
   const vlm_quant_opts *quant;
   const vlm_stats *stats; /* ranges of what operators make; may be NULL */
+  /* Nodes that stay float because of what 8 bits of their output cost. */
+  const vlm_node_plan *const *spared;
+  int32_t n_spared;
+  struct vlm_export_ranges *ranges; /* NULL = none to share */
 } vlm_export_opts;
+
+/* Ranges that were chosen already, for whoever exports a graph several times. Zeroed at first; free with vlm_export_ranges_free. */
+typedef struct vlm_export_ranges {
+  const vlm_tensor_stats **stats;
+  vlm_range *ranges;
+  int32_t count, capacity;
+} vlm_export_ranges;
+void vlm_export_ranges_free(vlm_export_ranges *ranges);
 
 /* X(NAME, text): what became of a planned node. */
 #define VLM_EXPORT_FORMS(X)                                          \
@@ -40,6 +54,7 @@ typedef struct vlm_exported {
   const vlm_node_plan *plan;
   vlm_export_form form;
   const char *why; /* not as planned: a constant string; else NULL */
+  bool narrowed;   /* what it makes has 8 bits for the target's sake, not for the plan's */
 } vlm_exported;
 
 typedef struct vlm_export_report {

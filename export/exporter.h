@@ -26,6 +26,7 @@ typedef struct vlm_export_item {
   vlm_export_form form;
   const char *why;
   int32_t through; /* index, -1 = none: its activation */
+  bool narrowed;   /* as in vlm_exported */
 } vlm_export_item;
 
 typedef struct vlm_exporter {
@@ -35,6 +36,7 @@ typedef struct vlm_exporter {
   const vlm_export_opts *opts;
   vlm_export_item *items;
   vlm_through *through;
+  vlm_export_ranges own_ranges, *ranges;
   int32_t n_items, cap_items, n_through, cap_through;
   vlm_error *err;
 } vlm_exporter;
@@ -109,6 +111,11 @@ bool vlm_export_bias_fits(const vlm_export_item *item, vlm_value_id bias, float 
 
 /* Of a Gemm; 1 for all others. */
 float vlm_export_alpha(const vlm_export_item *item);
+
+/* ---- guards.c ---- */
+
+/* When all nodes are rewritten and the graph is resolved: what stays float stays so. */
+vlm_status vlm_export_guard(vlm_exporter *x, vlm_graph *graph);
 
 /* ---- qdq.c ---- */
 

@@ -125,11 +125,18 @@ static answer as_table(const vlm_export_item *item) {
   return (answer){VLM_EXPORT_WEIGHT_ONLY, NULL};
 }
 
+static bool is_spared(const vlm_exporter *x, const vlm_node_plan *plan) {
+  for (int32_t i = 0; i < x->opts->n_spared; i++)
+    if (x->opts->spared[i] == plan) return true;
+  return false;
+}
+
 static answer decide(vlm_exporter *x, const vlm_export_item *item) {
   const vlm_node *node = &item->graph->nodes[item->node];
   if (item->plan->decision == VLM_DECIDE_FLOAT) return (answer){VLM_EXPORT_FLOAT, NULL};
   if (vlm_exporter_has(x, VLM_TARGET_HALF)) return stays_float("the target computes in float16");
   if (item->plan->constant.dtype != VLM_F32) return stays_float("its floats are no float32");
+  if (is_spared(x, item->plan)) return stays_float("8 bits of what it makes cost the outputs too much");
   if (*node->domain) return stays_float("no operator of ai.onnx");
   switch (node->traits->family) {
     case VLM_FAMILY_CONVOLUTION:

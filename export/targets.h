@@ -29,7 +29,8 @@ enum {
       1024, /* float operators read 8-bit weights through DequantizeLinear without loss of speed */
   VLM_TARGET_FLOAT_BIAS = 2048, /* biases stay float */
   VLM_TARGET_QOPERATOR = 4096,  /* QLinearConv and its like */
-  VLM_TARGET_HALF = 8192        /* float16 instead of 8 bits */
+  VLM_TARGET_HALF = 8192,       /* float16 instead of 8 bits */
+  VLM_TARGET_QUANTIZES = 16384  /* on its own: float weights between 8-bit activations (guards.c) */
 };
 
 typedef struct vlm_target {

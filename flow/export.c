@@ -5,9 +5,11 @@
 #include "export/join.h"
 #include "export/legalize.h"
 #include "export/write.h"
+#include "flow/samples.h"
 #include "runtime/base/file.h"
 
 typedef struct {
+  vlm_context *context;
   const vlm_flow_export_opts *opts;
   const vlm_flow_quantize_result *plan;
   vlm_bundle *bundle; /* as its files are */
@@ -155,6 +157,26 @@ out:
   return st;
 }
 
+/* Of a single graph that there are samples of. */
+static vlm_status spare(exporting *e) {
+  vlm_status st = VLM_OK;
+  vlm_trials *trials = NULL;
+  vlm_sample_list samples = {.count = 0};
+  vlm_graph *graph = e->bundle->graphs[VLM_ROLE_MODEL];
+  bool wants = vlm_target_has(e->how.target, VLM_TARGET_CONV_OUTPUT | VLM_TARGET_PRODUCT_OUTPUT);
+  if (e->bundle->family != VLM_FAMILY_GRAPH || !graph || !wants || !e->plan->plan->count) return VLM_OK;
+  VLM_TRY(vlm_sample_list_make(&samples, e->bundle, e->plan->stats, e->plan->samples, e->err));
+  if (!samples.count) goto out;
+  VLM_TRY(vlm_trials_open(&trials, e->context, graph, samples.items, samples.count, e->err));
+  VLM_TRY(vlm_spare(&e->out->spared, trials, e->plan->plan, &e->how, e->err));
+  e->how.spared = e->out->spared.items;
+  e->how.n_spared = e->out->spared.count;
+out:
+  vlm_trials_free(trials);
+  vlm_sample_list_free(&samples);
+  return st;
+}
+
 static vlm_status check(const vlm_flow_export_opts *o, const vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_bundle *bundle = vlm_quantization_result(q)->bundle;
@@ -168,10 +190,11 @@ out:
   return st;
 }
 
-vlm_status vlm_flow_export(vlm_flow_export_result *out, const vlm_quantization *q,
+vlm_status vlm_flow_export(vlm_flow_export_result *out, vlm_context *context, const vlm_quantization *q,
                            const vlm_flow_export_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
-  exporting e = {.opts = opts, .plan = vlm_quantization_result(q), .out = out, .err = err};
+  exporting e = {
+      .context = context, .opts = opts, .plan = vlm_quantization_result(q), .out = out, .err = err};
   const vlm_bundle_opts how = {
       .decoder = opts->open.decoder, .variant = opts->open.variant, .as_files = true};
   *out = (vlm_flow_export_result){.files = NULL};
@@ -179,6 +202,7 @@ vlm_status vlm_flow_export(vlm_flow_export_result *out, const vlm_quantization *
   e.how = (vlm_export_opts){
       .target = opts->target, .format = opts->format, .quant = e.plan->quant, .stats = e.plan->stats};
   VLM_TRY(vlm_bundle_open(&e.bundle, e.plan->bundle->source, &how, err));
+  VLM_TRY(spare(&e));
   VLM_TRY(freeze(&e));
   VLM_TRY(export_all(&e));
 out:
@@ -192,5 +216,6 @@ void vlm_flow_export_free(vlm_flow_export_result *result) {
     vlm_export_report_free(&result->files[i].report);
   }
   vlm_free(result->files);
+  vlm_spared_free(&result->spared);
   *result = (vlm_flow_export_result){.files = NULL};
 }

@@ -5,6 +5,7 @@
 #include "export/export.h"
 #include "flow/open.h"
 #include "flow/quantize.h"
+#include "flow/spare.h"
 
 typedef struct vlm_flow_export_opts {
   const vlm_target *target;
@@ -27,10 +28,11 @@ typedef struct vlm_exported_file {
 typedef struct vlm_flow_export_result {
   vlm_exported_file *files;
   int32_t count;
+  vlm_spared spared; /* of a single graph with samples */
 } vlm_flow_export_result;
 
 /* After vlm_flow_quantize_plan. VLM_USAGE: the target takes no such format. Free with vlm_flow_export_free in any case. */
-vlm_status vlm_flow_export(vlm_flow_export_result *out, const vlm_quantization *q,
+vlm_status vlm_flow_export(vlm_flow_export_result *out, vlm_context *context, const vlm_quantization *q,
                            const vlm_flow_export_opts *opts, vlm_error *err);
 void vlm_flow_export_free(vlm_flow_export_result *result);
 

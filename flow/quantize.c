@@ -272,6 +272,7 @@ vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, 
   q->result.plan = q->plan;
   q->result.quant = &q->opts.quant;
   q->result.stats = q->stats;
+  q->result.samples = q->opts.samples;
   q->result.coverage = q->coverage;
   q->result.differences = &q->differences;
   q->result.macs_assumed = "";
