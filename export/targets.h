@@ -30,6 +30,7 @@ enum {
   VLM_TARGET_FLOAT_BIAS = 2048, /* biases stay float */
   VLM_TARGET_QOPERATOR = 4096,  /* QLinearConv and its like */
   VLM_TARGET_HALF = 8192,       /* float16 instead of 8 bits */
+  VLM_TARGET_SPLIT = 32768,     /* runs no If, or not on the accelerator: a merged decoder is two files */
   VLM_TARGET_QUANTIZES = 16384  /* on its own: float weights between 8-bit activations (guards.c) */
 };
 

@@ -46,12 +46,13 @@ out:
   return st;
 }
 
-static vlm_status add_file(exporting *e, const vlm_graph *graph, vlm_exported_file **out) {
+/* name: below the folder. */
+static vlm_status add_file(exporting *e, const char *name, vlm_exported_file **out) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_more(&e->out->files, e->out->count, e->out->count + 1, e->err));
   *out = &e->out->files[e->out->count++];
   if (e->opts->file) VLM_TRY(vlm_strdup(&(*out)->path, e->opts->file, e->err));
-  else VLM_TRY(vlm_path_join(&(*out)->path, e->opts->folder, file_name(e, graph), e->err));
+  else VLM_TRY(vlm_path_join(&(*out)->path, e->opts->folder, name, e->err));
   if (!e->opts->file) VLM_TRY(make_folder_of((*out)->path, e->err));
 out:
   return st;
@@ -78,11 +79,11 @@ out:
   return st;
 }
 
-static vlm_status export_graph(exporting *e, vlm_role role) {
+static vlm_status export_graph(exporting *e, vlm_role role, const char *name) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = e->bundle->graphs[role];
   vlm_exported_file *file;
-  VLM_TRY(add_file(e, graph, &file));
+  VLM_TRY(add_file(e, name, &file));
   VLM_TRY(rewrite(e, role, file));
   VLM_TRY(set_opset(e, graph, file));
   VLM_TRY(vlm_legalize(graph, file->opset, e->err));
@@ -91,12 +92,45 @@ out:
   return st;
 }
 
+/* What a branch only hands on, for the other's sake. */
+static void drop_idle_outputs(vlm_graph *graph) {
+  int32_t kept = 0;
+  for (int32_t k = 0; k < graph->n_outputs; k++)
+    if (graph->values[graph->outputs[k]].kind == VLM_VALUE_NODE) graph->outputs[kept++] = graph->outputs[k];
+  graph->n_outputs = kept;
+}
+
+/* Under the names that exporters give to separate decoders, where the merged one was. */
+static vlm_status export_branches(exporting *e) {
+  static const struct {
+    vlm_role role;
+    const char *name;
+  } PARTS[] = {{VLM_ROLE_DECODER_FIRST, "decoder_model.onnx"},
+               {VLM_ROLE_DECODER_STEP, "decoder_with_past_model.onnx"}};
+  vlm_status st = VLM_OK;
+  char *name = NULL;
+  const char *merged = file_name(e, e->bundle->merged), *slash = strrchr(merged, '/');
+  size_t folder = slash ? (size_t)(slash - merged) + 1 : 0;
+  for (size_t k = 0; k < sizeof PARTS / sizeof PARTS[0]; k++) {
+    VLM_TRY(vlm_new(&name, folder + strlen(PARTS[k].name) + 1, e->err));
+    memcpy(name, merged, folder);
+    memcpy(name + folder, PARTS[k].name, strlen(PARTS[k].name));
+    drop_idle_outputs(e->bundle->graphs[PARTS[k].role]);
+    VLM_TRY(export_graph(e, PARTS[k].role, name));
+    vlm_free(name);
+    name = NULL;
+  }
+out:
+  vlm_free(name);
+  return st;
+}
+
 static vlm_status export_merged(exporting *e) {
   vlm_status st = VLM_OK;
   vlm_graph **graphs = e->bundle->graphs, *joined = NULL;
   static const vlm_role ROLES[] = {VLM_ROLE_DECODER_FIRST, VLM_ROLE_DECODER_STEP};
   vlm_exported_file *file;
-  VLM_TRY(add_file(e, e->bundle->merged, &file));
+  VLM_TRY(add_file(e, file_name(e, e->bundle->merged), &file));
   for (int k = 0; k < 2; k++) VLM_TRY(rewrite(e, ROLES[k], file));
   for (int k = 0; k < 2; k++) VLM_TRY(set_opset(e, graphs[ROLES[k]], file));
   for (int k = 0; k < 2; k++) VLM_TRY(vlm_legalize(graphs[ROLES[k]], file->opset, e->err));
@@ -149,9 +183,10 @@ static vlm_status export_all(exporting *e) {
   for (int r = 0; r < VLM_ROLE_COUNT; r++) {
     bool decoder = r == VLM_ROLE_DECODER_FIRST || r == VLM_ROLE_DECODER_STEP;
     if (vlm_bundle_graph_once(e->bundle, r) && !(decoder && e->bundle->merged))
-      VLM_TRY(export_graph(e, (vlm_role)r));
+      VLM_TRY(export_graph(e, (vlm_role)r, file_name(e, e->bundle->graphs[r])));
   }
-  if (e->bundle->merged) VLM_TRY(export_merged(e));
+  bool split = vlm_target_has(e->opts->target, VLM_TARGET_SPLIT);
+  if (e->bundle->merged) VLM_TRY(split ? export_branches(e) : export_merged(e));
   VLM_TRY(write_texts(e));
 out:
   return st;
