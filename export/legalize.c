@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "export/legalize_private.h"
+#include "runtime/graph/copy.h"
 #include "runtime/ops/resolve.h"
 
 typedef struct {
@@ -126,6 +127,7 @@ static vlm_status legalize_node(vlm_legalizer *l) {
     VLM_TRY(rule->rule(l));
   vlm_node *node = vlm_legal_node(l);
   if (*node->domain || is_gone(node)) goto out;
+  vlm_legal_drop(node, "consumed_inputs"); /* of the first opset: a hint about memory */
   if (!vlm_op_find("", node->op_type, l->opset, &known)) VLM_TRY(vlm_legal_fail(l, "the operator is newer"));
   node->opset = l->opset;
   node->op = NULL;
@@ -160,29 +162,27 @@ out:
 
 /* ---- which opset ---- */
 
-static int32_t needed_by(const vlm_node *node, int32_t opset) {
-  bool known;
-  int32_t from = 0;
-  if (*node->domain || rule_of(node, opset, &from) || vlm_op_find("", node->op_type, opset, &known))
-    return opset;
-  return node->op ? node->op->since : node->opset;
+static vlm_status try_opset(const vlm_graph *graph, int32_t opset, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_graph *copy = NULL;
+  VLM_TRY(vlm_graph_copy(&copy, graph, graph->name, err));
+  VLM_TRY(vlm_graph_resolve(copy, err));
+  VLM_TRY(vlm_legalize(copy, opset, err));
+out:
+  if (copy) vlm_graph_free(copy);
+  return st;
 }
 
-vlm_status vlm_legal_opset(int32_t *out, vlm_graph *graph, int32_t wanted, vlm_error *err) {
-  enum { USUAL = 17 };
+vlm_status vlm_legal_opset(int32_t *out, const vlm_graph *graph, vlm_error *err) {
+  enum { USUAL = 17, NEWEST = 26 };
+  vlm_error later;
   vlm_status st = VLM_OK;
-  vlm_body_list bodies = {0};
-  vlm_arena *arena = NULL;
-  *out = wanted ? wanted : USUAL;
-  VLM_TRY(vlm_arena_create(&arena, err));
-  VLM_TRY(vlm_bodies_make(&bodies, graph, "graph", arena, err));
-  for (int32_t b = 0; b < bodies.count; b++)
-    for (int32_t n = 0; n < bodies.items[b].graph->n_nodes; n++) {
-      int32_t needed = needed_by(&bodies.items[b].graph->nodes[n], *out);
-      if (needed > *out) *out = needed;
-    }
+  *out = USUAL;
+  VLM_TRY(try_opset(graph, USUAL, err));
 out:
-  vlm_bodies_free(&bodies);
-  if (arena) vlm_arena_free(arena);
+  for (int32_t opset = USUAL + 1; st == VLM_UNSUPPORTED && opset <= NEWEST; opset++) {
+    *out = opset;
+    if (try_opset(graph, opset, &later) == VLM_OK) st = VLM_OK;
+  }
   return st;
 }

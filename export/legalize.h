@@ -4,8 +4,8 @@
 
 #include "runtime/graph/graph.h"
 
-/* The least opset from `wanted` (0 = 17) on that has every operator of the graph and its bodies. */
-vlm_status vlm_legal_opset(int32_t *out, vlm_graph *graph, int32_t wanted, vlm_error *err);
+/* The first opset from 17 on that has every operator of the graph and its bodies. */
+vlm_status vlm_legal_opset(int32_t *out, const vlm_graph *graph, vlm_error *err);
 /* Every node of ai.onnx as one of that opset. VLM_UNSUPPORTED names the node that has no such form. The graph is resolved again. */
 vlm_status vlm_legalize(vlm_graph *graph, int32_t opset, vlm_error *err);
 

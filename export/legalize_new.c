@@ -154,10 +154,41 @@ out:
   return st;
 }
 
+/* Small floats are of opset 19, elements of 4 bits of 21 and 23, of 2 bits of 25; what does not fit is cut off unless 19 says otherwise. */
 vlm_status vlm_legal_old_cast(vlm_legalizer *l) {
-  vlm_legal_drop(vlm_legal_node(l), "saturate");
-  vlm_legal_drop(vlm_legal_node(l), "round_mode");
+  vlm_node *node = vlm_legal_node(l);
+  int64_t to = vlm_node_int(node, "to", 0);
+  int32_t since = to >= 25 ? 25 : to == 24 ? 24 : to == 23 ? 23 : to >= 21 ? 21 : to >= 17 ? 19 : 0;
+  if (l->opset < since) return vlm_legal_fail(l, "the type it casts to is newer");
+  vlm_legal_drop(node, "round_mode");
+  if (l->opset >= 19) return VLM_OK;
+  if (!vlm_node_int(node, "saturate", 1)) return vlm_legal_fail(l, "saturate");
+  vlm_legal_drop(node, "saturate");
   return VLM_OK;
+}
+
+/* The axis was an attribute, and another one by default. */
+vlm_status vlm_legal_old_dft(vlm_legalizer *l) {
+  vlm_status st = VLM_OK;
+  vlm_node *node = vlm_legal_node(l);
+  int rank = l->graph->values[node->inputs[0]].tensor.rank;
+  int64_t *given, axis = -2;
+  int32_t count;
+  if (vlm_node_input(node, 2) != VLM_NO_VALUE) {
+    VLM_TRY(constant_ints(l, 2, &given, &count));
+    if (count == 1) axis = given[0];
+  }
+  if (axis < 0 && rank < 0) return vlm_legal_fail(l, "an axis from the end of unknown dims");
+  if (node->n_inputs > 2) node->n_inputs = 2;
+  VLM_TRY(
+      add_attr(l, &(vlm_attr){.name = "axis", .kind = VLM_ATTR_INT, .u.i = axis < 0 ? axis + rank : axis}));
+out:
+  return st;
+}
+
+static bool is_byte(const vlm_legalizer *l, vlm_value_id id) {
+  vlm_dtype t = id == VLM_NO_VALUE ? VLM_NONE : l->graph->values[id].tensor.dtype;
+  return t != VLM_U16 && t != VLM_S16 && (t == VLM_NONE || vlm_dtype_bits(t) >= 8);
 }
 
 /* Blocks and types of opset 21 have no older form. */
@@ -165,6 +196,8 @@ vlm_status vlm_legal_old_quantizer(vlm_legalizer *l) {
   static const char *const NEWS[] = {"block_size", "output_dtype", "precision", "saturate"};
   vlm_node *node = vlm_legal_node(l);
   if (vlm_node_int(node, "block_size", 0)) return vlm_legal_fail(l, "scales of blocks");
+  if (!is_byte(l, node->inputs[0]) || !is_byte(l, vlm_node_input(node, 2)))
+    return vlm_legal_fail(l, "its type");
   for (size_t i = 0; i < sizeof NEWS / sizeof NEWS[0]; i++) vlm_legal_drop(node, NEWS[i]);
   return VLM_OK;
 }

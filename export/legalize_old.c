@@ -95,6 +95,71 @@ vlm_status vlm_legal_topk_input(vlm_legalizer *l) {
   return vlm_legal_ints_input(l, 1, "_k", &count, 1);
 }
 
+/* Types by name. */
+vlm_status vlm_legal_cast_code(vlm_legalizer *l) {
+  static const struct {
+    const char *name;
+    vlm_dtype type;
+  } NAMES[] = {{"FLOAT", VLM_F32},  {"UINT8", VLM_U8},    {"INT8", VLM_S8},    {"UINT16", VLM_U16},
+               {"INT16", VLM_S16},  {"INT32", VLM_S32},   {"INT64", VLM_S64},  {"BOOL", VLM_BOOL},
+               {"DOUBLE", VLM_F64}, {"FLOAT16", VLM_F16}, {"UINT32", VLM_U32}, {"UINT64", VLM_U64}};
+  vlm_node *node = vlm_legal_node(l);
+  for (int32_t a = 0; a < node->n_attrs; a++) {
+    vlm_attr *to = &node->attrs[a];
+    if (strcmp(to->name, "to") != 0 || to->kind != VLM_ATTR_STRING) continue;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+      if (!strcmp(NAMES[i].name, to->u.s)) {
+        *to = (vlm_attr){.name = "to", .kind = VLM_ATTR_INT, .u.i = vlm_dtype_onnx(NAMES[i].type)};
+        return VLM_OK;
+      }
+    return vlm_legal_fail(l, "the type it casts to");
+  }
+  return VLM_OK;
+}
+
+/* Dims of 1 behind input 1. */
+static vlm_status lengthen(vlm_legalizer *l, int rank, int more) {
+  vlm_status st = VLM_OK;
+  int64_t axes[VLM_MAX_RANK], count = more;
+  vlm_value_id ids[2] = {vlm_legal_node(l)->inputs[1], VLM_NO_VALUE}, out = VLM_NO_VALUE;
+  for (int k = 0; k < more; k++) axes[k] = rank + k;
+  const vlm_tensor t = vlm_tensor_make(VLM_S64, 1, &count, axes);
+  if (more <= 0) return VLM_OK;
+  VLM_TRY(vlm_part_constant(&l->x, l->graph, &ids[1], vlm_legal_node(l)->name, "_axes", &t));
+  VLM_TRY(vlm_legal_step(l, &out, "Unsqueeze", ids, 2, NULL, 0));
+  vlm_legal_node(l)->inputs[1] = out;
+out:
+  return st;
+}
+
+/* Before opset 7 the second operand was placed at an axis of the first: dims of 1 behind it do the same. */
+vlm_status vlm_legal_old_broadcast(vlm_legalizer *l) {
+  vlm_node *node = vlm_legal_node(l);
+  int64_t axis = vlm_node_int(node, "axis", -1);
+  bool spread = vlm_node_int(node, "broadcast", 0) != 0 && axis >= 0;
+  int a = l->graph->values[node->inputs[0]].tensor.rank, b = l->graph->values[node->inputs[1]].tensor.rank;
+  vlm_legal_drop(node, "axis");
+  vlm_legal_drop(node, "broadcast");
+  if (!spread) return VLM_OK;
+  if (a < 0 || b < 0) return vlm_legal_fail(l, "broadcast of tensors whose number of dims is not known");
+  return lengthen(l, b, a - (int)axis - b);
+}
+
+/* Before opset 7 a slope per channel had one dim. */
+vlm_status vlm_legal_old_slope(vlm_legalizer *l) {
+  const vlm_node *node = vlm_legal_node(l);
+  int x = l->graph->values[node->inputs[0]].tensor.rank;
+  const vlm_tensor *slope = &l->graph->values[node->inputs[1]].tensor;
+  if (node->opset >= 7 || slope->rank != 1 || slope->dims[0] == 1) return VLM_OK;
+  if (x < 0) return vlm_legal_fail(l, "a slope per channel of unknown dims");
+  return lengthen(l, 1, x - 2);
+}
+
+vlm_status vlm_legal_old_gemm(vlm_legalizer *l) {
+  vlm_legal_drop(vlm_legal_node(l), "broadcast");
+  return VLM_OK;
+}
+
 /* ---- Resize and its older forms: asymmetric coordinates, rounded down ---- */
 
 static vlm_status say_asymmetric(vlm_legalizer *l) {

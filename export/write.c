@@ -5,7 +5,11 @@
 #include "export/proto_build.h"
 #include "runtime/base/file.h"
 
-int64_t vlm_onnx_ir_version(int32_t opset) { return opset >= 21 ? 10 : opset >= 19 ? 9 : 8; }
+int64_t vlm_onnx_ir_version(int32_t opset) {
+  static const int8_t OF_19_ON[] = {9, 9, 10, 10, 11, 12, 13, 13};
+  if (opset < 19) return 8;
+  return opset <= 26 ? OF_19_ON[opset - 19] : 13;
+}
 
 /* ---- the message, written as it is packed ---- */
 

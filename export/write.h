@@ -16,7 +16,7 @@ typedef struct vlm_onnx_write_opts {
 /* bytes: of the file and its data, or NULL. */
 vlm_status vlm_onnx_write(size_t *bytes, const char *path, vlm_graph *graph, const vlm_onnx_write_opts *opts,
                           vlm_error *err);
-/* The IR version that goes with an opset: 8 up to 18, 9 up to 20, 10 from 21 on. */
+/* The IR version that came with an opset; 8 for those up to 18. */
 int64_t vlm_onnx_ir_version(int32_t opset);
 
 #endif

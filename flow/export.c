@@ -73,7 +73,7 @@ static vlm_status write(exporting *e, vlm_graph *graph, vlm_exported_file *file)
 static vlm_status set_opset(exporting *e, vlm_graph *graph, vlm_exported_file *file) {
   vlm_status st = VLM_OK;
   int32_t needed = e->opts->opset;
-  if (!needed) VLM_TRY(vlm_legal_opset(&needed, graph, 0, e->err));
+  if (!needed) VLM_TRY(vlm_legal_opset(&needed, graph, e->err));
   if (needed > file->opset) file->opset = needed;
 out:
   return st;
