@@ -109,6 +109,7 @@ tap change 900 tests/change/run.sh
 tap library 900 tests/library.sh build
 tap cli 600 tests/cli/run.sh build
 tap python 600 tests/python.sh build
+tap export 900 tests/export.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then
   programs "sanitize-" build/sanitize 600

@@ -61,11 +61,21 @@ static void want_activations(vlm_taps *taps, vlm_graph *graph, const vlm_node *n
   }
 }
 
+/* What a convolution makes. */
+static void want_result(tapped *t, const vlm_node *node) {
+  bool convolves =
+      node->traits->family == VLM_FAMILY_CONVOLUTION || node->traits->family == VLM_FAMILY_TRANSPOSED;
+  if (convolves && node->traits->forms & VLM_FORM_STATIC) t->places[node->outputs[0]].wanted = true;
+}
+
 static void want(vlm_taps *taps, vlm_graph *graph, bool everything) {
   tapped *t = find_graph(taps, graph);
   for (int32_t v = 0; everything && v < graph->n_values; v++)
     t->places[v].wanted = !vlm_cache_suffix(graph->values[v].name);
-  for (int32_t n = 0; n < graph->n_nodes; n++) want_activations(taps, graph, &graph->nodes[n]);
+  for (int32_t n = 0; n < graph->n_nodes; n++) {
+    want_activations(taps, graph, &graph->nodes[n]);
+    want_result(t, &graph->nodes[n]);
+  }
 }
 
 static vlm_status add_role(vlm_taps *taps, vlm_graph *root, int role, bool everything, vlm_error *err) {

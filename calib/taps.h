@@ -16,7 +16,8 @@ typedef struct vlm_tap_place {
   vlm_tensor_stats *entry; /* the caller's; NULL at first */
 } vlm_tap_place;
 
-/* Wanted are the values that some node multiplies with a constant weight; everything: all but caches, which
+/* Wanted are the values that some node multiplies with a constant weight, and what convolutions make of them (other runtimes need its range);
+ * everything: all but caches, which
  * are buffers of another layout than their shape says. The bundle must stay as it is. Free with
  * vlm_taps_free. */
 vlm_status vlm_taps_make(vlm_taps **out, const vlm_bundle *bundle, bool everything, vlm_error *err);

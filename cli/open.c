@@ -6,8 +6,7 @@
 #include "hub/settings.h"
 #include "runtime/base/memory.h"
 
-/* The binding points into its own copy of the text. */
-static vlm_status read_shape(vlm_shape_binding *out, const char *text, vlm_error *err) {
+vlm_status vlm_cli_read_shape(vlm_shape_binding *out, const char *text, vlm_error *err) {
   const char *equals = strrchr(text, '=');
   char *dim = NULL;
   vlm_status st = vlm_strdup(&dim, text, err);
@@ -33,7 +32,7 @@ vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_ope
   VLM_TRY(vlm_new(&out->shapes, given->count, err));
   out->flow.shapes = out->shapes;
   for (int i = 0; i < given->count; i++) {
-    VLM_TRY(read_shape(&out->shapes[i], given->items[i], err));
+    VLM_TRY(vlm_cli_read_shape(&out->shapes[i], given->items[i], err));
     out->flow.n_shapes++;
   }
 out:

@@ -24,11 +24,14 @@ vlm_status vlm_form_keep(const char *text, vlm_error *err) {
   return VLM_OK;
 }
 
-vlm_status vlm_form_shape(const char *text, vlm_error *err) {
+static vlm_status check_dim(const char *option, const char *text, vlm_error *err) {
   const char *equals = strrchr(text, '=');
   char *end = NULL;
   long long size = equals && equals > text ? strtoll(equals + 1, &end, 10) : -1;
   if (size < 0 || end == equals + 1 || *end)
-    return vlm_fail(err, VLM_USAGE, "--shape %s: wanted DIM=N, such as batch_size=1", text);
+    return vlm_fail(err, VLM_USAGE, "%s %s: wanted DIM=N, such as batch_size=1", option, text);
   return VLM_OK;
 }
+
+vlm_status vlm_form_shape(const char *text, vlm_error *err) { return check_dim("--shape", text, err); }
+vlm_status vlm_form_freeze(const char *text, vlm_error *err) { return check_dim("--freeze", text, err); }

@@ -97,6 +97,7 @@ vlm_status vlm_form_shard(const char *text, vlm_error *err);
 vlm_status vlm_form_range(const char *text, vlm_error *err);
 vlm_status vlm_form_keep(const char *text, vlm_error *err);
 vlm_status vlm_form_shape(const char *text, vlm_error *err);
+vlm_status vlm_form_freeze(const char *text, vlm_error *err);
 vlm_status vlm_form_records(const char *text, vlm_error *err); /* eval_records.c */
 
 /* ---- several mistakes, one message ---- */

@@ -9,6 +9,11 @@ static const char cpu_levels[] = ""
 #include "runtime/base/cpu.def"
 #undef X
     ;
+static const char target_names[] = ""
+#define X(id, name, ...) name " "
+#include "export/targets.def"
+#undef X
+    ;
 
 const vlm_option_row vlm_option_rows[VLM_OPT_COUNT] = {
 #define X(field, kind, title, letters, section, shown, ...) \

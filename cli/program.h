@@ -56,6 +56,8 @@ typedef struct vlm_cli_open_opts {
   vlm_shape_binding *shapes; /* with their names */
 } vlm_cli_open_opts;
 vlm_status vlm_cli_open_read(vlm_cli_open_opts *out, const vlm_cli *cli, vlm_open_use use, vlm_error *err);
+/* DIM=N; the name is the caller's, for vlm_free. */
+vlm_status vlm_cli_read_shape(vlm_shape_binding *out, const char *text, vlm_error *err);
 void vlm_cli_open_free(vlm_cli_open_opts *opts);
 /* Bundle folder, .onnx or .vlmq. The caller frees it with vlm_bundle_free. */
 vlm_status vlm_cli_open(vlm_bundle **out, const vlm_cli *cli, const char *path, vlm_open_use use,

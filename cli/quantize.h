@@ -4,13 +4,15 @@
 
 #include "cli/program.h"
 #include "cli/skipped.h"
+#include "flow/export.h"
 #include "flow/quantize.h"
 
 typedef struct vlm_quantize_job {
   const vlm_cli *cli;
   const char *model, *output;
-  char **keep;     /* globs of --keep without their type */
-  double min_int8; /* percent of the weights */
+  const char *onnx_file, *onnx_folder; /* what is written as ONNX; NULL = nothing */
+  char **keep;                         /* globs of --keep without their type */
+  double min_int8;                     /* percent of the weights */
   bool weights_float;
   vlm_text options; /* as typed, for the file */
   vlm_quant_opts opts;
@@ -21,6 +23,7 @@ typedef struct vlm_quantize_job {
   vlm_dataset *samples; /* to measure on; NULL = what the statistics keep */
   vlm_quantization *work;
   const vlm_flow_quantize_result *result;
+  vlm_flow_export_result exported;
   double start;
 } vlm_quantize_job;
 
@@ -28,6 +31,15 @@ typedef struct vlm_quantize_job {
 
 vlm_status vlm_quantize_options(vlm_quantize_job *j, vlm_error *err);
 void vlm_quantize_options_free(vlm_quantize_job *j);
+
+/* ---- quantize_onnx.c ---- */
+
+/* Where ONNX files go, and what their target needs of the plan. */
+vlm_status vlm_quantize_onnx_options(vlm_quantize_job *j, vlm_error *err);
+/* Writes them, and says what is in them. */
+vlm_status vlm_quantize_onnx(vlm_quantize_job *j, vlm_error *err);
+/* "onnx" of --json. */
+void vlm_quantize_put_onnx(const vlm_quantize_job *j, vlm_json_writer *w);
 
 /* ---- quantize_report.c ---- */
 

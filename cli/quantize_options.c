@@ -25,9 +25,6 @@ vlm_status vlm_quantize_options(vlm_quantize_job *j, vlm_error *err) {
   const vlm_args *args = j->cli->args;
   j->model = args->positional.items[0];
   j->output = args->output;
-  size_t n = j->output ? strlen(j->output) : 0;
-  VLM_CHECK(n < 5 || strcmp(j->output + n - 5, ".onnx"), err, VLM_USAGE,
-            "-o %s: writing ONNX is not built yet; name a .vlmq file", j->output);
   j->opts.per_tensor_weights = args->weights == PER_TENSOR;
   j->weights_float = args->weights == FLOAT;
   j->opts.activations = (vlm_activation_mode)args->activations;
@@ -38,6 +35,7 @@ vlm_status vlm_quantize_options(vlm_quantize_job *j, vlm_error *err) {
   j->pack = (vlm_pack_opts){.codec = args->codec ? VLM_PACK_RAW : VLM_PACK_ZSTD, .level = (int)args->level};
   /* A recipe for comparison is plain all the way. */
   j->opts.no_weight_search = args->no_transform.count > 0 || j->opts.per_tensor_weights;
+  VLM_TRY(vlm_quantize_onnx_options(j, err));
   VLM_TRY(vlm_args_record(&j->options, args, err));
 out:
   return st;

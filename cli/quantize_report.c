@@ -197,6 +197,7 @@ vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err) {
   if (*j->result->macs_assumed) vlm_json_put_text(w, "macs_assumed", j->result->macs_assumed);
   put_outputs(j, w);
   put_differences(j, w);
+  vlm_quantize_put_onnx(j, w);
   vlm_json_close_object(w);
   VLM_TRY(vlm_json_writer_text(w, &text, NULL, err));
   VLM_TRY(vlm_write_json(j->cli, text, err));

@@ -55,9 +55,11 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_quantize_print_outputs(&j);
   VLM_TRY(vlm_quantize_save_plans(&j, err));
   VLM_TRY(apply(&j, err));
-  if (!cli->args->dry_run) VLM_TRY(write_pack(&j, err));
+  if (!cli->args->dry_run) VLM_TRY(vlm_quantize_onnx(&j, err));
+  if (!cli->args->dry_run && j.output) VLM_TRY(write_pack(&j, err));
   VLM_TRY(vlm_quantize_print_json(&j, err));
 out:
+  vlm_flow_export_free(&j.exported);
   vlm_quantization_free(j.work);
   vlm_quantize_options_free(&j);
   vlm_skipped_free(&j.skipped);

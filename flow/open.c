@@ -45,17 +45,20 @@ static bool names_dim(const vlm_value *v, int d, const char *text) {
   return !strncmp(text, name, n) && !strcmp(text + n, axis);
 }
 
-/* Every input dimension of that name gets the size. */
-static bool bind_dim(vlm_graph *g, const vlm_shape_binding *shape) {
+static bool bind_value(vlm_value *v, const vlm_shape_binding *shape) {
   bool found = false;
-  for (int32_t i = 0; i < g->n_inputs; i++) {
-    vlm_value *v = &g->values[g->inputs[i]];
-    for (int d = 0; d < v->tensor.rank; d++) {
-      if ((v->tensor.dims[d] >= 0 && !v->dim_names[d]) || !names_dim(v, d, shape->dim)) continue;
-      v->tensor.dims[d] = shape->size;
-      found = true;
-    }
+  for (int d = 0; d < v->tensor.rank; d++) {
+    if ((v->tensor.dims[d] >= 0 && !v->dim_names[d]) || !names_dim(v, d, shape->dim)) continue;
+    v->tensor.dims[d] = shape->size;
+    found = true;
   }
+  return found;
+}
+
+bool vlm_flow_bind_dim(vlm_graph *g, const vlm_shape_binding *shape) {
+  bool found = false;
+  for (int32_t i = 0; i < g->n_inputs; i++) found |= bind_value(&g->values[g->inputs[i]], shape);
+  for (int32_t i = 0; i < g->n_outputs && found; i++) bind_value(&g->values[g->outputs[i]], shape);
   return found;
 }
 
@@ -65,7 +68,7 @@ static vlm_status bind_shapes(vlm_bundle *bundle, const vlm_flow_open_opts *opts
     return vlm_fail(err, VLM_USAGE, "--shape binds dimensions of a single graph; %s is a pipeline",
                     bundle->source);
   for (int32_t i = 0; i < opts->n_shapes; i++)
-    if (!bind_dim(g, &opts->shapes[i]))
+    if (!vlm_flow_bind_dim(g, &opts->shapes[i]))
       return vlm_fail(err, VLM_INPUT, "%s: no input has a dimension named \"%s\"", bundle->source,
                       opts->shapes[i].dim);
   return VLM_OK;

@@ -17,6 +17,9 @@ typedef struct vlm_shape_binding {
   int64_t size;
 } vlm_shape_binding;
 
+/* Inputs and outputs of the graph get the size; false when no input has such a dimension. */
+bool vlm_flow_bind_dim(vlm_graph *graph, const vlm_shape_binding *shape);
+
 typedef struct vlm_flow_open_opts {
   vlm_decoder_form decoder;        /* when a folder has both forms */
   vlm_variant variant;             /* when a folder has several precisions */

@@ -270,7 +270,11 @@ vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, 
   VLM_TRY(open_kept(q, err));
   VLM_TRY(make_plan(q, err));
   VLM_TRY(tell_provenance(q, err));
+  q->result.bundle = q->bundle;
   q->result.plan = q->plan;
+  q->result.quant = &q->opts.quant;
+  q->result.stats = q->stats;
+  q->result.samples = q->opts.samples;
   q->result.coverage = q->coverage;
   q->result.differences = &q->differences;
   q->result.macs_assumed = "";

@@ -44,7 +44,11 @@ enum { VLM_MEASURED_TOKENS = 32 }; /* of each answer of a pipeline, taken greedi
 enum { VLM_QUANTIZE_STAGES = 5 };  /* planned, applied, measured, golden answer, written */
 
 typedef struct vlm_flow_quantize_result {
+  const vlm_bundle *bundle;
   const vlm_quant_plan *plan;
+  const vlm_quant_opts *quant;            /* that it was made with */
+  const vlm_stats *stats;                 /* NULL = none */
+  const vlm_dataset *samples;             /* to measure on; NULL = what the statistics keep */
   const vlm_coverage *coverage;           /* what was multiplied is counted when `measured` */
   const vlm_difference_list *differences; /* nodes that do not run as planned */
   /* What the packed model gives against the float one; no outputs = it was not measured. */

@@ -151,12 +151,12 @@ void vlm_trials_free(vlm_trials *t) {
 
 int32_t vlm_trials_outputs(const vlm_trials *t) { return t->n_outputs; }
 
-static vlm_status quantized_copy(vlm_graph **out, const vlm_trials *t, const vlm_quant_plan *plan,
-                                 const vlm_stats *stats, const vlm_quant_opts *opts, vlm_error *err) {
+static vlm_status changed_copy(vlm_graph **out, const vlm_trials *t, vlm_trial_change *change, void *user,
+                               vlm_error *err) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_graph_copy(out, t->graph, t->graph->name, err));
   VLM_TRY(vlm_graph_resolve(*out, err));
-  VLM_TRY(vlm_quant_apply(&(vlm_quant_graph){"model", *out}, plan, stats, opts, err));
+  VLM_TRY(change(user, *out, err));
   VLM_TRY(vlm_graph_lower(*out, NULL, err));
 out:
   return st;
@@ -178,16 +178,15 @@ out:
   return st;
 }
 
-vlm_status vlm_trials_run(const vlm_trials *t, vlm_trial_output *out, const vlm_quant_plan *plan,
-                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples,
-                          vlm_error *err) {
+vlm_status vlm_trials_run_changed(const vlm_trials *t, vlm_trial_output *out, vlm_trial_change *change,
+                                  void *user, int32_t samples, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = NULL;
   vlm_session *session = NULL;
   row_list *rows = NULL;
   int32_t n = samples > 0 && samples < t->n_samples ? samples : t->n_samples;
   VLM_TRY(vlm_new(&rows, t->n_outputs, err));
-  VLM_TRY(quantized_copy(&graph, t, plan, stats, opts, err));
+  VLM_TRY(changed_copy(&graph, t, change, user, err));
   VLM_TRY(vlm_session_create(&session, t->context, graph, NULL, err));
   VLM_TRY(measure(t, out, rows, session, graph, n, err));
 out:
@@ -196,4 +195,21 @@ out:
   for (int32_t o = 0; rows && o < t->n_outputs; o++) vlm_free(rows[o].items);
   vlm_free(rows);
   return st;
+}
+
+typedef struct {
+  const vlm_quant_plan *plan;
+  const vlm_stats *stats;
+  const vlm_quant_opts *opts;
+} planned;
+
+static vlm_status apply_plan(void *user, vlm_graph *graph, vlm_error *err) {
+  const planned *p = user;
+  return vlm_quant_apply(&(vlm_quant_graph){"model", graph}, p->plan, p->stats, p->opts, err);
+}
+
+vlm_status vlm_trials_run(const vlm_trials *t, vlm_trial_output *out, const vlm_quant_plan *plan,
+                          const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples,
+                          vlm_error *err) {
+  return vlm_trials_run_changed(t, out, apply_plan, &(planned){plan, stats, opts}, samples, err);
 }

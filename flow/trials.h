@@ -28,6 +28,11 @@ vlm_status vlm_trials_run(const vlm_trials *trials, vlm_trial_output *out, const
                           const vlm_stats *stats, const vlm_quant_opts *opts, int32_t samples,
                           vlm_error *err);
 
+/* The same for any other change of the copy, which is lowered afterwards. */
+typedef vlm_status vlm_trial_change(void *user, vlm_graph *graph, vlm_error *err);
+vlm_status vlm_trials_run_changed(const vlm_trials *trials, vlm_trial_output *out, vlm_trial_change *change,
+                                  void *user, int32_t samples, vlm_error *err);
+
 /* Infinite without noise. */
 double vlm_trial_db(const vlm_trial_output *output);
 /* Of the outputs that have a signal the one with the least SQNR; -1 = none has. */

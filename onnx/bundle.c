@@ -132,7 +132,7 @@ static vlm_status load(opener *o, vlm_graph **out, file_id f) {
   *out = NULL;
   if (!o->paths[f]) return VLM_OK;
   VLM_TRY(vlm_onnx_import(out, o->paths[f], &o->opts->onnx, o->err));
-  VLM_TRY(vlm_manifest_rename(*out, o->manifest, FILES[f].key, o->err));
+  if (!o->opts->as_files) VLM_TRY(vlm_manifest_rename(*out, o->manifest, FILES[f].key, o->err));
 out:
   if (st != VLM_OK && *out) {
     vlm_graph_free(*out);
@@ -150,12 +150,17 @@ out:
   return st;
 }
 
+static vlm_status cache_in_place(const opener *o, vlm_graph *graph) {
+  return graph && !o->opts->as_files ? vlm_graph_cache_in_place(graph, NULL, o->err) : VLM_OK;
+}
+
 /* A graph that takes an empty cache (decoder-only exports) serves both roles. Its steps are a copy that appends in place, where that is possible. */
 static vlm_status share_decoder(opener *o, vlm_graph *graph) {
   vlm_status st = VLM_OK;
   vlm_graph *step = NULL;
   int32_t layers = 0;
   o->bundle->graphs[VLM_ROLE_DECODER_FIRST] = graph;
+  if (o->opts->as_files) goto out;
   VLM_TRY(vlm_graph_copy(&step, graph, "decoder_step", o->err));
   VLM_TRY(vlm_graph_resolve(step, o->err));
   VLM_TRY(vlm_graph_cache_in_place(step, &layers, o->err));
@@ -177,7 +182,7 @@ static vlm_status load_merged(opener *o) {
   o->bundle->merged = graph;
   VLM_TRY(load_branch(o, VLM_ROLE_DECODER_FIRST, false));
   VLM_TRY(load_branch(o, VLM_ROLE_DECODER_STEP, true));
-  VLM_TRY(vlm_graph_cache_in_place(o->bundle->graphs[VLM_ROLE_DECODER_STEP], NULL, o->err));
+  VLM_TRY(cache_in_place(o, o->bundle->graphs[VLM_ROLE_DECODER_STEP]));
 out:
   return st;
 }
@@ -187,8 +192,7 @@ static vlm_status load_separate(opener *o) {
   vlm_graph **graphs = o->bundle->graphs;
   VLM_TRY(load(o, &graphs[VLM_ROLE_DECODER_FIRST], FILE_FIRST));
   VLM_TRY(load(o, &graphs[VLM_ROLE_DECODER_STEP], FILE_STEP));
-  if (graphs[VLM_ROLE_DECODER_STEP])
-    VLM_TRY(vlm_graph_cache_in_place(graphs[VLM_ROLE_DECODER_STEP], NULL, o->err));
+  VLM_TRY(cache_in_place(o, graphs[VLM_ROLE_DECODER_STEP]));
 out:
   return st;
 }

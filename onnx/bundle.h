@@ -13,6 +13,8 @@ typedef struct vlm_bundle_opts {
   vlm_onnx_opts onnx;
   vlm_decoder_form decoder; /* ANY takes the merged file */
   vlm_variant variant;
+  /* Graphs as their files have them, to be written as such: names as in the file, caches as inputs and outputs. */
+  bool as_files;
 } vlm_bundle_opts;
 
 /* Detects the layout (docs/bundles.md); graphs lie at top level or in onnx/. opts NULL = defaults. Free with vlm_bundle_free.
