@@ -12,7 +12,7 @@ static int32_t zero_of(const vlm_exporter *x, int32_t zero_point) {
 static int32_t find_through(const vlm_exporter *x, const vlm_graph *graph, vlm_value_id id,
                             const vlm_range *range) {
   for (int32_t i = 0; i < x->n_through; i++) {
-    const vlm_through *t = &x->through[i];
+    const vlm_exported_byte *t = &x->through[i];
     bool same = !range || (t->step == range->scale && t->zero_point == range->zero_point);
     if (t->graph == graph && t->id == id && same) return i;
   }
@@ -35,12 +35,12 @@ vlm_status vlm_export_quantize(vlm_exporter *x, vlm_graph *graph, vlm_value_id i
                                int32_t *through) {
   vlm_status st = VLM_OK;
   const char *base = graph->values[id].name;
-  vlm_through t = {.graph = graph,
-                   .id = id,
-                   .q = VLM_NO_VALUE,
-                   .dequantized = VLM_NO_VALUE,
-                   .step = range->scale,
-                   .zero_point = range->zero_point};
+  vlm_exported_byte t = {.graph = graph,
+                         .id = id,
+                         .q = VLM_NO_VALUE,
+                         .dequantized = VLM_NO_VALUE,
+                         .step = range->scale,
+                         .zero_point = range->zero_point};
   *through = find_through(x, graph, id, range);
   if (*through >= 0) return VLM_OK;
   VLM_TRY(vlm_part_scalar(x, graph, &t.scale, base, "_scale", VLM_F32, (double)range->scale));
@@ -58,7 +58,7 @@ out:
   return st;
 }
 
-static vlm_status add_dequantize(vlm_exporter *x, const vlm_through *t, vlm_value_id *out) {
+static vlm_status add_dequantize(vlm_exporter *x, const vlm_exported_byte *t, vlm_value_id *out) {
   return vlm_part_add(x, t->graph, out, NULL,
                       &(vlm_part){.op_type = "DequantizeLinear",
                                   .base = t->graph->values[t->id].name,
@@ -69,7 +69,7 @@ static vlm_status add_dequantize(vlm_exporter *x, const vlm_through *t, vlm_valu
 
 vlm_status vlm_export_dequantize(vlm_exporter *x, int32_t through, vlm_value_id *out) {
   vlm_status st = VLM_OK;
-  vlm_through *t = &x->through[through];
+  vlm_exported_byte *t = &x->through[through];
   if (t->dequantized == VLM_NO_VALUE) VLM_TRY(add_dequantize(x, t, &t->dequantized));
   *out = t->dequantized;
 out:
@@ -183,7 +183,7 @@ static void take_clamp(vlm_graph *graph, int32_t node, const result *r) {
 }
 
 /* Those who read the value as it was read what the bytes stand for. */
-static vlm_status restore_readers(vlm_exporter *x, vlm_through *t) {
+static vlm_status restore_readers(vlm_exporter *x, vlm_exported_byte *t) {
   vlm_status st = VLM_OK;
   vlm_value_id id = t->id;
   if (t->dequantized != VLM_NO_VALUE) {
@@ -214,7 +214,7 @@ vlm_status vlm_export_quantize_output(vlm_exporter *x, const vlm_export_item *it
   if (!found) goto out;
   take_clamp(graph, item->node, &r);
   VLM_TRY(vlm_export_quantize(x, graph, r.id, &range, through));
-  vlm_through *t = &x->through[*through];
+  vlm_exported_byte *t = &x->through[*through];
   VLM_TRY(vlm_part_detach(x, graph, item->node, &fresh));
   graph->nodes[t->node].inputs[0] = fresh;
   VLM_TRY(restore_readers(x, t));

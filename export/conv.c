@@ -6,7 +6,7 @@
 static vlm_status make_qoperator(vlm_exporter *x, const vlm_export_item *item, const vlm_export_parts *p) {
   vlm_status st = VLM_OK;
   vlm_graph *graph = item->graph;
-  const vlm_through in = x->through[item->through], made = x->through[p->output];
+  const vlm_exported_byte in = x->through[item->through], made = x->through[p->output];
   const vlm_node old = graph->nodes[item->node];
   vlm_value_id out = made.q;
   graph->nodes[item->node].outputs[0] = VLM_NO_VALUE;

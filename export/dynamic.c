@@ -91,10 +91,10 @@ out:
 
 typedef struct {
   int64_t rows, columns, block, blocks; /* channels, what is summed */
-} nbits;
+} nbits_form;
 
 /* [N, blocks, block] uint8, 128 = 0, filled up with it. */
-static vlm_status pack_codes(vlm_exporter *x, const vlm_export_item *item, const nbits *b,
+static vlm_status pack_codes(vlm_exporter *x, const vlm_export_item *item, const nbits_form *b,
                              const vlm_export_weight *w, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   bool turned = w->axis == 0; /* one row per channel already */
@@ -114,7 +114,7 @@ out:
   return st;
 }
 
-static vlm_status repeat_scales(vlm_exporter *x, const vlm_export_item *item, const nbits *b,
+static vlm_status repeat_scales(vlm_exporter *x, const vlm_export_item *item, const nbits_form *b,
                                 const vlm_export_weight *w, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   const float *from = w->scales.data;
@@ -138,7 +138,7 @@ vlm_status vlm_export_nbits(vlm_exporter *x, const vlm_export_item *item) {
   vlm_export_weight w;
   vlm_value_id ids[3], addend, made = graph->nodes[item->node].outputs[0], product = VLM_NO_VALUE;
   const vlm_tensor *c = &item->plan->constant;
-  nbits b = {.rows = c->dims[item->plan->slot.axis], .columns = c->dims[1 - item->plan->slot.axis]};
+  nbits_form b = {.rows = c->dims[item->plan->slot.axis], .columns = c->dims[1 - item->plan->slot.axis]};
   b.block = b.columns >= 128 ? 128 : 32;
   b.blocks = (b.columns + b.block - 1) / b.block;
   VLM_TRY(vlm_export_weight_of(x, item, false, &w));

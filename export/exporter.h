@@ -8,7 +8,7 @@
 #include "quant/weight_store.h"
 #include "runtime/graph/bodies.h"
 
-typedef struct vlm_through { /* an activation in 8 bits */
+typedef struct vlm_exported_byte { /* an activation in 8 bits */
   vlm_graph *graph;
   vlm_value_id id; /* the float value */
   vlm_value_id q, scale, zero;
@@ -16,7 +16,7 @@ typedef struct vlm_through { /* an activation in 8 bits */
   int32_t node;             /* the QuantizeLinear */
   float step;
   int32_t zero_point; /* as uint8 */
-} vlm_through;
+} vlm_exported_byte;
 
 /* A planned node: what is to become of it. */
 typedef struct vlm_export_item {
@@ -35,7 +35,7 @@ typedef struct vlm_exporter {
   const vlm_quant_plan *plan;
   const vlm_export_opts *opts;
   vlm_export_item *items;
-  vlm_through *through;
+  vlm_exported_byte *through;
   vlm_export_ranges own_ranges, *ranges;
   int32_t n_items, cap_items, n_through, cap_through;
   vlm_error *err;

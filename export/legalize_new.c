@@ -6,15 +6,15 @@
 #define STEP(out, op, ...)                                             \
   VLM_TRY(vlm_legal_step(l, &(out), op, (vlm_value_id[]){__VA_ARGS__}, \
                          (int32_t)(sizeof((vlm_value_id[]){__VA_ARGS__}) / sizeof(vlm_value_id)), NULL, 0))
-#define NUMBER(out, value) VLM_TRY(vlm_legal_number(l, &(out), value))
+#define LEGAL_NUMBER(out, value) VLM_TRY(vlm_legal_number(l, &(out), value))
 
 /* x / sqrt 2, Erf, + 1, * x, / 2: the pattern that runtimes look for. */
 static vlm_status gelu_erf(vlm_legalizer *l) {
   vlm_status st = VLM_OK;
   vlm_value_id x = vlm_legal_node(l)->inputs[0], root, one, half, a = VLM_NO_VALUE, b = a, c = a, d = a;
-  NUMBER(root, 1.4142135623730951);
-  NUMBER(one, 1);
-  NUMBER(half, 0.5);
+  LEGAL_NUMBER(root, 1.4142135623730951);
+  LEGAL_NUMBER(one, 1);
+  LEGAL_NUMBER(half, 0.5);
   vlm_value_id out = vlm_legal_replace(l);
   STEP(a, "Div", x, root);
   STEP(b, "Erf", a);
@@ -30,11 +30,11 @@ static vlm_status gelu_tanh(vlm_legalizer *l) {
   vlm_status st = VLM_OK;
   vlm_value_id x = vlm_legal_node(l)->inputs[0], three, cubic, root, one, half, a = VLM_NO_VALUE, b = a,
                c = a, d = a, e = a, f = a, g = a;
-  NUMBER(three, 3);
-  NUMBER(cubic, 0.044715);
-  NUMBER(root, 0.7978845608028654);
-  NUMBER(one, 1);
-  NUMBER(half, 0.5);
+  LEGAL_NUMBER(three, 3);
+  LEGAL_NUMBER(cubic, 0.044715);
+  LEGAL_NUMBER(root, 0.7978845608028654);
+  LEGAL_NUMBER(one, 1);
+  LEGAL_NUMBER(half, 0.5);
   vlm_value_id out = vlm_legal_replace(l);
   STEP(a, "Pow", x, three);
   STEP(b, "Mul", a, cubic);
@@ -58,7 +58,7 @@ vlm_status vlm_legal_quick_gelu(vlm_legalizer *l) {
   vlm_status st = VLM_OK;
   const vlm_node *node = vlm_legal_node(l);
   vlm_value_id x = node->inputs[0], alpha, a = VLM_NO_VALUE, b = a;
-  NUMBER(alpha, (double)vlm_node_float(node, "alpha", 1.702f));
+  LEGAL_NUMBER(alpha, (double)vlm_node_float(node, "alpha", 1.702f));
   vlm_value_id out = vlm_legal_replace(l);
   STEP(a, "Mul", x, alpha);
   STEP(b, "Sigmoid", a);

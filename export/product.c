@@ -17,7 +17,7 @@ static bool is_mixed(const vlm_exporter *x, const vlm_export_item *item) {
 }
 
 static vlm_status make_qgemm(vlm_exporter *x, const vlm_export_item *item, const vlm_export_parts *p,
-                             const vlm_through *in, const vlm_through *made, vlm_value_id out) {
+                             const vlm_exported_byte *in, const vlm_exported_byte *made, vlm_value_id out) {
   const vlm_node *node = &item->graph->nodes[item->node];
   const vlm_attr attrs[] = {{.name = "transB", .kind = VLM_ATTR_INT, .u.i = vlm_node_int(node, "transB", 0)}};
   return vlm_part_add(
@@ -35,7 +35,7 @@ static vlm_status make_qgemm(vlm_exporter *x, const vlm_export_item *item, const
 }
 
 static vlm_status make_qmatmul(vlm_exporter *x, const vlm_export_item *item, const vlm_export_parts *p,
-                               const vlm_through *in, const vlm_through *made, vlm_value_id out) {
+                               const vlm_exported_byte *in, const vlm_exported_byte *made, vlm_value_id out) {
   vlm_part part = {.base = item->graph->nodes[item->node].name, .suffix = "", .n_inputs = 8};
   const vlm_export_weight *w = &p->weight;
   const vlm_value_id bytes[] = {in->q,
@@ -55,8 +55,8 @@ static vlm_status make_qmatmul(vlm_exporter *x, const vlm_export_item *item, con
 
 static vlm_status make_qoperator(vlm_exporter *x, const vlm_export_item *item, const vlm_export_parts *p) {
   vlm_graph *graph = item->graph;
-  const vlm_through in = x->through[item->through];
-  const vlm_through made = p->output >= 0 ? x->through[p->output] : (vlm_through){.graph = NULL};
+  const vlm_exported_byte in = x->through[item->through];
+  const vlm_exported_byte made = p->output >= 0 ? x->through[p->output] : (vlm_exported_byte){.graph = NULL};
   vlm_value_id out = made.graph ? made.q : graph->nodes[item->node].outputs[0];
   graph->nodes[item->node].outputs[0] = VLM_NO_VALUE;
   if (made.graph) graph->nodes[made.node].outputs[0] = VLM_NO_VALUE;

@@ -19,10 +19,10 @@ typedef struct {
   size_t bytes;
   vlm_status st;
   vlm_error *err;
-} sink;
+} proto_sink;
 
 static void append(ProtobufCBuffer *buffer, size_t length, const uint8_t *data) {
-  sink *s = (sink *)buffer;
+  proto_sink *s = (proto_sink *)buffer;
   if (s->st == VLM_OK) s->st = vlm_writer_write(s->writer, data, length, s->err);
   s->bytes += length;
 }
@@ -31,7 +31,7 @@ static vlm_status write_message(const char *path, const ProtobufCMessage *messag
                                 vlm_error *err) {
   enum { MOST = INT32_MAX }; /* what readers of protobuf take */
   vlm_status st = VLM_OK;
-  sink s = {.base = {append}, .err = err};
+  proto_sink s = {.base = {append}, .err = err};
   size_t size = protobuf_c_message_get_packed_size(message);
   VLM_CHECK(size <= MOST, err, VLM_LIMIT, "%s: would have %zu bytes, an ONNX file has at most %d", path, size,
             MOST);

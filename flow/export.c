@@ -215,12 +215,12 @@ out:
 static vlm_status check(const vlm_flow_export_opts *o, const vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_bundle *bundle = vlm_quantization_result(q)->bundle;
+  VLM_CHECK(!vlm_is_packed(bundle->source), err, VLM_USAGE,
+            "%s: ONNX files are made of the ONNX model, not of a packed one", bundle->source);
   VLM_CHECK(o->format != VLM_EXPORT_QOPERATOR || vlm_target_has(o->target, VLM_TARGET_QOPERATOR), err,
             VLM_USAGE, "--format qoperator: %s takes no QLinear operators; --format qdq", o->target->name);
   VLM_CHECK(!o->file || bundle->family == VLM_FAMILY_GRAPH, err, VLM_USAGE,
             "%s: %s is several graphs; --onnx-out DIR writes a file for each", o->file, bundle->source);
-  VLM_CHECK(!vlm_is_packed(bundle->source), err, VLM_USAGE,
-            "%s: ONNX files are made of the ONNX model, not of a packed one", bundle->source);
 out:
   return st;
 }

@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
   const vlm_node_plan *plan;
   double db; /* of the worst output when this node alone is spared */
-} candidate;
+} spare_node;
 
 static vlm_status export_copy(void *user, vlm_graph *graph, vlm_error *err) {
   sparing *s = user;
@@ -43,12 +43,12 @@ out:
 }
 
 static int best_first(const void *a, const void *b) {
-  const candidate *x = a, *y = b;
+  const spare_node *x = a, *y = b;
   if (x->db != y->db) return x->db < y->db ? 1 : -1;
   return x->plan < y->plan ? -1 : 1; /* in the order of the plan */
 }
 
-static vlm_status list_candidates(sparing *s, candidate **out, int32_t *count) {
+static vlm_status list_candidates(sparing *s, spare_node **out, int32_t *count) {
   vlm_status st = VLM_OK;
   int32_t n = 0;
   const vlm_export_report all = s->report;
@@ -66,7 +66,7 @@ out:
 }
 
 /* The best ones together, until they are enough. */
-static vlm_status take(sparing *s, vlm_spared *out, const candidate *list, int32_t count, double wanted) {
+static vlm_status take(sparing *s, vlm_spared *out, const spare_node *list, int32_t count, double wanted) {
   vlm_status st = VLM_OK;
   VLM_TRY(vlm_new(&out->items, count + 1, s->err));
   for (int32_t i = 0; i < count && out->after_db < wanted; i++) {
@@ -83,7 +83,7 @@ vlm_status vlm_spare(vlm_spared *out, const vlm_trials *trials, const vlm_quant_
   vlm_status st = VLM_OK;
   vlm_export_ranges ranges = {.stats = NULL};
   sparing s = {.trials = trials, .plan = plan, .how = *how, .err = err};
-  candidate *list = NULL;
+  spare_node *list = NULL;
   int32_t count = 0;
   *out = (vlm_spared){.items = NULL};
   s.how.ranges = &ranges;

@@ -87,11 +87,11 @@ static void narrow(const rows_plan *p, void *out, const void *wide, int64_t n) {
   switch (p->convert) {
     case VLM_F16: p->ops->f32_to_f16(out, wide, n); break;
     case VLM_BF16: p->ops->f32_to_bf16(out, wide, n); break;
-#define NARROW(NAME, type)                                                               \
+#define SHORTEN(NAME, type)                                                              \
   case VLM_##NAME:                                                                       \
     for (int64_t i = 0; i < n; i++) ((type *)out)[i] = (type)((const int64_t *)wide)[i]; \
     break;
-      SHORT_INTEGERS(NARROW)
+      SHORT_INTEGERS(SHORTEN)
     default: break;
   }
 }
