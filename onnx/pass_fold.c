@@ -4,6 +4,8 @@
 #include "runtime/ops/op.h"
 
 static const size_t default_max_bytes = (size_t)4 << 20;
+/* What is wanted as a weight may be so much larger than all constants of the graphs around (two bits become 32), and this besides. */
+static const size_t most_growth = 16, most_made = (size_t)256 << 20;
 /* Results that nobody reads any more are given back after so many bytes, so that a chain on a large weight holds two of them, not all. */
 static const size_t collect_bytes = (size_t)8 << 20;
 
@@ -13,7 +15,7 @@ typedef struct fold {
   const vlm_tensor **in;
   vlm_tensor *out;
   vlm_fold_demand demand; /* empty for a single node */
-  size_t max_bytes, made_bytes;
+  size_t max_bytes, wanted_bytes, made_bytes;
   int32_t *changes;
   vlm_error *err;
 } fold;
@@ -26,12 +28,22 @@ static bool all_constant(fold *f, const vlm_node *node) {
   return true;
 }
 
-/* A result may not be larger than its operands and the limit; what is wanted as a weight may. */
+/* Of the graph and those around it. */
+static size_t constant_bytes(const vlm_graph *graph) {
+  size_t bytes = 0;
+  for (; graph; graph = graph->parent)
+    for (int32_t v = 0; v < graph->n_values; v++)
+      if (graph->values[v].kind == VLM_VALUE_CONSTANT) bytes += vlm_tensor_bytes(&graph->values[v].tensor);
+  return bytes;
+}
+
+/* A result may not be larger than its operands and the limit; what is wanted as a weight may, but not as large as a file of a hundred bytes
+ * can ask. */
 static size_t limit_of(const fold *f, const vlm_node *node) {
   size_t bytes = 0;
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (node->outputs[k] >= 0 && node->outputs[k] < f->demand.n_values && f->demand.wanted[node->outputs[k]])
-      return SIZE_MAX;
+      return f->wanted_bytes;
   for (int32_t k = 0; k < node->n_inputs; k++) bytes += f->in[k] != NULL ? vlm_tensor_bytes(f->in[k]) : 0;
   return bytes > f->max_bytes ? bytes : f->max_bytes;
 }
@@ -159,6 +171,7 @@ out:
 static fold fold_of(vlm_graph *graph, const vlm_clean_opts *opts, int32_t *changes, vlm_error *err) {
   return (fold){.graph = graph,
                 .max_bytes = opts->max_folded_bytes > 0 ? opts->max_folded_bytes : default_max_bytes,
+                .wanted_bytes = most_made + most_growth * constant_bytes(graph),
                 .changes = changes,
                 .err = err};
 }
