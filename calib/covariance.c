@@ -197,17 +197,17 @@ out:
 
 /* ---- samples ---- */
 
-static vlm_status run_sample(vlm_model *model, const vlm_dataset *set, size_t i, const char *prompt,
-                             vlm_error *err) {
+static vlm_status run_sample(vlm_model *model, const vlm_dataset *set, size_t i,
+                             const vlm_covariance_opts *how, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_pixels pixels = {0};
   vlm_answer answer = {0};
-  const vlm_answer_opts opts = {.beams = 1};
-  const char *own = vlm_dataset_get(set, i)->prompt;
+  const vlm_answer_opts opts = {.beams = 1, .max_new_tokens = how->max_new_tokens};
+  const char *own = vlm_dataset_get(set, i)->prompt, *prompt = own ? own : how->prompt;
   VLM_TRY(vlm_dataset_load_pixels(&pixels, set, i, err));
   if (pixels.values.data)
-    VLM_TRY(vlm_model_answer_pixels(model, &pixels.values, own ? own : prompt, &opts, &answer, err));
-  else VLM_TRY(vlm_model_answer(model, &pixels.image, own ? own : prompt, &opts, &answer, err));
+    VLM_TRY(vlm_model_answer_pixels(model, &pixels.values, prompt, &opts, &answer, err));
+  else VLM_TRY(vlm_model_answer(model, &pixels.image, prompt, &opts, &answer, err));
 out:
   if (st != VLM_OK) vlm_error_context(err, "sample %s", vlm_dataset_get(set, i)->key);
   vlm_answer_free(&answer);
@@ -230,7 +230,7 @@ vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, con
   for (size_t i = 0; i < opts->count; i++) {
     all->judges = i % 4 == 3;
     if (opts->go_on) VLM_TRY(opts->go_on(opts->user, err));
-    VLM_TRY(run_sample(model, set, opts->places[i], opts->prompt, err));
+    VLM_TRY(run_sample(model, set, opts->places[i], opts, err));
   }
   *out = all;
   all = NULL;

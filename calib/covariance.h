@@ -20,6 +20,7 @@ typedef struct vlm_covariance {
 typedef struct vlm_covariance_opts {
   const size_t *places; /* samples of the set, in the order in which they are run */
   size_t count;
+  int64_t max_new_tokens;                          /* of each answer; 0 = the model's */
   const char *prompt;                              /* of samples without their own */
   vlm_status (*go_on)(void *user, vlm_error *err); /* asked before each sample; NULL = not */
   void *user;

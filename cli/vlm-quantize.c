@@ -6,20 +6,21 @@
 static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
   enum { NEAREST = 1 }; /* of --rounding */
   const vlm_args *args = j->cli->args;
-  return (vlm_flow_quantize_opts){.quant = j->opts,
-                                  .pack = j->pack,
-                                  .weights_float = j->weights_float,
-                                  .calib = args->calib,
-                                  .partial = args->partial,
-                                  .plan = args->plan,
-                                  .strict = args->strict,
-                                  .min_int8 = j->min_int8,
-                                  .samples = j->samples,
-                                  .prompts = args->prompt.items,
-                                  .n_prompts = args->prompt.count,
-                                  .target_db = args->target_sqnr,
-                                  .round_nearest = args->rounding == NEAREST,
-                                  .options = vlm_text_get(&j->options)};
+  return (vlm_flow_quantize_opts){
+      .quant = j->opts,
+      .pack = j->pack,
+      .weights_float = j->weights_float,
+      .calib = args->calib,
+      .partial = args->partial,
+      .plan = args->plan,
+      .strict = args->strict,
+      .min_int8 = j->min_int8,
+      .samples = j->samples,
+      .prompts = args->prompt.items,
+      .n_prompts = args->prompt.count,
+      .target_db = args->target_sqnr,
+      .round_nearest = args->rounding == NEAREST || j->opts.per_tensor_weights, /* plain all the way */
+      .options = vlm_text_get(&j->options)};
 }
 
 static vlm_status write_pack(vlm_quantize_job *j, vlm_error *err) {

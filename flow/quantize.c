@@ -213,7 +213,8 @@ static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
   vlm_prompts prompts = {0};
   size_t *places = NULL;
   const vlm_flow_quantize_opts *o = &q->opts;
-  vlm_covariance_opts how = {.go_on = vlm_watch_go_on, .user = &q->opts.watch};
+  vlm_covariance_opts how = {
+      .max_new_tokens = VLM_MEASURED_TOKENS, .go_on = vlm_watch_go_on, .user = &q->opts.watch};
   if (o->round_nearest || !o->samples || o->weights_float || q->bundle->family == VLM_FAMILY_GRAPH)
     return VLM_OK;
   VLM_TRY(

@@ -40,8 +40,10 @@ typedef struct vlm_flow_quantize_opts {
   vlm_watch watch;     /* unit: a stage, VLM_QUANTIZE_STAGES in all; cancelling is asked inside too */
 } vlm_flow_quantize_opts;
 
-enum { VLM_MEASURED_TOKENS = 32 }; /* of each answer of a pipeline, taken greedily */
-enum { VLM_QUANTIZE_STAGES = 5 };  /* planned, applied, measured, golden answer, written */
+enum {
+  VLM_MEASURED_TOKENS = 32
+}; /* of each answer of a pipeline, taken greedily, to round with and to measure */
+enum { VLM_QUANTIZE_STAGES = 5 }; /* planned, applied, measured, golden answer, written */
 
 typedef struct vlm_flow_quantize_result {
   const vlm_bundle *bundle;

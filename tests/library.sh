@@ -6,7 +6,7 @@ build=$(cd "${1:?the folder of the build}" && pwd) || exit 1
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 
-MOST_BYTES=775000 # of libvlmq-runtime.so, stripped; 700,000 is the aim (docs/status.md)
+MOST_BYTES=735000 # of libvlmq-runtime.so, stripped; 700,000 is the aim (docs/status.md)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
