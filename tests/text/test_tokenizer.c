@@ -458,8 +458,7 @@ static void failing_memory_is_reported(void **state) {
   (void)state;
   for (int k = 0; k < N_KINDS; k += 3) {
     bool passed = false;
-    /* Arenas take a block for each piece under the address sanitizer: the further, the wider the steps. */
-    for (long n = 1; n < 1000000 && !passed; n += n < 300 ? 1 : n / 8) {
+    for (long n = 1; n < 1000000 && !passed; n += n < 300 ? 1 : n / 8) { /* ASan: a block for each piece */
       char path[512];
       vlm_tokenizer *t = NULL;
       vlm_ids ids = {0};
