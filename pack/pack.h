@@ -38,7 +38,7 @@ typedef enum vlm_pack_codec { VLM_PACK_ZSTD, VLM_PACK_RAW } vlm_pack_codec;
 
 typedef struct vlm_pack_opts {
   vlm_pack_codec codec; /* RAW: weights can be mapped without a copy */
-  int level;            /* zstd, 1 to 19; 0 = 3 */
+  int level;            /* zstd, 1 to 19; 0 = 6 */
   vlm_threads *threads; /* NULL = this thread; the bytes do not depend on it */
   /* Asked between batches of tensors; its error ends the writing, and there is no file. NULL = not. */
   vlm_status (*go_on)(void *user, vlm_error *err);

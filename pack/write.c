@@ -4,7 +4,7 @@
 #include "pack/graphs.h"
 #include "pack/packer.h"
 
-#define DEFAULT_LEVEL 3
+#define DEFAULT_LEVEL 6
 
 static vlm_status put_text_section(vlm_packer *p, vlm_section_kind kind, const char *text) {
   return text ? vlm_packer_put_section(p, kind, text, strlen(text)) : VLM_OK;

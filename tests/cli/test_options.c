@@ -135,7 +135,7 @@ static void test_values(void **state) {
   assert_int_equal(args.weights, 1);
   assert_int_equal(args.activations, 3);
   assert_int_equal(args.codec, 1);
-  assert_int_equal(args.level, 19);
+  assert_int_equal(args.level, 6);
   vlm_args_free(&args);
   assert_int_equal(parse(&args, 'r', "m i --json --threads 4 -- --prompt", &err), VLM_OK);
   assert_true(VLM_OPTION_GIVEN(&args, json) && !args.json);
@@ -189,7 +189,7 @@ static void records(const char *line, const char *wanted) {
 static void test_record(void **state) {
   (void)state;
   records("m --calib c -o x --threads 3 --cpu c --report r --quiet", "");
-  records("m --calib c -o x --weights s8 --level 19 --range auto --activations=auto --codec zstd", "");
+  records("m --calib c -o x --weights s8 --level 6 --range auto --activations=auto --codec zstd", "");
   records("m -o x --level 3 --weights=f32", "--weights f32 --level 3");
   records("m --level=03 --weights f32 -o x", "--weights f32 --level 3");
   records("m --calib c -o x --keep b --keep 'a*' --shape n=2 --everything --range percentile:99.9",

@@ -34,6 +34,6 @@ if command -v script >/dev/null; then
 else
   skip "the terminal's width is asked for" "no script(1) here"
 fi
-expect "a default is told" 0 "compression level \(1 to 19; default: 19\)$" env COLUMNS=120 vlm-quantize --help
+expect "a default is told" 0 "compression level \(1 to 19; default: 6\)$" env COLUMNS=120 vlm-quantize --help
 expect "choices are told" 0 "\(zstd or raw; default: zstd\)$" env COLUMNS=120 vlm-quantize --help
 that "an example that is cut can still be typed" eval 'COLUMNS=40 vlm-run --help | grep -A 3 "^  vlm-run florence2/ \*" | grep -q " \\\\$"'
