@@ -92,9 +92,7 @@ static vlm_status run_image(calibration *c, const vlm_sample_pixels *pixels, siz
   VLM_TRY(teacher_ids(c, s, &forced, err));
   opts.forced = forced.data;
   opts.n_forced = forced.count;
-  if (pixels->values.data)
-    VLM_TRY(vlm_model_answer_pixels(c->model, &pixels->values, prompt, &opts, &answer, err));
-  else VLM_TRY(vlm_model_answer(c->model, &pixels->image, prompt, &opts, &answer, err));
+  VLM_TRY(vlm_sample_answer(c->model, pixels, prompt, &opts, &answer, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++) c->report->runs[r] += c->bundle->graphs[r] != NULL;
   c->report->runs[VLM_ROLE_DECODER_STEP] += answer.steps - 1;
 out:

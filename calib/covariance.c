@@ -205,9 +205,7 @@ static vlm_status run_sample(vlm_model *model, const vlm_dataset *set, size_t i,
   const vlm_answer_opts opts = {.beams = 1, .max_new_tokens = how->max_new_tokens};
   const char *own = vlm_dataset_get(set, i)->prompt, *prompt = own ? own : how->prompt;
   VLM_TRY(vlm_dataset_load_pixels(&pixels, set, i, err));
-  if (pixels.values.data)
-    VLM_TRY(vlm_model_answer_pixels(model, &pixels.values, prompt, &opts, &answer, err));
-  else VLM_TRY(vlm_model_answer(model, &pixels.image, prompt, &opts, &answer, err));
+  VLM_TRY(vlm_sample_answer(model, &pixels, prompt, &opts, &answer, err));
 out:
   if (st != VLM_OK) vlm_error_context(err, "sample %s", vlm_dataset_get(set, i)->key);
   vlm_answer_free(&answer);

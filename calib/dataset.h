@@ -24,6 +24,7 @@
 #include "calib/image.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/tensor.h"
+#include "runtime/decode/answer.h"
 
 typedef struct vlm_dataset vlm_dataset;
 
@@ -114,6 +115,9 @@ typedef struct vlm_sample_pixels {
 } vlm_sample_pixels;
 vlm_status vlm_dataset_load_pixels(vlm_sample_pixels *out, const vlm_dataset *set, size_t i, vlm_error *err);
 void vlm_sample_pixels_free(vlm_sample_pixels *pixels);
+/* The model's answer to either of them, as runtime/decode/answer.h says. */
+vlm_status vlm_sample_answer(vlm_model *model, const vlm_sample_pixels *pixels, const char *prompt,
+                             const vlm_answer_opts *opts, vlm_answer *out, vlm_error *err);
 /* The bytes of an image sample's file, as uint8 [N]. Free out->data with vlm_free. */
 vlm_status vlm_dataset_load_file(vlm_tensor *out, const vlm_dataset *set, size_t i, vlm_error *err);
 

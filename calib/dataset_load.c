@@ -134,6 +134,12 @@ void vlm_sample_pixels_free(vlm_sample_pixels *pixels) {
   *pixels = (vlm_sample_pixels){0};
 }
 
+vlm_status vlm_sample_answer(vlm_model *model, const vlm_sample_pixels *pixels, const char *prompt,
+                             const vlm_answer_opts *opts, vlm_answer *out, vlm_error *err) {
+  if (pixels->values.data) return vlm_model_answer_pixels(model, &pixels->values, prompt, opts, out, err);
+  return vlm_model_answer(model, &pixels->image, prompt, opts, out, err);
+}
+
 /* ---- digests ---- */
 
 static vlm_status file_digest(vlm_digest *out, const vlm_sample *sample, vlm_error *err) {

@@ -52,9 +52,7 @@ static vlm_status play(match *m, player *p, const vlm_sample_pixels *pixels, con
                           .user = &p->logits};
   vlm_answer_free(&p->answer);
   p->logits.count = 0;
-  if (pixels->values.data)
-    return vlm_model_answer_pixels(p->model, &pixels->values, prompt, &opts, &p->answer, m->err);
-  return vlm_model_answer(p->model, &pixels->image, prompt, &opts, &p->answer, m->err);
+  return vlm_sample_answer(p->model, pixels, prompt, &opts, &p->answer, m->err);
 }
 
 static vlm_status note_answer(match *m, player *p, vlm_eval_item *item) {

@@ -54,8 +54,7 @@ static vlm_status answer_one(answering *t, vlm_sample_pixels *pixels, size_t i, 
   const vlm_answer_opts run = {
       .max_new_tokens = o->max_new_tokens, .beams = o->beams, .on_token = on_token, .user = t};
   if (o->on_text) VLM_TRY(vlm_token_stream_create(&t->stream, vlm_model_tokenizer(t->model), true, err));
-  if (values) VLM_TRY(vlm_model_answer_pixels(t->model, &pixels->values, prompt, &run, &answer, err));
-  else VLM_TRY(vlm_model_answer(t->model, &pixels->image, prompt, &run, &answer, err));
+  VLM_TRY(vlm_sample_answer(t->model, pixels, prompt, &run, &answer, err));
   VLM_TRY(find_objects(t, pixels, prompt, &answer, &objects, err));
   const vlm_flow_answer told = {.image = i,
                                 .prompt = p,
