@@ -59,6 +59,13 @@ size_t vlm_kept_bytes(const vlm_tensor *tensors, int32_t count) {
   return bytes;
 }
 
+size_t vlm_kept_list_bytes(const vlm_kept_list *list) {
+  size_t bytes = 0;
+  for (int32_t i = 0; i < list->count; i++)
+    bytes += vlm_kept_bytes(list->items[i]->tensors, list->items[i]->count);
+  return bytes;
+}
+
 static int32_t held_out_of(const vlm_kept_list *list) {
   int32_t n = 0;
   while (n < list->count && list->items[n]->held_out) n++;

@@ -49,6 +49,8 @@ void vlm_kept_add(vlm_kept_list *list, vlm_kept_sample *sample);
 vlm_status vlm_kept_merge(vlm_kept_list *list, const vlm_kept_list *other, vlm_error *err);
 vlm_status vlm_kept_digest(vlm_digest *out, const vlm_kept_list *list, vlm_error *err);
 size_t vlm_kept_bytes(const vlm_tensor *tensors, int32_t count);
+/* Of all samples. */
+size_t vlm_kept_list_bytes(const vlm_kept_list *list);
 void vlm_kept_free(vlm_kept_list *list);
 
 #endif

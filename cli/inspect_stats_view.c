@@ -1,6 +1,7 @@
 /* Statistics as text and as JSON. */
 #include <string.h>
 
+#include "calib/kept.h"
 #include "cli/inspect.h"
 
 enum { TENSORS_SHOWN = 25, SAMPLES_SHOWN = 8, NAME = 47 };
@@ -9,6 +10,16 @@ static const char *const KINDS[VLM_TOKEN_KINDS] = {
     [VLM_TOKEN_IMAGE] = "image", [VLM_TOKEN_PROMPT] = "prompt", [VLM_TOKEN_GENERATED] = "generated"};
 
 /* ---- text ---- */
+
+static void print_kept(const vlm_stats *stats) {
+  const vlm_kept_list *kept = vlm_stats_kept_samples(stats);
+  int32_t held_out = 0;
+  for (int32_t i = 0; i < kept->count; i++) held_out += kept->items[i]->held_out;
+  if (!kept->count) return;
+  printf("holds %d %s (%s), %d of them held out\n", kept->count,
+         kept->images ? "of the image files themselves" : "of the inputs themselves",
+         vlm_show_bytes((double)vlm_kept_list_bytes(kept)).text, held_out);
+}
 
 static void print_head(const vlm_stats_view *v) {
   char digest[33];
@@ -27,6 +38,7 @@ static void print_head(const vlm_stats_view *v) {
   if (vlm_stats_is_partial(v->stats))
     printf("not finished: the run was interrupted; vlm-calibrate --resume goes on\n");
   if (*vlm_stats_settings(v->stats)) printf("measured with %s\n", vlm_stats_settings(v->stats));
+  print_kept(v->stats);
   printf("model %s\n", vlm_digest_text(vlm_stats_model(v->stats), digest));
   printf("not finite: ");
   if (not_finite) printf("%lld elements of %d tensors\n", (long long)not_finite, affected);
@@ -141,6 +153,10 @@ void vlm_stats_view_put(vlm_json_writer *w, const vlm_stats_view *v) {
   vlm_json_put_text(w, "digest", vlm_digest_text(v->digest, digest));
   vlm_json_put_text(w, "preprocess", vlm_stats_preprocess(v->stats));
   vlm_json_put_double(w, "widened_by_next", 1.0 / (v->n_samples + 1));
+  vlm_json_open_object(w, "kept");
+  vlm_json_put_int(w, "samples", vlm_stats_kept_samples(v->stats)->count);
+  vlm_json_put_int(w, "bytes", (int64_t)vlm_kept_list_bytes(vlm_stats_kept_samples(v->stats)));
+  vlm_json_close_object(w);
   vlm_json_open_array(w, "samples");
   for (int32_t i = 0; i < v->n_samples; i++) {
     vlm_json_open_object(w, NULL);

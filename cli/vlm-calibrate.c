@@ -1,7 +1,9 @@
 /* vlm-calibrate: the user's own samples through the model, statistics out. */
 #include <string.h>
 
+#include "calib/kept.h"
 #include "cli/data.h"
+#include "cli/inspect.h"
 #include "cli/program.h"
 #include "flow/calibrate.h"
 #include "runtime/base/file.h"
@@ -172,6 +174,16 @@ static void say_held_out(const calibrate_job *j) {
     vlm_say(j->cli, "none kept apart: below %d samples all are calibrated with", VLM_HOLDOUT_LEAST);
 }
 
+/* The file is a place where pictures of its user lie now. */
+static void say_kept(const calibrate_job *j) {
+  const vlm_kept_list *kept = vlm_stats_kept_samples(j->stats);
+  if (!kept->count) return;
+  vlm_say(j->cli,
+          "%s holds %d of the samples themselves (%s), so that vlm-quantize can round weights with them and "
+          "measure; --no-keep leaves them out",
+          j->output, kept->count, vlm_show_bytes((double)vlm_kept_list_bytes(kept)).text);
+}
+
 static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_args *args = j->cli->args;
@@ -208,6 +220,7 @@ static vlm_status calibrate(calibrate_job *j, vlm_error *err) {
   vlm_say(j->cli, "%s: %d samples, %d tensors", j->output, vlm_stats_samples(j->stats),
           vlm_stats_count(j->stats));
   say_held_out(j);
+  say_kept(j);
   VLM_TRY(print_json(j, err));
 out:
   return st;

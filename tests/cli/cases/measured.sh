@@ -51,7 +51,9 @@ expect "images that were calibrated with are told apart" 0 "^measured on 1 sampl
 expect "arrays for a pipeline" 1 "is a pipeline: give it --images" vlm-quantize "$BUNDLE" --calib "$STATS" --inputs "$Q/s" -o m.vlmq
 
 # Weights of a pipeline are rounded with what the statistics keep.
-vlm-calibrate "$BUNDLE" --images $(images 40) --quiet -o forty.h5
+expect "what is kept is told" 0 "^forty.h5 holds 36 of the samples themselves \([0-9.]+ KB\), .*--no-keep leaves them out$" \
+  vlm-calibrate "$BUNDLE" --images $(images 40) -o forty.h5
+expect "and seen in the file" 0 "^holds 36 of the image files themselves \([0-9.]+ KB\), 4 of them held out$" vlm-inspect forty.h5
 expect "rounding: with kept images" 0 "^rounding: GPTQ for [0-9]+ of [0-9]+ weights" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 -o gptq.vlmq --json=gptq.json
 that "and measured on those held out" grep -qE "^measured on [1-8] samples that no range knows:" err
 that "rounding: equal bytes with one thread on AVX2" vlm-quantize "$BUNDLE" --calib forty.h5 --level 3 --threads 1 --cpu avx2 --quiet -o gptq1.vlmq
