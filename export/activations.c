@@ -167,11 +167,10 @@ out:
   return st;
 }
 
-bool vlm_export_can_quantize_output(vlm_exporter *x, const vlm_export_item *item) {
+vlm_status vlm_export_can_quantize_output(vlm_exporter *x, const vlm_export_item *item, bool *found) {
   result r;
   vlm_range range;
-  bool found = false;
-  return choose_result(x, item, &r, &range, &found) == VLM_OK && found;
+  return choose_result(x, item, &r, &range, found);
 }
 
 /* The clamp goes: its output is what the node makes. */

@@ -50,11 +50,11 @@ static vlm_status chain(vlm_exporter *x, const vlm_export_item *item, vlm_value_
                                   .n_attrs = !strcmp(op_type, "Cast")});
 }
 
-/* C times beta, of a Gemm that has one. */
+/* The bias times beta. */
 static vlm_status addend_of(vlm_exporter *x, const vlm_export_item *item, vlm_value_id *out) {
   vlm_status st = VLM_OK;
   const vlm_node *node = &item->graph->nodes[item->node];
-  vlm_value_id beta, c = vlm_node_is(node, "Gemm") ? vlm_node_input(node, 2) : VLM_NO_VALUE;
+  vlm_value_id beta, c = vlm_export_bias_id(item);
   float by = vlm_node_float(node, "beta", 1);
   *out = c;
   if (c == VLM_NO_VALUE || by == 1) return VLM_OK;

@@ -81,7 +81,7 @@ vlm_status vlm_export_dequantize(vlm_exporter *x, int32_t through, vlm_value_id 
 vlm_status vlm_export_quantize_output(vlm_exporter *x, const vlm_export_item *item, int32_t *through,
                                       const char **why);
 /* The range that is in reach for that, without making it. */
-bool vlm_export_can_quantize_output(vlm_exporter *x, const vlm_export_item *item);
+vlm_status vlm_export_can_quantize_output(vlm_exporter *x, const vlm_export_item *item, bool *found);
 /* Whether every reader of what the node makes reads it in 8 bits of one range. */
 bool vlm_export_read_in_bytes(const vlm_exporter *x, const vlm_export_item *item);
 
@@ -109,6 +109,8 @@ vlm_status vlm_export_bias_of(vlm_exporter *x, const vlm_export_item *item, vlm_
 bool vlm_export_bias_fits(const vlm_export_item *item, vlm_value_id bias, float step,
                           const vlm_tensor *scales);
 
+/* VLM_NO_VALUE = it has none. */
+vlm_value_id vlm_export_bias_id(const vlm_export_item *item);
 /* Of a Gemm; 1 for all others. */
 float vlm_export_alpha(const vlm_export_item *item);
 

@@ -56,8 +56,7 @@ static answer stored(const vlm_exporter *x) {
 
 /* A bias that kernels add to the sums. */
 static const char *bias_trouble(const vlm_exporter *x, const vlm_export_item *item) {
-  const vlm_node *node = &item->graph->nodes[item->node];
-  vlm_value_id id = vlm_node_is(node, "MatMul") ? VLM_NO_VALUE : vlm_node_input(node, 2);
+  vlm_value_id id = vlm_export_bias_id(item);
   const vlm_tensor *b = id == VLM_NO_VALUE ? NULL : vlm_graph_constant(item->graph, id);
   int64_t channels = item->plan->constant.dims[item->plan->slot.axis];
   if (id == VLM_NO_VALUE || vlm_exporter_has(x, VLM_TARGET_FLOAT_BIAS)) return NULL;
@@ -69,7 +68,7 @@ static const char *bias_trouble(const vlm_exporter *x, const vlm_export_item *it
 
 static answer as_convolution(vlm_exporter *x, const vlm_export_item *item) {
   const vlm_node_plan *p = item->plan;
-  bool turned = vlm_node_is(&item->graph->nodes[item->node], "ConvTranspose");
+  bool turned = item->graph->nodes[item->node].traits->family == VLM_FAMILY_TRANSPOSED;
   int32_t flag = turned ? VLM_TARGET_TRANSPOSED : VLM_TARGET_CONV;
   if (p->decision != VLM_DECIDE_STATIC) return stored(x);
   if (!vlm_exporter_has(x, flag))
@@ -155,8 +154,7 @@ static bool needs_output(const vlm_exporter *x, const vlm_export_item *item) {
 
 static bool fits(vlm_exporter *x, vlm_export_item *item, vlm_status *st) {
   const vlm_weight_s8 *w;
-  const vlm_node *node = &item->graph->nodes[item->node];
-  vlm_value_id bias = vlm_node_is(node, "MatMul") ? VLM_NO_VALUE : vlm_node_input(node, 2);
+  vlm_value_id bias = vlm_export_bias_id(item);
   if (bias == VLM_NO_VALUE || vlm_exporter_has(x, VLM_TARGET_FLOAT_BIAS)) return true;
   *st =
       vlm_weight_store_get(&w, x->plan->weights, &item->plan->constant, item->plan->slot.axis, false, x->err);
@@ -171,9 +169,10 @@ static vlm_status settle(vlm_exporter *x) {
     changed = false;
     for (int32_t i = 0; i < x->n_items; i++) {
       vlm_export_item *item = &x->items[i];
-      bool wide = item->form == VLM_EXPORT_STATIC && !fits(x, item, &st);
+      bool wide = item->form == VLM_EXPORT_STATIC && !fits(x, item, &st), known = true;
       VLM_TRY(st);
-      if (!wide && (!needs_output(x, item) || vlm_export_can_quantize_output(x, item))) continue;
+      if (!wide && needs_output(x, item)) VLM_TRY(vlm_export_can_quantize_output(x, item, &known));
+      if (!wide && known) continue;
       item->form = VLM_EXPORT_FLOAT;
       item->why = wide ? "its bias does not fit into 32 bits"
                        : "the range of what it makes is not known: vlm-calibrate --everything measures it";

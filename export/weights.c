@@ -52,10 +52,16 @@ out:
   return st;
 }
 
-float vlm_export_alpha(const vlm_export_item *item) {
+vlm_value_id vlm_export_bias_id(const vlm_export_item *item) {
   const vlm_node *node = &item->graph->nodes[item->node];
-  return vlm_node_is(node, "Gemm") ? vlm_node_float(node, "alpha", 1) : 1;
+  return node->traits->bias < 0 ? VLM_NO_VALUE : vlm_node_input(node, node->traits->bias);
 }
+
+static float factor_of(const vlm_export_item *item, const char *name) {
+  return vlm_node_float(&item->graph->nodes[item->node], name, 1);
+}
+
+float vlm_export_alpha(const vlm_export_item *item) { return factor_of(item, "alpha"); }
 
 /* Where biases are integers, alpha is in the scales. */
 static vlm_status scale_by_alpha(vlm_exporter *x, const vlm_export_item *item, vlm_tensor *scales) {
@@ -156,7 +162,7 @@ bool vlm_export_bias_fits(const vlm_export_item *item, vlm_value_id bias, float 
   const vlm_tensor *b = vlm_graph_constant(item->graph, bias);
   int64_t channels = item->plan->constant.dims[item->plan->slot.axis];
   for (int64_t i = 0; i < channels; i++) {
-    double steps = bias_at(b, i) / (double)bias_step(step, scales, i);
+    double steps = bias_at(b, i) * (double)factor_of(item, "beta") / (double)bias_step(step, scales, i);
     if (!(fabs(steps) < 2147483000.0)) return false;
   }
   return true;
@@ -168,9 +174,7 @@ vlm_status vlm_export_bias_of(vlm_exporter *x, const vlm_export_item *item, vlm_
   vlm_graph *graph = item->graph;
   const vlm_tensor *b = vlm_graph_constant(graph, bias);
   const char *base = graph->values[bias].name;
-  float beta = vlm_node_is(&graph->nodes[item->node], "Gemm")
-                   ? vlm_node_float(&graph->nodes[item->node], "beta", 1)
-                   : 1;
+  const float beta = factor_of(item, "beta");
   int64_t channels = item->plan->constant.dims[item->plan->slot.axis];
   int32_t *codes;
   float *scales;
