@@ -24,7 +24,7 @@ static bool same_thing(const vlm_object *a, const vlm_object *b) {
 }
 
 static size_t first_choice(const vlm_object *o) {
-  return *o->label ? vlm_hash64(o->label, strlen(o->label)) % VLM_DRAW_COLORS
+  return *o->label ? vlm_xxh64(o->label, strlen(o->label)) % VLM_DRAW_COLORS
                    : (size_t)o->instance % VLM_DRAW_COLORS;
 }
 

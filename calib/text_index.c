@@ -7,7 +7,7 @@
 /* The slot where the text is or would be. */
 static uint32_t slot_of(const vlm_text_index *index, const char *text, size_t bytes) {
   const uint32_t mask = (uint32_t)index->capacity * 2 - 1;
-  uint32_t slot = (uint32_t)vlm_hash64(text, bytes) & mask;
+  uint32_t slot = (uint32_t)vlm_xxh64(text, bytes) & mask;
   for (; index->slots[slot]; slot = (slot + 1) & mask) {
     const char *known = index->texts[index->slots[slot] - 1];
     if (strncmp(known, text, bytes) == 0 && !known[bytes]) break;

@@ -47,8 +47,10 @@ function(vlmq_small)
   # Row operations have one loop for whole vectors and one for the rest.
   target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
   # Kernels that choose and arrange; what they call computes.
-  foreach(file kernels.c gemm_c.c conv_weights.c rows_c.c)
-    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-Os>)
+  foreach(file kernels.c gemm_c.c conv_weights.c rows_c.c conv_f32.c conv_q8.c gemm_q8.c gemm_w8.c attention_f32.c conv_q8_rows.c conv_depthwise.c conv_input.c quantize_rows.c channels.c epilogue.c elementary.c)
+    foreach(flag ${VLMQ_OPTIMIZE_SIZE})
+      set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:${flag}>)
+    endforeach()
   endforeach()
   # On x86-64 the C rows are the reference; every CPU since 2013 has faster ones.
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -41,7 +41,7 @@ if(VLMQ_FUZZ)
   target_link_libraries(vlm-fuzz PRIVATE tests-fuzz vlmq-face-any)
 endif()
 # What tests/cli/test_step_calls.c and tests/ops/test_run_calls.c count.
-foreach(function malloc calloc realloc aligned_alloc strcmp strncmp vlm_node_attr vlm_hash64 vlm_xxh64 pthread_mutex_lock vlm_session_run)
+foreach(function malloc calloc realloc aligned_alloc strcmp strncmp vlm_node_attr vlm_xxh64 pthread_mutex_lock vlm_session_run)
   target_link_options(test_step_calls PRIVATE -Wl,--wrap=${function})
   target_link_options(test_run_calls PRIVATE -Wl,--wrap=${function})
 endforeach()

@@ -26,7 +26,7 @@ struct vlm_ngram_table {
 /* The slot where the n-gram is or would be. */
 static uint32_t gram_slot(const vlm_ngram_table *t, gram g) {
   const uint32_t mask = (uint32_t)t->cap_grams * 2 - 1;
-  uint32_t slot = (uint32_t)vlm_hash64(&g, sizeof(g)) & mask;
+  uint32_t slot = (uint32_t)vlm_xxh64(&g, sizeof(g)) & mask;
   for (; t->gram_slots[slot]; slot = (slot + 1) & mask) {
     const gram known = t->grams[t->gram_slots[slot] - 1];
     if (known.prefix == g.prefix && known.word == g.word) break;

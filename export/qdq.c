@@ -6,8 +6,9 @@ vlm_status vlm_export_make_parts(vlm_exporter *x, const vlm_export_item *item, b
                                  vlm_export_parts *p) {
   vlm_status st = VLM_OK;
   const char *why;
-  *p = (vlm_export_parts){
-      .bias = {VLM_NO_VALUE, VLM_NO_VALUE, VLM_NO_VALUE}, .float_bias = vlm_export_bias_id(item), .output = -1};
+  *p = (vlm_export_parts){.bias = {VLM_NO_VALUE, VLM_NO_VALUE, VLM_NO_VALUE},
+                          .float_bias = vlm_export_bias_id(item),
+                          .output = -1};
   VLM_TRY(vlm_export_weight_of(x, item, tensor, &p->weight));
   if (p->float_bias != VLM_NO_VALUE && !vlm_exporter_has(x, VLM_TARGET_FLOAT_BIAS))
     VLM_TRY(vlm_export_bias_of(x, item, p->float_bias, x->through[item->through].step, &p->weight, &p->bias));

@@ -18,7 +18,7 @@ typedef struct writer {
 
 static uint32_t slot_of(const strings *s, const char *text) {
   const uint32_t mask = (uint32_t)s->capacity * 2 - 1;
-  uint32_t slot = (uint32_t)vlm_hash64(text, strlen(text)) & mask;
+  uint32_t slot = (uint32_t)vlm_xxh64(text, strlen(text)) & mask;
   while (s->slots[slot] && strcmp(s->texts[s->slots[slot] - 1], text) != 0) slot = (slot + 1) & mask;
   return slot;
 }

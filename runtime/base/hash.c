@@ -12,7 +12,6 @@
 
 static vlm_digest digest_of(XXH128_hash_t h) { return (vlm_digest){.high = h.high64, .low = h.low64}; }
 
-uint64_t vlm_hash64(const void *data, size_t bytes) { return XXH3_64bits(data, bytes); }
 vlm_digest vlm_hash128(const void *data, size_t bytes) { return digest_of(XXH3_128bits(data, bytes)); }
 
 struct vlm_hasher {

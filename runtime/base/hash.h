@@ -1,4 +1,4 @@
-/* 128-bit content hash (XXH3-128) for digests and 64-bit (XXH3-64) for section checks. Not cryptographic. */
+/* 128-bit content hash (XXH3-128) for digests and 64-bit (XXH64) for checks of sections and for tables. Not cryptographic. */
 #ifndef VLM_BASE_HASH_H
 #define VLM_BASE_HASH_H
 
@@ -11,7 +11,6 @@ typedef struct vlm_digest {
   uint64_t high, low;
 } vlm_digest;
 
-uint64_t vlm_hash64(const void *data, size_t bytes);
 vlm_digest vlm_hash128(const void *data, size_t bytes);
 
 /* Streaming form. */
@@ -23,7 +22,7 @@ void vlm_hasher_add(vlm_hasher *hasher, const void *data, size_t bytes);
 void vlm_hasher_add_text(vlm_hasher *hasher, const char *text);
 vlm_digest vlm_hasher_digest(const vlm_hasher *hasher);
 
-/* XXH64, seed 0: the section and tensor hashes of packed files (docs/format.md). At once, and streaming. */
+/* XXH64, seed 0: the section and tensor hashes of packed files (docs/format.md), and slots of tables. At once, and streaming. */
 uint64_t vlm_xxh64(const void *data, size_t bytes);
 typedef struct vlm_xxh64_stream vlm_xxh64_stream;
 vlm_status vlm_xxh64_create(vlm_xxh64_stream **out, vlm_error *err);

@@ -14,7 +14,7 @@ typedef struct name_index {
 enum { FIRST_SLOTS = 64, FIRST_CAP = 16 };
 
 static uint32_t first_slot(const name_index *index, const char *name) {
-  return (uint32_t)vlm_hash64(name, strlen(name)) & index->mask;
+  return (uint32_t)vlm_xxh64(name, strlen(name)) & index->mask;
 }
 
 static void put(name_index *index, const vlm_graph *graph, vlm_value_id id) {

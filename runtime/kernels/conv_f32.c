@@ -44,8 +44,9 @@ static void copy_floats(const void *user, void *dst, int64_t at, int64_t n) {
 static void spread_floats(const void *user, void *dst, int64_t at, int64_t n) {
   const vlm_conv_f32 *conv = user;
   int64_t times = conv->shape.out_channels / conv->shape.channels;
-  for (int64_t i = 0; i < n; i += times)
-    for (int64_t k = 0; k < times; k++) ((float *)dst)[i + k] = conv->x[(at + i) / times];
+  const float *x = conv->x + at / times; /* at and n are of whole pixels */
+  for (float *z = dst, *end = z + n; z < end; x++)
+    for (int64_t k = 0; k < times; k++) *z++ = *x;
 }
 
 static conv_source source_of(const vlm_conv_shape *s) {

@@ -1,4 +1,5 @@
-/* The row operations, written once. Included by rowops_LEVEL.c, which defines VLM_ROW_LEVEL (the suffix of the table's name) first. */
+/* The row operations, written once. Included by rowops_LEVEL.c, which defines VLM_ROW_LEVEL (the suffix of the table's name) first, and
+ * VLM_ROW_RARE_LEVEL when the rare ones are those of another level. */
 #include <string.h>
 
 #include "runtime/kernels/rowops.h"
@@ -16,29 +17,32 @@
 
 /* ---- elementwise ---- */
 
-#define ROW_UNARY(name, expression)                                             \
-  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    (void)p;                                                                    \
-    for (int64_t i = 0; i < n; i++) {                                           \
-      float x = a[i];                                                           \
-      z[i] = expression;                                                        \
-    }                                                                           \
+#define ROW_FUNCTION(name) name##_row
+#define ROW_LINKAGE static
+
+#define ROW_UNARY(name, expression)                                                          \
+  ROW_LINKAGE void ROW_FUNCTION(name)(float *z, const float *a, int64_t n, const float *p) { \
+    (void)p;                                                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                        \
+      float x = a[i];                                                                        \
+      z[i] = expression;                                                                     \
+    }                                                                                        \
   }
-#define ROW_UNARY_P1(name, expression)                                          \
-  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    float p0 = p[0];                                                            \
-    for (int64_t i = 0; i < n; i++) {                                           \
-      float x = a[i];                                                           \
-      z[i] = expression;                                                        \
-    }                                                                           \
+#define ROW_UNARY_P1(name, expression)                                                       \
+  ROW_LINKAGE void ROW_FUNCTION(name)(float *z, const float *a, int64_t n, const float *p) { \
+    float p0 = p[0];                                                                         \
+    for (int64_t i = 0; i < n; i++) {                                                        \
+      float x = a[i];                                                                        \
+      z[i] = expression;                                                                     \
+    }                                                                                        \
   }
-#define ROW_UNARY_P2(name, expression)                                          \
-  static void name##_row(float *z, const float *a, int64_t n, const float *p) { \
-    float p0 = p[0], p1 = p[1];                                                 \
-    for (int64_t i = 0; i < n; i++) {                                           \
-      float x = a[i];                                                           \
-      z[i] = expression;                                                        \
-    }                                                                           \
+#define ROW_UNARY_P2(name, expression)                                                       \
+  ROW_LINKAGE void ROW_FUNCTION(name)(float *z, const float *a, int64_t n, const float *p) { \
+    float p0 = p[0], p1 = p[1];                                                              \
+    for (int64_t i = 0; i < n; i++) {                                                        \
+      float x = a[i];                                                                        \
+      z[i] = expression;                                                                     \
+    }                                                                                        \
   }
 
 /* Long expressions exist once, which costs the fastest of them 15 % and saves half of their code: whole blocks and the rest, padded, go
@@ -48,84 +52,63 @@ enum { ROW_BLOCK = 1 };
 #else
 enum { ROW_BLOCK = 16 };
 #endif
-#define ROW_HEAVY(name, P, expression)                                          \
-  static void name##_row(float *z, const float *a, int64_t n, const float *q) { \
-    const float p[2] = {P > 0 ? q[0] : 0, P > 1 ? q[1] : 0};                    \
-    (void)p;                                                                    \
-    for (int64_t i = 0; i < n; i += ROW_BLOCK) {                                \
-      float in[ROW_BLOCK] = {0}, out[ROW_BLOCK];                                \
-      size_t bytes = n - i < ROW_BLOCK ? (size_t)(n - i) * 4 : sizeof in;       \
-      if (bytes == sizeof in) memcpy(in, a + i, sizeof in);                     \
-      else memcpy(in, a + i, bytes);                                            \
-      for (int k = 0; k < ROW_BLOCK; k++) {                                     \
-        float x = in[k];                                                        \
-        out[k] = expression;                                                    \
-      }                                                                         \
-      if (bytes == sizeof in) memcpy(z + i, out, sizeof out);                   \
-      else memcpy(z + i, out, bytes);                                           \
-    }                                                                           \
+#define ROW_HEAVY(name, P, expression)                                                       \
+  ROW_LINKAGE void ROW_FUNCTION(name)(float *z, const float *a, int64_t n, const float *q) { \
+    const float p[2] = {P > 0 ? q[0] : 0, P > 1 ? q[1] : 0};                                 \
+    (void)p;                                                                                 \
+    for (int64_t i = 0; i < n; i += ROW_BLOCK) {                                             \
+      float in[ROW_BLOCK] = {0}, out[ROW_BLOCK];                                             \
+      size_t bytes = n - i < ROW_BLOCK ? (size_t)(n - i) * 4 : sizeof in;                    \
+      if (bytes == sizeof in) memcpy(in, a + i, sizeof in);                                  \
+      else memcpy(in, a + i, bytes);                                                         \
+      for (int k = 0; k < ROW_BLOCK; k++) {                                                  \
+        float x = in[k];                                                                     \
+        out[k] = expression;                                                                 \
+      }                                                                                      \
+      if (bytes == sizeof in) memcpy(z + i, out, sizeof out);                                \
+      else memcpy(z + i, out, bytes);                                                        \
+    }                                                                                        \
   }
 
-ROW_UNARY(exp, row_exp(x))
-ROW_HEAVY(log, 0, row_log(x))
-ROW_HEAVY(erf, 0, row_erf(x))
-ROW_UNARY(tanh, row_tanh(x))
 ROW_UNARY(sigmoid, row_sigmoid(x))
 ROW_HEAVY(gelu, 0, row_gelu(x))
 ROW_HEAVY(gelu_tanh, 0, row_gelu_tanh(x))
 ROW_UNARY_P1(swish, x *row_sigmoid(p0 *x))
-ROW_HEAVY(softplus, 0, row_softplus(x))
-ROW_HEAVY(mish, 0, row_mish(x))
-ROW_HEAVY(elu, 1, x < 0.0f ? p[0] * row_expm1(x) : x)
-ROW_HEAVY(celu, 1, x < 0.0f ? p[0] * row_expm1(x / p[0]) : x)
-ROW_HEAVY(selu, 2, p[1] * (x < 0.0f ? p[0] * row_expm1(x) : x))
 ROW_UNARY(relu, x < 0.0f ? 0.0f : x)
 ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
 ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
 ROW_UNARY_P2(hard_sigmoid, row_min(row_max(p0 *x + p1, 0.0f), 1.0f))
 ROW_UNARY(hard_swish, x *row_min(row_max(x *(1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
-ROW_UNARY(softsign, x / (1.0f + row_abs(x)))
-ROW_UNARY(sqrt, __builtin_sqrtf(x))
-ROW_UNARY(reciprocal, 1.0f / x)
-ROW_UNARY(neg, -x)
-ROW_UNARY(abs, row_abs(x))
-ROW_UNARY(floor, __builtin_floorf(x))
-ROW_UNARY(ceil, __builtin_ceilf(x))
-ROW_UNARY(round, __builtin_rintf(x))
 
-#define ROW_BINARY(name, expression)                                                               \
-  static void name##_row(float *z, const float *a, int64_t a_step, const float *b, int64_t b_step, \
-                         int64_t n) {                                                              \
-    if (n <= 0) return;                                                                            \
-    if (a_step && b_step) {                                                                        \
-      for (int64_t i = 0; i < n; i++) {                                                            \
-        float x = a[i], y = b[i];                                                                  \
-        z[i] = expression;                                                                         \
-      }                                                                                            \
-    } else if (a_step) {                                                                           \
-      float y = *b;                                                                                \
-      for (int64_t i = 0; i < n; i++) {                                                            \
-        float x = a[i];                                                                            \
-        z[i] = expression;                                                                         \
-      }                                                                                            \
-    } else if (b_step) {                                                                           \
-      float x = *a;                                                                                \
-      for (int64_t i = 0; i < n; i++) {                                                            \
-        float y = b[i];                                                                            \
-        z[i] = expression;                                                                         \
-      }                                                                                            \
-    } else {                                                                                       \
-      float x = *a, y = *b, value = expression;                                                    \
-      for (int64_t i = 0; i < n; i++) z[i] = value;                                                \
-    }                                                                                              \
+#define ROW_BINARY(name, expression)                                                            \
+  ROW_LINKAGE void ROW_FUNCTION(name)(float *z, const float *a, int64_t a_step, const float *b, \
+                                      int64_t b_step, int64_t n) {                              \
+    if (n <= 0) return;                                                                         \
+    if (a_step && b_step) {                                                                     \
+      for (int64_t i = 0; i < n; i++) {                                                         \
+        float x = a[i], y = b[i];                                                               \
+        z[i] = expression;                                                                      \
+      }                                                                                         \
+    } else if (a_step) {                                                                        \
+      float y = *b;                                                                             \
+      for (int64_t i = 0; i < n; i++) {                                                         \
+        float x = a[i];                                                                         \
+        z[i] = expression;                                                                      \
+      }                                                                                         \
+    } else if (b_step) {                                                                        \
+      float x = *a;                                                                             \
+      for (int64_t i = 0; i < n; i++) {                                                         \
+        float y = b[i];                                                                         \
+        z[i] = expression;                                                                      \
+      }                                                                                         \
+    } else {                                                                                    \
+      float x = *a, y = *b, value = expression;                                                 \
+      for (int64_t i = 0; i < n; i++) z[i] = value;                                             \
+    }                                                                                           \
   }
 
 ROW_BINARY(add, x + y)
-ROW_BINARY(sub, x - y)
 ROW_BINARY(mul, x *y)
-ROW_BINARY(div, x / y)
-ROW_BINARY(min, row_min(x, y))
-ROW_BINARY(max, row_max(x, y))
 
 static void affine_row(float *z, const float *x, int64_t n, const vlm_row_map *map) {
   const vlm_row_map p = *map;
@@ -174,7 +157,7 @@ static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7f
 #define ROW_REDUCE(name, start, step, element, join)                                                       \
   static inline row_vec name##_step(row_vec a, row_vec v) { return step; }                                 \
   static inline float name##_element(float v) { return element; }                                          \
-  static float name##_row(const float *x, int64_t n) {                                                     \
+  ROW_LINKAGE float ROW_FUNCTION(name)(const float *x, int64_t n) {                                        \
     row_vec acc[ROW_VECTORS];                                                                              \
     for (int k = 0; k < ROW_VECTORS; k++) acc[k] = row_splat(start);                                       \
     int64_t i = 0;                                                                                         \
@@ -192,11 +175,7 @@ static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7f
 
 ROW_REDUCE(row_sum, 0.0f, a + v, v, a + b)
 ROW_REDUCE(row_sumsq, 0.0f, a + v * v, v *v, a + b)
-ROW_REDUCE(row_sumabs, 0.0f, a + row_vabs(v), row_abs(v), a + b)
-ROW_REDUCE(row_prod, 1.0f, a *v, v, a *b)
 ROW_REDUCE(row_max, -INFINITY, row_pick((v > a) | (v != v), v, a), v, b > a || b != b ? b : a)
-ROW_REDUCE(row_min, INFINITY, row_pick((v < a) | (v != v), v, a), v, b < a || b != b ? b : a)
-ROW_REDUCE(row_absmax, 0.0f, row_pick(row_vabs(v) > a, row_vabs(v), a), row_abs(v), b > a ? b : a)
 ROW_REDUCE(row_high, -INFINITY, row_pick(v > a, v, a), v, b > a ? b : a)
 ROW_REDUCE(row_low, INFINITY, row_pick(v < a, v, a), v, b < a ? b : a)
 
@@ -236,20 +215,6 @@ static void softmax_row(float *z, const float *x, int64_t n) {
   exp_shifted_row(z, x, n, row_max_row(x, n));
   float inverse = 1.0f / row_sum_row(z, n);
   mul_row(z, z, 1, &inverse, 0, n);
-}
-
-/* The exponentials go through a fixed buffer in blocks of a multiple of 16, which keeps the order of the partial sums. */
-static void log_softmax_row(float *z, const float *x, int64_t n) {
-  if (n <= 0) return;
-  float max = row_max_row(x, n), lane[16] = {0}, block[256];
-  for (int64_t i = 0; i < n; i += 256) {
-    int64_t m = n - i < 256 ? n - i : 256;
-    exp_shifted_row(block, x + i, m, max);
-    for (int64_t j = 0; j < m; j++) lane[j & 15] += block[j];
-  }
-  ROW_TREE(lane, a + b)
-  float log_sum = row_log(lane[0]);
-  for (int64_t i = 0; i < n; i++) z[i] = (x[i] - max) - log_sum;
 }
 
 static void moments_row(const float *x, int64_t n, float *mean, float *variance) {
@@ -309,17 +274,79 @@ static void f16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = row_from_f16(x[i]);
 }
 
-static void f32_to_f16_row(uint16_t *z, const float *x, int64_t n) {
+/* ---- rare ones ---- */
+
+#ifdef VLM_ROW_RARE_LEVEL
+#define ROW_RARE_LEVEL VLM_ROW_RARE_LEVEL
+#else
+#define ROW_RARE_LEVEL VLM_ROW_LEVEL
+#endif
+#define ROW_RARE(name) ROW_JOIN(vlm_row_##name##_, ROW_RARE_LEVEL)
+#define VLM_ROW_RARE_UNARY(name) vlm_row_unary ROW_RARE(name);
+#define VLM_ROW_RARE_ACTIVATION(name) VLM_ROW_RARE_UNARY(name)
+#define VLM_ROW_RARE_BINARY(name) vlm_row_binary ROW_RARE(name);
+#define VLM_ROW_RARE_REDUCE(name) vlm_row_reduce ROW_RARE(row_##name);
+#define VLM_ROW_RARE_FUSED(name, parameters) void ROW_RARE(name) parameters;
+#include "runtime/kernels/rowops.def"
+
+#ifndef VLM_ROW_RARE_LEVEL
+#undef ROW_FUNCTION
+#undef ROW_LINKAGE
+#define ROW_FUNCTION(name) ROW_RARE(name)
+#define ROW_LINKAGE
+
+ROW_UNARY(exp, row_exp(x))
+ROW_HEAVY(log, 0, row_log(x))
+ROW_HEAVY(erf, 0, row_erf(x))
+ROW_UNARY(tanh, row_tanh(x))
+ROW_HEAVY(softplus, 0, row_softplus(x))
+ROW_HEAVY(mish, 0, row_mish(x))
+ROW_HEAVY(elu, 1, x < 0.0f ? p[0] * row_expm1(x) : x)
+ROW_HEAVY(celu, 1, x < 0.0f ? p[0] * row_expm1(x / p[0]) : x)
+ROW_HEAVY(selu, 2, p[1] * (x < 0.0f ? p[0] * row_expm1(x) : x))
+ROW_UNARY(softsign, x / (1.0f + row_abs(x)))
+ROW_UNARY(sqrt, __builtin_sqrtf(x))
+ROW_UNARY(reciprocal, 1.0f / x)
+ROW_UNARY(neg, -x)
+ROW_UNARY(abs, row_abs(x))
+ROW_UNARY(floor, __builtin_floorf(x))
+ROW_UNARY(ceil, __builtin_ceilf(x))
+ROW_UNARY(round, __builtin_rintf(x))
+ROW_BINARY(sub, x - y)
+ROW_BINARY(div, x / y)
+ROW_BINARY(min, row_min(x, y))
+ROW_BINARY(max, row_max(x, y))
+ROW_REDUCE(row_min, INFINITY, row_pick((v < a) | (v != v), v, a), v, b < a || b != b ? b : a)
+ROW_REDUCE(row_absmax, 0.0f, row_pick(row_vabs(v) > a, row_vabs(v), a), row_abs(v), b > a ? b : a)
+ROW_REDUCE(row_sumabs, 0.0f, a + row_vabs(v), row_abs(v), a + b)
+ROW_REDUCE(row_prod, 1.0f, a *v, v, a *b)
+
+/* The exponentials go through a fixed buffer in blocks of a multiple of 16, which keeps the order of the partial sums. */
+void ROW_FUNCTION(log_softmax)(float *z, const float *x, int64_t n) {
+  if (n <= 0) return;
+  float max = row_max_row(x, n), lane[16] = {0}, block[256];
+  for (int64_t i = 0; i < n; i += 256) {
+    int64_t m = n - i < 256 ? n - i : 256;
+    exp_shifted_row(block, x + i, m, max);
+    for (int64_t j = 0; j < m; j++) lane[j & 15] += block[j];
+  }
+  ROW_TREE(lane, a + b)
+  float log_sum = row_log(lane[0]);
+  for (int64_t i = 0; i < n; i++) z[i] = (x[i] - max) - log_sum;
+}
+
+void ROW_FUNCTION(f32_to_f16)(uint16_t *z, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = row_to_f16(x[i]);
 }
 
-static void bf16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
+void ROW_FUNCTION(bf16_to_f32)(float *z, const uint16_t *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = row_from_bits((uint32_t)x[i] << 16);
 }
 
-static void f32_to_bf16_row(uint16_t *z, const float *x, int64_t n) {
+void ROW_FUNCTION(f32_to_bf16)(uint16_t *z, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = row_to_bf16(x[i]);
 }
+#endif
 
 extern const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL);
 const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
@@ -330,5 +357,10 @@ const vlm_rowops ROW_JOIN(vlm_rowops_, VLM_ROW_LEVEL) = {
 #define VLM_ROW_BINARY(name) .name = name##_row,
 #define VLM_ROW_REDUCE(name) .row_##name = row_##name##_row,
 #define VLM_ROW_FUSED(name, parameters) .name = name##_row,
+#define VLM_ROW_RARE_UNARY(name) .name = ROW_RARE(name),
+#define VLM_ROW_RARE_ACTIVATION(name) VLM_ROW_RARE_UNARY(name)
+#define VLM_ROW_RARE_BINARY(name) .name = ROW_RARE(name),
+#define VLM_ROW_RARE_REDUCE(name) .row_##name = ROW_RARE(row_##name),
+#define VLM_ROW_RARE_FUSED(name, parameters) .name = ROW_RARE(name),
 #include "runtime/kernels/rowops.def"
 };

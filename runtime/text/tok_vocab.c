@@ -47,7 +47,7 @@ out:
 
 /* The slot that holds the text, or the empty one where it belongs. */
 static uint32_t *slot_of(const vlm_tok_vocab *v, vlm_slice text) {
-  size_t at = (size_t)vlm_hash64(text.data, text.bytes);
+  size_t at = (size_t)vlm_xxh64(text.data, text.bytes);
   for (;; at++) {
     uint32_t *slot = &v->slots[at & (v->n_slots - 1)];
     if (*slot == 0 || vlm_slice_equal(v->entries[*slot - 1].text, text)) return slot;

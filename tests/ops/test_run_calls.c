@@ -27,7 +27,7 @@ enum { UNPLANNED = sizeof unplanned / sizeof unplanned[0] };
   X(int, strcmp, (const char *a, const char *b), (a, b))                             \
   X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))               \
   X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name)) \
-  X(uint64_t, vlm_hash64, (const void *data, size_t bytes), (data, bytes))           \
+  X(uint64_t, vlm_xxh64, (const void *data, size_t bytes), (data, bytes))            \
   X(int, pthread_mutex_lock, (void *mutex), (mutex))
 
 #define COUNTER(result, name, parameters, arguments) \
