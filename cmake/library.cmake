@@ -53,6 +53,7 @@ function(vlmq_library name)
   add_library(${name} SHARED ${objects})
   vlmq_archive_objects(archived ${name} ${objects})
   add_library(${name}-static STATIC ${archived})
+  add_dependencies(${name}-static ${it_LAYERS}) # make knows the objects by the targets that compile them alone
   set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${VLMQ_ABI} LINKER_LANGUAGE C
     LINK_DEPENDS ${PROJECT_BINARY_DIR}/vlmq.map)
   set_target_properties(${name}-static PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)

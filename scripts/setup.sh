@@ -27,11 +27,11 @@ vlmq_install() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 }
 
-# vlmq_configure FOLDER [cmake options]: Ninja and ccache when present.
+# vlmq_configure FOLDER [cmake options]: Ninja, unless CMAKE_GENERATOR says otherwise, and ccache when present.
 vlmq_configure() {
   local folder=$1 with=()
   shift
-  if command -v ninja >/dev/null && { [ ! -e "$folder/CMakeCache.txt" ] || [ -e "$folder/build.ninja" ]; }; then with+=(-G Ninja); fi
+  if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja >/dev/null && { [ ! -e "$folder/CMakeCache.txt" ] || [ -e "$folder/build.ninja" ]; }; then with+=(-G Ninja); fi
   if command -v ccache >/dev/null; then with+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
   cmake -S . -B "$folder" "${with[@]}" "$@"
 }

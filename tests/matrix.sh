@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 # corner | compiler | what is built: all (tests too), programs, library | options of cmake. CFLAGS are the user's.
 corners='
 +clang-v3        | clang | all      | -DCMAKE_C_FLAGS=-march=x86-64-v3
++gcc-make        | gcc   | library  | -DVLMQ_RUNTIME_ONLY=ON
 gcc-release      | gcc   | all      | -DCMAKE_BUILD_TYPE=Release
 gcc-debug        | gcc   | all      | -DCMAKE_BUILD_TYPE=Debug
 gcc-minsize      | gcc   | all      | -DCMAKE_BUILD_TYPE=MinSizeRel
@@ -62,6 +63,7 @@ corner() {
   shift 3
   reason=$(lacks "$name" "$compiler")
   [ -z "$reason" ] || { skip "$name" "$reason"; return; }
+  if [ "${name##*-}" = make ]; then local -x CMAKE_GENERATOR="Unix Makefiles"; fi
   if [ "$name" = aarch64 ]; then
     ok "$name: libraries" "$logs/$name.txt" scripts/sysroot.sh build/sysroot || return
     set -- "${@/build\/sysroot/$PWD/build/sysroot}"
