@@ -78,17 +78,29 @@ void vlm_resample_table(const vlm_resample *r, const vlm_resample_axis *a, int64
   }
 }
 
+/* Two taps at once; there is an even number of them. The sum begins at 0, so that -0 is 0. */
+static void add_taps(float *restrict y, const float *restrict a, const float *restrict b, const float *weight,
+                     int64_t n) {
+  const float p = weight[0], q = weight[1];
+  for (int64_t i = 0; i < n; i++) y[i] = y[i] + p * a[i] + q * b[i];
+}
+
+static void first_taps(float *restrict y, const float *restrict a, const float *restrict b,
+                       const float *weight, int64_t n) {
+  const float p = weight[0], q = weight[1];
+  for (int64_t i = 0; i < n; i++) y[i] = 0.0f + p * a[i] + q * b[i];
+}
+
 static void pass_rows(void *user, int64_t begin, int64_t end, int worker) {
   const vlm_resample_pass *j = user;
   (void)worker;
   for (int64_t row = begin; row < end; row++) {
     int64_t o = row / j->out, at = row % j->out;
-    float *y = j->y + row * j->inner;
-    for (int64_t t = 0; t < j->taps; t++) {
-      const float *x = j->x + (o * j->in + j->index[at * j->taps + t]) * j->inner;
-      float w = j->weight[at * j->taps + t];
-      for (int64_t i = 0; i < j->inner; i++) y[i] = (t == 0 ? 0 : y[i]) + w * x[i];
-    }
+    const float *x = j->x + o * j->in * j->inner, *weight = j->weight + at * j->taps;
+    const int64_t *index = j->index + at * j->taps;
+    for (int64_t t = 0; t < j->taps; t += 2)
+      (t ? add_taps : first_taps)(j->y + row * j->inner, x + index[t] * j->inner, x + index[t + 1] * j->inner,
+                                  weight + t, j->inner);
   }
 }
 
