@@ -6,8 +6,8 @@ add_compile_options(-ffunction-sections -fdata-sections -fno-asynchronous-unwind
 # Files of runtime/ that stay fast. Found by counting instructions of whole answers with and without.
 set(VLMQ_FAST base/hash.c base/memory.c base/small_float.c
   image/image.c image/resize.c image/preprocess_store.c decode/search.c decode/search_rules.c
-  ops/box.c ops/cache_attention.c ops/cast.c ops/gather.c ops/integer_product.c ops/nd_copy.c ops/norm_channel.c ops/norm_rows.c
-  ops/pool_window.c ops/quantize.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/rows.c ops/sdpa.c ops/softmax.c ops/table_copy.c
+  ops/box.c ops/cache_attention.c ops/integer_product.c ops/nd_copy.c ops/norm_rows.c
+  ops/pool_window.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/rows.c ops/sdpa.c ops/softmax.c ops/table_copy.c
   ops/tensor_stack.c ops/turn.c)
 
 # gcc 12 and clang know a smaller size than -Os.
@@ -50,11 +50,16 @@ function(vlmq_small)
   # Row operations have one loop for whole vectors and one for the rest.
   target_compile_options(vlmq-kernels PRIVATE $<${released}:-O2> -fno-stack-protector)
   # Kernels that choose and arrange; what they call computes.
-  foreach(file kernels.c gemm_c.c conv_weights.c rows_c.c conv_f32.c conv_q8.c gemm_q8.c gemm_w8.c attention_f32.c conv_q8_rows.c conv_depthwise.c conv_input.c quantize_rows.c channels.c epilogue.c elementary.c)
+  foreach(file kernels.c gemm_c.c conv_weights.c rows_c.c conv_f32.c conv_q8.c gemm_q8.c gemm_w8.c attention_f32.c conv_q8_rows.c conv_depthwise.c quantize_rows.c epilogue.c elementary.c)
     foreach(flag ${VLMQ_OPTIMIZE_SIZE})
       set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:${flag}>)
     endforeach()
   endforeach()
+  # Copies of some elements are calls, not loops of bytes.
+  check_c_compiler_flag(-mstringop-strategy=libcall VLMQ_HAS_STRINGOP)
+  if(VLMQ_HAS_STRINGOP)
+    target_compile_options(vlmq-kernels PRIVATE -mstringop-strategy=libcall)
+  endif()
   # On x86-64 the C rows are the reference; every CPU since 2013 has faster ones.
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/rowops_c.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-Os> -DVLM_ROW_SMALL)

@@ -83,11 +83,11 @@ static VLM_INLINE void tile_run(const vlm_gemm_f32_args *g, int rows, int vecs, 
   }
 }
 
-/* Few columns leave half of the vectors out. */
+/* Few columns leave half of the vectors out, where there are more rows than a few left over. */
 static VLM_INLINE void tile_rows(const vlm_gemm_f32_args *g, int rows) {
   const int columns = g->columns ? g->columns : TILE_VECS * VEC_WIDTH;
   if (rows == TILE_ROWS && HALF_WIDTH < VEC_WIDTH && columns <= HALF_WIDTH) tile_run(g, rows, 0, 1);
-  else if (columns <= TILE_VECS / 2 * VEC_WIDTH) tile_run(g, rows, TILE_VECS / 2, 0);
+  else if (rows > TILE_ROWS / 2 && columns <= TILE_VECS / 2 * VEC_WIDTH) tile_run(g, rows, TILE_VECS / 2, 0);
   else if (rows == TILE_ROWS && HALF_WIDTH < VEC_WIDTH && columns <= TILE_VECS / 2 * VEC_WIDTH + HALF_WIDTH)
     tile_run(g, rows, TILE_VECS / 2, 1);
   else tile_run(g, rows, TILE_VECS, 0);

@@ -295,10 +295,10 @@ static void f16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
 #define ROW_FUNCTION(name) ROW_RARE(name)
 #define ROW_LINKAGE
 
-ROW_UNARY(exp, row_exp(x))
+ROW_HEAVY(exp, 0, row_exp(x))
 ROW_HEAVY(log, 0, row_log(x))
 ROW_HEAVY(erf, 0, row_erf(x))
-ROW_UNARY(tanh, row_tanh(x))
+ROW_HEAVY(tanh, 0, row_tanh(x))
 ROW_HEAVY(softplus, 0, row_softplus(x))
 ROW_HEAVY(mish, 0, row_mish(x))
 ROW_HEAVY(elu, 1, x < 0.0f ? p[0] * row_expm1(x) : x)

@@ -185,7 +185,7 @@ static vlm_status convert_axis(vlm_reorder *l, int32_t n) {
     if (input(l, n, k) == VLM_NO_VALUE || is_constant(l, input(l, n, k)) || made_rank(l, n, k) != rank)
       return VLM_OK;
   for (int32_t k = 0; k < inputs; k++) VLM_TRY(take(l, n, k, rank));
-  VLM_TRY(set_attr(l, n, vlm_int_attr("axis", last_axis(axis, rank))));
+  VLM_TRY(set_attr(l, n, vlm_int_attr("axis", last_axis(axis, rank) - rank)));
   VLM_TRY(give_all(l, n, rank));
 out:
   return st;

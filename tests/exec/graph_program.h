@@ -78,6 +78,8 @@ static inline void program_constant(vlm_graph *g, char **words, int n) {
   FINE(vlm_graph_add_constant(g, &id, words[1], &t, true, &error));
   const bool noise = !strcmp(words[4], "rand");
   uint32_t seed = noise ? (uint32_t)atoi(words[5]) * 7919u + 1 : 0;
+  for (int k = 4; k < n; k++)
+    if (strchr(words[k], ',')) fail_msg("%s: values are separated by blanks, not commas", words[1]);
   for (int64_t i = 0; i < vlm_tensor_count(&t); i++)
     vlm_tensor_set(&g->values[id].tensor, i, noise ? program_noise(&seed) : atof(words[4 + i % (n - 4)]));
 }

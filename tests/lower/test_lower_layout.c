@@ -15,6 +15,16 @@ typedef struct {
 #define CONV "Conv x w b -> c pads=1,1,1,1\n"
 #define NEXT "const v float32 5,8,1,1 rand 3\n"
 
+/* A map and one of twice its size. */
+#define PAIR                                                                                              \
+  "in x float32 2,3,4,6\nin g float32 2,3,8,12\nconst w float32 8,3,3,3 rand 1\nconst e float32 8,8,1,1 " \
+  "rand 2\n"                                                                                              \
+  "Conv x w -> c pads=1,1,1,1\nConv g w -> d pads=1,1,1,1\n"
+#define UP "const s float32 4 1 1 2 2\nResize c none s -> u mode=nearest\n"
+#define BYTES "const p float32 - 0.05\nconst z uint8 - 120\n"
+#define QUANTIZED(x) \
+  "QuantizeLinear " x " p z -> q\nConv d e -> f\nDequantizeLinear q p z -> y\nout y\nout f\n"
+
 static const layout_case CASES[] = {
     {"a convolution", 2, "Conv", 0, X CONV "out c\n"},
     {"its activation", 2, "Conv", 0, X CONV "Relu c -> y\nout y\n"},
@@ -41,8 +51,8 @@ static const layout_case CASES[] = {
      X "const s float32 2,8,1,1 rand 6\nconst e float32 8,2,1,1 rand 7\n" CONV
        "GlobalAveragePool c -> p\nConv p s -> q\nRelu q -> q2\n"
        "Conv q2 e -> f\nHardSigmoid f -> g\nMul c g -> y\nout y\n"},
-    {"mean by axes", 2, "Conv", 1e-6f,
-     X "const a int64 2 2,3\n" CONV "ReduceMean c a -> m\nMul c m -> y\nout y\n"},
+    {"mean by axes", 2, "Conv", 4e-6f,
+     X "const a int64 2 2 3\n" CONV "ReduceMean c a -> m\nMul c m -> y\nout y\n"},
     {"side by side", 2, "Conv", 0,
      X CONV "Relu c -> r\nConcat c r -> j axis=1\nConcat j j -> y axis=-1\nout y\n"},
     {"apart", 2, "Conv", 0, X CONV "Split c -> p q axis=1 num_outputs=2\nMul p q -> y\nout y\n"},
@@ -52,11 +62,11 @@ static const layout_case CASES[] = {
             "kernel_shape=2,2 pads=1,0,0,1 "
             "count_include_pad=1\nout n\n"},
     {"larger", 2, "Conv", 0,
-     X "const s float32 4 1,1,2,2\n" CONV "Resize c none s -> n mode=nearest\nRelu n -> y\nout y\n"},
+     X "const s float32 4 1 1 2 2\n" CONV "Resize c none s -> n mode=nearest\nRelu n -> y\nout y\n"},
     {"larger, smooth", 2, "Conv", 2e-6f,
-     X "const s int64 4 2,8,20,17\n" CONV "Resize c none none s -> n mode=linear\nRelu n -> y\nout y\n"},
+     X "const s int64 4 2 8 20 17\n" CONV "Resize c none none s -> n mode=linear\nRelu n -> y\nout y\n"},
     {"padded", 2, "Conv", 0,
-     X NEXT "const p int64 8 0,1,2,0,0,0,1,3\n" CONV "Pad c p -> q\nRelu q -> y\nout y\n"},
+     X NEXT "const p int64 8 0 1 2 0 0 0 1 3\n" CONV "Pad c p -> q\nRelu q -> y\nout y\n"},
     {"transposed", 2, "ConvTranspose", 0,
      X "const t float32 8,5,3,3 rand 8\n" CONV "ConvTranspose c t -> u strides=2,2\nRelu u -> y\nout y\n"},
     {"transposed, apart", 2, "ConvTranspose", 0,
@@ -74,6 +84,28 @@ static const layout_case CASES[] = {
     {"one value twice", 2, "Conv", 0, X NEXT CONV "Conv c v -> e\nConv c v -> f\nAdd e f -> y\nout y\n"},
     {"sums that are an output too", 3, "Conv", 0, X CONV "Relu c -> y\nout c\nout y\n"},
     {"a dense layer behind", 2, "Conv", 0, X "const m float32 11,4 rand 9\n" CONV "MatMul c m -> y\nout y\n"},
+    {"upsampled and added", 3, "Join", 0, PAIR UP "Add u d -> y\nout y\n"},
+    {"the other way round", 3, "Join", 0, PAIR UP "Add d u -> y\nout y\n"},
+    {"both upsampled, one of them read twice", 4, "Join", 0,
+     PAIR UP "Resize c none s -> v mode=nearest\nAdd u v -> y\nAdd v d -> z\nout y\nout z\n"},
+    {"upsampled and added, one row for all", 3, "Join", 0,
+     PAIR UP "const a int64 2 2 3\nReduceMax d a -> m\nConv m e -> f\nAdd u f -> y\nout y\n"},
+    {"upsampled and added, one channel for all", 3, "Join", 0,
+     PAIR UP "const o float32 1,8,1,1 rand 6\nConv d o -> f\nAdd u f -> y\nout y\n"},
+    {"upsampled, side by side", 4, "Join", 0,
+     PAIR UP "Concat u d -> j axis=1\nConcat d d -> k axis=1\nRelu k -> z\nout j\nout z\n"},
+    {"rows upsampled only", 5, "Join", 0,
+     PAIR "const s float32 4 1 1 3 1\nin q float32 2,3,12,6\nConv q w -> p pads=1,1,1,1\n"
+          "Resize c none s -> u mode=nearest coordinate_transformation_mode=asymmetric nearest_mode=floor\n"
+          "Concat p u -> y axis=1\nRelu d -> z\nout y\nout z\n"},
+    {"upsampled by a rule that moves", 3, "Conv", 0,
+     PAIR "const s float32 4 1 1 2 2\nResize c none s -> u mode=nearest nearest_mode=floor\nAdd u d -> "
+          "y\nout y\n"},
+    {"bytes of a sum", 4, "Join", 0, PAIR UP BYTES "Add u d -> a\n" QUANTIZED("a")},
+    {"bytes of what is side by side", 4, "Join", 0, PAIR UP BYTES "Concat d u -> a axis=1\n" QUANTIZED("a")},
+    {"bytes of a sum of equals", 5, "Join", 0,
+     PAIR BYTES "Add d d -> a\nRelu c -> r\nout r\n" QUANTIZED("a")},
+    {"bytes and floats of a sum", 5, "Join", 0, PAIR UP BYTES "Add u d -> a\nout a\n" QUANTIZED("a")},
     {"nothing to do", 0, NULL, 0, "in x float32 2,3,9,11\nRelu x -> r\nTanh r -> y\nout y\n"},
 };
 
