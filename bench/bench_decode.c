@@ -1,6 +1,7 @@
-/* bench_decode MODEL IMAGE [TOKENS [THREADS]]
+/* bench_decode MODEL IMAGE [TOKENS [THREADS [BEAMS]]]
  * Time of a decode step by the length of its past: forced tokens, so that every model runs as long as wanted; the median of each 32 steps.
- * The attention over the cache grows with the past, nothing else may. Ends with the plans and system allocations of the second run: 0. */
+ * The attention over the cache grows with the past, nothing else may. Ends with the plans and system allocations of the second run: 0.
+ * With BEAMS the same for a step of as many rows, against a step of one, alternating. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,6 +72,34 @@ out:
   return st;
 }
 
+/* Milliseconds of a step, over an answer of up to `tokens`. */
+static vlm_status step_ms(vlm_model *model, const vlm_image *image, int tokens, int beams, double *ms,
+                          vlm_error *err) {
+  vlm_answer answer = {0};
+  const vlm_answer_opts opts = {.beams = beams, .max_new_tokens = tokens};
+  const vlm_status st = vlm_model_answer(model, image, "<CAPTION>", &opts, &answer, err);
+  *ms = answer.steps ? answer.stage_ms[VLM_STAGE_STEP] / (double)answer.steps : 0;
+  vlm_answer_free(&answer);
+  return st;
+}
+
+static vlm_status measure_beams(vlm_model *model, const vlm_image *image, int tokens, int beams,
+                                vlm_error *err) {
+  vlm_status st = VLM_OK;
+  enum { ROUNDS = 7 };
+  double one[ROUNDS], all[ROUNDS];
+  for (int i = -1; i < ROUNDS; i++) { /* the first round makes the plans */
+    VLM_TRY(step_ms(model, image, tokens, 1, &one[i < 0 ? 0 : i], err));
+    VLM_TRY(step_ms(model, image, tokens, beams, &all[i < 0 ? 0 : i], err));
+  }
+  qsort(one, ROUNDS, sizeof *one, by_size);
+  qsort(all, ROUNDS, sizeof *all, by_size);
+  printf("1 row %.3f ms, %d rows %.3f ms: %.2fx\n", one[ROUNDS / 2], beams, all[ROUNDS / 2],
+         all[ROUNDS / 2] / one[ROUNDS / 2]);
+out:
+  return st;
+}
+
 int main(int argc, char **argv) {
   vlm_status st = VLM_OK;
   static step_clock clock_of_steps;
@@ -83,12 +112,13 @@ int main(int argc, char **argv) {
   int tokens = argc > 3 ? atoi(argv[3]) : 2 * GROUP;
   const vlm_context_opts opts = {.threads = argc > 4 ? atoi(argv[4]) : 0};
   VLM_CHECK(argc >= 3 && tokens > 0 && tokens <= MOST, err, VLM_USAGE,
-            "usage: bench_decode MODEL IMAGE [TOKENS [THREADS]], TOKENS up to %d", MOST);
+            "usage: bench_decode MODEL IMAGE [TOKENS [THREADS [BEAMS]]], TOKENS up to %d", MOST);
   VLM_TRY(vlm_context_create(&context, &opts, err));
   VLM_TRY(vlm_flow_open(&bundle, argv[1], &ready, err));
   VLM_TRY(vlm_model_create(&model, context, bundle, NULL, err));
   VLM_TRY(vlm_image_read(&image, argv[2], NULL, err));
-  VLM_TRY(measure(model, &image, tokens, &clock_of_steps, err));
+  if (argc > 5) VLM_TRY(measure_beams(model, &image, tokens, atoi(argv[5]), err));
+  else VLM_TRY(measure(model, &image, tokens, &clock_of_steps, err));
 out:
   if (st != VLM_OK) fprintf(stderr, "bench_decode: %s\n", error.text);
   vlm_image_free(&image);

@@ -20,8 +20,9 @@ vlm_status vlm_feed_fill(vlm_feed *feed, vlm_tensor *out, const vlm_value *decla
   VLM_TRY(vlm_tensor_bytes_checked(&bytes, out, err));
   VLM_TRY(reserve(feed, bytes + 1, err));
   out->data = feed->data;
+  const int64_t period = v->rank ? v->dims[v->rank - 1] : 1;
   for (int64_t i = 0, n = vlm_tensor_count(out); i < n; i++) {
-    int64_t value = v->ids ? v->ids[i] : v->first + i * v->step;
+    int64_t value = v->ids ? v->ids[i] : v->first + i % period * v->step;
     if (dtype == VLM_S64) ((int64_t *)out->data)[i] = value;
     else vlm_tensor_set(out, i, (double)value);
   }

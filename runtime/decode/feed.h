@@ -10,7 +10,7 @@ typedef struct vlm_feed {
   size_t bytes;
 } vlm_feed;
 
-/* A tensor of this shape: ids[i], or first + i * step when ids is NULL. */
+/* A tensor of this shape: ids[i] or, when ids is NULL, first + i * step along the last dim. */
 typedef struct vlm_feed_values {
   int rank;
   const int64_t *dims;

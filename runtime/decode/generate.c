@@ -1,5 +1,4 @@
 /* The decode loop: rows of logits from the decoder, next tokens from the search (or from the caller: teacher forcing). */
-#include <assert.h>
 #include <string.h>
 
 #include "runtime/base/clock.h"
@@ -12,44 +11,20 @@ typedef struct {
   const vlm_answer_opts *opts;
   vlm_answer *answer;
   double start_ms;
-  vlm_cache *caches[VLM_MAX_BEAMS],
-      *previous[VLM_MAX_BEAMS]; /* per row of this step and of the step before */
-  int32_t n_caches, n_previous;
-  float *rows; /* logits of all rows */
-  size_t rows_capacity;
-  int64_t vocab;
+  vlm_cache *cache;
+  vlm_logits logits; /* of all rows */
+  int32_t n_rows;
   vlm_error *err;
 } loop;
-
-static void release(loop *l, vlm_cache **caches, int32_t *count) {
-  for (int32_t i = 0; i < *count; i++) vlm_cache_release(l->model->decoder, caches[i]);
-  *count = 0;
-}
-
-static vlm_status store_row(loop *l, int32_t row, const float *logits, int64_t vocab) {
-  size_t wanted = (size_t)(row + 1) * (size_t)vocab;
-  l->vocab = vocab;
-  if (wanted > l->rows_capacity) {
-    size_t room = wanted > (size_t)vocab * 4 ? (size_t)vocab * VLM_MAX_BEAMS : (size_t)vocab * 4;
-    vlm_status st = vlm_more(&l->rows, l->rows_capacity, room, l->err);
-    if (st != VLM_OK) return st;
-    l->rows_capacity = room;
-  }
-  memcpy(l->rows + (size_t)row * (size_t)vocab, logits, (size_t)vocab * sizeof *logits);
-  return VLM_OK;
-}
 
 /* What the decoder starts from, through the first graph. */
 static vlm_status run_first(loop *l) {
   vlm_status st = VLM_OK;
   vlm_model *m = l->model;
-  const float *logits;
-  int64_t vocab;
   double before = vlm_clock_ms();
   VLM_TRY(vlm_decoder_first(m->decoder, m->ids, m->start_embeds.rank ? &m->start_embeds : NULL,
-                            (int64_t)m->start.count, &l->caches[0], &logits, &vocab, l->err));
-  l->n_caches = 1;
-  VLM_TRY(store_row(l, 0, logits, vocab));
+                            (int64_t)m->start.count, &l->cache, &l->logits, l->err));
+  l->n_rows = 1;
   double now = vlm_clock_ms();
   l->answer->stage_ms[VLM_STAGE_FIRST] = now - before;
   l->answer->first_token_ms = now - l->start_ms;
@@ -57,31 +32,20 @@ out:
   return st;
 }
 
-static void shift_caches(loop *l) {
-  release(l, l->previous, &l->n_previous);
-  memcpy(l->previous, l->caches, sizeof l->caches);
-  l->n_previous = l->n_caches;
-  l->n_caches = 0;
-}
-
-static vlm_status run_row(loop *l, int32_t token, int32_t parent, bool parent_continues) {
+static vlm_status run_step(loop *l, const vlm_search_row *rows, int32_t n_rows) {
   vlm_status st = VLM_OK;
-  const float *logits;
-  int64_t vocab;
-  double before = vlm_clock_ms();
-  assert(l->n_caches < VLM_MAX_BEAMS && parent >= 0 && parent < l->n_previous && l->previous[parent]);
-  VLM_TRY(vlm_decoder_step(l->model->decoder, token, &l->previous[parent], parent_continues,
-                           &l->caches[l->n_caches], &logits, &vocab, l->err));
-  l->n_caches++;
-  VLM_TRY(store_row(l, l->n_caches - 1, logits, vocab));
+  const double before = vlm_clock_ms();
+  VLM_TRY(vlm_decoder_step(l->model->decoder, rows, n_rows, l->cache, &l->logits, l->err));
+  l->n_rows = n_rows;
   l->answer->stage_ms[VLM_STAGE_STEP] += vlm_clock_ms() - before;
+  l->answer->steps++;
 out:
   return st;
 }
 
 static vlm_status show_logits(loop *l, int64_t step) {
-  if (!l->opts->on_logits || l->n_caches != 1) return VLM_OK;
-  return l->opts->on_logits(l->opts->user, step, l->rows, l->vocab, l->err);
+  if (!l->opts->on_logits || l->n_rows != 1) return VLM_OK;
+  return l->opts->on_logits(l->opts->user, step, l->logits.data, l->logits.vocab, l->err);
 }
 
 static vlm_status show_token(loop *l, int32_t token) {
@@ -95,22 +59,11 @@ static bool told_to_stop(loop *l) {
 
 /* ---- search ---- */
 
-/* A later row starts from the same parent: its cache must stay. */
-static bool needed_later(const vlm_search *search, int32_t row) {
-  for (int32_t r = row + 1; r < vlm_search_rows(search); r++)
-    if (vlm_search_get_row(search, r).parent == vlm_search_get_row(search, row).parent) return true;
-  return false;
-}
-
 static vlm_status run_rows(loop *l, const vlm_search *search) {
-  shift_caches(l);
-  for (int32_t r = 0; r < vlm_search_rows(search); r++) {
-    vlm_search_row row = vlm_search_get_row(search, r);
-    vlm_status st = run_row(l, row.token, row.parent, needed_later(search, r));
-    if (st != VLM_OK) return st;
-  }
-  l->answer->steps++;
-  return VLM_OK;
+  vlm_search_row rows[VLM_MAX_BEAMS];
+  const int32_t n_rows = vlm_search_rows(search);
+  for (int32_t r = 0; r < n_rows; r++) rows[r] = vlm_search_get_row(search, r);
+  return run_step(l, rows, n_rows);
 }
 
 static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_length) {
@@ -123,14 +76,14 @@ static vlm_status run_search(loop *l, const vlm_generation *g, int64_t max_lengt
   if (told_to_stop(l)) return vlm_ids_append(&l->answer->ids, start->data + start->count - 1, 1, l->err);
   VLM_TRY(run_first(l));
   const vlm_search_opts opts = {.generation = g,
-                                .vocab = l->vocab,
+                                .vocab = l->logits.vocab,
                                 .prompt = start->data,
                                 .n_prompt = start->count,
                                 .max_length = max_length};
   VLM_TRY(vlm_search_create(&search, &opts, l->err));
   for (int64_t step = 0;; step++) {
     VLM_TRY(show_logits(l, step));
-    VLM_TRY(vlm_search_step(search, l->rows, l->err));
+    VLM_TRY(vlm_search_step(search, l->logits.data, l->err));
     bool done = vlm_search_done(search);
     if (done) VLM_TRY(vlm_search_result(search, &ids, &count, NULL, l->err));
     else vlm_search_row_ids(search, 0, &ids, &count);
@@ -163,9 +116,7 @@ static vlm_status run_forced(loop *l) {
     VLM_TRY(vlm_ids_append(&l->answer->ids, &o->forced[i], 1, l->err));
     VLM_TRY(show_token(l, o->forced[i]));
     if (i + 1 == o->n_forced) break;
-    shift_caches(l);
-    VLM_TRY(run_row(l, o->forced[i], 0, false));
-    l->answer->steps++;
+    VLM_TRY(run_step(l, &(const vlm_search_row){.token = o->forced[i]}, 1));
   }
 out:
   return st;
@@ -193,12 +144,10 @@ vlm_status vlm_model_generate(vlm_model *m, const vlm_answer_opts *o, vlm_answer
   if (o->beams > 0) g.beams = o->beams;
   if (o->max_new_tokens > 0) g.max_new_tokens = o->max_new_tokens;
   VLM_TRY(sequence_length(&l, &g, &max_length));
-  vlm_decoder_expect(m->decoder, max_length);
+  vlm_decoder_expect(m->decoder, max_length, o->forced || g.beams < 1 ? 1 : (int32_t)g.beams);
   VLM_TRY(o->forced ? run_forced(&l) : run_search(&l, &g, max_length));
   VLM_TRY(vlm_tokenizer_decode(m->tokenizer, a->ids.data + 1, a->ids.count - 1, true, &a->text, err));
 out:
-  release(&l, l.caches, &l.n_caches);
-  release(&l, l.previous, &l.n_previous);
-  vlm_free(l.rows);
+  vlm_cache_release(m->decoder, l.cache);
   return st;
 }

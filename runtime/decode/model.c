@@ -44,6 +44,7 @@ static vlm_status make_sessions(vlm_model *m, const vlm_session_opts *opts, vlm_
     const vlm_graph *g = m->bundle->graphs[r];
     vlm_session_opts own = opts ? *opts : (vlm_session_opts){.tap = NULL};
     own.release = m->release;
+    own.keeps_rows = true; /* beams */
     own.caches_have_room =
         g && g == m->bundle->graphs[VLM_ROLE_DECODER_STEP]; /* the decoder feeds it from its own buffers */
     if (!g) continue;

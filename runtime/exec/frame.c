@@ -113,6 +113,7 @@ vlm_status vlm_frame_create(vlm_frame **out, vlm_frame_shared *shared, const vlm
                                 .caches_have_room = shared->opts.caches_have_room,
                                 .run_body = shared->control->run_body,
                                 .runner = frame};
+  frame->plans.keeps_rows = shared->opts.keeps_rows && !parent;
   mark_tapped(frame);
   VLM_TRY(vlm_constants_create(&frame->constants, shared->context, graph, parent ? parent->constants : NULL,
                                err));

@@ -12,17 +12,28 @@ static bool fits(const vlm_cached_plan *p, const vlm_tensor *const *outside, int
   return true;
 }
 
-static bool same_ranks(const vlm_cached_plan *p, const vlm_tensor *outside, int32_t count) {
-  for (int32_t i = 0; i < count; i++)
-    if (p->outside[i].dtype != outside[i].dtype || p->outside[i].rank != outside[i].rank) return false;
+/* Of the same types and ranks and, where rows are kept apart, of as many rows: such plans can be one. */
+static bool same_kind(const vlm_plan_cache *cache, const vlm_cached_plan *p, const vlm_tensor *outside,
+                      int32_t count) {
+  for (int32_t i = 0; i < count; i++) {
+    const vlm_tensor *a = &p->outside[i], *b = &outside[i];
+    if (a->dtype != b->dtype || a->rank != b->rank) return false;
+    if (cache->keeps_rows && a->rank > 0 && a->dims[0] != b->dims[0]) return false;
+  }
   return true;
+}
+
+static int32_t count_kind(const vlm_plan_cache *cache, const vlm_cached_plan *added, int32_t count) {
+  int32_t n = 0;
+  for (int32_t p = 0; p < cache->count; p++) n += same_kind(cache, &cache->plans[p], added->outside, count);
+  return n;
 }
 
 /* Dims in which plans of the same types and ranks differ are live from now on. */
 static void generalise(const vlm_plan_cache *cache, vlm_cached_plan *added, int32_t count) {
   for (int32_t p = 0; p < cache->count; p++) {
     const vlm_cached_plan *plan = &cache->plans[p];
-    if (!same_ranks(plan, added->outside, count)) continue;
+    if (!same_kind(cache, plan, added->outside, count)) continue;
     for (int32_t i = 0; i < count; i++)
       for (int d = 0; d < added->outside[i].rank; d++)
         if (plan->outside[i].dims[d] != added->outside[i].dims[d]) {
@@ -85,7 +96,7 @@ static vlm_status create_generic(const vlm_plan_cache *cache, vlm_cached_plan *a
     VLM_TRY(vlm_plan_create_shapes(&shapes, request, err));
     witnesses[request->n_witnesses++] = shapes;
     for (int32_t p = 0; p < cache->count; p++)
-      if (!cache->plans[p].generic && same_ranks(&cache->plans[p], added->outside, count))
+      if (!cache->plans[p].generic && same_kind(cache, &cache->plans[p], added->outside, count))
         witnesses[request->n_witnesses++] = cache->plans[p].plan;
     request->witnesses = witnesses;
   }
@@ -104,7 +115,7 @@ static vlm_status add(vlm_plan_cache *cache, const vlm_plan_request *setting,
   vlm_plan_request request = *setting;
   VLM_TRY(vlm_new(&added.outside, count, err));
   for (int32_t i = 0; i < count; i++) added.outside[i] = *outside[i];
-  if (cache->count >= 2) generalise(cache, &added, count);
+  if (count_kind(cache, &added, count) >= 2) generalise(cache, &added, count);
   request.outside = added.outside;
   if (added.generic) VLM_TRY(create_generic(cache, &added, &request, outside, count, err));
   else VLM_TRY(vlm_plan_create(&added.plan, &request, err));

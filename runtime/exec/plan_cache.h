@@ -18,7 +18,8 @@ typedef struct vlm_plan_cache {
   vlm_cached_plan plans[VLM_MAX_PLANS];
   int32_t count, current;
   int64_t clock, made;
-  bool distrust; /* a guessed shape was wrong once: none is guessed any more */
+  bool keeps_rows; /* the first dims are never live */
+  bool distrust;   /* a guessed shape was wrong once: none is guessed any more */
 } vlm_plan_cache;
 
 /* The plan for `count` tensors from outside (inputs, then captures; all dims known): found or made with the setting, whose own `outside` is not

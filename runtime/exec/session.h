@@ -40,6 +40,8 @@ typedef struct vlm_session_opts {
       owns_constants; /* nobody else reads the graph's constants: those that were packed go back to the system (release.h) */
   struct vlm_release
       *release; /* the same for several sessions of one owner, which is not this session; NULL = none */
+  bool
+      keeps_rows; /* the first dim of inputs counts rows, of which few numbers come: each has plans of its own */
   bool gives_memory_back; /* after a run: for answers that come one at a time, not for runs in a row */
   size_t max_bytes;       /* limit of one session's activations; 0 = 64 GiB */
 } vlm_session_opts;

@@ -9,6 +9,18 @@
 #include "runtime/kernels/gemm_args.h"
 #include "runtime/kernels/unroll.h"
 
+/* Panels lie one behind the other: in the second-level cache, or in memory where few rows pass each panel once, and then every line is asked for
+ * and earlier. */
+static VLM_INLINE void tile_prefetch(const TILE_B *b, int rows) {
+  const char *at = (const char *)b;
+  if (rows > 4) {
+    __builtin_prefetch(at + VLM_PREFETCH_BYTES);
+    return;
+  }
+  VLM_UNROLL for (size_t i = 0; i < TILE_VECS * VEC_WIDTH * TILE_KR * sizeof(TILE_B); i += 64)
+      __builtin_prefetch(at + VLM_PREFETCH_FAR + i);
+}
+
 /* `rows` is a constant at every call, so that all loops over the tile unroll. Fields become locals: stores to c could change them. */
 static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   int32_t *c = g->c;
@@ -26,8 +38,7 @@ static VLM_INLINE void tile_rows(const TILE_ARGS *g, int rows) {
   for (size_t s = 0;; s++) {
     for (size_t k = groups; k > 0; k--, a += TILE_KR, b += TILE_VECS * VEC_WIDTH * TILE_KR) {
       VEC_IN column[TILE_VECS];
-      __builtin_prefetch((const char *)b +
-                         VLM_PREFETCH_BYTES); /* panels lie one behind the other in the second-level cache */
+      tile_prefetch(b, rows);
       VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) column[j] = vec_weights(b + j * VEC_WIDTH * TILE_KR);
 #ifdef TILE_OFFSET
       VLM_UNROLL for (int j = 0; j < TILE_VECS; j++) sums[j] = vec_dot(sums[j], vec_ones(), column[j]);

@@ -8,6 +8,7 @@
 #define VLM_UNROLL _Pragma("GCC unroll 16")
 #endif
 #define VLM_PREFETCH_BYTES 1024 /* how far ahead a tile fetches its panel */
+#define VLM_PREFETCH_FAR 2048   /* the same from memory */
 #define VLM_INLINE inline __attribute__((always_inline))
 
 #endif

@@ -64,7 +64,9 @@ enum {
   VLM_OP_CACHE =
       128, /* inputs 3 and 4 are caches of keys and of values, appended to in place (cache_attention.c) */
   VLM_OP_IN_PLACE =
-      256 /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
+      256, /* output 0 may be the memory of input 0 (of either, when there are two) if types and shapes are the same */
+  VLM_OP_SHARES_KEYS =
+      512 /* inputs 1 and 2 are keys and values, which may be one where there are several of queries */
 };
 
 typedef struct vlm_op {

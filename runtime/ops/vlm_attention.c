@@ -4,6 +4,8 @@
  * q [.., T, D], k [.., D, S] and v [.., S, V] are views of inputs 0 to 2 (view.h); the dims in front broadcast. Input 3 is the mask, which is added,
  * input 4 the factor (divides: the divisor); both broadcast with the scores [.., T, S]. Inputs 5 and 6 are q_factor and k_factor, which broadcast
  * with q and k. y [.., T, V] is stored in the order y_perm. */
+#include <string.h>
+
 #include "runtime/kernels/attention_f32.h"
 #include "runtime/ops/macs.h"
 #include "runtime/ops/op_data.h"
@@ -154,6 +156,33 @@ out:
   return st;
 }
 
+/* Queries of one row each that all meet the same keys and values, such as beams that look at one image, are rows of one matrix, so that keys and
+ * values are read once. Each row's sums stay what they are. */
+static bool rows_share_keys(vlm_op_call *c, const attention_shape *s, const int64_t *y_strides) {
+  const int outer = s->lead.rank + 2;
+  if (s->t != 1 || s->lead.rank < 1 || s->lead.dims[0] < 2 || y_strides[outer - 1] != 1) return false;
+  for (int k = 0; k < INPUTS; k++)
+    if ((k == IN_K || k == IN_V || k == IN_K_FACTOR) && vlm_in(c, k) && step_of(&s->in[k], outer))
+      return false;
+  return true;
+}
+
+/* The outermost dim becomes that of the rows. */
+static void join_rows(attention_shape *s, int64_t *y_strides) {
+  const int outer = s->lead.rank + 2;
+  for (int k = 0; k < INPUTS; k++) {
+    vlm_view *v = &s->in[k];
+    if (k == IN_K || k == IN_V || k == IN_K_FACTOR || v->rank < outer) continue;
+    v->dims[v->rank - 2] = v->dims[v->rank - outer];
+    v->strides[v->rank - 2] = v->strides[v->rank - outer];
+  }
+  s->t = s->lead.dims[0];
+  y_strides[outer - 2] = y_strides[0];
+  s->lead.rank--;
+  memmove(s->lead.dims, s->lead.dims + 1, (size_t)s->lead.rank * sizeof *s->lead.dims);
+  memmove(y_strides, y_strides + 1, (size_t)(outer - 1) * sizeof *y_strides);
+}
+
 static vlm_status prepare_operands(vlm_op_call *c, const attention_shape *s, vlm_attention_f32 *a) {
   vlm_status st = VLM_OK;
   vlm_strided *operands[INPUTS] = {&a->q, &a->k, &a->v, &a->mask, &a->factor, &a->q_factor, &a->k_factor};
@@ -186,6 +215,7 @@ vlm_status vlm_prepare_TiledAttention(vlm_op_call *c) {
   int64_t dims[VLM_MAX_RANK], strides[VLM_MAX_RANK];
   VLM_TRY(vlm_op_state_new(c, &state));
   VLM_TRY(read_shape(c, &s, dims, strides));
+  if (rows_share_keys(c, &s, strides)) join_rows(&s, strides);
   vlm_attention_f32 *a = &state->a;
   *a = (vlm_attention_f32){.batch = vlm_tensor_count(&s.lead),
                            .t = s.t,

@@ -129,6 +129,27 @@ static void test_broadcasting(void **state) {
       1, 1);
 }
 
+/* Queries of one row against keys and values that are one for all of them: rows of one matrix, whatever stands beside them. */
+static void test_beams_share_keys(void **state) {
+  static const char *const MASKS[] = {"90", "3,1,1,90", "3,4,1,1", "4,1,90", "3,1,1,1"};
+  (void)state;
+  for (size_t i = 0; i < 2 * (sizeof MASKS / sizeof MASKS[0]); i++) {
+    char text[700];
+    snprintf(text, sizeof text,
+             "in q float32 3,1,4,8\nin k float32 %s,4,90,8\nin v float32 1,4,90,5\nin m float32 %s\n"
+             "const c float32 8 rand 3\n"
+             "Transpose q -> qt perm=0,2,1,3\nMul qt c -> qs\nTranspose k -> kt perm=0,1,3,2\n"
+             "MatMul qs kt -> a\nAdd a m -> b\nSoftmax b -> p axis=-1\nMatMul p v -> o\n"
+             "Transpose o -> y perm=0,2,1,3\nout y\n",
+             i % 2 ? "1" : "3", MASKS[i / 2]);
+    expect_same(text, 1, 1);
+  }
+  expect_same(
+      "in q float32 3,1,8\nin k float32 8,9\nin v float32 9,5\n"
+      "MatMul q k -> a\nSoftmax a -> p axis=-1\nMatMul p v -> y\nout y\n",
+      1, 1);
+}
+
 /* ---- what is left alone ---- */
 
 static void test_others_are_left(void **state) {
@@ -160,6 +181,7 @@ int main(void) {
       cmocka_unit_test(test_a_masked_row_is_what_softmax_makes_of_it),
       cmocka_unit_test(test_both_operands_scaled),
       cmocka_unit_test(test_broadcasting),
+      cmocka_unit_test(test_beams_share_keys),
       cmocka_unit_test(test_others_are_left),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
