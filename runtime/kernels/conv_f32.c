@@ -196,11 +196,49 @@ static void strip_task(void *user, int64_t index, int worker) {
 
 /* ---- transposed, each input row a few output rows ---- */
 
-/* The bias once per kernel column. */
-static void repeat_bias(float *to, const vlm_conv_f32 *conv) {
+/* The bias once per kernel column that is made at once. */
+static void repeat_bias(float *to, const vlm_conv_f32 *conv, int64_t times) {
   const vlm_conv_shape *s = &conv->shape;
-  for (int64_t i = 0; conv->bias && i < s->kernel[2]; i++)
+  for (int64_t i = 0; conv->bias && i < times; i++)
     memcpy(to + i * s->out_channels, conv->bias, (size_t)s->out_channels * sizeof *to);
+}
+
+/* Few outputs: those of all kernel rows fill a tile, and are put where they belong from there. Two floats are what a map of one channel has. */
+static void spread_tile(const conv_job *j, const float *tile, int64_t n, int64_t at, int64_t count) {
+  const vlm_conv_shape *s = &j->conv->shape;
+  const int64_t run = s->kernel[2] * s->out_channels;
+  for (int64_t y = 0; y < s->kernel[1]; y++, tile += run) {
+    float *to = j->conv->y + at + y * s->in[2] * run;
+    const float *from = tile;
+    if (run == 2)
+      for (int64_t i = 0; i < count; i++, from += n) memcpy(to + 2 * i, from, 2 * sizeof *to);
+    else
+      for (int64_t i = 0; i < count; i++, from += n) memcpy(to + i * run, from, (size_t)run * sizeof *to);
+  }
+}
+
+static void few_task(void *user, int64_t row, int worker) {
+  const conv_job *j = user;
+  const vlm_conv_f32 *conv = j->conv;
+  const vlm_conv_shape *s = &conv->shape;
+  const int64_t run = s->kernel[2] * s->out_channels, n = s->kernel[1] * run, mr = j->kernels->gemm_f32->mr,
+                at = row * s->kernel[1] * s->in[2] * run;
+  float *bias = (float *)(void *)j->workers, *tile = bias + (1 + (int64_t)worker * mr) * n;
+  vlm_gemm_f32_args t = {.c = tile,
+                         .ldc = (size_t)n,
+                         .columns = (int)n,
+                         .lda = (size_t)s->channels,
+                         .b = conv->weights,
+                         .b_stride = (size_t)j->kernels->gemm_f32->nr,
+                         .k = (size_t)s->channels,
+                         .bias = conv->bias ? bias : NULL};
+  for (int64_t i = 0; i < s->in[2]; i += t.rows) {
+    t.rows = (int)min64(mr, s->in[2] - i);
+    t.a = conv->x + (row * s->in[2] + i) * s->channels;
+    j->kernels->gemm_f32->fn.gemm_f32(&t);
+    spread_tile(j, tile, n, at + i * run, t.rows);
+  }
+  finish(conv, j->kernels->rowops, at, s->in[2] * n);
 }
 
 static void tiled_task(void *user, int64_t row, int worker) {
@@ -223,10 +261,18 @@ static void tiled_task(void *user, int64_t row, int worker) {
   }
 }
 
+/* The bias, and a tile per worker. */
+static size_t tiled_bytes(const vlm_conv_shape *s, const vlm_kernels *kernels, const vlm_threads *threads) {
+  const int64_t rows = vlm_conv_f32_rows_at_once(s, kernels), n = rows * s->kernel[2] * s->out_channels,
+                tiles = rows > 1 ? (int64_t)vlm_threads_count(threads) * kernels->gemm_f32->mr : 0;
+  return vlm_size_align((size_t)((1 + tiles) * n) * sizeof(float));
+}
+
 static void run_tiled(const conv_job *j, vlm_threads *threads) {
   const vlm_conv_shape *s = &j->conv->shape;
-  repeat_bias((float *)(void *)j->workers, j->conv);
-  vlm_threads_run(threads, s->batch * s->in[1], tiled_task, (void *)(uintptr_t)j);
+  const int64_t rows = vlm_conv_f32_rows_at_once(s, j->kernels);
+  repeat_bias((float *)(void *)j->workers, j->conv, rows * s->kernel[2]);
+  vlm_threads_run(threads, s->batch * s->in[1], rows > 1 ? few_task : tiled_task, (void *)(uintptr_t)j);
 }
 
 /* ---- depthwise ---- */
@@ -289,7 +335,7 @@ size_t vlm_conv_f32_scratch(const vlm_conv_f32 *conv, const vlm_kernels *kernels
   make_job(&j, conv, kernels, threads);
   size_t workers = j.worker_bytes * (size_t)vlm_threads_count(threads);
   if (j.from == DEPTHWISE) workers = vlm_conv_depthwise_scratch(&j.shape, threads);
-  if (j.from == TILED) workers = vlm_size_align((size_t)(s->kernel[2] * s->out_channels) * sizeof(float));
+  if (j.from == TILED) workers = tiled_bytes(s, kernels, threads);
   return t.x_bytes + 2 * t.y_bytes + workers;
 }
 

@@ -19,6 +19,8 @@ typedef struct vlm_conv_f32 {
 } vlm_conv_f32;
 
 /* Floats of the packed weights. */
+/* Of a tiled one: how many kernel rows a matrix makes, all when they are few columns together, else 1. */
+int64_t vlm_conv_f32_rows_at_once(const vlm_conv_shape *shape, const vlm_kernels *kernels);
 int64_t vlm_conv_f32_packed_count(const vlm_conv_shape *shape, const vlm_kernels *kernels);
 /* Where the weights lie before packing. */
 typedef struct vlm_conv_f32_source {

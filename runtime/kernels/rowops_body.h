@@ -75,8 +75,6 @@ ROW_HEAVY(gelu, 0, row_gelu(x))
 ROW_HEAVY(gelu_tanh, 0, row_gelu_tanh(x))
 ROW_UNARY_P1(swish, x *row_sigmoid(p0 *x))
 ROW_UNARY(relu, x < 0.0f ? 0.0f : x)
-ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
-ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
 ROW_UNARY_P2(hard_sigmoid, row_min(row_max(p0 *x + p1, 0.0f), 1.0f))
 ROW_UNARY(hard_swish, x *row_min(row_max(x *(1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
 
@@ -109,15 +107,6 @@ ROW_UNARY(hard_swish, x *row_min(row_max(x *(1.0f / 6.0f) + 0.5f, 0.0f), 1.0f))
 
 ROW_BINARY(add, x + y)
 ROW_BINARY(mul, x *y)
-
-static void affine_row(float *z, const float *x, int64_t n, const vlm_row_map *map) {
-  const vlm_row_map p = *map;
-  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - p.shift, p.factor, p.offset);
-}
-
-static void max_u8_row(uint8_t *z, const uint8_t *a, const uint8_t *b, int64_t n) {
-  for (int64_t i = 0; i < n; i++) z[i] = a[i] > b[i] ? a[i] : b[i];
-}
 
 static void add_scaled_row(float *z, const float *a, const float *b, float factor, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(b[i], factor, a[i]);
@@ -257,23 +246,6 @@ static void quantize_u8_row(uint8_t *q, const float *x, int64_t n, float scale, 
   for (int64_t i = 0; i < n; i++) q[i] = (uint8_t)(row_quantize(x[i], scale, low, high) + zero);
 }
 
-static void quantize_s8_row(int8_t *q, const float *x, int64_t n, float scale, int32_t zero) {
-  float low = (float)(-128 - zero), high = (float)(127 - zero);
-  for (int64_t i = 0; i < n; i++) q[i] = (int8_t)(row_quantize(x[i], scale, low, high) + zero);
-}
-
-static void dequantize_u8_row(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero) {
-  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
-}
-
-static void dequantize_s8_row(float *x, const int8_t *q, int64_t n, float scale, int32_t zero) {
-  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
-}
-
-static void f16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
-  for (int64_t i = 0; i < n; i++) z[i] = row_from_f16(x[i]);
-}
-
 /* ---- rare ones ---- */
 
 #ifdef VLM_ROW_RARE_LEVEL
@@ -295,6 +267,8 @@ static void f16_to_f32_row(float *z, const uint16_t *x, int64_t n) {
 #define ROW_FUNCTION(name) ROW_RARE(name)
 #define ROW_LINKAGE
 
+ROW_UNARY_P1(leaky_relu, x < 0.0f ? p0 * x : x)
+ROW_UNARY_P2(clip, (x < p0 ? p0 : x) > p1 ? p1 : (x < p0 ? p0 : x))
 ROW_HEAVY(exp, 0, row_exp(x))
 ROW_HEAVY(log, 0, row_log(x))
 ROW_HEAVY(erf, 0, row_erf(x))
@@ -345,6 +319,32 @@ void ROW_FUNCTION(bf16_to_f32)(float *z, const uint16_t *x, int64_t n) {
 
 void ROW_FUNCTION(f32_to_bf16)(uint16_t *z, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) z[i] = row_to_bf16(x[i]);
+}
+
+void ROW_FUNCTION(affine)(float *z, const float *x, int64_t n, const vlm_row_map *map) {
+  const vlm_row_map p = *map;
+  for (int64_t i = 0; i < n; i++) z[i] = ROW_FMA(x[i] - p.shift, p.factor, p.offset);
+}
+
+void ROW_FUNCTION(max_u8)(uint8_t *z, const uint8_t *a, const uint8_t *b, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = a[i] > b[i] ? a[i] : b[i];
+}
+
+void ROW_FUNCTION(quantize_s8)(int8_t *q, const float *x, int64_t n, float scale, int32_t zero) {
+  float low = (float)(-128 - zero), high = (float)(127 - zero);
+  for (int64_t i = 0; i < n; i++) q[i] = (int8_t)(row_quantize(x[i], scale, low, high) + zero);
+}
+
+void ROW_FUNCTION(dequantize_u8)(float *x, const uint8_t *q, int64_t n, float scale, int32_t zero) {
+  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
+}
+
+void ROW_FUNCTION(dequantize_s8)(float *x, const int8_t *q, int64_t n, float scale, int32_t zero) {
+  for (int64_t i = 0; i < n; i++) x[i] = (float)((int32_t)q[i] - zero) * scale;
+}
+
+void ROW_FUNCTION(f16_to_f32)(float *z, const uint16_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = row_from_f16(x[i]);
 }
 #endif
 

@@ -125,7 +125,6 @@ vlm_status vlm_graph_lower(vlm_graph *graph, vlm_lower_report *report, vlm_error
   VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_quantizers, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
-  VLM_TRY(vlm_graph_resolve(graph, err));
   VLM_TRY(each_graph(graph, vlm_lower_joins, err));
   VLM_TRY(vlm_graph_sweep(graph, err));
   VLM_TRY(vlm_graph_resolve(graph, err));

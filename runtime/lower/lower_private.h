@@ -142,8 +142,8 @@ vlm_status vlm_zero_plus_128(vlm_graph *graph, vlm_value_id *zero, vlm_error *er
 
 vlm_status vlm_lower_attention(vlm_graph *graph, vlm_error *err);      /* the graph must be resolved again */
 vlm_status vlm_lower_float_products(vlm_graph *graph, vlm_error *err); /* likewise */
-vlm_status vlm_lower_quantizers(vlm_graph *graph, vlm_error *err);     /* likewise */
-vlm_status vlm_lower_joins(vlm_graph *graph, vlm_error *err);          /* likewise */
+vlm_status vlm_lower_quantizers(vlm_graph *graph, vlm_error *err);     /* it must be swept */
+vlm_status vlm_lower_joins(vlm_graph *graph, vlm_error *err); /* it must be swept and resolved again */
 
 /* ---- the rules, one per family of traits ---- */
 
