@@ -2,6 +2,7 @@
 #ifndef VLM_CLI_EVAL_H
 #define VLM_CLI_EVAL_H
 
+#include "cli/profile.h"
 #include "cli/program.h"
 #include "cli/skipped.h"
 #include "flow/data.h"
@@ -21,6 +22,7 @@ typedef struct vlm_eval_job {
   const vlm_cli *cli;
   const char *paths[VLM_EVAL_MODELS]; /* NULL = not given; a baseline without a candidate is the reference */
   vlm_context *context;
+  vlm_step_profile *profile; /* of --profile, or NULL */
   vlm_bundle *bundles[VLM_EVAL_MODELS];
   vlm_caption_set captions;
   vlm_labels *labels;

@@ -38,8 +38,9 @@ typedef struct {
   const vlm_program *program;
   char **words;
   int count, at;
-  int json_before;     /* the argument right behind a --json without "="; -1 = none */
-  bool only_arguments; /* "--" has been met */
+  const vlm_option_row *bare; /* the last option of the kind of --json without "=", or NULL */
+  int bare_before;            /* the argument right behind it */
+  bool only_arguments;        /* "--" has been met */
   vlm_mistakes mistakes;
 } command_line;
 
@@ -165,7 +166,10 @@ static vlm_status take_option(command_line *line, const char *word, vlm_error *e
   else if (vlm_option_takes_value(row)) return take_values(line, row, err);
   if (!here) return VLM_OK;
   line->args->given[vlm_option_id_of(row)] = true;
-  if (row->type == VLM_TYPE_json_out) line->json_before = line->args->positional.count;
+  if (row->type == VLM_TYPE_json_out) {
+    line->bare = row;
+    line->bare_before = line->args->positional.count;
+  }
   return row->type == VLM_TYPE_flag ? vlm_option_read(line->args, row, "", err) : VLM_OK;
 }
 
@@ -186,13 +190,13 @@ out:
 /* "--json out.json": the file would be taken for an argument. */
 static void check_json(command_line *line) {
   const vlm_option_values *list = &line->args->positional;
-  int k = line->json_before;
-  if (k < 0 || k >= list->count) return;
+  int k = line->bare_before;
+  if (!line->bare || k >= list->count) return;
   const char *dot = strrchr(list->items[k], '.');
   bool named = dot && (!strcmp(dot, ".json") || !strcmp(dot, ".jsonl"));
   if (named || list->count > line->program->most)
-    vlm_mistake(&line->mistakes, VLM_USAGE, "--json takes its file behind \"=\": type --json=%s",
-                list->items[k]);
+    vlm_mistake(&line->mistakes, VLM_USAGE, "%s takes its file behind \"=\": type %s=%s", line->bare->name,
+                line->bare->name, list->items[k]);
 }
 
 static vlm_status set_defaults(vlm_args *args, char program, vlm_error *err) {
@@ -207,7 +211,7 @@ out:
 
 vlm_status vlm_args_parse(vlm_args *args, const vlm_program *program, int argc, char **argv, vlm_error *err) {
   vlm_status st = VLM_OK;
-  command_line line = {.args = args, .program = program, .words = argv, .count = argc, .json_before = -1};
+  command_line line = {.args = args, .program = program, .words = argv, .count = argc};
   memset(args, 0, sizeof *args);
   VLM_TRY(set_defaults(args, program->letter, err));
   for (line.at = 1; line.at < argc; line.at++) {

@@ -75,6 +75,7 @@ static vlm_status put_json(talk *t, const char *image, const char *prompt, const
   vlm_json_open_array(w, "token_ids");
   for (size_t i = 0; i < a->ids.count; i++) vlm_json_put_int(w, NULL, a->ids.data[i]);
   vlm_json_close_array(w);
+  if (t->cli->args->deadline) vlm_json_put_bool(w, "stopped", a->stopped);
   put_objects(w, objects);
   vlm_json_open_object(w, "timing_ms");
   for (int s = 0; s < VLM_STAGE_COUNT; s++)
@@ -97,6 +98,9 @@ static vlm_status print_answer(void *user, const vlm_flow_answer *told, vlm_erro
   if (streamed) puts("");
   if (args->draw && told->values)
     vlm_say(t->cli, "%s: a float array has no pixels to draw on: no picture", path);
+  if (a->stopped)
+    vlm_say(t->cli, "%s: the deadline of %lld ms ended the answer after %zu tokens", path,
+            (long long)args->deadline, a->ids.count - 1);
   if (t->cli->verbose) vlm_say(t->cli, "%s: %.1f ms, %zu tokens", path, a->total_ms, a->ids.count);
   if (VLM_OPTION_GIVEN(args, json)) return put_json(t, path, prompt, a, told->objects, err);
   if (!streamed) printf("%s%s%s\n", several ? path : "", several ? ": " : "", vlm_text_get(&a->text));
@@ -218,6 +222,7 @@ static vlm_status run(talk *t, vlm_context *context, const vlm_bundle *bundle, v
   t->opts.n_prompts = t->prompts.count;
   t->opts.max_new_tokens = args->max_new_tokens;
   t->opts.beams = args->beams;
+  t->opts.deadline_ms = (double)args->deadline;
   VLM_TRY(plan_pictures(t, err));
   if (args->dry_run) {
     print_plan(t);

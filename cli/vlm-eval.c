@@ -132,8 +132,21 @@ out:
   return st;
 }
 
+static vlm_status start_profile(vlm_eval_job *j, vlm_error *err) {
+  static const char *const TITLES[VLM_EVAL_MODELS] = {[VLM_EVAL_REFERENCE] = "reference",
+                                                      [VLM_EVAL_CANDIDATE] = "candidate",
+                                                      [VLM_EVAL_BASELINE] = "baseline"};
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_cli_profile_start(&j->profile, j->cli, j->context, err));
+  for (int k = 0; j->profile && k < VLM_EVAL_MODELS; k++)
+    if (j->bundles[k]) VLM_TRY(vlm_step_profile_name(j->profile, TITLES[k], j->bundles[k], err));
+out:
+  return st;
+}
+
 static vlm_status run_models(vlm_eval_job *j, vlm_error *err) {
   vlm_status st = VLM_OK;
+  VLM_TRY(start_profile(j, err));
   VLM_TRY(vlm_eval_records_open(&j->records, j, err));
   vlm_progress_begin(&j->progress, j->cli, "evaluating", 0);
   j->opts.watch = vlm_progress_watch(&j->progress);
@@ -145,6 +158,7 @@ static vlm_status run_models(vlm_eval_job *j, vlm_error *err) {
                             j->bundles[VLM_EVAL_CANDIDATE], j->set, &j->opts, err));
   VLM_TRY(run_shadow(j, err));
   vlm_progress_end(&j->progress);
+  VLM_TRY(vlm_cli_profile_show(j->profile, j->cli, err));
   vlm_skipped_say(&j->skipped);
   VLM_TRY(vlm_eval_records_close(j->records, &j->result, err));
 out:
@@ -189,6 +203,7 @@ static void close_job(vlm_eval_job *j) {
   vlm_skipped_free(&j->skipped);
   vlm_caption_set_free(&j->captions);
   vlm_labels_free(j->labels);
+  vlm_step_profile_free(j->profile);
   for (int k = 0; k < VLM_EVAL_MODELS; k++) vlm_bundle_free(j->bundles[k]);
   vlm_context_free(j->context);
 }

@@ -4,6 +4,7 @@
 #include "cli/check_report.h"
 #include "cli/data.h"
 #include "cli/paths.h"
+#include "cli/profile.h"
 #include "cli/run_answers.h"
 #include "flow/run_graph.h"
 #include "runtime/base/file.h"
@@ -147,14 +148,19 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_context *context = NULL;
   vlm_bundle *bundle = NULL;
+  vlm_step_profile *profile = NULL;
   if (VLM_OPTION_GIVEN(cli->args, check)) return run_check(cli, err);
   VLM_TRY(vlm_cli_context(&context, cli, err));
   VLM_TRY(vlm_cli_open(&bundle, cli, cli->args->positional.items[0], VLM_OPEN_TO_RUN, err));
   VLM_TRY(check_options(cli, bundle, err));
+  VLM_TRY(vlm_cli_profile_start(&profile, cli, context, err));
+  if (profile) VLM_TRY(vlm_step_profile_name(profile, NULL, bundle, err));
   if (bundle->family == VLM_FAMILY_GRAPH)
     VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
   else VLM_TRY(vlm_run_answers(cli, context, bundle, err));
+  VLM_TRY(vlm_cli_profile_show(profile, cli, err));
 out:
+  vlm_step_profile_free(profile);
   vlm_bundle_free(bundle);
   vlm_context_free(context);
   return st;

@@ -45,6 +45,7 @@ foreach(function malloc calloc realloc aligned_alloc strcmp strncmp vlm_node_att
   target_link_options(test_step_calls PRIVATE -Wl,--wrap=${function})
   target_link_options(test_run_calls PRIVATE -Wl,--wrap=${function})
 endforeach()
+target_link_options(test_step_calls PRIVATE -Wl,--wrap=vlm_clock_ms)
 
 # vlmq_script_test(NAME SECONDS COMMAND...): what test.sh runs beside the programs, in the folder of the sources.
 function(vlmq_script_test name seconds)

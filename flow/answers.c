@@ -1,11 +1,14 @@
 #include "flow/answers.h"
 
+#include "runtime/base/clock.h"
+
 typedef struct {
   const vlm_flow_answers_opts *opts;
   vlm_watch watch;
   vlm_model *model;
   vlm_token_stream *stream; /* of the answer that is being made */
   int64_t done, total;
+  double deadline; /* of that answer, on the clock */
 } answering;
 
 static vlm_status on_token(void *user, int32_t id, vlm_error *err) {
@@ -19,6 +22,11 @@ static vlm_status on_token(void *user, int32_t id, vlm_error *err) {
 out:
   vlm_text_free(&piece);
   return st;
+}
+
+static bool too_late(void *user) {
+  const answering *t = user;
+  return t->opts->deadline_ms > 0 && vlm_clock_ms() >= t->deadline;
 }
 
 /* In pixels of the image, of a float array in its elements. */
@@ -51,8 +59,12 @@ static vlm_status answer_one(answering *t, vlm_sample_pixels *pixels, size_t i, 
   vlm_answer answer = {0};
   vlm_objects objects = {0};
   const bool values = pixels->values.data != NULL;
-  const vlm_answer_opts run = {
-      .max_new_tokens = o->max_new_tokens, .beams = o->beams, .on_token = on_token, .user = t};
+  const vlm_answer_opts run = {.max_new_tokens = o->max_new_tokens,
+                               .beams = o->beams,
+                               .on_token = on_token,
+                               .stop = too_late,
+                               .user = t};
+  t->deadline = vlm_clock_ms() + o->deadline_ms;
   if (o->on_text) VLM_TRY(vlm_token_stream_create(&t->stream, vlm_model_tokenizer(t->model), true, err));
   VLM_TRY(vlm_sample_answer(t->model, pixels, prompt, &run, &answer, err));
   VLM_TRY(find_objects(t, pixels, prompt, &answer, &objects, err));

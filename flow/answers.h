@@ -23,6 +23,8 @@ typedef struct vlm_flow_answers_opts {
   const char *const *prompts; /* each image is asked each; at least one (vlm_prompts_choose) */
   int32_t n_prompts;
   int64_t max_new_tokens, beams; /* 0 = the model's */
+  double
+      deadline_ms; /* an answer that has taken so long ends with the tokens that there are, looked at between graphs and tokens; 0 = none */
   bool
       owns_constants; /* nobody else reads the bundle's graphs: what was packed, and memory of a run, go back */
   const vlm_pictures *pictures; /* names of the pictures to draw, or NULL */

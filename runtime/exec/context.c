@@ -29,6 +29,7 @@ void vlm_context_free(vlm_context *context) {
   vlm_free(context);
 }
 
+void vlm_context_watch_steps(vlm_context *context, const vlm_step_watch *watch) { context->watch = watch; }
 vlm_threads *vlm_context_threads(vlm_context *context) { return context->threads; }
 const struct vlm_kernels *vlm_context_kernels(const vlm_context *context) { return &context->kernels; }
 const char *vlm_context_cpu(const vlm_context *context) {

@@ -11,6 +11,7 @@ struct vlm_context {
   uint32_t cpu_mask;
   vlm_kernels kernels;
   int64_t max_loop_runs;
+  const vlm_step_watch *watch;
   vlm_weights *weights; /* packed forms, held by the steps that use them */
 };
 

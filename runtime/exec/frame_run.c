@@ -119,11 +119,14 @@ out:
 static vlm_status run_steps(vlm_frame *frame, vlm_error *err) {
   vlm_status st = VLM_OK;
   const vlm_plan *plan = frame->plan;
+  const vlm_step_watch *watch = frame->shared->context->watch;
   bool tapping = frame->shared->opts.tap != NULL;
   assert(plan && frame->bound == plan->number); /* the tensors of now are the plan's */
   for (int32_t s = 0; s < plan->n_steps; s++) {
     vlm_step *step = &plan->steps[s];
+    if (watch) watch->tell(watch->user, frame->graph, &step->call, false);
     VLM_TRY(run_step(frame, step, err));
+    if (watch) watch->tell(watch->user, frame->graph, &step->call, true);
     if (tapping) VLM_TRY(tap_outputs(frame, step->call.node, err));
     for (int32_t i = 0; i < step->n_dead; i++) release_held(frame, step->dead[i]);
   }
@@ -164,7 +167,7 @@ out:
   return st;
 }
 
-vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+static vlm_status run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
   vlm_error first = {0};
   frame->mistaken = false;
   vlm_status st = run_once(frame, inputs, n_inputs, &first);
@@ -174,5 +177,13 @@ vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_i
     return run_once(frame, inputs, n_inputs, err);
   }
   if (st != VLM_OK && err) *err = first;
+  return st;
+}
+
+vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {
+  const vlm_step_watch *watch = frame->shared->context->watch;
+  if (watch) watch->tell(watch->user, frame->graph, NULL, false);
+  const vlm_status st = run(frame, inputs, n_inputs, err);
+  if (watch && st == VLM_OK) watch->tell(watch->user, frame->graph, NULL, true);
   return st;
 }

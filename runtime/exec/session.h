@@ -23,6 +23,16 @@ vlm_threads *vlm_context_threads(vlm_context *context);
 const struct vlm_kernels *vlm_context_kernels(const vlm_context *context);
 const char *vlm_context_cpu(const vlm_context *context);
 
+struct vlm_op_call;
+/* Told of all sessions of a context: around each run of a graph (call NULL), and around each of its steps; those of a body lie within the step
+ * that runs it. Where a step fails, `done` of it and of what is around it does not come. */
+typedef struct vlm_step_watch {
+  void (*tell)(void *user, const vlm_graph *graph, struct vlm_op_call *call, bool done);
+  void *user;
+} vlm_step_watch;
+/* NULL = nobody. The watch outlives the runs. */
+void vlm_context_watch_steps(vlm_context *context, const vlm_step_watch *watch);
+
 /* Called for each tapped value right after it is produced; the tensor is valid only during the call. `graph` tells which (sub)graph, `value` the id there. */
 typedef vlm_status vlm_tap(void *user, const vlm_graph *graph, vlm_value_id value, const vlm_tensor *tensor,
                            vlm_error *err);

@@ -32,7 +32,8 @@ static volatile bool counting; /* volatile: compilers know malloc and strcmp */
   X(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n))               \
   X(const void *, vlm_node_attr, (const void *node, const char *name), (node, name)) \
   X(uint64_t, vlm_xxh64, (const void *data, size_t bytes), (data, bytes))            \
-  X(int, pthread_mutex_lock, (void *mutex), (mutex))
+  X(int, pthread_mutex_lock, (void *mutex), (mutex))                                 \
+  X(double, vlm_clock_ms, (void), ())
 
 #define COUNTER(result, name, parameters, arguments) \
   static long count_##name;                          \
