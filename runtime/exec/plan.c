@@ -14,6 +14,10 @@ static vlm_status build(vlm_plan_builder *b, bool shapes_alone) {
   VLM_TRY(vlm_new(&b->folded, graph->n_nodes, b->err));
   VLM_TRY(vlm_new(&b->kinds, graph->n_nodes, b->err));
   VLM_TRY(vlm_new(&b->calls, graph->n_nodes, b->err));
+  VLM_TRY(vlm_new(&b->orders, graph->n_values, b->err));
+  VLM_TRY(vlm_new(&b->instead, graph->n_nodes, b->err));
+  for (int32_t n = 0; n < graph->n_nodes; n++) b->instead[n] = VLM_NO_VALUE;
+  for (int32_t id = 0; id < graph->n_values; id++) b->tapped |= b->request->tapped[id];
   VLM_TRY(vlm_plan_shapes(b));
   if (shapes_alone) goto out;
   VLM_TRY(vlm_plan_steps(b));
@@ -24,6 +28,8 @@ out:
   vlm_free(b->folded);
   vlm_free(b->kinds);
   vlm_free(b->calls);
+  vlm_free(b->orders);
+  vlm_free(b->instead);
   return st;
 }
 

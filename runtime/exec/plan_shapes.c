@@ -75,9 +75,9 @@ out:
   return st;
 }
 
-static void set_alias(vlm_plan_builder *b, const vlm_node *node) {
+static void set_alias(vlm_plan_builder *b, const vlm_node *node, vlm_value_id of) {
   vlm_plan_value *out = &b->plan->values[node->outputs[0]];
-  const vlm_plan_value *in = &b->plan->values[node->inputs[0]];
+  const vlm_plan_value *in = &b->plan->values[of];
   out->root = in->root;
   out->store = b->plan->values[in->root].store;
   out->tensor.data = in->tensor.data;
@@ -124,7 +124,7 @@ static bool guess_shapes(vlm_plan_builder *b, int32_t n) {
     v->shape_known = true;
     v->store = VLM_STORE_ARENA;
   }
-  if (node->op->flags & VLM_OP_ALIAS && output_of(b, node, 0)) set_alias(b, node);
+  if (node->op->flags & VLM_OP_ALIAS && output_of(b, node, 0)) set_alias(b, node, node->inputs[0]);
   return true;
 }
 
@@ -159,9 +159,10 @@ static vlm_status classify_known(vlm_plan_builder *b, int32_t n) {
   for (int32_t k = 0; k < node->n_outputs; k++)
     if (output_of(b, node, k)) output_of(b, node, k)->shape_known = true;
   if (is_view(b, node, call)) {
-    set_alias(b, node);
+    set_alias(b, node, node->inputs[0]);
     b->kinds[n] = VLM_STEP_ALIAS;
     b->folded[n] = b->plan->values[node->outputs[0]].store == VLM_STORE_CONSTANT;
+    VLM_TRY(vlm_plan_see_view(b, node));
     goto out;
   }
   bool pure = !(node->op->flags & VLM_OP_IMPURE);
@@ -172,6 +173,10 @@ static vlm_status classify_known(vlm_plan_builder *b, int32_t n) {
   }
   b->kinds[n] = VLM_STEP_STATIC;
   set_store(b, node, VLM_STORE_ARENA);
+  if (call->moves) VLM_TRY(vlm_plan_see_move(b, node, call, &b->instead[n]));
+  if (b->instead[n] == VLM_NO_VALUE) goto out;
+  set_alias(b, node, b->instead[n]);
+  b->kinds[n] = VLM_STEP_ALIAS;
 out:
   return st;
 }

@@ -38,7 +38,8 @@ static int32_t mark_all(vlm_plan_builder *b) {
   for (int32_t n = graph->n_nodes - 1; n >= 0; n--) {
     const vlm_node *node = &graph->nodes[n];
     if (b->folded[n] || !node_needed(b, n)) continue;
-    visit_uses(node, mark_needed, b);
+    if (b->instead[n] != VLM_NO_VALUE) mark_needed(b, b->instead[n]);
+    else visit_uses(node, mark_needed, b);
     steps++;
   }
   return steps;

@@ -32,6 +32,8 @@ struct vlm_op_call {
   void *state; /* what prepare made, or NULL */
   bool
       same; /* infer may say so: output 0 is input 0's bytes, so when planned they share memory and run is not called */
+  bool moves; /* infer may say so: dim i of output 0 is dim order[i] of input 0 */
+  uint8_t order[VLM_MAX_RANK];
   bool
       caches_have_room; /* the caller's cache buffers are as large as their capacity says (cache_attention.c) */
   void *work;           /* run: the bytes that prepare reserved, 64-byte aligned, zeroed by nobody */

@@ -41,6 +41,8 @@ vlm_status vlm_infer_Transpose(vlm_op_call *c) {
   for (int i = 0; i < x->rank; i++) dims[i] = x->dims[perm[i]];
   vlm_out_shape(c, 0, x->dtype, x->rank, dims);
   c->same = keeps_order(x, perm);
+  c->moves = true;
+  for (int i = 0; i < x->rank; i++) c->order[i] = (uint8_t)perm[i];
 out:
   return st;
 }
