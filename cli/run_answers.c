@@ -222,6 +222,7 @@ static vlm_status run(talk *t, vlm_context *context, const vlm_bundle *bundle, v
   t->opts.n_prompts = t->prompts.count;
   t->opts.max_new_tokens = args->max_new_tokens;
   t->opts.beams = args->beams;
+  t->opts.low_memory = args->low_memory;
   t->opts.deadline_ms = (double)args->deadline;
   VLM_TRY(plan_pictures(t, err));
   if (args->dry_run) {

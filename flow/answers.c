@@ -107,7 +107,7 @@ vlm_status vlm_flow_answers(vlm_context *context, const vlm_bundle *bundle, cons
       .opts = opts, .watch = opts->watch, .total = (int64_t)vlm_dataset_count(opts->set) * opts->n_prompts};
   const bool own = opts->owns_constants;
   const vlm_model_opts model = {.session = {.owns_constants = own, .gives_memory_back = own},
-                                .stages_rest = own && t.total == 1};
+                                .stages_rest = own && (opts->low_memory || t.total == 1)};
   VLM_TRY(vlm_model_create(&t.model, context, bundle, &model, err));
   for (size_t i = 0; i < vlm_dataset_count(opts->set); i++)
     for (int32_t p = 0; p < opts->n_prompts; p++) {

@@ -27,6 +27,8 @@ typedef struct vlm_flow_answers_opts {
       deadline_ms; /* an answer that has taken so long ends with the tokens that there are, looked at between graphs and tokens; 0 = none */
   bool
       owns_constants; /* nobody else reads the bundle's graphs: what was packed, and memory of a run, go back */
+  bool
+      low_memory; /* with owns_constants: graphs give back what they packed once they have run, also when several answers are asked for */
   const vlm_pictures *pictures; /* names of the pictures to draw, or NULL */
   /* Text as it comes (greedy runs), valid during the call; NULL = not wanted. */
   vlm_status (*on_text)(void *user, const char *text, vlm_error *err);

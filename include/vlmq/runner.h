@@ -14,7 +14,7 @@ typedef struct vlm_open_opts {
   const char *name;   /* stands for the model in messages; NULL = the path, "memory" or "descriptor N" */
   uint64_t max_weight_bytes; /* of weights in memory; more is VLM_LIMIT; 0 = 64 GiB */
   int32_t trust_weights;     /* 1: hashes of weights are not checked: for files that were checked before */
-  /* 1: memory goes back to the system after each run, and encoders plan again at each answer: for answers
+  /* 1: memory goes back to the system after each run, and graphs plan again at each answer: for answers
    * that come one at a time, not for frames in a row. */
   int32_t low_memory;
 } vlm_open_opts;

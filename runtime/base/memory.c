@@ -78,7 +78,8 @@ struct vlm_arena {
   size_t used, most; /* most 0 = no limit */
 };
 
-enum { FIRST_CHUNK = 64 << 10 };
+/* Chunks double up to a size of which the unused rest does no harm: they are zeroed, which takes their pages. */
+enum { FIRST_CHUNK = 64 << 10, LARGEST_CHUNK = 1 << 20 };
 
 /* Under the address sanitizer each piece is a block of its own, so that a step beyond it shows. */
 #ifndef __has_feature
@@ -106,7 +107,7 @@ void vlm_arena_free(vlm_arena *arena) {
 
 static vlm_status add_chunk(vlm_arena *arena, size_t bytes, vlm_error *err) {
   size_t capacity = arena->chunks ? arena->chunks->capacity * 2 : FIRST_CHUNK;
-  if (capacity > (16u << 20)) capacity = 16u << 20;
+  if (capacity > LARGEST_CHUNK) capacity = LARGEST_CHUNK;
   if (capacity < bytes || APART) capacity = bytes;
   chunk *c;
   vlm_status st = vlm_new(&c, 1, err);

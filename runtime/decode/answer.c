@@ -21,6 +21,12 @@ void vlm_answer_free(vlm_answer *a) {
   memset(a, 0, sizeof *a);
 }
 
+/* What the decoder packed goes before the next image's encoders pack theirs. */
+static void rest(vlm_model *m) {
+  for (int r = 0; m->stages_rest && r < VLM_ROLE_COUNT; r++)
+    if (m->sessions[r]) vlm_session_rest(m->sessions[r]);
+}
+
 static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const vlm_answer_opts *opts,
                               vlm_answer *a, double start, vlm_error *err) {
   static const vlm_answer_opts defaults = {0};
@@ -29,6 +35,7 @@ static vlm_status answer_from(vlm_model *m, const vlm_model_input *input, const 
   VLM_TRY(vlm_model_generate(m, opts ? opts : &defaults, a, start, err));
   a->total_ms = vlm_clock_ms() - start;
 out:
+  rest(m);
   return st;
 }
 

@@ -51,8 +51,11 @@ bool vlm_decoder_joins_rows(const vlm_decoder *d) { return d->joins_rows; }
 
 /* ---- what a run gives ---- */
 
+/* Room for what most answers have; longer ones double it. What a model could answer at most, as a rule a thousand tokens, would be many megabytes
+ * per row that are touched for nothing. */
 static int64_t first_capacity(const vlm_decoder *d, int64_t tokens) {
-  int64_t wanted = d->max_length > tokens ? d->max_length : tokens;
+  const int64_t usual = tokens + VLM_USUAL_TOKENS;
+  const int64_t wanted = d->max_length <= tokens ? tokens : d->max_length < usual ? d->max_length : usual;
   return (wanted + VLM_CACHE_UNIT) / VLM_CACHE_UNIT * VLM_CACHE_UNIT;
 }
 
@@ -135,6 +138,27 @@ void vlm_decoder_begin(vlm_decoder *d, const vlm_decoder_context *context) {
   d->states.copies = 0;
 }
 
+/* Where logits of rows go that do not come in order, one behind the other. */
+static vlm_status reserve_logits(vlm_decoder *d, int32_t rows, int64_t vocab, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const size_t floats = (size_t)rows * (size_t)vocab;
+  if (floats <= d->logits_floats) return VLM_OK;
+  VLM_TRY(vlm_more(&d->logits, d->logits_floats, floats, err));
+  d->logits_floats = floats;
+out:
+  return st;
+}
+
+/* Of the first graph: its caches are many times as large, and its memory goes. */
+static vlm_status keep_logits(vlm_decoder *d, vlm_logits *logits, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(reserve_logits(d, 1, logits->vocab, err));
+  memcpy(d->logits, logits->data, (size_t)logits->vocab * sizeof *d->logits);
+  logits->data = d->logits;
+out:
+  return st;
+}
+
 vlm_status vlm_decoder_first(vlm_decoder *d, const int64_t *ids, const vlm_tensor *embeds, int64_t count,
                              vlm_cache **cache, vlm_logits *logits, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -145,6 +169,8 @@ vlm_status vlm_decoder_first(vlm_decoder *d, const int64_t *ids, const vlm_tenso
   VLM_TRY(vlm_pool_take(&d->pool, &set, err));
   set->capacity = first_capacity(d, count);
   VLM_TRY(keep_first(d, set, count, err));
+  VLM_TRY(keep_logits(d, logits, err));
+  vlm_session_outputs_read(d->first.session);
   set->length = count;
 out:
   if (st != VLM_OK) {
@@ -152,17 +178,6 @@ out:
     set = NULL;
   }
   *cache = set;
-  return st;
-}
-
-/* Where logits of rows go that do not come in order, one behind the other. */
-static vlm_status reserve_logits(vlm_decoder *d, int32_t rows, int64_t vocab, vlm_error *err) {
-  vlm_status st = VLM_OK;
-  const size_t floats = (size_t)rows * (size_t)vocab;
-  if (floats <= d->logits_floats) return VLM_OK;
-  VLM_TRY(vlm_more(&d->logits, d->logits_floats, floats, err));
-  d->logits_floats = floats;
-out:
   return st;
 }
 

@@ -29,7 +29,8 @@ void vlm_decoder_free(vlm_decoder *decoder);
 /* A new answer: forgets the cross-attention entries. */
 void vlm_decoder_begin(vlm_decoder *decoder, const vlm_decoder_context *context);
 
-/* Tokens that the answer can have, the start token included, and rows of a step: cache buffers are made for as many. */
+/* Tokens that the answer can have, the start token included, and rows of a step: cache buffers are made for as many rows, and tokens up to a
+ * usual number. */
 void vlm_decoder_expect(vlm_decoder *decoder, int64_t max_length, int32_t rows);
 
 /* Rows of logits: `vocab` floats each, in the order of the step's rows, until the decoder's next run. */

@@ -93,9 +93,9 @@ static lines lines_of(const vlm_tensor *t, vlm_slot_kind kind, int64_t capacity)
                               : (lines){heads, capacity * size, tokens * size};
 }
 
-static void copy_lines(float *to, int64_t to_stride, const float *from, const lines *l) {
+static void copy_lines(float *to, const float *from, const lines *l) {
   for (int64_t i = 0; i < l->count; i++)
-    memcpy(to + i * to_stride, from + i * l->stride, (size_t)l->used * sizeof(float));
+    memcpy(to + i * l->stride, from + i * l->stride, (size_t)l->used * sizeof *to);
 }
 
 /* ---- starts ---- */
@@ -170,22 +170,20 @@ void vlm_cache_stored(vlm_cache_entry *e, const vlm_tensor *t, int32_t rows) {
   e->row_bytes = vlm_tensor_bytes(t) / (size_t)rows;
 }
 
-/* The same tokens with another capacity. */
+/* The same tokens with twice the capacity. Lines come from the last to the first: each goes further back than it was. */
 static vlm_status widen_buffer(vlm_cache_entry *e, vlm_slot_kind kind, int64_t capacity, int32_t rows,
                                vlm_error *err) {
   vlm_status st = VLM_OK;
-  vlm_cache_entry wider = {.tensor = e->tensor, .row_bytes = 2 * e->row_bytes};
-  const lines old = lines_of(&e->tensor, kind, capacity);
-  VLM_TRY(reserve_rows(&wider, 0, rows, err));
-  for (int32_t r = 0; r < rows; r++)
-    copy_lines((float *)(void *)row_at(&wider, r), 2 * old.stride, (const float *)(void *)row_at(e, r), &old);
-  vlm_free(e->data);
-  *e = wider;
+  const lines l = lines_of(&e->tensor, kind, capacity);
+  VLM_TRY(reserve_rows(e, rows, 2 * rows, err));
+  float *data = e->data;
+  for (int64_t i = rows * l.count - 1; i >= 0; i--)
+    memmove(data + 2 * i * l.stride, data + i * l.stride, (size_t)l.used * sizeof *data);
+  e->row_bytes *= 2;
 out:
   return st;
 }
 
-/* Answers stay within max_length, so this grows only when a caller goes beyond it. */
 vlm_status vlm_pool_make_room(vlm_cache_pool *p, vlm_cache *set, vlm_error *err) {
   vlm_status st = VLM_OK;
   assert(set->capacity > 0 && set->length <= set->capacity);
@@ -203,7 +201,7 @@ out:
 static void copy_row(vlm_cache_entry *e, vlm_slot_kind kind, int64_t capacity, int32_t to, int32_t from) {
   const lines l = lines_of(&e->tensor, kind, capacity);
   if (!vlm_slot_in_place(kind)) memcpy(row_at(e, to), row_at(e, from), e->row_bytes);
-  else copy_lines((float *)(void *)row_at(e, to), l.stride, (const float *)(void *)row_at(e, from), &l);
+  else copy_lines((float *)(void *)row_at(e, to), (const float *)(void *)row_at(e, from), &l);
 }
 
 static vlm_status copy_place(vlm_cache_pool *p, vlm_cache *set, int32_t to, int32_t from, int32_t rows,

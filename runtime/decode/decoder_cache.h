@@ -4,7 +4,7 @@
 
 #include "runtime/decode/decoder.h"
 
-enum { VLM_FREE_SETS = 4, VLM_CACHE_UNIT = 64 };
+enum { VLM_FREE_SETS = 4, VLM_CACHE_UNIT = 64, VLM_USUAL_TOKENS = 64 };
 
 /* Who keeps an entry, and how. */
 typedef enum vlm_slot_kind {

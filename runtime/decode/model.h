@@ -21,7 +21,7 @@ typedef struct vlm_model vlm_model;
 typedef struct vlm_model_opts {
   vlm_session_opts session; /* given to every session; owns_constants: the bundle serves this model alone */
   bool
-      stages_rest; /* an encoder that has run forgets what it packed: least memory for one answer; every further one plans again */
+      stages_rest; /* a graph that has run forgets what it packed, the decoder's at the end of the answer: least memory; every further answer plans again */
 } vlm_model_opts;
 
 /* The bundle and context must outlive the model. opts may be NULL. */

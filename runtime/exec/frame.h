@@ -59,6 +59,8 @@ vlm_status vlm_frame_plan(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_
 vlm_status vlm_frame_run(vlm_frame *frame, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err);
 /* Gives the memory of the last run back to the system, but for the outputs; small frames keep theirs. */
 void vlm_frame_trim(vlm_frame *frame);
+/* The same with the outputs. */
+void vlm_frame_drop(vlm_frame *frame);
 /* Frees the plans, unless outputs or bodies need them. */
 void vlm_frame_forget(vlm_frame *frame);
 /* The step of a node in the current plan, or NULL. */

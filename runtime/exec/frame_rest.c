@@ -27,6 +27,10 @@ void vlm_frame_trim(vlm_frame *frame) {
   vlm_pages_drop(bytes + from, frame->bytes_size - from);
 }
 
+void vlm_frame_drop(vlm_frame *frame) {
+  if (frame->bytes_size > KEPT_BYTES) vlm_pages_drop(frame->bytes, frame->bytes_size);
+}
+
 /* An output that was folded when planning lies in the plan. */
 static bool plan_has_outputs(const vlm_frame *frame) {
   for (int32_t i = 0; frame->plan && i < frame->graph->n_outputs; i++) {

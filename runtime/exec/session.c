@@ -52,6 +52,10 @@ void vlm_session_rest(vlm_session *s) {
   vlm_frame_forget(s->root);
 }
 
+void vlm_session_outputs_read(vlm_session *s) {
+  if (s->shared.opts.gives_memory_back) vlm_frame_drop(s->root);
+}
+
 const vlm_tensor *vlm_session_output(const vlm_session *s, int32_t i) { return &s->root->outputs[i]; }
 
 vlm_status vlm_session_plan(vlm_session *s, const vlm_tensor *inputs, int32_t n_inputs, vlm_error *err) {

@@ -66,6 +66,8 @@ vlm_status vlm_session_run(vlm_session *session, const vlm_tensor *inputs, int32
 /* Nobody runs the session for a while: its plans go, with what they packed, and its memory but for the outputs, which stay valid. The next
  * run plans again. Sessions with bodies keep their plans. */
 void vlm_session_rest(vlm_session *session);
+/* The outputs of the last run were read: where the session gives memory back, theirs goes too. */
+void vlm_session_outputs_read(vlm_session *session);
 /* Output i of the last run; owned by the session, valid until the next run. */
 const vlm_tensor *vlm_session_output(const vlm_session *session, int32_t i);
 
