@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/plan_form.h"
 #include "quant/tied.h"
 #include "runtime/base/memory.h"
 
@@ -100,26 +101,8 @@ out:
 
 /* ---- what a node can become ---- */
 
-typedef struct {
-  vlm_decision decision;
-  vlm_range range;
-  bool has_range;
-  const char *reason;
-} node_form;
-
-static node_form form_of(const vlm_node_plan *n) {
-  return (node_form){n->decision, n->range, n->has_range, n->reason};
-}
-
-static void set_form(vlm_node_plan *n, const node_form *f) {
-  n->decision = f->decision;
-  n->range = f->range;
-  n->has_range = f->has_range;
-  n->reason = f->reason;
-}
-
 /* Where the extent that calibration saw is wider than the range that was chosen. */
-static bool whole_range(const repair *r, const vlm_node_plan *n, node_form *f) {
+static bool whole_range(const repair *r, const vlm_node_plan *n, vlm_plan_form *f) {
   const vlm_tensor_stats *seen = vlm_stats_find(r->stats, n->graph, n->input);
   vlm_error ignored;
   if (n->decision != VLM_DECIDE_STATIC || n->range.method == VLM_RANGE_MINMAX || !seen) return false;
@@ -130,20 +113,21 @@ static bool whole_range(const repair *r, const vlm_node_plan *n, node_form *f) {
 
 /* ---- ranges at run time, for all ---- */
 
-static vlm_status save_forms(repair *r, node_form **out) {
+static vlm_status save_forms(repair *r, vlm_plan_form **out) {
   vlm_status st = vlm_new(out, r->plan->count, r->err);
-  for (int32_t i = 0; st == VLM_OK && i < r->plan->count; i++) (*out)[i] = form_of(&r->plan->nodes[i]);
+  for (int32_t i = 0; st == VLM_OK && i < r->plan->count; i++)
+    (*out)[i] = vlm_plan_form_of(&r->plan->nodes[i]);
   return st;
 }
 
 static int32_t free_ranges(repair *r) {
   int32_t freed = 0;
-  const node_form f = {.decision = VLM_DECIDE_DYNAMIC,
-                       .reason = "ranges at run time measure better at the output"};
+  const vlm_plan_form f = {.decision = VLM_DECIDE_DYNAMIC,
+                           .reason = "ranges at run time measure better at the output"};
   for (int32_t i = 0; i < r->plan->count; i++) {
     vlm_node_plan *n = &r->plan->nodes[i];
-    if (n->decision != VLM_DECIDE_STATIC || !(n->forms & vlm_decision_forms(f.decision))) continue;
-    set_form(n, &f);
+    if (!vlm_plan_may_free(n)) continue;
+    vlm_plan_form_set(n, &f);
     freed++;
   }
   return freed;
@@ -152,7 +136,7 @@ static int32_t free_ranges(repair *r) {
 /* They cost some percent of the time and no multiplication: taken where the worst output gains by them. */
 static vlm_status try_run_time(repair *r) {
   vlm_status st = VLM_OK;
-  node_form *before = NULL;
+  vlm_plan_form *before = NULL;
   const int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
   const double most = r->how->known_samples ? FLATTERED : BETTER, db = vlm_trial_db(&r->out->outputs[worst]);
   VLM_TRY(save_forms(r, &before));
@@ -162,7 +146,7 @@ static vlm_status try_run_time(repair *r) {
   if (now >= 0 && vlm_trial_db(&r->tried[now]) >= db - 10 * log10(most))
     memcpy(r->out->outputs, r->tried, (size_t)r->n_outputs * sizeof *r->tried);
   else
-    for (int32_t i = 0; i < r->plan->count; i++) set_form(&r->plan->nodes[i], &before[i]);
+    for (int32_t i = 0; i < r->plan->count; i++) vlm_plan_form_set(&r->plan->nodes[i], &before[i]);
 out:
   vlm_free(before);
   return st;
@@ -198,7 +182,7 @@ static bool is_worth(const repair *r, int32_t i, int32_t o, vlm_decision to) {
 }
 
 /* Rung k of the ladder; false when the node has none such, or is past it. */
-static bool rung(const repair *r, int32_t i, int32_t o, int k, node_form *f) {
+static bool rung(const repair *r, int32_t i, int32_t o, int k, vlm_plan_form *f) {
   static const struct {
     vlm_decision decision;
     const char *reason;
@@ -206,13 +190,13 @@ static bool rung(const repair *r, int32_t i, int32_t o, int k, node_form *f) {
                {VLM_DECIDE_WEIGHT_ONLY, "float activations: the output needs them"},
                {VLM_DECIDE_FLOAT, "float: the output needs it"}};
   const vlm_node_plan *n = &r->plan->nodes[i];
-  *f = form_of(n);
+  *f = vlm_plan_form_of(n);
   if (k == 0) return whole_range(r, n, f);
   vlm_decision to = RUNGS[k - 1].decision, at = n->decision;
   bool past = at == VLM_DECIDE_WEIGHT_ONLY ? to != VLM_DECIDE_FLOAT : at == to;
   if (past || (to != VLM_DECIDE_FLOAT && !(n->forms & vlm_decision_forms(to)))) return false;
   if (!is_worth(r, i, o, to)) return false;
-  *f = (node_form){.decision = to, .reason = RUNGS[k - 1].reason};
+  *f = (vlm_plan_form){.decision = to, .reason = RUNGS[k - 1].reason};
   return true;
 }
 
@@ -221,13 +205,13 @@ static vlm_status improve(repair *r, int32_t i, int32_t o) {
   enum { RUNG_COUNT = 4 };
   vlm_status st = VLM_OK;
   vlm_node_plan *n = &r->plan->nodes[i];
-  const node_form before = form_of(n);
+  const vlm_plan_form before = vlm_plan_form_of(n);
   double noise = r->noise[i * r->n_outputs + o];
   for (int k = 0; k < RUNG_COUNT; k++) {
-    node_form f;
+    vlm_plan_form f;
     if (!rung(r, i, o, k, &f)) continue;
     const price cost = price_of(r, i, f.decision);
-    set_form(n, &f);
+    vlm_plan_form_set(n, &f);
     if (f.decision == VLM_DECIDE_FLOAT)
       for (int32_t p = 0; p < r->n_outputs; p++) r->tried[p].noise = 0;
     else VLM_TRY(try_alone(r, i));
@@ -238,7 +222,7 @@ static vlm_status improve(repair *r, int32_t i, int32_t o) {
       n->measured = f.decision != VLM_DECIDE_FLOAT;
       return VLM_OK;
     }
-    set_form(n, &before);
+    vlm_plan_form_set(n, &before);
   }
   r->spent[i] = true;
 out:

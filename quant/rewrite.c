@@ -144,13 +144,13 @@ out:
 }
 
 static vlm_status quantize_by(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
-                              const char *base, const vlm_range *range, vlm_qdq *by) {
+                              const vlm_range *range, vlm_qdq *by) {
   vlm_status st = VLM_OK;
-  const named_for at = {graph, base};
+  const named_for at = {graph, graph->values[id].name};
   *by = (vlm_qdq){.axis = -1};
   VLM_TRY(add_scalar(r, &by->scale, at, "_scale", VLM_F32, (double)range->scale));
   VLM_TRY(add_scalar(r, &by->zero, at, "_zero_point", VLM_U8, range->zero_point));
-  VLM_TRY(vlm_qdq_quantize(graph, out, base, id, by, r->err));
+  VLM_TRY(vlm_qdq_quantize(graph, out, at.base, id, by, r->err));
 out:
   return st;
 }
@@ -170,7 +170,7 @@ vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph 
     return VLM_OK;
   }
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &floats, base, id, VLM_F32, r->err));
-  if (range) VLM_TRY(quantize_by(r, &q, graph, floats, base, range, &by));
+  if (range) VLM_TRY(quantize_by(r, &q, graph, floats, range, &by));
   else VLM_TRY(vlm_qdq_quantize_dynamic(graph, &q, base, floats, &by, r->err));
   VLM_TRY(vlm_qdq_dequantize(graph, out, base, q, &by, r->err));
   if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, out, base, *out, dtype, r->err));
