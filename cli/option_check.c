@@ -163,7 +163,8 @@ vlm_status vlm_args_check(const vlm_args *args, const vlm_program *program, vlm_
     if (!vlm_option_in(row, program->letter)) continue;
     bool asked = row->missing && (!row->missing_in || strchr(row->missing_in, program->letter));
     if (!args->given[i] && asked) check_missing(&all, args, program, row);
-    if (args->given[i] && row->needs) check_needs(&all, args, program, row);
+    bool needs = row->needs && (!row->needs_in || strchr(row->needs_in, program->letter));
+    if (args->given[i] && needs) check_needs(&all, args, program, row);
     if (args->given[i] && row->excludes) check_excludes(&all, args, program, row);
   }
   return vlm_mistakes_end(&all, program, err);

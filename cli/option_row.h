@@ -46,13 +46,14 @@ typedef struct vlm_option_row {
                        arguments; NULL = all */
   const char *only; /* what it takes instead of the program's arguments */
   const char *idle; /* with `only`: what does not happen then */
-  const char *needs, *excludes;                          /* conditions; of "A|B" one is enough */
-  const char *missing;                                   /* must be given, and why ... */
-  const char *missing_in;                                /* ... in these of its programs; NULL = all */
-  const char *unless;                                    /* ... unless one of these conditions holds */
-  bool named;                                            /* values are NAME=PATH */
-  bool recorded;                                         /* shapes the result: vlm_args_record */
-  bool measured;                                         /* changes what is measured: vlm_args_measured */
+  const char *needs, *excludes; /* conditions; of "A|B" one is enough */
+  const char *needs_in;         /* `needs` holds in these of its programs; NULL = all */
+  const char *missing;          /* must be given, and why ... */
+  const char *missing_in;       /* ... in these of its programs; NULL = all */
+  const char *unless;           /* ... unless one of these conditions holds */
+  bool named;                   /* values are NAME=PATH */
+  bool recorded;                /* shapes the result: vlm_args_record */
+  bool measured;                /* changes what is measured: vlm_args_measured */
   vlm_status (*check)(const char *text, vlm_error *err); /* of a text's form */
 } vlm_option_row;
 

@@ -19,7 +19,8 @@ typedef struct vlm_quantize_job {
   vlm_pack_opts pack;
   vlm_context *context;
   vlm_bundle *bundle;
-  vlm_skipped skipped;  /* of --inputs */
+  vlm_skipped skipped; /* of --inputs */
+  vlm_caption_set captions;
   vlm_dataset *samples; /* to measure on; NULL = what the statistics keep */
   vlm_quantization *work;
   const vlm_flow_quantize_result *result;
@@ -40,6 +41,13 @@ vlm_status vlm_quantize_onnx_options(vlm_quantize_job *j, vlm_error *err);
 vlm_status vlm_quantize_onnx(vlm_quantize_job *j, vlm_error *err);
 /* "onnx" of --json. */
 void vlm_quantize_put_onnx(const vlm_quantize_job *j, vlm_json_writer *w);
+
+/* ---- quantize_search.c ---- */
+
+/* What was tried to keep a budget: accuracy, time and size of each plan. */
+void vlm_quantize_print_search(const vlm_quantize_job *j);
+/* "budget" of --json. */
+void vlm_quantize_put_search(const vlm_quantize_job *j, vlm_json_writer *w);
 
 /* ---- quantize_report.c ---- */
 

@@ -196,6 +196,7 @@ vlm_status vlm_quantize_print_json(const vlm_quantize_job *j, vlm_error *err) {
   vlm_coverage_put(w, j->result->coverage);
   if (*j->result->macs_assumed) vlm_json_put_text(w, "macs_assumed", j->result->macs_assumed);
   put_outputs(j, w);
+  vlm_quantize_put_search(j, w);
   put_differences(j, w);
   vlm_quantize_put_onnx(j, w);
   vlm_json_close_object(w);

@@ -19,6 +19,7 @@ static vlm_flow_quantize_opts flow_opts(const vlm_quantize_job *j) {
       .prompts = args->prompt.items,
       .n_prompts = args->prompt.count,
       .target_db = args->target_sqnr,
+      .max_drop = {.set = VLM_OPTION_GIVEN(args, max_drop), .value = args->max_drop},
       .round_nearest = args->rounding == NEAREST || j->opts.per_tensor_weights, /* plain all the way */
       .options = vlm_text_get(&j->options)};
 }
@@ -47,12 +48,14 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   VLM_TRY(vlm_quantize_options(&j, err));
   VLM_TRY(vlm_cli_context(&j.context, cli, err));
   VLM_TRY(vlm_cli_open(&j.bundle, cli, j.model, VLM_OPEN_AS_IT_IS, err));
+  VLM_TRY(vlm_cli_captions(&j.captions, cli, cli->args->refs, err));
   if (cli->args->inputs.count || cli->args->images.count)
-    VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, NULL, &j.skipped, err));
+    VLM_TRY(vlm_cli_data(&j.samples, cli, j.bundle, &j.captions, &j.skipped, err));
   const vlm_flow_quantize_opts opts = flow_opts(&j);
   VLM_TRY(vlm_flow_quantize_plan(&j.work, j.context, j.bundle, &opts, err));
   j.result = vlm_quantization_result(j.work);
   vlm_quantize_print_plan(&j);
+  vlm_quantize_print_search(&j);
   vlm_quantize_print_outputs(&j);
   VLM_TRY(vlm_quantize_save_plans(&j, err));
   VLM_TRY(apply(&j, err));
@@ -65,6 +68,7 @@ out:
   vlm_quantize_options_free(&j);
   vlm_skipped_free(&j.skipped);
   vlm_dataset_free(j.samples);
+  vlm_caption_set_free(&j.captions);
   vlm_bundle_free(j.bundle);
   vlm_context_free(j.context);
   return st;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "export/exporter.h"
+#include "runtime/lower/qdq.h"
 
 /* ---- a range at run time: DynamicQuantizeLinear, MatMulInteger ---- */
 
@@ -13,24 +14,16 @@ static const vlm_node *find_quantizer(const vlm_graph *graph, vlm_value_id id) {
 }
 
 static vlm_status add_quantizer(vlm_exporter *x, vlm_graph *graph, vlm_value_id id, vlm_value_id out[3]) {
-  static const char *const SUFFIXES[] = {"_quantized", "_scale", "_zero_point"};
   vlm_status st = VLM_OK;
-  const char *base = graph->values[id].name, *name;
-  vlm_node like = {.op_type = "DynamicQuantizeLinear", .opset = 11, .n_inputs = 1, .n_outputs = 3};
-  int32_t n;
+  vlm_qdq by;
   const vlm_node *known = find_quantizer(graph, id);
   if (known) {
     memcpy(out, known->outputs, 3 * sizeof *out);
     return VLM_OK;
   }
-  VLM_TRY(vlm_graph_free_name(graph, &like.name, base, "_quantizer", x->err));
-  VLM_TRY(vlm_graph_add_node(graph, &n, &like, x->err));
-  graph->nodes[n].inputs[0] = id;
-  for (int32_t k = 0; k < 3; k++) {
-    VLM_TRY(vlm_graph_free_name(graph, &name, base, SUFFIXES[k], x->err));
-    VLM_TRY(vlm_graph_add_value(graph, &out[k], name, VLM_VALUE_NODE, x->err));
-    vlm_node_set_output(graph, n, k, out[k]);
-  }
+  VLM_TRY(vlm_qdq_quantize_dynamic(graph, &out[0], graph->values[id].name, id, &by, x->err));
+  out[1] = by.scale;
+  out[2] = by.zero;
 out:
   return st;
 }

@@ -11,6 +11,7 @@
 #include "flow/lowered.h"
 #include "flow/repair.h"
 #include "flow/samples.h"
+#include "flow/task_budget.h"
 #include "quant/report.h"
 
 struct vlm_quantization {
@@ -20,6 +21,7 @@ struct vlm_quantization {
   vlm_stats *stats;
   vlm_covariances *covariances;
   vlm_dataset *kept; /* what the statistics of a pipeline keep */
+  vlm_plan_search_result search;
   vlm_quant_graph graphs[VLM_ROLE_COUNT];
   int32_t n_graphs;
   vlm_quant_plan *plan;
@@ -60,15 +62,16 @@ out:
   return st;
 }
 
-/* Without samples of its own a pipeline has those that the statistics keep. */
+/* Without samples of its own a pipeline has those that the statistics keep; what a budget is kept on is not rounded with either. */
 static vlm_status open_kept(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
-  if (q->opts.samples || !q->stats || q->bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
+  const bool given = q->opts.samples && !q->opts.max_drop.set;
+  if (given || !q->stats || q->bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
   const vlm_kept_list *list = vlm_stats_kept_samples(q->stats);
   if (!list->count) return VLM_OK;
   VLM_TRY(vlm_flow_data_kept(&q->kept, q->bundle, list,
                              strstr(vlm_stats_settings(q->stats), "--no-exif") != NULL, err));
-  q->opts.samples = q->kept;
+  if (!q->opts.samples) q->opts.samples = q->kept;
 out:
   return st;
 }
@@ -131,13 +134,16 @@ static vlm_status repair_with(vlm_quantization *q, const vlm_sample_list *sample
   double target = q->opts.target_db;
   VLM_TRY(vlm_costs_make(&costs, &assumed, q->context, q->bundle, q->stats, err));
   const vlm_role_profile *profile = &costs.roles[VLM_ROLE_MODEL];
-  const vlm_repair_opts how = {.target_db = target > 0 ? target : TARGET_DB,
-                               .floor_db = FLOOR_DB,
-                               .may_leave = 0.4,
-                               .may_leave_below = 0.5,
-                               .at_any_price = target > 0,
-                               .costs = profile->made ? &profile->profile : NULL,
-                               .only_measure = !is_free(&q->opts)};
+  const vlm_repair_opts how = {
+      .target_db = target > 0 ? target : TARGET_DB,
+      .floor_db = FLOOR_DB,
+      .may_leave = 0.4,
+      .may_leave_below = 0.5,
+      .at_any_price = target > 0,
+      .costs = profile->made ? &profile->profile : NULL,
+      .only_measure = !is_free(&q->opts),
+      .may_free = is_free(&q->opts) && q->opts.quant.activations == VLM_ACTIVATIONS_AUTO,
+      .known_samples = !samples->held_out};
   VLM_TRY(vlm_trials_open(&trials, q->context, q->graphs[0].graph, samples->items, samples->count, err));
   VLM_TRY(vlm_repair(&q->measured, trials, q->plan, &q->graphs[0], q->stats, &q->opts.quant, &how, err));
   q->result.outputs = q->measured.outputs;
@@ -176,9 +182,10 @@ static vlm_status measure_answers(vlm_quantization *q, vlm_error *err) {
   vlm_prompts prompts = {0};
   vlm_lowered_copy sides[2] = {{.bundle = NULL}, {.bundle = NULL}};
   const vlm_lowered_plan plan = {q->plan, q->stats, &q->opts.quant};
-  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : q->opts.samples, q->opts.prompts,
-                             q->opts.n_prompts, err));
-  VLM_TRY(vlm_samples_pick(q->opts.samples, &q->result.held_out, q->stats, prompts.items[0], err));
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->opts.samples == q->kept ? NULL : q->opts.samples,
+                             q->opts.prompts, q->opts.n_prompts, err));
+  VLM_TRY(vlm_samples_pick(q->opts.samples, &q->result.held_out, VLM_SAMPLES_MOST, q->stats, prompts.items[0],
+                           err));
   VLM_TRY(vlm_lowered_copy_make(&sides[0], q->bundle, NULL, err));
   VLM_TRY(vlm_lowered_copy_make(&sides[1], q->bundle, &plan, err));
   const vlm_eval_opts run = {
@@ -193,12 +200,57 @@ out:
   return st;
 }
 
+/* Greedy and to the end: the answers that count. */
+static vlm_status keep_budget(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_prompts prompts = {0};
+  const vlm_flow_quantize_opts *o = &q->opts;
+  const size_t most = o->max_drop.set ? SIZE_MAX : VLM_SAMPLES_MOST;
+  if (!o->max_drop.set && !(o->target_db > 0)) return VLM_OK;
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, o->samples == q->kept ? NULL : o->samples, o->prompts,
+                             o->n_prompts, err));
+  VLM_TRY(vlm_samples_pick(o->samples, &q->result.held_out, most, q->stats, prompts.items[0], err));
+  const vlm_eval_opts run = {.prompts = prompts.items,
+                             .n_prompts = o->max_drop.set ? prompts.count : 1,
+                             .beams = o->max_drop.set ? 0 : 1,
+                             .max_new_tokens = o->max_drop.set ? 0 : VLM_MEASURED_TOKENS};
+  const vlm_task_budget task = {.context = q->context,
+                                .bundle = q->bundle,
+                                .samples = o->samples,
+                                .run = &run,
+                                .stats = q->stats,
+                                .quant = &o->quant,
+                                .max_drop = o->max_drop.set ? o->max_drop.value : -1,
+                                .target_db = o->target_db};
+  q->result.search_samples = (int64_t)vlm_dataset_count(o->samples);
+  VLM_TRY(vlm_task_search(&q->search, &task, q->plan, q->graphs, q->n_graphs, err));
+  q->result.search = &q->search;
+  q->result.changed = q->search.changed;
+out:
+  vlm_free(prompts.own);
+  return st;
+}
+
+static vlm_status measure_pipeline(vlm_quantization *q, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  const bool asked = q->opts.max_drop.set || q->opts.target_db > 0;
+  VLM_CHECK(q->opts.samples || !asked, err, VLM_USAGE,
+            "a budget of a pipeline is kept on images: give some (--images), or calibrate without --no-keep");
+  if (!q->opts.samples) return VLM_OK;
+  VLM_TRY(keep_budget(q, err));
+  VLM_TRY(measure_answers(q, err));
+out:
+  return st;
+}
+
 static vlm_status measure_plan(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_sample_list samples = {.count = 0};
   bool graph = q->bundle->family == VLM_FAMILY_GRAPH;
-  if (q->opts.weights_float || (!graph && !q->opts.samples)) return VLM_OK;
-  if (!graph) return measure_answers(q, err);
+  VLM_CHECK(!graph || !q->opts.max_drop.set, err, VLM_USAGE,
+            "--max-drop does not go with a single graph, which gives no captions: --target-sqnr DB");
+  if (q->opts.weights_float) return VLM_OK;
+  if (!graph) return measure_pipeline(q, err);
   VLM_TRY(vlm_sample_list_make(&samples, q->bundle, q->stats, q->opts.samples, err));
   if (samples.count) VLM_TRY(repair_with(q, &samples, err));
 out:
@@ -215,14 +267,13 @@ static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
   const vlm_flow_quantize_opts *o = &q->opts;
   vlm_covariance_opts how = {
       .max_new_tokens = VLM_MEASURED_TOKENS, .go_on = vlm_watch_go_on, .user = &q->opts.watch};
-  if (o->round_nearest || !o->samples || o->weights_float || q->bundle->family == VLM_FAMILY_GRAPH)
-    return VLM_OK;
-  VLM_TRY(
-      vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : o->samples, o->prompts, o->n_prompts, err));
+  vlm_dataset *known = o->max_drop.set ? q->kept : o->samples;
+  if (o->round_nearest || !known || o->weights_float || q->bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
+  VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : known, o->prompts, o->n_prompts, err));
   how.prompt = prompts.items[0];
-  VLM_TRY(vlm_samples_rest(&places, &how.count, o->samples, q->stats, how.prompt, err));
+  VLM_TRY(vlm_samples_rest(&places, &how.count, known, q->stats, how.prompt, err));
   how.places = places;
-  if (how.count) VLM_TRY(vlm_covariances_make(&q->covariances, q->context, q->bundle, o->samples, &how, err));
+  if (how.count) VLM_TRY(vlm_covariances_make(&q->covariances, q->context, q->bundle, known, &how, err));
   q->opts.quant.covariances = q->covariances;
 out:
   vlm_free(places);
@@ -317,8 +368,24 @@ out:
   return st;
 }
 
+/* A budget that no plan keeps, told after the plan was shown. */
+static vlm_status check_budget(const vlm_quantization *q, vlm_error *err) {
+  const vlm_plan_search_result *s = q->result.search;
+  double least = INFINITY;
+  if (!s || s->met) return VLM_OK;
+  for (int32_t i = 0; i < s->count; i++) least = fmin(least, s->points[i].loss);
+  if (q->opts.max_drop.set)
+    return vlm_fail(err, VLM_QUALITY,
+                    "no plan of %d keeps --max-drop %g %%: the best loses %.2f %%; nothing was written",
+                    s->count, q->opts.max_drop.value, least);
+  return vlm_fail(err, VLM_QUALITY,
+                  "no plan of %d reaches --target-sqnr %g: the best has %.1f dB; nothing was written",
+                  s->count, q->opts.target_db, -least);
+}
+
 vlm_status vlm_flow_quantize_apply(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
+  VLM_TRY(check_budget(q, err));
   for (int32_t g = 0; g < q->n_graphs; g++)
     VLM_TRY(vlm_quant_apply(&q->graphs[g], q->plan, q->stats, &q->opts.quant, err));
   VLM_TRY(stage(q, 2, err));

@@ -10,7 +10,9 @@
 
 #include "calib/dataset.h"
 #include "eval/evaluate.h"
+#include "flow/plan_search.h"
 #include "flow/trials.h"
+#include "flow/verdict.h"
 #include "flow/watch.h"
 #include "pack/pack.h"
 #include "quant/compare.h"
@@ -32,7 +34,12 @@ typedef struct vlm_flow_quantize_opts {
   vlm_dataset *samples; /* of a pipeline: is left with those */
   bool
       round_nearest; /* each weight for itself; else, of a pipeline with samples, as quant/weight_round.h says */
-  double target_db; /* of every output of a single graph; 0 = 30, as far as integers remain */
+  /* Of every output of a single graph; 0 = 30, as far as integers remain. Of every stage of a pipeline; 0 = it stays as planned. What cannot
+   * be reached is VLM_QUALITY. */
+  double target_db;
+  /* Of a pipeline, on all samples that no range knows: percent of CIDEr-D, without references of answers that change (flow/plan_search.h). What
+   * cannot be kept is VLM_QUALITY. */
+  vlm_limit max_drop;
   const char *const
       *prompts; /* of the golden answer: the first one (vlm_prompts_choose); NULL = the default */
   int32_t n_prompts;
@@ -56,8 +63,10 @@ typedef struct vlm_flow_quantize_result {
   /* What the packed model gives against the float one; no outputs = it was not measured. */
   const vlm_trial_output *outputs;
   int32_t n_outputs, n_samples;
-  bool held_out;                 /* no range knows the samples */
-  const vlm_evaluation *answers; /* of a pipeline: captions and distributions; NULL = not measured */
+  bool held_out;                        /* no range knows the samples */
+  const vlm_evaluation *answers;        /* of a pipeline: captions and distributions; NULL = not measured */
+  const vlm_plan_search_result *search; /* for a budget of a pipeline; NULL = none was asked for */
+  int64_t search_samples;
   int32_t changed;          /* nodes that are another form than statistics chose, for the outputs' sake */
   const char *macs_assumed; /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
   bool measured;            /* apply came as far as to coverage, also where it then failed min_int8 */

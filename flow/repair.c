@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/plan_form.h"
 #include "quant/tied.h"
 #include "runtime/base/memory.h"
 
@@ -11,6 +12,9 @@ static const double BETTER = 0.8;     /* of the noise: what a rung must reach to
 static const double CHEAP_MACS = 4e9; /* nodes are measured for the report alone where it costs no more */
 static const double RANK_MACS = 2e10; /* of one ranking: fewer samples where it would cost more */
 static const double WORTH = 4, WORTH_LOW = 1.5; /* of the noise, what a share of the price must bring */
+static const double ENOUGH_DB = 45;             /* an output that has it is not worth a range at run time */
+static const double FLATTERED =
+    1.05; /* of the noise, what ranges at run time may have where fixed ones know the samples */
 static const double NEAR = 2; /* times the noise that nobody can lower: the rest is not worth its price */
 
 /* What a node gives up: its multiplications in integers, its bytes in 8 bits. As shares of the graph. */
@@ -95,28 +99,10 @@ out:
   return st;
 }
 
-/* ---- rungs: what a node can become ---- */
-
-typedef struct {
-  vlm_decision decision;
-  vlm_range range;
-  bool has_range;
-  const char *reason;
-} node_form;
-
-static node_form form_of(const vlm_node_plan *n) {
-  return (node_form){n->decision, n->range, n->has_range, n->reason};
-}
-
-static void set_form(vlm_node_plan *n, const node_form *f) {
-  n->decision = f->decision;
-  n->range = f->range;
-  n->has_range = f->has_range;
-  n->reason = f->reason;
-}
+/* ---- what a node can become ---- */
 
 /* Where the extent that calibration saw is wider than the range that was chosen. */
-static bool whole_range(const repair *r, const vlm_node_plan *n, node_form *f) {
+static bool whole_range(const repair *r, const vlm_node_plan *n, vlm_plan_form *f) {
   const vlm_tensor_stats *seen = vlm_stats_find(r->stats, n->graph, n->input);
   vlm_error ignored;
   if (n->decision != VLM_DECIDE_STATIC || n->range.method == VLM_RANGE_MINMAX || !seen) return false;
@@ -124,6 +110,49 @@ static bool whole_range(const repair *r, const vlm_node_plan *n, node_form *f) {
   f->reason = "the whole extent measures better at the output";
   return true;
 }
+
+/* ---- ranges at run time, for all ---- */
+
+static vlm_status save_forms(repair *r, vlm_plan_form **out) {
+  vlm_status st = vlm_new(out, r->plan->count, r->err);
+  for (int32_t i = 0; st == VLM_OK && i < r->plan->count; i++)
+    (*out)[i] = vlm_plan_form_of(&r->plan->nodes[i]);
+  return st;
+}
+
+static int32_t free_ranges(repair *r) {
+  int32_t freed = 0;
+  const vlm_plan_form f = {.decision = VLM_DECIDE_DYNAMIC,
+                           .reason = "ranges at run time measure better at the output"};
+  for (int32_t i = 0; i < r->plan->count; i++) {
+    vlm_node_plan *n = &r->plan->nodes[i];
+    if (!vlm_plan_may_free(n)) continue;
+    vlm_plan_form_set(n, &f);
+    freed++;
+  }
+  return freed;
+}
+
+/* They cost some percent of the time and no multiplication: taken where the worst output gains by them. */
+static vlm_status try_run_time(repair *r) {
+  vlm_status st = VLM_OK;
+  vlm_plan_form *before = NULL;
+  const int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
+  const double most = r->how->known_samples ? FLATTERED : BETTER, db = vlm_trial_db(&r->out->outputs[worst]);
+  VLM_TRY(save_forms(r, &before));
+  if (db >= ENOUGH_DB || !free_ranges(r)) goto out;
+  VLM_TRY(try_plan(r, r->tried, 0));
+  const int32_t now = vlm_trial_worst(r->tried, r->n_outputs);
+  if (now >= 0 && vlm_trial_db(&r->tried[now]) >= db - 10 * log10(most))
+    memcpy(r->out->outputs, r->tried, (size_t)r->n_outputs * sizeof *r->tried);
+  else
+    for (int32_t i = 0; i < r->plan->count; i++) vlm_plan_form_set(&r->plan->nodes[i], &before[i]);
+out:
+  vlm_free(before);
+  return st;
+}
+
+/* ---- rungs ---- */
 
 static double sum_at(const repair *r, int32_t o, bool spent_only) {
   double sum = 0;
@@ -153,22 +182,21 @@ static bool is_worth(const repair *r, int32_t i, int32_t o, vlm_decision to) {
 }
 
 /* Rung k of the ladder; false when the node has none such, or is past it. */
-static bool rung(const repair *r, int32_t i, int32_t o, int k, node_form *f) {
+static bool rung(const repair *r, int32_t i, int32_t o, int k, vlm_plan_form *f) {
   static const struct {
     vlm_decision decision;
-    vlm_form form;
     const char *reason;
-  } RUNGS[] = {{VLM_DECIDE_DYNAMIC, VLM_FORM_ROW, "a range per row measures better at the output"},
-               {VLM_DECIDE_WEIGHT_ONLY, VLM_FORM_WEIGHT_ONLY, "float activations: the output needs them"},
-               {VLM_DECIDE_FLOAT, 0, "float: the output needs it"}};
+  } RUNGS[] = {{VLM_DECIDE_DYNAMIC, "a range at run time measures better at the output"},
+               {VLM_DECIDE_WEIGHT_ONLY, "float activations: the output needs them"},
+               {VLM_DECIDE_FLOAT, "float: the output needs it"}};
   const vlm_node_plan *n = &r->plan->nodes[i];
-  *f = form_of(n);
+  *f = vlm_plan_form_of(n);
   if (k == 0) return whole_range(r, n, f);
   vlm_decision to = RUNGS[k - 1].decision, at = n->decision;
   bool past = at == VLM_DECIDE_WEIGHT_ONLY ? to != VLM_DECIDE_FLOAT : at == to;
-  if (past || (RUNGS[k - 1].form && !(n->forms & (int32_t)RUNGS[k - 1].form))) return false;
+  if (past || (to != VLM_DECIDE_FLOAT && !(n->forms & vlm_decision_forms(to)))) return false;
   if (!is_worth(r, i, o, to)) return false;
-  *f = (node_form){.decision = to, .reason = RUNGS[k - 1].reason};
+  *f = (vlm_plan_form){.decision = to, .reason = RUNGS[k - 1].reason};
   return true;
 }
 
@@ -177,13 +205,13 @@ static vlm_status improve(repair *r, int32_t i, int32_t o) {
   enum { RUNG_COUNT = 4 };
   vlm_status st = VLM_OK;
   vlm_node_plan *n = &r->plan->nodes[i];
-  const node_form before = form_of(n);
+  const vlm_plan_form before = vlm_plan_form_of(n);
   double noise = r->noise[i * r->n_outputs + o];
   for (int k = 0; k < RUNG_COUNT; k++) {
-    node_form f;
+    vlm_plan_form f;
     if (!rung(r, i, o, k, &f)) continue;
     const price cost = price_of(r, i, f.decision);
-    set_form(n, &f);
+    vlm_plan_form_set(n, &f);
     if (f.decision == VLM_DECIDE_FLOAT)
       for (int32_t p = 0; p < r->n_outputs; p++) r->tried[p].noise = 0;
     else VLM_TRY(try_alone(r, i));
@@ -194,7 +222,7 @@ static vlm_status improve(repair *r, int32_t i, int32_t o) {
       n->measured = f.decision != VLM_DECIDE_FLOAT;
       return VLM_OK;
     }
-    set_form(n, &before);
+    vlm_plan_form_set(n, &before);
   }
   r->spent[i] = true;
 out:
@@ -319,6 +347,8 @@ static vlm_status measure_and_search(repair *r) {
   vlm_status st = VLM_OK;
   VLM_TRY(try_plan(r, r->out->outputs, 0));
   int32_t worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
+  if (worst >= 0 && r->how->may_free) VLM_TRY(try_run_time(r));
+  worst = vlm_trial_worst(r->out->outputs, r->n_outputs);
   bool low = worst >= 0 && vlm_trial_db(&r->out->outputs[worst]) < r->how->target_db;
   if (worst < 0 || (!low && !is_cheap(r))) return VLM_OK;
   VLM_TRY(rank(r));

@@ -14,6 +14,8 @@ typedef struct vlm_repair_opts {
   bool at_any_price;        /* the target counts alone */
   const vlm_profile *costs; /* of the float graph; NULL = not known, then they are not looked at */
   bool only_measure;        /* the plan stays as it is */
+  bool may_free;            /* all fixed ranges may become ranges at run time */
+  bool known_samples;       /* ranges were made with them: fixed ones look better than they are */
 } vlm_repair_opts;
 
 typedef struct vlm_repair_result {

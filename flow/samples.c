@@ -84,9 +84,9 @@ out:
 }
 
 /* How many of the first kind are taken. */
-static size_t first_kind(const found_sample *found, size_t count) {
+static size_t first_kind(const found_sample *found, size_t count, size_t most) {
   size_t n = 0;
-  while (n < count && n < VLM_SAMPLES_MOST && found[n].kind == found[0].kind) n++;
+  while (n < count && n < most && found[n].kind == found[0].kind) n++;
   return n;
 }
 
@@ -95,7 +95,7 @@ static vlm_status take_set(vlm_sample_list *out, const vlm_graph *g, const vlm_s
   vlm_status st = VLM_OK;
   found_sample *found = NULL;
   VLM_TRY(find_samples(&found, set, stats, "", err));
-  size_t count = first_kind(found, vlm_dataset_count(set));
+  size_t count = first_kind(found, vlm_dataset_count(set), VLM_SAMPLES_MOST);
   out->owned = true;
   out->held_out = count > 0 && found[0].kind != CALIBRATED;
   for (size_t i = 0; i < count; i++) VLM_TRY(load(out, g, set, &found[i], err));
@@ -104,17 +104,19 @@ out:
   return st;
 }
 
-vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, const vlm_stats *stats, const char *prompt,
-                            vlm_error *err) {
+vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, size_t most, const vlm_stats *stats,
+                            const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
   found_sample *found = NULL;
-  size_t places[VLM_SAMPLES_MOST];
+  size_t *places = NULL;
   VLM_TRY(find_samples(&found, set, stats, prompt, err));
-  size_t count = first_kind(found, vlm_dataset_count(set));
+  size_t count = first_kind(found, vlm_dataset_count(set), most);
+  VLM_TRY(vlm_new(&places, count + 1, err));
   *held_out = count > 0 && found[0].kind != CALIBRATED;
   for (size_t i = 0; i < count; i++) places[i] = found[i].index;
   VLM_TRY(vlm_dataset_pick(set, places, count, err));
 out:
+  vlm_free(places);
   vlm_free(found);
   return st;
 }
@@ -128,7 +130,7 @@ vlm_status vlm_samples_rest(size_t **places, size_t *count, const vlm_dataset *s
   *count = 0;
   VLM_TRY(find_samples(&found, set, stats, prompt, err));
   VLM_TRY(vlm_new(places, VLM_SAMPLES_TO_ROUND, err));
-  for (size_t i = first_kind(found, all); i < all && *count < VLM_SAMPLES_TO_ROUND; i++)
+  for (size_t i = first_kind(found, all, VLM_SAMPLES_MOST); i < all && *count < VLM_SAMPLES_TO_ROUND; i++)
     if (found[i].kind != HELD_OUT) (*places)[(*count)++] = found[i].index;
 out:
   vlm_free(found);

@@ -20,11 +20,11 @@ typedef struct vlm_sample_list {
  * vlm_sample_list_free. */
 vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
                                 const vlm_dataset *set, vlm_error *err);
-/* The same for a pipeline: the set is left with the samples that are chosen. `prompt` is the first one that samples
+/* The same for a pipeline: the set is left with the samples that are chosen, `most` of them. `prompt` is the first one that samples
  * without their own were calibrated with. */
-vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, const vlm_stats *stats, const char *prompt,
-                            vlm_error *err);
-/* Places in the set of those that vlm_samples_pick would not choose and that are not held out: at most VLM_SAMPLES_TO_ROUND, by digest. Free
+vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, size_t most, const vlm_stats *stats,
+                            const char *prompt, vlm_error *err);
+/* Places in the set of those that vlm_samples_pick would not choose with VLM_SAMPLES_MOST and that are not held out: at most VLM_SAMPLES_TO_ROUND, by digest. Free
  * *places with vlm_free. */
 enum { VLM_SAMPLES_TO_ROUND = 64 };
 vlm_status vlm_samples_rest(size_t **places, size_t *count, const vlm_dataset *set, const vlm_stats *stats,

@@ -23,18 +23,24 @@ out:
   return st;
 }
 
+static vlm_status apply_activation(vlm_rewriter *r, vlm_graph *graph, const vlm_node_plan *plan) {
+  vlm_status st = VLM_OK;
+  vlm_value_id made, id = graph->nodes[plan->index].inputs[plan->slot.activation];
+  const vlm_range *range = plan->decision == VLM_DECIDE_STATIC ? &plan->range : NULL;
+  VLM_TRY(vlm_rewrite_activation(r, &made, graph, id, range, plan->constant.dtype));
+  graph->nodes[plan->index].inputs[plan->slot.activation] = made;
+out:
+  return st;
+}
+
 /* Values and nodes that are added move the arrays: nodes are reached by index. */
 static vlm_status apply_dequantized(vlm_rewriter *r, vlm_graph *graph, const vlm_node_plan *plan) {
   vlm_status st = VLM_OK;
-  vlm_value_id weight, activation;
+  vlm_value_id weight;
   VLM_TRY(vlm_rewrite_dequantized(r, &weight, graph, plan, plan->turned));
   graph->nodes[plan->index].inputs[plan->slot.input] = weight;
   if (plan->turned) VLM_TRY(vlm_lower_turn(graph, plan->index, r->err));
-  if (plan->decision != VLM_DECIDE_STATIC) goto out;
-  VLM_TRY(vlm_rewrite_activation(r, &activation, graph,
-                                 graph->nodes[plan->index].inputs[plan->slot.activation], &plan->range,
-                                 plan->constant.dtype));
-  graph->nodes[plan->index].inputs[plan->slot.activation] = activation;
+  if (plan->decision != VLM_DECIDE_WEIGHT_ONLY) VLM_TRY(apply_activation(r, graph, plan));
 out:
   return st;
 }
@@ -42,8 +48,8 @@ out:
 static vlm_status apply_weight(vlm_rewriter *r, const vlm_node_plan *plan) {
   const vlm_body *body = vlm_rewriter_body(r, plan->graph);
   if (!body || plan->decision == VLM_DECIDE_FLOAT) return VLM_OK;
-  vlm_status st = plan->decision == VLM_DECIDE_DYNAMIC ? apply_row(r, body->graph, plan)
-                                                       : apply_dequantized(r, body->graph, plan);
+  bool by_row = plan->decision == VLM_DECIDE_DYNAMIC && plan->forms & VLM_FORM_ROW;
+  vlm_status st = by_row ? apply_row(r, body->graph, plan) : apply_dequantized(r, body->graph, plan);
   if (st != VLM_OK) vlm_error_context(r->err, "%s: node \"%s\" (%s)", plan->graph, plan->node, plan->op_type);
   return st;
 }

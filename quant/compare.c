@@ -16,7 +16,7 @@ typedef struct {
 
 static vlm_decision decision_of(vlm_form form) {
   vlm_decision d = VLM_DECIDE_COUNT;
-  while (d > VLM_DECIDE_FLOAT + 1 && vlm_decision_form((vlm_decision)(d - 1)) != form)
+  while (d > VLM_DECIDE_FLOAT + 1 && !(vlm_decision_forms((vlm_decision)(d - 1)) & (int32_t)form))
     d = (vlm_decision)(d - 1);
   return (vlm_decision)(d - 1);
 }
@@ -27,12 +27,13 @@ static const vlm_body *body_of(const comparison *c, const vlm_node_plan *n) {
   return NULL;
 }
 
-/* An entry of the node, of that form (0 = any), which no other node of the name has taken. */
-static int32_t find_entry(const comparison *c, const vlm_node_plan *n, vlm_form form) {
+/* An entry of the node, of one of these forms (0 = any), which no other node of the name has taken. */
+static int32_t find_entry(const comparison *c, const vlm_node_plan *n, int32_t forms) {
   const vlm_body *body = body_of(c, n);
   for (int32_t i = 0; body && i < c->report->count; i++) {
     const vlm_lowered *e = &c->report->items[i];
-    if (!c->taken[i] && e->graph == body->graph && (!form || e->form == form) && !strcmp(e->node, n->node))
+    if (!c->taken[i] && e->graph == body->graph && (!forms || forms & (int32_t)e->form) &&
+        !strcmp(e->node, n->node))
       return i;
   }
   return -1;
@@ -81,7 +82,7 @@ out:
 static void match(comparison *c, int32_t i) {
   const vlm_node_plan *n = &c->plan->nodes[i];
   vlm_decision planned = node_decision(c->plan, i);
-  int32_t e = planned == VLM_DECIDE_FLOAT ? -1 : find_entry(c, n, vlm_decision_form(planned));
+  int32_t e = planned == VLM_DECIDE_FLOAT ? -1 : find_entry(c, n, vlm_decision_forms(planned));
   if (e >= 0) c->taken[e] = true;
   c->matched[i] = e >= 0 || (planned == VLM_DECIDE_WEIGHT_ONLY && is_stored(c, n));
 }

@@ -15,7 +15,7 @@ static vlm_placed decide(const vlm_placed *p, vlm_decision decision, const char 
 /* ---- what the node can be ---- */
 
 static vlm_placed ask_lower(const vlm_candidate *c) {
-  static const vlm_form FORMS[] = {VLM_FORM_STATIC, VLM_FORM_ROW, VLM_FORM_WEIGHT_ONLY};
+  static const vlm_form FORMS[] = {VLM_FORM_STATIC, VLM_FORM_ROW, VLM_FORM_IMAGE, VLM_FORM_WEIGHT_ONLY};
   vlm_placed p = {.decision = VLM_DECIDE_FLOAT};
   for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
     const char *why = NULL;
@@ -26,7 +26,7 @@ static vlm_placed ask_lower(const vlm_candidate *c) {
 }
 
 vlm_decision vlm_placement_without_range(int32_t forms) {
-  if (forms & VLM_FORM_ROW) return VLM_DECIDE_DYNAMIC;
+  if (forms & vlm_decision_forms(VLM_DECIDE_DYNAMIC)) return VLM_DECIDE_DYNAMIC;
   return forms & VLM_FORM_WEIGHT_ONLY ? VLM_DECIDE_WEIGHT_ONLY : VLM_DECIDE_FLOAT;
 }
 
@@ -36,14 +36,14 @@ static vlm_placed stored(const vlm_placed *p, const char *reason) {
   return decide(p, VLM_DECIDE_FLOAT, p->why_not ? p->why_not : "the operator takes no weights in 8 bits");
 }
 
-static vlm_placed by_row(const vlm_placed *p, const char *reason) {
-  if (p->forms & VLM_FORM_ROW) return decide(p, VLM_DECIDE_DYNAMIC, reason);
-  return stored(p, p->why_not ? p->why_not : "no form with a range per row");
+static vlm_placed at_run_time(const vlm_placed *p, const char *reason) {
+  if (p->forms & vlm_decision_forms(VLM_DECIDE_DYNAMIC)) return decide(p, VLM_DECIDE_DYNAMIC, reason);
+  return stored(p, p->why_not ? p->why_not : "no form with a range at run time");
 }
 
 static vlm_placed calibrated(const vlm_placed *p, const char *reason) {
   if (p->forms & VLM_FORM_STATIC) return decide(p, VLM_DECIDE_STATIC, reason);
-  return by_row(p, p->why_not ? p->why_not : reason);
+  return at_run_time(p, p->why_not ? p->why_not : reason);
 }
 
 /* ---- where it should be ---- */
@@ -141,20 +141,21 @@ static vlm_placed place_convolution(const vlm_placed *p, const vlm_candidate *c,
   if (reads_graph_input(c->body->graph, c->activation))
     return store_unless_tiny(p, c, around, "first convolution: sees raw pixels", "tiny first convolution");
   if (vlm_tensor_count(&c->weight) < MIN_WEIGHTS) return stored(p, "small convolution: cheap, sensitive");
-  if (opts->activations == VLM_ACTIVATIONS_NONE || opts->activations == VLM_ACTIVATIONS_DYNAMIC)
-    return stored(p, "convolution without static ranges");
+  if (opts->activations == VLM_ACTIVATIONS_NONE) return stored(p, "weight-only was asked for");
+  if (opts->activations == VLM_ACTIVATIONS_DYNAMIC)
+    return at_run_time(p, "dynamic activations were asked for");
   return calibrated(p, "convolution");
 }
 
 static vlm_placed place_product(const vlm_placed *p, const char *role, const vlm_quant_opts *opts) {
   switch (opts->activations) {
     case VLM_ACTIVATIONS_STATIC: return calibrated(p, "static activations were asked for");
-    case VLM_ACTIVATIONS_DYNAMIC: return by_row(p, "dynamic activations were asked for");
+    case VLM_ACTIVATIONS_DYNAMIC: return at_run_time(p, "dynamic activations were asked for");
     case VLM_ACTIVATIONS_NONE: return stored(p, "weight-only was asked for");
     case VLM_ACTIVATIONS_AUTO: break;
   }
   if (!strncmp(role, "decoder", 7))
-    return by_row(p, "decoder: one row per token, its own range costs nothing");
+    return at_run_time(p, "decoder: one row per token, its own range costs nothing");
   return calibrated(p, "matrix product with many rows");
 }
 

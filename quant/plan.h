@@ -8,10 +8,11 @@
 #include "runtime/ops/traits.h"
 
 /* X(NAME, text in reports and plan files) */
-#define VLM_DECISIONS(X)                                                                          \
-  X(FLOAT, "float")             /* stays as it is */                                              \
-  X(STATIC, "static")           /* u8 activations with a calibrated range, s8 weights */          \
-  X(DYNAMIC, "dynamic")         /* u8 activations with a range per row at run time, s8 weights */ \
+#define VLM_DECISIONS(X)                                                                           \
+  X(FLOAT, "float")             /* stays as it is */                                               \
+  X(STATIC, "static")           /* u8 activations with a calibrated range, s8 weights */           \
+  X(DYNAMIC, "dynamic")         /* u8 activations with a range at run time, s8 weights: per row */ \
+                                /* of a product, per image of a convolution */                     \
   X(WEIGHT_ONLY, "weight-only") /* float activations, s8 weights */
 
 typedef enum vlm_decision {
@@ -100,8 +101,8 @@ void vlm_quant_plan_free(vlm_quant_plan *plan);
  * index there; or NULL. */
 const vlm_node_plan *vlm_quant_plan_find(const vlm_quant_plan *plan, const char *graph, int32_t index,
                                          int32_t input);
-/* The form that a decision asks of lowering; 0 for float. */
-vlm_form vlm_decision_form(vlm_decision decision);
+/* The forms (vlm_form bits) of which a decision asks one of lowering; 0 for float. */
+int32_t vlm_decision_forms(vlm_decision decision);
 
 /* Rewrites the graph and its bodies into QDQ form (products with ranges per row into their operator) as the
  * plan says, and resolves it.

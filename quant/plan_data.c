@@ -23,10 +23,10 @@ bool vlm_decision_parse(vlm_decision *out, const char *text) {
   return false;
 }
 
-vlm_form vlm_decision_form(vlm_decision decision) {
-  static const vlm_form FORMS[VLM_DECIDE_COUNT] = {[VLM_DECIDE_STATIC] = VLM_FORM_STATIC,
-                                                   [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW,
-                                                   [VLM_DECIDE_WEIGHT_ONLY] = VLM_FORM_WEIGHT_ONLY};
+int32_t vlm_decision_forms(vlm_decision decision) {
+  static const int32_t FORMS[VLM_DECIDE_COUNT] = {[VLM_DECIDE_STATIC] = VLM_FORM_STATIC,
+                                                  [VLM_DECIDE_DYNAMIC] = VLM_FORM_ROW | VLM_FORM_IMAGE,
+                                                  [VLM_DECIDE_WEIGHT_ONLY] = VLM_FORM_WEIGHT_ONLY};
   return FORMS[decision];
 }
 

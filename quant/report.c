@@ -66,7 +66,7 @@ void vlm_quant_plan_put(vlm_json_writer *w, const vlm_quant_plan *plan) {
 static const double MAX_BOUND = FLT_MAX / 4; /* high - low and what is computed from it stay finite */
 
 static bool fits(const vlm_node_plan *n, vlm_decision decision) {
-  return decision == VLM_DECIDE_FLOAT || n->forms & (int32_t)vlm_decision_form(decision);
+  return decision == VLM_DECIDE_FLOAT || n->forms & vlm_decision_forms(decision);
 }
 
 /* Nodes of one name are met in graph order, as they were written. */

@@ -143,26 +143,38 @@ out:
   return st;
 }
 
+static vlm_status quantize_by(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
+                              const vlm_range *range, vlm_qdq *by) {
+  vlm_status st = VLM_OK;
+  const named_for at = {graph, graph->values[id].name};
+  *by = (vlm_qdq){.axis = -1};
+  VLM_TRY(add_scalar(r, &by->scale, at, "_scale", VLM_F32, (double)range->scale));
+  VLM_TRY(add_scalar(r, &by->zero, at, "_zero_point", VLM_U8, range->zero_point));
+  VLM_TRY(vlm_qdq_quantize(graph, out, at.base, id, by, r->err));
+out:
+  return st;
+}
+
 vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
                                   const vlm_range *range, vlm_dtype dtype) {
   vlm_status st = VLM_OK;
-  vlm_qdq by = {.axis = -1};
+  const char *base = graph->values[id].name;
+  const float scale = range ? range->scale : 0;
+  const int32_t zero = range ? range->zero_point : 0;
+  vlm_qdq by;
   vlm_value_id q, floats = id;
-  const named_for at = {graph, graph->values[id].name};
   for (int32_t i = 0; i < r->n_through; i++) {
     const vlm_through *t = &r->through[i];
-    if (t->graph != graph || t->id != id || t->scale != range->scale || t->zero_point != range->zero_point)
-      continue;
+    if (t->graph != graph || t->id != id || t->scale != scale || t->zero_point != zero) continue;
     *out = t->dequantized;
     return VLM_OK;
   }
-  VLM_TRY(add_scalar(r, &by.scale, at, "_scale", VLM_F32, (double)range->scale));
-  VLM_TRY(add_scalar(r, &by.zero, at, "_zero_point", VLM_U8, range->zero_point));
-  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &floats, at.base, id, VLM_F32, r->err));
-  VLM_TRY(vlm_qdq_quantize(graph, &q, at.base, floats, &by, r->err));
-  VLM_TRY(vlm_qdq_dequantize(graph, out, at.base, q, &by, r->err));
-  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, out, at.base, *out, dtype, r->err));
-  VLM_TRY(remember(r, &(vlm_through){graph, id, *out, range->scale, range->zero_point}));
+  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, &floats, base, id, VLM_F32, r->err));
+  if (range) VLM_TRY(quantize_by(r, &q, graph, floats, range, &by));
+  else VLM_TRY(vlm_qdq_quantize_dynamic(graph, &q, base, floats, &by, r->err));
+  VLM_TRY(vlm_qdq_dequantize(graph, out, base, q, &by, r->err));
+  if (dtype != VLM_F32) VLM_TRY(vlm_qdq_cast(graph, out, base, *out, dtype, r->err));
+  VLM_TRY(remember(r, &(vlm_through){graph, id, *out, scale, zero}));
 out:
   return st;
 }

@@ -20,7 +20,7 @@ typedef struct vlm_stored {
 typedef struct vlm_through { /* an activation through 8 bits */
   vlm_graph *graph;
   vlm_value_id id, dequantized;
-  float scale;
+  float scale; /* 0 = found at run time */
   int32_t zero_point;
 } vlm_through;
 
@@ -47,7 +47,7 @@ vlm_status vlm_rewrite_weight(vlm_rewriter *r, const vlm_stored **out, vlm_graph
 /* The float that it stands for, of the constant's type, as a value of `graph`. */
 vlm_status vlm_rewrite_dequantized(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph,
                                    const vlm_node_plan *plan, bool rows);
-/* A value of `graph`, of that float type, rounded to the range. */
+/* A value of `graph`, of that float type, rounded to the range; NULL = that of its values at run time. */
 vlm_status vlm_rewrite_activation(vlm_rewriter *r, vlm_value_id *out, vlm_graph *graph, vlm_value_id id,
                                   const vlm_range *range, vlm_dtype dtype);
 

@@ -1,5 +1,5 @@
-/* Conv and FusedConv with a static range. Without one they stay float and read their weights dequantized once
- * (stored.c). */
+/* Conv and FusedConv of bytes, their range calibrated or that of the values at hand. Without one they stay float and read their weights
+ * dequantized once (stored.c). */
 #include "runtime/lower/lower_private.h"
 
 static bool refuse(const char **why, const char *reason) {
@@ -161,7 +161,7 @@ static vlm_status lower(vlm_lowering *l, int32_t n, const vlm_weight_slot *slot,
   VLM_TRY(vlm_weight_parts(l, node.inputs[slot->input], &w));
   VLM_TRY(vlm_as_u8(l, &x));
   VLM_TRY(moved ? make_moved(l, n, channels, &x, &w) : make_static(l, n, channels, &x, &w));
-  *form = VLM_FORM_STATIC;
+  *form = vlm_graph_constant(l->graph, x.scale) ? VLM_FORM_STATIC : VLM_FORM_IMAGE;
 out:
   return st;
 }

@@ -167,6 +167,17 @@ static vlm_status convert_scaled(vlm_reorder *l, int32_t n) {
   return convert_each(l, n);
 }
 
+/* One scale for all, found in them; scale and zero point are no tensors of axes. */
+static vlm_status convert_dynamic(vlm_reorder *l, int32_t n) {
+  vlm_status st = VLM_OK;
+  int32_t rank = made_rank(l, n, 0);
+  if (!rank) return VLM_OK;
+  VLM_TRY(take(l, n, 0, rank));
+  VLM_TRY(vlm_layout_give(l, n, 0, rank));
+out:
+  return st;
+}
+
 /* ---- along an axis ---- */
 
 static bool read_axis(const vlm_reorder *l, int32_t n, int32_t rank, int64_t fallback, int64_t *axis) {
@@ -372,6 +383,7 @@ static const struct {
     {"vlm", "QConv", convert_qconv},
     {"", "QuantizeLinear", convert_scaled},
     {"", "DequantizeLinear", convert_scaled},
+    {"", "DynamicQuantizeLinear", convert_dynamic},
     {"", "Concat", convert_axis},
     {"", "Split", convert_axis},
     {"", "GlobalAveragePool", convert_global},

@@ -33,6 +33,28 @@ vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *bas
   return add_op(graph, out, base, "_quantized", &form, err);
 }
 
+vlm_status vlm_qdq_quantize_dynamic(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
+                                    vlm_qdq *by, vlm_error *err) {
+  static const char *const SUFFIXES[] = {"_quantized", "_scale", "_zero_point"};
+  vlm_status st = VLM_OK;
+  vlm_node like = {.op_type = "DynamicQuantizeLinear", .opset = 11, .n_inputs = 1, .n_outputs = 3};
+  vlm_value_id made[3];
+  int32_t n;
+  VLM_TRY(vlm_graph_free_name(graph, &like.name, base, "_quantizer", err));
+  VLM_TRY(vlm_graph_add_node(graph, &n, &like, err));
+  graph->nodes[n].inputs[0] = x;
+  for (int32_t k = 0; k < 3; k++) {
+    const char *name;
+    VLM_TRY(vlm_graph_free_name(graph, &name, base, SUFFIXES[k], err));
+    VLM_TRY(vlm_graph_add_value(graph, &made[k], name, VLM_VALUE_NODE, err));
+    vlm_node_set_output(graph, n, k, made[k]);
+  }
+  *out = made[0];
+  *by = (vlm_qdq){.scale = made[1], .zero = made[2], .axis = -1};
+out:
+  return st;
+}
+
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
                               const vlm_qdq *by, vlm_error *err) {
   const vlm_attr along = {.name = "axis", .kind = VLM_ATTR_INT, .u.i = by->axis};

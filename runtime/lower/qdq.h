@@ -15,6 +15,9 @@ typedef struct vlm_qdq {
 vlm_status vlm_qdq_quantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
                             const vlm_qdq *by, vlm_error *err);
 /* *out = DequantizeLinear(q, scale, zero), float32. */
+/* With a range that is found at run time, stretched to hold zero: that of all values of x. `by` is made. */
+vlm_status vlm_qdq_quantize_dynamic(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id x,
+                                    vlm_qdq *by, vlm_error *err);
 vlm_status vlm_qdq_dequantize(vlm_graph *graph, vlm_value_id *out, const char *base, vlm_value_id q,
                               const vlm_qdq *by, vlm_error *err);
 /* *out = x as that float type, for graphs whose floats are no float32. */

@@ -36,6 +36,7 @@ static void check_condition(const vlm_option_row *row, vlm_slice word) {
     fail_msg("%s: no option %.*s", row->name, (int)length, word.data);
   for (int i = 0; i < VLM_PROGRAM_COUNT && word.data[0] != '-'; i++)
     if (vlm_option_in(row, vlm_programs[i].letter) &&
+        (!row->needs_in || strchr(row->needs_in, vlm_programs[i].letter)) &&
         !vlm_has_word(vlm_programs[i].arguments, word.data, word.bytes))
       fail_msg("%s: %s has no argument %.*s", row->name, vlm_programs[i].name, (int)word.bytes, word.data);
 }

@@ -148,10 +148,27 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id value
   return st == VLM_OK ? vlm_accumulate(e, t, NULL, (vlm_digest){1, 1}, NULL, err) : st;
 }
 
-static void plant(planted *p) {
+/* One convolution of a peaked input, whose result is brought to unit length: quiet images count as much as loud ones. */
+static vlm_graph *levelled_graph(void) {
+  vlm_graph *g = new_graph();
+  seed = 3;
+  vlm_value_id x = add_input(g, "x", VLM_F32, 4, (int64_t[]){1, WIDTH, TOKENS, 1});
+  vlm_value_id relu = add_node(g, NULL, "Relu", 1, &x, NULL);
+  vlm_value_id peaked = add_node(g, NULL, "Pow", 2, (vlm_value_id[]){relu, add_scalar(g, 9)}, NULL);
+  vlm_value_id a = convolve(g, "it", peaked);
+  const vlm_attr axis[] = {{.name = "axis", .kind = VLM_ATTR_INT, .u.i = 1}, {.name = NULL}};
+  vlm_value_id y = add_node(g, NULL, "LpNormalization", 1, &a, axis);
+  FINE(vlm_graph_add_output(g, y, &error));
+  FINE(vlm_graph_resolve(g, &error));
+  return g;
+}
+
+/* Sample s is `quieter` times as loud as the one before. */
+static void plant_in(planted *p, vlm_graph *g, float quieter) {
   static const char *const NAMES[] = {"x"};
   vlm_session *session;
-  p->graph = planted_graph();
+  float loud = 1;
+  p->graph = g;
   FINE(vlm_context_create(&p->context, NULL, &error));
   FINE(vlm_stats_create(&p->stats, (vlm_digest){0, 0}, "", &error));
   const vlm_session_opts opts = {.tap = observe, .tap_user = p->stats};
@@ -159,6 +176,8 @@ static void plant(planted *p) {
   for (int s = 0; s < 3; s++) {
     const vlm_tensor x = vlm_tensor_make(VLM_F32, 4, (int64_t[]){1, WIDTH, TOKENS, 1}, p->data[s]);
     draw_all(p->data[s], WIDTH * TOKENS);
+    for (int i = 0; i < WIDTH * TOKENS; i++) p->data[s][i] *= loud;
+    loud *= quieter;
     FINE(vlm_session_run(session, &x, 1, &error));
     FINE(vlm_kept_sample_make(&p->samples[s], (vlm_digest){0, (uint64_t)s}, true, NAMES, &x, 1, &error));
   }
@@ -166,9 +185,13 @@ static void plant(planted *p) {
   const vlm_quant_graph graph = {"model", p->graph};
   const vlm_quant_opts quant = {.everything = false, .activations = VLM_ACTIVATIONS_STATIC};
   FINE(vlm_quant_plan_make(&p->plan, &graph, 1, p->stats, &quant, &error));
-  assert_int_equal(p->plan->count, 2);
-  for (int i = 0; i < 2; i++) assert_int_equal(p->plan->nodes[i].decision, VLM_DECIDE_STATIC);
+  for (int i = 0; i < p->plan->count; i++) assert_int_equal(p->plan->nodes[i].decision, VLM_DECIDE_STATIC);
   FINE(vlm_trials_open(&p->trials, p->context, p->graph, p->samples, 3, &error));
+}
+
+static void plant(planted *p) {
+  plant_in(p, planted_graph(), 1);
+  assert_int_equal(p->plan->count, 2);
 }
 
 static void dig_up(planted *p) {
@@ -228,11 +251,37 @@ static void what_is_good_stays(void **state) {
   dig_up(&p);
 }
 
+/* Images that differ in extent have a range each, where it is measured to help and may be. */
+static void images_have_ranges_of_their_own(void **state) {
+  static planted p;
+  int32_t changed;
+  (void)state;
+  plant_in(&p, levelled_graph(), 0.6f);
+  const vlm_repair_opts fixed = {.target_db = -60, .floor_db = -60},
+                        own = {.target_db = -60, .floor_db = -60, .may_free = true};
+  double before = repair(&p, &fixed, &changed);
+  assert_int_equal(changed, 0);
+  assert_true(before < 20);
+  double after = repair(&p, &own, &changed);
+  assert_int_equal(changed, 1);
+  assert_int_equal(named(&p, "it")->decision, VLM_DECIDE_DYNAMIC);
+  assert_true(after > before + 15);
+  dig_up(&p);
+  plant_in(&p, levelled_graph(), 0.99f);
+  repair(&p, &own, &changed);
+  assert_int_equal(changed, 0);
+  repair(&p, &(vlm_repair_opts){.target_db = -60, .floor_db = -60, .may_free = true, .known_samples = true},
+         &changed);
+  assert_int_equal(changed, 1); /* as good, on samples that flatter fixed ranges */
+  dig_up(&p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_share_is_kept_apart),
       cmocka_unit_test(the_planted_layer_is_found),
       cmocka_unit_test(what_is_good_stays),
+      cmocka_unit_test(images_have_ranges_of_their_own),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 #include "runtime/exec/session.h"
 #include "runtime/lower/lower.h"
+#include "runtime/lower/qdq.h"
 #include "runtime/ops/resolve.h"
 #include "tests/fine.h"
 
@@ -114,6 +115,15 @@ static inline vlm_value_id dequantized(vlm_graph *g, vlm_value_id q, float scale
 /* x through 8 bits and back. */
 static inline vlm_value_id through(vlm_graph *g, vlm_value_id x, float scale, vlm_dtype type, int zero) {
   return dequantized(g, quantized(g, x, scale, type, zero), scale, type, zero);
+}
+
+/* The same with the range of the values at hand. */
+static inline vlm_value_id through_dynamic(vlm_graph *g, vlm_value_id x) {
+  vlm_value_id q, out;
+  vlm_qdq by;
+  FINE(vlm_qdq_quantize_dynamic(g, &q, "x", x, &by, &error));
+  FINE(vlm_qdq_dequantize(g, &out, "x", q, &by, &error));
+  return out;
 }
 
 /* Float weights and their s8 form with one scale per index of `axis`. */

@@ -124,6 +124,7 @@ static vlm_graph *build(const job *j, bool stored) {
   vlm_value_id in[4] = {add_input(g, "x", VLM_F32, 2 + s->spatial, j->x_dims), VLM_NO_VALUE, VLM_NO_VALUE,
                         VLM_NO_VALUE};
   if (stored && j->form == VLM_FORM_STATIC) in[0] = through(g, in[0], X_SCALE, VLM_U8, 128);
+  if (stored && j->form == VLM_FORM_IMAGE) in[0] = through_dynamic(g, in[0]);
   in[1] = !stored              ? add_float_weights(g, &j->w)
           : j->kind == W_PLAIN ? add_stored_weights(g, &j->w)
                                : add_u8_weights(g, &j->w, j->kind == W_MOVED);
@@ -160,7 +161,8 @@ static void expect_answer(const job *j) {
 
 /* Weights with other zero points run in integers where the bias is constant and nothing is fused. */
 static vlm_form expected_form(const job *j) {
-  bool held = j->kind == W_MOVED && (j->s->b == B_INPUT || strcmp(j->s->op, "Conv"));
+  bool dynamic = j->form == VLM_FORM_IMAGE,
+       held = j->kind == W_MOVED && (dynamic || j->s->b == B_INPUT || strcmp(j->s->op, "Conv"));
   return held ? VLM_FORM_WEIGHT_ONLY : j->form;
 }
 
@@ -180,7 +182,8 @@ static void check(const spelling *s, tail t, vlm_form form, weight_kind kind) {
   expect_close(what, &got, &want, 1e-5f);
   expect_report(what, &report, "convolution", expected_form(j));
   bool integer = count_ops(g, "vlm", "QConv") + count_ops(g, "", "ConvInteger") == 1;
-  if (integer != (expected_form(j) == VLM_FORM_STATIC)) fail_msg("%s: integer operator: %d", what, integer);
+  if (integer != (expected_form(j) != VLM_FORM_WEIGHT_ONLY))
+    fail_msg("%s: integer operator: %d", what, integer);
   vlm_lower_report_free(&report);
   vlm_graph_free(g);
   free(j);
@@ -192,6 +195,7 @@ static void every_spelling_in_every_form(void **state) {
     for (tail t = 0; t < TAIL_COUNT; t++)
       for (weight_kind kind = 0; kind < W_COUNT; kind++) {
         check(&SPELLINGS[i], t, VLM_FORM_STATIC, kind);
+        check(&SPELLINGS[i], t, VLM_FORM_IMAGE, kind);
         check(&SPELLINGS[i], t, VLM_FORM_WEIGHT_ONLY, kind);
       }
 }

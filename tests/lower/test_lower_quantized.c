@@ -76,8 +76,9 @@ static void check(const char *name) {
   open_sample(&s, name);
   FINE(vlm_graph_lower(g, &report, &error));
   run_levels(&s, g);
-  int integers =
-      vlm_lower_report_forms(&report, VLM_FORM_STATIC) + vlm_lower_report_forms(&report, VLM_FORM_ROW);
+  int integers = vlm_lower_report_forms(&report, VLM_FORM_STATIC) +
+                 vlm_lower_report_forms(&report, VLM_FORM_ROW) +
+                 vlm_lower_report_forms(&report, VLM_FORM_IMAGE);
   print_message(
       "%s: %d in integers; %d QConv, %d QMatMul, %d DequantizeLinear, %d QuantizeLinear, %d nodes\n", name,
       integers, count_ops(g, "vlm", "QConv"), count_ops(g, "vlm", "QMatMul"),

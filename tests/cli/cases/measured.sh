@@ -68,3 +68,16 @@ vlm-calibrate "$BUNDLE" --images $(images 40) --no-keep --quiet -o none.h5
 expect "no image is kept" 0 "^plan: " vlm-quantize "$BUNDLE" --calib none.h5 --dry-run
 that "so nothing is measured" bash -c '! grep -qE "^(measured|rounding)" err'
 that "nor in the file" test "$(stat -c %s none.h5)" -lt "$(stat -c %s forty.h5)"
+
+expect "a budget of answers is kept" 0 "^budget: kept after [0-9]+ evaluations of 6 samples that no range knows$" \
+  vlm-quantize "$BUNDLE" --calib "$STATS" --level 3 --images "$SCREENS/test" --refs "$SCREENS/test.json" --limit 6 --max-drop 40% -o kept.vlmq --json=kept.json
+that "with what it costs" grep -qE '^> +-?[0-9.]+ % +[0-9.]+ % +[0-9.e-]+ +[0-9.]+ dB +[0-9.]+ % +[0-9.]+ +[0-9.]+ MB  ' err
+that "plan by plan in JSON" grep -qE '"budget": \{"kept": true, "samples": 6, "plans": \[\{"what": "as planned", ' kept.json
+that "and told in the file" test -s kept.vlmq
+expect "no plan has what nothing reaches" 3 "no plan of [0-9]+ reaches --target-sqnr 110: the best has [0-9.]+ dB; nothing was written$" \
+  vlm-quantize "$BUNDLE" --calib "$STATS" --images "$SCREENS/test" --limit 1 --target-sqnr 110 -o never.vlmq
+that "no file" test ! -e never.vlmq
+that "twelve evaluations at most" test "$(grep -cE ' MB  (as planned|ranges|some|float|all)' err)" -le 12
+expect "a budget without images" 1 "a budget of a pipeline is kept on images" \
+  vlm-quantize "$BUNDLE" --activations dynamic --max-drop 1% -o never.vlmq
+expect "captions of a single graph" 1 "max-drop does not go with a single graph" vlm-quantize "$Q/model.onnx" --calib rare.h5 --max-drop 1% --dry-run

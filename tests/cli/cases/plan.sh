@@ -15,7 +15,7 @@ table=$(grep -o '"node": "/shared/Gather"' p.json | head -n 1)
 edited "a graph that the model lacks" 'graphs.nope\[0\]: graph "nope" has no quantizable node' "{\"nope\": [{$node, \"decision\": \"float\"}]}"
 edited "a graph that is no list" "graphs.vision: wanted a list of nodes" '{"vision": 5}'
 edited "an unknown decision" 'graphs.vision\[0\]: decision "s8": wanted float' "{\"vision\": [{$node, \"decision\": \"s8\"}]}"
-edited "a convolution with ranges per row" 'graphs.vision\[0\]: node ".*": Conv cannot be dynamic' "{\"vision\": [{$node, \"decision\": \"dynamic\"}]}"
+edited "a table with ranges at run time" 'graphs.embed\[0\]: node ".*": Gather cannot be dynamic' "{\"embed\": [{$table, \"decision\": \"dynamic\"}]}"
 edited "a table that is multiplied" 'graphs.embed\[0\]: node ".*": Gather cannot be static' "{\"embed\": [{$table, \"decision\": \"static\", \"range\": [0, 1]}]}"
 edited "a static node without a range" 'graphs.vision\[0\]: node ".*" is static but has no range' "{\"vision\": [{$node, \"decision\": \"static\"}]}"
 edited "a range of one number" 'graphs.vision\[0\].range: wanted \[low, high\]' "{\"vision\": [{$node, \"decision\": \"static\", \"range\": [1]}]}"
