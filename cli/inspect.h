@@ -8,10 +8,13 @@
 #include "flow/model_view.h"
 #include "flow/pack_view.h"
 #include "flow/stats_view.h"
+#include "flow/target_view.h"
 
 /* ---- entries: read the options, print text or JSON ---- */
 
 vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *err);
+/* --target (flow/target_view.h) */
+vlm_status vlm_inspect_target(const vlm_cli *cli, const char *path, vlm_error *err);
 vlm_status vlm_inspect_pack(const vlm_cli *cli, const char *path, vlm_error *err);
 vlm_status vlm_inspect_stats(const vlm_cli *cli, const char *path, vlm_error *err);
 
@@ -23,6 +26,10 @@ void vlm_model_view_print_totals(const vlm_model_view *view, const char *title);
 vlm_status vlm_model_view_print_graphs(const vlm_model_view *view, const vlm_cli *cli, vlm_error *err);
 /* Members of the object that is open. */
 vlm_status vlm_model_view_put(vlm_json_writer *w, const vlm_model_view *view, vlm_error *err);
+
+/* The same of a target's view. */
+void vlm_target_view_print(const vlm_target_view *view, const vlm_cli *cli, const char *title);
+void vlm_target_view_put(vlm_json_writer *w, const vlm_target_view *view);
 
 /* --dot FILE: every graph of the bundle in Graphviz text. */
 vlm_status vlm_dot_write(const vlm_bundle *bundle, const char *path, vlm_error *err);

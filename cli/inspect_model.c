@@ -29,6 +29,7 @@ vlm_status vlm_inspect_model(const vlm_cli *cli, const char *path, vlm_error *er
   vlm_context *context = NULL;
   vlm_model_view view = {.bundle = NULL};
   bool json = VLM_OPTION_GIVEN(cli->args, json);
+  if (VLM_OPTION_GIVEN(cli->args, target)) return vlm_inspect_target(cli, path, err);
   VLM_TRY(vlm_cli_open(&bundle, cli, path, VLM_OPEN_AS_IT_IS, err));
   if (cli->args->dot) VLM_TRY(vlm_dot_write(bundle, cli->args->dot, err));
   if (cli->quiet && !json) goto out;

@@ -23,7 +23,8 @@ enum {
 };
 
 static const vlm_target ROWS[VLM_TARGET_COUNT] = {
-#define X(id, name, activations, flags, title) {VLM_TARGET_##id, name, title, VLM_##activations, flags},
+#define X(id, name, provider, activations, flags, title) \
+  {VLM_TARGET_##id, name, title, VLM_PROVIDER_##provider, VLM_##activations, flags},
 #include "export/targets.def"
 #undef X
 };

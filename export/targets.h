@@ -34,9 +34,17 @@ enum {
   VLM_TARGET_QUANTIZES = 16384  /* on its own: float weights between 8-bit activations (guards.c) */
 };
 
+typedef enum vlm_provider {
+#define X(name, ...) VLM_PROVIDER_##name,
+#include "export/providers.def"
+#undef X
+  VLM_PROVIDER_COUNT
+} vlm_provider;
+
 typedef struct vlm_target {
   vlm_target_id id;
   const char *name, *title;
+  vlm_provider provider;
   vlm_dtype activations;
   int32_t flags; /* VLM_TARGET bits */
 } vlm_target;

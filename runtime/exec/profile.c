@@ -134,12 +134,18 @@ static vlm_status keep_shapes(profiler *p, const vlm_graph *graph, const vlm_ten
   vlm_profile *o = p->out;
   VLM_TRY(vlm_new(&o->inputs, graph->n_inputs, err));
   VLM_TRY(vlm_new(&o->outputs, graph->n_outputs, err));
+  VLM_TRY(vlm_new(&o->values, graph->n_values, err));
   o->n_inputs = graph->n_inputs;
   o->n_outputs = graph->n_outputs;
   memcpy(o->inputs, inputs, (size_t)graph->n_inputs * sizeof *inputs);
   for (int32_t i = 0; i < graph->n_outputs; i++)
     o->outputs[i] =
         o->executed ? *vlm_session_output(p->session, i) : p->session->root->now[graph->outputs[i]];
+  for (int32_t v = 0; v < graph->n_values; v++) {
+    o->values[v] = p->session->root->now[v];
+    if (o->values[v].dtype == VLM_NONE) o->values[v].rank = -1;
+    o->values[v].data = NULL;
+  }
   for (int32_t i = 0; i < o->n_inputs; i++) o->inputs[i].data = NULL;
   for (int32_t i = 0; i < o->n_outputs; i++) o->outputs[i].data = NULL;
 out:
@@ -175,5 +181,6 @@ void vlm_profile_free(vlm_profile *profile) {
   vlm_free(profile->nodes);
   vlm_free(profile->inputs);
   vlm_free(profile->outputs);
+  vlm_free(profile->values);
   *profile = (vlm_profile){.nodes = NULL};
 }

@@ -21,6 +21,7 @@ typedef struct vlm_profile {
       activation_bytes; /* high-water mark of values between nodes and of outputs; inputs and constants are outside */
   bool executed;                /* a run was needed: then work space of operators is in activation_bytes */
   vlm_tensor *inputs, *outputs; /* types and shapes, data NULL; graph order */
+  vlm_tensor *values;           /* likewise, per value of the graph; rank -1 = never made */
   int32_t n_inputs, n_outputs;
 } vlm_profile;
 

@@ -175,11 +175,40 @@ def prepare_captioner(bin_, work):
 
 # ---- what ONNX Runtime made of a file ----
 
-def check_fused(path, work, name):
+KERNELS = {"QLinearConv": "convolutions", "ConvInteger": "convolutions", "QLinearMatMul": "products", "QGemm": "products",
+           "MatMulIntegerToFloat": "products", "DynamicQuantizeMatMul": "products", "MatMulInteger": "products"}
+
+
+def kernels_of(counts):
+    """By kind: a MatMul whose addend is a bias may be a QGemm."""
+    out = collections.Counter()
+    for name, n in counts.items():
+        if name in KERNELS:
+            out[KERNELS[name]] += n
+        elif name.startswith("QLinear"):
+            out[name] += n
+    return out
+
+
+def check_predicted(bin_, path, made, name, whole=True):
+    view = json.loads(run(bin_ / "vlm-inspect", path, "--target", "ort-cpu-x86", "--json"))
+    nodes = [n for g in view["graphs"].values() for n in g["placement"]]
+    own = kernels_of(collections.Counter(n["kernel"] for n in nodes if n["kernel"]))
+    result(own == kernels_of(made), f"{name}: integer kernels are those that vlm-inspect foretells",
+           ", ".join(f"{n} {k}" for k, n in sorted(own.items())))
+    if whole:
+        result(not any(n.get("dequantizes") for n in nodes), f"{name}: no large weight is foretold to be dequantized")
+
+
+def optimized_graphs(path, work):
     optimized = work / "optimized.onnx"
     load_ort(path, optimized=optimized)
     graph = onnx.load(optimized).graph
-    graphs = [graph] + [a.g for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return [graph] + [a.g for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+def check_fused(path, work, name):
+    graphs = optimized_graphs(path, work)
     constants = {i.name: int(np.prod(i.dims)) for g in graphs for i in g.initializer}
     large = [n.name for g in graphs for n in g.node if n.op_type == "DequantizeLinear" and constants.get(n.input[0], 0) > 4096]
     result(not large, f"{name}: no large weight is dequantized at run time", ", ".join(large[:3]))
@@ -275,6 +304,30 @@ def prepare_detector(bin_, work):
     return inputs, want, db(want, np.concatenate(own))
 
 
+def check_broken(bin_, work, path):
+    """Files that ONNX Runtime does not fuse: two QuantizeLinear behind a product, one whose result is an output as well, an operator in front."""
+    for what in ("two", "output", "front"):
+        model = onnx.load(path)
+        broken = work / f"broken-{what}.onnx"
+        convs = {n.output[0] for n in model.graph.node if n.op_type == "Conv"}
+        q = next(n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] in convs)
+        if what == "two":
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0.5), "another_scale"))
+            model.graph.node.append(onnx.helper.make_node("QuantizeLinear", [q.input[0], "another_scale", q.input[2]], [q.output[0] + "_again"]))
+            model.graph.output.append(onnx.helper.make_tensor_value_info(q.output[0] + "_again", onnx.TensorProto.UINT8, None))
+        elif what == "output":
+            model.graph.output.append(onnx.helper.make_tensor_value_info(q.input[0], onnx.TensorProto.FLOAT, None))
+        else:
+            node = next(n for n in model.graph.node if n.op_type == "Conv" and n.output[0] == q.input[0])
+            dq = next(n for n in model.graph.node if n.output[0] == node.input[0])
+            sub = onnx.helper.make_node("Neg", [dq.output[0]], [dq.output[0] + "_neg"])
+            node.input[0] = sub.output[0]
+            model.graph.node.insert(list(model.graph.node).index(node), sub)
+        onnx.save(model, broken)
+        made = collections.Counter(n.op_type for g in optimized_graphs(broken, work) for n in g.node)
+        check_predicted(bin_, broken, made, f"broken, {what}", whole=False)
+
+
 def main():
     bin_, work, runtimes = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve(), sys.argv[3:]
     os.makedirs(work, exist_ok=True)
@@ -285,7 +338,8 @@ def main():
             if runtime != "ort":
                 continue
             for path in sorted(folder.glob("*.onnx")):
-                check_fused(path, work, f"captioner, {fmt}, {path.stem}")
+                made = check_fused(path, work, f"captioner, {fmt}, {path.stem}")
+                check_predicted(bin_, path, made, f"captioner, {fmt}, {path.stem}")
             image = np.load(sorted((work / "pixels").glob("*.npy"))[0])[None]
             check_steps(bin_, work, folder / "vision_encoder.onnx", {"pixel_values": image}, f"captioner, {fmt}, vision")
     if not DETECTOR.exists():
@@ -297,8 +351,11 @@ def main():
             if runtime != "ort":
                 continue
             kernels = check_fused(path, work, f"detector, {fmt}")
+            check_predicted(bin_, path, kernels, f"detector, {fmt}")
             result(kernels["QLinearConv"] >= 20, f"detector, {fmt}: integer kernels", f"{kernels['QLinearConv']} QLinearConv")
             check_steps(bin_, work, path, {"x": detector[0][0]}, f"detector, {fmt}")
+            if fmt == "qdq":
+                check_broken(bin_, work, path)
 
 
 main()
