@@ -49,10 +49,13 @@ static vlm_status check_factors(vlm_op_call *c) {
       sources >= 1 && sources <= MOST_SOURCES && list->kind == VLM_ATTR_INTS && list->count == 2 * sources;
   for (int32_t i = 0; fine && i < list->count; i++)
     fine = list->u.ints[i] >= 1 && vlm_is_extent(list->u.ints[i]);
-  for (int32_t k = FIRST; fine && k < c->n_in; k++)
-    fine = c->in[k] && c->in[k]->rank >= 1 && c->in[k]->rank <= 4;
+  for (int32_t k = 0; fine && k < sources; k++) {
+    const vlm_tensor *x = c->in[FIRST + k];
+    const bool repeated = factor(c, k, 0) > 1 || factor(c, k, 1) > 1;
+    fine = x && x->rank <= 4 && x->rank >= (repeated ? 4 : 1);
+  }
   VLM_CHECK(fine && !c->in[SCALE] == !c->in[ZERO], c->err, VLM_INPUT,
-            "wanted 1 to %d sources of rank 1 to 4, two factors each, y_scale with y_zero", MOST_SOURCES);
+            "wanted up to %d sources of rank 1 to 4, two factors each", MOST_SOURCES);
 out:
   return st;
 }
@@ -79,7 +82,6 @@ static vlm_status add_source(vlm_op_call *c, int32_t k, vlm_tensor *y) {
   char got[128], wanted[128];
   vlm_tensor now = *x;
   if (factor(c, k, 0) != 1 || factor(c, k, 1) != 1) {
-    VLM_CHECK(x->rank == 4, c->err, VLM_INPUT, "input %d has rank %d, wanted 4", FIRST + k, x->rank);
     now.dims[1] *= factor(c, k, 0);
     now.dims[2] *= factor(c, k, 1);
     VLM_TRY(vlm_check_dims(c, now.rank, now.dims));
@@ -89,8 +91,10 @@ static vlm_status add_source(vlm_op_call *c, int32_t k, vlm_tensor *y) {
   if (k == 0 || sum) goto out;
   const int64_t joined = y->dims[y->rank - 1];
   y->dims[y->rank - 1] = now.dims[now.rank - 1];
-  VLM_CHECK(vlm_tensor_same_shape(&now, y), c->err, VLM_INPUT, "input %d has shape %s, wanted %s", FIRST + k,
-            vlm_tensor_shape_text(&now, got, sizeof got), vlm_tensor_shape_text(y, wanted, sizeof wanted));
+  VLM_CHECK(vlm_tensor_same_shape(&now, y), c->err, VLM_INPUT,
+            "input %d has shape %s, which does not join %s along axis %d", FIRST + k,
+            vlm_tensor_shape_text(&now, got, sizeof got), vlm_tensor_shape_text(y, wanted, sizeof wanted),
+            y->rank - 1);
   y->dims[y->rank - 1] += joined;
 out:
   return st;
