@@ -1,5 +1,6 @@
 #include "calib/covariance.h"
 
+#include "calib/graph_inputs.h"
 #include "runtime/base/wide.h"
 #include "runtime/decode/answer.h"
 #include "runtime/graph/bodies.h"
@@ -10,7 +11,8 @@ typedef struct {
   const vlm_graph *graph;
   vlm_value_id id;
   int32_t sum;
-  int64_t runs; /* so far */
+  bool by_channel; /* a row is what dim 1 holds at a position, else the last dim */
+  int64_t runs;    /* so far */
 } met_value;
 
 typedef struct {
@@ -27,6 +29,8 @@ struct vlm_covariances {
   const vlm_tensor **tables; /* that are looked up */
   int32_t n_values, n_weights, n_sums, n_tables;
   bool judges; /* the sample that runs now is one to judge by */
+  int64_t most_rows;
+  float *row; /* by channel: one row */
 };
 
 /* ---- which values ---- */
@@ -66,8 +70,10 @@ static void unite(vlm_covariances *all, int32_t from, int32_t to) {
     if (all->weights[i].sum == from) all->weights[i].sum = to;
 }
 
+/* w: its rows or columns are `size` long. */
 static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const vlm_tensor *w, int64_t size,
                            vlm_error *err) {
+  const bool by_channel = w->rank > 2;
   vlm_status st = VLM_OK;
   const met_value *value = find_value(all, made->graph, made->id);
   const met_weight *known = find_weight(all, w->data), *weight = known;
@@ -75,11 +81,12 @@ static vlm_status add_pair(vlm_covariances *all, const vlm_origin *made, const v
   if (!weight) weight = find_copy(all, digest);
   int32_t sum = weight ? weight->sum : value ? value->sum : -1;
   if (sum < 0) VLM_TRY(add_sum(&sum, all, size, err));
+  if (value && value->by_channel != by_channel) goto out;
   if (all->sums[sum].size != size || (value && all->sums[value->sum].size != size)) goto out;
   if (value && value->sum != sum) unite(all, value->sum, sum);
   if (!value) {
     VLM_TRY(vlm_more(&all->values, all->n_values, all->n_values + 1, err));
-    all->values[all->n_values++] = (met_value){made->graph, made->id, sum, 0};
+    all->values[all->n_values++] = (met_value){made->graph, made->id, sum, by_channel, 0};
   }
   if (!known) {
     VLM_TRY(vlm_more(&all->weights, all->n_weights, all->n_weights + 1, err));
@@ -120,19 +127,27 @@ out:
   return st;
 }
 
-/* Products of a matrix: what can have ranges per row. */
+/* Inputs of a channel of the weights; 0 = no product of rows. */
+static int64_t inputs_of(const vlm_node *node, const vlm_tensor *w, int32_t axis) {
+  if (w->dtype != VLM_F32 || axis < 0) return 0;
+  if (node->traits->forms & VLM_FORM_ROW) return w->rank == 2 ? w->dims[1 - axis] : 0;
+  const bool pointwise = node->traits->forms & VLM_FORM_IMAGE && w->rank > 2 && axis == 0 &&
+                         vlm_tensor_span(w, 2, w->rank) == 1 && vlm_node_int(node, "group", 1) == 1;
+  return pointwise ? w->dims[1] : 0;
+}
+
+/* Products of a matrix: what can have ranges per row, and convolutions that are such. */
 static vlm_status add_node(vlm_covariances *all, vlm_graph *graph, const vlm_node *node, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_weight_slot slots[VLM_MAX_WEIGHT_SLOTS];
-  if (!(node->traits->forms & VLM_FORM_ROW)) return VLM_OK;
+  if (!(node->traits->forms & (VLM_FORM_ROW | VLM_FORM_IMAGE))) return VLM_OK;
   for (int32_t i = vlm_node_weights(graph, node, slots) - 1; i >= 0; i--) {
     const vlm_tensor *w = vlm_node_constant(graph, node, slots[i].input);
     const vlm_value_id id =
         slots[i].activation < 0 ? VLM_NO_VALUE : vlm_node_input(node, slots[i].activation);
-    if (!w || id == VLM_NO_VALUE || w->dtype != VLM_F32 || w->rank != 2 || slots[i].axis < 0) continue;
+    const int64_t size = w && id != VLM_NO_VALUE ? inputs_of(node, w, slots[i].axis) : 0;
+    if (size == 0 || size > VLM_COVARIANCE_MOST) continue;
     const vlm_origin made = vlm_value_origin(graph, id);
-    const int64_t size = w->dims[1 - slots[i].axis];
-    if (size > VLM_COVARIANCE_MOST) continue;
     VLM_TRY(add_pair(all, &made, w, size, err));
     VLM_TRY(add_tied(all, w, err));
   }
@@ -163,7 +178,8 @@ out:
 
 /* ---- the sums ---- */
 
-enum { MOST_ROWS = 64 }; /* of one tensor: rows of an image are many and alike */
+/* Of one tensor: rows of an image are many and alike; samples of a single graph are few. */
+enum { MOST_ROWS = 64, MOST_ROWS_OF_GRAPH = 512 };
 
 /* Sums of products, one place each: no order to keep but that of the rows. */
 VLM_WIDE static void add_row(double *sums, const float *x, int64_t size) {
@@ -177,6 +193,26 @@ static bool wants(void *user, const vlm_graph *graph, vlm_value_id value) {
   return find_value(user, graph, value) != NULL;
 }
 
+typedef struct {
+  const float *data;
+  int64_t count, size, plane; /* rows; elements of one; positions of an image, 0 = rows lie as they are */
+} row_view;
+
+static bool view_rows(row_view *v, const vlm_tensor *t, const met_value *value, int64_t size) {
+  const int dim = value->by_channel ? 1 : t->rank - 1;
+  if (t->dtype != VLM_F32 || t->rank < 1 || dim >= t->rank || t->dims[dim] != size) return false;
+  *v = (row_view){t->data, vlm_tensor_count(t) / size, size,
+                  value->by_channel ? vlm_tensor_span(t, 2, t->rank) : 0};
+  return true;
+}
+
+static const float *row_at(const row_view *v, int64_t r, float *room) {
+  if (!v->plane) return v->data + r * v->size;
+  const float *from = v->data + r / v->plane * v->size * v->plane + r % v->plane;
+  for (int64_t c = 0; c < v->size; c++) room[c] = from[c * v->plane];
+  return room;
+}
+
 static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id id, const vlm_tensor *t,
                           vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -184,11 +220,12 @@ static vlm_status observe(void *user, const vlm_graph *graph, vlm_value_id id, c
   met_value *value = find_value(all, graph, id);
   vlm_covariance *sum = &all->sums[value->sum];
   const int which = all->judges;
-  if (t->dtype != VLM_F32 || t->rank < 1 || t->dims[t->rank - 1] != sum->size) return VLM_OK;
+  row_view v;
+  if (!view_rows(&v, t, value, sum->size)) return VLM_OK;
   if (!sum->sums[which]) VLM_TRY(vlm_new(&sum->sums[which], sum->size * (sum->size + 1) / 2, err));
-  const int64_t rows = vlm_tensor_count(t) / sum->size, step = (rows + MOST_ROWS - 1) / MOST_ROWS;
-  for (int64_t r = step ? value->runs++ % step : 0; r < rows; r += step) {
-    add_row(sum->sums[which], (const float *)t->data + r * sum->size, sum->size);
+  const int64_t step = (v.count + all->most_rows - 1) / all->most_rows;
+  for (int64_t r = step ? value->runs++ % step : 0; r < v.count; r += step) {
+    add_row(sum->sums[which], row_at(&v, r, all->row), sum->size);
     sum->rows[which]++;
   }
 out:
@@ -213,20 +250,36 @@ out:
   return st;
 }
 
+/* Three of four to round with. */
+static bool is_judge(size_t i) { return i % 4 == 3; }
+
+static vlm_status begin(vlm_covariances **out, const vlm_bundle *bundle, int64_t most_rows, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_covariances *all = NULL;
+  VLM_TRY(vlm_new(&all, 1, err));
+  all->most_rows = most_rows;
+  VLM_TRY(vlm_arena_create(&all->arena, err));
+  VLM_TRY(vlm_arena_new(all->arena, &all->row, VLM_COVARIANCE_MOST, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_tables, err));
+  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_products, err));
+  *out = all;
+  all = NULL;
+out:
+  vlm_covariances_free(all);
+  return st;
+}
+
 vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, const vlm_bundle *bundle,
                                 const vlm_dataset *set, const vlm_covariance_opts *opts, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_covariances *all = NULL;
   vlm_model *model = NULL;
   *out = NULL;
-  VLM_TRY(vlm_new(&all, 1, err));
-  VLM_TRY(vlm_arena_create(&all->arena, err));
+  VLM_TRY(begin(&all, bundle, MOST_ROWS, err));
   const vlm_model_opts how = {.session = {.tap = observe, .tap_user = all, .tap_wants = wants}};
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_tables, err));
-  for (int r = 0; r < VLM_ROLE_COUNT; r++) VLM_TRY(for_each_body(all, bundle, r, add_products, err));
   VLM_TRY(vlm_model_create(&model, context, bundle, &how, err));
   for (size_t i = 0; i < opts->count; i++) {
-    all->judges = i % 4 == 3;
+    all->judges = is_judge(i);
     if (opts->go_on) VLM_TRY(opts->go_on(opts->user, err));
     VLM_TRY(run_sample(model, set, opts->places[i], opts, err));
   }
@@ -234,6 +287,36 @@ vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, con
   all = NULL;
 out:
   vlm_model_free(model);
+  vlm_covariances_free(all);
+  return st;
+}
+
+vlm_status vlm_covariances_make_graph(vlm_covariances **out, vlm_context *context, const vlm_bundle *bundle,
+                                      const vlm_sample_span *samples, const vlm_covariance_opts *opts,
+                                      vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_covariances *all = NULL;
+  vlm_session *session = NULL;
+  vlm_tensor *inputs = NULL;
+  const vlm_graph *graph = bundle->graphs[VLM_ROLE_MODEL];
+  *out = NULL;
+  VLM_TRY(begin(&all, bundle, MOST_ROWS_OF_GRAPH, err));
+  const vlm_session_opts how = {.tap = observe, .tap_user = all, .tap_wants = wants};
+  VLM_TRY(vlm_new(&inputs, graph->n_inputs, err));
+  VLM_TRY(vlm_session_create(&session, context, graph, &how, err));
+  for (int32_t i = 0; i < samples->count; i++) {
+    const vlm_kept_sample *s = samples->items[i];
+    all->judges = is_judge((size_t)i);
+    if (opts->go_on) VLM_TRY(opts->go_on(opts->user, err));
+    VLM_TRY(
+        vlm_match_inputs(inputs, graph, (const char *const *)s->names, s->tensors, (size_t)s->count, err));
+    VLM_TRY(vlm_session_run(session, inputs, graph->n_inputs, err));
+  }
+  *out = all;
+  all = NULL;
+out:
+  vlm_free(inputs);
+  vlm_session_free(session);
   vlm_covariances_free(all);
   return st;
 }

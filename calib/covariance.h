@@ -1,4 +1,5 @@
-/* How the inputs of products go together: sums of x x' over rows, for rounding weights (quant/gptq.h).
+/* How the inputs of products go together: sums of x x' over rows, for rounding weights (quant/gptq.h). A convolution with a kernel of one is a
+ * product of the channels at each position.
  *
  * Weights that meet the same values, and all values that one weight meets (in the graph of the first step and of the following ones, say),
  * share one sum. Three samples of four are to round with, the fourth is to judge by. */
@@ -6,6 +7,7 @@
 #define VLM_CALIB_COVARIANCE_H
 
 #include "calib/dataset.h"
+#include "calib/kept.h"
 #include "runtime/bundle/bundle.h"
 #include "runtime/exec/session.h"
 
@@ -26,12 +28,21 @@ typedef struct vlm_covariance_opts {
   void *user;
 } vlm_covariance_opts;
 
+typedef struct vlm_sample_span {
+  vlm_kept_sample *const *items;
+  int32_t count;
+} vlm_sample_span;
+
 /* Largest product that is looked at: 4,096 inputs take 134 MB. */
 enum { VLM_COVARIANCE_MOST = 4096 };
 
 /* Runs a pipeline on images. The bundle must outlive it. Free with vlm_covariances_free. */
 vlm_status vlm_covariances_make(vlm_covariances **out, vlm_context *context, const vlm_bundle *bundle,
                                 const vlm_dataset *set, const vlm_covariance_opts *opts, vlm_error *err);
+/* Runs a single graph on samples; opts: go_on, user. */
+vlm_status vlm_covariances_make_graph(vlm_covariances **out, vlm_context *context, const vlm_bundle *bundle,
+                                      const vlm_sample_span *samples, const vlm_covariance_opts *opts,
+                                      vlm_error *err);
 void vlm_covariances_free(vlm_covariances *all);
 
 /* Of the product with this constant, told by the address of its data; NULL when none was seen. */

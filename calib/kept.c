@@ -76,19 +76,13 @@ static int32_t most_of(const vlm_kept_list *list, bool held_out) {
   return list->images && !held_out ? VLM_KEPT_IMAGES : VLM_KEPT_MOST;
 }
 
-/* Held-out samples, so many that others are not needed. */
-static bool has_enough(const vlm_kept_list *list) {
-  return !list->images && held_out_of(list) >= VLM_KEPT_ENOUGH;
-}
-
 static bool precedes(vlm_digest a, bool a_held_out, const vlm_kept_sample *b) {
   return a_held_out != b->held_out ? a_held_out : vlm_digest_less(a, b->digest);
 }
 
 bool vlm_kept_wants(const vlm_kept_list *list, vlm_digest digest, bool held_out, size_t bytes) {
   int32_t held = held_out_of(list), first = held_out ? 0 : held, end = held_out ? held : list->count;
-  if (bytes > (list->images ? VLM_KEPT_IMAGE_BYTES : VLM_KEPT_BYTES) || (!held_out && has_enough(list)))
-    return false;
+  if (bytes > (list->images ? VLM_KEPT_IMAGE_BYTES : VLM_KEPT_BYTES)) return false;
   return end - first < most_of(list, held_out) || precedes(digest, held_out, list->items[end - 1]);
 }
 
@@ -110,7 +104,6 @@ void vlm_kept_add(vlm_kept_list *list, vlm_kept_sample *s) {
   memmove(&list->items[at + 1], &list->items[at], (size_t)(list->count - at) * sizeof list->items[0]);
   list->items[at] = s;
   list->count++;
-  while (has_enough(list) && !list->items[list->count - 1]->held_out) take_out(list, list->count - 1);
 }
 
 vlm_status vlm_kept_merge(vlm_kept_list *list, const vlm_kept_list *other, vlm_error *err) {

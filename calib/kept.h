@@ -1,9 +1,9 @@
 /* Samples that the statistics file keeps, so that what is packed can be run against the float model where the samples themselves are not at
  * hand: inputs of a single graph, image files and prompts of a pipeline.
  *
- * Kept are the samples of the smallest digests, those held out apart from those calibrated with. Of a single graph the latter go when there
- * are enough of the former; of a pipeline they stay, since weights are rounded with them (quant/weight_round.h). So the list is a function
- * of the multiset of samples, as all statistics. */
+ * Kept are the samples of the smallest digests, those held out apart from those calibrated with: weights are rounded with the latter
+ * (quant/weight_round.h), what is packed is measured on the former. So the list is a function of the multiset of samples, as all statistics.
+ */
 #ifndef VLM_CALIB_KEPT_H
 #define VLM_CALIB_KEPT_H
 
@@ -11,7 +11,6 @@
 
 enum {
   VLM_KEPT_MOST = 8,
-  VLM_KEPT_ENOUGH = 4,
   VLM_KEPT_IMAGES = 32, /* of a pipeline, that were calibrated with */
   VLM_KEPT_BYTES = 4 << 20 /* of a sample; larger ones are not kept */,
   VLM_KEPT_IMAGE_BYTES = 1 << 20,

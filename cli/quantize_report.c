@@ -75,6 +75,10 @@ static void print_rounding(const vlm_quantize_job *j) {
     moved += n->rounded;
     gain += n->rounded ? n->round_gain_db : 0;
   }
+  const double measured = j->result->rounding_gain_db;
+  if (!isnan(measured))
+    vlm_say(j->cli, "rounding: GPTQ changes the worst output by %+.1f dB on samples it does not know: %s",
+            measured, moved ? "taken" : "not taken");
   if (tried)
     vlm_say(j->cli,
             "rounding: GPTQ for %d of %d weights, where it loses less on samples it does not know; %.1f dB "

@@ -10,6 +10,7 @@
 #include "flow/golden.h"
 #include "flow/lowered.h"
 #include "flow/repair.h"
+#include "flow/rounding.h"
 #include "flow/samples.h"
 #include "flow/task_budget.h"
 #include "quant/report.h"
@@ -260,7 +261,24 @@ out:
 
 /* ---- how weights are rounded ---- */
 
-static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
+static vlm_rounding rounding_of(const vlm_quantization *q) {
+  return (vlm_rounding){q->context, q->bundle, &q->graphs[0], q->stats, q->opts.samples, &q->opts.quant};
+}
+
+static vlm_status see_graph_inputs(vlm_quantization *q, vlm_error *err) {
+  const vlm_rounding how = rounding_of(q);
+  vlm_status st = vlm_rounding_inputs(&q->covariances, &how, err);
+  q->opts.quant.covariances = q->covariances;
+  return st;
+}
+
+static vlm_status judge_rounding(vlm_quantization *q, vlm_error *err) {
+  const vlm_rounding how = rounding_of(q);
+  if (q->bundle->family != VLM_FAMILY_GRAPH || !q->covariances) return VLM_OK;
+  return vlm_rounding_judge(&q->plan, &q->result.rounding_gain_db, &how, err);
+}
+
+static vlm_status see_answer_inputs(vlm_quantization *q, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_prompts prompts = {0};
   size_t *places = NULL;
@@ -268,7 +286,7 @@ static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
   vlm_covariance_opts how = {
       .max_new_tokens = VLM_MEASURED_TOKENS, .go_on = vlm_watch_go_on, .user = &q->opts.watch};
   vlm_dataset *known = o->max_drop.set ? q->kept : o->samples;
-  if (o->round_nearest || !known || o->weights_float || q->bundle->family == VLM_FAMILY_GRAPH) return VLM_OK;
+  if (!known) return VLM_OK;
   VLM_TRY(vlm_prompts_choose(&prompts, q->bundle, q->kept ? NULL : known, o->prompts, o->n_prompts, err));
   how.prompt = prompts.items[0];
   VLM_TRY(vlm_samples_rest(&places, &how.count, known, q->stats, how.prompt, err));
@@ -279,6 +297,11 @@ out:
   vlm_free(places);
   vlm_free(prompts.own);
   return st;
+}
+
+static vlm_status see_inputs(vlm_quantization *q, vlm_error *err) {
+  if (q->opts.round_nearest || q->opts.weights_float) return VLM_OK;
+  return q->bundle->family == VLM_FAMILY_GRAPH ? see_graph_inputs(q, err) : see_answer_inputs(q, err);
 }
 
 static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
@@ -297,6 +320,7 @@ static vlm_status make_plan(vlm_quantization *q, vlm_error *err) {
   int32_t planned = o->weights_float ? 0 : q->n_graphs;
   VLM_TRY(see_inputs(q, err));
   VLM_TRY(vlm_quant_plan_make(&q->plan, q->graphs, planned, q->stats, &o->quant, err));
+  VLM_TRY(judge_rounding(q, err));
   if (!o->weights_float) VLM_TRY(check_keep(q, err));
   if (o->plan) VLM_TRY(vlm_quant_plan_override(q->plan, o->plan, err));
   VLM_TRY(measure_plan(q, err));
@@ -316,6 +340,7 @@ vlm_status vlm_flow_quantize_plan(vlm_quantization **out, vlm_context *context, 
   q->opts.quant.threads = q->opts.pack.threads = vlm_context_threads(context);
   q->opts.quant.go_on = q->opts.pack.go_on = vlm_watch_go_on;
   q->opts.quant.user = q->opts.pack.user = &q->opts.watch;
+  q->result.rounding_gain_db = NAN;
   q->context = context;
   q->bundle = bundle;
   VLM_TRY(open_statistics(q, err));

@@ -67,7 +67,9 @@ typedef struct vlm_flow_quantize_result {
   const vlm_evaluation *answers;        /* of a pipeline: captions and distributions; NULL = not measured */
   const vlm_plan_search_result *search; /* for a budget of a pipeline; NULL = none was asked for */
   int64_t search_samples;
-  int32_t changed;          /* nodes that are another form than statistics chose, for the outputs' sake */
+  double
+      rounding_gain_db; /* of the worst output of a single graph by GPTQ, which is taken from vlm_rounding_least_db on; NaN = not measured */
+  int32_t changed;      /* nodes that are another form than statistics chose, for the outputs' sake */
   const char *macs_assumed; /* "height = 1": dims nobody stated that MACs are counted with; "" = none */
   bool measured;            /* apply came as far as to coverage, also where it then failed min_int8 */
   vlm_error no_golden;      /* why the file has no golden answer; VLM_OK: it has one, or is a single graph */

@@ -104,6 +104,23 @@ out:
   return st;
 }
 
+/* Few samples are all of one kind. */
+static vlm_status take_rest(vlm_sample_list *out, const vlm_graph *g, const vlm_stats *stats,
+                            const vlm_dataset *set, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  found_sample *found = NULL;
+  const size_t all = vlm_dataset_count(set);
+  VLM_TRY(find_samples(&found, set, stats, "", err));
+  size_t i = first_kind(found, all, VLM_SAMPLES_MOST);
+  out->owned = true;
+  if (i == all) i = 0;
+  for (; i < all && out->count < VLM_SAMPLES_TO_ROUND; i++)
+    if (found[i].kind == CALIBRATED) VLM_TRY(load(out, g, set, &found[i], err));
+out:
+  vlm_free(found);
+  return st;
+}
+
 vlm_status vlm_samples_pick(vlm_dataset *set, bool *held_out, size_t most, const vlm_stats *stats,
                             const char *prompt, vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -143,6 +160,18 @@ vlm_status vlm_sample_list_make(vlm_sample_list *out, const vlm_bundle *bundle, 
   *out = (vlm_sample_list){.count = 0};
   if (set) st = take_set(out, bundle->graphs[VLM_ROLE_MODEL], stats, set, err);
   else if (stats) take_kept(out, vlm_stats_kept_samples(stats));
+  if (st != VLM_OK) vlm_sample_list_free(out);
+  return st;
+}
+
+vlm_status vlm_sample_list_rest(vlm_sample_list *out, const vlm_bundle *bundle, const vlm_stats *stats,
+                                const vlm_dataset *set, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  *out = (vlm_sample_list){.count = 0};
+  const vlm_kept_list *kept = stats ? vlm_stats_kept_samples(stats) : NULL;
+  if (set) st = take_rest(out, bundle->graphs[VLM_ROLE_MODEL], stats, set, err);
+  for (int32_t i = 0; !set && kept && i < kept->count; i++)
+    if (!kept->items[i]->held_out) out->items[out->count++] = kept->items[i];
   if (st != VLM_OK) vlm_sample_list_free(out);
   return st;
 }

@@ -74,8 +74,9 @@ vlm_status vlm_weight_round(vlm_weight_s8 *weight, const vlm_tensor *w, const vl
                             vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   rounding r = {.w = w, .weight = weight, .inputs = inputs};
-  if (w->rank != 2 || w->dims[1 - weight->axis] != inputs->size || !inputs->rows[0] || !inputs->rows[1])
-    return VLM_OK;
+  const bool fits = weight->axis < 2 && w->rank >= 2 && vlm_tensor_span(w, 2, w->rank) == 1 &&
+                    w->dims[1 - weight->axis] == inputs->size;
+  if (!fits || !inputs->rows[0] || !inputs->rows[1]) return VLM_OK;
   VLM_TRY(vlm_plane_make(&r.plane, inputs->sums[0], inputs->size, err));
   VLM_TRY(take_memory(&r, threads, err));
   vlm_threads_run(threads, w->dims[weight->axis], channel_task, &r);
