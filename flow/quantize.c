@@ -82,7 +82,7 @@ static vlm_status tell_provenance(vlm_quantization *q, vlm_error *err) {
   vlm_digest model, statistics;
   VLM_TRY(vlm_json_writer_create(&q->provenance, 0, err));
   VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
-  if (q->stats) VLM_TRY(vlm_stats_digest(&statistics, q->stats, true, err));
+  if (q->stats) VLM_TRY(vlm_stats_digest(&statistics, q->stats, VLM_STATS_WHOLE, err));
   vlm_json_open_object(q->provenance, NULL);
   vlm_json_put_text(q->provenance, "tool", "vlm-quantize " VLM_VERSION);
   vlm_json_put_text(q->provenance, "model", vlm_digest_text(model, digest));

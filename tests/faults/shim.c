@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 static const char *const kinds[] = {"malloc", "open",   "read", "short-read", "write", "short",
-                                    "fsync",  "rename", "mmap", "thread",     "close"};
-enum kind { MALLOC, OPEN, READ, SHORT_READ, WRITE, SHORT, FSYNC, RENAME, MMAP, THREAD, CLOSE, KINDS };
+                                    "fsync",  "rename", "mmap", "thread",     "close", "flip"};
+enum kind { MALLOC, OPEN, READ, SHORT_READ, WRITE, SHORT, FSYNC, RENAME, MMAP, THREAD, CLOSE, FLIP, KINDS };
 
 static int wanted = -1, log_fd = -1;
 static long fault_at;
@@ -164,10 +164,25 @@ ssize_t pread64(int fd, void *data, size_t bytes, off64_t at) {
 }
 ssize_t pread(int fd, void *data, size_t bytes, off_t at) { return pread64(fd, data, bytes, at); }
 
+/* A disk that keeps other bytes than it was given, and does not say so. */
+static void *flipped(const void *data, size_t bytes) {
+  char *copy = __libc_malloc(bytes);
+  if (!copy) abort();
+  memcpy(copy, data, bytes);
+  copy[bytes / 2] ^= 1;
+  return copy;
+}
+
 ssize_t write(int fd, const void *data, size_t bytes) {
   if (fd == log_fd) return syscall(SYS_write, fd, data, bytes);
   REFUSE(WRITE, ENOSPC, -1)
   NEXT(write)
+  if (fd > 2 && bytes && fails(FLIP)) {
+    void *other = flipped(data, bytes);
+    const ssize_t n = next.call(fd, other, bytes);
+    free(other);
+    return n;
+  }
   return next.call(fd, data, fails(SHORT) && bytes > 1 ? bytes / 2 : bytes);
 }
 ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t at) {
