@@ -56,7 +56,7 @@ static vlm_status visit_folder(folder_walk *w, const char *relative, int depth) 
   path = w->root;
   if (*relative) VLM_TRY(vlm_path_join_in(&path, w->arena, w->root, relative, w->err));
   dir = opendir(path);
-  VLM_CHECK(dir, w->err, VLM_INPUT, "%s: cannot be listed: %s", path, strerror(errno));
+  VLM_CHECK(dir, w->err, vlm_errno_status(VLM_INPUT), "%s: cannot be listed: %s", path, strerror(errno));
   for (struct dirent *e; (e = readdir(dir)) != NULL;)
     if (e->d_name[0] != '.') VLM_TRY(visit(w, relative, e->d_name, depth));
 out:

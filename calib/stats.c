@@ -334,7 +334,7 @@ static void hash_tensor(vlm_hasher *h, const vlm_tensor_stats *t) {
   hash_rows(h, t);
 }
 
-vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm_error *err) {
+vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, vlm_stats_form form, vlm_error *err) {
   vlm_hasher *h;
   vlm_status st = vlm_hasher_create(&h, err);
   if (st != VLM_OK) return st;
@@ -342,10 +342,15 @@ vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *s, bool names, vlm
   vlm_hasher_add_text(h, s->preprocess);
   for (int32_t i = 0; i < s->n_samples; i++) {
     vlm_hasher_add(h, &s->samples[i].digest, sizeof(vlm_digest));
-    if (names) vlm_hasher_add_text(h, s->samples[i].name);
+    if (form >= VLM_STATS_NAMED) vlm_hasher_add_text(h, s->samples[i].name);
     if (s->samples[i].held_out) vlm_hasher_add_text(h, "held out");
   }
-  for (int32_t i = 0; i < s->n_tensors; i++) hash_tensor(h, s->tensors[i]);
+  for (int32_t i = 0; i < s->n_tensors; i++) {
+    hash_tensor(h, s->tensors[i]);
+    if (form < VLM_STATS_WHOLE) continue;
+    vlm_hasher_add(h, &s->tensors[i]->widest_low, sizeof(vlm_digest));
+    vlm_hasher_add(h, &s->tensors[i]->widest_high, sizeof(vlm_digest));
+  }
   *out = vlm_hasher_digest(h);
   vlm_hasher_free(h);
   return VLM_OK;

@@ -115,8 +115,11 @@ double vlm_stats_channel_mean(const vlm_tensor_stats *t, int32_t channel);
 
 /* Digest of the model the statistics belong to; quantizing another model with them is refused. */
 vlm_digest vlm_stats_model(const vlm_stats *stats);
-/* Digest of the statistics themselves (of the stored content). The first files of version 1 left the names of the samples out: names false. */
-vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *stats, bool names, vlm_error *err);
+/* What the digest of the statistics covers: files of version 1 first left the names of the samples out, then which sample was
+ * the widest. They are read; WHOLE is what is written and compared. */
+typedef enum vlm_stats_form { VLM_STATS_UNNAMED, VLM_STATS_NAMED, VLM_STATS_WHOLE } vlm_stats_form;
+/* Digest of the statistics themselves (of the stored content). */
+vlm_status vlm_stats_digest(vlm_digest *out, const vlm_stats *stats, vlm_stats_form form, vlm_error *err);
 
 /* Reads a store (docs/statistics.md). */
 vlm_status vlm_stats_open(vlm_stats **out, const char *path, vlm_error *err);

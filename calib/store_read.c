@@ -359,15 +359,16 @@ out:
 
 static vlm_status check_digest(const vlm_stats_file *s, const vlm_stats *stats) {
   vlm_status st = VLM_OK;
-  char *stored = NULL, actual[VLM_STORE_DIGEST_TEXT], first[VLM_STORE_DIGEST_TEXT];
-  vlm_digest digest, unnamed;
+  char *stored = NULL, actual[VLM_STORE_DIGEST_TEXT];
+  bool same = false;
+  vlm_digest digest;
   VLM_TRY(vlm_store_get_text_attribute(s, "digest", &stored));
-  VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
-  VLM_TRY(vlm_stats_digest(&unnamed, stats, false, s->err));
-  vlm_digest_text(digest, actual);
-  VLM_CHECK(strcmp(stored, actual) == 0 || strcmp(stored, vlm_digest_text(unnamed, first)) == 0, s->err,
-            VLM_INTEGRITY, "%s: content does not match its digest: got %s, wanted %s", s->path, actual,
-            stored);
+  for (int form = VLM_STATS_UNNAMED; form <= VLM_STATS_WHOLE; form++) {
+    VLM_TRY(vlm_stats_digest(&digest, stats, (vlm_stats_form)form, s->err));
+    same |= !strcmp(stored, vlm_digest_text(digest, actual));
+  }
+  VLM_CHECK(same, s->err, VLM_INTEGRITY, "%s: content does not match its digest: got %s, wanted %s", s->path,
+            actual, stored);
 out:
   vlm_free(stored);
   return st;

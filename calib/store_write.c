@@ -256,7 +256,7 @@ static vlm_status put_all(const vlm_stats_file *s, const vlm_stats *stats) {
   char text[VLM_STORE_DIGEST_TEXT];
   const int64_t version = VLM_STORE_VERSION, yes = 1;
   vlm_digest digest;
-  VLM_TRY(vlm_stats_digest(&digest, stats, true, s->err));
+  VLM_TRY(vlm_stats_digest(&digest, stats, VLM_STATS_WHOLE, s->err));
   VLM_TRY(vlm_store_put_text_attribute(s, "format", VLM_STORE_FORMAT));
   VLM_TRY(put_attribute(s, "version", H5T_STD_I64LE, H5T_NATIVE_INT64, &version));
   VLM_TRY(vlm_store_put_text_attribute(s, "model", vlm_digest_text(vlm_stats_model(stats), text)));

@@ -155,7 +155,7 @@ vlm_status vlm_eval_records_open(vlm_eval_records **out, const vlm_eval_job *job
   r->csv = vlm_path_has_suffix(path, ".csv");
   VLM_TRY(vlm_json_writer_create(&r->json, 0, err));
   r->file = fopen(path, "w");
-  VLM_CHECK(r->file, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
+  VLM_CHECK(r->file, err, vlm_errno_status(VLM_IO), "%s: cannot be written: %s", path, strerror(errno));
   *out = r;
 out:
   if (st != VLM_OK) vlm_eval_records_free(r);

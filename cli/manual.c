@@ -112,6 +112,7 @@ static void put_exit_codes(FILE *file) {
                {"3", "quality below the budget"},
                {"4", "slower than the budget"},
                {"5", "a packed file is damaged or does not compute what it did"},
+               {"6", "out of memory, or a thread cannot be started"},
                {"70", "a bug of this program"},
                {"130", "interrupted"}};
   fputs(".SH EXIT STATUS\n", file);

@@ -32,7 +32,9 @@ vlm_status vlm_quantize_options(vlm_quantize_job *j, vlm_error *err) {
   j->opts.everything = args->everything;
   j->min_int8 = args->min_int8;
   VLM_TRY(read_keep(j, err));
-  j->pack = (vlm_pack_opts){.codec = args->codec ? VLM_PACK_RAW : VLM_PACK_ZSTD, .level = (int)args->level};
+  j->pack = (vlm_pack_opts){.codec = args->codec ? VLM_PACK_RAW : VLM_PACK_ZSTD,
+                            .level = (int)args->level,
+                            .unverified = args->no_verify};
   /* A recipe for comparison is plain all the way. */
   j->opts.no_weight_search = args->no_transform.count > 0 || j->opts.per_tensor_weights;
   VLM_TRY(vlm_quantize_onnx_options(j, err));

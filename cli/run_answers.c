@@ -36,7 +36,7 @@ static vlm_status put_line(talk *t, const char *text, vlm_error *err) {
   const char *path = t->cli->args->json;
   if (path && !t->lines) {
     t->lines = fopen(path, "w");
-    VLM_CHECK(t->lines, err, VLM_IO, "%s: cannot be written: %s", path, strerror(errno));
+    VLM_CHECK(t->lines, err, vlm_errno_status(VLM_IO), "%s: cannot be written: %s", path, strerror(errno));
   }
   FILE *to = path ? t->lines : stdout;
   VLM_CHECK(fprintf(to, "%s\n", text) > 0 && fflush(to) == 0, err, VLM_IO, "%s: writing failed: %s",

@@ -61,7 +61,7 @@ static vlm_status print_json(const calibrate_job *j, vlm_error *err) {
   char digest[33];
   double seconds = vlm_now() - j->start;
   vlm_digest content;
-  VLM_TRY(vlm_stats_digest(&content, j->stats, true, err));
+  VLM_TRY(vlm_stats_digest(&content, j->stats, VLM_STATS_WHOLE, err));
   VLM_TRY(vlm_json_writer_create(&w, 0, err));
   vlm_json_open_object(w, NULL);
   vlm_json_put_int(w, "samples", vlm_stats_samples(j->stats));

@@ -18,7 +18,8 @@ vlm_status vlm_check_list(const char *folder, char ***names, int32_t *count, vlm
   *count = 0;
   int32_t room = 0;
   DIR *dir = opendir(folder);
-  VLM_CHECK(dir != NULL, err, VLM_INPUT, "%s: cannot be opened: %s", folder, strerror(errno));
+  VLM_CHECK(dir != NULL, err, vlm_errno_status(VLM_INPUT), "%s: cannot be opened: %s", folder,
+            strerror(errno));
   for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
     if (entry->d_name[0] == '.') continue;
     if (*count == room) {

@@ -12,7 +12,7 @@ enum { PIECE = 1 << 18 };
 static vlm_status add_file(vlm_hasher *hasher, char *piece, const char *path, vlm_error *err) {
   vlm_status st = VLM_OK;
   FILE *file = fopen(path, "rb");
-  VLM_CHECK(file, err, VLM_IO, "%s: cannot be opened: %s", path, strerror(errno));
+  VLM_CHECK(file, err, vlm_errno_status(VLM_IO), "%s: cannot be opened: %s", path, strerror(errno));
   for (size_t got; (got = fread(piece, 1, PIECE, file)) > 0;) vlm_hasher_add(hasher, piece, got);
   VLM_CHECK(!ferror(file), err, VLM_IO, "%s: cannot be read: %s", path, strerror(errno));
 out:

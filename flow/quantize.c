@@ -83,7 +83,7 @@ static vlm_status tell_provenance(vlm_quantization *q, vlm_error *err) {
   vlm_digest model, statistics;
   VLM_TRY(vlm_json_writer_create(&q->provenance, 0, err));
   VLM_TRY(vlm_bundle_digest(&model, q->bundle, err));
-  if (q->stats) VLM_TRY(vlm_stats_digest(&statistics, q->stats, true, err));
+  if (q->stats) VLM_TRY(vlm_stats_digest(&statistics, q->stats, VLM_STATS_WHOLE, err));
   vlm_json_open_object(q->provenance, NULL);
   vlm_json_put_text(q->provenance, "tool", "vlm-quantize " VLM_VERSION);
   vlm_json_put_text(q->provenance, "model", vlm_digest_text(model, digest));
@@ -429,12 +429,13 @@ out:
 /* ---- the file ---- */
 
 /* A model that cannot answer yet, for want of a tokenizer say, is packed all the same. */
-static void make_golden(vlm_quantization *q, vlm_golden *golden) {
+static vlm_status make_golden(vlm_quantization *q, vlm_golden *golden, vlm_error *err) {
   vlm_prompts prompts = {0};
   vlm_error *why = &q->result.no_golden;
   vlm_status st = vlm_prompts_choose(&prompts, q->bundle, NULL, q->opts.prompts, q->opts.n_prompts, why);
-  if (st == VLM_OK) vlm_golden_make(golden, q->context, q->lowered.bundle, prompts.items[0], why);
+  if (st == VLM_OK) st = vlm_golden_make(golden, q->context, q->lowered.bundle, prompts.items[0], why);
   vlm_free(prompts.own);
+  return st == VLM_MEMORY ? vlm_fail(err, st, "%s", why->text) : VLM_OK;
 }
 
 vlm_status vlm_quantization_plan_text(const vlm_quantization *q, vlm_json_writer *w, const char **text,
@@ -454,7 +455,7 @@ vlm_status vlm_flow_quantize_write(vlm_quantization *q, const char *path, vlm_er
   VLM_TRY(vlm_json_writer_text(q->provenance, &content.provenance, NULL, err));
   VLM_TRY(vlm_json_writer_create(&plan, 0, err));
   if (q->plan->count) VLM_TRY(vlm_quantization_plan_text(q, plan, &content.quantization, err));
-  make_golden(q, &golden);
+  VLM_TRY(make_golden(q, &golden, err));
   content.golden = &golden.item;
   content.n_golden = golden.item.n_outputs;
   VLM_TRY(stage(q, 4, err));

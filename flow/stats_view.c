@@ -109,7 +109,7 @@ vlm_status vlm_stats_view_make(vlm_stats_view *out, const vlm_stats *stats, vlm_
   vlm_stats_view v = {
       .stats = stats, .n_tensors = vlm_stats_count(stats), .n_samples = vlm_stats_samples(stats)};
   summary_job job = {.view = &v};
-  VLM_TRY(vlm_stats_digest(&v.digest, stats, true, err));
+  VLM_TRY(vlm_stats_digest(&v.digest, stats, VLM_STATS_WHOLE, err));
   VLM_TRY(vlm_new(&v.tensors, v.n_tensors, err));
   VLM_TRY(vlm_new(&v.samples, v.n_samples, err));
   VLM_TRY(vlm_new(&job.errors, v.n_tensors, err));

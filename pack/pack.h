@@ -40,6 +40,7 @@ typedef struct vlm_pack_opts {
   vlm_pack_codec codec; /* RAW: weights can be mapped without a copy */
   int level;            /* zstd, 1 to 19; 0 = 6 */
   vlm_threads *threads; /* NULL = this thread; the bytes do not depend on it */
+  bool unverified;      /* do not read the file back before it gets its name */
   /* Asked between batches of tensors; its error ends the writing, and there is no file. NULL = not. */
   vlm_status (*go_on)(void *user, vlm_error *err);
   void *user;
@@ -123,6 +124,8 @@ typedef struct vlm_pack_report {
   size_t file_bytes, weight_bytes;
 } vlm_pack_report;
 
+/* The file at `path`, which messages call `name`: every hash and every graph. */
+vlm_status vlm_pack_verify_written(const char *path, const char *name, vlm_threads *threads, vlm_error *err);
 /* Every hash of the file, every graph, every golden case. *report (may be NULL) = what was checked. */
 vlm_status vlm_pack_verify(const char *path, const vlm_pack_verify_opts *opts, vlm_pack_report *report,
                            vlm_error *err);

@@ -124,6 +124,13 @@ out:
   return st;
 }
 
+/* The writer never leaves what the reader refuses. A device cannot be read back. */
+static vlm_status read_back(const vlm_packer *p, const char *path, const vlm_pack_opts *opts) {
+  const char *written = vlm_writer_path(p->writer);
+  if (opts->unverified || !vlm_file_is_regular(written, NULL)) return VLM_OK;
+  return vlm_pack_verify_written(written, path, p->threads, p->err);
+}
+
 vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, const vlm_pack_opts *opts,
                           size_t *bytes, vlm_error *err) {
   static const vlm_pack_opts defaults = {.level = 0};
@@ -149,6 +156,7 @@ vlm_status vlm_pack_write(const char *path, const vlm_pack_content *content, con
   VLM_TRY(put_text_section(&p, VLM_SECTION_CALB, content->provenance));
   VLM_TRY(put_golden(&p));
   VLM_TRY(put_index(&p));
+  VLM_TRY(read_back(&p, path, opts));
   VLM_TRY(vlm_writer_commit(p.writer, err));
   if (bytes) *bytes = (size_t)p.layout.file_bytes;
 out:

@@ -33,19 +33,19 @@ VLM_BEGIN_DECLS
 
 /* Causes of failure: X(NAME, process exit code of the programs, text). Values count up from 0 and stay:
  * new causes go to the end. */
-#define VLM_STATUSES(X)                                                                               \
-  X(OK, 0, "ok")                                                                                      \
-  X(USAGE, 1, "wrong usage") /* an argument that cannot be right: a mistake of the calling program */ \
-  X(INPUT, 2, "bad input")   /* a file, picture or tensor that is not what it should be */            \
-  X(UNSUPPORTED, 2, "not supported")        /* valid, but more than this library can do */            \
-  X(IO, 2, "input or output failed")        /* the system refused */                                  \
-  X(LIMIT, 2, "limit exceeded")             /* more than an option allows */                          \
-  X(QUALITY, 3, "quality below budget")     /* of the programs */                                     \
-  X(SLOWER, 4, "slower than FP32")          /* of the programs */                                     \
-  X(INTEGRITY, 5, "integrity check failed") /* a packed file that is truncated or altered */          \
-  X(MEMORY, 2, "out of memory")                                                                       \
-  X(INTERNAL, 70, "internal error")          /* a mistake of ours: please report it */                \
-  X(INTERRUPTED, 130, "interrupted")         /* of the programs */                                    \
+#define VLM_STATUSES(X)                                                                                      \
+  X(OK, 0, "ok")                                                                                             \
+  X(USAGE, 1, "wrong usage") /* an argument that cannot be right: a mistake of the calling program */        \
+  X(INPUT, 2, "bad input")   /* a file, picture or tensor that is not what it should be */                   \
+  X(UNSUPPORTED, 2, "not supported")         /* valid, but more than this library can do */                  \
+  X(IO, 2, "input or output failed")         /* the system refused */                                        \
+  X(LIMIT, 2, "limit exceeded")              /* more than an option allows */                                \
+  X(QUALITY, 3, "quality below budget")      /* of the programs */                                           \
+  X(SLOWER, 4, "slower than FP32")           /* of the programs */                                           \
+  X(INTEGRITY, 5, "integrity check failed")  /* a packed file that is truncated or altered */                \
+  X(MEMORY, 6, "out of memory")              /* or no thread could be started; a smaller request may work */ \
+  X(INTERNAL, 70, "internal error")          /* a mistake of ours: please report it */                       \
+  X(INTERRUPTED, 130, "interrupted")         /* of the programs */                                           \
   X(UNKNOWN, 70, "not known before the run") /* inside of the library */
 
 typedef enum vlm_status {

@@ -57,7 +57,8 @@ vlm_status vlm_file_map_fd(vlm_file *out, int fd, uint64_t offset, uint64_t byte
     goto out;
   }
   void *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
-  VLM_CHECK(data != MAP_FAILED, err, VLM_IO, "%s: cannot be mapped: %s", name, strerror(errno));
+  VLM_CHECK(data != MAP_FAILED, err, vlm_errno_status(VLM_IO), "%s: cannot be mapped: %s", name,
+            strerror(errno));
   *out = (vlm_file){.data = data, .bytes = (size_t)bytes, .mapped = true};
   vlm_mapped_add(data, out->bytes, name);
 out:

@@ -26,6 +26,13 @@ static json_t *parse_root(const char *text, size_t bytes, json_error_t *error) {
   return root;
 }
 
+/* Jansson has a code for memory, yet often leaves it out: it tells nothing at all, or that a string which it could not store is no string. */
+static bool is_out_of_memory(const json_error_t *error) {
+  return json_error_code(error) == json_error_out_of_memory || !error->text[0] ||
+         strstr(error->text, "string or '}' expected near '\"") ||
+         strstr(error->text, "invalid token near '\"");
+}
+
 vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, const char *source,
                           vlm_error *err) {
   vlm_status st = VLM_OK;
@@ -41,6 +48,8 @@ vlm_status vlm_json_parse(vlm_json_doc **out, const char *text, size_t bytes, co
   doc = memory;
   VLM_TRY(vlm_strdup(&doc->source, source ? source : "JSON text", err));
   doc->root = parse_root(text, bytes, &error);
+  VLM_CHECK(doc->root || !is_out_of_memory(&error), err, VLM_MEMORY,
+            "%s: out of memory while parsing %zu bytes", doc->source, bytes);
   VLM_CHECK(doc->root, err, VLM_INPUT, "%s: line %d column %d: not valid JSON: %s", doc->source, error.line,
             error.column, error.text);
   *out = doc;

@@ -1,5 +1,6 @@
 #include "runtime/base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const status_row *row_of(vlm_status status) {
 const char *vlm_status_name(vlm_status status) { return row_of(status)->name; }
 const char *vlm_status_text(vlm_status status) { return row_of(status)->text; }
 int vlm_status_exit_code(vlm_status status) { return row_of(status)->exit_code; }
+vlm_status vlm_errno_status(vlm_status otherwise) { return errno == ENOMEM ? VLM_MEMORY : otherwise; }
 
 void vlm_error_set(vlm_error *err, vlm_status status, const char *format, ...) {
   if (!err) return;

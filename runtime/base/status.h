@@ -22,6 +22,8 @@ static inline vlm_status vlm_same_status(vlm_status status) { return status; }
 vlm_status vlm_error_context(vlm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 int vlm_status_exit_code(vlm_status status);
+/* Of a call of the system that just failed: VLM_MEMORY when errno says so, else `otherwise`. */
+vlm_status vlm_errno_status(vlm_status otherwise);
 
 #define VLM_TRY(expression)     \
   do {                          \

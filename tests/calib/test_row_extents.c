@@ -73,7 +73,7 @@ static void fill(vlm_stats **out, uint64_t sample, int first, int count, bool ro
 
 static vlm_digest digest_of(const vlm_stats *s) {
   vlm_digest d;
-  FINE(vlm_stats_digest(&d, s, true, &error));
+  FINE(vlm_stats_digest(&d, s, VLM_STATS_WHOLE, &error));
   return d;
 }
 

@@ -52,6 +52,6 @@ void fuzz_on_statistics(const uint8_t *data, size_t size) {
   vlm_digest digest;
   const char *path = fuzz_file(".h5", data, size);
   if (!path || vlm_stats_open(&stats, path, &err) != VLM_OK) return;
-  (void)vlm_stats_digest(&digest, stats, true, &err);
+  (void)vlm_stats_digest(&digest, stats, VLM_STATS_WHOLE, &err);
   vlm_stats_free(stats);
 }

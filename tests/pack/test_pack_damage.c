@@ -1,4 +1,4 @@
-/* Damaged files: every byte flipped, every length, edited numbers with correct hashes, other versions, and the committed bad files.
+/* Damaged files: every bit and every byte flipped, every length, edited numbers with correct hashes, other versions, and the committed bad files.
  * What is written is compact (format 1.1); format 1.0 is read from the committed file.
  * Nothing may crash, and nothing may open as something else. */
 #include <setjmp.h>
@@ -111,9 +111,9 @@ static void check_refused(const char *what, size_t at) {
 }
 
 static void flip_every_byte(image f) {
-  static const unsigned char masks[] = {0x01, 0x80, 0xFF};
+  static const unsigned char masks[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xFF};
   for (size_t at = 0; at < f.bytes; at++) {
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < 9; m++) {
       f.data[at] ^= masks[m];
       save(path_b, f.data, f.bytes);
       check_refused("byte", at);

@@ -41,3 +41,5 @@ that "defaults that were typed" vlm-quantize "$small" --activations dynamic -o d
 same "make the same file" c.vlmq d.vlmq
 that "no options" vlm-quantize "$BUNDLE" --calib "$STATS" --level 6 -o e.vlmq --quiet
 that "no record" eval '! vlm-inspect e.vlmq | grep -q "options"'
+that "packed without reading back" vlm-quantize "$BUNDLE" --calib "$STATS" --level 3 --no-verify --quiet -o unread.vlmq
+same "gives the same bytes" unread.vlmq "$PACK"
