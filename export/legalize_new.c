@@ -54,15 +54,33 @@ vlm_status vlm_legal_gelu(vlm_legalizer *l) {
   return tanh ? gelu_tanh(l) : gelu_erf(l);
 }
 
-vlm_status vlm_legal_quick_gelu(vlm_legalizer *l) {
+/* x * Sigmoid(alpha * x). */
+static vlm_status gated(vlm_legalizer *l, float usual) {
   vlm_status st = VLM_OK;
   const vlm_node *node = vlm_legal_node(l);
-  vlm_value_id x = node->inputs[0], alpha, a = VLM_NO_VALUE, b = a;
-  LEGAL_NUMBER(alpha, (double)vlm_node_float(node, "alpha", 1.702f));
+  const float factor = vlm_node_float(node, "alpha", usual);
+  vlm_value_id x = node->inputs[0], alpha = VLM_NO_VALUE, a = alpha, b = alpha;
+  if (factor != 1) LEGAL_NUMBER(alpha, (double)factor);
   vlm_value_id out = vlm_legal_replace(l);
-  STEP(a, "Mul", x, alpha);
+  if (factor == 1) a = x;
+  else STEP(a, "Mul", x, alpha);
   STEP(b, "Sigmoid", a);
   STEP(out, "Mul", x, b);
+out:
+  return st;
+}
+
+vlm_status vlm_legal_quick_gelu(vlm_legalizer *l) { return gated(l, 1.702f); }
+vlm_status vlm_legal_swish(vlm_legalizer *l) { return gated(l, 1); }
+
+vlm_status vlm_legal_hard_swish(vlm_legalizer *l) {
+  vlm_status st = VLM_OK;
+  const vlm_attr attrs[] = {{.name = "alpha", .kind = VLM_ATTR_FLOAT, .u.f = 1.0f / 6},
+                            {.name = "beta", .kind = VLM_ATTR_FLOAT, .u.f = 0.5f}};
+  vlm_value_id x = vlm_legal_node(l)->inputs[0], a = VLM_NO_VALUE;
+  vlm_value_id out = vlm_legal_replace(l);
+  VLM_TRY(vlm_legal_step(l, &a, "HardSigmoid", &x, 1, attrs, 2));
+  STEP(out, "Mul", x, a);
 out:
   return st;
 }
