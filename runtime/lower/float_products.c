@@ -80,7 +80,7 @@ out:
 static const struct {
   const char *op_type;
   int32_t residual, bytes; /* inputs; with the second the result is bytes, -1 = never */
-} PRODUCTS[] = {{"QMatMul", 8, 6}, {"QMatMulDynamic", 4, -1}, {"WMatMul", 4, -1}};
+} PRODUCTS[] = {{"QMatMul", 8, 6}, {"QMatMulDynamic", 4, 5}, {"WMatMul", 4, -1}};
 
 /* The input that is the addend; -1 = the operator takes none. */
 static int32_t residual_input(const vlm_node *node) {

@@ -310,9 +310,10 @@ vlm_status vlm_lower_row_product(vlm_lowering *l, int32_t n) {
   p.matrix = known_rank(l->graph, node->inputs[0]) >= 2;
   p.channels = w->dims[w->rank - (p.w_rows ? 2 : 1)];
   p.matrices = vlm_tensor_span(w, 0, w->rank - 2);
-  VLM_TRY(read_tail(l, &p, TAKES_ACTIVATION, &t));
-  const vlm_value_id inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], t.bias};
-  VLM_TRY(make(l, n, &p, &t, &(vlm_node_form){.op_type = "QMatMulDynamic", .inputs = inputs, .n_inputs = 4}));
+  VLM_TRY(read_tail(l, &p, TAKES_QUANTIZE, &t));
+  const vlm_value_id inputs[] = {node->inputs[0], node->inputs[1], node->inputs[2], t.bias,
+                                 VLM_NO_VALUE,    t.y_scale,       t.y_zero};
+  VLM_TRY(make(l, n, &p, &t, &(vlm_node_form){.op_type = "QMatMulDynamic", .inputs = inputs, .n_inputs = 7}));
 out:
   return st;
 }

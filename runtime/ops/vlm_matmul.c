@@ -1,7 +1,7 @@
 /* Internal operators (domain "vlm") that lowering makes of matrix products with quantized activations; shapes: vlm_product.h.
  *
  * QMatMul         x, x_scale, x_zero, w, w_scale, [bias], [y_scale], [y_zero], [residual]; x float32 or uint8
- * QMatMulDynamic  x, w, w_scale, [bias], [residual]; x is quantized row by row */
+ * QMatMulDynamic  x, w, w_scale, [bias], [residual], [y_scale], [y_zero]; x is quantized row by row */
 #include "runtime/kernels/gemm_q8.h"
 #include "runtime/ops/op_check.h"
 #include "runtime/ops/op_data.h"
@@ -88,9 +88,26 @@ static vlm_status run_product(vlm_op_call *c, const vlm_matmul_state *s, vlm_gem
   return VLM_OK;
 }
 
+/* A result of bytes: y_scale and y_zero follow one another. */
+static vlm_status prepare_bytes(vlm_op_call *c, int y_scale, vlm_matmul_state *s) {
+  vlm_status st = VLM_OK;
+  VLM_TRY(vlm_require_type(c, y_scale + 1, "the zero point of y", VLM_U8));
+  VLM_TRY(vlm_scalar_prepare(c, &s->y_scale, y_scale, 1, "the scale of y"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->y_zero, y_scale + 1, 0, "the zero point of y"));
+out:
+  return st;
+}
+
+static void take_bytes(const vlm_op_call *c, const vlm_matmul_state *s, vlm_gemm_q8 *g) {
+  if (s->y_scale.input < 0) return;
+  g->q_scale = (float)vlm_scalar_get(c, &s->y_scale);
+  g->q_zero = (int32_t)vlm_scalar_get(c, &s->y_zero);
+  g->c_u8 = c->out[0]->data;
+}
+
 /* ---- QMatMul ---- */
 
-enum { X_SCALE = 1, X_ZERO, W, Y_SCALE = 6, Y_ZERO, RESIDUAL };
+enum { X_SCALE = 1, X_ZERO, W, Y_SCALE = 6, RESIDUAL = 8, ROW_Y_SCALE = 5 };
 static const vlm_product_inputs STATIC_INPUTS = {.w = W, .residual = RESIDUAL},
                                 ROW_INPUTS = {.w = 1, .residual = 4};
 
@@ -108,10 +125,8 @@ vlm_status vlm_prepare_QMatMul(vlm_op_call *c) {
   VLM_TRY(prepare_product(c, STATIC_INPUTS, 1, s));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_scale, X_SCALE, 1, "the scale of x"));
   VLM_TRY(vlm_require_type(c, X_ZERO, "the zero point of x", VLM_U8));
-  VLM_TRY(vlm_require_type(c, Y_ZERO, "the zero point of y", VLM_U8));
   VLM_TRY(vlm_scalar_prepare(c, &s->x_zero, X_ZERO, 0, "the zero point of x"));
-  VLM_TRY(vlm_scalar_prepare(c, &s->y_scale, Y_SCALE, 1, "the scale of y"));
-  VLM_TRY(vlm_scalar_prepare(c, &s->y_zero, Y_ZERO, 0, "the zero point of y"));
+  VLM_TRY(prepare_bytes(c, Y_SCALE, s));
   if (x->dtype == VLM_F32) VLM_TRY(vlm_op_reserve(c, &s->q, vlm_tensor_count(x), 1));
 out:
   return st;
@@ -139,17 +154,15 @@ vlm_status vlm_run_QMatMul(vlm_op_call *c) {
   g.a_scale = (float)vlm_scalar_get(c, &s->x_scale);
   g.zero = (int32_t)vlm_scalar_get(c, &s->x_zero);
   g.a = quantized_rows(c, s, g.a_scale, g.zero);
-  if (s->y_scale.input >= 0) {
-    g.q_scale = (float)vlm_scalar_get(c, &s->y_scale);
-    g.q_zero = (int32_t)vlm_scalar_get(c, &s->y_zero);
-    g.c_u8 = c->out[0]->data;
-  }
+  take_bytes(c, s, &g);
   return run_product(c, s, &g);
 }
 
 /* ---- QMatMulDynamic ---- */
 
-vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) { return vlm_product_infer(c, ROW_INPUTS, VLM_F32); }
+vlm_status vlm_infer_QMatMulDynamic(vlm_op_call *c) {
+  return vlm_product_infer(c, ROW_INPUTS, vlm_in(c, ROW_Y_SCALE) ? VLM_U8 : VLM_F32);
+}
 
 vlm_status vlm_prepare_QMatMulDynamic(vlm_op_call *c) {
   vlm_status st = VLM_OK;
@@ -157,6 +170,7 @@ vlm_status vlm_prepare_QMatMulDynamic(vlm_op_call *c) {
   VLM_TRY(vlm_op_state_new(c, &s));
   VLM_TRY(vlm_require_type(c, 0, "x", VLM_F32));
   VLM_TRY(prepare_product(c, ROW_INPUTS, sizeof(float), s));
+  VLM_TRY(prepare_bytes(c, ROW_Y_SCALE, s));
   const vlm_matmul_shape *m = &s->p.s;
   const size_t range = sizeof(float) + sizeof(int32_t);
   VLM_TRY(vlm_op_reserve(c, &s->q, vlm_tensor_count(c->in[0]), 1));
@@ -196,5 +210,6 @@ vlm_status vlm_run_QMatMulDynamic(vlm_op_call *c) {
   g.row_scale = quantized.scale;
   g.row_zero = quantized.zero;
   rows_of_result(c, s, &g);
+  take_bytes(c, s, &g);
   return run_product(c, s, &g);
 }

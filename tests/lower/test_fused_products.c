@@ -90,8 +90,7 @@ static void test_what_is_read_elsewhere_stays(void **state) {
 
 /* ---- 8 bits ---- */
 
-#define STORED                                          \
-  "in x float32 2,37,24\n"                              \
+#define WEIGHTS                                         \
   "const scale float32 - 0.01\n"                        \
   "const zero uint8 - 128\n"                            \
   "const w8 int8 24,40 1 -3 5 7 -11 13 -127 90 44 -8\n" \
@@ -99,13 +98,15 @@ static void test_what_is_read_elsewhere_stays(void **state) {
   "const wz int8 40 0\n"                                \
   "const b float32 40 rand 2\n"                         \
   "DequantizeLinear w8 ws wz -> w axis=1\n"
+#define STORED "in x float32 2,37,24\n" WEIGHTS
 
-/* Lowered and lowered, since dequantized weights round otherwise: with the sum as an output of its own, which keeps the Add apart. */
-static void expect_taken(const char *text, const char *op, const char *apart, int steps) {
+/* Lowered and lowered, since dequantized weights round otherwise: with `apart`, what stands in front of the node of type `last` as an output
+ * of its own, that node is not taken. */
+static void expect_taken(const char *text, const char *op, const char *last, const char *apart, int steps) {
   char both[1200];
   snprintf(both, sizeof both, "%s%s", text, apart);
   for (int threads = 1; threads < 3; threads++) {
-    const answer one = run(text, op, true, threads, NULL), two = run(both, "Add", true, threads, "c");
+    const answer one = run(text, op, true, threads, NULL), two = run(both, last, true, threads, "c");
     assert_int_equal(one.made, 1);
     assert_int_equal(one.steps, steps);
     assert_int_equal(two.made, 1);
@@ -126,18 +127,36 @@ static void test_integer_products(void **state) {
              "in r float32 %s\nQuantizeLinear x scale zero -> q\nDequantizeLinear q scale zero -> d\n"
              "MatMul d w -> p\nAdd p b -> s\nGelu s -> t\nAdd t r -> y\nout y\n",
              SHAPES[i]);
-    expect_taken(text, "QMatMul", "out t\n", 2);
+    expect_taken(text, "QMatMul", "Add", "out t\n", 2);
     snprintf(
         text, sizeof text,
         STORED
         "in r float32 %s\nvlm:QMatMulDynamic x w8 ws -> p\nAdd p b -> s\nGelu s -> t\nAdd r t -> y\nout y\n",
         SHAPES[i]);
-    expect_taken(text, "QMatMulDynamic", "out t\n", 1);
+    expect_taken(text, "QMatMulDynamic", "Add", "out t\n", 1);
     snprintf(text, sizeof text,
              STORED "in r float32 %s\nMatMul x w -> p\nAdd b p -> s\nGelu s -> t\nAdd r t -> y\nout y\n",
              SHAPES[i]);
-    expect_taken(text, "WMatMul", "out t\n", 1);
+    expect_taken(text, "WMatMul", "Add", "out t\n", 1);
   }
+}
+
+/* A product with a range per row gives the bytes that its one reader wants. */
+static void test_row_products_that_give_bytes(void **state) {
+  static const char *const TAILS[] = {"Add p b -> t\n", "Add p b -> s\nGelu s -> t\n", "Relu p -> t\n",
+                                      "Add b p -> s\ncom.microsoft:QuickGelu s -> t\n"};
+  static const char *const ROWS[] = {"1,1,24", "2,37,24", "2,1,24", "1,129,24"};
+  (void)state;
+  for (size_t i = 0; i < sizeof TAILS / sizeof TAILS[0]; i++)
+    for (size_t k = 0; k < sizeof ROWS / sizeof ROWS[0]; k++) {
+      char text[1000];
+      snprintf(text, sizeof text,
+               "in x float32 %s\n" WEIGHTS
+               "vlm:QMatMulDynamic x w8 ws -> p\n%s"
+               "QuantizeLinear t scale zero -> y\nout y\n",
+               ROWS[k], TAILS[i]);
+      expect_taken(text, "QMatMulDynamic", "QuantizeLinear", "out t\n", 1);
+    }
 }
 
 int main(void) {
@@ -149,6 +168,7 @@ int main(void) {
       cmocka_unit_test(test_two_products_meet),
       cmocka_unit_test(test_what_is_read_elsewhere_stays),
       cmocka_unit_test(test_integer_products),
+      cmocka_unit_test(test_row_products_that_give_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

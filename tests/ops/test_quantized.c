@@ -107,6 +107,14 @@ static void test_qmatmul_dynamic(void **state) {
   op_harness h = {.threads = 2};
   op_apply(&h, "vlm", "QMatMulDynamic", 1, NULL, (const vlm_tensor *[]){&x, &w, &ws}, 3, 1);
   expect_bits(&h.out[0], wanted, "dynamic");
+  const float y_scale = 0.31f;
+  const uint8_t y_zero = 17;
+  const vlm_tensor ys = OP_SCALAR(VLM_F32, &y_scale), yz = OP_SCALAR(VLM_U8, &y_zero);
+  op_apply(&h, "vlm", "QMatMulDynamic", 1, NULL, (const vlm_tensor *[]){&x, &w, &ws, NULL, NULL, &ys, &yz}, 7,
+           1);
+  assert_int_equal(h.out[0].dtype, VLM_U8);
+  for (int i = 0; i < M * N; i++)
+    assert_int_equal(((uint8_t *)h.out[0].data)[i], quantized(wanted[i], y_scale, y_zero));
   op_release(&h);
 }
 
