@@ -37,6 +37,7 @@ vlm_status vlm_quantize_onnx_options(vlm_quantize_job *j, vlm_error *err) {
                          VLM_OPTION_GIVEN(args, opset) || args->freeze.count),
             err, VLM_USAGE,
             "--target, --format, --opset and --freeze are of ONNX files: --onnx-out DIR or -o OUT.onnx");
+  j->opts.fixed_convolutions = written;
   if (written) choose_activations(j, vlm_target_get((vlm_target_id)args->target));
 out:
   return st;

@@ -135,16 +135,17 @@ static vlm_status repair_with(vlm_quantization *q, const vlm_sample_list *sample
   double target = q->opts.target_db;
   VLM_TRY(vlm_costs_make(&costs, &assumed, q->context, q->bundle, q->stats, err));
   const vlm_role_profile *profile = &costs.roles[VLM_ROLE_MODEL];
-  const vlm_repair_opts how = {
-      .target_db = target > 0 ? target : TARGET_DB,
-      .floor_db = FLOOR_DB,
-      .may_leave = 0.4,
-      .may_leave_below = 0.5,
-      .at_any_price = target > 0,
-      .costs = profile->made ? &profile->profile : NULL,
-      .only_measure = !is_free(&q->opts),
-      .may_free = is_free(&q->opts) && q->opts.quant.activations == VLM_ACTIVATIONS_AUTO,
-      .known_samples = !samples->held_out};
+  const vlm_repair_opts how = {.target_db = target > 0 ? target : TARGET_DB,
+                               .floor_db = FLOOR_DB,
+                               .may_leave = 0.4,
+                               .may_leave_below = 0.5,
+                               .at_any_price = target > 0,
+                               .costs = profile->made ? &profile->profile : NULL,
+                               .only_measure = !is_free(&q->opts),
+                               .may_free = is_free(&q->opts) &&
+                                           q->opts.quant.activations == VLM_ACTIVATIONS_AUTO &&
+                                           !q->opts.quant.fixed_convolutions,
+                               .known_samples = !samples->held_out};
   VLM_TRY(vlm_trials_open(&trials, q->context, q->graphs[0].graph, samples->items, samples->count, err));
   VLM_TRY(vlm_repair(&q->measured, trials, q->plan, &q->graphs[0], q->stats, &q->opts.quant, &how, err));
   q->result.outputs = q->measured.outputs;

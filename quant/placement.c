@@ -14,11 +14,12 @@ static vlm_placed decide(const vlm_placed *p, vlm_decision decision, const char 
 
 /* ---- what the node can be ---- */
 
-static vlm_placed ask_lower(const vlm_candidate *c) {
+static vlm_placed ask_lower(const vlm_candidate *c, const vlm_quant_opts *opts) {
   static const vlm_form FORMS[] = {VLM_FORM_STATIC, VLM_FORM_ROW, VLM_FORM_IMAGE, VLM_FORM_WEIGHT_ONLY};
   vlm_placed p = {.decision = VLM_DECIDE_FLOAT};
   for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
     const char *why = NULL;
+    if (FORMS[i] == VLM_FORM_IMAGE && opts->fixed_convolutions) continue;
     if (vlm_lower_can(c->body->graph, c->node, &c->slot, FORMS[i], &why)) p.forms |= (int32_t)FORMS[i];
     else if (c->node->traits->forms & (int32_t)FORMS[i] && !p.why_not) p.why_not = why;
   }
@@ -171,7 +172,7 @@ static vlm_placed place_transposed(const vlm_placed *p, const vlm_candidate *c,
 }
 
 vlm_placed vlm_placement(const vlm_candidate *c, const vlm_surroundings *around) {
-  const vlm_placed p = ask_lower(c);
+  const vlm_placed p = ask_lower(c, around->opts);
   if (kept(c->node, around->opts)) return decide(&p, VLM_DECIDE_FLOAT, "kept by --keep");
   if (is_tiny(c, around, MIN_WEIGHTS)) return decide(&p, VLM_DECIDE_FLOAT, "small: tiny part of the model");
   switch (c->node->traits->family) {

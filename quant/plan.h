@@ -38,7 +38,8 @@ typedef struct vlm_quant_opts {
       everything; /* no placement rules: every product, every convolution, and every float tensor between them that the
                                    * statistics know (for comparisons: residual sums, normalisations and
                                    * softmax suffer) */
-  bool no_weight_search; /* absmax weight scales instead of the least-error clip */
+  bool fixed_convolutions; /* none with a range per image: files for other runtimes have no fast form of it */
+  bool no_weight_search;   /* absmax weight scales instead of the least-error clip */
   /* measure nothing: what would be decided before weights and ranges are looked at */
   bool placement_only;
   double min_sqnr_db;      /* static nodes below become dynamic or float; 0 = 15 */
