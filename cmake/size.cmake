@@ -5,7 +5,7 @@ add_compile_options(-ffunction-sections -fdata-sections -fno-asynchronous-unwind
 
 # Files of runtime/ that stay fast. Found by counting instructions of whole answers with and without.
 set(VLMQ_FAST base/hash.c base/memory.c base/small_float.c
-  image/image.c image/resize.c image/preprocess_store.c decode/search.c decode/search_rules.c
+  image/image.c image/resize.c image/preprocess_store.c image/yuv_sample.c decode/search.c decode/search_rules.c
   ops/box.c ops/cache_attention.c ops/integer_product.c ops/nd_copy.c ops/norm_rows.c
   ops/pool_window.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/sdpa.c ops/softmax.c ops/table_copy.c
   ops/tensor_stack.c ops/turn.c)
@@ -40,7 +40,9 @@ function(vlmq_small)
     endif()
   endforeach()
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # its -O2 leaves loops with unknown trip counts alone
-    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/ops/resample.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-ftree-vectorize> $<${released}:-fvect-cost-model=dynamic>)
+    foreach(file ops/resample.c image/yuv_sample.c)
+      set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-ftree-vectorize> $<${released}:-fvect-cost-model=dynamic>)
+    endforeach()
   endif()
   set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/q8_weights.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O3>) # packs all
   # Canaries stay where texts and files are read, and wherever a function has a buffer of characters; kernels have none of either.
