@@ -41,8 +41,7 @@ typedef struct vlm_resize_weights {
 
 typedef struct vlm_resize_axis {
   int in_size, out_size;
-  float
-      end; /* of the used source range: in_size for the whole axis; single precision as in Pillow */
+  float end; /* of the used source range: in_size for the whole axis; single precision as in Pillow */
   vlm_resize_filter filter; /* not nearest */
   float begin;              /* of that range; 0 as a rule */
 } vlm_resize_axis;

@@ -110,7 +110,8 @@ vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axi
   vlm_status st = VLM_OK;
   const int in_size = axis->in_size, out_size = axis->out_size;
   void *block = NULL, *scratch = NULL;
-  double scale = ((double)axis->end - (double)axis->begin) / out_size, filter_scale = scale < 1.0 ? 1.0 : scale;
+  double scale = ((double)axis->end - (double)axis->begin) / out_size,
+         filter_scale = scale < 1.0 ? 1.0 : scale;
   double support = filters[axis->filter].support * filter_scale;
   double most = ceil(support) * 2.0 + 1.0;
   int taps = most < in_size ? (int)most : in_size;

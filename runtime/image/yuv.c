@@ -84,15 +84,21 @@ out:
   return st;
 }
 
-static vlm_status run_rest(vlm_pixels *out, const vlm_preprocess *ops, int done, const vlm_yuv *f,
-                           const vlm_image_size *size, vlm_threads *threads, vlm_error *err) {
+/* The list's beginning, done by the sampler: how many operations, and the size that they give. */
+typedef struct {
+  int count;
+  vlm_image_size size;
+} begun;
+
+static vlm_status run_rest(vlm_pixels *out, const vlm_preprocess *ops, const begun *b, const vlm_yuv *f,
+                           vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image image = {0};
   vlm_preprocess *rest = NULL;
   VLM_TRY(vlm_new(&rest, 1, err));
-  rest->count = ops->count - done;
-  memcpy(rest->ops, ops->ops + done, (size_t)rest->count * sizeof *rest->ops);
-  VLM_TRY(make_image(&image, f, size, threads, err));
+  rest->count = ops->count - b->count;
+  memcpy(rest->ops, ops->ops + b->count, (size_t)rest->count * sizeof *rest->ops);
+  VLM_TRY(make_image(&image, f, &b->size, threads, err));
   VLM_TRY(vlm_preprocess_run(out, rest, &image, threads, err));
 out:
   vlm_free(rest);
@@ -133,34 +139,32 @@ out:
 }
 
 /* The first operations that the sampler does itself: a resize that is no thumbnail, and what does not matter here. */
-static int take_resize(vlm_image_size *size, const vlm_preprocess *ops) {
+static void take_resize(begun *b, const vlm_preprocess *ops) {
   int done = 0;
   while (done < ops->count && ops->ops[done].kind == VLM_PREPROCESS_FLATTEN) done++;
   const vlm_preprocess_op *op = &ops->ops[done];
-  size->filter = VLM_FILTER_BOX;
+  int64_t w = b->size.width, h = b->size.height;
   if (done == ops->count || op->kind != VLM_PREPROCESS_RESIZE || op->fit == VLM_FIT_SHRINK ||
       op->filter == VLM_FILTER_NEAREST)
-    return 0;
-  int64_t w = size->width, h = size->height;
+    return;
   vlm_preprocess_op_size(op, &w, &h);
-  if (w > VLM_PREPROCESS_MAX_SIDE || h > VLM_PREPROCESS_MAX_SIDE)
-    return 0; /* vlm_preprocess_run says what is wrong */
-  *size = (vlm_image_size){.width = w, .height = h, .filter = op->filter};
-  return done + 1;
+  if (w > VLM_PREPROCESS_MAX_SIDE || h > VLM_PREPROCESS_MAX_SIDE) return; /* told by vlm_preprocess_run */
+  *b = (begun){done + 1, {.width = w, .height = h, .filter = op->filter}};
 }
 
 vlm_status vlm_yuv_run(vlm_pixels *out, const vlm_preprocess *ops, const vlm_yuv *frame, vlm_threads *threads,
                        vlm_error *err) {
   vlm_status st = VLM_OK;
   const bool lies = frame->turns % 2;
-  vlm_image_size size = {.width = lies ? frame->crop.height : frame->crop.width,
-                         .height = lies ? frame->crop.width : frame->crop.height};
+  begun b = {.size = {.width = lies ? frame->crop.height : frame->crop.width,
+                      .height = lies ? frame->crop.width : frame->crop.height,
+                      .filter = VLM_FILTER_BOX}};
   *out = (vlm_pixels){0};
   VLM_TRY(vlm_yuv_check(frame, err));
   VLM_TRY(vlm_preprocess_check(ops, err));
-  const int done = take_resize(&size, ops);
-  if (done && only_stores(ops, done)) VLM_TRY(store(out, ops, frame, &size, threads, err));
-  else VLM_TRY(run_rest(out, ops, done, frame, &size, threads, err));
+  take_resize(&b, ops);
+  if (b.count && only_stores(ops, b.count)) VLM_TRY(store(out, ops, frame, &b.size, threads, err));
+  else VLM_TRY(run_rest(out, ops, &b, frame, threads, err));
 out:
   return st;
 }

@@ -38,7 +38,7 @@ typedef struct {
   factor luma, red_v, green_u, green_v, blue_u;
   scratch *workers;
   void *memory;
-} sampler;
+} resampler;
 
 /* ---- weights ---- */
 
@@ -191,7 +191,7 @@ static uint8_t to_byte(int16_t v) {
 }
 
 /* A row: Y, U and V, `plane` apart, to red, green and blue, likewise. */
-static void mix(const sampler *s, uint8_t *restrict to, const int16_t *restrict from, size_t apart) {
+static void mix(const resampler *s, uint8_t *restrict to, const int16_t *restrict from, size_t apart) {
   const int16_t *y = from, *u = from + apart, *v = from + 2 * apart;
   uint8_t *red = to, *green = to + apart, *blue = to + 2 * apart;
   const factor luma = s->luma, red_v = s->red_v, green_u = s->green_u, green_v = s->green_v,
@@ -217,7 +217,7 @@ static void put_values(float *to, ptrdiff_t step, const float table[256], const 
   for (; x < width; x++, to += step) *to = table[from[x]];
 }
 
-static void put_row(const sampler *s, const uint8_t *from, size_t apart, int y) {
+static void put_row(const resampler *s, const uint8_t *from, size_t apart, int y) {
   const vlm_yuv_target *to = s->to;
   ptrdiff_t at = to->at + y * to->down;
   for (int c = 0; c < 3; c++, at += to->channel, from += apart) {
@@ -228,7 +228,7 @@ static void put_row(const sampler *s, const uint8_t *from, size_t apart, int y) 
 }
 
 static void make_tiles(void *user, int64_t begin, int64_t end, int worker) {
-  const sampler *s = user;
+  const resampler *s = user;
   const scratch *own = &s->workers[worker];
   const size_t width = (size_t)s->width, plane_size = width * ROWS;
   for (int64_t t = begin; t < end; t++) {
@@ -252,7 +252,7 @@ static factor factor_of(double value) {
   return (factor){(int16_t)whole, (int16_t)(part < 0 ? part - 0.5 : part + 0.5 > 32767 ? 32767 : part + 0.5)};
 }
 
-static void set_colors(sampler *s, const vlm_yuv *f) {
+static void set_colors(resampler *s, const vlm_yuv *f) {
   static const double MATRICES[][4] = {
 #define X(name, ...) {__VA_ARGS__},
       VLM_YUV_MATRICES(X)
@@ -267,7 +267,7 @@ static void set_colors(sampler *s, const vlm_yuv *f) {
   s->blue_u = factor_of(m[3] * chroma);
 }
 
-static vlm_status make_scratch(scratch *out, const sampler *s, vlm_error *err) {
+static vlm_status make_scratch(scratch *out, const resampler *s, vlm_error *err) {
   vlm_status st = VLM_OK;
   size_t columns = 0, lines = 0, bytes = 0;
   for (int k = 0; k < 3; k++) {
@@ -286,7 +286,7 @@ out:
   return st;
 }
 
-static void free_sampler(sampler *s, int workers) {
+static void free_sampler(resampler *s, int workers) {
   for (int k = 0; k < 3; k++) {
     vlm_free(s->planes[k].across.first);
     vlm_free(s->planes[k].down.first);
@@ -307,7 +307,7 @@ vlm_status vlm_yuv_sample(const vlm_yuv_target *to, const vlm_yuv *frame, const 
                           vlm_threads *threads, vlm_error *err) {
   vlm_status st = VLM_OK;
   const int workers = threads ? vlm_threads_count(threads) : 1;
-  sampler s = {.to = to, .width = (int)size->width, .height = (int)size->height};
+  resampler s = {.to = to, .width = (int)size->width, .height = (int)size->height};
   set_colors(&s, frame);
   for (int k = 0; k < 3; k++) VLM_TRY(make_plane(&s.planes[k], frame, k, size, err));
   VLM_TRY(vlm_new(&s.workers, (size_t)workers, err));
