@@ -40,9 +40,7 @@ function(vlmq_small)
     endif()
   endforeach()
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # its -O2 leaves loops with unknown trip counts alone
-    foreach(file ops/resample.c image/yuv_sample.c)
-      set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/${file} APPEND PROPERTY COMPILE_OPTIONS $<${released}:-ftree-vectorize> $<${released}:-fvect-cost-model=dynamic>)
-    endforeach()
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/ops/resample.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-ftree-vectorize> $<${released}:-fvect-cost-model=dynamic>)
   endif()
   set_property(SOURCE ${PROJECT_SOURCE_DIR}/runtime/kernels/q8_weights.c APPEND PROPERTY COMPILE_OPTIONS $<${released}:-O3>) # packs all
   # Canaries stay where texts and files are read, and wherever a function has a buffer of characters; kernels have none of either.

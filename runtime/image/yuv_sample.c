@@ -8,9 +8,9 @@
 /* Fractional bits: 5 between the passes, FRACTION behind them. */
 enum { ROWS = 8, WEIGHT = 14, FRACTION = 4, BLOCK = 16, HALF = 1 << (FRACTION - 1) };
 
-/* value * (whole + part / 65536) */
+/* value * (whole + part / 65536), for ROWS values: what is loaded is multiplied at once. */
 typedef struct {
-  int16_t whole, part;
+  int16_t whole[ROWS], part[ROWS];
 } factor;
 
 typedef struct {
@@ -34,7 +34,7 @@ typedef struct {
   plane planes[3];
   const vlm_yuv_target *to;
   int width, height;
-  int16_t black;
+  int16_t black[ROWS];
   factor luma, red_v, green_u, green_v, blue_u;
   scratch *workers;
   void *memory;
@@ -127,11 +127,12 @@ static void blend_one(int16_t *to, const uint8_t *const *rows, const int16_t *k,
   *to = (int16_t)(sum * 2);
 }
 
-static void copy_line(uint8_t *to, const uint8_t *from, int width, int64_t pixel) {
-  if (pixel == 2)
-    for (int x = 0; x < width; x++) to[x] = from[2 * x];
-  else
-    for (int x = 0; x < width; x++) to[x] = from[x * pixel];
+/* In blocks that the compiler knows; the last byte is none of a block, which would be read with the one behind it. */
+static void copy_line(uint8_t *restrict to, const uint8_t *restrict from, int width, int64_t pixel) {
+  int x = 0;
+  for (; pixel == 2 && x + BLOCK < width; x += BLOCK)
+    for (int i = 0; i < BLOCK; i++) to[x + i] = from[2 * (x + i)];
+  for (; x < width; x++) to[x] = from[x * pixel];
 }
 
 /* Dense rows are read in place, others copied. */
@@ -181,29 +182,34 @@ static void go_along(const plane *p, const scratch *s, int16_t *to, size_t strid
 
 /* ---- colours ---- */
 
-static int16_t times(int16_t v, factor f) { return (int16_t)(v * f.whole + share(v, f.part)); }
-
-static uint8_t to_byte(int16_t v) {
-  int16_t b = (int16_t)((int16_t)(v + HALF) >> FRACTION);
-  b = b < 0 ? 0 : b;
-  b = b > 255 ? 255 : b;
-  return (uint8_t)b;
+static inline void add_times(int16_t sum[ROWS], const int16_t v[ROWS], const factor *f) {
+  int16_t high[ROWS];
+  for (int i = 0; i < ROWS; i++) high[i] = share(v[i], f->part[i]);
+  for (int i = 0; i < ROWS; i++) sum[i] = (int16_t)(sum[i] + (int16_t)(v[i] * f->whole[i]));
+  for (int i = 0; i < ROWS; i++) sum[i] = (int16_t)(sum[i] + high[i]);
 }
 
-/* A row: Y, U and V, `plane` apart, to red, green and blue, likewise. */
-static void mix(const resampler *s, uint8_t *restrict to, const int16_t *restrict from, size_t apart) {
-  const int16_t *y = from, *u = from + apart, *v = from + 2 * apart;
-  uint8_t *red = to, *green = to + apart, *blue = to + 2 * apart;
-  const factor luma = s->luma, red_v = s->red_v, green_u = s->green_u, green_v = s->green_v,
-               blue_u = s->blue_u;
-  const int16_t black = s->black, grey = 128 << FRACTION;
-  for (int x = 0; x < s->width; x++) {
-    const int16_t l = times((int16_t)(y[x] - black), luma);
-    const int16_t cu = (int16_t)(u[x] - grey), cv = (int16_t)(v[x] - grey);
-    red[x] = to_byte((int16_t)(l + times(cv, red_v)));
-    green[x] = to_byte((int16_t)(l + times(cu, green_u) + times(cv, green_v)));
-    blue[x] = to_byte((int16_t)(l + times(cu, blue_u)));
-  }
+static inline void to_bytes(uint8_t *to, const int16_t v[ROWS]) {
+  int16_t b[ROWS];
+  for (int i = 0; i < ROWS; i++) b[i] = (int16_t)((int16_t)(v[i] + HALF) >> FRACTION);
+  for (int i = 0; i < ROWS; i++) b[i] = b[i] < 0 ? 0 : b[i];
+  for (int i = 0; i < ROWS; i++) b[i] = b[i] > 255 ? 255 : b[i];
+  for (int i = 0; i < ROWS; i++) to[i] = (uint8_t)b[i];
+}
+
+/* Y, U and V of ROWS pixels of a row, `apart` from each other, to red, green and blue, likewise. */
+static void mix(const resampler *s, uint8_t *to, const int16_t *from, size_t apart) {
+  const int16_t *u = from + apart, *v = u + apart, grey = 128 << FRACTION;
+  int16_t rgb[3][ROWS] = {{0}}, l[ROWS], cu[ROWS], cv[ROWS];
+  for (int i = 0; i < ROWS; i++) l[i] = (int16_t)(from[i] - s->black[i]);
+  for (int i = 0; i < ROWS; i++) cu[i] = (int16_t)(u[i] - grey);
+  for (int i = 0; i < ROWS; i++) cv[i] = (int16_t)(v[i] - grey);
+  for (int c = 0; c < 3; c++) add_times(rgb[c], l, &s->luma);
+  add_times(rgb[0], cv, &s->red_v);
+  add_times(rgb[1], cu, &s->green_u);
+  add_times(rgb[1], cv, &s->green_v);
+  add_times(rgb[2], cu, &s->blue_u);
+  for (int c = 0; c < 3; c++, to += apart) to_bytes(to, rgb[c]);
 }
 
 static void put_values(float *to, ptrdiff_t step, const float table[256], const uint8_t *from, int width) {
@@ -227,10 +233,13 @@ static void put_row(const resampler *s, const uint8_t *from, size_t apart, int y
   }
 }
 
+/* Rows of pixels are whole blocks. */
+static size_t padded(int width) { return ((size_t)width + ROWS - 1) / ROWS * ROWS; }
+
 static void make_tiles(void *user, int64_t begin, int64_t end, int worker) {
   const resampler *s = user;
   const scratch *own = &s->workers[worker];
-  const size_t width = (size_t)s->width, plane_size = width * ROWS;
+  const size_t width = padded(s->width), plane_size = width * ROWS;
   for (int64_t t = begin; t < end; t++) {
     const int y = (int)t * ROWS, rows = s->height - y < ROWS ? s->height - y : ROWS;
     for (int k = 0; k < 3; k++) {
@@ -238,7 +247,8 @@ static void make_tiles(void *user, int64_t begin, int64_t end, int worker) {
       go_along(&s->planes[k], own, own->colors + (size_t)k * plane_size, width);
     }
     for (int j = 0; j < rows; j++) {
-      mix(s, own->bytes, own->colors + (size_t)j * width, plane_size);
+      for (size_t x = 0; x < width; x += ROWS)
+        mix(s, own->bytes + x, own->colors + (size_t)j * width + x, plane_size);
       put_row(s, own->bytes, plane_size, y + j);
     }
   }
@@ -246,10 +256,13 @@ static void make_tiles(void *user, int64_t begin, int64_t end, int worker) {
 
 /* ---- the whole ---- */
 
-static factor factor_of(double value) {
-  const double whole = value < 0 ? (double)(int)(value - 0.5) : (double)(int)(value + 0.5);
-  const double part = (value - whole) * 65536;
-  return (factor){(int16_t)whole, (int16_t)(part < 0 ? part - 0.5 : part + 0.5 > 32767 ? 32767 : part + 0.5)};
+static void set_factor(factor *f, double value) {
+  const double whole = (double)(int)(value < 0 ? value - 0.5 : value + 0.5), part = (value - whole) * 65536;
+  const int nearest = (int)(part < 0 ? part - 0.5 : part + 0.5);
+  for (int i = 0; i < ROWS; i++) {
+    f->whole[i] = (int16_t)whole;
+    f->part[i] = (int16_t)(nearest > INT16_MAX ? INT16_MAX : nearest);
+  }
 }
 
 static void set_colors(resampler *s, const vlm_yuv *f) {
@@ -259,12 +272,12 @@ static void set_colors(resampler *s, const vlm_yuv *f) {
 #undef X
   };
   const double *m = MATRICES[f->colors], chroma = f->limited ? 255.0 / 224 : 1;
-  s->black = f->limited ? 16 << FRACTION : 0;
-  s->luma = factor_of(f->limited ? 255.0 / 219 : 1);
-  s->red_v = factor_of(m[0] * chroma);
-  s->green_u = factor_of(m[1] * chroma);
-  s->green_v = factor_of(m[2] * chroma);
-  s->blue_u = factor_of(m[3] * chroma);
+  for (int i = 0; i < ROWS; i++) s->black[i] = f->limited ? 16 << FRACTION : 0;
+  set_factor(&s->luma, f->limited ? 255.0 / 219 : 1);
+  set_factor(&s->red_v, m[0] * chroma);
+  set_factor(&s->green_u, m[1] * chroma);
+  set_factor(&s->green_v, m[2] * chroma);
+  set_factor(&s->blue_u, m[3] * chroma);
 }
 
 static vlm_status make_scratch(scratch *out, const resampler *s, vlm_error *err) {
@@ -280,8 +293,8 @@ static vlm_status make_scratch(scratch *out, const resampler *s, vlm_error *err)
   VLM_TRY(vlm_new(&out->columns, columns * ROWS, err));
   VLM_TRY(vlm_new(&out->at, lines, err));
   VLM_TRY(vlm_new(&out->lines, bytes, err));
-  VLM_TRY(vlm_new(&out->colors, (size_t)s->width * ROWS * 3, err));
-  VLM_TRY(vlm_new(&out->bytes, (size_t)s->width * ROWS * 3, err));
+  VLM_TRY(vlm_new(&out->colors, padded(s->width) * ROWS * 3, err));
+  VLM_TRY(vlm_new(&out->bytes, padded(s->width) * ROWS * 3, err));
 out:
   return st;
 }
