@@ -4,6 +4,7 @@
 
 #include "cli/data.h"
 #include "cli/option_row.h"
+#include "flow/frames.h"
 #include "quant/range.h"
 
 vlm_status vlm_form_shard(const char *text, vlm_error *err) {
@@ -31,6 +32,13 @@ static vlm_status check_dim(const char *option, const char *text, vlm_error *err
   if (size < 0 || end == equals + 1 || *end)
     return vlm_fail(err, VLM_USAGE, "%s %s: wanted DIM=N, such as batch_size=1", option, text);
   return VLM_OK;
+}
+
+vlm_status vlm_form_yuv(const char *text, vlm_error *err) {
+  vlm_frame_file file = {.path = NULL};
+  const vlm_status st = vlm_frame_file_parse(&file, text, err);
+  vlm_frame_file_free(&file);
+  return st;
 }
 
 vlm_status vlm_form_shape(const char *text, vlm_error *err) { return check_dim("--shape", text, err); }

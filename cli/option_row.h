@@ -97,6 +97,7 @@ const vlm_option_row *vlm_option_near(const char *name, size_t length, char prog
 vlm_status vlm_form_shard(const char *text, vlm_error *err);
 vlm_status vlm_form_range(const char *text, vlm_error *err);
 vlm_status vlm_form_keep(const char *text, vlm_error *err);
+vlm_status vlm_form_yuv(const char *text, vlm_error *err);
 vlm_status vlm_form_shape(const char *text, vlm_error *err);
 vlm_status vlm_form_freeze(const char *text, vlm_error *err);
 vlm_status vlm_form_records(const char *text, vlm_error *err); /* eval_records.c */

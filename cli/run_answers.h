@@ -8,4 +8,7 @@
 vlm_status vlm_run_answers(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle,
                            vlm_error *err);
 
+/* --yuv (flow/frames.h): an answer per frame and prompt. */
+vlm_status vlm_run_frames(const vlm_cli *cli, vlm_context *context, const vlm_bundle *bundle, vlm_error *err);
+
 #endif

@@ -157,6 +157,7 @@ static vlm_status run(const vlm_cli *cli, vlm_error *err) {
   if (profile) VLM_TRY(vlm_step_profile_name(profile, NULL, bundle, err));
   if (bundle->family == VLM_FAMILY_GRAPH)
     VLM_TRY(run_graph(cli, context, bundle->graphs[VLM_ROLE_MODEL], err));
+  else if (cli->args->yuv.count) VLM_TRY(vlm_run_frames(cli, context, bundle, err));
   else VLM_TRY(vlm_run_answers(cli, context, bundle, err));
   VLM_TRY(vlm_cli_profile_show(profile, cli, err));
 out:

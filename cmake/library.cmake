@@ -84,24 +84,24 @@ endif()
 # ---- install ----
 
 set(VLMQ_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vlmq)
-install(FILES ${VLMQ_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vlmq)
+install(FILES ${VLMQ_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vlmq COMPONENT dev)
 if(VLMQ_PROGRAMS)
-  install(TARGETS ${VLMQ_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ${VLMQ_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 endif()
 
 # One export file per component, so that the runtime's has nothing of the tools.
 foreach(name vlmq-runtime vlmq)
   if(TARGET ${name})
-    install(TARGETS ${name} EXPORT ${name}-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-    install(TARGETS ${name}-static EXPORT ${name}-static-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-    install(EXPORT ${name}-targets NAMESPACE vlmq:: DESTINATION ${VLMQ_PACKAGE_DIR})
-    install(EXPORT ${name}-static-targets NAMESPACE vlmq:: DESTINATION ${VLMQ_PACKAGE_DIR})
+    install(TARGETS ${name} EXPORT ${name}-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT lib NAMELINK_COMPONENT dev)
+    install(TARGETS ${name}-static EXPORT ${name}-static-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+    install(EXPORT ${name}-targets NAMESPACE vlmq:: DESTINATION ${VLMQ_PACKAGE_DIR} COMPONENT dev)
+    install(EXPORT ${name}-static-targets NAMESPACE vlmq:: DESTINATION ${VLMQ_PACKAGE_DIR} COMPONENT dev)
   endif()
 endforeach()
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/vlmq-config.cmake.in ${PROJECT_BINARY_DIR}/vlmq-config.cmake
   INSTALL_DESTINATION ${VLMQ_PACKAGE_DIR})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vlmq-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/vlmq-config.cmake ${PROJECT_BINARY_DIR}/vlmq-config-version.cmake DESTINATION ${VLMQ_PACKAGE_DIR})
+install(FILES ${PROJECT_BINARY_DIR}/vlmq-config.cmake ${PROJECT_BINARY_DIR}/vlmq-config-version.cmake DESTINATION ${VLMQ_PACKAGE_DIR} COMPONENT dev)
 
 # pkg-config files find the prefix from their own place, so that cmake --install --prefix and moved trees work. What the archive needs
 # stands in Libs.private by name: who links the shared library needs no .pc file of anybody else.
@@ -112,7 +112,7 @@ function(vlmq_pkgconfig name description libs)
   string(APPEND file "Name: ${name}\nDescription: ${description}\nVersion: ${PROJECT_VERSION}\n")
   string(APPEND file "Libs: -L\${libdir} -l${name}\nLibs.private: ${libs}\nCflags: -I\${includedir}\n")
   file(WRITE ${PROJECT_BINARY_DIR}/${name}.pc "${file}")
-  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endfunction()
 set(VLMQ_RUNTIME_LIBS "-ljansson -lpcre2-8 -lutf8proc -lzstd -lm -pthread")
 vlmq_pkgconfig(vlmq-runtime "Runs packed vision-language models (.vlmq)" "${VLMQ_RUNTIME_LIBS}")

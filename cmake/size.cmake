@@ -5,7 +5,7 @@ add_compile_options(-ffunction-sections -fdata-sections -fno-asynchronous-unwind
 
 # Files of runtime/ that stay fast. Found by counting instructions of whole answers with and without.
 set(VLMQ_FAST base/hash.c base/memory.c base/small_float.c
-  image/image.c image/resize.c image/preprocess_store.c decode/search.c decode/search_rules.c
+  image/image.c image/resize.c image/preprocess_store.c image/yuv_sample.c decode/search.c decode/search_rules.c
   ops/box.c ops/cache_attention.c ops/integer_product.c ops/nd_copy.c ops/norm_rows.c
   ops/pool_window.c ops/reduce_f32.c ops/requantize.c ops/resample.c ops/sdpa.c ops/softmax.c ops/table_copy.c
   ops/tensor_stack.c ops/turn.c)

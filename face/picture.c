@@ -60,19 +60,48 @@ static vlm_status convert(vlm_image *out, const vlm_picture *p, vlm_error *err) 
   return st;
 }
 
-static vlm_status prepare(vlm_prepared *prepared, const vlm_runner *runner, const vlm_picture *picture,
-                          vlm_error *err) {
+static vlm_status prepare(vlm_prepared *prepared, const vlm_picture *picture, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_image image = {0};
-  const double start = vlm_clock_ms();
   VLM_TRY(convert(&image, picture, err));
-  VLM_TRY(vlm_model_prepare(&prepared->pixels, runner->model, &image, err));
-  prepared->runner = runner;
+  VLM_TRY(vlm_model_prepare(&prepared->pixels, prepared->runner->model, &image, err));
   prepared->width = picture->width;
   prepared->height = picture->height;
-  prepared->ms = vlm_clock_ms() - start;
 out:
   vlm_image_free(&image);
+  return st;
+}
+
+static vlm_status prepare_frame(vlm_prepared *prepared, const vlm_yuv *frame, vlm_error *err) {
+  const bool lies = frame->turns % 2;
+  prepared->width = (int32_t)(lies ? frame->crop.height : frame->crop.width);
+  prepared->height = (int32_t)(lies ? frame->crop.width : frame->crop.height);
+  return vlm_model_prepare_frame(&prepared->pixels, prepared->runner->model, frame, err);
+}
+
+/* One of the two. */
+typedef struct {
+  const vlm_picture *picture;
+  const vlm_yuv *frame;
+} source;
+
+static vlm_status prepare_from(vlm_prepared **out, vlm_runner *runner, const source *from, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_prepared *prepared = NULL;
+  VLM_CHECK(runner->model, err, VLM_INPUT, "%s: is a single graph, which takes arrays and not pictures",
+            runner->bundle->source);
+  VLM_TRY(vlm_new(&prepared, 1, err));
+  prepared->runner = runner;
+  VLM_TRY(vlm_engine_enter(runner->engine, err));
+  const double start = vlm_clock_ms();
+  st = from->picture ? prepare(prepared, from->picture, err) : prepare_frame(prepared, from->frame, err);
+  prepared->ms = vlm_clock_ms() - start;
+  vlm_engine_leave(runner->engine);
+  VLM_TRY(st);
+  *out = prepared;
+  prepared = NULL;
+out:
+  vlm_prepared_free(prepared);
   return st;
 }
 
@@ -80,23 +109,58 @@ vlm_status vlm_runner_prepare(vlm_prepared **out, vlm_runner *runner, const vlm_
                               vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_picture own;
-  vlm_prepared *prepared = NULL;
   VLM_GIVEN(out);
   *out = NULL;
   VLM_GIVEN(runner);
   VLM_TRY(VLM_TAKE(vlm_picture, own, picture, err));
   VLM_TRY(check(&own, err));
-  VLM_CHECK(runner->model, err, VLM_INPUT, "%s: is a single graph, which takes arrays and not pictures",
-            runner->bundle->source);
-  VLM_TRY(vlm_new(&prepared, 1, err));
-  VLM_TRY(vlm_engine_enter(runner->engine, err));
-  st = prepare(prepared, runner, &own, err);
-  vlm_engine_leave(runner->engine);
-  VLM_TRY(st);
-  *out = prepared;
-  prepared = NULL;
+  VLM_TRY(prepare_from(out, runner, &(source){.picture = &own}, err));
 out:
-  vlm_prepared_free(prepared);
+  return st;
+}
+
+/* ---- camera frames ---- */
+
+static vlm_yuv_plane plane(const void *data, size_t bytes, int32_t row, int32_t pixel) {
+  return (vlm_yuv_plane){data, bytes, row, pixel ? pixel : 1};
+}
+
+static vlm_status take_frame(vlm_yuv *out, const vlm_yuv420 *f, vlm_error *err) {
+  vlm_status st = VLM_OK;
+  VLM_CHECK((int64_t)f->width * f->height <= MOST_PIXELS, err, VLM_LIMIT,
+            "frame: %d x %d pixels, at most %d are read", f->width, f->height, MOST_PIXELS);
+  VLM_CHECK(f->rotation >= 0 && f->rotation <= 270 && f->rotation % 90 == 0, err, VLM_USAGE,
+            "frame: rotation %d, wanted 0, 90, 180 or 270", f->rotation);
+  VLM_CHECK((unsigned)f->matrix < VLM_YUV_COLORS_COUNT, err, VLM_USAGE,
+            "frame: matrix %d is none of vlm_yuv_matrix", (int)f->matrix);
+  *out = (vlm_yuv){
+      .planes = {plane(f->y, f->y_bytes, f->y_row, f->y_pixel), plane(f->u, f->u_bytes, f->u_row, f->u_pixel),
+                 plane(f->v, f->v_bytes, f->v_row, f->v_pixel)},
+      .width = f->width,
+      .height = f->height,
+      .crop = {f->crop_left, f->crop_top, f->crop_width ? f->crop_width : f->width,
+               f->crop_height ? f->crop_height : f->height},
+      .turns = f->rotation / 90,
+      .mirror = f->mirror != 0,
+      .colors = (vlm_yuv_colors)f->matrix,
+      .limited = f->limited != 0};
+  VLM_TRY(vlm_yuv_check(out, err));
+out:
+  return st;
+}
+
+vlm_status vlm_image_from_yuv420(vlm_prepared **out, vlm_runner *runner, const vlm_yuv420 *frame,
+                                 vlm_error *err) {
+  vlm_status st = VLM_OK;
+  vlm_yuv420 own;
+  vlm_yuv taken;
+  VLM_GIVEN(out);
+  *out = NULL;
+  VLM_GIVEN(runner);
+  VLM_TRY(VLM_TAKE(vlm_yuv420, own, frame, err));
+  VLM_TRY(take_frame(&taken, &own, err));
+  VLM_TRY(prepare_from(out, runner, &(source){.frame = &taken}, err));
+out:
   return st;
 }
 

@@ -45,13 +45,24 @@ vlm_status vlm_model_answer_pixels(vlm_model *m, const vlm_tensor *pixels, const
   return answer_from(m, &input, opts, a, vlm_clock_ms(), err);
 }
 
-vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *m, const vlm_image *image, vlm_error *err) {
-  if (m->has_preprocess)
-    return vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err);
+static vlm_status has_preprocess(const vlm_model *m, vlm_error *err) {
+  if (m->has_preprocess) return VLM_OK;
   return vlm_fail(err, VLM_INPUT,
                   "%s: no preprocessor_config.json, processor_config.json or vlm.json says how images become "
                   "pixel_values; a packed file that lacks it has to be packed again",
                   m->bundle->source);
+}
+
+vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *m, const vlm_image *image, vlm_error *err) {
+  const vlm_status st = has_preprocess(m, err);
+  return st == VLM_OK ? vlm_preprocess_run(out, &m->preprocess, image, vlm_context_threads(m->context), err)
+                      : st;
+}
+
+vlm_status vlm_model_prepare_frame(vlm_pixels *out, const vlm_model *m, const vlm_yuv *frame,
+                                   vlm_error *err) {
+  const vlm_status st = has_preprocess(m, err);
+  return st == VLM_OK ? vlm_yuv_run(out, &m->preprocess, frame, vlm_context_threads(m->context), err) : st;
 }
 
 static vlm_model_input prepared_input(const vlm_pixels *pixels, const char *prompt) {

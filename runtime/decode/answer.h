@@ -3,6 +3,7 @@
 #define VLM_DECODE_ANSWER_H
 
 #include "runtime/decode/model.h"
+#include "runtime/image/yuv.h"
 
 /* Where time goes: X(NAME, key in JSON) */
 #define VLM_STAGES(X)         \
@@ -50,6 +51,8 @@ vlm_status vlm_model_answer(vlm_model *model, const vlm_image *image, const char
                             const vlm_answer_opts *opts, vlm_answer *answer, vlm_error *err);
 /* The two halves of it: the model's preprocessing (free with vlm_pixels_free), and an answer from what it made. */
 vlm_status vlm_model_prepare(vlm_pixels *out, const vlm_model *model, const vlm_image *image, vlm_error *err);
+vlm_status vlm_model_prepare_frame(vlm_pixels *out, const vlm_model *model, const vlm_yuv *frame,
+                                   vlm_error *err);
 vlm_status vlm_model_answer_prepared(vlm_model *model, const vlm_pixels *pixels, const char *prompt,
                                      const vlm_answer_opts *opts, vlm_answer *answer, vlm_error *err);
 /* The same from pixels that are ready (f32 [1,3,H,W]). */

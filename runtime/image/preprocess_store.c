@@ -4,7 +4,7 @@
 #include "runtime/base/memory.h"
 #include "runtime/image/preprocess_store.h"
 
-static void fill_table(float table[3][256], const vlm_preprocess *ops) {
+void vlm_preprocess_table(float table[3][256], const vlm_preprocess *ops) {
   for (int c = 0; c < 3; c++)
     for (int v = 0; v < 256; v++) {
       float x = (float)v;
@@ -130,7 +130,7 @@ vlm_status vlm_tiles_store(vlm_pixels *out, const vlm_preprocess *ops, const vlm
   else set_shape(out, &s, tile != NULL, tile && vlm_tile_rules[tile->rule].batch);
   VLM_TRY(vlm_new(&s.to, (size_t)vlm_tensor_count(&out->values), err));
   out->values.data = s.to;
-  fill_table(s.table, ops);
+  vlm_preprocess_table(s.table, ops);
   if (patches) vlm_threads_range(threads, out->values.dims[0], 8, store_patches, &s);
   else vlm_threads_range(threads, (int64_t)tiles->count * (int64_t)s.height, 64, store_rows, &s);
   if (tiles->board.data) vlm_store_board(&s);

@@ -12,6 +12,8 @@ typedef struct vlm_tile_store {
   size_t width, height; /* of every tile, as stored */
 } vlm_tile_store;
 
+/* What becomes of each value of each channel. */
+void vlm_preprocess_table(float table[3][256], const vlm_preprocess *ops);
 /* Fills the first tile of a board. */
 void vlm_store_board(const vlm_tile_store *store);
 

@@ -114,9 +114,9 @@ static vlm_status resize_box(vlm_image *out, const vlm_image *in, box_part box, 
   bool vertical = out->height != in->height || box.height != (float)in->height;
   pass p = {.in = in, .out = out};
   VLM_TRY(
-      vlm_resize_weights_make(&across, &(vlm_resize_axis){in->width, out->width, box.width, filter}, err));
-  VLM_TRY(
-      vlm_resize_weights_make(&down, &(vlm_resize_axis){in->height, out->height, box.height, filter}, err));
+      vlm_resize_weights_make(&across, &(vlm_resize_axis){in->width, out->width, box.width, filter, 0}, err));
+  VLM_TRY(vlm_resize_weights_make(&down, &(vlm_resize_axis){in->height, out->height, box.height, filter, 0},
+                                  err));
   if (horizontal) {
     int last = out->height - 1, row0 = vertical ? down.first[0] : 0;
     int rows = vertical ? down.first[last] + down.count[last] - row0 : out->height;

@@ -41,9 +41,9 @@ typedef struct vlm_resize_weights {
 
 typedef struct vlm_resize_axis {
   int in_size, out_size;
-  float
-      end; /* of the used source range, which begins at 0: in_size for the whole axis; single precision as in Pillow */
+  float end; /* of the used source range: in_size for the whole axis; single precision as in Pillow */
   vlm_resize_filter filter; /* not nearest */
+  float begin;              /* of that range; 0 as a rule */
 } vlm_resize_axis;
 vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axis *axis, vlm_error *err);
 

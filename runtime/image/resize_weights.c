@@ -110,7 +110,8 @@ vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axi
   vlm_status st = VLM_OK;
   const int in_size = axis->in_size, out_size = axis->out_size;
   void *block = NULL, *scratch = NULL;
-  double scale = (double)axis->end / out_size, filter_scale = scale < 1.0 ? 1.0 : scale;
+  double scale = ((double)axis->end - (double)axis->begin) / out_size,
+         filter_scale = scale < 1.0 ? 1.0 : scale;
   double support = filters[axis->filter].support * filter_scale;
   double most = ceil(support) * 2.0 + 1.0;
   int taps = most < in_size ? (int)most : in_size;
@@ -128,7 +129,7 @@ vlm_status vlm_resize_weights_make(vlm_resize_weights *out, const vlm_resize_axi
                          .scale = 1.0 / filter_scale,
                          .in_size = in_size,
                          .scratch = scratch};
-  for (int i = 0; i < out_size; i++) fill_position(out, i, (i + 0.5) * scale, &f);
+  for (int i = 0; i < out_size; i++) fill_position(out, i, (double)axis->begin + (i + 0.5) * scale, &f);
 out:
   vlm_free(scratch);
   if (st != VLM_OK) vlm_free(block);

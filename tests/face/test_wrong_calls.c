@@ -40,8 +40,22 @@ static struct {
 } wrong;
 
 static float data[8 * 64];
+static vlm_yuv420 frame, no_frame, turned_frame, short_frame;
+
+static void make_frames(void) {
+  static const uint8_t grey[6] = {128, 128, 128, 128, 128, 128};
+  frame = vlm_yuv420_init();
+  frame.y = grey, frame.u = grey + 4, frame.v = grey + 5;
+  frame.y_bytes = 4, frame.u_bytes = frame.v_bytes = 1;
+  frame.width = frame.height = 2;
+  frame.y_row = 2, frame.u_row = frame.v_row = 1;
+  turned_frame = short_frame = frame;
+  turned_frame.rotation = 45;
+  short_frame.y_bytes = 3;
+}
 
 static void make_wrong_pictures(vlm_picture good) {
+  make_frames();
   wrong.no_data = wrong.no_width = wrong.order = wrong.stride = wrong.least_stride = wrong.bytes =
       wrong.huge = good;
   wrong.no_data.data = NULL;

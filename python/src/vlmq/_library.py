@@ -83,6 +83,34 @@ class Picture(Sized):
     ]
 
 
+class Yuv420(Sized):
+    _fields_ = [
+        ("size", c_size_t),
+        ("y", c_void_p),
+        ("u", c_void_p),
+        ("v", c_void_p),
+        ("y_bytes", c_size_t),
+        ("u_bytes", c_size_t),
+        ("v_bytes", c_size_t),
+        ("width", c_int32),
+        ("height", c_int32),
+        ("y_row", c_int32),
+        ("u_row", c_int32),
+        ("v_row", c_int32),
+        ("y_pixel", c_int32),
+        ("u_pixel", c_int32),
+        ("v_pixel", c_int32),
+        ("crop_left", c_int32),
+        ("crop_top", c_int32),
+        ("crop_width", c_int32),
+        ("crop_height", c_int32),
+        ("rotation", c_int32),
+        ("mirror", c_int32),
+        ("matrix", c_int),
+        ("limited", c_int32),
+    ]
+
+
 class Port(Sized):
     _fields_ = [
         ("size", c_size_t),
@@ -162,6 +190,7 @@ FUNCTIONS = {
     "vlm_runner_run": (c_int, [c_void_p, c_char_p, _ERROR]),
     "vlm_runner_get": (c_int, [c_void_p, c_char_p, c_char_p, POINTER(Array), _ERROR]),
     "vlm_runner_prepare": (c_int, [_HANDLE, c_void_p, POINTER(Picture), _ERROR]),
+    "vlm_image_from_yuv420": (c_int, [_HANDLE, c_void_p, POINTER(Yuv420), _ERROR]),
     "vlm_prepared_free": (None, [c_void_p]),
     "vlm_prepared_array": (c_int, [c_void_p, POINTER(Array), _ERROR]),
     "vlm_prepared_ms": (c_double, [c_void_p]),
