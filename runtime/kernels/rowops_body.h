@@ -134,17 +134,39 @@ static inline row_vec row_pick(row_mask mask, row_vec a, row_vec b) {
 static inline row_vec row_splat(float f) { return f - (row_vec){0}; }
 static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7fffffff - (row_mask){0})); }
 
-/* Joins 16 partial results pairwise. */
-#define ROW_TREE(lane, join)                 \
-  for (int half = 8; half > 0; half /= 2)    \
-    for (int j = 0; j < half; j++) {         \
-      float a = lane[j], b = lane[j + half]; \
-      lane[j] = join;                        \
-    }
+/* Element i of the result is element i + by of v, for the elements that are left to join. */
+#ifdef __clang__
+#define ROW_TURN_4(v, by) __builtin_shufflevector(v, v, (by), (by) | 1, (by) | 2, 3)
+#define ROW_TURN_8(v, by) __builtin_shufflevector(v, v, (by), (by) | 1, (by) | 2, (by) | 3, 4, 5, 6, 7)
+#else
+#define ROW_TURN_4(v, by) __builtin_shuffle(v, (row_mask){(by), (by) | 1, (by) | 2, 3})
+#define ROW_TURN_8(v, by) __builtin_shuffle(v, (row_mask){(by), (by) | 1, (by) | 2, (by) | 3, 4, 5, 6, 7})
+#endif
 
-/* `step` takes a vector v into the accumulator a, `element` prepares one value v of the tail, `join` combines a and b. */
-#define ROW_REDUCE(name, start, step, element, join)                                                       \
+/* Joins 16 partial results pairwise: i and i + 8, then i and i + 4, and so on. */
+#if defined(__AVX__)
+#define ROW_TREE(acc, join)                       \
+  do {                                            \
+    acc[0] = join(acc[0], acc[1]);                \
+    acc[0] = join(acc[0], ROW_TURN_8(acc[0], 4)); \
+    acc[0] = join(acc[0], ROW_TURN_8(acc[0], 2)); \
+    acc[0] = join(acc[0], ROW_TURN_8(acc[0], 1)); \
+  } while (0)
+#else
+#define ROW_TREE(acc, join)                       \
+  do {                                            \
+    acc[0] = join(acc[0], acc[2]);                \
+    acc[1] = join(acc[1], acc[3]);                \
+    acc[0] = join(acc[0], acc[1]);                \
+    acc[0] = join(acc[0], ROW_TURN_4(acc[0], 2)); \
+    acc[0] = join(acc[0], ROW_TURN_4(acc[0], 1)); \
+  } while (0)
+#endif
+
+/* `step` takes a vector v into the accumulator a, `element` prepares one value v of the tail, `join` combines a and b, vectors or numbers. */
+#define ROW_REDUCE(name, start, step, element, join, join_one)                                             \
   static inline row_vec name##_step(row_vec a, row_vec v) { return step; }                                 \
+  static inline row_vec name##_join(row_vec a, row_vec b) { return join; }                                 \
   static inline float name##_element(float v) { return element; }                                          \
   ROW_LINKAGE float ROW_FUNCTION(name)(const float *x, int64_t n) {                                        \
     row_vec acc[ROW_VECTORS];                                                                              \
@@ -152,21 +174,25 @@ static inline row_vec row_vabs(row_vec v) { return (row_vec)((row_mask)v & (0x7f
     int64_t i = 0;                                                                                         \
     for (; i + 16 <= n; i += 16)                                                                           \
       for (int k = 0; k < ROW_VECTORS; k++) acc[k] = name##_step(acc[k], row_load(x + i + k * ROW_WIDTH)); \
-    float lane[16];                                                                                        \
-    memcpy(lane, acc, sizeof lane);                                                                        \
-    for (int j = 0; i + j < n; j++) {                                                                      \
-      float a = lane[j], b = name##_element(x[i + j]);                                                     \
-      lane[j] = join;                                                                                      \
+    if (i < n) {                                                                                           \
+      float lane[16];                                                                                      \
+      memcpy(lane, acc, sizeof lane);                                                                      \
+      for (int j = 0; i + j < n; j++) {                                                                    \
+        float a = lane[j], b = name##_element(x[i + j]);                                                   \
+        lane[j] = join_one;                                                                                \
+      }                                                                                                    \
+      memcpy(acc, lane, sizeof lane);                                                                      \
     }                                                                                                      \
-    ROW_TREE(lane, join)                                                                                   \
-    return lane[0];                                                                                        \
+    ROW_TREE(acc, name##_join);                                                                            \
+    return acc[0][0];                                                                                      \
   }
 
-ROW_REDUCE(row_sum, 0.0f, a + v, v, a + b)
-ROW_REDUCE(row_sumsq, 0.0f, a + v * v, v *v, a + b)
-ROW_REDUCE(row_max, -INFINITY, row_pick((v > a) | (v != v), v, a), v, b > a || b != b ? b : a)
-ROW_REDUCE(row_high, -INFINITY, row_pick(v > a, v, a), v, b > a ? b : a)
-ROW_REDUCE(row_low, INFINITY, row_pick(v < a, v, a), v, b < a ? b : a)
+ROW_REDUCE(row_sum, 0.0f, a + v, v, a + b, a + b)
+ROW_REDUCE(row_sumsq, 0.0f, a + v * v, v *v, a + b, a + b)
+ROW_REDUCE(row_max, -INFINITY, row_pick((v > a) | (v != v), v, a), v, row_pick((b > a) | (b != b), b, a),
+           b > a || b != b ? b : a)
+ROW_REDUCE(row_high, -INFINITY, row_pick(v > a, v, a), v, row_pick(b > a, b, a), b > a ? b : a)
+ROW_REDUCE(row_low, INFINITY, row_pick(v < a, v, a), v, row_pick(b < a, b, a), b < a ? b : a)
 
 static void minmax_row(const float *x, int64_t n, float *low, float *high) {
   *low = row_low_row(x, n);
@@ -182,11 +208,14 @@ static float centred_sumsq(const float *x, int64_t n, float mean) {
       row_vec d = row_load(x + i + k * ROW_WIDTH) - m;
       acc[k] = acc[k] + d * d;
     }
-  float lane[16];
-  memcpy(lane, acc, sizeof lane);
-  for (int j = 0; i + j < n; j++) lane[j] += (x[i + j] - mean) * (x[i + j] - mean);
-  ROW_TREE(lane, a + b)
-  return lane[0];
+  if (i < n) {
+    float lane[16];
+    memcpy(lane, acc, sizeof lane);
+    for (int j = 0; i + j < n; j++) lane[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    memcpy(acc, lane, sizeof lane);
+  }
+  ROW_TREE(acc, row_sum_join);
+  return acc[0][0];
 }
 
 /* ---- softmax and norms ---- */
@@ -290,10 +319,12 @@ ROW_BINARY(sub, x - y)
 ROW_BINARY(div, x / y)
 ROW_BINARY(min, row_min(x, y))
 ROW_BINARY(max, row_max(x, y))
-ROW_REDUCE(row_min, INFINITY, row_pick((v < a) | (v != v), v, a), v, b < a || b != b ? b : a)
-ROW_REDUCE(row_absmax, 0.0f, row_pick(row_vabs(v) > a, row_vabs(v), a), row_abs(v), b > a ? b : a)
-ROW_REDUCE(row_sumabs, 0.0f, a + row_vabs(v), row_abs(v), a + b)
-ROW_REDUCE(row_prod, 1.0f, a *v, v, a *b)
+ROW_REDUCE(row_min, INFINITY, row_pick((v < a) | (v != v), v, a), v, row_pick((b < a) | (b != b), b, a),
+           b < a || b != b ? b : a)
+ROW_REDUCE(row_absmax, 0.0f, row_pick(row_vabs(v) > a, row_vabs(v), a), row_abs(v), row_pick(b > a, b, a),
+           b > a ? b : a)
+ROW_REDUCE(row_sumabs, 0.0f, a + row_vabs(v), row_abs(v), a + b, a + b)
+ROW_REDUCE(row_prod, 1.0f, a *v, v, a *b, a *b)
 
 /* The exponentials go through a fixed buffer in blocks of a multiple of 16, which keeps the order of the partial sums. */
 void ROW_FUNCTION(log_softmax)(float *z, const float *x, int64_t n) {
@@ -304,8 +335,10 @@ void ROW_FUNCTION(log_softmax)(float *z, const float *x, int64_t n) {
     exp_shifted_row(block, x + i, m, max);
     for (int64_t j = 0; j < m; j++) lane[j & 15] += block[j];
   }
-  ROW_TREE(lane, a + b)
-  float log_sum = row_log(lane[0]);
+  row_vec acc[ROW_VECTORS];
+  memcpy(acc, lane, sizeof lane);
+  ROW_TREE(acc, row_sum_join);
+  float log_sum = row_log(acc[0][0]);
   for (int64_t i = 0; i < n; i++) z[i] = (x[i] - max) - log_sum;
 }
 
