@@ -138,8 +138,8 @@ vlm_status vlm_prepare_Join(vlm_op_call *c) {
   s->sum = vlm_arg_int(c, SUM, 0) != 0;
   s->bytes = c->in[SCALE] != NULL;
   s->y = y;
-  VLM_TRY(vlm_scalar_prepare(c, &s->scale, c->in[SCALE] ? SCALE : -1, 1, "the scale"));
-  VLM_TRY(vlm_scalar_prepare(c, &s->zero, c->in[ZERO] ? ZERO : -1, 0, "the zero point"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->scale, SCALE, 1, "the scale"));
+  VLM_TRY(vlm_scalar_prepare(c, &s->zero, ZERO, 0, "the zero point"));
   for (int32_t k = 0; k < s->count; k++) {
     join_source *x = &s->sources[k];
     *x = source_of(c, k, &y);
