@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 
 # Of libvlmq-runtime.so, stripped. The build types for developers hold assertions and debug code.
-MOST_BYTES=700000
+MOST_BYTES=$((700 * 1024))
 grep -q '^CMAKE_BUILD_TYPE:.*=Release$' "$build/CMakeCache.txt" || MOST_BYTES=1000000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
