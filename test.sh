@@ -104,6 +104,7 @@ tap format 120 tests/format.sh
 tap style 120 tests/style.sh build
 tap configure 120 tests/configure.sh build
 tap hardening 60 tests/hardening.sh build
+tap bombs 300 tests/bombs.sh build
 tap faults 300 tests/faults/sweep.sh build 6
 tap reproducible 300 tests/reproducible.sh
 tap change 900 tests/change/run.sh

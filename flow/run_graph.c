@@ -96,6 +96,9 @@ void vlm_graph_run_free(vlm_graph_run *run) {
 vlm_status vlm_output_names(vlm_file_names *out, const vlm_graph *graph, vlm_error *err) {
   vlm_status st = VLM_OK;
   const char **names = NULL;
+  VLM_CHECK(graph->n_outputs <= VLM_MOST_OUTPUT_FILES, err, VLM_LIMIT,
+            "the graph has %d outputs, a file each; at most %d are written", graph->n_outputs,
+            VLM_MOST_OUTPUT_FILES);
   VLM_TRY(vlm_new(&names, graph->n_outputs, err));
   for (int32_t i = 0; i < graph->n_outputs; i++) names[i] = graph->values[graph->outputs[i]].name;
   VLM_TRY(vlm_file_names_make(out, names, graph->n_outputs, err));

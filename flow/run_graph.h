@@ -30,6 +30,7 @@ vlm_status vlm_graph_run_start(vlm_graph_run *run, vlm_context *context, bool ow
 const vlm_tensor *vlm_graph_run_output(const vlm_graph_run *run, int32_t i);
 void vlm_graph_run_free(vlm_graph_run *run);
 
+enum { VLM_MOST_OUTPUT_FILES = 4096 };
 /* A file name for each output; known before the graph runs. Free with vlm_file_names_free. */
 vlm_status vlm_output_names(vlm_file_names *out, const vlm_graph *graph, vlm_error *err);
 /* Writes every output under its name; the folder is made when it is not there. */

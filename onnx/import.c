@@ -66,8 +66,10 @@ vlm_status vlm_onnx_import_memory(vlm_graph **out, const void *data, size_t byte
   vlm_proto_news news = {0};
   vlm_importer im = {.opts = with_defaults(opts), .source = source, .err = err};
   *out = NULL;
-  VLM_TRY(vlm_proto_unpack(&message, &onnx__model_proto__descriptor, data, bytes,
-                           im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA, source, &news, err));
+  VLM_TRY(vlm_proto_unpack(
+      &message, &onnx__model_proto__descriptor, data, bytes,
+      (vlm_proto_limits){im.opts.max_nesting * MESSAGES_PER_LEVEL + MESSAGES_EXTRA, im.opts.max_nodes},
+      source, &news, err));
   im.model = (Onnx__ModelProto *)message;
   VLM_TRY(check_versions(&im, &news));
   VLM_TRY(vlm_graph_create(&im.root, im.model->graph->name, source, err));

@@ -13,8 +13,8 @@ static vlm_status read_defaults(vlm_importer *im, vlm_onnx_function *f) {
   for (int32_t k = 0; vlm_proto_unknown(&f->proto->base, FUNCTION_ATTRIBUTE_PROTO, k, &data, &bytes); k++) {
     ProtobufCMessage *message = NULL;
     VLM_TRY(vlm_more(&f->defaults, f->n_defaults, f->n_defaults + 1, im->err));
-    VLM_TRY(vlm_proto_unpack(&message, &onnx__attribute_proto__descriptor, data, bytes, ATTRIBUTE_DEPTH,
-                             im->source, NULL, im->err));
+    VLM_TRY(vlm_proto_unpack(&message, &onnx__attribute_proto__descriptor, data, bytes,
+                             (vlm_proto_limits){ATTRIBUTE_DEPTH, 0}, im->source, NULL, im->err));
     f->defaults[f->n_defaults++] = (Onnx__AttributeProto *)message;
   }
 out:

@@ -4,7 +4,8 @@
 
 typedef struct scan {
   const char *source;
-  int max_depth;
+  vlm_proto_limits limits;
+  int64_t *nodes; /* seen so far */
   vlm_proto_news *news;
   vlm_error *err;
 } scan;
@@ -66,8 +67,11 @@ static bool next_field(cursor *c, uint32_t *field, cursor *body) {
 static vlm_status scan_message(const scan *s, const ProtobufCMessageDescriptor *descriptor, cursor c,
                                int depth) {
   vlm_status st = VLM_OK;
-  VLM_CHECK(depth <= s->max_depth, s->err, VLM_LIMIT, "%s: messages are nested deeper than %d levels",
-            s->source, s->max_depth);
+  VLM_CHECK(depth <= s->limits.depth, s->err, VLM_LIMIT, "%s: messages are nested deeper than %d levels",
+            s->source, s->limits.depth);
+  if (descriptor == &onnx__node_proto__descriptor) ++*s->nodes;
+  VLM_CHECK(!s->limits.nodes || *s->nodes <= s->limits.nodes, s->err, VLM_LIMIT, "%s: more than %lld nodes",
+            s->source, (long long)s->limits.nodes);
   while (c.at < c.end) {
     uint32_t number = 0;
     cursor body;
@@ -96,12 +100,13 @@ static void proto_release(void *unused, void *data) {
 }
 
 vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *descriptor,
-                            const void *data, size_t bytes, int max_depth, const char *source,
+                            const void *data, size_t bytes, vlm_proto_limits limits, const char *source,
                             vlm_proto_news *news, vlm_error *err) {
   vlm_status st = VLM_OK;
   bool failed = false;
   ProtobufCAllocator allocator = {proto_alloc, proto_release, &failed};
-  const scan s = {source, max_depth, news, err};
+  int64_t nodes = 0;
+  const scan s = {source, limits, &nodes, news, err};
   *out = NULL;
   VLM_TRY(scan_message(&s, descriptor, (cursor){data, (const unsigned char *)data + bytes}, 0));
   *out = protobuf_c_message_unpack(descriptor, &allocator, bytes, data);

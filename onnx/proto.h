@@ -12,10 +12,16 @@ typedef struct vlm_proto_news {
   uint32_t field;
 } vlm_proto_news;
 
-/* Checks the wire format before anything is built: every length inside its parent, messages at most max_depth deep (protobuf-c
+/* What a file may hold: checked before anything is built. */
+typedef struct vlm_proto_limits {
+  int depth;     /* of messages */
+  int64_t nodes; /* NodeProto at any depth; 0 = no limit */
+} vlm_proto_limits;
+
+/* Checks the wire format before anything is built: every length inside its parent, messages within the limits (protobuf-c
  * recurses without a limit). Then unpacks. Free with vlm_proto_free. `news` may be NULL. */
 vlm_status vlm_proto_unpack(ProtobufCMessage **out, const ProtobufCMessageDescriptor *descriptor,
-                            const void *data, size_t bytes, int max_depth, const char *source,
+                            const void *data, size_t bytes, vlm_proto_limits limits, const char *source,
                             vlm_proto_news *news, vlm_error *err);
 void vlm_proto_free(ProtobufCMessage *message);
 

@@ -11,8 +11,8 @@ vlm_status vlm_onnx_read_tensor(vlm_tensor *out, void **storage, const char *pat
   ProtobufCMessage *message = NULL;
   *storage = NULL;
   VLM_TRY(vlm_file_map(&file, path, err));
-  VLM_TRY(vlm_proto_unpack(&message, &onnx__tensor_proto__descriptor, file.data, file.bytes, TENSOR_DEPTH,
-                           path, NULL, err));
+  VLM_TRY(vlm_proto_unpack(&message, &onnx__tensor_proto__descriptor, file.data, file.bytes,
+                           (vlm_proto_limits){TENSOR_DEPTH, 0}, path, NULL, err));
   const Onnx__TensorProto *proto = (const Onnx__TensorProto *)message;
   const char *label = proto->name != NULL ? proto->name : "";
   VLM_CHECK(!vlm_onnx_tensor_is_external(proto), err, VLM_UNSUPPORTED,

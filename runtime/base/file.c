@@ -217,13 +217,17 @@ static bool is_stale(const char *name, const char *base, size_t base_length) {
   return pid > 0 && !*end && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
+/* Entries of a folder that are looked at: many files into one folder would cost their number squared. */
+enum { STALE_LOOKS = 4096 };
+
 /* What a killed writer of the same file left behind; best effort. */
 static void remove_stale(const char *path) {
   char *folder = NULL;
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
   if (folder_of(&folder, path, NULL) != VLM_OK) return;
   DIR *entries = opendir(folder);
-  for (struct dirent *e; entries && (e = readdir(entries));)
+  int looks = 0;
+  for (struct dirent *e; entries && looks < STALE_LOOKS && (e = readdir(entries)); looks++)
     if (is_stale(e->d_name, base, strlen(base))) unlinkat(dirfd(entries), e->d_name, 0);
   if (entries) closedir(entries);
   vlm_free(folder);

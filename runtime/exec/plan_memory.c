@@ -24,19 +24,29 @@ static vlm_status too_large(const vlm_plan_builder *b) {
 
 /* ---- in place ---- */
 
+/* While memory is shared, a root may have one itself; each look shortens the way, so that all looks together are about linear. */
+static vlm_value_id root_of(vlm_plan *plan, vlm_value_id id) {
+  while (plan->values[id].root != id) {
+    plan->values[id].root = plan->values[plan->values[id].root].root;
+    id = plan->values[id].root;
+  }
+  return id;
+}
+
 /* The input whose memory the output of a step may take: the same type and shape, planned, read by this step last and once. */
-static vlm_value_id dying_input(const vlm_plan *plan, const vlm_node *node, int32_t step) {
+static vlm_value_id dying_input(vlm_plan *plan, const vlm_node *node, int32_t step) {
   const vlm_tensor *out = &plan->values[node->outputs[0]].tensor;
   for (int32_t k = 0; k < node->n_inputs && k < (node->n_inputs == 2 ? 2 : 1); k++) {
     if (node->inputs[k] == VLM_NO_VALUE) continue;
     const vlm_plan_value *v = &plan->values[node->inputs[k]];
-    const vlm_plan_value *root = &plan->values[v->root];
+    const vlm_value_id id = root_of(plan, node->inputs[k]);
+    const vlm_plan_value *root = &plan->values[id];
     int32_t uses = 0;
     for (int32_t j = 0; j < node->n_inputs; j++)
-      uses += node->inputs[j] != VLM_NO_VALUE && plan->values[node->inputs[j]].root == v->root;
+      uses += node->inputs[j] != VLM_NO_VALUE && root_of(plan, node->inputs[j]) == id;
     bool fits = v->tensor.dtype == out->dtype && vlm_tensor_same_shape(&v->tensor, out) &&
                 vlm_tensor_bytes(&root->tensor) == vlm_tensor_bytes(out);
-    if (root->store == VLM_STORE_ARENA && root->last == step && uses == 1 && fits) return v->root;
+    if (root->store == VLM_STORE_ARENA && root->last == step && uses == 1 && fits) return id;
   }
   return VLM_NO_VALUE;
 }
@@ -55,9 +65,9 @@ static void share_memory(vlm_plan_builder *b) {
     vlm_value_id from = out->root == node->outputs[0] ? dying_input(plan, node, s) : VLM_NO_VALUE;
     if (from == VLM_NO_VALUE) continue;
     plan->values[from].last = out->last;
-    for (int32_t id = 0; id < n_values; id++)
-      if (plan->values[id].root == node->outputs[0]) plan->values[id].root = from;
+    out->root = from;
   }
+  for (int32_t id = 0; id < n_values; id++) plan->values[id].root = root_of(plan, id);
 }
 
 /* ---- offsets ---- */

@@ -154,7 +154,7 @@ out:
 }
 
 /* Rules of a file that make text longer and longer must not fill the memory. */
-static size_t work_limit(size_t bytes) { return ((size_t)64 << 20) + 1024 * bytes; }
+static size_t work_limit(size_t bytes) { return ((size_t)32 << 20) + 1024 * bytes; }
 
 vlm_status vlm_tokenizer_encode(const vlm_tokenizer *tokenizer, const char *text, size_t bytes,
                                 bool add_special, vlm_ids *ids, vlm_error *err) {
