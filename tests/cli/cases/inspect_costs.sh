@@ -15,7 +15,7 @@ expect "--shape of a bundle" 1 "^vlm-inspect: --shape" vlm-inspect "$BUNDLE" --s
 expect "--plot of a model" 1 "^vlm-inspect: --plot does not go with" vlm-inspect "$BUNDLE" --plot plots
 absent "no plots" plots
 expect "--dot of statistics" 1 "^vlm-inspect: --dot does not go with" vlm-inspect "$STATS" --dot s.dot
-expect "--target is planned" 1 "^vlm-inspect: --target is not built yet" vlm-inspect "$BUNDLE" --target ort-cpu-arm
+expect "what a target takes of a pipeline" 0 "^decoder_step +[0-9]+ +[0-9]+ .* yes$" vlm-inspect "$BUNDLE" --target ort-cpu-arm
 expect "two files" 1 "^vlm-inspect: wanted one file or folder, got 2" vlm-inspect "$BUNDLE" "$PACK"
 cp "$PACK" bad.vlmq && flip bad.vlmq 100000
 expect "--verify of a damaged file" 5 "^vlm-inspect: bad.vlmq: " vlm-inspect bad.vlmq --verify
