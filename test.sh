@@ -114,7 +114,9 @@ tap python 600 tests/python.sh build
 tap export 900 tests/export.sh build
 
 if step "build sanitize (ASan, UBSan)" 900 bash -c build_sanitized; then
+  export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
   programs "sanitize-" build/sanitize 600
+  unset LSAN_OPTIONS
 fi
 tap matrix 900 tests/matrix.sh build
 finish

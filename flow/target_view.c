@@ -161,7 +161,7 @@ out:
 }
 
 /* The graph of a role, then its bodies. */
-static vlm_status place_role(vlm_target_view *v, vlm_role role, vlm_error *err) {
+static vlm_status place_role(vlm_target_view *v, int role, vlm_error *err) {
   vlm_status st = VLM_OK;
   vlm_body_list bodies = {.items = NULL};
   const vlm_role_profile *costs = &v->costs.roles[role];
