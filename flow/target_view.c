@@ -166,8 +166,8 @@ static vlm_status place_role(vlm_target_view *v, int role, vlm_error *err) {
   vlm_body_list bodies = {.items = NULL};
   const vlm_role_profile *costs = &v->costs.roles[role];
   bool branch = v->bundle->merged && (role == VLM_ROLE_DECODER_FIRST || role == VLM_ROLE_DECODER_STEP);
-  VLM_TRY(
-      vlm_bodies_make(&bodies, vlm_bundle_graph_once(v->bundle, role), vlm_role_name(role), v->arena, err));
+  VLM_TRY(vlm_bodies_make(&bodies, vlm_bundle_graph_once(v->bundle, role), vlm_role_name((vlm_role)role),
+                          v->arena, err));
   VLM_TRY(vlm_more(&v->graphs, v->n_graphs, v->n_graphs + bodies.count, err));
   for (int32_t b = 0; b < bodies.count; b++) {
     vlm_target_graph *g = &v->graphs[v->n_graphs++];
@@ -188,7 +188,7 @@ vlm_status vlm_target_view_make(vlm_target_view *out, vlm_context *context, cons
   VLM_TRY(open_files(out, context, path, opts, err));
   VLM_TRY(vlm_arena_create(&out->arena, err));
   for (int r = 0; r < VLM_ROLE_COUNT; r++)
-    if (vlm_bundle_graph_once(out->bundle, r)) VLM_TRY(place_role(out, (vlm_role)r, err));
+    if (vlm_bundle_graph_once(out->bundle, r)) VLM_TRY(place_role(out, r, err));
 out:
   return st;
 }
