@@ -113,7 +113,7 @@ void TILE_GEMM(const vlm_gemm_f32_args *g) {
     TILE_CASE(11)
     TILE_CASE(12)
 #endif
-    default: assert(!"1 to mr rows");
+    default: assert(0 && "1 to mr rows");
   }
 }
 #undef TILE_CASE

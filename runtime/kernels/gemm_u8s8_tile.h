@@ -80,7 +80,7 @@ void TILE_GEMM(const TILE_ARGS *g) {
     TILE_CASE(11)
     TILE_CASE(12)
 #endif
-    default: assert(!"1 to mr rows");
+    default: assert(0 && "1 to mr rows");
   }
 }
 #undef TILE_CASE
